@@ -1,0 +1,528 @@
+//! `accounts.toml`: the accounts, without their secrets. The program's own file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use toml::{Table, Value};
+
+use crate::bitbucket::{Kind, Scope};
+use crate::context::Host;
+use crate::error::Hinted;
+use crate::file::{self, Lock};
+use crate::protocol;
+use crate::secret::Secret;
+use crate::store;
+
+/// How long another process may hold the file before we give up: writing it takes milliseconds.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// One account: everything but its secret.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Account {
+    pub(crate) name: String,
+    pub(crate) host: Host,
+    /// Absent for what git gave us to keep and whose kind nothing tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kind: Option<Kind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) username: Option<Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<String>,
+    /// The workspaces and repositories it is for; none means the whole host.
+    #[serde(rename = "for", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) store: store::Name,
+    /// Where in the store its secret lies; a new secret gets a new entry.
+    pub(crate) entry: String,
+    /// The last day, UTC, on which the secret is good, as the user said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expires: Option<Date>,
+    pub(crate) origin: Origin,
+    /// The path for which git gave it, when its kind is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<Bytes>,
+    /// The scheme of a credential that git gave in the header form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) authtype: Option<Bytes>,
+    /// Seconds since 1970, UTC, as git gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password_expiry_utc: Option<u64>,
+    /// That a server refused the secret: it is set aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rejected: Option<Rejection>,
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    pub(crate) other: BTreeMap<String, Value>,
+}
+
+/// Who brought the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Origin {
+    Git,
+    Login,
+}
+
+/// That a server refused the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rejection {
+    /// When, the last time.
+    pub(crate) at: Timestamp,
+    /// How often since it last worked.
+    pub(crate) times: u32,
+}
+
+/// How long a refused secret rests before it gets its one more chance.
+const REST: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+
+impl Rejection {
+    /// This refusal on top of what was before.
+    ///
+    /// Of several processes that were answered before the first refusal each brings its own: together they are one.
+    pub(crate) fn again(before: Option<Self>, now: Timestamp) -> Self {
+        match before {
+            Some(before) if before.holds(now) => before,
+            Some(before) => Self {
+                at: now,
+                times: before.times.saturating_add(1),
+            },
+            None => Self { at: now, times: 1 },
+        }
+    }
+
+    /// Whether the secret must not be answered now: one stray refusal is forgiven after ten minutes, a second is not.
+    pub(crate) fn holds(self, now: Timestamp) -> bool {
+        self.times > 1 || now.duration_since(self.at) < REST
+    }
+}
+
+impl Account {
+    pub(crate) fn new(name: String, host: Host, origin: Origin) -> Self {
+        Self {
+            name,
+            host,
+            kind: None,
+            username: None,
+            email: None,
+            scopes: Vec::new(),
+            store: store::Name::File,
+            entry: String::new(),
+            expires: None,
+            origin,
+            path: None,
+            authtype: None,
+            password_expiry_utc: None,
+            rejected: None,
+            other: BTreeMap::new(),
+        }
+    }
+
+    /// Gives the account a new entry, so that a secret in the store is never overwritten, only succeeded.
+    pub(crate) fn renew_entry(&mut self) -> Result<()> {
+        let number = getrandom::u32().context("cannot get a random number from the system")?;
+        self.entry = format!("{}@{}#{number:08x}", self.name, self.host);
+        Ok(())
+    }
+
+    /// The user name git is given, when there is one.
+    pub(crate) fn git_username(&self) -> Option<&[u8]> {
+        let own = self.username.as_ref().map(Bytes::as_slice);
+        match self.kind {
+            Some(kind) => kind.git_username(own),
+            None => own,
+        }
+    }
+
+    /// Whether a user name in a URL means this account.
+    pub(crate) fn is_called(&self, username: &[u8]) -> bool {
+        let own = self
+            .username
+            .as_ref()
+            .is_some_and(|own| own.as_slice() == username);
+        let email = self
+            .email
+            .as_ref()
+            .is_some_and(|email| email.as_bytes().eq_ignore_ascii_case(username));
+        own || email || self.git_username() == Some(username)
+    }
+}
+
+/// The day it is, UTC.
+pub(crate) fn today() -> Date {
+    Zoned::now().with_time_zone(TimeZone::UTC).date()
+}
+
+/// What of an account lies in its store.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// The token, password, or what follows the scheme in the header form.
+    pub(crate) secret: Secret,
+    /// Only ever what git gave with it.
+    pub(crate) oauth_refresh_token: Option<Secret>,
+}
+
+impl Kept {
+    pub(crate) fn only(secret: Secret) -> Self {
+        Self {
+            secret,
+            oauth_refresh_token: None,
+        }
+    }
+
+    /// As it goes into the store: the bare secret where the kind is known, so that other tools can read the entry;
+    /// lines where git may have given more.
+    pub(crate) fn to_entry(&self, account: &Account) -> Option<Secret> {
+        let Self {
+            secret,
+            oauth_refresh_token,
+        } = self;
+        if account.kind.is_some() {
+            return Some(secret.clone());
+        }
+        let mut lines = vec![("secret", secret.expose())];
+        lines.extend(
+            oauth_refresh_token
+                .as_ref()
+                .map(|token| ("oauth_refresh_token", token.expose())),
+        );
+        protocol::to_lines(&lines).map(|text| Secret::new(text.to_vec()))
+    }
+
+    /// The reverse of [`Kept::to_entry`].
+    pub(crate) fn of_entry(account: &Account, entry: Secret) -> Option<Self> {
+        if account.kind.is_some() {
+            return Some(Self::only(entry));
+        }
+        let value = |key: &str| {
+            let mut lines = entry.expose().split(|&byte| byte == b'\n');
+            let value =
+                lines.find_map(|line| line.strip_prefix(key.as_bytes())?.strip_prefix(b"="))?;
+            Some(Secret::new(value.to_vec()))
+        };
+        Some(Self {
+            secret: value("secret")?,
+            oauth_refresh_token: value("oauth_refresh_token"),
+        })
+    }
+}
+
+/// All accounts, in the order in which they came.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts {
+    slots: Vec<Slot>,
+    other: Table,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Account(Box<Account>),
+    /// An account of a newer version that this one does not understand: kept as it is.
+    Newer(Table),
+}
+
+impl Accounts {
+    /// Reads the file; none is as good as an empty one.
+    ///
+    /// # Errors
+    /// When it is damaged, or others could have read or changed it.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let Some(content) = file::read_private(path)? else {
+            return Ok(Self::default());
+        };
+        let damaged = |what: String| {
+            let message = format!("cannot parse '{}': {what}", path.display());
+            Hinted::new(
+                message,
+                format!("move '{}' away and sign in again", path.display()),
+            )
+        };
+        let text =
+            std::str::from_utf8(&content).map_err(|_| damaged("it is not UTF-8".to_owned()))?;
+        let mut other: Table =
+            toml::from_str(text).map_err(|error| damaged(describe(&error, text)))?;
+        let slots =
+            match other.remove(KEY) {
+                None => Vec::new(),
+                Some(Value::Array(values)) => values
+                    .into_iter()
+                    .map(Slot::of)
+                    .collect::<Option<_>>()
+                    .ok_or_else(|| damaged(format!("'{KEY}' holds something else than tables")))?,
+                Some(_) => return Err(damaged(format!("'{KEY}' is not an array of tables")).into()),
+            };
+        Ok(Self { slots, other })
+    }
+
+    /// Changes the file under a lock, so that of several processes none undoes what another wrote.
+    ///
+    /// # Errors
+    /// When the lock cannot be had, the file cannot be read or written, or `change` fails: then nothing is written.
+    pub(crate) fn update<T>(path: &Path, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let _lock = Lock::acquire(&lock_path(path), LOCK_PATIENCE)?;
+        let mut accounts = Self::read(path)?;
+        let outcome = change(&mut accounts)?;
+        file::write_private(path, accounts.to_toml()?.as_bytes())?;
+        Ok(outcome)
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Account> {
+        self.slots.iter().filter_map(|slot| match slot {
+            Slot::Account(account) => Some(account.as_ref()),
+            Slot::Newer(_) => None,
+        })
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Account> {
+        self.slots.iter_mut().filter_map(|slot| match slot {
+            Slot::Account(account) => Some(account.as_mut()),
+            Slot::Newer(_) => None,
+        })
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<&Account> {
+        self.iter().find(|account| account.name == name)
+    }
+
+    /// `wanted`, or `wanted-2`, `wanted-3` … when the name is taken.
+    pub(crate) fn free_name(&self, wanted: &str) -> String {
+        let numbered = (2..).map(|number| format!("{wanted}-{number}"));
+        let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
+        names
+            .find(|name| !self.takes(name))
+            .expect("numbers do not end")
+    }
+
+    /// Adds an account as the newest.
+    pub(crate) fn add(&mut self, account: Account) {
+        self.slots.push(Slot::Account(Box::new(account)));
+    }
+
+    /// Takes out the accounts that `is_meant` picks.
+    pub(crate) fn remove(&mut self, mut is_meant: impl FnMut(&Account) -> bool) -> Vec<Account> {
+        let mut removed = Vec::new();
+        let slots = std::mem::take(&mut self.slots);
+        for slot in slots {
+            match slot {
+                Slot::Account(account) if is_meant(&account) => removed.push(*account),
+                slot => self.slots.push(slot),
+            }
+        }
+        removed
+    }
+
+    fn takes(&self, name: &str) -> bool {
+        self.slots.iter().any(|slot| match slot {
+            Slot::Account(account) => account.name == name,
+            Slot::Newer(table) => table.get("name").and_then(Value::as_str) == Some(name),
+        })
+    }
+
+    fn to_toml(&self) -> Result<String> {
+        let values = self.slots.iter().map(|slot| match slot {
+            Slot::Account(account) => Value::try_from(account),
+            Slot::Newer(table) => Ok(Value::Table(table.clone())),
+        });
+        let mut table = self.other.clone();
+        table.insert(
+            KEY.to_owned(),
+            Value::Array(values.collect::<Result<_, _>>()?),
+        );
+        Ok(format!("{HEADER}\n{}", toml::to_string(&table)?))
+    }
+}
+
+const KEY: &str = "account";
+const HEADER: &str = "# Written by git-credential-bitbucket; settings of yours belong into config.toml. No secret is in here.\n";
+
+impl Slot {
+    fn of(value: Value) -> Option<Self> {
+        let Value::Table(table) = value else {
+            return None;
+        };
+        Some(match table.clone().try_into() {
+            Ok(account) => Self::Account(Box::new(account)),
+            Err(_) => Self::Newer(table),
+        })
+    }
+}
+
+/// What a TOML error says without the text it complains of: `Display` would print the line, which may hold a secret.
+pub(crate) fn describe(error: &toml::de::Error, text: &str) -> String {
+    let line = error
+        .span()
+        .map(|span| text[..span.start].matches('\n').count() + 1);
+    match line {
+        Some(line) => format!(
+            "line {line}: {}",
+            error.message().lines().next().unwrap_or_default()
+        ),
+        None => error
+            .message()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    }
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    path.with_extension("lock")
+}
+
+/// Bytes in a text file: what is not plain UTF-8, and the percent sign, is percent-encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bytes(Vec<u8>);
+
+impl Bytes {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
+        match std::str::from_utf8(&self.0) {
+            Ok(text)
+                if !text.contains(|character: char| character.is_control() || character == '%') =>
+            {
+                f.write_str(text)
+            }
+            _ => percent_encode(&self.0, ENCODED).fmt(f),
+        }
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(Self(percent_decode_str(&text).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::{Account, Accounts, Bytes, Kept, Origin, Rejection};
+    use crate::bitbucket::{Kind, cloud};
+    use crate::secret::Secret;
+
+    fn account(name: &str) -> Account {
+        Account::new(name.to_owned(), cloud(), Origin::Git)
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("accounts.toml");
+        let newer = "future = 1\n\n[[account]]\nname = 'a'\nhost = 'bitbucket.org'\nstore = 'file'\nentry = 'a#1'\n\
+                     origin = 'login'\ncolour = 'blue'\n\n[[account]]\nname = 'b'\nhost = 'bitbucket.org'\n\
+                     kind = 'quantum-token'\nstore = 'moon'\n";
+        crate::file::write_private(&path, newer.as_bytes()).expect("written");
+        Accounts::update(&path, |accounts| {
+            assert_eq!(accounts.iter().count(), 1);
+            assert_eq!(accounts.free_name("b"), "b-2");
+            accounts.add(account("c"));
+            Ok(())
+        })
+        .expect("updated");
+        let text = fs::read_to_string(&path).expect("text");
+        for kept in [
+            "future = 1",
+            "colour = \"blue\"",
+            "kind = \"quantum-token\"",
+            "store = \"moon\"",
+            "name = \"c\"",
+        ] {
+            assert!(text.contains(kept), "{kept} in {text}");
+        }
+    }
+
+    #[test]
+    fn bytes_come_back_whatever_they_are() {
+        for bytes in [
+            &b"ada"[..],
+            b"j\xfcrgen",
+            "jürgen".as_bytes(),
+            b"50%",
+            b"%ff",
+            b"a\x1b[2J",
+            b"a b@c",
+        ] {
+            let text = toml::Value::try_from(Bytes(bytes.to_vec())).expect("a value");
+            assert_eq!(text.try_into::<Bytes>().expect("bytes").as_slice(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_forgiven_once_after_ten_minutes() {
+        let start: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
+        let after = |minutes: i64| start + SignedDuration::from_mins(minutes);
+        let first = Rejection::again(None, start);
+        assert!(first.holds(after(9)) && !first.holds(after(10)));
+        assert_eq!(
+            Rejection::again(Some(first), after(1)),
+            first,
+            "parallel processes count once"
+        );
+        let second = Rejection::again(Some(first), after(11));
+        assert!(second.holds(after(9999)));
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_and_its_content_is_not_shown() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("accounts.toml");
+        crate::file::write_private(&path, b"x = 1\nATATTsecret\n").expect("written");
+        let error = format!("{:#}", Accounts::read(&path).expect_err("damage"));
+        assert!(
+            error.contains("accounts.toml") && error.contains("line 2"),
+            "{error}"
+        );
+        assert!(!error.contains("ATATTsecret"), "{error}");
+    }
+
+    #[test]
+    fn a_known_kind_is_kept_as_the_bare_secret_and_the_rest_as_lines() {
+        let mut account = account("a");
+        let kept = Kept {
+            secret: Secret::new(b"s=1".to_vec()),
+            oauth_refresh_token: Some(Secret::new(b"r".to_vec())),
+        };
+        let entry = kept.to_entry(&account).expect("an entry");
+        let back = Kept::of_entry(&account, entry).expect("what was kept");
+        assert_eq!(
+            (back.secret, back.oauth_refresh_token),
+            (kept.secret.clone(), kept.oauth_refresh_token)
+        );
+
+        account.kind = Some(Kind::ApiToken);
+        let entry = Kept::only(kept.secret.clone())
+            .to_entry(&account)
+            .expect("an entry");
+        assert_eq!(entry, kept.secret);
+    }
+}

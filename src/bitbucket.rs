@@ -1,0 +1,434 @@
+//! What is true of Bitbucket: hosts, kinds of credential, their names at git and at REST, scopes, pages, dates.
+//!
+//! All of it can change, and nothing of it stands anywhere else.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use thiserror::Error;
+
+use crate::context::Host;
+use crate::secret::Secret;
+
+/// git, LFS and OAuth of Bitbucket Cloud.
+pub(crate) const CLOUD_HOST: &str = "bitbucket.org";
+/// The REST API of Bitbucket Cloud, and the only host for it (changelog, CHANGE-3052).
+pub(crate) const API_HOST: &str = "api.bitbucket.org";
+
+/// Where API tokens are made and revoked: <https://support.atlassian.com/bitbucket-cloud/docs/create-an-api-token/>.
+pub(crate) const API_TOKEN_PAGE: &str =
+    "https://id.atlassian.com/manage-profile/security/api-tokens";
+/// The day on which Bitbucket Cloud removed app passwords (changelog, CHANGE-3222).
+pub(crate) const APP_PASSWORDS_REMOVED: Date = jiff::civil::date(2026, 7, 28);
+
+/// The static git user name of an API token: <https://support.atlassian.com/bitbucket-cloud/docs/using-api-tokens/>.
+const API_TOKEN_USERNAME: &str = "x-bitbucket-api-token-auth";
+/// The static git user name of an access token: <https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/>.
+const ACCESS_TOKEN_USERNAME: &str = "x-token-auth";
+
+/// The kinds of credential, by Atlassian's own names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A repository, project or workspace access token of Bitbucket Cloud.
+    AccessToken,
+    /// A user's API token with scopes, Bitbucket Cloud.
+    ApiToken,
+    /// User name and app password; Bitbucket Cloud has removed them, to Data Center they are a plain password.
+    AppPassword,
+    /// An HTTP access token of Bitbucket Data Center.
+    HttpAccessToken,
+}
+
+/// Which user name goes with the secret when asking the REST API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RestScheme {
+    /// `Authorization: Bearer`, no user name.
+    Bearer,
+    /// Basic with the e-mail of the Atlassian account.
+    Email,
+    /// Basic with the Bitbucket user name.
+    Username,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::ApiToken,
+        Self::AccessToken,
+        Self::AppPassword,
+        Self::HttpAccessToken,
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessToken => "access-token",
+            Self::ApiToken => "api-token",
+            Self::AppPassword => "app-password",
+            Self::HttpAccessToken => "http-access-token",
+        }
+    }
+
+    /// As one says it in a sentence.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::AccessToken => "an access token",
+            Self::ApiToken => "an API token",
+            Self::AppPassword => "an app password",
+            Self::HttpAccessToken => "an HTTP access token",
+        }
+    }
+
+    /// The kind a secret's prefix names; the host decides which prefixes mean anything.
+    ///
+    /// Lengths are never looked at: Atlassian says they vary.
+    pub(crate) fn of_secret(secret: &Secret, host: &Host) -> Option<Self> {
+        let prefixes: &[(&str, Self)] = if is_cloud(host) {
+            &[
+                ("ATATT", Self::ApiToken),
+                ("ATCTT", Self::AccessToken),
+                ("ATBB", Self::AppPassword),
+            ]
+        } else {
+            &[("BBDC-", Self::HttpAccessToken)]
+        };
+        let starts = |prefix: &str| secret.expose().starts_with(prefix.as_bytes());
+        prefixes
+            .iter()
+            .find(|(prefix, _)| starts(prefix))
+            .map(|(_, kind)| *kind)
+    }
+
+    /// Whether this kind exists on the host at all.
+    pub(crate) fn exists_on(self, host: &Host) -> bool {
+        match self {
+            Self::AccessToken | Self::ApiToken => is_cloud(host),
+            Self::HttpAccessToken => !is_cloud(host),
+            Self::AppPassword => true,
+        }
+    }
+
+    /// The user name with which git presents this kind, given the account's own.
+    ///
+    /// An API token also works with its owner's user name, but the static name needs none and can be mistaken for
+    /// nothing; an e-mail is refused. A Data Center token without a user goes with the name recent versions take.
+    pub(crate) fn git_username(self, own: Option<&[u8]>) -> Option<&[u8]> {
+        match self {
+            Self::AccessToken => Some(ACCESS_TOKEN_USERNAME.as_bytes()),
+            Self::ApiToken => Some(API_TOKEN_USERNAME.as_bytes()),
+            Self::AppPassword => own,
+            Self::HttpAccessToken => Some(own.unwrap_or(ACCESS_TOKEN_USERNAME.as_bytes())),
+        }
+    }
+
+    /// How the REST API of Bitbucket Cloud takes this kind: <https://developer.atlassian.com/cloud/bitbucket/rest/intro/>.
+    pub(crate) fn rest_scheme(self) -> RestScheme {
+        match self {
+            Self::ApiToken => RestScheme::Email,
+            Self::AppPassword => RestScheme::Username,
+            Self::AccessToken | Self::HttpAccessToken => RestScheme::Bearer,
+        }
+    }
+
+    /// Whether the account cannot do without a user name of its own.
+    pub(crate) fn needs_username(self) -> bool {
+        self == Self::AppPassword
+    }
+
+    /// Bitbucket Cloud answers app passwords with 410 since [`APP_PASSWORDS_REMOVED`]; git does not erase upon that.
+    pub(crate) fn is_retired_on(self, host: &Host) -> bool {
+        self == Self::AppPassword && is_cloud(host)
+    }
+
+    /// The page where such a secret is made, and revoked.
+    pub(crate) fn page(self, host: &Host, scopes: &[Scope]) -> String {
+        match (self, scopes) {
+            (Self::ApiToken | Self::AppPassword, _) if is_cloud(host) => API_TOKEN_PAGE.to_owned(),
+            (
+                Self::AccessToken,
+                [
+                    Scope {
+                        workspace,
+                        repository: Some(repository),
+                    },
+                    ..,
+                ],
+            ) => {
+                format!("https://{host}/{workspace}/{repository}/admin/access-tokens")
+            }
+            (
+                Self::AccessToken,
+                [
+                    Scope {
+                        workspace,
+                        repository: None,
+                    },
+                    ..,
+                ],
+            ) => {
+                format!("https://{host}/{workspace}/workspace/settings/access-tokens")
+            }
+            (Self::AccessToken, []) => {
+                format!("https://{host}/WORKSPACE/REPOSITORY/admin/access-tokens")
+            }
+            _ => format!("https://{host}/plugins/servlet/access-tokens/manage"),
+        }
+    }
+
+    /// The scopes to tick for fetch and push, as that page names them. API token scopes do not imply one another.
+    pub(crate) fn scopes_to_tick(self) -> Option<&'static str> {
+        match self {
+            Self::ApiToken => Some("read:repository:bitbucket and write:repository:bitbucket"),
+            Self::AccessToken => Some("repository:write"),
+            Self::HttpAccessToken => Some("Repository write"),
+            Self::AppPassword => None,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[derive(Debug, Error)]
+#[error("not a kind of credential")]
+pub(crate) struct NotAKind;
+
+impl FromStr for Kind {
+    type Err = NotAKind;
+
+    fn from_str(text: &str) -> Result<Self, NotAKind> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(NotAKind)
+    }
+}
+
+/// A workspace (Data Center: a project) or one repository of it, in lower case: Bitbucket's paths ignore case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Scope {
+    pub(crate) workspace: String,
+    pub(crate) repository: Option<String>,
+}
+
+#[derive(Debug, Error)]
+#[error("not of the form WORKSPACE or WORKSPACE/REPOSITORY")]
+pub(crate) struct NotAScope;
+
+impl Scope {
+    /// Whether what is wanted lies within this scope; compared by segments, so `acme` is not `acme-old`.
+    pub(crate) fn contains(&self, wanted: &Self) -> bool {
+        self.workspace == wanted.workspace
+            && (self.repository.is_none() || self.repository == wanted.repository)
+    }
+
+    /// What a request's path is about: `acme/app.git`, `acme/app.git/info/lfs`, `2.0/repositories/acme/app/…`.
+    ///
+    /// A path that a server might read in another way than we do (`..`, an empty segment) is about nothing.
+    pub(crate) fn of_path(host: &Host, path: &[u8]) -> Option<Self> {
+        let path = std::str::from_utf8(path).ok()?;
+        let path = path.split(['?', '#']).next()?.trim_matches('/');
+        let segments: Vec<&str> = path.split('/').collect();
+        if !segments.iter().all(|segment| is_segment(segment)) {
+            return None;
+        }
+        let lower: Vec<String> = segments
+            .iter()
+            .map(|segment| segment.to_ascii_lowercase())
+            .collect();
+        let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+        match lower.as_slice() {
+            ["2.0", "repositories" | "workspaces", rest @ ..] if host.as_str() == API_HOST => {
+                Self::of_segments(rest)
+            }
+            _ if host.as_str() == API_HOST => None,
+            _ if is_cloud(host) => Self::of_segments(&lower),
+            // Data Center: [context/]scm/PROJECT/REPOSITORY.git
+            _ => match lower.iter().position(|segment| *segment == "scm") {
+                Some(scm) => Self::of_segments(&lower[scm + 1..]),
+                None => Self::of_segments(&lower),
+            },
+        }
+    }
+
+    fn of_segments(segments: &[&str]) -> Option<Self> {
+        let (workspace, rest) = segments.split_first()?;
+        let repository = rest
+            .first()
+            .map(|name| name.strip_suffix(".git").unwrap_or(name));
+        if repository.is_some_and(str::is_empty) {
+            return None;
+        }
+        Some(Self {
+            workspace: (*workspace).to_owned(),
+            repository: repository.map(str::to_owned),
+        })
+    }
+}
+
+impl FromStr for Scope {
+    type Err = NotAScope;
+
+    fn from_str(text: &str) -> Result<Self, NotAScope> {
+        let lower = text.to_ascii_lowercase();
+        let segments: Vec<&str> = lower.split('/').collect();
+        if segments.len() > 2 || !segments.iter().all(|segment| is_segment(segment)) {
+            return Err(NotAScope);
+        }
+        Self::of_segments(&segments).ok_or(NotAScope)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.repository {
+            Some(repository) => write!(f, "{}/{repository}", self.workspace),
+            None => f.write_str(&self.workspace),
+        }
+    }
+}
+
+/// Whether this is Bitbucket Cloud, git or REST.
+pub(crate) fn is_cloud(host: &Host) -> bool {
+    matches!(host.as_str(), CLOUD_HOST | API_HOST)
+}
+
+/// The host whose accounts answer for this one: REST of Bitbucket Cloud is answered by the accounts of bitbucket.org.
+pub(crate) fn home_of(host: &Host) -> Host {
+    if host.as_str() == API_HOST {
+        cloud()
+    } else {
+        host.clone()
+    }
+}
+
+/// bitbucket.org
+pub(crate) fn cloud() -> Host {
+    CLOUD_HOST.parse().expect("a well-formed host")
+}
+
+fn is_segment(segment: &str) -> bool {
+    !matches!(segment, "" | "." | "..")
+        && !segment
+            .chars()
+            .any(|character| character.is_control() || character == '\\')
+}
+
+macro_rules! serde_as_text {
+    ($($name:ty),*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+            }
+        }
+    )*};
+}
+
+serde_as_text!(Host, Kind, Scope);
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Scope, cloud};
+    use crate::context::Host;
+    use crate::secret::Secret;
+
+    fn data_center() -> Host {
+        "git.corp.example:7990".parse().expect("a host")
+    }
+
+    #[test]
+    fn the_prefix_names_the_kind_only_on_its_own_host() {
+        let kind = |secret: &str, host: &Host| Kind::of_secret(&Secret::new(secret.into()), host);
+        assert_eq!(kind("ATATT3xFfGF0abc", &cloud()), Some(Kind::ApiToken));
+        assert_eq!(kind("ATCTT3xFfGN0abc", &cloud()), Some(Kind::AccessToken));
+        assert_eq!(kind("ATBBabc", &cloud()), Some(Kind::AppPassword));
+        assert_eq!(
+            kind("BBDC-abc", &data_center()),
+            Some(Kind::HttpAccessToken)
+        );
+        assert_eq!(kind("ATATT3xFfGF0abc", &data_center()), None);
+        assert_eq!(kind("BBDC-abc", &cloud()), None);
+        assert_eq!(kind("hunter2", &cloud()), None);
+    }
+
+    #[test]
+    fn a_path_tells_workspace_and_repository_whatever_stands_around_them() {
+        let of =
+            |path: &str| Scope::of_path(&cloud(), path.as_bytes()).map(|scope| scope.to_string());
+        for path in [
+            "acme/app",
+            "acme/app.git",
+            "/acme/app.git/",
+            "ACME/App.git",
+            "acme/app.git/info/lfs",
+            "acme/app.git/wiki",
+            "acme/app/wiki",
+            "acme/app.git?service=git-upload-pack",
+        ] {
+            assert_eq!(of(path).as_deref(), Some("acme/app"), "{path}");
+        }
+        assert_eq!(of("acme").as_deref(), Some("acme"));
+        for path in [
+            "",
+            "/",
+            "acme//app",
+            "acme/../evil/app",
+            "./app",
+            "acme/.git",
+            "acme/a\u{7}pp",
+        ] {
+            assert_eq!(of(path), None, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn data_center_paths_may_have_a_context_and_scm() {
+        let of = |path: &str| {
+            Scope::of_path(&data_center(), path.as_bytes()).map(|scope| scope.to_string())
+        };
+        assert_eq!(of("scm/PRJ/app.git").as_deref(), Some("prj/app"));
+        assert_eq!(of("bitbucket/scm/prj/app.git").as_deref(), Some("prj/app"));
+        assert_eq!(of("scm/~ada/app.git").as_deref(), Some("~ada/app"));
+    }
+
+    #[test]
+    fn rest_paths_name_repositories_and_workspaces() {
+        let api: Host = "api.bitbucket.org".parse().expect("a host");
+        let of = |path: &str| Scope::of_path(&api, path.as_bytes()).map(|scope| scope.to_string());
+        assert_eq!(
+            of("2.0/repositories/Acme/app/commit/1/statuses/build").as_deref(),
+            Some("acme/app")
+        );
+        assert_eq!(of("2.0/workspaces/acme").as_deref(), Some("acme"));
+        assert_eq!(of("2.0/user"), None);
+    }
+
+    #[test]
+    fn scopes_are_compared_by_segments() {
+        let scope = |text: &str| text.parse::<Scope>().expect("a scope");
+        assert!(scope("acme").contains(&scope("Acme/app")));
+        assert!(scope("acme/app").contains(&scope("acme/app.git")));
+        assert!(!scope("acme").contains(&scope("acme-old/app")));
+        assert!(!scope("acme/app").contains(&scope("acme/app-old")));
+        assert!(!scope("acme/app").contains(&scope("acme")));
+        for text in [
+            "",
+            "/",
+            "acme/",
+            "a/b/c",
+            "../a",
+            "https://bitbucket.org/acme",
+        ] {
+            assert!(text.parse::<Scope>().is_err(), "{text}");
+        }
+    }
+}

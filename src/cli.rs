@@ -1,0 +1,236 @@
+//! The command line: definitions only. What a verb does stands in its file below `command/`.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+use jiff::civil::Date;
+
+use crate::bitbucket::{Kind, Scope};
+use crate::command;
+use crate::config::StoreChoice;
+use crate::context::Host;
+use crate::error::{Hinted, Usage};
+
+/// A git credential helper for Bitbucket: sign in once, git never asks again
+#[derive(Debug, Parser)]
+#[command(
+    name = "git-credential-bitbucket",
+    bin_name = "git credential-bitbucket",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "git itself calls 'get', 'store' and 'erase', see gitcredentials(7).\n\
+                  'git credential-bitbucket --help' opens the manual page."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer git with a credential; attributes on standard input
+    #[command(hide = true)]
+    Get,
+    /// Keep a credential that git found to work; attributes on standard input
+    #[command(hide = true)]
+    Store,
+    /// Drop a credential that was refused; attributes on standard input
+    #[command(hide = true)]
+    Erase,
+    /// Say which parts of the helper protocol are spoken
+    #[command(hide = true)]
+    Capability,
+    /// Sign in: add an account, or replace the one of that name
+    Login(Login),
+    /// Remove an account and its secret
+    Logout(Logout),
+    /// Show the accounts and what state they are in
+    Status(Status),
+    /// Print the secret of an account, for scripts
+    Token(Token),
+    /// Put the helper into git's configuration
+    Setup(Setup),
+    /// Print the completions for a shell
+    Completions(Completions),
+    /// An operation of git's future, or a mistyped command
+    #[command(external_subcommand)]
+    Unknown(Vec<OsString>),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Login {
+    /// What to call the account [default: the user name, else the first --for, else the host]
+    pub(crate) name: Option<String>,
+    /// What kind of credential it is [default: told from the secret, else asked]
+    #[arg(long, value_parser = kinds())]
+    pub(crate) kind: Option<Kind>,
+    /// The host, with its port if it has one [default: bitbucket.org]
+    #[arg(long)]
+    pub(crate) host: Option<Host>,
+    /// The Bitbucket user name; API tokens and access tokens need none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) username: Option<String>,
+    /// The e-mail of the Atlassian account, which REST wants with an API token
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) email: Option<String>,
+    /// Use the account for this workspace or repository only (repeatable)
+    #[arg(long = "for", value_name = "WORKSPACE[/REPOSITORY]")]
+    pub(crate) scopes: Vec<Scope>,
+    /// Where to keep the secret [default: auto, the keyring if it answers, else a file]
+    #[arg(long, value_parser = stores())]
+    pub(crate) store: Option<StoreChoice>,
+    /// The last day on which the secret is good, UTC
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) expires: Option<Date>,
+    /// Read the secret from the first line of standard input
+    #[arg(long)]
+    pub(crate) with_token: bool,
+    /// Do not ask Bitbucket whether the secret works
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logout {
+    /// The account; may be left out when there is only one
+    #[arg(conflicts_with = "all")]
+    pub(crate) name: Option<String>,
+    /// Remove all accounts
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Show this account only
+    pub(crate) name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// The account; may be left out when there is only one
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Setup {
+    /// Write to the configuration of the whole machine instead of the user's
+    #[arg(long)]
+    pub(crate) system: bool,
+    /// Take back what setup wrote, and nothing else
+    #[arg(long)]
+    pub(crate) undo: bool,
+    /// Take the place of another helper for Bitbucket
+    #[arg(long, conflicts_with = "undo")]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+struct Completions {
+    /// bash, zsh, fish or powershell
+    #[arg(value_parser = PossibleValuesParser::new(["bash", "zsh", "fish", "powershell"]).map(shell))]
+    shell: Shell,
+}
+
+/// Understands the command line and runs what it names.
+///
+/// # Errors
+/// Whatever the command fails with; [`Usage`] when the command line is not one.
+pub(crate) fn run() -> Result<ExitCode> {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error)
+            if !error.use_stderr()
+                || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
+        {
+            let status = if error.use_stderr() { 2 } else { 0 };
+            // That nobody reads the help is no failure.
+            let _ = error.print();
+            return Ok(status.into());
+        }
+        Err(error) => return Err(mistake(&error)),
+    };
+    match cli.command {
+        // With one word these never come this far; with more, git did not call.
+        Command::Get | Command::Store | Command::Erase | Command::Capability => {
+            Err(Usage("the operation takes no arguments".to_owned()).into())
+        }
+        Command::Login(arguments) => command::login::run(&arguments),
+        Command::Logout(arguments) => command::logout::run(&arguments),
+        Command::Status(arguments) => command::status::run(&arguments),
+        Command::Token(arguments) => command::token::run(&arguments),
+        Command::Setup(arguments) => command::setup::run(&arguments),
+        Command::Completions(arguments) => {
+            command::completions::run(arguments.shell, Cli::command())
+        }
+        Command::Unknown(words) => command::unknown::run(&words),
+    }
+}
+
+/// What is wrong with the command line, without the words that were typed: one of them may be a secret.
+fn mistake(error: &clap::Error) -> anyhow::Error {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    let option = text(ContextKind::InvalidArg).unwrap_or_default();
+    let option = option.split('=').next().unwrap_or_default();
+    let message = match error.kind() {
+        ErrorKind::UnknownArgument if option.starts_with('-') => {
+            format!("there is no option '{option}'")
+        }
+        ErrorKind::UnknownArgument => "there is an argument too many".to_owned(),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => match text(ContextKind::ValidValue)
+        {
+            Some(values) if !values.is_empty() => format!("'{option}' has to be one of {values}"),
+            _ => match std::error::Error::source(error) {
+                Some(reason) if !option.contains("YYYY") => {
+                    format!("the value of '{option}' is {reason}")
+                }
+                _ => format!("the value of '{option}' is not what it has to be"),
+            },
+        },
+        ErrorKind::MissingRequiredArgument => format!("'{option}' is missing"),
+        ErrorKind::ArgumentConflict => {
+            let other = text(ContextKind::PriorArg).unwrap_or_default();
+            format!("'{option}' does not go with '{other}'")
+        }
+        _ => "the command line is not one".to_owned(),
+    };
+    let hint =
+        "'git credential-bitbucket -h' lists the commands, and '-h' behind a command its options";
+    anyhow::Error::from(Usage(message.clone())).context(Hinted::new(message, hint))
+}
+
+fn kinds() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::as_str)).try_map(|name| name.parse::<Kind>())
+}
+
+fn stores() -> impl TypedValueParser<Value = StoreChoice> {
+    PossibleValuesParser::new(StoreChoice::NAMES.map(|(name, _)| name)).map(|name| {
+        let choice = StoreChoice::NAMES
+            .into_iter()
+            .find(|(known, _)| *known == name);
+        choice.expect("one of the possible values").1
+    })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "clap hands the value over")]
+fn shell(name: String) -> Shell {
+    match name.as_str() {
+        "bash" => Shell::Bash,
+        "fish" => Shell::Fish,
+        "powershell" => Shell::PowerShell,
+        _ => Shell::Zsh,
+    }
+}

@@ -1,0 +1,380 @@
+//! `login`: adds an account, or replaces the one of that name.
+
+use std::io::{self, Read};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::account::{Account, Accounts, Bytes, Kept, Origin, today};
+use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind};
+use crate::cli::Login;
+use crate::config::StoreChoice;
+use crate::context::Host;
+use crate::error::{Hinted, Usage};
+use crate::lookup::Lookup;
+use crate::secret::Secret;
+use crate::store;
+use crate::terminal;
+
+use super::setup;
+
+/// The longest secret git's protocol can carry, with room for the key in front of it.
+const LONGEST: usize = 65_000;
+
+/// # Errors
+/// When something is missing that cannot be asked for, does not fit together, or cannot be stored.
+pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
+    let lookup = Lookup::default();
+    let accounts = lookup.accounts()?;
+    refuse_secrets_in(arguments)?;
+    let existing = arguments
+        .name
+        .as_deref()
+        .and_then(|name| accounts.named(name));
+    let host = host(arguments, existing)?;
+
+    let secret = secret(arguments, &host)?;
+    let kind = kind(arguments, existing, &host, &secret)?;
+    let mut account = complete(arguments.clone(), existing, host, kind)?;
+    if account.name.is_empty() {
+        account.name = default_name(&account, &accounts);
+    }
+
+    let choice = arguments
+        .store
+        .or(existing.map(|existing| same_store(existing.store)));
+    let choice = choice.map_or_else(|| lookup.config().map(|config| config.store.default), Ok)?;
+    let reason = lookup.keep(&mut account, &Kept::only(secret), choice)?;
+    let replaced = Accounts::update(&lookup.locations()?.accounts(), |accounts| {
+        let replaced = accounts.remove(|known| known.name == account.name);
+        accounts.add(account.clone());
+        Ok(replaced)
+    })?;
+    for old in &replaced {
+        // The account is signed in; an old secret that cannot be reached any more must not undo that.
+        if let Err(error) = lookup.forget(old) {
+            super::warn(format_args!(
+                "the old secret stays in the {}: {}",
+                old.store,
+                crate::error::one_line(&error)
+            ));
+        }
+    }
+    tell_where(&lookup, &account, reason)?;
+    if kind.is_retired_on(&account.host) {
+        super::warn(format_args!(
+            "Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}: git will be answered 410"
+        ));
+        super::hint(format_args!(
+            "make an API token and replace it: 'git credential-bitbucket login {}', {}",
+            account.name,
+            kind.page(&account.host, &[])
+        ));
+    }
+    setup::refresh(&lookup).context(
+        "the account is stored, but git's configuration could not be brought up to date",
+    )?;
+    super::warn_of_the_chain([&account.host], lookup.locations()?.setup().exists());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A secret that was typed as an argument is in the shell's history and in the list of processes by now.
+fn refuse_secrets_in(arguments: &Login) -> Result<()> {
+    let cloud = bitbucket::cloud();
+    let is_secret = |text: &String| {
+        let secret = Secret::new(text.clone().into_bytes());
+        Kind::of_secret(&secret, &cloud).is_some() && text.len() > 30
+    };
+    let mut texts = [&arguments.name, &arguments.username, &arguments.email]
+        .into_iter()
+        .flatten();
+    if texts.any(is_secret) {
+        let usage = Usage("a secret is never an argument".to_owned());
+        let hint = "revoke that one, it is in the shell's history; 'git credential-bitbucket login' asks for the new one";
+        return Err(
+            anyhow::Error::from(usage).context(Hinted::new("a secret is never an argument", hint))
+        );
+    }
+    Ok(())
+}
+
+fn host(arguments: &Login, existing: Option<&Account>) -> Result<Host> {
+    match (&arguments.host, existing) {
+        (Some(host), Some(existing)) if *host != existing.host => bail!(Hinted::new(
+            format!(
+                "'{}' is an account for {}, not for {host}",
+                existing.name, existing.host
+            ),
+            "choose another name, or log that account out first",
+        )),
+        (Some(host), _) if host.as_str() == bitbucket::API_HOST => Ok(bitbucket::cloud()),
+        (Some(host), _) => Ok(host.clone()),
+        (None, Some(existing)) => Ok(existing.host.clone()),
+        (None, None) => Ok(bitbucket::cloud()),
+    }
+}
+
+fn secret(arguments: &Login, host: &Host) -> Result<Secret> {
+    let secret = if arguments.with_token {
+        first_line(&mut io::stdin())?
+    } else if terminal::can_ask() {
+        explain_where_to_make_one(arguments, host);
+        terminal::ask_secret(&format!("Token for {host} (it will not show): "))?
+    } else {
+        let name = arguments
+            .name
+            .as_ref()
+            .map(|name| format!(" {name}"))
+            .unwrap_or_default();
+        bail!(Hinted::new(
+            "cannot ask for the token: no terminal",
+            format!(
+                "give it on standard input: 'git credential-bitbucket login{name} --with-token'"
+            ),
+        ));
+    };
+    if secret.is_empty() {
+        bail!(Hinted::new(
+            "the token is empty",
+            "sign in again and paste it"
+        ));
+    }
+    if secret.expose().len() > LONGEST || secret.expose().iter().any(u8::is_ascii_control) {
+        bail!(Hinted::new(
+            "that is no token: it is too long or holds control characters",
+            "copy it again from its page"
+        ));
+    }
+    Ok(secret)
+}
+
+fn explain_where_to_make_one(arguments: &Login, host: &Host) {
+    let kind = arguments.kind.unwrap_or(if bitbucket::is_cloud(host) {
+        Kind::ApiToken
+    } else {
+        Kind::HttpAccessToken
+    });
+    let page = kind.page(host, &arguments.scopes);
+    super::tell(&match kind {
+        Kind::ApiToken => format!("Make an API token with scopes for Bitbucket: {page}"),
+        Kind::AccessToken => format!("Make an access token: {page}"),
+        Kind::HttpAccessToken => format!("Make an HTTP access token: {page}"),
+        Kind::AppPassword => return,
+    });
+    if let Some(scopes) = kind.scopes_to_tick() {
+        super::tell(&format!("To fetch and push it needs {scopes}"));
+    }
+    if arguments.kind.is_none() && kind == Kind::ApiToken {
+        super::tell("A repository, project or workspace access token is as welcome");
+    }
+}
+
+/// The first line, without the white space around it.
+fn first_line(input: &mut impl Read) -> Result<Secret> {
+    let mut text = zeroize::Zeroizing::new(vec![0; LONGEST + 2]);
+    let mut length = 0;
+    while length < text.len() && !text[..length].contains(&b'\n') {
+        match input
+            .read(&mut text[length..])
+            .context("cannot read the token from standard input")?
+        {
+            0 => break,
+            read => length += read,
+        }
+    }
+    let line = text[..length]
+        .split(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    Ok(Secret::new(line.to_vec()).trimmed())
+}
+
+fn kind(
+    arguments: &Login,
+    existing: Option<&Account>,
+    host: &Host,
+    secret: &Secret,
+) -> Result<Kind> {
+    if let Some(kind) = arguments.kind.filter(|kind| !kind.exists_on(host)) {
+        bail!(Usage(format!("{host} has no credential of kind '{kind}'")));
+    }
+    match (arguments.kind, Kind::of_secret(secret, host)) {
+        (Some(said), Some(told)) if said != told => bail!(Hinted::new(
+            format!("that is {}, not {}", told.noun(), said.noun()),
+            format!("leave '--kind' out, or give {}", said.noun()),
+        )),
+        (Some(kind), _) | (None, Some(kind)) => Ok(kind),
+        (None, None) => match existing.and_then(|existing| existing.kind) {
+            Some(kind) => Ok(kind),
+            None => ask_kind(host),
+        },
+    }
+}
+
+fn ask_kind(host: &Host) -> Result<Kind> {
+    let names: Vec<&str> = Kind::ALL
+        .into_iter()
+        .filter(|kind| kind.exists_on(host))
+        .map(Kind::as_str)
+        .collect();
+    let names = names.join(", ");
+    if !terminal::can_ask() {
+        bail!(Hinted::new(
+            "cannot tell what kind of secret this is",
+            format!("say '--kind' with one of {names}")
+        ));
+    }
+    loop {
+        let answer = terminal::ask_line(&format!("What kind of secret is it ({names})? "))?;
+        match answer.parse::<Kind>() {
+            Ok(kind) if kind.exists_on(host) => return Ok(kind),
+            _ => super::tell(&format!("Please type one of {names}")),
+        }
+    }
+}
+
+/// The account as it is to be: what was named, what the one it replaces had, and what can be asked for.
+fn complete(
+    arguments: Login,
+    existing: Option<&Account>,
+    host: Host,
+    kind: Kind,
+) -> Result<Account> {
+    let Login {
+        name,
+        username,
+        email,
+        scopes,
+        expires,
+        kind: _,
+        host: _,
+        store: _,
+        with_token,
+        no_verify: _,
+    } = arguments;
+    let name = name.unwrap_or_default();
+    if name.chars().any(char::is_control) {
+        bail!(Usage("a name has no control characters".to_owned()));
+    }
+    let mut account = match existing {
+        Some(existing) => existing.clone(),
+        None => Account::new(name, host, Origin::Login),
+    };
+    account.origin = Origin::Login;
+    account.kind = Some(kind);
+    account.rejected = None;
+    account.path = None;
+    account.authtype = None;
+    account.password_expiry_utc = None;
+    if !scopes.is_empty() {
+        account.scopes = scopes;
+    }
+    // A day that has passed was the old secret's.
+    account.expires = expires.or(account.expires.filter(|day| *day >= today()));
+    let asks = !with_token && terminal::can_ask();
+    account.username = username
+        .map(|name| Bytes::from(name.into_bytes()))
+        .or(account.username);
+    account.email = email.or(account.email);
+    if account.username.is_none() && (kind.needs_username() || kind == Kind::HttpAccessToken) {
+        account.username = ask_username(kind, asks)?;
+    }
+    if account.email.is_none() && kind == Kind::ApiToken && asks {
+        let answer = terminal::ask_line(
+            "E-mail of your Atlassian account, for the REST API (Enter to leave it out): ",
+        )?;
+        account.email = Some(answer).filter(|answer| !answer.is_empty());
+    }
+    refuse_mixed_up_names(&account)?;
+    Ok(account)
+}
+
+fn ask_username(kind: Kind, asks: bool) -> Result<Option<Bytes>> {
+    let answer = match (asks, kind.needs_username()) {
+        (true, true) => terminal::ask_line("Bitbucket user name: ")?,
+        (true, false) => terminal::ask_line(
+            "User name (Enter when the token is a project's or a repository's): ",
+        )?,
+        (false, _) => String::new(),
+    };
+    if answer.is_empty() && kind.needs_username() {
+        bail!(Hinted::new(
+            format!("{} needs a user name", kind.noun()),
+            "say it with '--username NAME'"
+        ));
+    }
+    Ok(Some(answer)
+        .filter(|answer| !answer.is_empty())
+        .map(|answer| Bytes::from(answer.into_bytes())))
+}
+
+/// git wants the user name and REST the e-mail, and people give one for the other.
+fn refuse_mixed_up_names(account: &Account) -> Result<()> {
+    let username = account
+        .username
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    if username.contains(|character: char| character.is_control() || character == ':') {
+        bail!(Usage(
+            "a user name has neither a colon nor control characters".to_owned()
+        ));
+    }
+    if username.contains('@') && bitbucket::is_cloud(&account.host) {
+        bail!(Hinted::new(
+            format!("'{username}' is an e-mail, and Bitbucket refuses e-mails as git user names"),
+            "say it with '--email', and '--username' with the name from https://bitbucket.org/account/settings/",
+        ));
+    }
+    match &account.email {
+        Some(email) if !email.contains('@') || email.chars().any(char::is_control) => {
+            bail!(Hinted::new(
+                format!("'{email}' is not an e-mail"),
+                "say the e-mail of the Atlassian account, or leave it out",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The user name, else the first scope, else the host; with the host behind it where an account of another host has
+/// that name already.
+fn default_name(account: &Account, accounts: &Accounts) -> String {
+    let username = account.username.as_ref().map(ToString::to_string);
+    let name = username.or_else(|| account.scopes.first().map(ToString::to_string));
+    let name = name.unwrap_or_else(|| account.host.to_string());
+    match accounts.named(&name) {
+        Some(known) if known.host != account.host => format!("{name}@{}", account.host),
+        _ => name,
+    }
+}
+
+fn same_store(name: store::Name) -> StoreChoice {
+    match name {
+        store::Name::File => StoreChoice::File,
+        store::Name::Keyring => StoreChoice::Keyring,
+    }
+}
+
+fn tell_where(lookup: &Lookup, account: &Account, reason: Option<store::Error>) -> Result<()> {
+    let what = format!(
+        "Stored the secret of '{}' for {}",
+        account.name, account.host
+    );
+    super::tell(&match account.store {
+        store::Name::Keyring => format!("{what} in the OS keyring"),
+        store::Name::File => {
+            let path = lookup
+                .config()?
+                .store
+                .file
+                .path
+                .map_or_else(|| Ok(lookup.locations()?.secrets()), anyhow::Ok)?;
+            let why = reason
+                .map(|reason| format!(": {reason}"))
+                .unwrap_or_default();
+            format!("{what} in '{}'{why}", path.display())
+        }
+    });
+    Ok(())
+}

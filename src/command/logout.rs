@@ -1,0 +1,45 @@
+//! `logout`: removes an account and its secret.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+
+use crate::account::{Account, Accounts};
+use crate::cli::Logout;
+use crate::lookup::Lookup;
+
+/// # Errors
+/// When there is no such account, or its store does not answer: then the account stays, as its secret may.
+pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
+    let lookup = Lookup::default();
+    let accounts = lookup.accounts()?;
+    let leaving: Vec<&Account> = if arguments.all {
+        accounts.iter().collect()
+    } else {
+        vec![super::pick(&accounts, arguments.name.as_deref())?]
+    };
+    for account in leaving {
+        // First the secret: after a failure half-way the account still says where to look for it.
+        lookup
+            .forget(account)
+            .with_context(|| format!("cannot remove the secret of '{}'", account.name))?;
+        Accounts::update(&lookup.locations()?.accounts(), |accounts| {
+            accounts.remove(|known| known.entry == account.entry && known.name == account.name);
+            Ok(())
+        })?;
+        super::tell(&format!(
+            "Removed '{}' and its secret for {}",
+            account.name, account.host
+        ));
+        if let Some(kind) = account
+            .kind
+            .filter(|kind| !kind.is_retired_on(&account.host))
+        {
+            let page = kind.page(&account.host, &account.scopes);
+            super::tell(&format!(
+                "Bitbucket accepts the token until it is revoked: {page}"
+            ));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,145 @@
+//! What people type: one file per verb. Here: how all of them speak.
+
+pub(crate) mod completions;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod setup;
+pub(crate) mod status;
+pub(crate) mod token;
+pub(crate) mod unknown;
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::account::{Account, Accounts};
+use crate::context::Host;
+use crate::error::{self, Hinted, Usage};
+use crate::git::{self, Helper};
+
+const PROGRAM: &str = "git-credential-bitbucket";
+
+/// Tells the user what failed, and gives the exit status for it.
+pub(crate) fn report(error: &anyhow::Error, hints: bool) -> ExitCode {
+    let is_usage = error.chain().any(<dyn std::error::Error>::is::<Usage>);
+    let message = if is_usage {
+        error.to_string()
+    } else {
+        error::one_line(error)
+    };
+    tell(&format!("{PROGRAM}: error: {message}"));
+    if let Some(hint) = error::hint(error).filter(|_| hints) {
+        tell(&format!("{PROGRAM}: hint: {hint}"));
+    }
+    ExitCode::from(if is_usage { 2 } else { 1 })
+}
+
+/// Warns of something that did not stop us.
+pub(crate) fn warn(message: impl Display) {
+    tell(&format!("{PROGRAM}: warning: {message}"));
+}
+
+/// Names an act.
+fn hint(message: impl Display) {
+    tell(&format!("{PROGRAM}: hint: {message}"));
+}
+
+/// Says what was done, or what somebody who reads along wants to know.
+fn tell(line: &str) {
+    // That stderr is closed must not keep us from the work.
+    let _ = writeln!(io::stderr(), "{}", error::printable(line));
+}
+
+/// Prints data. A reader that has seen enough (`| head`) is no failure.
+fn print(data: &[u8]) -> Result<()> {
+    match io::stdout()
+        .write_all(data)
+        .and_then(|()| io::stdout().flush())
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The account of a name, or the only one there is.
+fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a Account> {
+    let names = || {
+        accounts
+            .iter()
+            .map(|account| format!("'{}'", account.name))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let mut all = accounts.iter();
+    let message = match (name, all.next(), all.next()) {
+        (None, Some(only), None) => return Ok(only),
+        (_, None, _) => {
+            return Err(Hinted::new(
+                "there is no account",
+                "sign in: 'git credential-bitbucket login'",
+            )
+            .into());
+        }
+        (None, Some(_), Some(_)) => "there are several accounts".to_owned(),
+        (Some(name), _, _) => match accounts.named(name) {
+            Some(account) => return Ok(account),
+            None => format!("there is no account '{name}'"),
+        },
+    };
+    Err(Hinted::new(message, format!("name one of {}", names())).into())
+}
+
+/// Says what keeps git from asking us, or hands our secrets to somebody else as well.
+fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, is_set_up: bool) {
+    let mut not_asked = Vec::new();
+    let mut neighbours: Vec<(Helper, Vec<&Host>)> = Vec::new();
+    for host in hosts {
+        // Where git cannot be asked there is nothing to say about it.
+        let Ok(chain) = git::helpers(host) else {
+            return;
+        };
+        if !chain.iter().any(Helper::is_ours) {
+            not_asked.push(host);
+            continue;
+        }
+        for helper in chain.into_iter().filter(|helper| !helper.is_ours()) {
+            match neighbours.iter_mut().find(|(known, _)| *known == helper) {
+                Some((_, hosts)) => hosts.push(host),
+                None => neighbours.push((helper, vec![host])),
+            }
+        }
+    }
+    let list = |hosts: &[&Host]| {
+        hosts
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    if !not_asked.is_empty() {
+        warn(format_args!(
+            "git does not ask this helper for {} yet",
+            list(&not_asked)
+        ));
+    }
+    for (helper, hosts) in &neighbours {
+        warn(format_args!(
+            "the helper '{}' in '{}' is handed the credentials of {} as well",
+            helper.value,
+            helper.origin,
+            list(hosts)
+        ));
+    }
+    match neighbours.first() {
+        Some((helper, _)) if is_set_up => {
+            hint(format_args!(
+                "it stands behind ours: 'git config --file {} --unset-all {}'",
+                helper.origin, helper.key
+            ));
+        }
+        None if not_asked.is_empty() => {}
+        _ => hint("'git credential-bitbucket setup' mends that"),
+    }
+}

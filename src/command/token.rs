@@ -1,0 +1,33 @@
+//! `token`: the bare secret of one account on stdout, for scripts.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::Token;
+use crate::error::Hinted;
+use crate::lookup::Lookup;
+
+/// # Errors
+/// When there is no such account, or its store has no secret for it.
+pub(crate) fn run(arguments: &Token) -> Result<ExitCode> {
+    let lookup = Lookup::default();
+    let accounts = lookup.accounts()?;
+    let account = super::pick(&accounts, arguments.name.as_deref())?;
+    let kept = lookup
+        .secret_of(account)
+        .with_context(|| format!("cannot read the secret of '{}'", account.name))?;
+    let kept = kept.ok_or_else(|| {
+        let message = format!("the {} has no secret for '{}'", account.store, account.name);
+        Hinted::new(
+            message,
+            format!(
+                "sign in again: 'git credential-bitbucket login {}'",
+                account.name
+            ),
+        )
+    })?;
+    super::print(kept.secret.expose())?;
+    super::print(b"\n")?;
+    Ok(ExitCode::SUCCESS)
+}

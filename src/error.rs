@@ -1,0 +1,92 @@
+//! What a failure says to the user: one message and at most one hint, which is an act.
+
+use std::fmt;
+
+/// A message with the act that mends it; the two are printed on lines of their own.
+///
+/// It travels as the error itself or as context of another one; [`hint`] finds it at any depth.
+#[derive(Debug)]
+pub(crate) struct Hinted {
+    message: String,
+    hint: String,
+}
+
+impl Hinted {
+    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+impl fmt::Display for Hinted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Hinted {}
+
+/// The command line was understood but asks for something that does not fit together: exit status 2.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// The outermost hint an error carries.
+pub(crate) fn hint(error: &anyhow::Error) -> Option<&str> {
+    error
+        .downcast_ref::<Hinted>()
+        .or_else(|| error.chain().find_map(|cause| cause.downcast_ref()))
+        .map(|hinted| hinted.hint.as_str())
+}
+
+/// The message and its causes on one line, each after a colon, as git prints its own.
+///
+/// Control characters (a file name may hold them) are escaped, so that a message cannot play with the terminal.
+pub(crate) fn one_line(error: &anyhow::Error) -> String {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    printable(&causes.join(": "))
+}
+
+/// The text with its control characters escaped.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|character| {
+            if character.is_control() {
+                character.escape_default().collect::<Vec<_>>()
+            } else {
+                vec![character]
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context as _, anyhow};
+
+    use super::{Hinted, hint, one_line};
+
+    #[test]
+    fn a_hint_is_found_below_and_above_other_errors() {
+        let below = Err::<(), _>(Hinted::new("the cause", "do this")).context("the outcome");
+        assert_eq!(hint(&below.expect_err("an error")), Some("do this"));
+
+        let above = anyhow!("the cause").context(Hinted::new("the outcome", "do that"));
+        assert_eq!(hint(&above), Some("do that"));
+        assert_eq!(one_line(&above), "the outcome: the cause");
+    }
+
+    #[test]
+    fn a_message_cannot_play_with_the_terminal() {
+        assert_eq!(one_line(&anyhow!("a\u{1b}[2Jb\nc")), "a\\u{1b}[2Jb\\nc");
+    }
+}

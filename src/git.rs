@@ -1,0 +1,348 @@
+//! git's configuration: which helpers git would ask for a host, and the file that `setup` writes to.
+//!
+//! The one place which starts `git`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, str};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::context::Host;
+use crate::error::Hinted;
+
+/// A helper that git asks, and where it is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Helper {
+    /// As configured: `store`, `/usr/bin/x`, `!command`.
+    pub(crate) value: String,
+    /// The whole key, such as `credential.https://bitbucket.org.helper`.
+    pub(crate) key: String,
+    /// The file, or what git names instead of one.
+    pub(crate) origin: String,
+}
+
+impl Helper {
+    /// Whether this is our program, under whatever path.
+    pub(crate) fn is_ours(&self) -> bool {
+        let name = self.value.trim_start_matches(['!', '"', '\'']);
+        let bare = name.split_whitespace().next() == Some("bitbucket");
+        bare || name.contains("git-credential-bitbucket")
+            || name.contains("git credential-bitbucket")
+    }
+
+    /// Whether it is configured for this host in particular, and not for all.
+    pub(crate) fn is_for_host(&self) -> bool {
+        self.key != "credential.helper"
+    }
+}
+
+/// The helpers git asks for a host, in git's order, from all its configuration files as seen from here.
+///
+/// # Errors
+/// When git cannot be started or fails.
+pub(crate) fn helpers(host: &Host) -> Result<Vec<Helper>> {
+    // Scope and origin since git 2.26; the list comes in the order in which git reads its files (gitcredentials(7)).
+    let list = git(&["config", "--list", "--show-origin", "-z"])?;
+    Ok(chain(&list, host))
+}
+
+/// git's configuration file of a scope, as `git config --global` or `--system` would write to it.
+///
+/// # Errors
+/// When git does not say, or there is no home folder.
+pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
+    if system {
+        let path = env::var_os("GIT_CONFIG_SYSTEM").map(PathBuf::from);
+        return path.map_or_else(|| Ok(git(&["var", "GIT_CONFIG_SYSTEM"])?.trim().into()), Ok);
+    }
+    if let Some(path) = env::var_os("GIT_CONFIG_GLOBAL") {
+        return Ok(path.into());
+    }
+    // git-config(1), "FILES": ~/.gitconfig, but the XDG file when that alone exists.
+    let home = dirs::home_dir().context("there is no home folder")?;
+    let plain = home.join(".gitconfig");
+    let xdg = env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty());
+    let xdg = xdg
+        .map_or_else(|| home.join(".config"), PathBuf::from)
+        .join("git/config");
+    Ok(if !plain.exists() && xdg.exists() {
+        xdg
+    } else {
+        plain
+    })
+}
+
+/// Changes one of git's configuration files under git's own lock, keeping its mode and following a symbolic link.
+///
+/// `change` gets the text, empty when there is no file, and gives the new one; nothing means: remove the file.
+///
+/// # Errors
+/// When another git holds the lock, or the file cannot be read or written: then it is as it was.
+pub(crate) fn edit_config(
+    path: &Path,
+    change: impl FnOnce(&str) -> Result<Option<String>>,
+) -> Result<()> {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if let Some(folder) = real.parent() {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder '{}'", folder.display()))?;
+    }
+    let mut lock = ConfigLock::acquire(&real)?;
+    let (text, mode) = match fs::read(&real) {
+        Ok(bytes) => {
+            let text = String::from_utf8(bytes)
+                .ok()
+                .with_context(|| format!("'{}' is not UTF-8", real.display()))?;
+            (text, Some(fs::metadata(&real)?.permissions()))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => (String::new(), None),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read '{}'", real.display()));
+        }
+    };
+    match change(&text)? {
+        Some(new) if new == text => Ok(()),
+        Some(new) => lock
+            .commit(&new, mode)
+            .with_context(|| format!("cannot write '{}'", real.display())),
+        None => {
+            fs::remove_file(&real).with_context(|| format!("cannot remove '{}'", real.display()))
+        }
+    }
+}
+
+/// A helper's value that starts the program at this path: git hands it to a shell, and only an unquoted absolute path
+/// or a `!` makes it a command (gitcredentials(7), "CUSTOM HELPERS").
+pub(crate) fn helper_value(program: &Path) -> Result<String> {
+    let path = program
+        .to_str()
+        .with_context(|| format!("the path '{}' is not UTF-8", program.display()))?;
+    let path = if cfg!(windows) {
+        path.trim_start_matches(r"\\?\").replace('\\', "/")
+    } else {
+        path.to_owned()
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@%:,=".contains(&byte);
+    Ok(if path.bytes().all(plain) {
+        path
+    } else {
+        format!("!'{}'", path.replace('\'', r"'\''"))
+    })
+}
+
+/// A value as it is written in a configuration file (git-config(1), "Syntax").
+pub(crate) fn quoted(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\#;".contains(&byte);
+    if value.bytes().all(plain) {
+        return value.to_owned();
+    }
+    let escaped = value
+        .replace('\\', r"\\")
+        .replace('"', "\\\"")
+        .replace('\n', r"\n")
+        .replace('\t', r"\t");
+    format!("\"{escaped}\"")
+}
+
+/// Only as long as this lives may the file be written; git itself keeps to it.
+struct ConfigLock {
+    target: PathBuf,
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl ConfigLock {
+    fn acquire(target: &Path) -> Result<Self> {
+        let mut path = target.as_os_str().to_owned();
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => Ok(Self {
+                target: target.to_owned(),
+                path,
+                file: Some(file),
+            }),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!(Hinted::new(
+                format!("another git is writing '{}'", target.display()),
+                format!("try again; if no git runs, remove '{}'", path.display()),
+            )),
+            Err(error) => Err(error).with_context(|| format!("cannot write '{}'", path.display())),
+        }
+    }
+
+    fn commit(&mut self, text: &str, mode: Option<fs::Permissions>) -> std::io::Result<()> {
+        let Some(mut file) = self.file.take() else {
+            return Ok(());
+        };
+        // First the mode: what is private must not be open to others for even a moment.
+        if let Some(mode) = mode {
+            file.set_permissions(mode)?;
+        }
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&self.path, &self.target)
+    }
+}
+
+impl Drop for ConfigLock {
+    fn drop(&mut self) {
+        // After a commit there is nothing left under this name.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn git(arguments: &[&str]) -> Result<String> {
+    let output = Command::new("git")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output();
+    let output = output.context(Hinted::new(
+        "cannot start git",
+        "install git, or put it on PATH",
+    ))?;
+    if !output.status.success() {
+        let reason = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "git {} failed: {}",
+            arguments[0],
+            reason.lines().next().unwrap_or("it does not say why")
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The helpers among the settings that `git config --list --show-origin -z` gives.
+fn chain(list: &str, host: &Host) -> Vec<Helper> {
+    let mut helpers = Vec::new();
+    let mut fields = list.split('\0');
+    while let (Some(origin), Some(setting)) = (fields.next(), fields.next()) {
+        let (key, value) = setting.split_once('\n').unwrap_or((setting, ""));
+        let Some(pattern) = helper_pattern(key) else {
+            continue;
+        };
+        if !pattern.is_none_or(|pattern| matches_host(pattern, host)) {
+            continue;
+        }
+        // gitcredentials(7): an empty value clears what came before, whether scoped or not.
+        if value.is_empty() {
+            helpers.clear();
+        } else {
+            let origin = origin.strip_prefix("file:").unwrap_or(origin).to_owned();
+            helpers.push(Helper {
+                value: value.to_owned(),
+                key: key.to_owned(),
+                origin,
+            });
+        }
+    }
+    helpers
+}
+
+/// For a key `credential.PATTERN.helper` the pattern, for `credential.helper` none; nothing for any other key.
+#[expect(
+    clippy::option_option,
+    reason = "two questions: is it a helper's key, and has it a pattern"
+)]
+fn helper_pattern(key: &str) -> Option<Option<&str>> {
+    let rest = key.strip_prefix("credential.")?.strip_suffix("helper")?;
+    match rest {
+        "" => Some(None),
+        pattern => Some(Some(pattern.strip_suffix('.')?)),
+    }
+}
+
+/// Whether a credential pattern can match a URL of the host; patterns with a path or a user name match some of them.
+fn matches_host(pattern: &str, host: &Host) -> bool {
+    let rest = match pattern.split_once("://") {
+        Some(("https", rest)) => rest,
+        Some(_) => return false,
+        None => pattern,
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let name = authority
+        .rsplit('@')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    if name.is_empty() {
+        return true;
+    }
+    let (name, host) = (name.strip_suffix(":443").unwrap_or(&name), host.as_str());
+    let (labels, wanted): (Vec<&str>, Vec<&str>) =
+        (name.split('.').collect(), host.split('.').collect());
+    // git-config(1), http.<url>.*: an asterisk stands for one label, or for a part of one.
+    let fits = |(label, wanted): (&&str, &&str)| match label.split_once('*') {
+        Some((start, end)) => {
+            wanted.len() >= start.len() + end.len()
+                && wanted.starts_with(start)
+                && wanted.ends_with(end)
+        }
+        None => label == wanted,
+    };
+    labels.len() == wanted.len() && labels.iter().zip(&wanted).all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{chain, helper_value, matches_host, quoted};
+    use crate::bitbucket::cloud;
+
+    #[test]
+    fn an_empty_helper_clears_what_came_before() {
+        let list = "file:a\0credential.helper\nstore\0file:a\0credential.https://bitbucket.org.helper\n\0\
+                    file:b\0credential.https://bitbucket.org.helper\n/x/git-credential-bitbucket\0\
+                    file:b\0credential.https://github.com.helper\n\0file:c\0credential.helper\ncache\0\
+                    file:c\0credential.https://bitbucket.org.usehttppath\ntrue\0";
+        let helpers = chain(list, &cloud());
+        let values: Vec<&str> = helpers.iter().map(|helper| helper.value.as_str()).collect();
+        assert_eq!(values, ["/x/git-credential-bitbucket", "cache"]);
+        assert!(helpers[0].is_ours() && !helpers[1].is_ours());
+        assert_eq!(helpers[1].origin, "c");
+    }
+
+    #[test]
+    fn patterns_match_as_git_matches_them() {
+        for pattern in [
+            "https://bitbucket.org",
+            "https://BitBucket.org:443",
+            "bitbucket.org",
+            "https://",
+            "https://*.org",
+            "https://ada@bitbucket.org",
+            "https://bitbucket.org/acme",
+            "https://bit*.org",
+        ] {
+            assert!(matches_host(pattern, &cloud()), "{pattern}");
+        }
+        for pattern in [
+            "http://bitbucket.org",
+            "https://*.bitbucket.org",
+            "https://bitbucket.org.evil.example",
+            "https://evilbitbucket.org",
+            "https://bitbucket.org:8443",
+            "api.bitbucket.org",
+        ] {
+            assert!(!matches_host(pattern, &cloud()), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_path_with_blanks_and_quotes_reaches_the_shell_whole() {
+        assert_eq!(
+            helper_value(Path::new("/usr/bin/x")).expect("a value"),
+            "/usr/bin/x"
+        );
+        assert_eq!(
+            helper_value(Path::new("/a b/it's")).expect("a value"),
+            r"!'/a b/it'\''s'"
+        );
+        assert_eq!(quoted(r"!'/a b/it'\''s'"), r#""!'/a b/it'\\''s'""#);
+        assert_eq!(quoted("/usr/bin/x"), "/usr/bin/x");
+    }
+}

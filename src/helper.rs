@@ -1,0 +1,367 @@
+//! What git asks and tells: `get`, `store` and `erase` (gitcredentials(7), "CUSTOM HELPERS").
+
+use anyhow::{Context as _, Result, bail};
+use jiff::Timestamp;
+
+use crate::account::{Account, Accounts, Bytes, Kept, Origin, Rejection};
+use crate::bitbucket::{self, API_HOST, Kind, RestScheme};
+use crate::error::Hinted;
+use crate::lookup::{self, Found, Lookup, Wanted};
+use crate::protocol::{Form, Reply, Request};
+use crate::secret::Secret;
+
+/// Answers with the credential for a request's context, or with nothing: then git asks the next helper, or the user.
+///
+/// # Errors
+/// When there is an account, but its secret cannot be had; or several, and none is meant.
+pub(crate) fn get(lookup: &Lookup, request: &Request) -> Result<Option<Reply>> {
+    let Some(wanted) = Wanted::of(&request.context) else {
+        return Ok(None);
+    };
+    let Some(found) = lookup.find(&wanted)? else {
+        return Ok(None);
+    };
+    reply(&wanted, found, request.offers_authtype)
+}
+
+/// Keeps a credential that worked, unless it is not for us, not to be kept, or what we have already.
+///
+/// # Errors
+/// When the store or the accounts cannot be written.
+pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
+    let Some(wanted) = Wanted::of(&request.context).filter(|_| !request.ephemeral) else {
+        return Ok(());
+    };
+    let Some(given) = Given::of(&request) else {
+        return Ok(());
+    };
+    if let Some(found) = lookup::environment(&wanted)? {
+        if found.kept.secret == *given.secret {
+            // Best effort: where nothing can be written, nothing was noted against it either.
+            let _ = lookup
+                .refusals()
+                .and_then(|refusals| refusals.remove(given.secret));
+        }
+        return Ok(());
+    }
+    let accounts = lookup.accounts()?;
+    if !lookup.is_ours(&wanted.host, &accounts)? {
+        return Ok(());
+    }
+    let account = account_of(&wanted, &given, &request);
+    for (_, known) in lookup::fitting(&accounts, &wanted) {
+        if is_same(lookup, known, &account, &given)? {
+            return back_in_service(lookup, known);
+        }
+    }
+    let kept = Kept {
+        secret: given.secret.clone(),
+        oauth_refresh_token: request.oauth_refresh_token,
+    };
+    add(lookup, account, &kept)
+}
+
+/// Drops a credential that was refused: what git gave us is removed, what the user signed in with is only set aside.
+///
+/// # Errors
+/// When the store does not answer or the accounts cannot be written.
+pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
+    let Some(wanted) = Wanted::of(&request.context) else {
+        return Ok(());
+    };
+    let refused = request.credential.as_ref().or(request.password.as_ref());
+    let now = Timestamp::now();
+    let is_rest = wanted.host.as_str() == API_HOST;
+    if let (Some(refused), Some(found)) = (refused, lookup::environment(&wanted)?)
+        && !is_rest
+        && is_refused(&found.account, &found.kept, request, refused)
+    {
+        // Best effort: the environment may be all there is.
+        let _ = lookup
+            .refusals()
+            .and_then(|refusals| refusals.add(refused, now));
+    }
+    let accounts = lookup.accounts()?;
+    let mut removed = Vec::new();
+    let mut set_aside = Vec::new();
+    for (_, account) in lookup::fitting(&accounts, &wanted) {
+        let is_unknown = account.kind.is_none();
+        let is_meant = match refused {
+            // Without any secret: only what git gave us and can be given again. A broken URL produces such an erase
+            // (git dies while writing a value with a CR), and a token from `login` cannot be displayed a second time.
+            None => is_unknown,
+            Some(_) if is_rest && !is_unknown => false,
+            Some(refused) => match lookup.secret_of(account)? {
+                Some(kept) => is_refused(account, &kept, request, refused),
+                None => false,
+            },
+        };
+        match is_meant {
+            false => {}
+            true if is_unknown => removed.push(account.entry.clone()),
+            true => set_aside.push(account.entry.clone()),
+        }
+    }
+    if removed.is_empty() && set_aside.is_empty() {
+        return Ok(());
+    }
+    let removed = Accounts::update(&lookup.locations()?.accounts(), |accounts| {
+        for account in accounts
+            .iter_mut()
+            .filter(|account| set_aside.contains(&account.entry))
+        {
+            account.rejected = Some(Rejection::again(account.rejected, now));
+        }
+        Ok(accounts.remove(|account| removed.contains(&account.entry)))
+    })?;
+    removed
+        .iter()
+        .try_for_each(|account| lookup.forget(account))
+}
+
+/// The credential in the form in which its taker wants it.
+fn reply(wanted: &Wanted<'_>, found: Found, offers_authtype: bool) -> Result<Option<Reply>> {
+    let Found {
+        account,
+        kept: Kept {
+            secret,
+            oauth_refresh_token,
+        },
+    } = found;
+    let own = account
+        .username
+        .as_ref()
+        .map(|name| name.as_slice().to_vec());
+    let form = match account.kind {
+        None => match account.authtype {
+            Some(authtype) if offers_authtype => Form::Header {
+                authtype: authtype.as_slice().to_vec(),
+                credential: secret,
+                username: own,
+            },
+            // Whoever does not offer the header form would drop it without a word.
+            Some(_) => return Ok(None),
+            None => match own {
+                Some(username) => Form::Password {
+                    username,
+                    password: secret,
+                },
+                None => return Ok(None),
+            },
+        },
+        Some(kind) if wanted.host.as_str() == API_HOST => match kind.rest_scheme() {
+            RestScheme::Bearer if offers_authtype => Form::Header {
+                authtype: b"Bearer".to_vec(),
+                credential: secret,
+                username: None,
+            },
+            RestScheme::Bearer => bail!(Hinted::new(
+                format!(
+                    "Bitbucket's REST API takes '{}', {}, only as Bearer, which was not asked for",
+                    account.name,
+                    kind.noun()
+                ),
+                "put 'capability[]=authtype' in front of what 'git credential fill' is given",
+            )),
+            RestScheme::Email => match account.email {
+                Some(email) => Form::Password {
+                    username: email.into_bytes(),
+                    password: secret,
+                },
+                None => bail!(Hinted::new(
+                    format!(
+                        "Bitbucket's REST API wants the e-mail with an API token, and '{}' has none",
+                        account.name
+                    ),
+                    add_email(&account.name),
+                )),
+            },
+            RestScheme::Username => match own {
+                Some(username) => Form::Password {
+                    username,
+                    password: secret,
+                },
+                None => return Ok(None),
+            },
+        },
+        Some(_) => match account.git_username() {
+            Some(username) => Form::Password {
+                username: username.to_vec(),
+                password: secret,
+            },
+            None => return Ok(None),
+        },
+    };
+    Ok(Some(Reply {
+        form,
+        password_expiry_utc: account.password_expiry_utc,
+        oauth_refresh_token,
+    }))
+}
+
+fn add_email(name: &str) -> String {
+    if name.starts_with("BITBUCKET_") {
+        "set BITBUCKET_EMAIL to the e-mail of the Atlassian account".to_owned()
+    } else {
+        format!("sign in again with it: 'git credential-bitbucket login {name} --email ADDRESS'")
+    }
+}
+
+/// A complete credential that git gives us to keep.
+struct Given<'a> {
+    username: Option<&'a [u8]>,
+    authtype: Option<&'a [u8]>,
+    /// The password, or what follows the scheme in the header form.
+    secret: &'a Secret,
+}
+
+impl<'a> Given<'a> {
+    fn of(request: &'a Request) -> Option<Self> {
+        let username = request
+            .context
+            .username
+            .as_deref()
+            .filter(|name| !name.is_empty());
+        let authtype = request
+            .authtype
+            .as_deref()
+            .filter(|scheme| !scheme.is_empty());
+        let given = match (authtype, &request.credential) {
+            (Some(_), Some(secret)) => Self {
+                username,
+                authtype,
+                secret,
+            },
+            _ => Self {
+                username: Some(username?),
+                authtype: None,
+                secret: request.password.as_ref()?,
+            },
+        };
+        Some(given).filter(|given| !given.secret.is_empty())
+    }
+}
+
+/// The account that a given credential makes.
+///
+/// A secret whose prefix names its kind serves every repository, and not just the path it was typed for; an access
+/// token's scope is that path's repository.
+fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Account {
+    let bytes = |value: &[u8]| Bytes::from(value.to_vec());
+    let home = bitbucket::home_of(&wanted.host);
+    let is_plain = given.authtype.is_none() && request.oauth_refresh_token.is_none();
+    let kind = Kind::of_secret(given.secret, &home).filter(|_| is_plain);
+    let mut account = Account::new(String::new(), wanted.host.clone(), Origin::Git);
+    account.password_expiry_utc = request.password_expiry_utc;
+    let Some(kind) = kind else {
+        account.username = given.username.map(bytes);
+        account.authtype = given.authtype.map(bytes);
+        account.path = wanted.path.map(bytes);
+        return account;
+    };
+    account.host = home;
+    account.kind = Some(kind);
+    let own = given
+        .username
+        .filter(|name| kind.needs_username() || kind.git_username(None) != Some(name));
+    match own.map(|name| (name, std::str::from_utf8(name))) {
+        Some((_, Ok(text))) if kind == Kind::ApiToken && text.contains('@') => {
+            account.email = Some(text.to_owned());
+        }
+        Some((name, _)) => account.username = Some(bytes(name)),
+        None => {}
+    }
+    if kind == Kind::AccessToken {
+        account.scopes = wanted.scope.iter().cloned().collect();
+    }
+    account
+}
+
+/// Whether what git gives is what an account of ours has already.
+fn is_same(lookup: &Lookup, known: &Account, new: &Account, given: &Given<'_>) -> Result<bool> {
+    if known.kind.is_none() {
+        let attributes = |account: &Account| {
+            (
+                account.username.clone(),
+                account.path.clone(),
+                account.authtype.clone(),
+                account.password_expiry_utc,
+            )
+        };
+        if attributes(known) != attributes(new) {
+            return Ok(false);
+        }
+    }
+    let kept = lookup.secret_of(known)?;
+    Ok(kept.is_some_and(|kept| kept.secret == *given.secret))
+}
+
+/// Whether it is this account's credential that a server refused.
+///
+/// A token that somebody sent with a name it cannot work with (an e-mail, say, out of a URL) says nothing about the token.
+fn is_refused(account: &Account, kept: &Kept, request: &Request, refused: &Secret) -> bool {
+    let username = request.context.username.as_deref();
+    let is_possible = match account.kind {
+        None => true,
+        Some(_) => username.is_none_or(|username| {
+            let own = account
+                .username
+                .as_ref()
+                .is_some_and(|own| own.as_slice() == username);
+            own || account.git_username() == Some(username)
+        }),
+    };
+    is_possible && kept.secret == *refused
+}
+
+fn back_in_service(lookup: &Lookup, account: &Account) -> Result<()> {
+    if account.rejected.is_none() {
+        return Ok(());
+    }
+    Accounts::update(&lookup.locations()?.accounts(), |accounts| {
+        for known in accounts
+            .iter_mut()
+            .filter(|known| known.entry == account.entry)
+        {
+            known.rejected = None;
+        }
+        Ok(())
+    })
+}
+
+/// Adds what git gave, in place of what it gave before for the same protocol, host, path and user name.
+fn add(lookup: &Lookup, mut account: Account, kept: &Kept) -> Result<()> {
+    let named = account
+        .username
+        .as_ref()
+        .map(ToString::to_string)
+        .or_else(|| account.email.clone());
+    let wanted_name = named.unwrap_or_else(|| account.host.to_string());
+    account.name.clone_from(&wanted_name);
+    let choice = lookup.config()?.store.default;
+    lookup
+        .keep(&mut account, kept, choice)
+        .context("cannot keep the credential that git gave")?;
+
+    let identity = |account: &Account| {
+        let Account {
+            host,
+            kind,
+            username,
+            email,
+            path,
+            authtype,
+            scopes,
+            origin,
+            ..
+        } = account.clone();
+        (host, kind, username, email, path, authtype, scopes, origin)
+    };
+    let replaced = Accounts::update(&lookup.locations()?.accounts(), |accounts| {
+        let replaced = accounts.remove(|known| identity(known) == identity(&account));
+        account.name = accounts.free_name(&wanted_name);
+        accounts.add(account.clone());
+        Ok(replaced)
+    })?;
+    replaced.iter().try_for_each(|old| lookup.forget(old))
+}

@@ -1,0 +1,123 @@
+//! A git credential helper for Bitbucket.
+//!
+//! The data's way, in [`answer`]: git's attributes on stdin become a request, its context finds an account and the
+//! secret from its store, and the reply goes to stdout in one piece.
+
+mod account;
+mod bitbucket;
+mod cli;
+mod command;
+mod config;
+mod context;
+mod error;
+mod file;
+mod git;
+mod helper;
+mod lookup;
+mod protocol;
+mod refusal;
+mod secret;
+mod store;
+mod terminal;
+
+use std::env;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::lookup::Lookup;
+use crate::protocol::{ReadError, Request};
+
+fn main() -> ExitCode {
+    match Operation::of_arguments() {
+        // In the middle of git's own output, hints are for people only.
+        Some(operation) => match answer(operation) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => command::report(&error, terminal::is_watched()),
+        },
+        None => cli::run().unwrap_or_else(|error| command::report(&error, true)),
+    }
+}
+
+/// What git starts a helper for; `capability` is defined for whoever asks (git-credential(1)).
+#[derive(Clone, Copy)]
+enum Operation {
+    Capability,
+    Erase,
+    Get,
+    Store,
+}
+
+impl Operation {
+    /// git passes one word. Nothing else is looked at before the answer is given: this runs on each git command.
+    fn of_arguments() -> Option<Self> {
+        let mut arguments = env::args_os().skip(1);
+        let (first, second) = (arguments.next()?, arguments.next());
+        match first.to_str().filter(|_| second.is_none())? {
+            "capability" => Some(Self::Capability),
+            "erase" => Some(Self::Erase),
+            "get" => Some(Self::Get),
+            "store" => Some(Self::Store),
+            _ => None,
+        }
+    }
+}
+
+/// Answers git: reads everything, decides everything, writes once.
+fn answer(operation: Operation) -> Result<()> {
+    if let Operation::Capability = operation {
+        return Ok(output()?.write_all(b"version 0\ncapability authtype\n")?);
+    }
+    let request = match Request::read(&mut input()?) {
+        Err(ReadError::Io(error)) => return Err(error.into()),
+        // A request that git would not write gets no answer, and git goes on as if we did not exist.
+        Err(error) => {
+            if terminal::is_watched() {
+                command::warn(format_args!("cannot read git's request: {error}"));
+            }
+            return Ok(());
+        }
+        Ok(request) => request,
+    };
+    let lookup = Lookup::default();
+    match operation {
+        Operation::Capability => {}
+        Operation::Erase => helper::erase(&lookup, &request)?,
+        Operation::Get => {
+            if let Some(reply) = helper::get(&lookup, &request)?.and_then(|reply| reply.to_bytes())
+            {
+                output()?.write_all(&reply)?;
+            }
+        }
+        Operation::Store => helper::store(&lookup, request)?,
+    }
+    Ok(())
+}
+
+/// Standard input without a buffer in between, which would not be wiped.
+#[cfg(unix)]
+fn input() -> io::Result<File> {
+    use std::os::fd::AsFd as _;
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+/// Standard output without a buffer in between, which would not be wiped.
+#[cfg(unix)]
+fn output() -> io::Result<File> {
+    use std::os::fd::AsFd as _;
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+fn input() -> io::Result<File> {
+    use std::os::windows::io::AsHandle as _;
+    Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+fn output() -> io::Result<File> {
+    use std::os::windows::io::AsHandle as _;
+    Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
+}

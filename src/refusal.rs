@@ -1,0 +1,154 @@
+//! Which secrets from elsewhere (the environment) a server refused: keyed fingerprints of them, never the secrets.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use base64ct::{Base64, Encoding as _};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::account::Rejection;
+use crate::file::{self, Lock};
+use crate::secret::Secret;
+
+/// The refused secrets that no account of ours holds.
+#[derive(Debug)]
+pub(crate) struct Refusals {
+    path: PathBuf,
+}
+
+/// How many are remembered: more than one machine's environment ever holds.
+const MOST: usize = 64;
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Default, Serialize, Deserialize)]
+struct Content {
+    /// Base64 of the key of the fingerprints.
+    key: String,
+    #[serde(default)]
+    refused: Vec<Refused>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Refused {
+    /// Base64.
+    fingerprint: String,
+    #[serde(flatten)]
+    rejection: Rejection,
+}
+
+impl Refusals {
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// What is known of a secret.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub(crate) fn of(&self, secret: &Secret) -> Result<Option<Rejection>> {
+        let Some(content) = read(&self.path)? else {
+            return Ok(None);
+        };
+        let fingerprint = content.fingerprint(secret);
+        Ok(content
+            .refused
+            .iter()
+            .find(|refused| refused.fingerprint == fingerprint)
+            .map(|refused| refused.rejection))
+    }
+
+    /// Notes that a server refused the secret.
+    ///
+    /// # Errors
+    /// When nothing can be written.
+    pub(crate) fn add(&self, secret: &Secret, now: Timestamp) -> Result<()> {
+        let before = self.of(secret)?;
+        self.replace(secret, Some(Rejection::again(before, now)))
+    }
+
+    /// Notes that the secret works.
+    ///
+    /// # Errors
+    /// When nothing can be written.
+    pub(crate) fn remove(&self, secret: &Secret) -> Result<()> {
+        match self.of(secret)? {
+            Some(_) => self.replace(secret, None),
+            None => Ok(()),
+        }
+    }
+
+    fn replace(&self, secret: &Secret, rejection: Option<Rejection>) -> Result<()> {
+        let _lock = Lock::acquire(&self.path.with_extension("lock"), LOCK_PATIENCE)?;
+        let mut content = match read(&self.path)? {
+            Some(content) => content,
+            None => Content::with_new_key()?,
+        };
+        let fingerprint = content.fingerprint(secret);
+        content
+            .refused
+            .retain(|refused| refused.fingerprint != fingerprint);
+        content.refused.extend(rejection.map(|rejection| Refused {
+            fingerprint,
+            rejection,
+        }));
+        let surplus = content.refused.len().saturating_sub(MOST);
+        content.refused.drain(..surplus);
+        file::write_private(&self.path, toml::to_string(&content)?.as_bytes())
+    }
+}
+
+impl Content {
+    fn with_new_key() -> Result<Self> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).context("cannot get random bytes from the system")?;
+        Ok(Self {
+            key: Base64::encode_string(&key),
+            refused: Vec::new(),
+        })
+    }
+
+    fn fingerprint(&self, secret: &Secret) -> String {
+        Base64::encode_string(&secret.fingerprint(self.key.as_bytes()))
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Content>> {
+    let Some(content) = file::read_private(path)? else {
+        return Ok(None);
+    };
+    // What cannot be understood is begun anew: it holds nothing that anybody would miss.
+    Ok(std::str::from_utf8(&content)
+        .ok()
+        .and_then(|text| toml::from_str(text).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::Refusals;
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_refused_secret_is_known_again_and_stands_nowhere() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("refusals.toml");
+        let refusals = Refusals::at(path.clone());
+        let (bad, good) = (
+            Secret::new(b"canary-bad".to_vec()),
+            Secret::new(b"canary-good".to_vec()),
+        );
+        refusals.add(&bad, Timestamp::UNIX_EPOCH).expect("noted");
+        assert!(refusals.of(&bad).expect("an answer").is_some());
+        assert!(refusals.of(&good).expect("an answer").is_none());
+        assert!(
+            !std::fs::read_to_string(&path)
+                .expect("text")
+                .contains("canary")
+        );
+        refusals.remove(&bad).expect("noted");
+        assert!(refusals.of(&bad).expect("an answer").is_none());
+    }
+}

@@ -1,0 +1,352 @@
+//! The embedded store: one private file of sealed secrets, and their key in another one or in the kernel.
+//!
+//! Each line is an entry: its name, percent-encoded, a blank, and in base64 a nonce with the secret sealed by
+//! XChaCha20-Poly1305; the name is authenticated with it, so that no line can stand in for another one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use base64ct::{Base64, Encoding as _};
+use chacha20poly1305::aead::{Aead as _, Payload};
+use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+use zeroize::Zeroizing;
+
+use super::{Error, Store};
+use crate::error::Hinted;
+use crate::file::{self, Lock};
+use crate::secret::Secret;
+
+/// A store in a file of ours.
+pub(crate) struct FileStore {
+    /// The sealed secrets.
+    pub(crate) path: PathBuf,
+    pub(crate) key: KeyPlace,
+    /// How long another process may hold the file.
+    pub(crate) patience: Duration,
+}
+
+/// Where the key of the sealed secrets lies.
+#[derive(Debug)]
+pub(crate) enum KeyPlace {
+    /// In a private file.
+    File(PathBuf),
+    /// In the user's persistent keyring of the kernel: lost at reboot, or after three idle days.
+    Kernel,
+}
+
+type Key = Zeroizing<[u8; KEY_LENGTH]>;
+
+const KEY_LENGTH: usize = 32;
+const NONCE_LENGTH: usize = 24;
+const HEADER: &str = "# Secrets of git-credential-bitbucket, sealed.";
+
+impl Store for FileStore {
+    fn get(&self, entry: &str) -> Result<Option<Secret>, Error> {
+        let Some(content) = file::read_private(&self.path)? else {
+            return Ok(None);
+        };
+        match line_of(&content, entry) {
+            Some(line) => Ok(Some(self.open(entry, line)?)),
+            None => Ok(None),
+        }
+    }
+
+    fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
+        let _lock = self.lock()?;
+        let content = file::read_private(&self.path)?;
+        let others = content.as_deref().map_or(&[][..], Vec::as_slice);
+        let key = match self.key()? {
+            Some(key) => key,
+            None if sealed_lines(others).next().is_none() => self.make_key()?,
+            None => return Err(self.key_is_gone().into()),
+        };
+        let line = format!("{}{}", start_of(entry), seal(&key, entry, secret)?);
+        Ok(self.write(others, entry, Some(&line))?)
+    }
+
+    fn delete(&self, entry: &str) -> Result<bool, Error> {
+        let _lock = self.lock()?;
+        let Some(content) = file::read_private(&self.path)? else {
+            return Ok(false);
+        };
+        if line_of(&content, entry).is_none() {
+            return Ok(false);
+        }
+        self.write(&content, entry, None)?;
+        Ok(true)
+    }
+}
+
+impl FileStore {
+    fn lock(&self) -> Result<Lock> {
+        Lock::acquire(&self.path.with_extension("lock"), self.patience)
+    }
+
+    /// Writes all entries of `content` but `entry`, and then `line`.
+    fn write(&self, content: &[u8], entry: &str, line: Option<&str>) -> Result<()> {
+        let start = start_of(entry);
+        let mut text = format!("{HEADER}\n").into_bytes();
+        let others = sealed_lines(content).filter(|other| !other.starts_with(start.as_bytes()));
+        for line in others.chain(line.map(str::as_bytes)) {
+            text.extend_from_slice(line);
+            text.push(b'\n');
+        }
+        file::write_private(&self.path, &text)
+    }
+
+    fn open(&self, entry: &str, line: &[u8]) -> Result<Secret> {
+        let damaged = || {
+            Hinted::new(
+                format!(
+                    "cannot open the entry '{entry}' of '{}': it is damaged, or sealed with another key",
+                    self.path.display()
+                ),
+                "sign in again: 'git credential-bitbucket login'",
+            )
+        };
+        let key = self.key()?.ok_or_else(|| self.key_is_gone())?;
+        let text = std::str::from_utf8(line).map_err(|_| damaged())?;
+        let sealed = Base64::decode_vec(text).map_err(|_| damaged())?;
+        let (nonce, sealed) = sealed.split_at_checked(NONCE_LENGTH).ok_or_else(damaged)?;
+        let nonce = XNonce::try_from(nonce).map_err(|_| damaged())?;
+        let payload = Payload {
+            msg: sealed,
+            aad: entry.as_bytes(),
+        };
+        let secret = cipher(&key)
+            .decrypt(&nonce, payload)
+            .map_err(|_| damaged())?;
+        Ok(Secret::new(secret))
+    }
+
+    fn key(&self) -> Result<Option<Key>> {
+        let Some(bytes) = (match &self.key {
+            KeyPlace::File(path) => file::read_private(path)?,
+            KeyPlace::Kernel => kernel::read(&self.path)?,
+        }) else {
+            return Ok(None);
+        };
+        match <[u8; KEY_LENGTH]>::try_from(bytes.as_slice()) {
+            Ok(key) => Ok(Some(Zeroizing::new(key))),
+            Err(_) => bail!(Hinted::new(
+                format!(
+                    "the key in {} is damaged: it has to be {KEY_LENGTH} bytes",
+                    self.key
+                ),
+                "put the right one back, or move it and the secrets away and sign in again",
+            )),
+        }
+    }
+
+    fn make_key(&self) -> Result<Key> {
+        let mut key = Zeroizing::new([0; KEY_LENGTH]);
+        getrandom::fill(key.as_mut()).context("cannot get random bytes from the system")?;
+        match &self.key {
+            KeyPlace::File(path) => file::write_private(path, key.as_ref())?,
+            KeyPlace::Kernel => kernel::write(&self.path, key.as_ref())?,
+        }
+        Ok(key)
+    }
+
+    fn key_is_gone(&self) -> anyhow::Error {
+        let hint = match &self.key {
+            KeyPlace::File(path) => format!(
+                "bring '{}' back, or move '{}' away and sign in again",
+                path.display(),
+                self.path.display()
+            ),
+            KeyPlace::Kernel => format!(
+                "it ends with a reboot or three idle days: move '{}' away and sign in again",
+                self.path.display()
+            ),
+        };
+        Hinted::new(
+            format!(
+                "the key of '{}' is not in {}",
+                self.path.display(),
+                self.key
+            ),
+            hint,
+        )
+        .into()
+    }
+}
+
+impl std::fmt::Display for KeyPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "'{}'", path.display()),
+            Self::Kernel => f.write_str("the kernel keyring"),
+        }
+    }
+}
+
+fn cipher(key: &Key) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new_from_slice(key.as_ref()).expect("a key of the right length")
+}
+
+fn seal(key: &Key, entry: &str, secret: &Secret) -> Result<String> {
+    let mut sealed = [0; NONCE_LENGTH].to_vec();
+    getrandom::fill(&mut sealed).context("cannot get random bytes from the system")?;
+    let nonce = XNonce::try_from(sealed.as_slice()).expect("a nonce of the right length");
+    let payload = Payload {
+        msg: secret.expose(),
+        aad: entry.as_bytes(),
+    };
+    let text = cipher(key)
+        .encrypt(&nonce, payload)
+        .map_err(|_| anyhow!("the secret is too long to be sealed"))?;
+    sealed.extend_from_slice(&text);
+    Ok(Base64::encode_string(&sealed))
+}
+
+/// How the line of an entry starts.
+fn start_of(entry: &str) -> String {
+    const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'#');
+    format!("{} ", percent_encode(entry.as_bytes(), ENCODED))
+}
+
+fn sealed_lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    content
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty() && !line.starts_with(b"#"))
+}
+
+fn line_of<'a>(content: &'a [u8], entry: &str) -> Option<&'a [u8]> {
+    let start = start_of(entry);
+    sealed_lines(content).find_map(|line| line.strip_prefix(start.as_bytes()))
+}
+
+#[cfg(target_os = "linux")]
+mod kernel {
+    use std::path::Path;
+
+    use anyhow::{Context as _, Result};
+    use linux_keyutils::{KeyError, KeyRing, KeyRingIdentifier};
+    use zeroize::Zeroizing;
+
+    /// The persistent keyring is linked into the *process* keyring: where nobody made a session keyring (CI shells,
+    /// `setsid`) there is no other place from which it could be searched (persistent-keyring(7)).
+    fn keyring() -> Result<KeyRing> {
+        KeyRing::get_persistent(KeyRingIdentifier::Process)
+            .context("cannot reach the kernel keyring")
+    }
+
+    pub(super) fn read(secrets: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        match keyring()?.search(&description(secrets)) {
+            Ok(key) => Ok(Some(Zeroizing::new(
+                key.read_to_vec()
+                    .context("cannot read the kernel keyring")?,
+            ))),
+            Err(KeyError::KeyDoesNotExist | KeyError::KeyExpired | KeyError::KeyRevoked) => {
+                Ok(None)
+            }
+            Err(error) => Err(error).context("cannot search the kernel keyring"),
+        }
+    }
+
+    pub(super) fn write(secrets: &Path, key: &[u8]) -> Result<()> {
+        keyring()?
+            .add_key(&description(secrets), key)
+            .context("cannot write to the kernel keyring")?;
+        Ok(())
+    }
+
+    fn description(secrets: &Path) -> String {
+        format!("git-credential-bitbucket:{}", secrets.display())
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod kernel {
+    use std::path::Path;
+
+    use anyhow::{Result, bail};
+    use zeroize::Zeroizing;
+
+    use crate::error::Hinted;
+
+    pub(super) fn read(_secrets: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        bail!(Hinted::new(
+            "there is no kernel keyring on this system",
+            "set 'key' of [store.file] in config.toml to \"file\"",
+        ))
+    }
+
+    pub(super) fn write(secrets: &Path, _key: &[u8]) -> Result<()> {
+        read(secrets).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::{FileStore, KeyPlace};
+    use crate::secret::Secret;
+    use crate::store::Store as _;
+
+    fn store(folder: &tempfile::TempDir) -> FileStore {
+        FileStore {
+            path: folder.path().join("secrets"),
+            key: KeyPlace::File(folder.path().join("secrets.key")),
+            patience: Duration::from_secs(5),
+        }
+    }
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.into())
+    }
+
+    #[test]
+    fn a_secret_comes_back_until_it_is_deleted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = store(&folder);
+        assert_eq!(store.get("a").expect("an answer"), None);
+        for entry in ["a", "a b", "a%20b", "#", "ü\n"] {
+            store
+                .set(entry, &secret(&format!("secret of {entry}")))
+                .expect("stored");
+        }
+        store.set("a", &secret("another")).expect("stored");
+        assert_eq!(store.get("a").expect("an answer"), Some(secret("another")));
+        assert_eq!(
+            store.get("ü\n").expect("an answer"),
+            Some(secret("secret of ü\n"))
+        );
+        assert!(store.delete("a").expect("deleted"));
+        assert!(!store.delete("a").expect("an answer"));
+        assert_eq!(store.get("a").expect("an answer"), None);
+        assert_eq!(
+            store.get("a%20b").expect("an answer"),
+            Some(secret("secret of a%20b"))
+        );
+    }
+
+    #[test]
+    fn the_file_shows_no_secret_and_no_line_stands_in_for_another() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = store(&folder);
+        store.set("a", &secret("hunter2")).expect("stored");
+        let text = fs::read_to_string(&store.path).expect("text");
+        assert!(!text.contains("hunter2"));
+        fs::write(&store.path, text.replace("\na ", "\nb ")).expect("written");
+        let error = store.get("b").expect_err("a line that was moved");
+        assert!(error.to_string().contains("damaged"), "{error}");
+    }
+
+    #[test]
+    fn without_its_key_nothing_is_overwritten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = store(&folder);
+        store.set("a", &secret("hunter2")).expect("stored");
+        let key = folder.path().join("secrets.key");
+        fs::rename(&key, folder.path().join("aside")).expect("moved");
+        assert!(store.get("a").is_err() && store.set("b", &secret("x")).is_err());
+        fs::rename(folder.path().join("aside"), &key).expect("moved back");
+        assert_eq!(store.get("a").expect("an answer"), Some(secret("hunter2")));
+    }
+}

@@ -1,0 +1,123 @@
+//! The operating system's keyring: Secret Service, Keychain, Credential Manager, through the crate `keyring`.
+
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context as _, anyhow};
+
+use super::pieces::InPieces;
+use super::{Error, Patience, Store};
+use crate::secret::Secret;
+
+/// The service under which all our entries lie; shown by the desktop's own keyring programs.
+const SERVICE: &str = "git-credential-bitbucket";
+
+/// The longest secret an entry holds: `CRED_MAX_CREDENTIAL_BLOB_SIZE` of Windows; the others set no limit.
+const LONGEST: usize = if cfg!(windows) { 2560 } else { usize::MAX };
+
+/// Opens the keyring. It is first talked to when it is asked for something.
+pub(crate) fn open(patience: Patience) -> impl Store {
+    InPieces::new(Keyring { patience }, LONGEST)
+}
+
+struct Keyring {
+    patience: Patience,
+}
+
+impl Store for Keyring {
+    fn get(&self, entry: &str) -> Result<Option<Secret>, Error> {
+        self.ask(entry, |entry| entry.get_secret().map(Secret::new))
+    }
+
+    fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
+        let secret = secret.clone();
+        let done = self.ask(entry, move |entry| entry.set_secret(secret.expose()))?;
+        done.ok_or_else(|| {
+            anyhow!("the OS keyring says that it has no place for the secret").into()
+        })
+    }
+
+    fn delete(&self, entry: &str) -> Result<bool, Error> {
+        let deleted = self.ask(entry, keyring::Entry::delete_credential)?;
+        Ok(deleted.is_some())
+    }
+}
+
+/// What the thread that talks to the keyring reports.
+enum Report<T> {
+    Connected,
+    Done(Result<Option<T>, Error>),
+}
+
+impl Keyring {
+    /// Asks in a thread of its own, and leaves it behind when time is up: neither the bus nor the service behind it
+    /// has a deadline, and a stopped one never answers. The process ends without it.
+    fn ask<T: Send + 'static>(
+        &self,
+        entry: &str,
+        question: impl FnOnce(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
+    ) -> Result<Option<T>, Error> {
+        let (reporter, reports) = mpsc::channel();
+        let entry = entry.to_owned();
+        thread::Builder::new()
+            .name("keyring".to_owned())
+            .spawn(move || {
+                let answer = talk(&entry, question, &reporter);
+                // Nobody listens any more when time was up.
+                let _ = reporter.send(Report::Done(answer));
+            })
+            .context("cannot start a thread")?;
+
+        let start = Instant::now();
+        let mut patience = self.patience.answer;
+        loop {
+            match reports.recv_timeout(patience.saturating_sub(start.elapsed())) {
+                Ok(Report::Connected) => patience = self.patience.unlock,
+                Ok(Report::Done(answer)) => return answer,
+                Err(RecvTimeoutError::Timeout) => return Err(Error::Silent(patience)),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(anyhow!("the keyring's thread broke off").into());
+                }
+            }
+        }
+    }
+}
+
+fn talk<T>(
+    entry: &str,
+    question: impl FnOnce(&keyring::Entry) -> keyring::Result<T>,
+    reporter: &Sender<Report<T>>,
+) -> Result<Option<T>, Error> {
+    // `Entry::new` would report `NoDefaultStore` whatever the reason; the reason is here.
+    if let Err(error) = keyring::Entry::store_status() {
+        return Err(Error::Unreachable(describe(error)));
+    }
+    let entry = keyring::Entry::new(SERVICE, entry).map_err(|error| explain(&error))?;
+    let _ = reporter.send(Report::Connected);
+    match question(&entry) {
+        Ok(answer) => Ok(Some(answer)),
+        Err(keyring::Error::NoEntry) => Ok(None),
+        Err(error) => Err(explain(&error)),
+    }
+}
+
+fn explain(error: &keyring::Error) -> Error {
+    match error {
+        keyring::Error::NoStorageAccess(_) => Error::Locked,
+        other => anyhow!("the OS keyring failed: {}", describe(other)).into(),
+    }
+}
+
+/// What went wrong. Not every variant may be shown: two carry the raw secret.
+fn describe(error: &keyring::Error) -> String {
+    match error {
+        keyring::Error::BadEncoding(_) | keyring::Error::BadDataFormat(..) => {
+            "the entry is not what we stored".to_owned()
+        }
+        keyring::Error::PlatformFailure(cause) | keyring::Error::NoStorageAccess(cause) => {
+            cause.to_string()
+        }
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,129 @@
+//! Long secrets in a store whose entries are short: cut into pieces, each under an entry of its own.
+
+use anyhow::anyhow;
+
+use super::{Error, Store};
+use crate::secret::Secret;
+
+/// A store on top of another one whose entries hold at most `longest` bytes.
+///
+/// A secret that fits is stored as it is. A longer one is cut: its first piece starts with a NUL byte, which no
+/// secret of git's holds, and the number of pieces; the others lie under `ENTRY/2`, `ENTRY/3` …. The first piece is
+/// written last and removed first, so that a reader finds all pieces or none.
+pub(super) struct InPieces<S> {
+    store: S,
+    longest: usize,
+}
+
+const MARK: u8 = 0;
+const MARK_LENGTH: usize = 2;
+
+impl<S: Store> InPieces<S> {
+    pub(super) fn new(store: S, longest: usize) -> Self {
+        Self { store, longest }
+    }
+
+    /// How many pieces lie under the entry besides the first.
+    fn others(first: &Secret) -> u8 {
+        match first.expose() {
+            [MARK, count, ..] => *count,
+            _ => 0,
+        }
+    }
+}
+
+impl<S: Store> Store for InPieces<S> {
+    fn get(&self, entry: &str) -> Result<Option<Secret>, Error> {
+        let Some(first) = self.store.get(entry)? else {
+            return Ok(None);
+        };
+        let others = Self::others(&first);
+        if others == 0 {
+            return Ok(Some(first));
+        }
+        let mut whole = Vec::with_capacity(self.longest * (usize::from(others) + 1));
+        whole.extend_from_slice(&first.expose()[MARK_LENGTH..]);
+        let mut whole = zeroize::Zeroizing::new(whole);
+        for number in 1..=others {
+            let piece = self.store.get(&name(entry, number))?;
+            let piece =
+                piece.ok_or_else(|| anyhow!("a piece of the entry '{entry}' is missing"))?;
+            whole.extend_from_slice(piece.expose());
+        }
+        Ok(Some(Secret::new(std::mem::take(&mut whole))))
+    }
+
+    fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
+        if secret.expose().len() <= self.longest {
+            return self.store.set(entry, secret);
+        }
+        let (head, rest) = secret.expose().split_at(self.longest - MARK_LENGTH);
+        let pieces: Vec<&[u8]> = rest.chunks(self.longest).collect();
+        let count = u8::try_from(pieces.len())
+            .map_err(|_| anyhow!("the secret is too long for the store"))?;
+        for (number, piece) in (1..=count).zip(pieces) {
+            self.store
+                .set(&name(entry, number), &Secret::new(piece.to_vec()))?;
+        }
+        self.store
+            .set(entry, &Secret::new([&[MARK, count], head].concat()))
+    }
+
+    fn delete(&self, entry: &str) -> Result<bool, Error> {
+        let Some(first) = self.store.get(entry)? else {
+            return Ok(false);
+        };
+        let deleted = self.store.delete(entry)?;
+        for number in 1..=Self::others(&first) {
+            self.store.delete(&name(entry, number))?;
+        }
+        Ok(deleted)
+    }
+}
+
+fn name(entry: &str, number: u8) -> String {
+    format!("{entry}/{}", u16::from(number) + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::InPieces;
+    use crate::secret::Secret;
+    use crate::store::Store as _;
+    use crate::store::memory::Memory;
+
+    #[test]
+    fn secrets_of_any_length_come_back_and_leave_nothing_when_deleted() {
+        let store = InPieces::new(Memory::default(), 16);
+        for length in [1, 15, 16, 17, 30, 31, 100, 1000] {
+            let secret = Secret::new(
+                (0..length)
+                    .map(|number| b'a' + u8::try_from(number % 26).expect("small"))
+                    .collect(),
+            );
+            store.set("e", &secret).expect("stored");
+            assert!(
+                store
+                    .store
+                    .0
+                    .borrow()
+                    .values()
+                    .all(|piece| piece.expose().len() <= 16)
+            );
+            assert_eq!(store.get("e").expect("an answer"), Some(secret), "{length}");
+            assert!(store.delete("e").expect("deleted"));
+            assert!(store.store.0.borrow().is_empty(), "{length}");
+        }
+        assert!(!store.delete("e").expect("an answer"));
+    }
+
+    #[test]
+    fn a_missing_piece_is_an_error_and_no_shorter_secret() {
+        let store = InPieces::new(Memory::default(), 16);
+        store
+            .set("e", &Secret::new(vec![b'x'; 40]))
+            .expect("stored");
+        store.store.0.borrow_mut().remove("e/3");
+        assert!(store.get("e").is_err());
+    }
+}

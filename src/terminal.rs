@@ -1,0 +1,79 @@
+//! The terminal: the one place where a person is asked something.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
+
+use anyhow::{Context as _, Result};
+
+use crate::secret::Secret;
+
+/// Whether somebody can be asked: there is a terminal, and git's own `GIT_TERMINAL_PROMPT` does not forbid it.
+pub(crate) fn can_ask() -> bool {
+    !prompts_are_forbidden() && tty().is_ok()
+}
+
+/// Whether what goes to stderr is read by a person.
+pub(crate) fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Whether somebody may be there to answer a prompt that another program shows, such as a keyring's.
+pub(crate) fn somebody_may_be_there() -> bool {
+    let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    cfg!(not(all(unix, not(target_os = "macos"))))
+        || set("DISPLAY")
+        || set("WAYLAND_DISPLAY")
+        || tty().is_ok()
+}
+
+/// Asks for a secret; what is typed does not show.
+///
+/// # Errors
+/// When there is no terminal, or it ends before an answer.
+pub(crate) fn ask_secret(prompt: &str) -> Result<Secret> {
+    let answer = rpassword::prompt_password(prompt).context("cannot read from the terminal")?;
+    Ok(Secret::new(answer.into_bytes()).trimmed())
+}
+
+/// Asks for a line; empty is an answer.
+///
+/// # Errors
+/// When there is no terminal, or it ends before an answer.
+pub(crate) fn ask_line(prompt: &str) -> Result<String> {
+    let ask = || -> io::Result<String> {
+        let (input, mut output) = tty()?;
+        output.write_all(prompt.as_bytes())?;
+        output.flush()?;
+        let mut line = String::new();
+        if BufReader::new(input).read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim().to_owned())
+    };
+    ask().context("cannot read from the terminal")
+}
+
+/// `GIT_TERMINAL_PROMPT`, git(1): a false value forbids prompts on the terminal.
+fn prompts_are_forbidden() -> bool {
+    env::var("GIT_TERMINAL_PROMPT").is_ok_and(|value| {
+        matches!(
+            value.to_ascii_lowercase().as_str(),
+            "0" | "false" | "no" | "off" | ""
+        )
+    })
+}
+
+#[cfg(unix)]
+fn tty() -> io::Result<(File, File)> {
+    let tty = File::options().read(true).write(true).open("/dev/tty")?;
+    Ok((tty.try_clone()?, tty))
+}
+
+#[cfg(windows)]
+fn tty() -> io::Result<(File, File)> {
+    Ok((
+        File::options().read(true).write(true).open("CONIN$")?,
+        File::options().write(true).open("CONOUT$")?,
+    ))
+}
