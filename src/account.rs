@@ -1,9 +1,7 @@
-//! `accounts.toml`: the accounts, without their secrets. The program's own file.
+//! An account: all that is known of it but its secret, and what of it lies in a store.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use jiff::civil::Date;
@@ -11,18 +9,13 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use toml::{Table, Value};
+use toml::Value;
 
 use crate::bitbucket::{Kind, Scope};
 use crate::context::Host;
-use crate::error::Hinted;
-use crate::file::{self, Lock};
 use crate::protocol;
 use crate::secret::Secret;
 use crate::store;
-
-/// How long another process may hold the file before we give up: writing it takes milliseconds.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One account: everything but its secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -214,169 +207,6 @@ impl Kept {
     }
 }
 
-/// All accounts, in the order in which they came.
-#[derive(Debug, Default)]
-pub(crate) struct Accounts {
-    slots: Vec<Slot>,
-    other: Table,
-}
-
-#[derive(Debug)]
-enum Slot {
-    Account(Box<Account>),
-    /// An account of a newer version that this one does not understand: kept as it is.
-    Newer(Table),
-}
-
-impl Accounts {
-    /// Reads the file; none is as good as an empty one.
-    ///
-    /// # Errors
-    /// When it is damaged, or others could have read or changed it.
-    pub(crate) fn read(path: &Path) -> Result<Self> {
-        let Some(content) = file::read_private(path)? else {
-            return Ok(Self::default());
-        };
-        let damaged = |what: String| {
-            let message = format!("cannot parse '{}': {what}", path.display());
-            Hinted::new(
-                message,
-                format!("move '{}' away and sign in again", path.display()),
-            )
-        };
-        let text =
-            std::str::from_utf8(&content).map_err(|_| damaged("it is not UTF-8".to_owned()))?;
-        let mut other: Table =
-            toml::from_str(text).map_err(|error| damaged(describe(&error, text)))?;
-        let slots =
-            match other.remove(KEY) {
-                None => Vec::new(),
-                Some(Value::Array(values)) => values
-                    .into_iter()
-                    .map(Slot::of)
-                    .collect::<Option<_>>()
-                    .ok_or_else(|| damaged(format!("'{KEY}' holds something else than tables")))?,
-                Some(_) => return Err(damaged(format!("'{KEY}' is not an array of tables")).into()),
-            };
-        Ok(Self { slots, other })
-    }
-
-    /// Changes the file under a lock, so that of several processes none undoes what another wrote.
-    ///
-    /// # Errors
-    /// When the lock cannot be had, the file cannot be read or written, or `change` fails: then nothing is written.
-    pub(crate) fn update<T>(path: &Path, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let _lock = Lock::acquire(&lock_path(path), LOCK_PATIENCE)?;
-        let mut accounts = Self::read(path)?;
-        let outcome = change(&mut accounts)?;
-        file::write_private(path, accounts.to_toml()?.as_bytes())?;
-        Ok(outcome)
-    }
-
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Account> {
-        self.slots.iter().filter_map(|slot| match slot {
-            Slot::Account(account) => Some(account.as_ref()),
-            Slot::Newer(_) => None,
-        })
-    }
-
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Account> {
-        self.slots.iter_mut().filter_map(|slot| match slot {
-            Slot::Account(account) => Some(account.as_mut()),
-            Slot::Newer(_) => None,
-        })
-    }
-
-    pub(crate) fn named(&self, name: &str) -> Option<&Account> {
-        self.iter().find(|account| account.name == name)
-    }
-
-    /// `wanted`, or `wanted-2`, `wanted-3` … when the name is taken.
-    pub(crate) fn free_name(&self, wanted: &str) -> String {
-        let numbered = (2..).map(|number| format!("{wanted}-{number}"));
-        let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
-        names
-            .find(|name| !self.takes(name))
-            .expect("numbers do not end")
-    }
-
-    /// Adds an account as the newest.
-    pub(crate) fn add(&mut self, account: Account) {
-        self.slots.push(Slot::Account(Box::new(account)));
-    }
-
-    /// Takes out the accounts that `is_meant` picks.
-    pub(crate) fn remove(&mut self, mut is_meant: impl FnMut(&Account) -> bool) -> Vec<Account> {
-        let mut removed = Vec::new();
-        let slots = std::mem::take(&mut self.slots);
-        for slot in slots {
-            match slot {
-                Slot::Account(account) if is_meant(&account) => removed.push(*account),
-                slot => self.slots.push(slot),
-            }
-        }
-        removed
-    }
-
-    fn takes(&self, name: &str) -> bool {
-        self.slots.iter().any(|slot| match slot {
-            Slot::Account(account) => account.name == name,
-            Slot::Newer(table) => table.get("name").and_then(Value::as_str) == Some(name),
-        })
-    }
-
-    fn to_toml(&self) -> Result<String> {
-        let values = self.slots.iter().map(|slot| match slot {
-            Slot::Account(account) => Value::try_from(account),
-            Slot::Newer(table) => Ok(Value::Table(table.clone())),
-        });
-        let mut table = self.other.clone();
-        table.insert(
-            KEY.to_owned(),
-            Value::Array(values.collect::<Result<_, _>>()?),
-        );
-        Ok(format!("{HEADER}\n{}", toml::to_string(&table)?))
-    }
-}
-
-const KEY: &str = "account";
-const HEADER: &str = "# Written by git-credential-bitbucket; settings of yours belong into config.toml. No secret is in here.\n";
-
-impl Slot {
-    fn of(value: Value) -> Option<Self> {
-        let Value::Table(table) = value else {
-            return None;
-        };
-        Some(match table.clone().try_into() {
-            Ok(account) => Self::Account(Box::new(account)),
-            Err(_) => Self::Newer(table),
-        })
-    }
-}
-
-/// What a TOML error says without the text it complains of: `Display` would print the line, which may hold a secret.
-pub(crate) fn describe(error: &toml::de::Error, text: &str) -> String {
-    let line = error
-        .span()
-        .map(|span| text[..span.start].matches('\n').count() + 1);
-    match line {
-        Some(line) => format!(
-            "line {line}: {}",
-            error.message().lines().next().unwrap_or_default()
-        ),
-        None => error
-            .message()
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
-    }
-}
-
-fn lock_path(path: &Path) -> PathBuf {
-    path.with_extension("lock")
-}
-
 /// Bytes in a text file: what is not plain UTF-8, and the percent sign, is percent-encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bytes(Vec<u8>);
@@ -422,43 +252,14 @@ impl<'de> Deserialize<'de> for Bytes {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use jiff::{SignedDuration, Timestamp};
 
-    use super::{Account, Accounts, Bytes, Kept, Origin, Rejection};
+    use super::{Account, Bytes, Kept, Origin, Rejection};
     use crate::bitbucket::{Kind, cloud};
     use crate::secret::Secret;
 
     fn account(name: &str) -> Account {
         Account::new(name.to_owned(), cloud(), Origin::Git)
-    }
-
-    #[test]
-    fn what_a_newer_version_wrote_is_kept() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("accounts.toml");
-        let newer = "future = 1\n\n[[account]]\nname = 'a'\nhost = 'bitbucket.org'\nstore = 'file'\nentry = 'a#1'\n\
-                     origin = 'login'\ncolour = 'blue'\n\n[[account]]\nname = 'b'\nhost = 'bitbucket.org'\n\
-                     kind = 'quantum-token'\nstore = 'moon'\n";
-        crate::file::write_private(&path, newer.as_bytes()).expect("written");
-        Accounts::update(&path, |accounts| {
-            assert_eq!(accounts.iter().count(), 1);
-            assert_eq!(accounts.free_name("b"), "b-2");
-            accounts.add(account("c"));
-            Ok(())
-        })
-        .expect("updated");
-        let text = fs::read_to_string(&path).expect("text");
-        for kept in [
-            "future = 1",
-            "colour = \"blue\"",
-            "kind = \"quantum-token\"",
-            "store = \"moon\"",
-            "name = \"c\"",
-        ] {
-            assert!(text.contains(kept), "{kept} in {text}");
-        }
     }
 
     #[test]
@@ -490,19 +291,6 @@ mod tests {
         );
         let second = Rejection::again(Some(first), after(11));
         assert!(second.holds(after(9999)));
-    }
-
-    #[test]
-    fn a_damaged_file_is_named_and_its_content_is_not_shown() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("accounts.toml");
-        crate::file::write_private(&path, b"x = 1\nATATTsecret\n").expect("written");
-        let error = format!("{:#}", Accounts::read(&path).expect_err("damage"));
-        assert!(
-            error.contains("accounts.toml") && error.contains("line 2"),
-            "{error}"
-        );
-        assert!(!error.contains("ATATTsecret"), "{error}");
     }
 
     #[test]

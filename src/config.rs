@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
-use crate::account::describe;
+use crate::accounts::describe;
 use crate::context::Host;
 use crate::error::Hinted;
 use crate::file;
@@ -237,10 +237,10 @@ mod tests {
             let unknown = unknown_keys(path).expect("keys");
             assert_eq!(unknown.len(), 2, "{unknown:?}");
             assert!(
-                unknown[0].ends_with("config.toml:5: 'store.fil'"),
+                unknown[0].ends_with("config.toml:2: 'tokn'"),
                 "{unknown:?}"
             );
-            assert!(unknown[1].ends_with("config.toml:2: 'tokn'"), "{unknown:?}");
+            assert!(unknown[1].ends_with("config.toml:5: 'store.fil'"), "{unknown:?}");
         });
     }
 

@@ -3,10 +3,13 @@
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 
-use crate::account::{Account, Accounts, Bytes, Kept, Origin, Rejection};
+use crate::account::{Account, Bytes, Kept, Origin, Rejection};
+use crate::accounts::Accounts;
 use crate::bitbucket::{self, API_HOST, Kind, RestScheme};
+use crate::environment;
 use crate::error::Hinted;
-use crate::lookup::{self, Found, Lookup, Wanted};
+use crate::lookup::{Found, Lookup};
+use crate::matching::{self, Wanted};
 use crate::protocol::{Form, Reply, Request};
 use crate::secret::Secret;
 
@@ -35,8 +38,8 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
     let Some(given) = Given::of(&request) else {
         return Ok(());
     };
-    if let Some(found) = lookup::environment(&wanted)? {
-        if found.kept.secret == *given.secret {
+    if let Some((_, kept)) = environment::account(&wanted.host)? {
+        if kept.secret == *given.secret {
             // Best effort: where nothing can be written, nothing was noted against it either.
             let _ = lookup
                 .refusals()
@@ -49,7 +52,7 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
         return Ok(());
     }
     let account = account_of(&wanted, &given, &request);
-    for (_, known) in lookup::fitting(&accounts, &wanted) {
+    for (_, known) in matching::fitting(&accounts, &wanted) {
         if is_same(lookup, known, &account, &given)? {
             return back_in_service(lookup, known);
         }
@@ -72,19 +75,21 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
     let refused = request.credential.as_ref().or(request.password.as_ref());
     let now = Timestamp::now();
     let is_rest = wanted.host.as_str() == API_HOST;
-    if let (Some(refused), Some(found)) = (refused, lookup::environment(&wanted)?)
-        && !is_rest
-        && is_refused(&found.account, &found.kept, request, refused)
-    {
-        // Best effort: the environment may be all there is.
-        let _ = lookup
-            .refusals()
-            .and_then(|refusals| refusals.add(refused, now));
+    if let Some((account, kept)) = environment::account(&wanted.host)? {
+        if let Some(refused) = refused.filter(|_| !is_rest)
+            && is_refused(&account, &kept, request, refused)
+        {
+            // Best effort: the environment may be all there is.
+            let _ = lookup
+                .refusals()
+                .and_then(|refusals| refusals.add(refused, now));
+        }
+        return Ok(());
     }
     let accounts = lookup.accounts()?;
     let mut removed = Vec::new();
     let mut set_aside = Vec::new();
-    for (_, account) in lookup::fitting(&accounts, &wanted) {
+    for (_, account) in matching::fitting(&accounts, &wanted) {
         let is_unknown = account.kind.is_none();
         let is_meant = match refused {
             // Without any secret: only what git gave us and can be given again. A broken URL produces such an erase

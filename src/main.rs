@@ -4,16 +4,19 @@
 //! secret from its store, and the reply goes to stdout in one piece.
 
 mod account;
+mod accounts;
 mod bitbucket;
 mod cli;
 mod command;
 mod config;
 mod context;
+mod environment;
 mod error;
 mod file;
 mod git;
 mod helper;
 mod lookup;
+mod matching;
 mod protocol;
 mod refusal;
 mod secret;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::account::{Account, Accounts, Bytes, Kept, Origin, today};
+use crate::account::{Account, Bytes, Kept, Origin, today};
+use crate::accounts::Accounts;
 use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind};
 use crate::cli::Login;
 use crate::config::StoreChoice;

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
-use crate::account::{Account, Accounts};
+use crate::account::Account;
+use crate::accounts::Accounts;
 use crate::cli::Logout;
 use crate::lookup::Lookup;
 

@@ -14,7 +14,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::account::{Account, Accounts};
+use crate::account::Account;
+use crate::accounts::Accounts;
 use crate::context::Host;
 use crate::error::{self, Hinted, Usage};
 use crate::git::{self, Helper};

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::account::Accounts;
+use crate::accounts::Accounts;
 use crate::bitbucket::{self, API_HOST};
 use crate::cli::Setup;
 use crate::context::Host;
@@ -183,15 +183,14 @@ fn apply(lookup: &Lookup, path: &Path, sections: &[Section]) -> Result<bool> {
     let mut record = Record::read(lookup)?;
     let earlier = record.take(path);
     let mut changed = false;
+    let is_new = !path.exists();
     git::edit_config(path, |text| {
         let bare = earlier
             .as_ref()
             .map_or_else(|| text.to_owned(), |written| without(text, written));
         let written = Written {
             path: path.to_owned(),
-            created: earlier
-                .as_ref()
-                .map_or(text.is_empty(), |written| written.created),
+            created: earlier.as_ref().map_or(is_new, |written| written.created),
             newline_added: !bare.is_empty() && !bare.ends_with('\n'),
             sections: sections.to_vec(),
         };

@@ -12,7 +12,8 @@ use crate::bitbucket::{self, APP_PASSWORDS_REMOVED};
 use crate::cli::Status;
 use crate::config;
 use crate::context::Host;
-use crate::lookup::{self, Lookup, Wanted};
+use crate::environment;
+use crate::lookup::Lookup;
 use crate::store;
 
 /// How long ahead an expiry is told.
@@ -87,16 +88,10 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         super::warn(format_args!("unknown key in {unknown}"));
     }
     let cloud = bitbucket::cloud();
-    let wanted = Wanted {
-        host: cloud.clone(),
-        path: None,
-        username: None,
-        scope: None,
-    };
-    if let Some(found) = lookup::environment(&wanted)? {
+    if let Some((account, _)) = environment::account(&cloud)? {
         super::tell(&format!(
             "{} is set and answers for bitbucket.org ahead of the accounts",
-            found.account.name
+            account.name
         ));
     }
     let hosts: BTreeSet<&Host> = std::iter::once(&cloud)

@@ -1,9 +1,9 @@
 //! Where secrets lie. A store knows entries and secrets, nothing of git, of hosts or of terminals.
 
 pub(crate) mod file;
-#[cfg(feature = "keyring")]
+#[cfg_attr(not(feature = "keyring"), path = "no_keyring.rs")]
 pub(crate) mod keyring;
-#[cfg(feature = "keyring")]
+#[cfg(any(feature = "keyring", test))]
 mod pieces;
 
 use std::fmt;
@@ -46,6 +46,10 @@ impl fmt::Display for Name {
 
 /// How long a store may take.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(feature = "keyring"),
+    expect(dead_code, reason = "only a keyring needs it")
+)]
 pub(crate) struct Patience {
     /// For any answer at all.
     pub(crate) answer: Duration,
@@ -55,6 +59,10 @@ pub(crate) struct Patience {
 
 /// Why a store did not do what was asked. No variant carries a secret.
 #[derive(Debug, Error)]
+#[cfg_attr(
+    not(feature = "keyring"),
+    expect(dead_code, reason = "only a keyring needs it")
+)]
 pub(crate) enum Error {
     /// It is there, but somebody has to unlock it first, and nobody did.
     #[error("the OS keyring is locked")]

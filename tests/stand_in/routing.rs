@@ -67,10 +67,12 @@ fn answer_repository(
     repository: &str,
     rest: &[&str],
 ) -> Response {
+    // Bitbucket's paths ignore case.
     let name = format!(
         "{workspace}/{}",
         repository.strip_suffix(".git").unwrap_or(repository)
-    );
+    )
+    .to_ascii_lowercase();
     let (name, rest) = match rest {
         ["wiki", rest @ ..] => (format!("{name}/wiki"), rest),
         _ => (name, rest),

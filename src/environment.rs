@@ -1,0 +1,73 @@
+//! The account of the environment: what CI systems and containers set.
+
+use std::env;
+
+use anyhow::{Result, bail};
+
+use crate::account::{Account, Bytes, Kept, Origin};
+use crate::bitbucket::{self, Kind};
+use crate::context::Host;
+use crate::error::Hinted;
+use crate::secret::Secret;
+
+/// The account of the environment, when its variables are set and the host is Bitbucket Cloud.
+///
+/// # Errors
+/// When a variable is set without the one it needs.
+pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
+    if !bitbucket::is_cloud(host) {
+        return Ok(None);
+    }
+    let kinds = [
+        ("BITBUCKET_API_TOKEN", Some(Kind::ApiToken)),
+        ("BITBUCKET_ACCESS_TOKEN", Some(Kind::AccessToken)),
+        ("BITBUCKET_TOKEN", None),
+        ("BITBUCKET_APP_PASSWORD", Some(Kind::AppPassword)),
+    ];
+    let Some((variable, kind, secret)) = kinds
+        .into_iter()
+        .find_map(|(variable, kind)| Some((variable, kind, secret_variable(variable)?)))
+    else {
+        return Ok(None);
+    };
+    let host = bitbucket::cloud();
+    let mut account = Account::new(variable.to_owned(), host, Origin::Login);
+    // A token without a prefix is what OAuth gives; git presents it as an access token.
+    let kind = kind
+        .or_else(|| Kind::of_secret(&secret, &account.host))
+        .unwrap_or(Kind::AccessToken);
+    account.kind = Some(kind);
+    account.username =
+        text_variable("BITBUCKET_USERNAME").map(|name| Bytes::from(name.into_bytes()));
+    account.email = text_variable("BITBUCKET_EMAIL");
+    if kind.needs_username() && account.username.is_none() {
+        bail!(Hinted::new(
+            format!("{variable} is set, but an app password needs a user name"),
+            "set BITBUCKET_USERNAME to the Bitbucket user name",
+        ));
+    }
+    Ok(Some((account, Kept::only(secret))))
+}
+
+fn secret_variable(name: &str) -> Option<Secret> {
+    let secret = Secret::new(bytes(env::var_os(name)?)).trimmed();
+    Some(secret).filter(|secret| !secret.is_empty())
+}
+
+fn text_variable(name: &str) -> Option<String> {
+    let text = env::var(name).ok()?.trim().to_owned();
+    Some(text).filter(|text| !text.is_empty())
+}
+
+#[cfg(unix)]
+fn bytes(value: std::ffi::OsString) -> Vec<u8> {
+    std::os::unix::ffi::OsStringExt::into_vec(value)
+}
+
+#[cfg(not(unix))]
+fn bytes(value: std::ffi::OsString) -> Vec<u8> {
+    value
+        .into_string()
+        .map(String::into_bytes)
+        .unwrap_or_default()
+}

@@ -1,0 +1,497 @@
+//! git's operations through the real binary: what is answered, and what is not.
+
+use std::fs;
+
+use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply};
+
+const STATIC: &str = "x-bitbucket-api-token-auth";
+
+#[test]
+fn capability_names_the_protocol_version_and_authtype() {
+    let outcome = TestEnv::new().program(&["capability"], "");
+    assert_eq!(
+        (outcome.status, outcome.stdout.as_str()),
+        (0, "version 0\ncapability authtype\n")
+    );
+}
+
+#[test]
+fn an_unknown_operation_is_ignored_in_silence() {
+    let outcome = TestEnv::new().program(
+        &["frobnicate"],
+        "protocol=https\nhost=bitbucket.org\n".repeat(10_000),
+    );
+    assert_eq!(
+        (
+            outcome.status,
+            outcome.stdout.as_str(),
+            outcome.stderr.as_str()
+        ),
+        (0, "", "")
+    );
+}
+
+#[test]
+fn each_kind_is_answered_with_its_own_user_name() {
+    let rows: [(&str, &[&str], &str); 3] = [
+        (API_TOKEN, &["--username", "ada"], STATIC),
+        (ACCESS_TOKEN, &[], "x-token-auth"),
+        (APP_PASSWORD, &["--username", "ada"], "ada"),
+    ];
+    for (secret, arguments, username) in rows {
+        let env = TestEnv::new();
+        env.login(secret, arguments);
+        assert_eq!(env.get_cloud(""), reply(username, secret));
+        assert_eq!(
+            env.get_cloud("capability[]=authtype\ncapability[]=state\n"),
+            reply(username, secret)
+        );
+    }
+}
+
+#[test]
+fn a_data_center_token_goes_with_its_user_name_and_only_to_its_host() {
+    let env = TestEnv::new();
+    env.login(
+        "BBDC-canary",
+        &["--host", "Git.Corp.Example:7990", "--username", "ada"],
+    );
+    let at = |host: &str| {
+        env.get(&format!(
+            "protocol=https\nhost={host}\npath=scm/prj/app.git\n"
+        ))
+    };
+    assert_eq!(at("git.corp.example:7990"), reply("ada", "BBDC-canary"));
+    for host in ["git.corp.example", "git.corp.example:7991", "bitbucket.org"] {
+        assert_eq!(at(host), "", "{host}");
+    }
+}
+
+#[test]
+fn nothing_but_https_to_the_very_host_is_answered_or_kept() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &[]);
+    let contexts = [
+        "protocol=http\nhost=bitbucket.org\n",
+        "protocol=HTTPS\nhost=bitbucket.org\n",
+        "host=bitbucket.org\n",
+        "protocol=https\n",
+        "protocol=https\nhost=\n",
+        "protocol=https\nhost=bitbucket.org.evil.example\n",
+        "protocol=https\nhost=evilbitbucket.org\n",
+        "protocol=https\nhost=bitbucket.org.\n",
+        "protocol=https\nhost=bitbucket.org \n",
+        "protocol=https\nhost= bitbucket.org\n",
+        "protocol=https\nhost=bitbucket%2eorg\n",
+        "protocol=https\nhost=bitbucket.org%00\n",
+        "protocol=https\nhost=www.bitbucket.org\n",
+        "protocol=https\nhost=bytebucket.org\n",
+        "protocol=https\nhost=b\u{456}tbucket.org\n",
+        "protocol=https\nhost=bitbucket.org:8443\n",
+        "protocol=https\nhost=bitbucket.org/.evil.example\n",
+        "protocol=https\nhost=bitbucket.org#.evil.example\n",
+        "protocol=https\nhost=user@bitbucket.org\n",
+        "protocol=https\nhost=evil.example\nusername=bitbucket.org\n",
+        "protocol=cert\nhost=bitbucket.org\n",
+    ];
+    let before = fs::read(env.data().join("accounts.toml")).unwrap();
+    for context in contexts {
+        assert_eq!(env.get(context), "", "{context}");
+        let outcome = env.program(
+            &["store"],
+            format!("{context}username=eve\npassword=foreign\n"),
+        );
+        assert_eq!(
+            (outcome.status, outcome.stderr.as_str()),
+            (0, ""),
+            "{context}"
+        );
+        assert_eq!(env.program(&["erase"], context).status, 0, "{context}");
+    }
+    assert_eq!(fs::read(env.data().join("accounts.toml")).unwrap(), before);
+    for same in ["BitBucket.ORG", "bitbucket.org:443"] {
+        assert_eq!(
+            env.get(&format!("protocol=https\nhost={same}\n")),
+            reply(STATIC, API_TOKEN),
+            "{same}"
+        );
+    }
+}
+
+#[test]
+fn a_request_that_git_would_not_write_changes_nothing_and_is_answered_with_nothing() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &[]);
+    let rest = format!("username={STATIC}\npassword={API_TOKEN}\n");
+    let long = "x".repeat(65_536);
+    let requests = [
+        format!("protocol=https\r\nhost=bitbucket.org\r\n{rest}"),
+        format!("protocol=https\nhost=bitbucket.org\npath=a\rb\n{rest}"),
+        format!("protocol=https\nhost=bitbucket.org\npath=a\0b\n{rest}"),
+        format!("protocol=https\nhost=evil.example\nhost=bitbucket.org\n{rest}"),
+        format!("protocol=https\nhost=bitbucket.org\nhost=bitbucket.org\n{rest}"),
+        format!("protocol=https\nhost=bitbucket.org\nrubbish\n{rest}"),
+        format!("protocol=https\nhost=bitbucket.org\nwwwauth[]={long}\n{rest}"),
+        "x=y\n".repeat(1_000_000) + "protocol=https\nhost=bitbucket.org\n",
+    ];
+    for request in requests {
+        for operation in ["get", "store", "erase"] {
+            let outcome = env.program(&[operation], &request);
+            let start = &request[..request.len().min(60)];
+            assert_eq!(
+                (
+                    outcome.status,
+                    outcome.stdout.as_str(),
+                    outcome.stderr.as_str()
+                ),
+                (0, "", ""),
+                "{start}"
+            );
+        }
+    }
+    assert_eq!(
+        env.get_cloud(""),
+        reply(STATIC, API_TOKEN),
+        "the erases have done nothing"
+    );
+}
+
+#[test]
+fn a_request_ends_at_its_blank_line_or_with_the_stream_and_lines_may_be_long() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &[]);
+    let long = "x".repeat(65_535 - "wwwauth[]=".len());
+    for end in [
+        "",
+        "\n",
+        "\n\n",
+        "\n\nhost=evil.example\n",
+        &format!("\nwwwauth[]={long}\n"),
+    ] {
+        assert_eq!(
+            env.get(&format!("protocol=https\nhost=bitbucket.org{end}")),
+            reply(STATIC, API_TOKEN)
+        );
+    }
+}
+
+#[test]
+fn what_is_not_utf_8_comes_back_as_it_came() {
+    let env = TestEnv::new();
+    let context = b"protocol=https\nhost=bitbucket.org\nusername=j\xfcrgen\n";
+    let outcome = env.program(
+        &["store"],
+        [&context[..], b"password=p\xe4ss=w \n"].concat(),
+    );
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    let mut command = env.command(crate::harness::PROGRAM);
+    command
+        .arg("get")
+        .stdin(fs::File::open(write(&env, context)).unwrap());
+    assert_eq!(
+        command.output().unwrap().stdout,
+        b"username=j\xfcrgen\npassword=p\xe4ss=w \n"
+    );
+}
+
+fn write(env: &TestEnv, bytes: &[u8]) -> std::path::PathBuf {
+    let path = env.path().join("request");
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[test]
+fn a_token_that_was_typed_once_serves_every_repository() {
+    let env = TestEnv::new();
+    let given = format!(
+        "protocol=https\nhost=bitbucket.org\npath=acme/app.git\nusername=ada\npassword={API_TOKEN}\n"
+    );
+    assert_eq!(env.program(&["store"], given).status, 0);
+    assert_eq!(
+        env.get_cloud("path=acme/site.git\n"),
+        reply(STATIC, API_TOKEN)
+    );
+    assert_eq!(
+        env.get_cloud("username=someone\n"),
+        reply(STATIC, API_TOKEN)
+    );
+    let accounts = env.accounts();
+    assert_eq!(
+        (accounts[0]["kind"].as_str(), accounts[0]["origin"].as_str()),
+        (Some("api-token"), Some("git"))
+    );
+    assert_eq!(accounts[0]["username"].as_str(), Some("ada"));
+
+    let given = format!(
+        "protocol=https\nhost=bitbucket.org\npath=acme/app.git\nusername=x-token-auth\npassword={ACCESS_TOKEN}\n"
+    );
+    assert_eq!(env.program(&["store"], given).status, 0);
+    assert_eq!(
+        env.get_cloud("path=acme/app.git/info/lfs\n"),
+        reply("x-token-auth", ACCESS_TOKEN)
+    );
+    assert_eq!(
+        env.get_cloud("path=acme/site.git\n"),
+        reply(STATIC, API_TOKEN)
+    );
+}
+
+#[test]
+fn our_own_reply_is_not_kept_a_second_time() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &[]);
+    let before = fs::read(env.data().join("accounts.toml")).unwrap();
+    for username in [STATIC, "ada", "old-name"] {
+        let ours = format!(
+            "protocol=https\nhost=bitbucket.org\npath=acme/app.git\nusername={username}\npassword={API_TOKEN}\n"
+        );
+        assert_eq!(env.program(&["store"], ours).status, 0);
+    }
+    assert_eq!(fs::read(env.data().join("accounts.toml")).unwrap(), before);
+}
+
+#[test]
+fn what_is_ephemeral_or_incomplete_is_not_kept() {
+    let env = TestEnv::new();
+    for rest in [
+        "username=ada\npassword=x\nephemeral=1\n",
+        "username=ada\npassword=x\nephemeral=true\n",
+        "username=ada\n",
+        "password=x\n",
+        "username=\npassword=\n",
+        "username=ada\npassword=\n",
+        "credential=x\n",
+        "authtype=Bearer\ncredential=\n",
+        "",
+    ] {
+        let outcome = env.program(
+            &["store"],
+            format!("protocol=https\nhost=bitbucket.org\n{rest}"),
+        );
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{rest}");
+    }
+    assert!(!env.data().exists(), "not even a folder was made");
+}
+
+#[test]
+fn the_header_form_comes_back_only_to_whoever_understands_it() {
+    let env = TestEnv::new();
+    let given = "protocol=https\nhost=bitbucket.org\nauthtype=Bearer\ncredential=random\n";
+    assert_eq!(env.program(&["store"], given).status, 0);
+    assert_eq!(env.get_cloud(""), "");
+    let header = "capability[]=authtype\nauthtype=Bearer\ncredential=random\n";
+    assert_eq!(env.get_cloud("capability[]=authtype\n"), header);
+}
+
+#[test]
+fn a_refused_token_from_login_is_set_aside_and_not_lost() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["work"]);
+    let refused =
+        format!("protocol=https\nhost=bitbucket.org\nusername={STATIC}\npassword={API_TOKEN}\n");
+    assert_eq!(env.program(&["erase"], &refused).status, 0);
+    assert_eq!(env.get_cloud(""), "");
+    assert_eq!(env.accounts()[0]["state"].as_str(), Some("rejected"));
+    assert_eq!(env.program(&["status"], "").status, 1);
+    assert_eq!(
+        env.program(&["token", "work"], "").stdout,
+        format!("{API_TOKEN}\n")
+    );
+
+    // That it works after all puts it back; so does signing in again.
+    assert_eq!(env.program(&["store"], &refused).status, 0);
+    assert_eq!(env.get_cloud(""), reply(STATIC, API_TOKEN));
+    assert_eq!(env.program(&["erase"], &refused).status, 0);
+    env.login(API_TOKEN, &["work"]);
+    assert_eq!(env.get_cloud(""), reply(STATIC, API_TOKEN));
+}
+
+#[test]
+fn an_erase_of_something_else_leaves_the_token_alone() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["--email", "ada@example.com"]);
+    let erases = [
+        // A stale password of another helper's, or one out of a URL.
+        format!("protocol=https\nhost=bitbucket.org\nusername={STATIC}\npassword=stale\n"),
+        // git died while writing a value with a CR: no secret.
+        "protocol=https\nhost=bitbucket.org\n".to_owned(),
+        format!("protocol=https\nhost=bitbucket.org\nusername={STATIC}\n"),
+        // The e-mail in a URL was refused, not the token.
+        format!(
+            "protocol=https\nhost=bitbucket.org\nusername=ada@example.com\npassword={API_TOKEN}\n"
+        ),
+        // A mistyped e-mail at REST.
+        format!(
+            "protocol=https\nhost=api.bitbucket.org\nusername=ada@example.com\npassword={API_TOKEN}\n"
+        ),
+    ];
+    for erase in erases {
+        assert_eq!(env.program(&["erase"], &erase).status, 0);
+        assert_eq!(env.get_cloud(""), reply(STATIC, API_TOKEN), "{erase}");
+    }
+}
+
+#[test]
+fn a_password_that_git_gave_is_removed_when_it_is_refused() {
+    let env = TestEnv::new();
+    let wrong = "protocol=https\nhost=bitbucket.org\nusername=ada\npassword=wrong\n";
+    assert_eq!(env.program(&["store"], wrong).status, 0);
+    assert_eq!(env.get_cloud(""), reply("ada", "wrong"));
+    assert_eq!(env.program(&["erase"], wrong).status, 0);
+    assert_eq!(env.get_cloud(""), "");
+    assert!(env.accounts().is_empty());
+    let secrets = fs::read_to_string(env.data().join("secrets")).unwrap();
+    assert_eq!(
+        secrets
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .count(),
+        0,
+        "the secret is gone as well"
+    );
+}
+
+#[test]
+fn two_accounts_that_fit_equally_are_named_and_none_answers() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["work"]);
+    env.login(&API_TOKEN.replace("0A1B", "9999"), &["private"]);
+    let outcome = env.program(
+        &["get"],
+        "protocol=https\nhost=bitbucket.org\npath=acme/site.git\n",
+    );
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (1, ""));
+    assert_eq!(
+        outcome.stderr,
+        "git-credential-bitbucket: error: two accounts fit 'https://bitbucket.org/acme/site.git': 'work' and 'private'\n"
+    );
+}
+
+#[test]
+fn a_host_is_ours_when_the_configuration_lists_it() {
+    let env = TestEnv::new();
+    let given = "protocol=https\nhost=git.corp.example\nusername=ada\npassword=x\n";
+    assert_eq!(env.program(&["store"], given).status, 0);
+    assert_eq!(env.get("protocol=https\nhost=git.corp.example\n"), "");
+    fs::create_dir_all(env.data()).unwrap();
+    fs::write(
+        env.data().join("config.toml"),
+        "hosts = ['git.corp.example']\n[store]\ndefault = 'file'\n",
+    )
+    .unwrap();
+    assert_eq!(env.program(&["store"], given).status, 0);
+    assert_eq!(
+        env.get("protocol=https\nhost=git.corp.example\n"),
+        reply("ada", "x")
+    );
+}
+
+#[test]
+fn the_environment_answers_ahead_of_the_accounts_and_needs_no_home() {
+    let mut env = TestEnv::new();
+    env.login(API_TOKEN, &[]);
+    env.set("BITBUCKET_ACCESS_TOKEN", &format!("  {ACCESS_TOKEN}\n"));
+    assert_eq!(
+        env.get_cloud("username=ada\n"),
+        reply("x-token-auth", ACCESS_TOKEN)
+    );
+    assert_eq!(env.get("protocol=https\nhost=git.corp.example\n"), "");
+
+    let mut command = env.command(crate::harness::PROGRAM);
+    command
+        .arg("get")
+        .env_remove("HOME")
+        .env_remove("GIT_CREDENTIAL_BITBUCKET_HOME");
+    let outcome = crate::harness::run(command, b"protocol=https\nhost=bitbucket.org\n");
+    assert_eq!(
+        (outcome.status, outcome.stdout),
+        (0, reply("x-token-auth", ACCESS_TOKEN)),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn each_variable_of_the_environment_is_answered_as_its_kind() {
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+    let rows: [(Variables<'_>, &str, &str); 6] = [
+        (&[("BITBUCKET_API_TOKEN", "t")], STATIC, "t"),
+        (&[("BITBUCKET_ACCESS_TOKEN", "t")], "x-token-auth", "t"),
+        (&[("BITBUCKET_TOKEN", API_TOKEN)], STATIC, API_TOKEN),
+        (
+            &[("BITBUCKET_TOKEN", ACCESS_TOKEN)],
+            "x-token-auth",
+            ACCESS_TOKEN,
+        ),
+        (
+            &[("BITBUCKET_TOKEN", "eyJ.oauth")],
+            "x-token-auth",
+            "eyJ.oauth",
+        ),
+        (
+            &[
+                ("BITBUCKET_USERNAME", "ada"),
+                ("BITBUCKET_APP_PASSWORD", "p"),
+            ],
+            "ada",
+            "p",
+        ),
+    ];
+    for (variables, username, password) in rows {
+        let mut env = TestEnv::new();
+        for (name, value) in variables {
+            env.set(name, value);
+        }
+        assert_eq!(
+            env.get_cloud(""),
+            reply(username, password),
+            "{variables:?}"
+        );
+    }
+}
+
+#[test]
+fn a_refused_token_of_the_environment_is_not_answered_again_until_it_changes() {
+    let mut env = TestEnv::new();
+    env.set("BITBUCKET_API_TOKEN", API_TOKEN);
+    let refused =
+        format!("protocol=https\nhost=bitbucket.org\nusername={STATIC}\npassword={API_TOKEN}\n");
+    assert_eq!(env.program(&["erase"], &refused).status, 0);
+    assert_eq!(env.get_cloud(""), "");
+    let kept = fs::read_to_string(env.data().join("refusals.toml")).unwrap();
+    assert!(!kept.contains("canary"), "{kept}");
+    env.set("BITBUCKET_API_TOKEN", "another");
+    assert_eq!(env.get_cloud(""), reply(STATIC, "another"));
+}
+
+#[test]
+fn what_the_environment_answers_is_not_copied_into_a_store() {
+    let mut env = TestEnv::new();
+    env.set("BITBUCKET_API_TOKEN", API_TOKEN);
+    for password in [API_TOKEN, "something-else"] {
+        let given =
+            format!("protocol=https\nhost=bitbucket.org\nusername={STATIC}\npassword={password}\n");
+        assert_eq!(env.program(&["store"], given).status, 0);
+    }
+    assert!(!env.data().exists());
+}
+
+#[test]
+fn rest_is_answered_with_the_e_mail_and_a_token_that_wants_bearer_with_a_header() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["--email", "ada@example.com"]);
+    let rest = "protocol=https\nhost=api.bitbucket.org\n";
+    assert_eq!(env.get(rest), reply("ada@example.com", API_TOKEN));
+
+    let env = TestEnv::new();
+    env.login(ACCESS_TOKEN, &[]);
+    let header = format!("capability[]=authtype\nauthtype=Bearer\ncredential={ACCESS_TOKEN}\n");
+    assert_eq!(env.get(&format!("{rest}capability[]=authtype\n")), header);
+    let outcome = env.program(&["get"], rest);
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (1, ""));
+    assert!(
+        outcome.stderr.contains("only as Bearer"),
+        "{}",
+        outcome.stderr
+    );
+}

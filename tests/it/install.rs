@@ -1,0 +1,532 @@
+//! `install.sh`: what it installs, names, reports and removes.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::{OsStr, OsString},
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+const NAME: &str = "git-credential-bitbucket";
+const INSTALLED: [&str; 5] = [
+    "bin/git-credential-bitbucket",
+    "share/bash-completion/completions/git-credential-bitbucket",
+    "share/fish/vendor_completions.d/git-credential-bitbucket.fish",
+    "share/man/man1/git-credential-bitbucket.1",
+    "share/zsh/site-functions/_git-credential-bitbucket",
+];
+
+#[test]
+fn install_puts_binary_man_page_and_completions_below_the_prefix() {
+    let place = Place::new();
+    let output = place.install(&[]);
+    assert_succeeded(&output);
+
+    assert_eq!(names(&place.prefix()), INSTALLED);
+    for file in INSTALLED {
+        let metadata = fs::metadata(place.prefix().join(file)).expect("it was just listed");
+        let mode = metadata.permissions().mode() & 0o777;
+        let expected = if file.starts_with("bin/") {
+            0o755
+        } else {
+            0o644
+        };
+        assert_eq!(mode, expected, "the mode of {file}");
+        assert!(metadata.len() > 0, "{file} is empty");
+    }
+    assert!(
+        text(&output.stdout).ends_with("login\n"),
+        "the last line is the next step"
+    );
+    let configuration = fs::read_to_string(place.git_configuration()).expect("setup wrote it");
+    assert!(configuration.contains(text(place.program().as_os_str().as_encoded_bytes())));
+}
+
+#[test]
+fn without_setup_git_is_left_alone() {
+    let place = Place::new();
+    let output = place.install(&["--no-setup"]);
+    assert_succeeded(&output);
+    assert!(!place.git_configuration().exists());
+    assert!(
+        text(&output.stdout).contains("setup"),
+        "the next step is setup"
+    );
+}
+
+#[test]
+fn install_runs_twice() {
+    let place = Place::new();
+    assert_succeeded(&place.install(&[]));
+    let first = contents(&place.home());
+    assert_succeeded(&place.install(&[]));
+    assert_eq!(names(&place.prefix()), INSTALLED);
+    assert!(
+        contents(&place.home()) == first,
+        "the second run changed something"
+    );
+}
+
+#[test]
+fn uninstall_leaves_nothing_behind_and_other_files_alone() {
+    let place = Place::new();
+    let mine = place.prefix().join("bin/mine");
+    fs::create_dir_all(mine.parent().expect("it has one")).expect("the folder is ours");
+    fs::write(&mine, "mine").expect("the folder is ours");
+    let before = "# a comment\n[user]\n\tname = Ada\n[credential]\n\thelper = store\n";
+    fs::write(place.git_configuration(), before).expect("the folder is ours");
+
+    assert_succeeded(&place.install(&[]));
+    assert_succeeded(&place.install(&["--uninstall"]));
+    assert_eq!(names(&place.prefix()), ["bin/mine"]);
+    let after = fs::read_to_string(place.git_configuration()).expect("it was there before");
+    assert_eq!(after, before);
+
+    let again = place.install(&["--uninstall"]);
+    assert_succeeded(&again);
+    assert!(text(&again.stdout).contains("nothing to remove"));
+}
+
+#[test]
+fn uninstall_stops_while_git_still_has_the_helper() {
+    let place = Place::new();
+    let stand_in = place.stand_in(r#"[ "$*" != "setup --undo" ]"#);
+    assert_succeeded(&place.install_with(&stand_in, &[]));
+    let output = place.install(&["--uninstall"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("nothing was removed"));
+    assert_eq!(names(&place.prefix()), INSTALLED);
+
+    assert_succeeded(&place.install(&["--uninstall", "--no-setup"]));
+    assert!(names(&place.prefix()).is_empty());
+}
+
+#[test]
+fn uninstall_stops_when_another_hand_wrote_the_helper() {
+    let place = Place::new();
+    assert_succeeded(&place.install(&["--no-setup"]));
+    let by_hand = format!("[credential]\n\thelper = {}\n", place.program().display());
+    fs::write(place.git_configuration(), by_hand).expect("the folder is ours");
+    let output = place.install(&["--uninstall"]);
+    assert_eq!(output.status.code(), Some(1));
+    let configuration = place.git_configuration();
+    assert!(text(&output.stderr).contains(text(configuration.as_os_str().as_encoded_bytes())));
+    assert_eq!(names(&place.prefix()), INSTALLED);
+}
+
+#[test]
+fn accounts_go_only_when_that_is_asked_for() {
+    for (options, calls) in [
+        (&["--uninstall"][..], "setup --undo\n"),
+        (
+            &["--uninstall", "--accounts"][..],
+            "logout --all\nsetup --undo\n",
+        ),
+    ] {
+        let place = Place::new();
+        let log = place.folder.path().join("calls");
+        let stand_in = place.stand_in(&format!(r#"echo "$*" >>'{}'"#, log.display()));
+        assert_succeeded(&place.install_with(&stand_in, &[]));
+        fs::remove_file(&log).expect("the installation made calls");
+        assert_succeeded(&place.install(options));
+        assert_eq!(fs::read_to_string(&log).expect("so did this"), calls);
+        assert!(names(&place.prefix()).is_empty());
+    }
+}
+
+#[test]
+fn accounts_that_cannot_be_removed_stop_the_uninstallation() {
+    let place = Place::new();
+    let stand_in = place.stand_in(r#"[ "$*" != "logout --all" ]"#);
+    assert_succeeded(&place.install_with(&stand_in, &[]));
+    let output = place.install(&["--uninstall", "--accounts"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("accounts are left"));
+    assert_eq!(names(&place.prefix()), INSTALLED);
+}
+
+#[test]
+fn a_program_that_does_not_run_replaces_nothing() {
+    let place = Place::new();
+    assert_succeeded(&place.install(&[]));
+    let before = contents(&place.home());
+    let broken = place.stand_in("exit 1");
+    let output = place.install_with(&broken, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("does not run here"));
+    assert!(
+        contents(&place.home()) == before,
+        "a failed installation changed something"
+    );
+}
+
+#[test]
+fn install_names_what_is_missing() {
+    let place = Place::new();
+    for (missing, expected) in [
+        (
+            &["cargo"][..],
+            &["cargo is missing", "https://rustup.rs"][..],
+        ),
+        (&["cc"][..], &["cc is missing"][..]),
+        (&["git"][..], &["git is missing"][..]),
+        (
+            &["cargo", "cc", "git"][..],
+            &["cargo is", "cc is", "git is"][..],
+        ),
+    ] {
+        let output = place.build(&place.path_without(missing, "1.99.0"));
+        assert_eq!(output.status.code(), Some(1));
+        let errors = text(&output.stderr);
+        assert_eq!(
+            errors.lines().count(),
+            missing.len(),
+            "one line each: {errors}"
+        );
+        for part in expected {
+            assert!(errors.contains(part), "'{part}' in: {errors}");
+        }
+        assert!(names(&place.prefix()).is_empty());
+    }
+}
+
+#[test]
+fn a_rust_too_old_is_named_with_the_one_wanted() {
+    let place = Place::new();
+    let output = place.build(&place.path_without(&["git"], "1.63.0"));
+    assert_eq!(output.status.code(), Some(1));
+    let wanted = concat!("install Rust ", env!("CARGO_PKG_RUST_VERSION"), " or newer");
+    let errors = text(&output.stderr);
+    assert!(
+        errors.contains("Rust 1.63.0 is too old") && errors.contains(wanted),
+        "{errors}"
+    );
+}
+
+#[test]
+fn a_prefix_with_blanks_works() {
+    let mut place = Place::new();
+    place.prefix = r#"Ada's "own" $HOME; tools"#.into();
+    assert_succeeded(&place.install(&[]));
+    assert_eq!(names(&place.prefix()), INSTALLED);
+
+    // git, too, must be able to run the helper that lies there.
+    let fill = r"printf 'protocol=https\nhost=bitbucket.org\n\n' | git credential fill";
+    let output = place
+        .command("sh")
+        .args(["-c", fill])
+        .env("BITBUCKET_API_TOKEN", "of-the-blank-prefix")
+        .output()
+        .expect("sh runs");
+    assert!(
+        text(&output.stdout).contains("password=of-the-blank-prefix"),
+        "{output:?}"
+    );
+
+    assert_succeeded(&place.install(&["--uninstall"]));
+    assert!(names(&place.prefix()).is_empty());
+}
+
+#[test]
+fn a_prefix_may_be_relative_or_start_with_a_tilde() {
+    let place = Place::new();
+    for (prefix, folder) in [("here", "here"), ("~/there", "home/there")] {
+        let mut command = place.command("sh");
+        command
+            .arg(script())
+            .args(["--no-setup", "--prefix", prefix]);
+        let output = command
+            .env("INSTALL_BINARY", binary())
+            .output()
+            .expect("sh runs");
+        assert_succeeded(&output);
+        assert_eq!(names(&place.folder.path().join(folder)), INSTALLED);
+    }
+}
+
+#[test]
+fn a_prefix_not_on_path_is_reported() {
+    let place = Place::new();
+    let bin = place.prefix().join("bin");
+    let output = place.install(&[]);
+    let line = format!("export PATH={}:\"$PATH\"", bin.display());
+    assert!(text(&output.stderr).contains(&line), "{output:?}");
+
+    let mut command = place.installer(&binary(), &[]);
+    command.env("PATH", path_with(&bin));
+    let output = command.output().expect("sh runs");
+    assert_succeeded(&output);
+    assert!(!text(&output.stderr).contains("PATH"), "{output:?}");
+    assert!(text(&output.stdout).ends_with("next: git credential-bitbucket login\n"));
+}
+
+#[test]
+fn another_program_first_on_path_is_reported() {
+    let place = Place::new();
+    let other = place.stand_in("");
+    let mut command = place.installer(&binary(), &[]);
+    command.env("PATH", path_with(other.parent().expect("it has one")));
+    let output = command.output().expect("sh runs");
+    assert_succeeded(&output);
+    assert!(
+        text(&output.stderr).contains("comes first on PATH"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn git_help_shows_the_installed_page() {
+    if Command::new("man").arg("-w").output().is_err() {
+        assert!(env::var_os("REQUIRE_ALL").is_none(), "man is missing");
+        return;
+    }
+    let place = Place::new();
+    assert_succeeded(&place.install(&[]));
+    let output = place
+        .command("git")
+        .args(["credential-bitbucket", "--help"])
+        .env("PATH", path_with(&place.prefix().join("bin")))
+        .env("MANPAGER", "cat")
+        .output()
+        .expect("git runs");
+    assert_succeeded(&output);
+    // man may cut the head of the page short, and print what is bold twice.
+    let page = text(&output.stdout).to_lowercase();
+    assert!(page.contains("git-credential-bitbuck"), "{page}");
+}
+
+#[test]
+fn a_mistake_on_the_command_line_is_one_line() {
+    let place = Place::new();
+    for arguments in [
+        &["--prefux", "x"][..],
+        &["--prefix"][..],
+        &["--prefix="][..],
+        &["--accounts"][..],
+        &["somewhere"][..],
+    ] {
+        let output = place
+            .command("sh")
+            .arg(script())
+            .args(arguments)
+            .output()
+            .expect("sh runs");
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert_eq!(text(&output.stderr).lines().count(), 1, "{output:?}");
+    }
+    assert!(names(&place.home()).is_empty());
+}
+
+#[test]
+fn no_home_is_named_and_needed_only_for_setup() {
+    let place = Place::new();
+    let output = place
+        .installer(&binary(), &[])
+        .env_remove("HOME")
+        .output()
+        .expect("sh runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("HOME is not set"));
+
+    let mut command = place.installer(&binary(), &["--no-setup"]);
+    assert_succeeded(&command.env_remove("HOME").output().expect("sh runs"));
+    assert_eq!(names(&place.prefix()), INSTALLED);
+}
+
+#[test]
+fn half_a_script_does_nothing() {
+    let whole = fs::read_to_string(script()).expect("it lies in the checkout");
+    let place = Place::new();
+    let checkout = place.folder.path().join("checkout");
+    fs::create_dir(&checkout).expect("the folder is ours");
+    fs::write(checkout.join("Cargo.toml"), "").expect("the folder is ours");
+    let half = checkout.join("install.sh");
+    let line_ends = whole.match_indices('\n').map(|(at, _)| at);
+    for length in line_ends.chain(whole.len() - 8..whole.len() - 2) {
+        if length == whole.len() - 1 {
+            continue; // only the last line feed is missing, and the shell does without
+        }
+        fs::write(&half, &whole[..length]).expect("the folder is ours");
+        let mut command = place.command("sh");
+        command.arg(&half).arg("--prefix").arg(place.prefix());
+        command
+            .env("INSTALL_BINARY", binary())
+            .output()
+            .expect("sh runs");
+        assert!(
+            !place.prefix().exists(),
+            "{length} bytes of install.sh did something"
+        );
+    }
+}
+
+/// A home, a prefix and git configuration of its own.
+struct Place {
+    folder: TempDir,
+    prefix: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("there is a temporary folder");
+        fs::create_dir(folder.path().join("home")).expect("the folder is ours");
+        Self {
+            folder,
+            prefix: "prefix".into(),
+        }
+    }
+
+    fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    fn prefix(&self) -> PathBuf {
+        self.home().join(&self.prefix)
+    }
+
+    fn program(&self) -> PathBuf {
+        self.prefix().join("bin").join(NAME)
+    }
+
+    fn git_configuration(&self) -> PathBuf {
+        self.home().join(".gitconfig")
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", env::var_os("PATH").expect("cargo sets it"))
+            .env("HOME", self.home())
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", self.git_configuration())
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_CREDENTIAL_BITBUCKET_HOME", self.home().join("own"));
+        command
+    }
+
+    fn installer(&self, program: &Path, options: &[&str]) -> Command {
+        let mut command = self.command("sh");
+        command.arg(script()).arg("--prefix").arg(self.prefix());
+        command.args(options).env("INSTALL_BINARY", program);
+        command
+    }
+
+    fn install_with(&self, program: &Path, options: &[&str]) -> Output {
+        self.installer(program, options).output().expect("sh runs")
+    }
+
+    fn install(&self, options: &[&str]) -> Output {
+        self.install_with(&binary(), options)
+    }
+
+    /// Starts an installation that would build, with only this folder on PATH.
+    fn build(&self, path: &Path) -> Output {
+        let mut command = self.installer(&binary(), &[]);
+        command.env_remove("INSTALL_BINARY").env("PATH", path);
+        command.output().expect("sh runs")
+    }
+
+    /// A program that prints something and then runs these lines, so that it can stand in for ours.
+    fn stand_in(&self, lines: &str) -> PathBuf {
+        let program = self.folder.path().join("stand-in").join(NAME);
+        self.write_script(&program, &format!("echo stand-in\n{lines}"));
+        program
+    }
+
+    /// A folder with the programs `install.sh` needs but for the missing ones, and a Rust of this version.
+    fn path_without(&self, missing: &[&str], rust: &str) -> PathBuf {
+        let folder = self.folder.path().join(missing.join("-"));
+        for program in ["cargo", "rustc", "cc", "git"] {
+            if !missing.contains(&program) {
+                self.write_script(&folder.join(program), &format!("echo '{program} {rust}'"));
+            }
+        }
+        if !missing.contains(&"cc") {
+            self.write_script(&folder.join("xcode-select"), ""); // what macOS is asked instead
+        }
+        for program in ["dirname", "find", "id", "sed", "sh", "uname"] {
+            symlink(find(program), folder.join(program)).expect("the folder is ours");
+        }
+        folder
+    }
+
+    /// Lets a shell write it: a file this process has open for writing may be passed on to a child another thread
+    /// starts, and could then not be run.
+    fn write_script(&self, path: &Path, lines: &str) {
+        let write =
+            r#"mkdir -p "${1%/*}" && printf '#!/bin/sh\n%s\n' "$2" >"$1" && chmod 755 "$1""#;
+        let mut command = self.command("sh");
+        command.args(["-c", write, "sh"]).arg(path).arg(lines);
+        assert_succeeded(&command.output().expect("sh runs"));
+    }
+}
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("install.sh")
+}
+
+fn binary() -> PathBuf {
+    env!("CARGO_BIN_EXE_git-credential-bitbucket").into()
+}
+
+fn path_with(first: &Path) -> OsString {
+    let path = env::var_os("PATH").expect("cargo sets it");
+    let folders = [first.to_owned()]
+        .into_iter()
+        .chain(env::split_paths(&path));
+    env::join_paths(folders).expect("no folder has a colon")
+}
+
+fn find(program: &str) -> PathBuf {
+    let path = env::var_os("PATH").expect("cargo sets it");
+    env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+        .expect("every Unix has it")
+}
+
+/// The files below a folder, sorted, by their path from there.
+fn names(folder: &Path) -> Vec<String> {
+    contents(folder).into_keys().collect()
+}
+
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).into_iter().flatten().flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            let path = entry.path();
+            let name = path
+                .strip_prefix(folder)
+                .map(Path::as_os_str)
+                .map(OsStr::to_string_lossy);
+            let name = name.expect("it lies there").into_owned();
+            found.insert(name, fs::read(entry.path()).expect("it is ours"));
+        }
+    }
+    found
+}
+
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).expect("the script prints UTF-8")
+}
+
+fn assert_succeeded(output: &Output) {
+    assert!(
+        output.status.success(),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+}

@@ -1,0 +1,166 @@
+//! The real keyring: gnome-keyring on a session bus of its own, as the desktop starts it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::harness::{API_TOKEN, Outcome, PROGRAM, TestEnv, has, reply, run};
+
+const TOOLS: [&str; 4] = [
+    "dbus-run-session",
+    "gnome-keyring-daemon",
+    "gdbus",
+    "secret-tool",
+];
+
+/// Unlocks a new keyring on a new bus, then runs the script.
+const SESSION: &str = r#"exec 2>&3
+printf 'pw\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null
+gdbus wait --session --timeout 10 org.freedesktop.secrets || exit 99
+eval "$1""#;
+
+/// Runs a shell script in a desktop session of its own; nothing when the tools for one are missing.
+fn in_session(env: &mut TestEnv, script: &str) -> Option<Outcome> {
+    if !has(&TOOLS) {
+        return None;
+    }
+    let runtime = env.path().join("run");
+    fs::create_dir_all(&runtime).unwrap();
+    fs::set_permissions(&runtime, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::create_dir_all(env.home().join(".local/share")).unwrap();
+    env.set("XDG_RUNTIME_DIR", runtime.to_str().unwrap());
+    // What the bus itself has to say goes nowhere; the script's words come through a descriptor of their own.
+    let mut command = env.command("sh");
+    command.args([
+        "-c",
+        r#"exec 3>&2 2>/dev/null dbus-run-session -- sh -c "$@""#,
+        "sh",
+        SESSION,
+        "sh",
+        script,
+    ]);
+    Some(run(command, b""))
+}
+
+fn requested() -> String {
+    format!("printf 'protocol=https\\nhost=bitbucket.org\\n' | timeout 30 '{PROGRAM}' get")
+}
+
+#[test]
+fn auto_chooses_the_keyring_and_says_so() {
+    let mut env = TestEnv::new();
+    env.configure_plain();
+    let script = format!(
+        "printf '%s' '{API_TOKEN}' | '{PROGRAM}' login --with-token work && {}",
+        requested()
+    );
+    let Some(outcome) = in_session(&mut env, &script) else {
+        return;
+    };
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert_eq!(
+        outcome.stderr,
+        "Stored the secret of 'work' for bitbucket.org in the OS keyring\n"
+    );
+    assert_eq!(
+        outcome.stdout,
+        reply("x-bitbucket-api-token-auth", API_TOKEN)
+    );
+    assert!(!env.data().join("secrets").exists());
+}
+
+#[test]
+fn a_keyring_keeps_long_secrets_replaces_and_forgets_them() {
+    let mut env = TestEnv::new();
+    env.configure_plain();
+    let long = "x".repeat(6_000);
+    let count =
+        "secret-tool search --all service git-credential-bitbucket 2>/dev/null | grep -c '^secret'";
+    let script = format!(
+        "set -e; login() {{ '{PROGRAM}' login --with-token --kind access-token work; }}
+         printf '%s' short | login; printf '%s' '{long}' | login
+         {}; {count}; '{PROGRAM}' logout work; {count} || true",
+        requested()
+    );
+    let Some(outcome) = in_session(&mut env, &script) else {
+        return;
+    };
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert_eq!(
+        outcome.stdout,
+        format!("{}1\n0\n", reply("x-token-auth", &long)),
+        "the old entry is gone"
+    );
+}
+
+#[test]
+fn what_git_gave_is_kept_in_the_keyring_and_erased_from_it() {
+    let mut env = TestEnv::new();
+    env.configure_plain();
+    let credential = "protocol=https\\nhost=bitbucket.org\\nusername=ada\\npassword=j\\374rgen\\n";
+    let script = format!(
+        "set -e; printf '{credential}' | '{PROGRAM}' store; {}; '{PROGRAM}' status --json
+         printf '{credential}' | '{PROGRAM}' erase; {}",
+        requested(),
+        requested()
+    );
+    let Some(outcome) = in_session(&mut env, &script) else {
+        return;
+    };
+    assert_eq!(
+        (outcome.status, outcome.stderr.as_str()),
+        (0, ""),
+        "{outcome:?}"
+    );
+    assert!(
+        outcome
+            .stdout
+            .starts_with("username=ada\npassword=j\u{fffd}rgen\n{"),
+        "{outcome:?}"
+    );
+    assert!(
+        outcome.stdout.contains("\"store\": \"keyring\"") && outcome.stdout.ends_with("}\n"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_locked_keyring_is_named_and_git_goes_on() {
+    let mut env = TestEnv::new();
+    env.configure_plain();
+    let lock = "gdbus call --session -d org.freedesktop.secrets -o /org/freedesktop/secrets \
+                -m org.freedesktop.Secret.Service.Lock \"['/org/freedesktop/secrets/collection/login']\" >/dev/null";
+    let script = format!(
+        "printf '%s' '{API_TOKEN}' | '{PROGRAM}' login --with-token work && {lock}; {}",
+        requested()
+    );
+    let Some(outcome) = in_session(&mut env, &script) else {
+        return;
+    };
+    assert_eq!(
+        (outcome.status, outcome.stdout.as_str()),
+        (1, ""),
+        "{outcome:?}"
+    );
+    let error = "git-credential-bitbucket: error: cannot read the secret of 'work': the OS keyring is locked\n";
+    assert!(outcome.stderr.ends_with(error), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_keyring_that_never_answers_is_left_after_five_seconds() {
+    let mut env = TestEnv::new();
+    env.configure_plain();
+    let owner = "gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \
+                 -m org.freedesktop.DBus.GetConnectionUnixProcessID org.freedesktop.secrets | sed 's/.* //; s/[^0-9]//g'";
+    let script = format!(
+        "printf '%s' '{API_TOKEN}' | '{PROGRAM}' login --with-token work
+         owner=$({owner}); kill -STOP \"$owner\"; {}; kill -CONT \"$owner\"",
+        requested()
+    );
+    let Some(outcome) = in_session(&mut env, &script) else {
+        return;
+    };
+    assert_eq!(outcome.stdout, "", "{outcome:?}");
+    let error =
+        "cannot read the secret of 'work': the OS keyring did not answer within 5 seconds\n";
+    assert!(outcome.stderr.ends_with(error), "{}", outcome.stderr);
+}

@@ -1,0 +1,108 @@
+//! The house rule of `src/`: a module imports only from lines above its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the ground up; modules of one line may use one another.
+const LAYERS: [&[&str]; 9] = [
+    &["error", "secret", "file"],
+    &["context", "protocol"],
+    &["bitbucket"],
+    &["store"],
+    &["account", "accounts", "config", "environment", "refusal"],
+    &["git", "terminal"],
+    &["matching", "lookup"],
+    &["helper"],
+    &["command", "cli"],
+];
+
+/// Stores know nothing of git or hosts.
+const STORES_KNOW: [&str; 4] = ["error", "secret", "file", "store"];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// The top modules that a source names.
+fn used(source: &str) -> Vec<&str> {
+    let names = source.split("crate::").skip(1);
+    names
+        .map(|rest| {
+            rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+                .next()
+                .unwrap()
+        })
+        .collect()
+}
+
+fn layer(module: &str) -> usize {
+    LAYERS
+        .iter()
+        .position(|layer| layer.contains(&module))
+        .unwrap_or_else(|| panic!("'{module}' has no layer"))
+}
+
+#[test]
+fn each_module_imports_only_from_its_own_layer_or_below() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut checked = 0;
+    for path in sources(&root) {
+        let within = path.strip_prefix(&root).unwrap().with_extension("");
+        let module = within.iter().next().unwrap().to_str().unwrap().to_owned();
+        if module == "main" {
+            continue;
+        }
+        let source = fs::read_to_string(&path).unwrap();
+        // What only tests use binds nobody.
+        let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+        for name in used(source) {
+            assert!(
+                layer(name) <= layer(&module),
+                "{}: {module} uses {name}",
+                path.display()
+            );
+            if module == "store" {
+                assert!(
+                    STORES_KNOW.contains(&name),
+                    "{}: a store uses {name}",
+                    path.display()
+                );
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 50, "the test looks at something");
+}
+
+#[test]
+fn only_the_modules_named_for_it_start_git_open_the_terminal_or_read_the_environment() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let rules: [(&str, &[&str]); 3] = [
+        ("Command::new(", &["git.rs"]),
+        ("/dev/tty", &["terminal.rs"]),
+        ("TcpStream", &["http.rs"]),
+    ];
+    for path in sources(&root) {
+        let source = fs::read_to_string(&path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        for (pattern, allowed) in rules {
+            assert!(
+                !source.contains(pattern) || allowed.contains(&name),
+                "{name} has {pattern}"
+            );
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! A canary secret goes through every command: it may come out of `get` and `token`, and nowhere else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64ct::{Base64, Encoding as _};
+
+use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, has, run};
+use crate::stand_in::Credential;
+
+/// What must not be found: the secrets, and how Basic would encode them.
+fn canaries() -> Vec<Vec<u8>> {
+    let mut all = vec![b"canary".to_vec()];
+    for secret in [API_TOKEN, ACCESS_TOKEN, APP_PASSWORD] {
+        for name in ["x-bitbucket-api-token-auth", "x-token-auth", "ada"] {
+            all.push(Base64::encode_string(format!("{name}:{secret}").as_bytes()).into_bytes());
+        }
+        all.push(
+            Base64::encode_string(secret.as_bytes())
+                .trim_end_matches('=')
+                .as_bytes()[..40]
+                .to_vec(),
+        );
+    }
+    all
+}
+
+fn leaks(content: &[u8]) -> bool {
+    canaries()
+        .iter()
+        .any(|canary| content.windows(canary.len()).any(|window| window == canary))
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() && !path.is_symlink() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+fn assert_nothing_leaked_into_files(env: &TestEnv) {
+    for path in files(&env.home()).into_iter().chain(files(&env.data())) {
+        assert!(!leaks(&fs::read(&path).unwrap()), "{}", path.display());
+    }
+}
+
+fn assert_silent(outcome: &Outcome) {
+    assert!(
+        !leaks(outcome.stdout.as_bytes()) && !leaks(outcome.stderr.as_bytes()),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn the_canary_is_in_the_reply_and_in_no_other_stream_or_file() {
+    let (env, stand_in) = TestEnv::with_stand_in();
+    stand_in.repository("acme/app");
+    let handle = stand_in.allow(Credential::api_token(API_TOKEN));
+    stand_in.allow(Credential::access_token(ACCESS_TOKEN).sees("acme"));
+    assert_silent(&env.program(&["setup"], ""));
+    assert_silent(&env.login(API_TOKEN, &["one", "--email", "ada@example.com"]));
+    assert_silent(&env.login(ACCESS_TOKEN, &["two", "--for", "acme"]));
+    assert_silent(&env.login(
+        APP_PASSWORD,
+        &["three", "--username", "ada", "--for", "nobody"],
+    ));
+
+    let git = |arguments: &[&str]| {
+        let mut command = env.command("git");
+        command
+            .args(arguments)
+            .env("GIT_TRACE", "1")
+            .env("GIT_TRACE_CURL", "1");
+        let outcome = run(command, b"");
+        assert_silent(&outcome);
+        outcome.status
+    };
+    assert_eq!(git(&["clone", "https://bitbucket.org/acme/app.git"]), 0);
+    assert_eq!(
+        git(&["clone", "https://ada@bitbucket.org/acme/app.git", "again"]),
+        0
+    );
+    assert_eq!(git(&["-C", "app", "fetch"]), 0);
+    handle.revoke();
+    git(&["ls-remote", "https://bitbucket.org/other/app.git"]);
+
+    let reply = env.program(
+        &["get"],
+        "protocol=https\nhost=bitbucket.org\npath=acme/app\n",
+    );
+    assert!(leaks(reply.stdout.as_bytes()), "the test would notice");
+    for arguments in [
+        &["status"][..],
+        &["status", "--json"],
+        &["login", "--with-token"],
+        &["token"],
+        &["logout", "three"],
+        &["setup", "--undo"],
+        &["setup"],
+        &["-h"],
+        &["rubbish"],
+    ] {
+        assert_silent(&env.program(arguments, format!("\u{1}{API_TOKEN}")));
+    }
+    let requests = [
+        format!("protocol=https\nhost=bitbucket.org\n{API_TOKEN}\n"),
+        format!("protocol=https\nhost=bitbucket.org\npassword={API_TOKEN}\rx\n"),
+        format!("protocol=https\nhost=bitbucket.org\nhost={API_TOKEN}\n"),
+        format!("protocol=https\nhost=bitbucket.org\nusername={APP_PASSWORD}x\n"),
+    ];
+    for request in requests {
+        for operation in ["store", "erase"] {
+            assert_silent(&env.program(&[operation], &request));
+        }
+    }
+    assert_nothing_leaked_into_files(&env);
+    for repository in ["app", "again"] {
+        assert_silent(&env.git(&["-C", repository, "config", "--list"]));
+    }
+}
+
+#[test]
+fn a_damaged_store_is_described_without_its_content() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["work"]);
+    let rest = format!("\n{API_TOKEN}\n");
+    for (name, content) in [
+        ("accounts.toml", format!("x = 1{rest}")),
+        ("config.toml", format!("hosts = '{API_TOKEN}'")),
+        ("setup.toml", rest.clone()),
+        ("secrets", rest.clone()),
+        ("secrets.key", rest.clone()),
+    ] {
+        let path = env.data().join(name);
+        let before = fs::read(&path).ok();
+        crate::harness::write_private(&path, &content);
+        for arguments in [
+            &["status"][..],
+            &["status", "--json"],
+            &["setup"],
+            &["logout", "nobody"],
+        ] {
+            assert_silent(&env.program(arguments, ""));
+        }
+        // These two may answer where the damage is none of theirs.
+        for arguments in [&["token", "work"][..], &["get"]] {
+            let outcome = env.program(arguments, "protocol=https\nhost=bitbucket.org\n");
+            assert!(!leaks(outcome.stderr.as_bytes()), "{outcome:?}");
+        }
+        match before {
+            Some(before) => fs::write(&path, before).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_process_is_started_with_a_secret_in_its_arguments_or_environment() {
+    if !has(&["strace"]) {
+        return;
+    }
+    let (env, stand_in) = TestEnv::with_stand_in();
+    stand_in.repository("acme/app");
+    stand_in.allow(Credential::api_token(API_TOKEN));
+    env.program(&["setup"], "");
+    let trace = env.path().join("trace");
+    let traced = |arguments: &[&str], input: &str| {
+        let mut command = env.command("strace");
+        command
+            .args([
+                "-f",
+                "-v",
+                "-s",
+                "100000",
+                "-e",
+                "trace=execve",
+                "-o",
+                trace.to_str().unwrap(),
+            ])
+            .args(arguments);
+        let outcome = run(command, input.as_bytes());
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        let text = fs::read(&trace).unwrap();
+        assert!(!leaks(&text), "{}", String::from_utf8_lossy(&text));
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    traced(
+        &[PROGRAM, "login", "--with-token", "--store", "file"],
+        API_TOKEN,
+    );
+    traced(&[PROGRAM, "status"], "");
+    let text = traced(&["git", "clone", "https://bitbucket.org/acme/app.git"], "");
+    assert!(
+        text.contains("git-credential-bitbucket"),
+        "the helper was seen: {text}"
+    );
+}

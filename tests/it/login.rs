@@ -1,0 +1,317 @@
+//! `login` without a terminal: what it takes, what it refuses, and what it says.
+
+use std::fs;
+
+use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply};
+
+#[test]
+fn signing_in_says_where_the_secret_lies() {
+    let env = TestEnv::new();
+    env.configure_plain();
+    let outcome = env.login(API_TOKEN, &["work"]);
+    let path = env.data().join("secrets");
+    assert_eq!(
+        outcome.stderr,
+        format!(
+            "Stored the secret of 'work' for bitbucket.org in '{}'\n",
+            path.display()
+        )
+    );
+    assert_eq!(outcome.stdout, "");
+}
+
+#[test]
+fn without_a_keyring_auto_falls_back_to_the_file_and_says_why() {
+    let env = TestEnv::new();
+    let outcome = env.login(API_TOKEN, &["--store", "auto"]);
+    assert!(
+        outcome
+            .stderr
+            .contains("secrets': cannot reach the OS keyring: "),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(env.accounts()[0]["store"], "file");
+    let outcome = env.program(
+        &["login", "--with-token", "--store", "keyring", "other"],
+        API_TOKEN,
+    );
+    assert_eq!(outcome.status, 1);
+    assert!(
+        outcome.stderr.contains("hint: where there is no desktop"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(env.accounts().len(), 1);
+}
+
+#[test]
+fn without_a_terminal_what_is_missing_is_named() {
+    let env = TestEnv::new();
+    let rows: [(&[&str], &str, &str); 4] = [
+        (&["login", "work"], "", "login work --with-token"),
+        (
+            &["login", "--with-token"],
+            "hunter2",
+            "'--kind' with one of api-token, access-token, app-password",
+        ),
+        (
+            &["login", "--with-token", "--host", "git.corp.example"],
+            "x",
+            "app-password, http-access-token",
+        ),
+        (&["login", "--with-token"], APP_PASSWORD, "--username NAME"),
+    ];
+    for (arguments, input, hint) in rows {
+        let outcome = env.program(arguments, input);
+        assert_eq!(outcome.status, 1, "{arguments:?}");
+        let last = outcome.stderr.lines().last().expect("a hint");
+        assert!(
+            last.starts_with("git-credential-bitbucket: hint: ") && last.contains(hint),
+            "{}",
+            outcome.stderr
+        );
+    }
+    assert!(!env.data().join("accounts.toml").exists());
+}
+
+#[test]
+fn what_cannot_be_a_token_is_refused() {
+    let env = TestEnv::new();
+    for input in [
+        "",
+        "\n",
+        "  \n",
+        "a\u{1b}[2Jb\n",
+        "a\0b\n",
+        &"x".repeat(70_000),
+    ] {
+        let outcome = env.program(&["login", "--with-token", "--kind", "access-token"], input);
+        assert_eq!(outcome.status, 1, "{:?}", &input[..input.len().min(10)]);
+    }
+    assert!(!env.data().join("accounts.toml").exists());
+}
+
+#[test]
+fn only_the_first_line_is_the_token_and_white_space_around_it_is_dropped() {
+    let env = TestEnv::new();
+    env.login(&format!(" \t{API_TOKEN}\r\nsecond line\n"), &[]);
+    assert_eq!(env.program(&["token"], "").stdout, format!("{API_TOKEN}\n"));
+}
+
+#[test]
+fn mistakes_of_kind_and_name_are_explained() {
+    let env = TestEnv::new();
+    let rows: [(&[&str], &str, i32, &str); 7] = [
+        (
+            &["--kind", "access-token"],
+            API_TOKEN,
+            1,
+            "that is an API token, not an access token",
+        ),
+        (
+            &["--kind", "http-access-token"],
+            API_TOKEN,
+            2,
+            "bitbucket.org has no credential of kind 'http-access-token'",
+        ),
+        (
+            &["--username", "ada@example.com"],
+            API_TOKEN,
+            1,
+            "'ada@example.com' is an e-mail",
+        ),
+        (&["--email", "ada"], API_TOKEN, 1, "'ada' is not an e-mail"),
+        (
+            &["--host", "https://bitbucket.org"],
+            API_TOKEN,
+            2,
+            "not a host name",
+        ),
+        (
+            &["--for", "a/b/c"],
+            API_TOKEN,
+            2,
+            "not of the form WORKSPACE or WORKSPACE/REPOSITORY",
+        ),
+        (
+            &["--username", "a:b", "--kind", "app-password"],
+            "x",
+            2,
+            "neither a colon",
+        ),
+    ];
+    for (arguments, secret, status, message) in rows {
+        let outcome = env.program(
+            &[&["login", "--with-token", "--store", "file"], arguments].concat(),
+            secret,
+        );
+        assert_eq!(outcome.status, status, "{arguments:?} {}", outcome.stderr);
+        assert!(outcome.stderr.contains(message), "{}", outcome.stderr);
+    }
+    assert!(!env.data().join("accounts.toml").exists());
+}
+
+#[test]
+fn a_secret_as_an_argument_is_refused_and_not_repeated() {
+    let env = TestEnv::new();
+    for arguments in [
+        &["login", API_TOKEN][..],
+        &["login", "--username", ACCESS_TOKEN],
+        &["login", "work", API_TOKEN],
+        &["login", "--kind", API_TOKEN],
+        &["login", "--expires", API_TOKEN],
+        &[&format!("--token={API_TOKEN}")],
+    ] {
+        let outcome = env.program(arguments, "");
+        assert_eq!(outcome.status, 2, "{}", outcome.stderr);
+        assert!(!outcome.stderr.contains("canary"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn the_default_name_is_the_user_name_else_the_first_scope_else_the_host() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["--username", "ada", "--for", "acme"]);
+    env.login(
+        ACCESS_TOKEN,
+        &["--for", "Acme/App.git", "--for", "acme/site"],
+    );
+    env.login(ACCESS_TOKEN, &[]);
+    env.login(
+        "BBDC-x",
+        &["--host", "git.corp.example", "--username", "ada"],
+    );
+    let names: Vec<String> = env
+        .accounts()
+        .iter()
+        .map(|account| account["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        names,
+        ["ada", "acme/app", "bitbucket.org", "ada@git.corp.example"]
+    );
+}
+
+#[test]
+fn signing_in_under_a_name_that_exists_replaces_the_secret_in_place() {
+    let env = TestEnv::new();
+    env.login(
+        APP_PASSWORD,
+        &["work", "--username", "ada", "--for", "acme"],
+    );
+    env.login(API_TOKEN, &["work"]);
+    let accounts = env.accounts();
+    assert_eq!(accounts.len(), 1);
+    assert_eq!(
+        (&accounts[0]["kind"], &accounts[0]["username"]),
+        (&"api-token".into(), &"ada".into())
+    );
+    assert_eq!(accounts[0]["for"][0], "acme");
+    assert_eq!(
+        env.get_cloud("path=acme/app\n"),
+        reply("x-bitbucket-api-token-auth", API_TOKEN)
+    );
+    let secrets = fs::read_to_string(env.data().join("secrets")).unwrap();
+    assert_eq!(
+        secrets
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .count(),
+        1,
+        "the old secret is gone"
+    );
+
+    let outcome = env.program(
+        &[
+            "login",
+            "work",
+            "--with-token",
+            "--host",
+            "git.corp.example",
+        ],
+        "BBDC-x",
+    );
+    assert_eq!(outcome.status, 1);
+    assert!(
+        outcome
+            .stderr
+            .contains("'work' is an account for bitbucket.org"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn an_app_password_is_stored_and_said_to_be_retired_on_bitbucket_org_only() {
+    let env = TestEnv::new();
+    let outcome = env.login(APP_PASSWORD, &["--username", "ada"]);
+    assert!(
+        outcome
+            .stderr
+            .contains("removed app passwords on 2026-07-28"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(
+        outcome
+            .stderr
+            .contains("git credential-bitbucket login ada"),
+        "{}",
+        outcome.stderr
+    );
+    let outcome = env.login(
+        "x",
+        &[
+            "dc",
+            "--username",
+            "ada",
+            "--host",
+            "git.corp.example",
+            "--kind",
+            "app-password",
+        ],
+    );
+    assert!(!outcome.stderr.contains("2026-07-28"), "{}", outcome.stderr);
+}
+
+#[test]
+fn no_secret_is_in_the_files_we_keep_beside_the_store() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["--email", "ada@example.com"]);
+    for entry in fs::read_dir(env.data()).unwrap() {
+        let path = entry.unwrap().path();
+        let content = fs::read(&path).unwrap();
+        let needle = b"canary";
+        assert!(
+            !content.windows(needle.len()).any(|window| window == needle),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_key_may_lie_in_the_kernel_or_in_a_file_elsewhere() {
+    let env = TestEnv::new();
+    fs::create_dir_all(env.data()).unwrap();
+    let key = env.path().join("elsewhere/key");
+    for setting in ["kernel".to_owned(), key.display().to_string()] {
+        let text = format!(
+            "[store]\ndefault = 'file'\n[store.file]\nkey = '{setting}'\npath = '{}/vault-{}'\n",
+            env.path().display(),
+            setting.len()
+        );
+        fs::write(env.data().join("config.toml"), text).unwrap();
+        env.login(API_TOKEN, &["work"]);
+        assert_eq!(
+            env.get_cloud(""),
+            reply("x-bitbucket-api-token-auth", API_TOKEN),
+            "{setting}"
+        );
+        assert!(!env.data().join("secrets.key").exists());
+        env.program(&["logout", "--all"], "");
+    }
+    assert_eq!(fs::read(key).unwrap().len(), 32);
+}

@@ -1,0 +1,27 @@
+//! The program from outside: the real binary, real git, real stores.
+
+#![expect(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests: a panic is a failure, and what was skipped is said"
+)]
+
+mod accounts;
+mod concurrency;
+mod conformance;
+mod harness;
+mod helper;
+#[cfg(unix)]
+mod install;
+#[cfg(target_os = "linux")]
+mod keyring;
+mod layers;
+mod leak;
+mod login;
+mod manual;
+mod setup;
+#[path = "../stand_in/mod.rs"]
+mod stand_in;
+mod stories;
+#[cfg(unix)]
+mod terminal;

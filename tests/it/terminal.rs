@@ -1,0 +1,242 @@
+//! What a person at a terminal sees, in tmux.
+
+use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::harness::{API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv, has, reply};
+
+/// A terminal of 80 columns and 24 lines, with a shell of the test's environment in it.
+struct Terminal<'a> {
+    env: &'a TestEnv,
+    socket: String,
+}
+
+impl<'a> Terminal<'a> {
+    fn open(env: &'a TestEnv) -> Option<Self> {
+        if !has(&["tmux"]) {
+            return None;
+        }
+        let terminal = Self {
+            env,
+            socket: env.path().join("tmux").display().to_string(),
+        };
+        let mut shell = terminal.tmux();
+        shell.args([
+            "new-session",
+            "-d",
+            "-x",
+            "80",
+            "-y",
+            "24",
+            "env",
+            "-u",
+            "GIT_TERMINAL_PROMPT",
+            "PS1=$ ",
+            "sh",
+        ]);
+        assert!(shell.status().unwrap().success());
+        terminal.expect("$");
+        Some(terminal)
+    }
+
+    fn tmux(&self) -> Command {
+        let mut command = self.env.command("tmux");
+        command
+            .args(["-S", &self.socket, "-f", "/dev/null"])
+            .env("TERM", "xterm")
+            .env("LC_ALL", "C.UTF-8");
+        command
+    }
+
+    fn types(&self, line: &str) {
+        assert!(
+            self.tmux()
+                .args(["send-keys", "-l", line])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(
+            self.tmux()
+                .args(["send-keys", "Enter"])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    fn screen(&self) -> String {
+        let output = self
+            .tmux()
+            .args(["capture-pane", "-p", "-J"])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim_end()
+            .to_owned()
+    }
+
+    /// Waits until the screen holds the text, and gives the screen.
+    fn expect(&self, text: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let screen = self.screen();
+            if screen.contains(text) {
+                return screen;
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "no '{text}' on the screen:\n{screen}"
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Terminal<'_> {
+    fn drop(&mut self) {
+        let _ = self.tmux().arg("kill-server").status();
+    }
+}
+
+#[test]
+fn login_tells_where_to_make_a_token_asks_for_it_and_does_not_show_it() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    env.configure_plain();
+    terminal.types("git credential-bitbucket login --store file");
+    let screen = terminal.expect("Token for bitbucket.org (it will not show):");
+    assert!(
+        screen.contains("https://id.atlassian.com/manage-profile/security/api-tokens"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("read:repository:bitbucket and write:repository:bitbucket"),
+        "{screen}"
+    );
+    terminal.types(API_TOKEN);
+    terminal.expect("E-mail of your Atlassian account");
+    terminal.types("ada@example.com");
+    let screen = terminal.expect("Stored the secret of 'bitbucket.org' for bitbucket.org");
+    assert!(!screen.contains("canary"), "{screen}");
+    assert_eq!(
+        env.get("protocol=https\nhost=api.bitbucket.org\n"),
+        reply("ada@example.com", API_TOKEN)
+    );
+}
+
+#[test]
+fn login_asks_for_what_the_kind_needs() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    terminal.types(&format!("{PROGRAM} login --store file"));
+    terminal.expect("it will not show");
+    terminal.types("no-prefix-tells-the-kind");
+    terminal.expect("What kind of secret is it (api-token, access-token, app-password)?");
+    terminal.types("password");
+    terminal.expect("Please type one of api-token, access-token, app-password");
+    terminal.types("app-password");
+    terminal.expect("Bitbucket user name:");
+    terminal.types("ada");
+    terminal.expect("Stored the secret of 'ada'");
+    assert_eq!(env.get_cloud(""), reply("ada", "no-prefix-tells-the-kind"));
+}
+
+#[test]
+fn an_interrupted_login_stores_nothing_and_leaves_the_terminal_as_it_was() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    terminal.types(&format!("{PROGRAM} login --store file"));
+    terminal.expect("it will not show");
+    assert!(
+        terminal
+            .tmux()
+            .args(["send-keys", "C-c"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    terminal.types("echo back-$((40 + 2))");
+    terminal.expect("back-42");
+    assert!(!env.data().join("accounts.toml").exists());
+}
+
+#[test]
+fn a_slip_of_the_fingers_is_told_to_a_person() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    terminal.types("git credential-bitbucket lgoin; echo status $?");
+    let screen = terminal.expect("status 2");
+    assert!(
+        screen.contains("error: 'lgoin' is not a command"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("hint: 'git credential-bitbucket -h' lists them"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_malformed_request_is_explained_on_a_terminal_only() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    terminal.types("printf 'host=a\\nhost=b\\n' | git credential-bitbucket get; echo status $?");
+    let screen = terminal.expect("status 0");
+    assert!(
+        screen.contains("warning: cannot read git's request: it has two attributes 'host'"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_request_typed_by_hand_is_answered_after_its_blank_line() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    env.login(APP_PASSWORD, &["--username", "ada"]);
+    for line in [
+        "git credential-bitbucket get",
+        "protocol=https",
+        "host=bitbucket.org",
+        "",
+    ] {
+        terminal.types(line);
+    }
+    terminal.expect("username=ada");
+}
+
+#[test]
+fn the_manual_opens_with_git_help() {
+    if !has(&["man"]) {
+        return;
+    }
+    let mut env = TestEnv::new();
+    let pages = env.path().join("man/man1");
+    fs::create_dir_all(&pages).unwrap();
+    fs::write(
+        pages.join("git-credential-bitbucket.1"),
+        include_str!("../../docs/git-credential-bitbucket.1"),
+    )
+    .unwrap();
+    env.set("MANPATH", env.path().join("man").to_str().unwrap());
+    let outcome = env.git_succeeds(&["credential-bitbucket", "--help"]);
+    assert!(
+        outcome.stdout.contains("git-credential-bitbucket") && outcome.stdout.contains("login"),
+        "{outcome:?}"
+    );
+}

@@ -1,0 +1,149 @@
+#!/bin/sh
+# Installs what the tests need (Debian and its kin; elsewhere it names what is missing), then runs every check.
+#
+#   tests/run.sh          everything
+#   tests/run.sh --fast   formatting, lints and tests only
+
+set -eu
+exec </dev/null # no check may ask a question
+
+# Command and Debian package; the tests use each of them.
+needs="
+git:git
+git-lfs:git-lfs
+dbus-run-session:dbus
+dbus-daemon:dbus
+gnome-keyring-daemon:gnome-keyring
+gdbus:libglib2.0-bin
+secret-tool:libsecret-tools
+tmux:tmux
+shellcheck:shellcheck
+mandoc:mandoc
+man:man-db
+curl:curl
+strace:strace
+ps:procps
+cc:gcc
+"
+
+main() {
+    fast=no
+    case $# in
+    0) ;;
+    *)
+        [ "$#$1" = 1--fast ] || fail "usage: tests/run.sh [--fast]" 2
+        fast=yes
+        ;;
+    esac
+    cd "$(CDPATH='' cd "$(dirname "$0")" && pwd)/.."
+
+    install_tools
+    find_rust
+    if [ "$fast" = no ]; then
+        step shellcheck install.sh tests/run.sh .ci/run
+        step mandoc -Tlint -W warning docs/git-credential-bitbucket.1
+    fi
+    step cargo fmt --check
+    step cargo clippy --all-targets --locked -- -D warnings
+    if [ "$fast" = no ]; then
+        step cargo build --locked
+        step cargo check --locked --no-default-features
+        step cargo run --locked --example tour
+        headline "install.sh, use, uninstall"
+        install_for_real
+        step cargo bench --locked --bench helper -- --quick
+    fi
+    # Last, so that its results end the output. With REQUIRE_ALL no test may skip.
+    step env REQUIRE_ALL=1 cargo test --locked
+}
+
+step() {
+    headline "$*"
+    "$@" || fail "failed: $*"
+}
+
+headline() {
+    printf '\n== %s\n' "$1"
+}
+
+install_tools() {
+    packages=$(missing_packages)
+    [ -n "$packages" ] || return 0
+    has apt-get || fail "these Debian packages, or what your system has for them, are missing:$packages"
+    if [ "$(id -u)" -eq 0 ]; then
+        as_root=''
+    elif has sudo; then
+        as_root=sudo
+    else
+        fail "run this as root, then try again: apt-get install$packages"
+    fi
+    # Word splitting is meant: a command that may be absent, a list of packages.
+    # shellcheck disable=SC2086
+    {
+        step $as_root apt-get -q update
+        step $as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $packages
+    }
+    packages=$(missing_packages)
+    [ -z "$packages" ] || fail "still missing after their installation:$packages"
+}
+
+# Each package once, with a blank before it.
+missing_packages() {
+    packages=''
+    for need in $needs; do
+        has "${need%%:*}" || add "${need#*:}"
+    done
+    # The compiler alone links nothing, and apt-get only recommends what it links against.
+    if ! has cc || ! echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - 2>/dev/null; then
+        add gcc
+        add libc6-dev
+    fi
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || add ca-certificates
+    printf '%s' "$packages"
+}
+
+add() {
+    case "$packages " in
+    *" $1 "*) ;;
+    *) packages="$packages $1" ;;
+    esac
+}
+
+find_rust() {
+    cargo_bin=${CARGO_HOME:-${HOME:-}/.cargo}/bin
+    if ! has cargo && [ -x "$cargo_bin/cargo" ]; then
+        PATH=$cargo_bin:$PATH
+    fi
+    has cargo || fail "cargo is missing: https://rustup.rs"
+    find_component fmt rustfmt
+    find_component clippy clippy
+}
+
+find_component() {
+    ! cargo "$1" --version >/dev/null 2>&1 || return 0
+    has rustup || fail "$2 is missing: install your distribution's package of it"
+    step rustup component add "$2"
+}
+
+# The installer with a release build of its own; the tests of the installer give it the program under test.
+install_for_real() {
+    prefix=$(mktemp -d)
+    trap 'rm -rf "$prefix"' EXIT
+    ./install.sh --prefix "$prefix" --no-setup
+    "$prefix/bin/git-credential-bitbucket" --version
+    ./install.sh --prefix "$prefix" --no-setup --uninstall
+    [ -z "$(find "$prefix" ! -type d)" ] || fail "uninstalling left files in $prefix"
+    rm -rf "$prefix"
+}
+
+has() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+fail() {
+    printf 'tests/run.sh: %s\n' "$1" >&2
+    exit "${2:-1}"
+}
+
+{ main "$@"; exit; }
