@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::{Context as _, Result};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::Value;
@@ -134,6 +134,11 @@ impl Account {
         }
     }
 
+    /// Whether Bitbucket has done away with its kind.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.kind.is_some_and(|kind| kind.is_retired_on(&self.host))
+    }
+
     /// Whether a user name in a URL means this account.
     pub(crate) fn is_called(&self, username: &[u8]) -> bool {
         let own = self
@@ -150,7 +155,7 @@ impl Account {
 
 /// The day it is, UTC.
 pub(crate) fn today() -> Date {
-    Zoned::now().with_time_zone(TimeZone::UTC).date()
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
 /// What of an account lies in its store.

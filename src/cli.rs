@@ -184,20 +184,28 @@ fn mistake(error: &clap::Error) -> anyhow::Error {
         _ => None,
     };
     let option = text(ContextKind::InvalidArg).unwrap_or_default();
-    let option = option.split('=').next().unwrap_or_default();
+    // Of `--kind <KIND>` and `--token=SECRET` the option alone.
+    let option = option
+        .split(['=', ' '])
+        .next()
+        .unwrap_or_default()
+        .trim_matches(['<', '>']);
+    let is_given = text(ContextKind::InvalidValue).is_some_and(|value| !value.is_empty());
     let message = match error.kind() {
-        ErrorKind::UnknownArgument if option.starts_with('-') => {
+        ErrorKind::UnknownArgument if option.starts_with("--") => {
             format!("there is no option '{option}'")
         }
         ErrorKind::UnknownArgument => "there is an argument too many".to_owned(),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => match text(ContextKind::ValidValue)
         {
             Some(values) if !values.is_empty() => format!("'{option}' has to be one of {values}"),
+            _ if !is_given => format!("'{option}' needs a value"),
+            _ if option == "--expires" => {
+                "the value of '--expires' is not a date such as 2027-01-31".to_owned()
+            }
             _ => match std::error::Error::source(error) {
-                Some(reason) if !option.contains("YYYY") => {
-                    format!("the value of '{option}' is {reason}")
-                }
-                _ => format!("the value of '{option}' is not what it has to be"),
+                Some(reason) => format!("the value of '{option}' is {reason}"),
+                None => format!("the value of '{option}' is not what it has to be"),
             },
         },
         ErrorKind::MissingRequiredArgument => format!("'{option}' is missing"),

@@ -236,11 +236,11 @@ mod tests {
             assert_eq!(config.store.default, StoreChoice::File);
             let unknown = unknown_keys(path).expect("keys");
             assert_eq!(unknown.len(), 2, "{unknown:?}");
+            assert!(unknown[0].ends_with("config.toml:2: 'tokn'"), "{unknown:?}");
             assert!(
-                unknown[0].ends_with("config.toml:2: 'tokn'"),
+                unknown[1].ends_with("config.toml:5: 'store.fil'"),
                 "{unknown:?}"
             );
-            assert!(unknown[1].ends_with("config.toml:5: 'store.fil'"), "{unknown:?}");
         });
     }
 

@@ -8,23 +8,34 @@ use crate::accounts::Accounts;
 use crate::bitbucket::{self, API_HOST, Kind, RestScheme};
 use crate::environment;
 use crate::error::Hinted;
-use crate::lookup::{Found, Lookup};
+use crate::lookup::{Findings, Found, Lookup};
 use crate::matching::{self, Wanted};
 use crate::protocol::{Form, Reply, Request};
 use crate::secret::Secret;
 
-/// Answers with the credential for a request's context, or with nothing: then git asks the next helper, or the user.
+/// What `get` has to say.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// Nothing when we have none: then git asks the next helper, or the user.
+    pub(crate) reply: Option<Reply>,
+    /// For a person at a terminal, a line each.
+    pub(crate) notices: Vec<String>,
+}
+
+/// Answers with the credential for a request's context.
 ///
 /// # Errors
 /// When there is an account, but its secret cannot be had; or several, and none is meant.
-pub(crate) fn get(lookup: &Lookup, request: &Request) -> Result<Option<Reply>> {
+pub(crate) fn get(lookup: &Lookup, request: &Request) -> Result<Answer> {
     let Some(wanted) = Wanted::of(&request.context) else {
-        return Ok(None);
+        return Ok(Answer::default());
     };
-    let Some(found) = lookup.find(&wanted)? else {
-        return Ok(None);
+    let Findings { found, notices } = lookup.find(&wanted)?;
+    let reply = match found {
+        Some(found) => reply(&wanted, found, request.offers_authtype)?,
+        None => None,
     };
-    reply(&wanted, found, request.offers_authtype)
+    Ok(Answer { reply, notices })
 }
 
 /// Keeps a credential that worked, unless it is not for us, not to be kept, or what we have already.

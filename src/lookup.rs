@@ -1,19 +1,22 @@
 //! From what is wanted to an account and its secret: the environment first, then the accounts. Opens the stores.
 
 use std::cell::OnceCell;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 
-use crate::account::{Account, Kept};
+use crate::account::{Account, Kept, today};
 use crate::accounts::Accounts;
 use crate::bitbucket;
 use crate::config::{Config, Locations, StoreChoice};
 use crate::context::Host;
 use crate::environment;
+use crate::error::Hinted;
 use crate::matching::{self, Wanted};
 use crate::refusal::Refusals;
+use crate::state::State;
 use crate::store::file::{FileStore, KeyPlace};
 use crate::store::{self, Name, Patience, Store, keyring};
 use crate::terminal;
@@ -28,6 +31,14 @@ const UNLOCK: Duration = Duration::from_secs(60);
 pub(crate) struct Found {
     pub(crate) account: Account,
     pub(crate) kept: Kept,
+}
+
+/// What a lookup brought to light.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) found: Option<Found>,
+    /// What a person would want to know, a line each.
+    pub(crate) notices: Vec<String>,
 }
 
 /// Everything a lookup looks at.
@@ -55,7 +66,7 @@ impl Lookup {
     ///
     /// # Errors
     /// When two accounts of the user's fit equally, or the store of the one that fits does not answer.
-    pub(crate) fn find(&self, wanted: &Wanted<'_>) -> Result<Option<Found>> {
+    pub(crate) fn find(&self, wanted: &Wanted<'_>) -> Result<Findings> {
         let now = Timestamp::now();
         if let Some((account, kept)) = environment::account(&wanted.host)? {
             // Best effort: where nothing can be read, nothing is known against it.
@@ -63,41 +74,82 @@ impl Lookup {
                 .refusals()
                 .and_then(|refusals| refusals.of(&kept.secret))
                 .unwrap_or_default();
-            let is_refused = rejection.is_some_and(|rejection| rejection.holds(now));
-            return Ok((!is_refused).then_some(Found { account, kept }));
+            if rejection.is_some_and(|rejection| rejection.holds(now)) {
+                let notice = format!(
+                    "{} was refused by {}: give it another value",
+                    account.name, wanted.host
+                );
+                return Ok(Findings {
+                    found: None,
+                    notices: vec![notice],
+                });
+            }
+            return Ok(Findings {
+                found: Some(Found { account, kept }),
+                notices: Vec::new(),
+            });
         }
-        let found = match self.account_for(wanted, now)? {
+        let mut look = self.look(wanted, now)?;
+        if matches!(look, (Some((_, None)), _)) {
             // The secret may have been replaced, and its entry with it, after we had read the account.
-            Some((_, None)) => self.account_for(wanted, now)?,
-            answer => answer,
+            look = self.look(wanted, now)?;
+        }
+        let (candidate, mut notices) = look;
+        let Some((account, kept)) = candidate else {
+            return Ok(Findings {
+                found: None,
+                notices,
+            });
         };
-        Ok(found.and_then(|(account, kept)| {
-            Some(Found {
-                account,
-                kept: kept?,
-            })
-        }))
+        let state = if kept.is_some() {
+            State::of(&account, today())
+        } else {
+            State::Missing
+        };
+        notices.extend(state.notice(&account));
+        Ok(Findings {
+            found: kept.map(|kept| Found { account, kept }),
+            notices,
+        })
     }
 
-    fn account_for(
+    /// The account that is meant with what its store has for it, and why others do not answer.
+    #[expect(clippy::type_complexity, reason = "it is taken apart at its one call")]
+    fn look(
         &self,
         wanted: &Wanted<'_>,
         now: Timestamp,
-    ) -> Result<Option<(Account, Option<Kept>)>> {
+    ) -> Result<(Option<(Account, Option<Kept>)>, Vec<String>)> {
         let accounts = self.accounts()?;
-        let mut fitting = matching::fitting(&accounts, wanted);
-        fitting.retain(|(_, account)| {
+        let is_aside = |account: &Account| {
             account
                 .rejected
-                .is_none_or(|rejection| !rejection.holds(now))
-        });
-        let Some(account) = matching::choose(&fitting, wanted)? else {
-            return Ok(None);
+                .is_some_and(|rejection| rejection.holds(now))
         };
-        let kept = self
-            .secret_of(account)
-            .with_context(|| format!("cannot read the secret of '{}'", account.name))?;
-        Ok(Some((account.clone(), kept)))
+        let (aside, fitting): (Vec<_>, Vec<_>) = matching::fitting(&accounts, wanted)
+            .into_iter()
+            .partition(|(_, account)| is_aside(account));
+        if let Some(account) = matching::choose(&fitting, wanted)? {
+            let kept = self
+                .secret_of(account)
+                .with_context(|| format!("cannot read the secret of '{}'", account.name))?;
+            return Ok((Some((account.clone(), kept)), Vec::new()));
+        }
+        let mut notices: Vec<String> = aside
+            .iter()
+            .filter_map(|(_, account)| State::Rejected.notice(account))
+            .collect();
+        if notices.is_empty()
+            && wanted.path.is_none()
+            && matching::only_lacks_a_path(&accounts, wanted)
+        {
+            notices.push(format!(
+                "the accounts for {} are each for a workspace, and git does not say which one it wants: \
+                 'git credential-bitbucket setup' makes it say so",
+                wanted.host
+            ));
+        }
+        Ok((None, notices))
     }
 
     /// Whether credentials for this host are ours to keep.
@@ -207,23 +259,40 @@ impl Lookup {
                     unlock,
                 }))
             }
-            Name::File => {
-                let settings = self.config()?.store.file;
-                let key = match settings.key.as_deref() {
-                    None | Some("file") => KeyPlace::File(self.locations()?.key()),
-                    Some("kernel") => KeyPlace::Kernel,
-                    Some(path) => KeyPlace::File(path.into()),
-                };
-                let path = match settings.path {
-                    Some(path) => path,
-                    None => self.locations()?.secrets(),
-                };
-                Box::new(FileStore {
-                    path,
-                    key,
-                    patience: ANSWER,
-                })
-            }
+            Name::File => Box::new(self.file_store()?),
         })
     }
+
+    /// The embedded store, where the configuration puts it.
+    ///
+    /// # Errors
+    /// When the configuration names no usable place.
+    pub(crate) fn file_store(&self) -> Result<FileStore> {
+        let settings = self.config()?.store.file;
+        let key = match settings.key.as_deref() {
+            None | Some("file") => KeyPlace::File(self.locations()?.key()),
+            Some("kernel") => KeyPlace::Kernel,
+            Some(path) => KeyPlace::File(absolute("key", path.into())?),
+        };
+        let path = match settings.path {
+            Some(path) => absolute("path", path)?,
+            None => self.locations()?.secrets(),
+        };
+        Ok(FileStore {
+            path,
+            key,
+            patience: ANSWER,
+        })
+    }
+}
+
+/// A relative path would mean another file in each folder git is run in.
+fn absolute(setting: &str, path: PathBuf) -> Result<PathBuf> {
+    if path.is_absolute() {
+        return Ok(path);
+    }
+    bail!(Hinted::new(
+        format!("'{setting}' of [store.file] in config.toml is not an absolute path"),
+        "start it with '/'; 'key' may also be \"file\" or \"kernel\"",
+    ))
 }

@@ -20,6 +20,7 @@ mod matching;
 mod protocol;
 mod refusal;
 mod secret;
+mod state;
 mod store;
 mod terminal;
 
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::helper::Answer;
 use crate::lookup::Lookup;
 use crate::protocol::{ReadError, Request};
 
@@ -89,8 +91,11 @@ fn answer(operation: Operation) -> Result<()> {
         Operation::Capability => {}
         Operation::Erase => helper::erase(&lookup, &request)?,
         Operation::Get => {
-            if let Some(reply) = helper::get(&lookup, &request)?.and_then(|reply| reply.to_bytes())
-            {
+            let Answer { reply, notices } = helper::get(&lookup, &request)?;
+            for notice in notices.iter().filter(|_| terminal::is_watched()) {
+                command::warn(notice);
+            }
+            if let Some(reply) = reply.and_then(|reply| reply.to_bytes()) {
                 output()?.write_all(&reply)?;
             }
         }

@@ -88,7 +88,17 @@ pub(crate) fn fitting<'a>(accounts: &'a Accounts, wanted: &Wanted<'_>) -> Vec<(u
     accounts.iter().filter_map(fit).collect()
 }
 
+/// Whether there are accounts for the host which only do not fit because no path tells the workspace.
+pub(crate) fn only_lacks_a_path(accounts: &Accounts, wanted: &Wanted<'_>) -> bool {
+    let home = bitbucket::home_of(&wanted.host);
+    accounts
+        .iter()
+        .any(|account| account.host == home && !account.scopes.is_empty())
+}
+
 /// The one that answers: the most exact, then the one the user name means, then one from `login`, then the newest.
+///
+/// A retired one answers only when nothing else fits: Bitbucket refuses it.
 ///
 /// # Errors
 /// When two from `login` fit equally.
@@ -96,30 +106,31 @@ pub(crate) fn choose<'a>(
     fitting: &[(u8, &'a Account)],
     wanted: &Wanted<'_>,
 ) -> Result<Option<&'a Account>> {
-    let most = fitting.iter().map(|(exactness, _)| *exactness).max();
-    let mut left: Vec<&Account> = fitting
-        .iter()
-        .filter(|(exactness, _)| Some(*exactness) == most)
-        .map(|(_, account)| *account)
-        .collect();
-    prefer(&mut left, |account| {
+    let mut left = fitting.to_vec();
+    prefer(&mut left, |(_, account)| !account.is_retired());
+    let most = left.iter().map(|(exactness, _)| *exactness).max();
+    prefer(&mut left, |(exactness, _)| Some(*exactness) == most);
+    prefer(&mut left, |(_, account)| {
         wanted
             .username
             .is_some_and(|username| account.is_called(username))
     });
-    prefer(&mut left, |account| account.origin == Origin::Login);
+    prefer(&mut left, |(_, account)| account.origin == Origin::Login);
     match left.as_slice() {
-        [first, second, ..] if first.origin == Origin::Login => {
+        [(_, first), (_, second), ..] if first.origin == Origin::Login => {
             Err(ambiguous(wanted, first, second))
         }
-        accounts => Ok(accounts.last().copied()),
+        accounts => Ok(accounts.last().map(|(_, account)| *account)),
     }
 }
 
-/// Keeps only those that `is_better`, unless none is.
-fn prefer(accounts: &mut Vec<&Account>, is_better: impl Fn(&Account) -> bool) {
-    if accounts.iter().any(|account| is_better(account)) {
-        accounts.retain(|account| is_better(account));
+/// Keeps only those that are better, unless none is.
+fn prefer<'a>(
+    accounts: &mut Vec<(u8, &'a Account)>,
+    is_better: impl Fn(&(u8, &'a Account)) -> bool,
+) {
+    if accounts.iter().any(&is_better) {
+        accounts.retain(is_better);
     }
 }
 
@@ -139,7 +150,7 @@ fn ambiguous(wanted: &Wanted<'_>, first: &Account, second: &Account) -> anyhow::
             format!("name one in the remote: 'git remote set-url origin {url}'")
         }
         _ => format!(
-            "say what one of them is for: 'git credential-bitbucket login {} --for WORKSPACE'",
+            "say what one is for: git credential-bitbucket token '{0}' | git credential-bitbucket login '{0}' --with-token --for WORKSPACE",
             first.name
         ),
     };
@@ -259,6 +270,20 @@ mod tests {
             error,
             "two accounts fit 'https://bitbucket.org/acme/site': 'work' and 'private'"
         );
+    }
+
+    #[test]
+    fn a_retired_app_password_answers_only_when_nothing_else_fits() {
+        let retired = Account {
+            kind: Some(Kind::AppPassword),
+            scopes: vec!["acme".parse().expect("a scope")],
+            ..with_username("ada")
+        };
+        assert_eq!(
+            answer(&[retired.clone(), account("good", &[])], "acme/app", "ada"),
+            is("good")
+        );
+        assert_eq!(answer(&[retired], "acme/app", ""), is("ada"));
     }
 
     #[test]

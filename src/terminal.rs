@@ -4,8 +4,9 @@ use std::env;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 
+use crate::error::Hinted;
 use crate::secret::Secret;
 
 /// Whether somebody can be asked: there is a terminal, and git's own `GIT_TERMINAL_PROMPT` does not forbid it.
@@ -32,7 +33,7 @@ pub(crate) fn somebody_may_be_there() -> bool {
 /// # Errors
 /// When there is no terminal, or it ends before an answer.
 pub(crate) fn ask_secret(prompt: &str) -> Result<Secret> {
-    let answer = rpassword::prompt_password(prompt).context("cannot read from the terminal")?;
+    let answer = rpassword::prompt_password(prompt).map_err(|error| broken_off(&error))?;
     Ok(Secret::new(answer.into_bytes()).trimmed())
 }
 
@@ -51,7 +52,23 @@ pub(crate) fn ask_line(prompt: &str) -> Result<String> {
         }
         Ok(line.trim().to_owned())
     };
-    ask().context("cannot read from the terminal")
+    ask().map_err(|error| broken_off(&error))
+}
+
+/// What to say when there was no answer; the prompt still stands on the line.
+fn broken_off(error: &io::Error) -> anyhow::Error {
+    if let Ok((_, mut output)) = tty() {
+        // The message comes on a line of its own, or else behind the prompt.
+        let _ = output.write_all(b"\n");
+    }
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => Hinted::new(
+            "there was no answer",
+            "run it again, or see '-h' for what can be given as an option",
+        )
+        .into(),
+        _ => anyhow!("cannot read from the terminal: {error}"),
+    }
 }
 
 /// `GIT_TERMINAL_PROMPT`, git(1): a false value forbids prompts on the terminal.

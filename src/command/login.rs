@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::account::{Account, Bytes, Kept, Origin, today};
 use crate::accounts::Accounts;
-use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind};
+use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind, Scope};
 use crate::cli::Login;
 use crate::config::StoreChoice;
 use crate::context::Host;
@@ -28,40 +28,34 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let lookup = Lookup::default();
     let accounts = lookup.accounts()?;
     refuse_secrets_in(arguments)?;
-    let existing = arguments
+    let named = arguments
         .name
         .as_deref()
         .and_then(|name| accounts.named(name));
-    let host = host(arguments, existing)?;
-
+    let host = host(arguments, named)?;
     let secret = secret(arguments, &host)?;
-    let kind = kind(arguments, existing, &host, &secret)?;
-    let mut account = complete(arguments.clone(), existing, host, kind)?;
-    if account.name.is_empty() {
-        account.name = default_name(&account, &accounts);
-    }
+    let kind = kind(arguments, named, &host, &secret)?;
+    let mut account = complete(arguments, &accounts, host, kind)?;
 
-    let choice = arguments
-        .store
-        .or(existing.map(|existing| same_store(existing.store)));
-    let choice = choice.map_or_else(|| lookup.config().map(|config| config.store.default), Ok)?;
+    let existing = accounts.named(&account.name);
+    let choice = match (arguments.store, existing) {
+        (Some(choice), _) => choice,
+        (None, Some(existing)) => same_store(existing.store),
+        (None, None) => lookup.config()?.store.default,
+    };
     let reason = lookup.keep(&mut account, &Kept::only(secret), choice)?;
-    let replaced = Accounts::update(&lookup.locations()?.accounts(), |accounts| {
-        let replaced = accounts.remove(|known| known.name == account.name);
-        accounts.add(account.clone());
-        Ok(replaced)
-    })?;
+    let replaced = put(&lookup, &account)?;
+    tell_where(&lookup, &account, !replaced.is_empty(), reason.as_ref())?;
     for old in &replaced {
         // The account is signed in; an old secret that cannot be reached any more must not undo that.
         if let Err(error) = lookup.forget(old) {
+            let error = crate::error::one_line(&error);
             super::warn(format_args!(
-                "the old secret stays in the {}: {}",
-                old.store,
-                crate::error::one_line(&error)
+                "the old secret stays in the {}: {error}",
+                old.store
             ));
         }
     }
-    tell_where(&lookup, &account, reason)?;
     if kind.is_retired_on(&account.host) {
         super::warn(format_args!(
             "Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}: git will be answered 410"
@@ -75,8 +69,27 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     setup::refresh(&lookup).context(
         "the account is stored, but git's configuration could not be brought up to date",
     )?;
-    super::warn_of_the_chain([&account.host], lookup.locations()?.setup().exists());
+    super::warn_of_the_chain(
+        [&account.host],
+        "'git credential-bitbucket setup' mends that",
+    );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Adds the account, in place of the one of its name.
+fn put(lookup: &Lookup, account: &Account) -> Result<Vec<Account>> {
+    Accounts::update(&lookup.locations()?.accounts(), |accounts| {
+        // The names of what git gave are ours to choose: such an account makes room.
+        let free = accounts.free_name(&account.name);
+        let in_the_way =
+            |known: &&mut Account| known.name == account.name && known.origin == Origin::Git;
+        if let Some(known) = accounts.iter_mut().find(in_the_way) {
+            known.name = free;
+        }
+        let replaced = accounts.remove(|known| known.name == account.name);
+        accounts.add(account.clone());
+        Ok(replaced)
+    })
 }
 
 /// A secret that was typed as an argument is in the shell's history and in the list of processes by now.
@@ -157,7 +170,9 @@ fn explain_where_to_make_one(arguments: &Login, host: &Host) {
     });
     let page = kind.page(host, &arguments.scopes);
     super::tell(&match kind {
-        Kind::ApiToken => format!("Make an API token with scopes for Bitbucket: {page}"),
+        Kind::ApiToken => format!(
+            "Make an API token with 'Create API token with scopes', app Bitbucket (one without does not work): {page}"
+        ),
         Kind::AccessToken => format!("Make an access token: {page}"),
         Kind::HttpAccessToken => format!("Make an HTTP access token: {page}"),
         Kind::AppPassword => return,
@@ -235,50 +250,46 @@ fn ask_kind(host: &Host) -> Result<Kind> {
 }
 
 /// The account as it is to be: what was named, what the one it replaces had, and what can be asked for.
-fn complete(
-    arguments: Login,
-    existing: Option<&Account>,
-    host: Host,
-    kind: Kind,
-) -> Result<Account> {
-    let Login {
-        name,
-        username,
-        email,
-        scopes,
-        expires,
-        kind: _,
-        host: _,
-        store: _,
-        with_token,
-        no_verify: _,
-    } = arguments;
-    let name = name.unwrap_or_default();
-    if name.chars().any(char::is_control) {
-        bail!(Usage("a name has no control characters".to_owned()));
+fn complete(arguments: &Login, accounts: &Accounts, host: Host, kind: Kind) -> Result<Account> {
+    let asks = !arguments.with_token && terminal::can_ask();
+    let mine = |name: &str| {
+        accounts
+            .named(name)
+            .filter(|known| known.origin == Origin::Login)
+    };
+    let named = arguments.name.as_deref().and_then(mine);
+
+    let mut username = arguments
+        .username
+        .clone()
+        .map(|name| Bytes::from(name.into_bytes()));
+    username = username.or_else(|| named.and_then(|named| named.username.clone()));
+    if username.is_none() && (kind.needs_username() || kind == Kind::HttpAccessToken) {
+        username = ask_username(kind, asks)?;
     }
-    let mut account = match existing {
+    let name = match &arguments.name {
+        Some(name) if name.is_empty() || name.chars().any(char::is_control) => {
+            bail!(Usage(
+                "a name is not empty and has no control characters".to_owned()
+            ))
+        }
+        Some(name) => name.clone(),
+        None => default_name(username.as_ref(), &arguments.scopes, &host, accounts),
+    };
+    let mut account = match mine(&name) {
         Some(existing) => existing.clone(),
         None => Account::new(name, host, Origin::Login),
     };
-    account.origin = Origin::Login;
     account.kind = Some(kind);
     account.rejected = None;
-    account.path = None;
-    account.authtype = None;
-    account.password_expiry_utc = None;
-    if !scopes.is_empty() {
-        account.scopes = scopes;
-    }
+    account.username = username.or(account.username);
+    account.email = arguments.email.clone().or(account.email);
     // A day that has passed was the old secret's.
-    account.expires = expires.or(account.expires.filter(|day| *day >= today()));
-    let asks = !with_token && terminal::can_ask();
-    account.username = username
-        .map(|name| Bytes::from(name.into_bytes()))
-        .or(account.username);
-    account.email = email.or(account.email);
-    if account.username.is_none() && (kind.needs_username() || kind == Kind::HttpAccessToken) {
-        account.username = ask_username(kind, asks)?;
+    account.expires = arguments
+        .expires
+        .or(account.expires.filter(|day| *day >= today()));
+    if !arguments.scopes.is_empty() {
+        account.scopes.clone_from(&arguments.scopes);
     }
     if account.email.is_none() && kind == Kind::ApiToken && asks {
         let answer = terminal::ask_line(
@@ -340,12 +351,17 @@ fn refuse_mixed_up_names(account: &Account) -> Result<()> {
 
 /// The user name, else the first scope, else the host; with the host behind it where an account of another host has
 /// that name already.
-fn default_name(account: &Account, accounts: &Accounts) -> String {
-    let username = account.username.as_ref().map(ToString::to_string);
-    let name = username.or_else(|| account.scopes.first().map(ToString::to_string));
-    let name = name.unwrap_or_else(|| account.host.to_string());
+fn default_name(
+    username: Option<&Bytes>,
+    scopes: &[Scope],
+    host: &Host,
+    accounts: &Accounts,
+) -> String {
+    let username = username.map(ToString::to_string);
+    let name = username.or_else(|| scopes.first().map(ToString::to_string));
+    let name = name.unwrap_or_else(|| host.to_string());
     match accounts.named(&name) {
-        Some(known) if known.host != account.host => format!("{name}@{}", account.host),
+        Some(known) if known.host != *host => format!("{name}@{host}"),
         _ => name,
     }
 }
@@ -357,24 +373,29 @@ fn same_store(name: store::Name) -> StoreChoice {
     }
 }
 
-fn tell_where(lookup: &Lookup, account: &Account, reason: Option<store::Error>) -> Result<()> {
+fn tell_where(
+    lookup: &Lookup,
+    account: &Account,
+    is_replaced: bool,
+    reason: Option<&store::Error>,
+) -> Result<()> {
+    let verb = if is_replaced { "Replaced" } else { "Stored" };
     let what = format!(
-        "Stored the secret of '{}' for {}",
+        "{verb} the secret of '{}' for {}",
         account.name, account.host
     );
     super::tell(&match account.store {
         store::Name::Keyring => format!("{what} in the OS keyring"),
         store::Name::File => {
-            let path = lookup
-                .config()?
-                .store
-                .file
-                .path
-                .map_or_else(|| Ok(lookup.locations()?.secrets()), anyhow::Ok)?;
-            let why = reason
-                .map(|reason| format!(": {reason}"))
-                .unwrap_or_default();
-            format!("{what} in '{}'{why}", path.display())
+            let path = lookup.file_store()?.path;
+            match reason {
+                None => format!("{what} in the file '{}'", path.display()),
+                Some(reason) => format!(
+                    "{what} in the file '{}', as {}",
+                    path.display(),
+                    reason.briefly()
+                ),
+            }
         }
     });
     Ok(())

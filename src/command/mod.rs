@@ -92,8 +92,8 @@ fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a Account> {
     Err(Hinted::new(message, format!("name one of {}", names())).into())
 }
 
-/// Says what keeps git from asking us, or hands our secrets to somebody else as well.
-fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, is_set_up: bool) {
+/// Says what keeps git from asking us, or hands our secrets to somebody else as well, and then what mends it.
+fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, mend: &str) {
     let mut not_asked = Vec::new();
     let mut neighbours: Vec<(Helper, Vec<&Host>)> = Vec::new();
     for host in hosts {
@@ -133,14 +133,7 @@ fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, is_set_up: b
             list(hosts)
         ));
     }
-    match neighbours.first() {
-        Some((helper, _)) if is_set_up => {
-            hint(format_args!(
-                "it stands behind ours: 'git config --file {} --unset-all {}'",
-                helper.origin, helper.key
-            ));
-        }
-        None if not_asked.is_empty() => {}
-        _ => hint("'git credential-bitbucket setup' mends that"),
+    if !not_asked.is_empty() || !neighbours.is_empty() {
+        hint(mend);
     }
 }

@@ -71,10 +71,7 @@ pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
         format!("git asks this helper for {list} already")
     });
     name_those_cut_off(&before, &chains(&hosts)?);
-    super::warn_of_the_chain(&hosts, true);
-    if accounts.iter().next().is_none() {
-        super::tell("Next: 'git credential-bitbucket login'");
-    }
+    super::warn_of_the_chain(&hosts, "take it out of that file: it stands behind ours");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,33 +4,18 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 
 use crate::account::{Account, Origin, today};
-use crate::bitbucket::{self, APP_PASSWORDS_REMOVED};
+use crate::bitbucket;
 use crate::cli::Status;
 use crate::config;
 use crate::context::Host;
 use crate::environment;
 use crate::lookup::Lookup;
+use crate::state::{self, State};
 use crate::store;
-
-/// How long ahead an expiry is told.
-const AHEAD_DAYS: i64 = 14;
-
-/// What an account is like. Only the first two are no reason for attention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Ok,
-    Expiring,
-    Expired,
-    Missing,
-    Rejected,
-    Retired,
-    Unreachable,
-}
 
 /// An account as `--json` shows it: the names are a contract.
 #[derive(Serialize)]
@@ -70,9 +55,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         .iter()
         .map(|account| row(account, examiner.state(account)))
         .collect();
-    let needs_attention = rows
-        .iter()
-        .any(|row| !matches!(row.state, State::Ok | State::Expiring));
+    let needs_attention = rows.iter().any(|row| row.state.needs_attention());
 
     if arguments.json {
         let mut json = serde_json::to_vec_pretty(&Report { accounts: rows })?;
@@ -82,22 +65,46 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         if !rows.is_empty() {
             super::print(table(&rows).as_bytes())?;
         }
-        advise(&rows);
+        if rows.is_empty() {
+            super::tell("No account yet: 'git credential-bitbucket login' adds one");
+        }
+        for notice in shown
+            .iter()
+            .zip(&rows)
+            .filter_map(|(account, row)| row.state.notice(account))
+        {
+            super::tell(&notice);
+        }
     }
-    for unknown in config::unknown_keys(&lookup.locations()?.config())? {
-        super::warn(format_args!("unknown key in {unknown}"));
+    match lookup
+        .config()
+        .and_then(|_| config::unknown_keys(&lookup.locations()?.config()))
+    {
+        Ok(unknown) => unknown
+            .iter()
+            .for_each(|key| super::warn(format_args!("unknown key in {key}"))),
+        Err(error) => super::warn(crate::error::one_line(&error)),
     }
     let cloud = bitbucket::cloud();
-    if let Some((account, _)) = environment::account(&cloud)? {
-        super::tell(&format!(
-            "{} is set and answers for bitbucket.org ahead of the accounts",
-            account.name
-        ));
+    if let Some((account, kept)) = environment::account(&cloud)? {
+        let rejection = lookup.refusals()?.of(&kept.secret).unwrap_or_default();
+        super::tell(
+            &match rejection.filter(|rejection| rejection.holds(Timestamp::now())) {
+                None => format!(
+                    "{} is set and answers for bitbucket.org ahead of the accounts",
+                    account.name
+                ),
+                Some(_) => format!(
+                    "{} is set, but bitbucket.org refused it: give it another value",
+                    account.name
+                ),
+            },
+        );
     }
     let hosts: BTreeSet<&Host> = std::iter::once(&cloud)
         .chain(shown.iter().map(|account| &account.host))
         .collect();
-    super::warn_of_the_chain(hosts, lookup.locations()?.setup().exists());
+    super::warn_of_the_chain(hosts, "'git credential-bitbucket setup' mends that");
     Ok(ExitCode::from(u8::from(needs_attention)))
 }
 
@@ -114,38 +121,19 @@ impl Examiner<'_> {
             return State::Unreachable;
         }
         match self.lookup.secret_of(account) {
+            Ok(Some(_)) => State::of(account, self.today),
+            Ok(None) => State::Missing,
             Err(error) => {
                 self.silent.push(account.store);
-                super::warn(crate::error::one_line(&error));
+                super::warn(format_args!(
+                    "'{}': {}",
+                    account.name,
+                    crate::error::one_line(&error)
+                ));
                 State::Unreachable
             }
-            Ok(None) => State::Missing,
-            Ok(Some(_)) if account.rejected.is_some() => State::Rejected,
-            Ok(Some(_))
-                if account
-                    .kind
-                    .is_some_and(|kind| kind.is_retired_on(&account.host)) =>
-            {
-                State::Retired
-            }
-            Ok(Some(_)) => match last_day(account) {
-                Some(day) if day < self.today => State::Expired,
-                Some(day) if day <= self.today.saturating_add(AHEAD_DAYS.days()) => State::Expiring,
-                _ => State::Ok,
-            },
         }
     }
-}
-
-/// The last day on which the secret is good, UTC: what the user said, or what git said with it.
-fn last_day(account: &Account) -> Option<Date> {
-    account
-        .expires
-        .or_else(|| Some(expiry(account)?.to_zoned(TimeZone::UTC).date()))
-}
-
-fn expiry(account: &Account) -> Option<Timestamp> {
-    Timestamp::from_second(i64::try_from(account.password_expiry_utc?).ok()?).ok()
 }
 
 fn row(account: &Account, state: State) -> Row {
@@ -158,7 +146,7 @@ fn row(account: &Account, state: State) -> Row {
         email: account.email.clone(),
         r#for: account.scopes.iter().map(ToString::to_string).collect(),
         store: account.store.to_string(),
-        expires: expires.or_else(|| Some(expiry(account)?.to_string())),
+        expires: expires.or_else(|| Some(state::expiry(account)?.to_string())),
         origin: account.origin,
         state,
     }
@@ -209,33 +197,4 @@ fn cells(row: &Row) -> [String; 7] {
         or_dash(state.as_deref()),
     ]
     .map(|cell| crate::error::printable(&cell))
-}
-
-/// What to do about the accounts that need something, a line each.
-fn advise(rows: &[Row]) {
-    if rows.is_empty() {
-        super::tell("No account yet: 'git credential-bitbucket login' adds one");
-    }
-    for row in rows {
-        let Row { name, host, .. } = row;
-        let again = format!("'git credential-bitbucket login {name}' replaces it");
-        match row.state {
-            State::Ok => {}
-            State::Expiring => super::tell(&format!("'{name}' expires soon: {again}")),
-            State::Expired => super::tell(&format!("'{name}' has expired: {again}")),
-            State::Missing => super::tell(&format!(
-                "'{name}' has no secret in the {}: {again}",
-                row.store
-            )),
-            State::Rejected => super::tell(&format!(
-                "'{name}' was refused by {host} and is set aside: {again}"
-            )),
-            State::Retired => super::tell(&format!(
-                "'{name}' is an app password, which Bitbucket removed on {APP_PASSWORDS_REMOVED}: {again}"
-            )),
-            State::Unreachable => {
-                super::tell(&format!("'{name}': the {} does not answer", row.store));
-            }
-        }
-    }
 }

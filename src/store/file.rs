@@ -158,7 +158,7 @@ impl FileStore {
                 self.path.display()
             ),
             KeyPlace::Kernel => format!(
-                "it ends with a reboot or three idle days: move '{}' away and sign in again",
+                "if 'key' in config.toml was changed, change it back; after a reboot or three idle days move '{}' away and sign in again",
                 self.path.display()
             ),
         };

@@ -115,9 +115,10 @@ fn describe(error: &keyring::Error) -> String {
         keyring::Error::BadEncoding(_) | keyring::Error::BadDataFormat(..) => {
             "the entry is not what we stored".to_owned()
         }
-        keyring::Error::PlatformFailure(cause) | keyring::Error::NoStorageAccess(cause) => {
-            cause.to_string()
-        }
+        keyring::Error::PlatformFailure(cause) | keyring::Error::NoStorageAccess(cause) => cause
+            .to_string()
+            .trim_start_matches("zbus error: ")
+            .to_owned(),
         other => other.to_string(),
     }
 }

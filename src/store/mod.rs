@@ -78,6 +78,16 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// The same in half a sentence.
+    pub(crate) fn briefly(&self) -> &'static str {
+        match self {
+            Self::Locked => "the OS keyring is locked",
+            Self::Silent(_) => "the OS keyring does not answer",
+            Self::Unreachable(_) => "there is no OS keyring here",
+            Self::Other(_) => "the OS keyring failed",
+        }
+    }
+
     /// The same with the act that mends it.
     pub(crate) fn with_hint(self) -> anyhow::Error {
         let elsewhere = "where there is no desktop, keep it elsewhere: 'git credential-bitbucket login --store file'";

@@ -32,7 +32,7 @@ fn status_shows_a_table_and_says_what_to_do() {
     );
     assert_eq!(
         outcome.stderr,
-        "'old' is an app password, which Bitbucket removed on 2026-07-28: 'git credential-bitbucket login old' replaces it\n"
+        "'old' is an app password, which Bitbucket removed on 2026-07-28 (git sees 410): 'git credential-bitbucket login old' replaces it\n"
     );
     assert_eq!(env.program(&["status", "work"], "").status, 0);
     assert_eq!(env.program(&["status", "nobody"], "").status, 1);
@@ -241,6 +241,56 @@ fn an_unknown_setting_is_reported_with_its_place_and_not_its_value() {
     );
     assert!(!outcome.stderr.contains("canary"), "{}", outcome.stderr);
     assert_eq!(env.get_cloud(""), "", "git is not bothered with it");
+}
+
+#[test]
+fn a_setting_that_cannot_be_is_reported_by_status() {
+    let env = TestEnv::new();
+    fs::create_dir_all(env.data()).unwrap();
+    let settings = [
+        (
+            "[store]\ndefault = 'filee'\n",
+            "line 2: the key cannot have this value",
+        ),
+        ("hosts = 1\n", "line 1: the key cannot have this value"),
+        ("hosts = [\n", "config.toml': line 1: "),
+    ];
+    for (text, complaint) in settings {
+        fs::write(env.data().join("config.toml"), text).unwrap();
+        let outcome = env.program(&["status"], "");
+        assert!(outcome.stderr.contains(complaint), "{}", outcome.stderr);
+    }
+    // A relative path would mean another file in each folder; and it may be a slip for "kernel".
+    for setting in ["key = 'kernle'", "path = 'secrets'", "path = '~/secrets'"] {
+        fs::write(
+            env.data().join("config.toml"),
+            format!("[store.file]\n{setting}\n"),
+        )
+        .unwrap();
+        let outcome = env.program(&["login", "--with-token", "--store", "file"], API_TOKEN);
+        assert_eq!(outcome.status, 1, "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("is not an absolute path"),
+            "{}",
+            outcome.stderr
+        );
+    }
+}
+
+#[test]
+fn status_tells_of_a_token_in_the_environment_and_of_its_refusal() {
+    let mut env = TestEnv::new();
+    env.set("BITBUCKET_TOKEN", API_TOKEN);
+    let told = |text: &str| {
+        let stderr = env.program(&["status"], "").stderr;
+        assert!(stderr.contains(text), "{stderr}");
+    };
+    told("BITBUCKET_TOKEN is set and answers for bitbucket.org ahead of the accounts");
+    env.program(
+        &["erase"],
+        format!("protocol=https\nhost=bitbucket.org\npassword={API_TOKEN}\n"),
+    );
+    told("BITBUCKET_TOKEN is set, but bitbucket.org refused it");
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn signing_in_says_where_the_secret_lies() {
     assert_eq!(
         outcome.stderr,
         format!(
-            "Stored the secret of 'work' for bitbucket.org in '{}'\n",
+            "Stored the secret of 'work' for bitbucket.org in the file '{}'\n",
             path.display()
         )
     );
@@ -27,7 +27,7 @@ fn without_a_keyring_auto_falls_back_to_the_file_and_says_why() {
     assert!(
         outcome
             .stderr
-            .contains("secrets': cannot reach the OS keyring: "),
+            .contains("secrets', as there is no OS keyring here\n"),
         "{}",
         outcome.stderr
     );
@@ -84,7 +84,7 @@ fn what_cannot_be_a_token_is_refused() {
         "  \n",
         "a\u{1b}[2Jb\n",
         "a\0b\n",
-        &"x".repeat(70_000),
+        &"x".repeat(65_001),
     ] {
         let outcome = env.program(&["login", "--with-token", "--kind", "access-token"], input);
         assert_eq!(outcome.status, 1, "{:?}", &input[..input.len().min(10)]);
@@ -191,6 +191,51 @@ fn the_default_name_is_the_user_name_else_the_first_scope_else_the_host() {
         names,
         ["ada", "acme/app", "bitbucket.org", "ada@git.corp.example"]
     );
+}
+
+#[test]
+fn signing_in_again_without_a_name_replaces_the_account_of_the_default_name_and_says_so() {
+    let env = TestEnv::new();
+    let first = env.login(
+        API_TOKEN,
+        &["--email", "ada@example.com", "--expires", "2099-01-31"],
+    );
+    assert!(
+        first
+            .stderr
+            .contains("Stored the secret of 'bitbucket.org'"),
+        "{}",
+        first.stderr
+    );
+    let second = env.login(&API_TOKEN.replace("0A1B", "9999"), &[]);
+    assert!(
+        second
+            .stderr
+            .contains("Replaced the secret of 'bitbucket.org'"),
+        "{}",
+        second.stderr
+    );
+    let accounts = env.accounts();
+    assert_eq!(accounts.len(), 1);
+    assert_eq!(
+        (&accounts[0]["email"], &accounts[0]["expires"]),
+        (&"ada@example.com".into(), &"2099-01-31".into())
+    );
+}
+
+#[test]
+fn what_git_gave_makes_room_for_a_login_of_the_same_name() {
+    let env = TestEnv::new();
+    let given = "protocol=https\nhost=bitbucket.org\nusername=ada\npassword=given\n";
+    assert_eq!(env.program(&["store"], given).status, 0);
+    env.login(API_TOKEN, &["--username", "ada"]);
+    let rows: Vec<String> = env
+        .accounts()
+        .iter()
+        .map(|account| format!("{} {}", account["name"], account["origin"]))
+        .collect();
+    assert_eq!(rows, ["\"ada-2\" \"git\"", "\"ada\" \"login\""]);
+    assert_eq!(env.program(&["token", "ada-2"], "").stdout, "given\n");
 }
 
 #[test]

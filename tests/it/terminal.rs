@@ -203,6 +203,43 @@ fn a_malformed_request_is_explained_on_a_terminal_only() {
 }
 
 #[test]
+fn a_token_that_is_set_aside_is_named_on_a_terminal() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    env.login(API_TOKEN, &["work"]);
+    let refused = format!("protocol=https\nhost=bitbucket.org\npassword={API_TOKEN}\n");
+    env.program(&["erase"], refused);
+    terminal.types("printf 'protocol=https\\nhost=bitbucket.org\\n' | git credential-bitbucket get; echo status $?");
+    let screen = terminal.expect("status 0");
+    assert!(
+        screen.contains("warning: 'work' was refused by bitbucket.org and is set aside:"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("git credential-bitbucket login work"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn accounts_that_only_lack_a_path_are_explained_on_a_terminal() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    env.login(API_TOKEN, &["--for", "acme"]);
+    env.login(API_TOKEN, &["--for", "beta"]);
+    terminal.types("printf 'protocol=https\\nhost=bitbucket.org\\n' | git credential-bitbucket get; echo status $?");
+    let screen = terminal.expect("status 0");
+    assert!(
+        screen.contains("git does not say which one it wants"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn a_request_typed_by_hand_is_answered_after_its_blank_line() {
     let env = TestEnv::new();
     let Some(terminal) = Terminal::open(&env) else {

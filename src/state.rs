@@ -1,0 +1,112 @@
+//! What an account is like, and what to say of it: the same words wherever it comes up.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use serde::Serialize;
+
+use crate::account::Account;
+use crate::bitbucket::APP_PASSWORDS_REMOVED;
+
+/// How many days ahead an expiry is told.
+const AHEAD: i64 = 14;
+
+/// What an account is like. The names are a contract: `status --json` shows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    Ok,
+    /// Within the next 14 days.
+    Expiring,
+    Expired,
+    /// The store has no secret for it.
+    Missing,
+    /// A server refused the secret, and it is set aside.
+    Rejected,
+    /// Bitbucket has done away with its kind.
+    Retired,
+    /// The store does not answer.
+    Unreachable,
+}
+
+impl State {
+    /// What can be told without asking the store.
+    pub(crate) fn of(account: &Account, today: Date) -> Self {
+        if account.rejected.is_some() {
+            return Self::Rejected;
+        }
+        if account.is_retired() {
+            return Self::Retired;
+        }
+        match last_day(account) {
+            Some(day) if day < today => Self::Expired,
+            Some(day) if day <= today.saturating_add(AHEAD.days()) => Self::Expiring,
+            _ => Self::Ok,
+        }
+    }
+
+    /// Whether somebody has to do something.
+    pub(crate) fn needs_attention(self) -> bool {
+        !matches!(self, Self::Ok | Self::Expiring)
+    }
+
+    /// What to tell a person, with the act that mends it.
+    pub(crate) fn notice(self, account: &Account) -> Option<String> {
+        let Account {
+            name, host, store, ..
+        } = account;
+        let what = match self {
+            // Why a store does not answer the store says itself.
+            Self::Ok | Self::Unreachable => return None,
+            Self::Expiring => format!("expires on {}", last_day(account)?),
+            Self::Expired => format!("has expired on {}", last_day(account)?),
+            Self::Missing => format!("has no secret in the {store}"),
+            Self::Rejected => format!("was refused by {host} and is set aside"),
+            Self::Retired => {
+                format!(
+                    "is an app password, which Bitbucket removed on {APP_PASSWORDS_REMOVED} (git sees 410)"
+                )
+            }
+        };
+        Some(format!(
+            "'{name}' {what}: 'git credential-bitbucket login {name}' replaces it"
+        ))
+    }
+}
+
+/// When git said that the secret ends.
+pub(crate) fn expiry(account: &Account) -> Option<Timestamp> {
+    Timestamp::from_second(i64::try_from(account.password_expiry_utc?).ok()?).ok()
+}
+
+/// The last day on which the secret is good, UTC: what the user said, or what git said with it.
+fn last_day(account: &Account) -> Option<Date> {
+    account
+        .expires
+        .or_else(|| Some(expiry(account)?.to_zoned(TimeZone::UTC).date()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+    use crate::account::{Account, Origin};
+    use crate::bitbucket::cloud;
+
+    #[test]
+    fn a_secret_is_good_to_the_end_of_its_last_day_and_told_fourteen_days_ahead() {
+        let mut account = Account::new("work".to_owned(), cloud(), Origin::Login);
+        account.expires = Some("2026-11-21".parse().expect("a day"));
+        let on = |day: &str| State::of(&account, day.parse().expect("a day"));
+        assert_eq!(on("2026-11-06"), State::Ok);
+        assert_eq!(on("2026-11-07"), State::Expiring);
+        assert_eq!(on("2026-11-21"), State::Expiring);
+        assert_eq!(on("2026-11-22"), State::Expired);
+        assert!(State::Expired.needs_attention() && !State::Expiring.needs_attention());
+        assert_eq!(
+            State::Expired.notice(&account).as_deref(),
+            Some(
+                "'work' has expired on 2026-11-21: 'git credential-bitbucket login work' replaces it"
+            )
+        );
+    }
+}
