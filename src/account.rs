@@ -48,6 +48,9 @@ pub(crate) struct Account {
     /// Seconds since 1970, UTC, as git gave it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) password_expiry_utc: Option<u64>,
+    /// Whether the host takes the secret as Bearer only: `login` found Basic refused, or the token has no user.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) bearer: bool,
     /// That a server refused the secret: it is set aside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rejected: Option<Rejection>,
@@ -113,6 +116,7 @@ impl Account {
             path: None,
             authtype: None,
             password_expiry_utc: None,
+            bearer: false,
             rejected: None,
             other: BTreeMap::new(),
         }

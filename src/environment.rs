@@ -49,6 +49,11 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
     Ok(Some((account, Kept::only(secret))))
 }
 
+/// Whether this is the environment's account: it is called like the variable that holds its secret.
+pub(crate) fn is_its_account(account: &Account) -> bool {
+    account.entry.is_empty()
+}
+
 fn secret_variable(name: &str) -> Option<Secret> {
     let secret = Secret::new(bytes(env::var_os(name)?)).trimmed();
     Some(secret).filter(|secret| !secret.is_empty())

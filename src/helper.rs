@@ -5,9 +5,10 @@ use jiff::Timestamp;
 
 use crate::account::{Account, Bytes, Kept, Origin, Rejection};
 use crate::accounts::Accounts;
-use crate::bitbucket::{self, API_HOST, Kind, RestScheme};
+use crate::bitbucket::{self, API_HOST, Kind};
 use crate::environment;
 use crate::error::Hinted;
+use crate::identity::{Identity, Missing};
 use crate::lookup::{Findings, Found, Lookup};
 use crate::matching::{self, Wanted};
 use crate::protocol::{Form, Reply, Request};
@@ -144,83 +145,96 @@ fn reply(wanted: &Wanted<'_>, found: Found, offers_authtype: bool) -> Result<Opt
             oauth_refresh_token,
         },
     } = found;
-    let own = account
-        .username
-        .as_ref()
-        .map(|name| name.as_slice().to_vec());
-    let form = match account.kind {
-        None => match account.authtype {
-            Some(authtype) if offers_authtype => Form::Header {
-                authtype: authtype.as_slice().to_vec(),
-                credential: secret,
-                username: own,
-            },
-            // Whoever does not offer the header form would drop it without a word.
-            Some(_) => return Ok(None),
-            None => match own {
-                Some(username) => Form::Password {
-                    username,
-                    password: secret,
-                },
-                None => return Ok(None),
-            },
-        },
-        Some(kind) if wanted.host.as_str() == API_HOST => match kind.rest_scheme() {
-            RestScheme::Bearer if offers_authtype => Form::Header {
-                authtype: b"Bearer".to_vec(),
-                credential: secret,
-                username: None,
-            },
-            RestScheme::Bearer => bail!(Hinted::new(
-                format!(
-                    "Bitbucket's REST API takes '{}', {}, only as Bearer, which was not asked for",
-                    account.name,
-                    kind.noun()
-                ),
-                "put 'capability[]=authtype' in front of what 'git credential fill' is given",
-            )),
-            RestScheme::Email => match account.email {
-                Some(email) => Form::Password {
-                    username: email.into_bytes(),
-                    password: secret,
-                },
-                None => bail!(Hinted::new(
-                    format!(
-                        "Bitbucket's REST API wants the e-mail with an API token, and '{}' has none",
-                        account.name
-                    ),
-                    add_email(&account.name),
-                )),
-            },
-            RestScheme::Username => match own {
-                Some(username) => Form::Password {
-                    username,
-                    password: secret,
-                },
-                None => return Ok(None),
-            },
-        },
-        Some(_) => match account.git_username() {
-            Some(username) => Form::Password {
-                username: username.to_vec(),
-                password: secret,
-            },
-            None => return Ok(None),
-        },
+    let form = if account.kind.is_none() {
+        as_it_came(&account, secret, offers_authtype)
+    } else if wanted.host.as_str() == API_HOST {
+        Some(for_rest(&account, secret, offers_authtype)?)
+    } else {
+        for_git(&account, secret, offers_authtype)
     };
-    Ok(Some(Reply {
+    let password_expiry_utc = account.password_expiry_utc;
+    Ok(form.map(|form| Reply {
         form,
-        password_expiry_utc: account.password_expiry_utc,
+        password_expiry_utc,
         oauth_refresh_token,
     }))
 }
 
-fn add_email(name: &str) -> String {
-    if name.starts_with("BITBUCKET_") {
-        "set BITBUCKET_EMAIL to the e-mail of the Atlassian account".to_owned()
-    } else {
-        format!("sign in again with it: 'git credential-bitbucket login {name} --email ADDRESS'")
+/// What git gave us goes back in the form in which it came; whoever does not offer the header form would drop it
+/// without a word.
+fn as_it_came(account: &Account, secret: Secret, offers_authtype: bool) -> Option<Form> {
+    let username = account
+        .username
+        .as_ref()
+        .map(|name| name.as_slice().to_vec());
+    match &account.authtype {
+        Some(scheme) if offers_authtype => Some(Form::Header {
+            authtype: scheme.as_slice().to_vec(),
+            credential: secret,
+            username,
+        }),
+        Some(_) => None,
+        None => Some(Form::Password {
+            username: username?,
+            password: secret,
+        }),
     }
+}
+
+fn for_git(account: &Account, secret: Secret, offers_authtype: bool) -> Option<Form> {
+    match Identity::for_git(account, secret).ok()? {
+        Identity::Basic { username, password } => Some(Form::Password { username, password }),
+        Identity::Bearer(credential) if offers_authtype => Some(bearer(credential)),
+        // Recent Data Centers take the static name from gits that know no Bearer.
+        Identity::Bearer(password) => Some(Form::Password {
+            username: account.git_username()?.to_vec(),
+            password,
+        }),
+    }
+}
+
+fn for_rest(account: &Account, secret: Secret, offers_authtype: bool) -> Result<Form> {
+    match Identity::for_rest(account, secret) {
+        Ok(Identity::Basic { username, password }) => Ok(Form::Password { username, password }),
+        Ok(Identity::Bearer(credential)) if offers_authtype => Ok(bearer(credential)),
+        Ok(Identity::Bearer(_)) => bail!(Hinted::new(
+            format!(
+                "Bitbucket's REST API takes '{}' only as Bearer, which was not asked for",
+                account.name
+            ),
+            "put 'capability[]=authtype' in front of what 'git credential fill' is given",
+        )),
+        Err(missing) => Err(lacking(account, missing)),
+    }
+}
+
+fn bearer(credential: Secret) -> Form {
+    Form::Header {
+        authtype: b"Bearer".to_vec(),
+        credential,
+        username: None,
+    }
+}
+
+/// That an account cannot present itself at REST, and how to mend it.
+pub(crate) fn lacking(account: &Account, missing: Missing) -> anyhow::Error {
+    let name = &account.name;
+    let hint = match missing {
+        _ if environment::is_its_account(account) => {
+            "set BITBUCKET_EMAIL to the e-mail of the Atlassian account".to_owned()
+        }
+        Missing::Email => format!(
+            "sign in again with it: 'git credential-bitbucket login {name} --email ADDRESS'"
+        ),
+        Missing::Username => format!(
+            "sign in again with it: 'git credential-bitbucket login {name} --username NAME'"
+        ),
+    };
+    Hinted::new(
+        format!("Bitbucket's REST API wants {missing} with the secret, and '{name}' has none"),
+        hint,
+    )
+    .into()
 }
 
 /// A complete credential that git gives us to keep.

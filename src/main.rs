@@ -15,6 +15,7 @@ mod error;
 mod file;
 mod git;
 mod helper;
+mod identity;
 mod lookup;
 mod matching;
 mod protocol;

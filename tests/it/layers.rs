@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up; modules of one line may use one another.
-const LAYERS: [&[&str]; 9] = [
-    &["error", "secret", "file"],
+const LAYERS: [&[&str]; 10] = [
+    &["error", "secret", "file", "trace"],
     &["context", "protocol"],
     &["bitbucket"],
     &["store"],
@@ -14,12 +14,14 @@ const LAYERS: [&[&str]; 9] = [
         "accounts",
         "config",
         "environment",
+        "identity",
         "refusal",
         "state",
     ],
     &["git", "terminal"],
+    &["http", "route"],
     &["matching", "lookup"],
-    &["helper"],
+    &["check", "first_contact", "helper"],
     &["command", "cli"],
 ];
 
@@ -98,7 +100,7 @@ fn each_module_imports_only_from_its_own_layer_or_below() {
 fn only_the_modules_named_for_it_start_git_open_the_terminal_or_read_the_environment() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let rules: [(&str, &[&str]); 3] = [
-        ("Command::new(", &["git.rs"]),
+        ("Command::new(", &["git.rs", "curl.rs"]),
         ("/dev/tty", &["terminal.rs"]),
         ("TcpStream", &["http.rs"]),
     ];

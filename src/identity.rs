@@ -1,0 +1,152 @@
+//! As whom an account presents its secret: one to git, another one to the REST API. People mix the two up by hand.
+
+use base64ct::{Base64, Encoding as _};
+use thiserror::Error;
+
+use crate::account::{Account, Bytes};
+use crate::bitbucket::RestScheme;
+use crate::secret::Secret;
+
+/// What goes into the `Authorization` header.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    Basic { username: Vec<u8>, password: Secret },
+    Bearer(Secret),
+}
+
+/// What an account lacks to present itself.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub(crate) enum Missing {
+    #[error("the e-mail of the Atlassian account")]
+    Email,
+    #[error("a user name")]
+    Username,
+}
+
+impl Identity {
+    /// For git and LFS.
+    ///
+    /// # Errors
+    /// When the account lacks a user name.
+    pub(crate) fn for_git(account: &Account, secret: Secret) -> Result<Self, Missing> {
+        if account.bearer {
+            return Ok(Self::Bearer(secret));
+        }
+        let username = account.git_username().ok_or(Missing::Username)?.to_vec();
+        Ok(Self::Basic {
+            username,
+            password: secret,
+        })
+    }
+
+    /// For the REST API of the account's host.
+    ///
+    /// # Errors
+    /// When the account lacks the name that its kind needs there.
+    pub(crate) fn for_rest(account: &Account, secret: Secret) -> Result<Self, Missing> {
+        let own = account.username.as_ref().map(Bytes::as_slice);
+        let username = match account
+            .kind
+            .map_or(RestScheme::Username, |kind| kind.rest_scheme())
+        {
+            RestScheme::Bearer => return Ok(Self::Bearer(secret)),
+            RestScheme::Email => account.email.as_ref().ok_or(Missing::Email)?.as_bytes(),
+            RestScheme::Username => own.ok_or(Missing::Username)?,
+        };
+        Ok(Self::Basic {
+            username: username.to_vec(),
+            password: secret,
+        })
+    }
+
+    /// The value of the `Authorization` header (RFC 7617, RFC 6750); nothing in it is percent-encoded.
+    pub(crate) fn authorization(&self) -> Secret {
+        match self {
+            Self::Basic { username, password } => {
+                let pair = Secret::new([username, &b":"[..], password.expose()].concat());
+                let encoded = Secret::new(Base64::encode_string(pair.expose()).into_bytes());
+                Secret::new([b"Basic ", encoded.expose()].concat())
+            }
+            Self::Bearer(secret) => Secret::new([b"Bearer ", secret.expose()].concat()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Identity, Missing};
+    use crate::account::{Account, Bytes, Origin};
+    use crate::bitbucket::{Kind, cloud};
+    use crate::secret::Secret;
+
+    fn account(kind: Kind) -> Account {
+        let mut account = Account::new("a".to_owned(), cloud(), Origin::Login);
+        account.kind = Some(kind);
+        account
+    }
+
+    fn secret() -> Secret {
+        Secret::new(b"t".to_vec())
+    }
+
+    fn basic(username: &str) -> Result<Identity, Missing> {
+        Ok(Identity::Basic {
+            username: username.into(),
+            password: secret(),
+        })
+    }
+
+    #[test]
+    fn each_kind_has_its_names_at_git_and_at_rest() {
+        let mut named = account(Kind::ApiToken);
+        named.username = Some(Bytes::from(b"ada".to_vec()));
+        named.email = Some("ada@example.com".to_owned());
+        let with = |kind: Kind| Account {
+            kind: Some(kind),
+            ..named.clone()
+        };
+        let bearer = || Ok(Identity::Bearer(secret()));
+        let rows = [
+            (
+                Kind::ApiToken,
+                basic("x-bitbucket-api-token-auth"),
+                basic("ada@example.com"),
+            ),
+            (Kind::AccessToken, basic("x-token-auth"), bearer()),
+            (Kind::AppPassword, basic("ada"), basic("ada")),
+            (Kind::HttpAccessToken, basic("ada"), bearer()),
+        ];
+        for (kind, git, rest) in rows {
+            assert_eq!(Identity::for_git(&with(kind), secret()), git, "{kind}");
+            assert_eq!(Identity::for_rest(&with(kind), secret()), rest, "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(
+            Identity::for_rest(&account(Kind::ApiToken), secret()),
+            Err(Missing::Email)
+        );
+        assert_eq!(
+            Identity::for_git(&account(Kind::AppPassword), secret()),
+            Err(Missing::Username)
+        );
+    }
+
+    #[test]
+    fn basic_is_encoded_as_rfc_7617_says() {
+        let identity = Identity::Basic {
+            username: b"Aladdin".to_vec(),
+            password: Secret::new(b"open sesame".to_vec()),
+        };
+        assert_eq!(
+            identity.authorization().expose(),
+            b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+        );
+        assert_eq!(
+            Identity::Bearer(secret()).authorization().expose(),
+            b"Bearer t"
+        );
+    }
+}
