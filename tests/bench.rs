@@ -1,0 +1,135 @@
+//! `cargo bench`: how long the helper takes as git sees it, whole processes side by side with git's own helpers.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what it prints is all it is for"
+)]
+
+#[path = "bench/contender.rs"]
+mod contender;
+#[path = "bench/memory.rs"]
+mod memory;
+#[path = "bench/ours.rs"]
+mod ours;
+#[path = "bench/report.rs"]
+mod report;
+#[path = "bench/rivals.rs"]
+mod rivals;
+#[path = "bench/session.rs"]
+mod session;
+
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use contender::Contender;
+use memory::Memory;
+use session::Session;
+
+const ROUNDS: usize = 300;
+const QUICK_ROUNDS: usize = 30;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let options = Options::parse()?;
+    if let Some(folder) = options.session {
+        compare(&Session::with_keyring(folder)?, options.rounds)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let folder = tempfile::Builder::new().prefix("bench-").tempdir()?;
+    let code = if session::why_no_keyring().is_none() {
+        let mut again = session::command(folder.path());
+        again.arg(env::current_exe()?).args(env::args_os().skip(1));
+        again.arg("--session").arg(folder.path());
+        let status = again.status().context("cannot start 'dbus-run-session'")?;
+        u8::from(!status.success()).into()
+    } else {
+        compare(
+            &Session::without_keyring(folder.path().to_owned()),
+            options.rounds,
+        )?;
+        ExitCode::SUCCESS
+    };
+    folder.close().context("something stays behind")?;
+    Ok(code)
+}
+
+struct Options {
+    rounds: usize,
+    /// The folder of the session in which this program has started itself anew.
+    session: Option<PathBuf>,
+}
+
+impl Options {
+    fn parse() -> Result<Self> {
+        let mut options = Self {
+            rounds: ROUNDS,
+            session: None,
+        };
+        let mut arguments = env::args_os().skip(1);
+        while let Some(argument) = arguments.next() {
+            match argument.to_str() {
+                // cargo adds it.
+                Some("--bench") => {}
+                Some("--quick") => options.rounds = QUICK_ROUNDS,
+                Some("--session") => options.session = arguments.next().map(PathBuf::from),
+                _ => bail!("the only option is '--quick', for {QUICK_ROUNDS} rounds"),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn compare(session: &Session, rounds: usize) -> Result<()> {
+    let mut notes = Vec::new();
+    let mut contenders = ours::contenders(session, &mut notes)?;
+    let cache = rivals::Cache(session);
+    contenders.extend(rivals::contenders(session, &cache, &mut notes)?);
+
+    for round in 0..rounds {
+        // There and back, so that none always runs behind the same other one.
+        let mut order: Vec<&mut Contender> = contenders.iter_mut().collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for contender in order {
+            contender.run_against_the_clock()?;
+        }
+    }
+    match Memory::find(&session.folder) {
+        Some(memory) => {
+            for contender in &mut contenders {
+                contender.measure_memory(&memory)?;
+            }
+        }
+        None => notes.push("memory: it needs GNU time, Debian package 'time'".to_owned()),
+    }
+
+    println!("\nWhole processes, {rounds} rounds, one of each per round\n");
+    println!("{}", report::table(&contenders));
+    for note in &notes {
+        println!("Left out: {note}");
+    }
+    if !notes.is_empty() {
+        println!();
+    }
+    print!("{}", report::goals(&contenders));
+    Ok(())
+}
+
+/// What looks like a token, another one for each letter.
+fn token_like(letter: &str) -> String {
+    "ATATT3xFfGF0".to_owned() + &letter.repeat(180)
+}
