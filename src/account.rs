@@ -48,6 +48,9 @@ pub(crate) struct Account {
     /// Seconds since 1970, UTC, as git gave it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) password_expiry_utc: Option<u64>,
+    /// Data Center: the path below which the instance lies, with a slash before it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) context: String,
     /// Whether the host takes the secret as Bearer only: `login` found Basic refused, or the token has no user.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) bearer: bool,
@@ -116,6 +119,7 @@ impl Account {
             path: None,
             authtype: None,
             password_expiry_utc: None,
+            context: String::new(),
             bearer: false,
             rejected: None,
             other: BTreeMap::new(),

@@ -104,6 +104,16 @@ impl Accounts {
         self.slots.push(Slot::Account(Box::new(account)));
     }
 
+    /// Puts an account in the place of the one of its name, which is handed back; or adds it as the newest.
+    pub(crate) fn replace(&mut self, account: Account) -> Option<Account> {
+        if self.named(&account.name).is_none() {
+            self.add(account);
+            return None;
+        }
+        let known = self.iter_mut().find(|known| known.name == account.name);
+        known.map(|known| std::mem::replace(known, account))
+    }
+
     /// Takes out the accounts that `is_meant` picks.
     pub(crate) fn remove(&mut self, mut is_meant: impl FnMut(&Account) -> bool) -> Vec<Account> {
         let mut removed = Vec::new();

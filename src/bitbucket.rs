@@ -171,6 +171,7 @@ impl Kind {
             (Self::AccessToken, []) => {
                 format!("https://{host}/WORKSPACE/REPOSITORY/admin/access-tokens")
             }
+            // Data Center, "HTTP access tokens": <https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html>.
             _ => format!("https://{host}/plugins/servlet/access-tokens/manage"),
         }
     }
@@ -291,6 +292,68 @@ impl fmt::Display for Scope {
     }
 }
 
+/// The scopes that git needs, by the names of a kind; an account that may push has both.
+pub(crate) struct GitScopes {
+    pub(crate) read: &'static str,
+    pub(crate) write: &'static str,
+}
+
+impl Kind {
+    /// What git needs of a kind on Bitbucket Cloud:
+    /// <https://support.atlassian.com/bitbucket-cloud/docs/api-token-permissions/>,
+    /// <https://support.atlassian.com/bitbucket-cloud/docs/repository-access-token-permissions/>.
+    pub(crate) fn git_scopes(self) -> Option<GitScopes> {
+        match self {
+            Self::ApiToken => Some(GitScopes {
+                read: "read:repository:bitbucket",
+                write: "write:repository:bitbucket",
+            }),
+            Self::AccessToken => Some(GitScopes {
+                read: "repository",
+                write: "repository:write",
+            }),
+            Self::AppPassword | Self::HttpAccessToken => None,
+        }
+    }
+}
+
+/// Whether one of the granted scopes is, or implies, the wanted one.
+///
+/// The scopes of API tokens imply nothing; of the classic ones `repository:write`, `project` and `pullrequest` imply
+/// `repository`, and `pullrequest:write` implies `repository:write`.
+pub(crate) fn grants(granted: &[&str], wanted: &str) -> bool {
+    let implied: &[&str] = match wanted {
+        "repository" => &[
+            "repository:write",
+            "project",
+            "pullrequest",
+            "pullrequest:write",
+        ],
+        "repository:write" => &["pullrequest:write"],
+        _ => &[],
+    };
+    granted
+        .iter()
+        .any(|scope| *scope == wanted || implied.contains(scope))
+}
+
+/// The REST address that tells who somebody is. An access token is no user: it gets 403, and is known all the same.
+pub(crate) fn whoami_url(host: &Host, context: &str) -> String {
+    if is_cloud(host) {
+        format!("https://{API_HOST}/2.0/user")
+    } else {
+        format!("https://{host}{context}/rest/api/1.0/application-properties")
+    }
+}
+
+/// The address that git asks first when it fetches from a repository (gitprotocol-http(5)).
+pub(crate) fn refs_url(host: &Host, context: &str, workspace: &str, repository: &str) -> String {
+    let scm = if is_cloud(host) { "" } else { "/scm" };
+    format!(
+        "https://{host}{context}{scm}/{workspace}/{repository}.git/info/refs?service=git-upload-pack"
+    )
+}
+
 /// Whether this is Bitbucket Cloud, git or REST.
 pub(crate) fn is_cloud(host: &Host) -> bool {
     matches!(host.as_str(), CLOUD_HOST | API_HOST)
@@ -303,6 +366,11 @@ pub(crate) fn home_of(host: &Host) -> Host {
     } else {
         host.clone()
     }
+}
+
+/// api.bitbucket.org
+pub(crate) fn api_host() -> Host {
+    API_HOST.parse().expect("a well-formed host")
 }
 
 /// bitbucket.org

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -13,7 +14,7 @@ use jiff::civil::Date;
 use crate::bitbucket::{Kind, Scope};
 use crate::command;
 use crate::config::StoreChoice;
-use crate::context::Host;
+use crate::context::{Host, NotAHost};
 use crate::error::{Hinted, Usage};
 
 /// A git credential helper for Bitbucket: sign in once, git never asks again
@@ -70,9 +71,9 @@ pub(crate) struct Login {
     /// What kind of credential it is [default: told from the secret, else asked]
     #[arg(long, value_parser = kinds())]
     pub(crate) kind: Option<Kind>,
-    /// The host, with its port if it has one [default: bitbucket.org]
-    #[arg(long)]
-    pub(crate) host: Option<Host>,
+    /// The host, with port and context path if it has them [default: bitbucket.org]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<Place>,
     /// The Bitbucket user name; API tokens and access tokens need none
     #[arg(long, value_name = "NAME")]
     pub(crate) username: Option<String>,
@@ -94,6 +95,32 @@ pub(crate) struct Login {
     /// Do not ask Bitbucket whether the secret works
     #[arg(long)]
     pub(crate) no_verify: bool,
+}
+
+/// Where an instance lies: `git.corp.example:7990/bitbucket`.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) host: Host,
+    /// With a slash before it, or empty.
+    pub(crate) context: String,
+}
+
+impl FromStr for Place {
+    type Err = NotAHost;
+
+    fn from_str(text: &str) -> Result<Self, NotAHost> {
+        let (host, context) = text.split_once('/').unwrap_or((text, ""));
+        let context = context.trim_matches('/');
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        if !context.bytes().all(is_plain) {
+            return Err(NotAHost);
+        }
+        let slash = if context.is_empty() { "" } else { "/" };
+        Ok(Self {
+            host: host.parse()?,
+            context: format!("{slash}{context}"),
+        })
+    }
 }
 
 #[derive(Debug, Args)]

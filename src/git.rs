@@ -49,6 +49,13 @@ pub(crate) fn helpers(host: &Host) -> Result<Vec<Helper>> {
     Ok(chain(&list, host))
 }
 
+/// The value that a setting such as `http.proxy` has for a host; nothing when it has none, or git cannot be asked.
+pub(crate) fn setting(name: &str, host: &Host) -> Option<String> {
+    let url = format!("https://{host}/");
+    let value = git(&["config", "--get-urlmatch", name, &url]).ok()?;
+    Some(value.trim_end_matches('\n').to_owned())
+}
+
 /// git's configuration file of a scope, as `git config --global` or `--system` would write to it.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::account::{Account, Bytes, Kept, Origin, today};
 use crate::accounts::Accounts;
 use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind, Scope};
+use crate::check::{self, Verdict};
 use crate::cli::Login;
 use crate::config::StoreChoice;
 use crate::context::Host;
@@ -36,6 +37,14 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let secret = secret(arguments, &host)?;
     let kind = kind(arguments, named, &host, &secret)?;
     let mut account = complete(arguments, &accounts, host, kind)?;
+    let verdict = if arguments.no_verify {
+        None
+    } else {
+        Some(check::check(&mut account, &secret))
+    };
+    if let Some(Verdict::Refused { message, hint }) = verdict {
+        bail!(Hinted::new(message, hint));
+    }
 
     let existing = accounts.named(&account.name);
     let choice = match (arguments.store, existing) {
@@ -45,8 +54,8 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     };
     let reason = lookup.keep(&mut account, &Kept::only(secret), choice)?;
     let replaced = put(&lookup, &account)?;
-    tell_where(&lookup, &account, !replaced.is_empty(), reason.as_ref())?;
-    for old in &replaced {
+    tell_where(&lookup, &account, replaced.is_some(), reason.as_ref())?;
+    if let Some(old) = &replaced {
         // The account is signed in; an old secret that cannot be reached any more must not undo that.
         if let Err(error) = lookup.forget(old) {
             let error = crate::error::one_line(&error);
@@ -56,6 +65,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
             ));
         }
     }
+    tell_verdict(&account, verdict);
     if kind.is_retired_on(&account.host) {
         super::warn(format_args!(
             "Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}: git will be answered 410"
@@ -76,8 +86,30 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
+    match verdict {
+        None | Some(Verdict::Refused { .. }) => {}
+        Some(Verdict::Good { who: Some(who) }) => {
+            super::tell(&format!("{} knows it as '{who}'", account.host))
+        }
+        Some(Verdict::Good { who: None }) => super::tell(&format!("{} knows it", account.host)),
+        Some(Verdict::Limited { message, hint }) => {
+            super::warn(message);
+            super::hint(hint);
+        }
+        // That app passwords are gone is said at more length.
+        Some(Verdict::Unchecked { .. }) if account.is_retired() => {}
+        Some(Verdict::Unchecked { reason, hint }) => {
+            super::warn(format_args!("it is stored unchecked: {reason}"));
+            if let Some(hint) = hint {
+                super::hint(hint);
+            }
+        }
+    }
+}
+
 /// Adds the account, in place of the one of its name.
-fn put(lookup: &Lookup, account: &Account) -> Result<Vec<Account>> {
+fn put(lookup: &Lookup, account: &Account) -> Result<Option<Account>> {
     Accounts::update(&lookup.locations()?.accounts(), |accounts| {
         // The names of what git gave are ours to choose: such an account makes room.
         let free = accounts.free_name(&account.name);
@@ -86,9 +118,7 @@ fn put(lookup: &Lookup, account: &Account) -> Result<Vec<Account>> {
         if let Some(known) = accounts.iter_mut().find(in_the_way) {
             known.name = free;
         }
-        let replaced = accounts.remove(|known| known.name == account.name);
-        accounts.add(account.clone());
-        Ok(replaced)
+        Ok(accounts.replace(account.clone()))
     })
 }
 
@@ -113,16 +143,19 @@ fn refuse_secrets_in(arguments: &Login) -> Result<()> {
 }
 
 fn host(arguments: &Login, existing: Option<&Account>) -> Result<Host> {
-    match (&arguments.host, existing) {
-        (Some(host), Some(existing)) if *host != existing.host => bail!(Hinted::new(
+    let named = arguments
+        .host
+        .as_ref()
+        .map(|place| bitbucket::home_of(&place.host));
+    match (named, existing) {
+        (Some(host), Some(existing)) if host != existing.host => bail!(Hinted::new(
             format!(
                 "'{}' is an account for {}, not for {host}",
                 existing.name, existing.host
             ),
             "choose another name, or log that account out first",
         )),
-        (Some(host), _) if host.as_str() == bitbucket::API_HOST => Ok(bitbucket::cloud()),
-        (Some(host), _) => Ok(host.clone()),
+        (Some(host), _) => Ok(host),
         (None, Some(existing)) => Ok(existing.host.clone()),
         (None, None) => Ok(bitbucket::cloud()),
     }
@@ -282,6 +315,9 @@ fn complete(arguments: &Login, accounts: &Accounts, host: Host, kind: Kind) -> R
     };
     account.kind = Some(kind);
     account.rejected = None;
+    if let Some(place) = &arguments.host {
+        account.context.clone_from(&place.context);
+    }
     account.username = username.or(account.username);
     account.email = arguments.email.clone().or(account.email);
     // A day that has passed was the old secret's.

@@ -38,7 +38,8 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
         {
             let page = kind.page(&account.host, &account.scopes);
             super::tell(&format!(
-                "Bitbucket accepts the token until it is revoked: {page}"
+                "Bitbucket accepts the token of '{}' until it is revoked: {page}",
+                account.name
             ));
         }
     }

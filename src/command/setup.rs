@@ -61,10 +61,10 @@ pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
         .iter()
         .map(ToString::to_string)
         .collect::<Vec<_>>()
-        .join(", ");
+        .join(" and ");
     super::tell(&if changed {
         format!(
-            "git now asks this helper for {list}, see '{}'",
+            "git now asks this helper for {list} (written to '{}')",
             path.display()
         )
     } else {

@@ -163,7 +163,7 @@ fn files_are_private_from_their_first_moment_whatever_the_umask() {
     let mut command = env.command("sh");
     command.args([
         "-c",
-        "umask 0; exec git-credential-bitbucket login --with-token --store file",
+        "umask 0; exec git-credential-bitbucket login --no-verify --with-token --store file",
     ]);
     assert_eq!(crate::harness::run(command, API_TOKEN.as_bytes()).status, 0);
     assert_eq!(
@@ -267,7 +267,10 @@ fn a_setting_that_cannot_be_is_reported_by_status() {
             format!("[store.file]\n{setting}\n"),
         )
         .unwrap();
-        let outcome = env.program(&["login", "--with-token", "--store", "file"], API_TOKEN);
+        let outcome = env.program(
+            &["login", "--no-verify", "--with-token", "--store", "file"],
+            API_TOKEN,
+        );
         assert_eq!(outcome.status, 1, "{}", outcome.stderr);
         assert!(
             outcome.stderr.contains("is not an absolute path"),

@@ -50,7 +50,7 @@ fn auto_chooses_the_keyring_and_says_so() {
     let mut env = TestEnv::new();
     env.configure_plain();
     let script = format!(
-        "printf '%s' '{API_TOKEN}' | '{PROGRAM}' login --with-token work && {}",
+        "printf '%s' '{API_TOKEN}' | '{PROGRAM}' login --no-verify --with-token work && {}",
         requested()
     );
     let Some(outcome) = in_session(&mut env, &script) else {
@@ -76,7 +76,7 @@ fn a_keyring_keeps_long_secrets_replaces_and_forgets_them() {
     let count =
         "secret-tool search --all service git-credential-bitbucket 2>/dev/null | grep -c '^secret'";
     let script = format!(
-        "set -e; login() {{ '{PROGRAM}' login --with-token --kind access-token work; }}
+        "set -e; login() {{ '{PROGRAM}' login --no-verify --with-token --kind access-token work; }}
          printf '%s' short | login; printf '%s' '{long}' | login
          {}; {count}; '{PROGRAM}' logout work; {count} || true",
         requested()
@@ -130,7 +130,7 @@ fn a_locked_keyring_is_named_and_git_goes_on() {
     let lock = "gdbus call --session -d org.freedesktop.secrets -o /org/freedesktop/secrets \
                 -m org.freedesktop.Secret.Service.Lock \"['/org/freedesktop/secrets/collection/login']\" >/dev/null";
     let script = format!(
-        "printf '%s' '{API_TOKEN}' | '{PROGRAM}' login --with-token work && {lock}; {}",
+        "printf '%s' '{API_TOKEN}' | '{PROGRAM}' login --no-verify --with-token work && {lock}; {}",
         requested()
     );
     let Some(outcome) = in_session(&mut env, &script) else {
@@ -152,7 +152,7 @@ fn a_keyring_that_never_answers_is_left_after_five_seconds() {
     let owner = "gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \
                  -m org.freedesktop.DBus.GetConnectionUnixProcessID org.freedesktop.secrets | sed 's/.* //; s/[^0-9]//g'";
     let script = format!(
-        "printf '%s' '{API_TOKEN}' | '{PROGRAM}' login --with-token work
+        "printf '%s' '{API_TOKEN}' | '{PROGRAM}' login --no-verify --with-token work
          owner=$({owner}); kill -STOP \"$owner\"; {}; kill -CONT \"$owner\"",
         requested()
     );

@@ -33,7 +33,14 @@ fn without_a_keyring_auto_falls_back_to_the_file_and_says_why() {
     );
     assert_eq!(env.accounts()[0]["store"], "file");
     let outcome = env.program(
-        &["login", "--with-token", "--store", "keyring", "other"],
+        &[
+            "login",
+            "--no-verify",
+            "--with-token",
+            "--store",
+            "keyring",
+            "other",
+        ],
         API_TOKEN,
     );
     assert_eq!(outcome.status, 1);
@@ -51,16 +58,26 @@ fn without_a_terminal_what_is_missing_is_named() {
     let rows: [(&[&str], &str, &str); 4] = [
         (&["login", "work"], "", "login work --with-token"),
         (
-            &["login", "--with-token"],
+            &["login", "--no-verify", "--with-token"],
             "hunter2",
             "'--kind' with one of api-token, access-token, app-password",
         ),
         (
-            &["login", "--with-token", "--host", "git.corp.example"],
+            &[
+                "login",
+                "--no-verify",
+                "--with-token",
+                "--host",
+                "git.corp.example",
+            ],
             "x",
             "app-password, http-access-token",
         ),
-        (&["login", "--with-token"], APP_PASSWORD, "--username NAME"),
+        (
+            &["login", "--no-verify", "--with-token"],
+            APP_PASSWORD,
+            "--username NAME",
+        ),
     ];
     for (arguments, input, hint) in rows {
         let outcome = env.program(arguments, input);
@@ -86,7 +103,16 @@ fn what_cannot_be_a_token_is_refused() {
         "a\0b\n",
         &"x".repeat(65_001),
     ] {
-        let outcome = env.program(&["login", "--with-token", "--kind", "access-token"], input);
+        let outcome = env.program(
+            &[
+                "login",
+                "--no-verify",
+                "--with-token",
+                "--kind",
+                "access-token",
+            ],
+            input,
+        );
         assert_eq!(outcome.status, 1, "{:?}", &input[..input.len().min(10)]);
     }
     assert!(!env.data().join("accounts.toml").exists());
@@ -143,7 +169,11 @@ fn mistakes_of_kind_and_name_are_explained() {
     ];
     for (arguments, secret, status, message) in rows {
         let outcome = env.program(
-            &[&["login", "--with-token", "--store", "file"], arguments].concat(),
+            &[
+                &["login", "--no-verify", "--with-token", "--store", "file"],
+                arguments,
+            ]
+            .concat(),
             secret,
         );
         assert_eq!(outcome.status, status, "{arguments:?} {}", outcome.stderr);

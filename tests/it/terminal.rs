@@ -109,7 +109,7 @@ fn login_tells_where_to_make_a_token_asks_for_it_and_does_not_show_it() {
         return;
     };
     env.configure_plain();
-    terminal.types("git credential-bitbucket login --store file");
+    terminal.types("git credential-bitbucket login --no-verify --store file");
     let screen = terminal.expect("Token for bitbucket.org (it will not show):");
     assert!(
         screen.contains("https://id.atlassian.com/manage-profile/security/api-tokens"),
@@ -136,7 +136,7 @@ fn login_asks_for_what_the_kind_needs() {
     let Some(terminal) = Terminal::open(&env) else {
         return;
     };
-    terminal.types(&format!("{PROGRAM} login --store file"));
+    terminal.types(&format!("{PROGRAM} login --no-verify --store file"));
     terminal.expect("it will not show");
     terminal.types("no-prefix-tells-the-kind");
     terminal.expect("What kind of secret is it (api-token, access-token, app-password)?");
@@ -155,7 +155,7 @@ fn an_interrupted_login_stores_nothing_and_leaves_the_terminal_as_it_was() {
     let Some(terminal) = Terminal::open(&env) else {
         return;
     };
-    terminal.types(&format!("{PROGRAM} login --store file"));
+    terminal.types(&format!("{PROGRAM} login --no-verify --store file"));
     terminal.expect("it will not show");
     assert!(
         terminal

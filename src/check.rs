@@ -1,0 +1,317 @@
+//! Asking Bitbucket whether a secret works, and telling which mistake it is when it does not.
+
+use std::time::Duration;
+
+use crate::account::{Account, Bytes};
+use crate::bitbucket::{self, Kind, Scope};
+use crate::http::{self, Answer, Client};
+use crate::identity::Identity;
+use crate::route;
+use crate::secret::Secret;
+
+/// How long Bitbucket may take for one answer while somebody waits at `login`.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What Bitbucket says of a secret.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It works; who it is, where Bitbucket says so.
+    Good { who: Option<String> },
+    /// Bitbucket knows it, but it will not do for what it is wanted: it is kept, and this is said.
+    Limited { message: String, hint: String },
+    /// Bitbucket does not know it: it is not kept.
+    Refused { message: String, hint: String },
+    /// Nobody could be asked: it is kept, and this is said.
+    Unchecked {
+        reason: String,
+        hint: Option<String>,
+    },
+}
+
+/// Asks about an account's secret. What the answer tells about the account (that a Data Center wants Bearer, or whose
+/// token it is) is noted in it.
+pub(crate) fn check(account: &mut Account, secret: &Secret) -> Verdict {
+    let checked = if bitbucket::is_cloud(&account.host) {
+        if account.is_retired() {
+            // Bitbucket refuses them all, whether right or wrong.
+            return unchecked("Bitbucket accepts no app passwords any more");
+        }
+        cloud(account, secret)
+    } else {
+        data_center(account, secret)
+    };
+    checked.unwrap_or_else(|error| Verdict::Unchecked {
+        reason: error.to_string(),
+        hint: Some(error.hint().to_owned()),
+    })
+}
+
+fn cloud(account: &Account, secret: &Secret) -> Result<Verdict, http::Error> {
+    let api = bitbucket::api_host();
+    let rest = Client::new(&route::to(&api, PATIENCE))?;
+    let Ok(identity) = Identity::for_rest(account, secret.clone()) else {
+        // Without the e-mail only git can be asked.
+        return Ok(match refs(account, secret)? {
+            Some(verdict) => verdict,
+            None => unchecked(
+                "without '--email' or '--for WORKSPACE/REPOSITORY' there is nothing to ask Bitbucket",
+            ),
+        });
+    };
+    let answer = who_is(&rest, account, &identity)?;
+    match answer.status {
+        200 | 403 => {}
+        401 => return explain_refusal(account, secret, &rest),
+        429 => return Ok(unchecked("Bitbucket has had too many questions (429)")),
+        status => return Ok(unchecked(&format!("Bitbucket answered {status}"))),
+    }
+    if let Some(limited) = lacking_scope(account, &answer) {
+        return Ok(limited);
+    }
+    let who = answer
+        .json()
+        .and_then(|json| Some(json.get("display_name")?.as_str()?.to_owned()));
+    match refs(account, secret)? {
+        None | Some(Verdict::Good { .. }) => Ok(Verdict::Good { who }),
+        Some(verdict) => Ok(verdict),
+    }
+}
+
+fn data_center(account: &mut Account, secret: &Secret) -> Result<Verdict, http::Error> {
+    let client = Client::new(&route::to(&account.host, PATIENCE))?;
+    let bearer = Identity::Bearer(secret.clone());
+    let is_token = account.kind == Some(Kind::HttpAccessToken);
+    // A token without a user name is a project's or a repository's, or it will tell whose it is.
+    account.bearer = is_token && account.username.is_none();
+    let identity =
+        Identity::for_git(account, secret.clone()).unwrap_or(Identity::Bearer(secret.clone()));
+    let mut answer = who_is(&client, account, &identity)?;
+    if answer.status == 403 && is_token && !account.bearer {
+        // "Basic Authentication has been disabled on this instance."
+        let again = who_is(&client, account, &bearer)?;
+        account.bearer = again.status == 200;
+        answer = again;
+    }
+    match answer.status {
+        200 => {}
+        401 => return Ok(refused_by_data_center(account, &answer)),
+        403 => {
+            return Ok(Verdict::Refused {
+                message: format!(
+                    "{} has disabled Basic authentication, and takes no passwords",
+                    account.host
+                ),
+                hint: format!(
+                    "give an HTTP access token: {}",
+                    Kind::HttpAccessToken.page(&account.host, &[])
+                ),
+            });
+        }
+        429 => {
+            return Ok(unchecked(&format!(
+                "{} has had too many questions (429)",
+                account.host
+            )));
+        }
+        status => {
+            return Ok(unchecked(&format!(
+                "{} answered {status}; a context path goes behind the host",
+                account.host
+            )));
+        }
+    }
+    // This address answers strangers as well; the header names only who is signed in.
+    let who = answer.header("x-ausername").map(str::to_owned);
+    if let (None, Some(who), true) = (&account.username, &who, is_token) {
+        account.username = Some(Bytes::from(who.clone().into_bytes()));
+    }
+    match refs(account, secret)? {
+        None if who.is_none() => Ok(unchecked(&format!(
+            "{} does not say whose it is",
+            account.host
+        ))),
+        None | Some(Verdict::Good { .. }) => Ok(Verdict::Good { who }),
+        Some(verdict) => Ok(verdict),
+    }
+}
+
+fn who_is(client: &Client, account: &Account, identity: &Identity) -> Result<Answer, http::Error> {
+    let url = bitbucket::whoami_url(&account.host, &account.context);
+    client.get(&url, Some(&identity.authorization()))
+}
+
+/// Asks as git would for the repositories that the account is for; nothing when it is for none in particular.
+fn refs(account: &Account, secret: &Secret) -> Result<Option<Verdict>, http::Error> {
+    let Ok(identity) = Identity::for_git(account, secret.clone()) else {
+        return Ok(None);
+    };
+    let authorization = identity.authorization();
+    let client = Client::new(&route::to(&account.host, PATIENCE))?;
+    let mut verdict = None;
+    for scope in &account.scopes {
+        let Scope {
+            workspace,
+            repository: Some(repository),
+        } = scope
+        else {
+            continue;
+        };
+        let url = bitbucket::refs_url(&account.host, &account.context, workspace, repository);
+        let page = page(account);
+        verdict = Some(match client.get(&url, Some(&authorization))?.status {
+            200 => Verdict::Good { who: None },
+            401 => return Ok(Some(refused(account))),
+            403 => {
+                return Ok(Some(lacks(
+                    account,
+                    "read",
+                    account
+                        .kind
+                        .and_then(Kind::git_scopes)
+                        .map(|scopes| scopes.read),
+                )));
+            }
+            404 => {
+                return Ok(Some(Verdict::Limited {
+                    message: format!("the secret works, but there is no '{scope}' that it may see"),
+                    hint: format!("look for a slip in '--for', or give it access: {page}"),
+                }));
+            }
+            429 => unchecked("Bitbucket has had too many questions (429)"),
+            status => unchecked(&format!("{} answered {status}", account.host)),
+        });
+    }
+    Ok(verdict)
+}
+
+/// Which scope that git needs the token was made without, if Bitbucket lists its scopes.
+fn lacking_scope(account: &Account, answer: &Answer) -> Option<Verdict> {
+    let needed = account.kind?.git_scopes()?;
+    let granted: Vec<&str> = answer
+        .header("x-oauth-scopes")?
+        .split(',')
+        .map(str::trim)
+        .collect();
+    if !bitbucket::grants(&granted, needed.read) {
+        return Some(lacks(account, "fetch", Some(needed.read)));
+    }
+    (!bitbucket::grants(&granted, needed.write)).then(|| lacks(account, "push", Some(needed.write)))
+}
+
+fn lacks(account: &Account, what: &str, scope: Option<&str>) -> Verdict {
+    let message = match scope {
+        Some(scope) => format!("the token works, but cannot {what}: it lacks the scope '{scope}'"),
+        None => format!("the token works, but is not allowed to {what}"),
+    };
+    let hint = format!(
+        "if it should, make one that can ({}) and sign in again: {}",
+        to_tick(account),
+        page(account)
+    );
+    Verdict::Limited { message, hint }
+}
+
+/// Bitbucket has said 401: which of the well-known mistakes is it?
+fn explain_refusal(
+    account: &Account,
+    secret: &Secret,
+    rest: &Client,
+) -> Result<Verdict, http::Error> {
+    let knows = |identity: &Identity| -> Result<bool, http::Error> {
+        Ok(matches!(who_is(rest, account, identity)?.status, 200 | 403))
+    };
+    match (account.kind, &account.email) {
+        (Some(Kind::ApiToken), _) if knows(&Identity::Bearer(secret.clone()))? => {
+            return Ok(wrong_kind(Kind::AccessToken, Kind::ApiToken));
+        }
+        (Some(Kind::AccessToken), Some(email)) => {
+            let identity = Identity::Basic {
+                username: email.clone().into_bytes(),
+                password: secret.clone(),
+            };
+            if knows(&identity)? {
+                return Ok(wrong_kind(Kind::ApiToken, Kind::AccessToken));
+            }
+        }
+        (Some(Kind::ApiToken), Some(email)) => {
+            // git does not look at the e-mail: if it takes the token, the e-mail is the mistake.
+            if !matches!(refs(account, secret)?, None | Some(Verdict::Refused { .. })) {
+                return Ok(Verdict::Refused {
+                    message: format!("Bitbucket knows the token, but not as that of '{email}'"),
+                    hint: "give the e-mail of the Atlassian account that made it, or leave '--email' out".to_owned(),
+                });
+            }
+        }
+        _ => {}
+    }
+    Ok(refused(account))
+}
+
+fn wrong_kind(is: Kind, said: Kind) -> Verdict {
+    Verdict::Refused {
+        message: format!("that is {}, not {}", is.noun(), said.noun()),
+        hint: format!("sign in with '--kind {is}'"),
+    }
+}
+
+fn refused(account: &Account) -> Verdict {
+    let email = account
+        .email
+        .as_ref()
+        .map(|email| format!(", or '{email}' did not make it"))
+        .unwrap_or_default();
+    let message = match account.kind {
+        Some(Kind::ApiToken) => {
+            format!(
+                "Bitbucket refuses the API token: it was made without scopes, has expired or was revoked{email}"
+            )
+        }
+        Some(Kind::AccessToken) => {
+            "Bitbucket refuses the access token: it has expired or was revoked".to_owned()
+        }
+        _ => format!("{} refuses the user name and the secret", account.host),
+    };
+    Verdict::Refused {
+        message,
+        hint: format!("make a new one ({}): {}", to_tick(account), page(account)),
+    }
+}
+
+fn refused_by_data_center(account: &Account, answer: &Answer) -> Verdict {
+    // KB "How to disable CAPTCHA": after too many failures a person has to sign in with a browser first.
+    if answer
+        .header("x-authentication-denied-reason")
+        .is_some_and(|reason| reason.contains("CAPTCHA"))
+    {
+        return Verdict::Refused {
+            message: format!(
+                "{} wants a CAPTCHA solved after too many wrong attempts",
+                account.host
+            ),
+            hint: format!(
+                "sign in once with the browser: https://{}{}",
+                account.host, account.context
+            ),
+        };
+    }
+    refused(account)
+}
+
+fn unchecked(reason: &str) -> Verdict {
+    Verdict::Unchecked {
+        reason: reason.to_owned(),
+        hint: None,
+    }
+}
+
+fn to_tick(account: &Account) -> &'static str {
+    account
+        .kind
+        .and_then(Kind::scopes_to_tick)
+        .unwrap_or("with access to the repositories")
+}
+
+fn page(account: &Account) -> String {
+    let kind = account.kind.unwrap_or(Kind::ApiToken);
+    kind.page(&account.host, &account.scopes)
+}

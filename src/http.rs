@@ -1,0 +1,183 @@
+//! Asking a server over https: the one place which opens a socket.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use ureq::http::header::{AUTHORIZATION, HeaderValue};
+use ureq::tls::{PemItem, RootCerts, TlsConfig};
+use ureq::{Agent, Proxy};
+
+use crate::secret::Secret;
+
+/// How to get to a server.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// The proxy's address, as `HTTPS_PROXY` has it.
+    pub(crate) proxy: Option<String>,
+    /// PEM certificates of the authorities to trust, in place of the system's.
+    pub(crate) ca: Option<PathBuf>,
+    /// For the whole of one question and its answer.
+    pub(crate) patience: Duration,
+}
+
+/// Why there was no answer. Nothing in it was sent by us, and no proxy's password is in it.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    #[error("cannot read the certificates in '{}': {reason}", path.display())]
+    Certificates { path: PathBuf, reason: String },
+    #[error("the proxy does not let us through: {0}")]
+    Proxy(String),
+    #[error("no answer within {} seconds", .0.as_secs())]
+    Silent(Duration),
+    #[error("the server's certificate is not trusted: {0}")]
+    Tls(String),
+    #[error("cannot connect: {0}")]
+    Unreachable(String),
+}
+
+impl Error {
+    /// The act that may mend it.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Certificates { .. } => {
+                "see 'git config http.sslCAInfo', GIT_SSL_CAINFO and SSL_CERT_FILE"
+            }
+            Self::Proxy(_) => "see 'git config http.proxy' and HTTPS_PROXY",
+            Self::Silent(_) | Self::Unreachable(_) => {
+                "see whether a proxy is needed: 'git config http.proxy', HTTPS_PROXY"
+            }
+            Self::Tls(_) => {
+                "name your company's certificates in 'git config http.sslCAInfo' or SSL_CERT_FILE"
+            }
+        }
+    }
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: ureq::http::HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body, if it is JSON: anything else may hold what the server pleases, and is never shown.
+    pub(crate) fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+}
+
+/// More than any answer we want to read.
+const LONGEST_BODY: u64 = 64 << 10;
+
+/// Somebody who asks over one route.
+#[derive(Debug)]
+pub(crate) struct Client {
+    agent: Agent,
+    patience: Duration,
+}
+
+impl Client {
+    /// # Errors
+    /// When the certificates cannot be read or the proxy's address is not one.
+    pub(crate) fn new(route: &Route) -> Result<Self, Error> {
+        let roots = match &route.ca {
+            Some(path) => RootCerts::new_with_certs(&certificates(path)?),
+            None => RootCerts::PlatformVerifier,
+        };
+        let proxy = route.proxy.as_deref().map(Proxy::new).transpose();
+        let proxy = proxy.map_err(|_| Error::Proxy("its address is not one".to_owned()))?;
+        let tls = TlsConfig::builder()
+            .root_certs(roots)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .build();
+        let config = Agent::config_builder()
+            .https_only(true)
+            .http_status_as_error(false)
+            // What is asked of one host is for that host alone.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(proxy)
+            .tls_config(tls)
+            .timeout_global(Some(route.patience))
+            .user_agent(concat!(
+                "git-credential-bitbucket/",
+                env!("CARGO_PKG_VERSION")
+            ))
+            .build();
+        Ok(Self {
+            agent: config.into(),
+            patience: route.patience,
+        })
+    }
+
+    /// Asks for a URL, with this value of the `Authorization` header.
+    ///
+    /// # Errors
+    /// When there is no answer; one with an unfavourable status is one.
+    pub(crate) fn get(&self, url: &str, authorization: Option<&Secret>) -> Result<Answer, Error> {
+        let mut request = self.agent.get(url);
+        if let Some(authorization) = authorization {
+            let value = HeaderValue::from_bytes(authorization.expose());
+            let mut value =
+                value.map_err(|_| Error::Unreachable("the secret cannot be sent".to_owned()))?;
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        let mut response = request.call().map_err(|error| self.explain(error))?;
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(LONGEST_BODY)
+            .read_to_vec();
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            // What is too long or breaks off is no JSON, and nothing else is looked at.
+            body: body.unwrap_or_default(),
+        })
+    }
+
+    fn explain(&self, error: ureq::Error) -> Error {
+        match error {
+            ureq::Error::Timeout(_) => Error::Silent(self.patience),
+            ureq::Error::ConnectProxyFailed(reason) => Error::Proxy(reason),
+            ureq::Error::Tls(reason) => Error::Tls(reason.to_owned()),
+            ureq::Error::Rustls(error) => Error::Tls(error.to_string()),
+            ureq::Error::HostNotFound => Error::Unreachable("there is no such host".to_owned()),
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Error::Tls(error.to_string())
+            }
+            other => Error::Unreachable(other.to_string()),
+        }
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, Error> {
+    let broken = |reason: String| Error::Certificates {
+        path: path.to_owned(),
+        reason,
+    };
+    let pem = fs::read(path).map_err(|error| broken(error.to_string()))?;
+    let mut certificates = Vec::new();
+    for item in ureq::tls::parse_pem(&pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(error) => return Err(broken(error.to_string())),
+        }
+    }
+    if certificates.is_empty() {
+        return Err(broken("there are none".to_owned()));
+    }
+    Ok(certificates)
+}

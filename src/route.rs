@@ -1,0 +1,90 @@
+//! How git would get to a host: the same proxy, the same certificates.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::context::Host;
+use crate::git;
+use crate::http::Route;
+
+/// The route to a host, as git's configuration and the environment have it.
+pub(crate) fn to(host: &Host, patience: Duration) -> Route {
+    Route {
+        proxy: proxy(host),
+        ca: ca(host),
+        patience,
+    }
+}
+
+/// git-config(1), `http.proxy`: it comes before the environment, and empty means none.
+fn proxy(host: &Host) -> Option<String> {
+    let configured = git::setting("http.proxy", host);
+    let proxy = configured
+        .or_else(|| first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]))?;
+    let excepted = first_set(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
+    (!proxy.is_empty() && !is_excepted(host, &excepted)).then_some(proxy)
+}
+
+/// git-config(1), `http.sslCAInfo`: the environment comes before it.
+fn ca(host: &Host) -> Option<PathBuf> {
+    let path = first_set(&["GIT_SSL_CAINFO"])
+        .or_else(|| git::setting("http.sslCAInfo", host))
+        .or_else(|| first_set(&["SSL_CERT_FILE"]));
+    path.filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+fn first_set(names: &[&str]) -> Option<String> {
+    names
+        .iter()
+        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+/// Whether `NO_PROXY` names the host: itself, a domain above it, or an asterisk for all (curl(1), `--noproxy`).
+fn is_excepted(host: &Host, list: &str) -> bool {
+    let name = host
+        .as_str()
+        .rsplit_once(':')
+        .map_or(host.as_str(), |(name, _)| name);
+    let names = |entry: &str| {
+        let entry = entry.trim_start_matches('.').to_ascii_lowercase();
+        entry == "*"
+            || entry == host.as_str()
+            || entry == name
+            || (!entry.is_empty()
+                && name
+                    .strip_suffix(&entry)
+                    .is_some_and(|rest| rest.ends_with('.')))
+    };
+    list.split([',', ' ']).any(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_excepted;
+
+    #[test]
+    fn no_proxy_names_hosts_and_the_domains_above_them() {
+        let host = "git.corp.example:7990".parse().expect("a host");
+        for list in [
+            "*",
+            "git.corp.example",
+            ".corp.example",
+            "corp.example",
+            "x, Git.Corp.Example",
+            "git.corp.example:7990",
+        ] {
+            assert!(is_excepted(&host, list), "{list}");
+        }
+        for list in [
+            "",
+            "it.corp.example",
+            "evilgit.corp.example",
+            "git.corp.example.evil",
+            ".",
+            "other,,",
+        ] {
+            assert!(!is_excepted(&host, list), "{list}");
+        }
+    }
+}
