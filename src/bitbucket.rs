@@ -292,6 +292,23 @@ impl fmt::Display for Scope {
     }
 }
 
+/// Where to make a secret of a kind and what to tick, a line each, for somebody who is about to be asked for one.
+pub(crate) fn how_to_make(kind: Kind, host: &Host, scopes: &[Scope]) -> Vec<String> {
+    let page = kind.page(host, scopes);
+    let make = match kind {
+        Kind::ApiToken => {
+            format!("Make an API token with 'Create API token with scopes', app Bitbucket: {page}")
+        }
+        Kind::AccessToken => format!("Make an access token: {page}"),
+        Kind::HttpAccessToken => format!("Make an HTTP access token: {page}"),
+        Kind::AppPassword => return Vec::new(),
+    };
+    let tick = kind
+        .scopes_to_tick()
+        .map(|scopes| format!("To fetch and push it needs {scopes}"));
+    std::iter::once(make).chain(tick).collect()
+}
+
 /// The scopes that git needs, by the names of a kind; an account that may push has both.
 pub(crate) struct GitScopes {
     pub(crate) read: &'static str,

@@ -10,7 +10,7 @@ use crate::route;
 use crate::secret::Secret;
 
 /// How long Bitbucket may take for one answer while somebody waits at `login`.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What Bitbucket says of a secret.
 #[derive(Debug, PartialEq, Eq)]
@@ -233,15 +233,14 @@ fn explain_refusal(
                 return Ok(wrong_kind(Kind::ApiToken, Kind::AccessToken));
             }
         }
-        (Some(Kind::ApiToken), Some(email)) => {
+        (Some(Kind::ApiToken), Some(email))
             // git does not look at the e-mail: if it takes the token, the e-mail is the mistake.
-            if !matches!(refs(account, secret)?, None | Some(Verdict::Refused { .. })) {
+            if !matches!(refs(account, secret)?, None | Some(Verdict::Refused { .. })) => {
                 return Ok(Verdict::Refused {
                     message: format!("Bitbucket knows the token, but not as that of '{email}'"),
                     hint: "give the e-mail of the Atlassian account that made it, or leave '--email' out".to_owned(),
                 });
             }
-        }
         _ => {}
     }
     Ok(refused(account))

@@ -74,6 +74,11 @@ impl Locations {
         self.data.join("refusals.toml")
     }
 
+    /// That somebody is being asked for a first token, or just was.
+    pub(crate) fn first_contact(&self) -> PathBuf {
+        self.data.join("first-contact")
+    }
+
     /// What `setup` wrote into git's configuration.
     pub(crate) fn setup(&self) -> PathBuf {
         self.data.join("setup.toml")

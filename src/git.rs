@@ -49,6 +49,12 @@ pub(crate) fn helpers(host: &Host) -> Result<Vec<Helper>> {
     Ok(chain(&list, host))
 }
 
+/// The value of a setting that has no host, as git sees it from here.
+pub(crate) fn plain_setting(name: &str) -> Option<String> {
+    let value = git(&["config", "--get", name]).ok()?;
+    Some(value.trim_end_matches('\n').to_owned())
+}
+
 /// The value that a setting such as `http.proxy` has for a host; nothing when it has none, or git cannot be asked.
 pub(crate) fn setting(name: &str, host: &Host) -> Option<String> {
     let url = format!("https://{host}/");

@@ -8,11 +8,13 @@ use crate::accounts::Accounts;
 use crate::bitbucket::{self, API_HOST, Kind};
 use crate::environment;
 use crate::error::Hinted;
+use crate::first_contact::{self, Outcome};
 use crate::identity::{Identity, Missing};
 use crate::lookup::{Findings, Found, Lookup};
 use crate::matching::{self, Wanted};
 use crate::protocol::{Form, Reply, Request};
 use crate::secret::Secret;
+use crate::trace;
 
 /// What `get` has to say.
 #[derive(Debug, Default)]
@@ -21,6 +23,8 @@ pub(crate) struct Answer {
     pub(crate) reply: Option<Reply>,
     /// For a person at a terminal, a line each.
     pub(crate) notices: Vec<String>,
+    /// Somebody wants nothing more to be asked: git is to stop.
+    pub(crate) quit: bool,
 }
 
 /// Answers with the credential for a request's context.
@@ -34,9 +38,44 @@ pub(crate) fn get(lookup: &Lookup, request: &Request) -> Result<Answer> {
     let Findings { found, notices } = lookup.find(&wanted)?;
     let reply = match found {
         Some(found) => reply(&wanted, found, request.offers_authtype)?,
+        None if notices.is_empty() => return first_contact(lookup, &wanted, request),
         None => None,
     };
-    Ok(Answer { reply, notices })
+    Ok(Answer {
+        reply,
+        notices,
+        quit: false,
+    })
+}
+
+/// Asks for a first token where nobody has signed in yet.
+fn first_contact(lookup: &Lookup, wanted: &Wanted<'_>, request: &Request) -> Result<Answer> {
+    match first_contact::ask(lookup, wanted)? {
+        Outcome::Found(found) => {
+            let reply = reply(wanted, *found, request.offers_authtype)?;
+            Ok(Answer {
+                reply,
+                ..Answer::default()
+            })
+        }
+        Outcome::Given { username, password } => {
+            let form = Form::Password { username, password };
+            let reply = Reply {
+                form,
+                password_expiry_utc: None,
+                oauth_refresh_token: None,
+            };
+            Ok(Answer {
+                reply: Some(reply),
+                ..Answer::default()
+            })
+        }
+        Outcome::Interrupted => Ok(Answer {
+            quit: true,
+            ..Answer::default()
+        }),
+        Outcome::Nothing => Ok(Answer::default()),
+    }
 }
 
 /// Keeps a credential that worked, unless it is not for us, not to be kept, or what we have already.
@@ -66,6 +105,7 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
     let account = account_of(&wanted, &given, &request);
     for (_, known) in matching::fitting(&accounts, &wanted) {
         if is_same(lookup, known, &account, &given)? {
+            trace::say(|| format!("store: it is what '{}' has already", known.name));
             return back_in_service(lookup, known);
         }
     }
@@ -73,7 +113,9 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
         secret: given.secret.clone(),
         oauth_refresh_token: request.oauth_refresh_token,
     };
-    add(lookup, account, &kept)
+    add(lookup, account, &kept)?;
+    first_contact::settle(lookup);
+    Ok(())
 }
 
 /// Drops a credential that was refused: what git gave us is removed, what the user signed in with is only set aside.
@@ -98,6 +140,7 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
         }
         return Ok(());
     }
+    first_contact::settle(lookup);
     let accounts = lookup.accounts()?;
     let mut removed = Vec::new();
     let mut set_aside = Vec::new();
@@ -119,6 +162,13 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
             true => set_aside.push(account.entry.clone()),
         }
     }
+    trace::say(|| {
+        format!(
+            "erase: {} to remove, {} to set aside",
+            removed.len(),
+            set_aside.len()
+        )
+    });
     if removed.is_empty() && set_aside.is_empty() {
         return Ok(());
     }

@@ -12,6 +12,7 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 
 use crate::secret::Secret;
+use crate::trace;
 
 /// How to get to a server.
 #[derive(Debug)]
@@ -133,7 +134,13 @@ impl Client {
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
-        let mut response = request.call().map_err(|error| self.explain(error))?;
+        trace::say(|| format!("http: GET {url}"));
+        let response = request.call().map_err(|error| self.explain(error));
+        trace::say(|| match &response {
+            Ok(response) => format!("http: answered {}", response.status()),
+            Err(error) => format!("http: {error}"),
+        });
+        let mut response = response?;
         let body = response
             .body_mut()
             .with_config()

@@ -47,7 +47,7 @@ impl Identity {
         let own = account.username.as_ref().map(Bytes::as_slice);
         let username = match account
             .kind
-            .map_or(RestScheme::Username, |kind| kind.rest_scheme())
+            .map_or(RestScheme::Username, super::bitbucket::Kind::rest_scheme)
         {
             RestScheme::Bearer => return Ok(Self::Bearer(secret)),
             RestScheme::Email => account.email.as_ref().ok_or(Missing::Email)?.as_bytes(),
@@ -89,6 +89,7 @@ mod tests {
         Secret::new(b"t".to_vec())
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with an answer")]
     fn basic(username: &str) -> Result<Identity, Missing> {
         Ok(Identity::Basic {
             username: username.into(),

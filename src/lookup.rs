@@ -20,6 +20,7 @@ use crate::state::State;
 use crate::store::file::{FileStore, KeyPlace};
 use crate::store::{self, Name, Patience, Store, keyring};
 use crate::terminal;
+use crate::trace;
 
 /// How long a store may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -69,6 +70,7 @@ impl Lookup {
     pub(crate) fn find(&self, wanted: &Wanted<'_>) -> Result<Findings> {
         let now = Timestamp::now();
         if let Some((account, kept)) = environment::account(&wanted.host)? {
+            trace::say(|| format!("match: {} of the environment", account.name));
             // Best effort: where nothing can be read, nothing is known against it.
             let rejection = self
                 .refusals()
@@ -129,6 +131,20 @@ impl Lookup {
         let (aside, fitting): (Vec<_>, Vec<_>) = matching::fitting(&accounts, wanted)
             .into_iter()
             .partition(|(_, account)| is_aside(account));
+        trace::say(|| {
+            let names = |accounts: &[(u8, &Account)]| {
+                let named = accounts
+                    .iter()
+                    .map(|(exactness, account)| format!("'{}' ({exactness})", account.name));
+                named.collect::<Vec<_>>().join(", ")
+            };
+            let total = accounts.iter().count();
+            format!(
+                "match: {total} accounts; fit: {}; set aside: {}",
+                names(&fitting),
+                names(&aside)
+            )
+        });
         if let Some(account) = matching::choose(&fitting, wanted)? {
             let kept = self
                 .secret_of(account)
@@ -187,7 +203,14 @@ impl Lookup {
     /// When the store does not answer, or its answer is not what we put there.
     pub(crate) fn secret_of(&self, account: &Account) -> Result<Option<Kept>> {
         let store = self.open(account.store)?;
-        let Some(entry) = store.get(&account.entry).map_err(store::Error::with_hint)? else {
+        trace::say(|| format!("store: {} is asked for '{}'", account.store, account.entry));
+        let entry = store.get(&account.entry);
+        trace::say(|| match &entry {
+            Ok(Some(_)) => "store: has it".to_owned(),
+            Ok(None) => "store: has no such entry".to_owned(),
+            Err(error) => format!("store: {error}"),
+        });
+        let Some(entry) = entry.map_err(store::Error::with_hint)? else {
             return Ok(None);
         };
         let kept = Kept::of_entry(account, entry);

@@ -14,6 +14,7 @@ mod context;
 mod environment;
 mod error;
 mod file;
+mod first_contact;
 mod git;
 mod helper;
 mod http;
@@ -27,8 +28,10 @@ mod secret;
 mod state;
 mod store;
 mod terminal;
+mod trace;
 
 use std::env;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -40,6 +43,7 @@ use crate::lookup::Lookup;
 use crate::protocol::{ReadError, Request};
 
 fn main() -> ExitCode {
+    trace::start();
     match Operation::of_arguments() {
         // In the middle of git's own output, hints are for people only.
         Some(operation) => match answer(operation) {
@@ -74,6 +78,17 @@ impl Operation {
     }
 }
 
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Capability => "capability",
+            Self::Erase => "erase",
+            Self::Get => "get",
+            Self::Store => "store",
+        })
+    }
+}
+
 /// Answers git: reads everything, decides everything, writes once.
 fn answer(operation: Operation) -> Result<()> {
     if let Operation::Capability = operation {
@@ -90,21 +105,34 @@ fn answer(operation: Operation) -> Result<()> {
         }
         Ok(request) => request,
     };
+    trace::say(|| format!("{operation}: {}", request.describe()));
     let lookup = Lookup::default();
     match operation {
         Operation::Capability => {}
         Operation::Erase => helper::erase(&lookup, &request)?,
         Operation::Get => {
-            let Answer { reply, notices } = helper::get(&lookup, &request)?;
+            let Answer {
+                reply,
+                notices,
+                quit,
+            } = helper::get(&lookup, &request)?;
+            trace::say(|| {
+                reply.as_ref().map_or("no reply".to_owned(), |reply| {
+                    format!("reply: {}", reply.describe())
+                })
+            });
             for notice in notices.iter().filter(|_| terminal::is_watched()) {
                 command::warn(notice);
             }
             if let Some(reply) = reply.and_then(|reply| reply.to_bytes()) {
                 output()?.write_all(&reply)?;
+            } else if quit {
+                output()?.write_all(b"quit=1\n")?;
             }
         }
         Operation::Store => helper::store(&lookup, request)?,
     }
+    trace::say(|| "done".to_owned());
     Ok(())
 }
 

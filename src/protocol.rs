@@ -66,6 +66,56 @@ impl Request {
         Ok(request)
     }
 
+    /// What was asked, without any secret, for the trace. A user name may be one, pasted into a URL.
+    pub(crate) fn describe(&self) -> String {
+        let Self {
+            context:
+                Context {
+                    protocol,
+                    host,
+                    path,
+                    username,
+                },
+            password,
+            authtype,
+            credential,
+            oauth_refresh_token,
+            password_expiry_utc,
+            ephemeral,
+            offers_authtype,
+        } = self;
+        let text = |value: &Option<Vec<u8>>| {
+            value.as_deref().map_or("-".to_owned(), |value| {
+                String::from_utf8_lossy(value).into_owned()
+            })
+        };
+        let given = [
+            ("user name", username.is_some()),
+            ("password", password.is_some()),
+            ("authtype", authtype.is_some()),
+            ("credential", credential.is_some()),
+            ("refresh token", oauth_refresh_token.is_some()),
+            ("expiry", password_expiry_utc.is_some()),
+            ("ephemeral", *ephemeral),
+            ("offers authtype", *offers_authtype),
+        ];
+        let given: Vec<&str> = given
+            .into_iter()
+            .filter_map(|(name, is_given)| is_given.then_some(name))
+            .collect();
+        let given = if given.is_empty() {
+            "nothing else".to_owned()
+        } else {
+            given.join(", ")
+        };
+        format!(
+            "protocol {}, host {}, path {}; with {given}",
+            text(protocol),
+            text(host),
+            text(path)
+        )
+    }
+
     fn take(&mut self, line: &[u8], number: usize) -> Result<(), ReadError> {
         if line.len() > LONGEST_LINE {
             return Err(ReadError::TooLong { line: number });
@@ -140,6 +190,22 @@ pub(crate) enum Form {
 }
 
 impl Reply {
+    /// Its form, for the trace.
+    pub(crate) fn describe(&self) -> String {
+        match &self.form {
+            Form::Header { authtype, .. } => {
+                format!("header form, {}", String::from_utf8_lossy(authtype))
+            }
+            Form::Password { username, .. } if username.starts_with(b"x-") => {
+                format!(
+                    "user name '{}' and password",
+                    String::from_utf8_lossy(username)
+                )
+            }
+            Form::Password { .. } => "user name and password".to_owned(),
+        }
+    }
+
     /// The reply as git reads it, complete: git uses whatever a helper printed before it failed.
     ///
     /// Nothing at all when a value cannot be said in the protocol; an empty value would be sent to the server as it is.

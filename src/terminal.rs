@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
 
 use anyhow::{Result, anyhow};
+use thiserror::Error;
 
 use crate::error::Hinted;
 use crate::secret::Secret;
@@ -26,6 +27,26 @@ pub(crate) fn somebody_may_be_there() -> bool {
         || set("DISPLAY")
         || set("WAYLAND_DISPLAY")
         || tty().is_ok()
+}
+
+/// Whether git itself would ask on the terminal, and not through an askpass program (git(1), `GIT_ASKPASS`;
+/// gitcredentials(7), "REQUESTING CREDENTIALS").
+///
+/// `core_askpass` is that setting of git's.
+pub(crate) fn git_would_ask_here(core_askpass: Option<String>) -> bool {
+    let variable = |name| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let askpass = variable("GIT_ASKPASS")
+        .or(core_askpass)
+        .or_else(|| variable("SSH_ASKPASS"));
+    askpass.is_none_or(|program| program.is_empty()) && can_ask()
+}
+
+/// Shows a line, whatever became of stderr: under `git fetch --jobs` git holds that of its children back.
+pub(crate) fn show(line: &str) {
+    if let Ok((_, mut output)) = tty() {
+        // Who cannot be shown a line is not asked anything either.
+        let _ = writeln!(output, "{line}");
+    }
 }
 
 /// Asks for a secret; what is typed does not show.
@@ -55,6 +76,11 @@ pub(crate) fn ask_line(prompt: &str) -> Result<String> {
     ask().map_err(|error| broken_off(&error))
 }
 
+/// Somebody pressed Ctrl-C at a prompt.
+#[derive(Debug, Error)]
+#[error("interrupted")]
+pub(crate) struct Interrupted;
+
 /// What to say when there was no answer; the prompt still stands on the line.
 fn broken_off(error: &io::Error) -> anyhow::Error {
     if let Ok((_, mut output)) = tty() {
@@ -62,6 +88,7 @@ fn broken_off(error: &io::Error) -> anyhow::Error {
         let _ = output.write_all(b"\n");
     }
     match error.kind() {
+        io::ErrorKind::Interrupted => Interrupted.into(),
         io::ErrorKind::UnexpectedEof => Hinted::new(
             "there was no answer",
             "run it again, or see '-h' for what can be given as an option",

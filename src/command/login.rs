@@ -90,7 +90,7 @@ fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
     match verdict {
         None | Some(Verdict::Refused { .. }) => {}
         Some(Verdict::Good { who: Some(who) }) => {
-            super::tell(&format!("{} knows it as '{who}'", account.host))
+            super::tell(&format!("{} knows it as '{who}'", account.host));
         }
         Some(Verdict::Good { who: None }) => super::tell(&format!("{} knows it", account.host)),
         Some(Verdict::Limited { message, hint }) => {
@@ -196,24 +196,16 @@ fn secret(arguments: &Login, host: &Host) -> Result<Secret> {
 }
 
 fn explain_where_to_make_one(arguments: &Login, host: &Host) {
-    let kind = arguments.kind.unwrap_or(if bitbucket::is_cloud(host) {
+    let usual = if bitbucket::is_cloud(host) {
         Kind::ApiToken
     } else {
         Kind::HttpAccessToken
-    });
-    let page = kind.page(host, &arguments.scopes);
-    super::tell(&match kind {
-        Kind::ApiToken => format!(
-            "Make an API token with 'Create API token with scopes', app Bitbucket (one without does not work): {page}"
-        ),
-        Kind::AccessToken => format!("Make an access token: {page}"),
-        Kind::HttpAccessToken => format!("Make an HTTP access token: {page}"),
-        Kind::AppPassword => return,
-    });
-    if let Some(scopes) = kind.scopes_to_tick() {
-        super::tell(&format!("To fetch and push it needs {scopes}"));
+    };
+    let kind = arguments.kind.unwrap_or(usual);
+    for line in bitbucket::how_to_make(kind, host, &arguments.scopes) {
+        super::tell(&line);
     }
-    if arguments.kind.is_none() && kind == Kind::ApiToken {
+    if arguments.kind.is_none() && bitbucket::is_cloud(host) {
         super::tell("A repository, project or workspace access token is as welcome");
     }
 }

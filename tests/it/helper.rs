@@ -495,3 +495,38 @@ fn rest_is_answered_with_the_e_mail_and_a_token_that_wants_bearer_with_a_header(
         outcome.stderr
     );
 }
+
+#[test]
+fn the_trace_tells_what_was_decided_and_no_secret() {
+    let mut env = TestEnv::new();
+    env.login(API_TOKEN, &["work", "--for", "acme"]);
+    let file = env.path().join("trace.log");
+    for target in ["1", file.to_str().unwrap()] {
+        env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", target);
+        let mut said = String::new();
+        for operation in ["get", "store", "erase"] {
+            let request = format!(
+                "protocol=https\nhost=bitbucket.org\npath=acme/app.git\nusername={STATIC}\npassword={API_TOKEN}\n"
+            );
+            said += &env.program(&[operation], request).stderr;
+        }
+        if target != "1" {
+            assert_eq!(said, "");
+            said = fs::read_to_string(&file).unwrap();
+        }
+        for step in [
+            "get: protocol https, host bitbucket.org, path acme/app.git; with user name, password",
+            "match: 1 accounts; fit: 'work' (1); set aside: ",
+            "store: has it",
+            "reply: user name 'x-bitbucket-api-token-auth' and password",
+            "store: it is what 'work' has already",
+            "erase: 0 to remove, 1 to set aside",
+            " ms  done",
+        ] {
+            assert!(said.contains(step), "{step} in {said}");
+        }
+        assert!(!said.contains("canary"), "{said}");
+        env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", "0");
+        env.login(API_TOKEN, &["work"]);
+    }
+}

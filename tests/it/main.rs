@@ -7,8 +7,11 @@
 )]
 
 mod accounts;
+mod check;
 mod concurrency;
 mod conformance;
+#[cfg(unix)]
+mod first_contact;
 mod harness;
 mod helper;
 #[cfg(unix)]

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use crate::harness::{API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv, has, reply};
 
 /// A terminal of 80 columns and 24 lines, with a shell of the test's environment in it.
-struct Terminal<'a> {
+pub(crate) struct Terminal<'a> {
     env: &'a TestEnv,
     socket: String,
 }
 
 impl<'a> Terminal<'a> {
-    fn open(env: &'a TestEnv) -> Option<Self> {
+    pub(crate) fn open(env: &'a TestEnv) -> Option<Self> {
         if !has(&["tmux"]) {
             return None;
         }
@@ -41,7 +41,7 @@ impl<'a> Terminal<'a> {
         Some(terminal)
     }
 
-    fn tmux(&self) -> Command {
+    pub(crate) fn tmux(&self) -> Command {
         let mut command = self.env.command("tmux");
         command
             .args(["-S", &self.socket, "-f", "/dev/null"])
@@ -50,7 +50,7 @@ impl<'a> Terminal<'a> {
         command
     }
 
-    fn types(&self, line: &str) {
+    pub(crate) fn types(&self, line: &str) {
         assert!(
             self.tmux()
                 .args(["send-keys", "-l", line])
@@ -67,7 +67,7 @@ impl<'a> Terminal<'a> {
         );
     }
 
-    fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         let output = self
             .tmux()
             .args(["capture-pane", "-p", "-J"])
@@ -80,7 +80,7 @@ impl<'a> Terminal<'a> {
     }
 
     /// Waits until the screen holds the text, and gives the screen.
-    fn expect(&self, text: &str) -> String {
+    pub(crate) fn expect(&self, text: &str) -> String {
         let start = Instant::now();
         loop {
             let screen = self.screen();

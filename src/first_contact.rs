@@ -1,0 +1,163 @@
+//! First contact: nobody has signed in yet and somebody sits at the terminal, so `get` itself asks for a token once,
+//! in place of git's two prompts that say nothing about tokens.
+//!
+//! The token is kept when git reports that it worked, as any other credential that git gives. Until then a mark in
+//! the data folder says that somebody was asked, so that of eight parallel fetches one asks and the others wait.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::Result;
+
+use crate::bitbucket::{self, Kind};
+use crate::file::{self, Lock};
+use crate::git;
+use crate::lookup::{Findings, Found, Lookup};
+use crate::matching::Wanted;
+use crate::secret::Secret;
+use crate::terminal::{self, Interrupted};
+
+/// How long one process waits while another one is asking: a person is on the way to a web page and back.
+const ASKING: Duration = Duration::from_secs(300);
+/// How long git may take to report whether a token worked.
+const TRYING: Duration = Duration::from_secs(20);
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Another process has signed in meanwhile.
+    Found(Box<Found>),
+    /// Somebody typed a secret.
+    Given { username: Vec<u8>, password: Secret },
+    /// Somebody pressed Ctrl-C.
+    Interrupted,
+    /// It is git's turn to ask.
+    Nothing,
+}
+
+/// Asks for a token, if nobody has signed in to the host and git would ask on the terminal.
+///
+/// # Errors
+/// When the data folder cannot be written, or the terminal breaks off.
+pub(crate) fn ask(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Outcome> {
+    if !is_first(lookup, wanted)? || !terminal::can_ask() || !git_allows_it() {
+        return Ok(Outcome::Nothing);
+    }
+    let mark = lookup.locations()?.first_contact();
+    let _lock = Lock::acquire(&mark.with_extension("lock"), ASKING)?;
+    wait_for_the_last_one(&mark);
+    if let Findings {
+        found: Some(found), ..
+    } = lookup.find(wanted)?
+    {
+        return Ok(Outcome::Found(Box::new(found)));
+    }
+    if !is_first(lookup, wanted)? || was_declined(&mark) {
+        return Ok(Outcome::Nothing);
+    }
+    let answer = match question(wanted) {
+        Err(error) if error.is::<Interrupted>() => {
+            file::write_private(&mark, DECLINED)?;
+            return Ok(Outcome::Interrupted);
+        }
+        answer => answer?,
+    };
+    file::write_private(&mark, if answer.is_some() { ASKED } else { DECLINED })?;
+    Ok(
+        answer.map_or(Outcome::Nothing, |(username, password)| Outcome::Given {
+            username,
+            password,
+        }),
+    )
+}
+
+/// Notes that git has reported what became of the token.
+pub(crate) fn settle(lookup: &Lookup) {
+    if let Ok(locations) = lookup.locations() {
+        // Whoever waits only waits a little longer when this fails.
+        let _ = file::remove(&locations.first_contact());
+    }
+}
+
+const ASKED: &[u8] = b"asked\n";
+const DECLINED: &[u8] = b"declined\n";
+
+/// Whether the host is one for which git asks, is ours, and has no account.
+fn is_first(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<bool> {
+    if wanted.host.as_str() == bitbucket::API_HOST {
+        return Ok(false);
+    }
+    let accounts = lookup.accounts()?;
+    let has_one = accounts.iter().any(|account| account.host == wanted.host);
+    Ok(!has_one && lookup.is_ours(&wanted.host, &accounts)?)
+}
+
+/// `credential.interactive` (git 2.47) and askpass programs are obeyed as git does.
+fn git_allows_it() -> bool {
+    let interactive = git::plain_setting("credential.interactive");
+    let forbids = |value: &str| {
+        matches!(
+            value.to_ascii_lowercase().as_str(),
+            "never" | "false" | "no" | "off" | "0"
+        )
+    };
+    !interactive.is_some_and(|value| forbids(&value))
+        && terminal::git_would_ask_here(git::plain_setting("core.askPass"))
+}
+
+/// Somebody was asked just now, and git tries what was typed: it has to tell us before we ask again.
+fn wait_for_the_last_one(mark: &Path) {
+    let start = Instant::now();
+    while start.elapsed() < TRYING
+        && age(mark).is_some_and(|age| age < TRYING)
+        && !was_declined(mark)
+    {
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Somebody was just asked, and did not want to be.
+fn was_declined(mark: &Path) -> bool {
+    age(mark).is_some_and(|age| age < TRYING)
+        && fs::read(mark).is_ok_and(|content| content == DECLINED)
+}
+
+fn age(mark: &Path) -> Option<Duration> {
+    let written = fs::metadata(mark).ok()?.modified().ok()?;
+    SystemTime::now().duration_since(written).ok()
+}
+
+/// The question itself; an empty answer leaves it to git.
+fn question(wanted: &Wanted<'_>) -> Result<Option<(Vec<u8>, Secret)>> {
+    let host = &wanted.host;
+    let kind = if bitbucket::is_cloud(host) {
+        Kind::ApiToken
+    } else {
+        Kind::HttpAccessToken
+    };
+    terminal::show(&format!("Nobody has signed in to {host} yet."));
+    for line in bitbucket::how_to_make(kind, host, wanted.scope.as_slice()) {
+        terminal::show(&line);
+    }
+    let secret = terminal::ask_secret(&format!("Token for {host} (it will not show): "))?;
+    if secret.is_empty() || secret.expose().iter().any(u8::is_ascii_control) {
+        return Ok(None);
+    }
+    let told = Kind::of_secret(&secret, host);
+    let own = wanted.username.filter(|name| !name.is_empty());
+    if let Some(name) = told
+        .filter(|kind| *kind != Kind::HttpAccessToken)
+        .and_then(|kind| kind.git_username(own))
+    {
+        return Ok(Some((name.to_vec(), secret)));
+    }
+    let typed = terminal::ask_line("Bitbucket user name (Enter for a token that has none): ")?;
+    let username = if typed.is_empty() {
+        Kind::AccessToken.git_username(None)
+    } else {
+        Some(typed.as_bytes())
+    };
+    Ok(username.map(|name| (name.to_vec(), secret)))
+}
