@@ -133,6 +133,20 @@ impl Account {
         Ok(())
     }
 
+    /// Whether its secret must not be answered now.
+    pub(crate) fn is_set_aside(&self, now: Timestamp) -> bool {
+        self.rejected.is_some_and(|rejection| rejection.holds(now))
+    }
+
+    /// Whether the entry was made for the account's host: somebody may have edited the file.
+    pub(crate) fn entry_is_for_its_host(&self) -> bool {
+        let named = self
+            .entry
+            .rsplit_once('#')
+            .and_then(|(named, _)| named.rsplit_once('@'));
+        named.is_some_and(|(_, host)| host == self.host.as_str())
+    }
+
     /// The user name git is given, when there is one.
     pub(crate) fn git_username(&self) -> Option<&[u8]> {
         let own = self.username.as_ref().map(Bytes::as_slice);

@@ -6,9 +6,11 @@ use std::time::Duration;
 use anyhow::Result;
 use toml::{Table, Value};
 
-use crate::account::Account;
+use crate::account::{Account, Origin};
+use crate::bitbucket::Kind;
 use crate::error::Hinted;
 use crate::file::{self, Lock};
+use crate::store;
 
 /// How long another process may hold the file before we give up: writing it takes milliseconds.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -54,7 +56,7 @@ impl Accounts {
                     .into_iter()
                     .map(Slot::of)
                     .collect::<Option<_>>()
-                    .ok_or_else(|| damaged(format!("'{KEY}' holds something else than tables")))?,
+                    .ok_or_else(|| damaged(format!("an '{KEY}' is not one")))?,
                 Some(_) => return Err(damaged(format!("'{KEY}' is not an array of tables")).into()),
             };
         Ok(Self { slots, other })
@@ -152,15 +154,29 @@ const KEY: &str = "account";
 const HEADER: &str = "# Written by git-credential-bitbucket; settings of yours belong into config.toml. No secret is in here.\n";
 
 impl Slot {
+    /// An account; one that names a kind, a store or an origin we do not know is a newer version's; anything else that
+    /// cannot be understood is damage.
     fn of(value: Value) -> Option<Self> {
         let Value::Table(table) = value else {
             return None;
         };
-        Some(match table.clone().try_into() {
-            Ok(account) => Self::Account(Box::new(account)),
-            Err(_) => Self::Newer(table),
-        })
+        match table.clone().try_into() {
+            Ok(account) => Some(Self::Account(Box::new(account))),
+            Err(_) if is_newer(&table) => Some(Self::Newer(table)),
+            Err(_) => None,
+        }
     }
+}
+
+fn is_newer(table: &Table) -> bool {
+    let is_unknown = |key: &str, is_known: fn(&Value) -> bool| {
+        table.get(key).is_some_and(|value| !is_known(value))
+    };
+    is_unknown("kind", |value| value.clone().try_into::<Kind>().is_ok())
+        || is_unknown("store", |value| {
+            value.clone().try_into::<store::Name>().is_ok()
+        })
+        || is_unknown("origin", |value| value.clone().try_into::<Origin>().is_ok())
 }
 
 /// What a TOML error says without the text it complains of: `Display` would print the line, which may hold a secret.

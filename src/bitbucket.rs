@@ -371,6 +371,15 @@ pub(crate) fn refs_url(host: &Host, context: &str, workspace: &str, repository: 
     )
 }
 
+/// Whether a word starts like one of Atlassian's secrets, on whatever host: it must not be shown or kept as a name.
+pub(crate) fn looks_like_a_secret(word: &str) -> bool {
+    let is_long = word.len() > 20;
+    is_long
+        && ["ATATT", "ATCTT", "ATBB", "BBDC-"]
+            .iter()
+            .any(|prefix| word.trim_start_matches('-').starts_with(prefix))
+}
+
 /// Whether this is Bitbucket Cloud, git or REST.
 pub(crate) fn is_cloud(host: &Host) -> bool {
     matches!(host.as_str(), CLOUD_HOST | API_HOST)

@@ -1,5 +1,6 @@
 //! The command line: definitions only. What a verb does stands in its file below `command/`.
 
+use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -11,7 +12,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::civil::Date;
 
-use crate::bitbucket::{Kind, Scope};
+use crate::bitbucket::{self, Kind, Scope};
 use crate::command;
 use crate::config::StoreChoice;
 use crate::context::{Host, NotAHost};
@@ -173,6 +174,7 @@ struct Completions {
 /// # Errors
 /// Whatever the command fails with; [`Usage`] when the command line is not one.
 pub(crate) fn run() -> Result<ExitCode> {
+    refuse_secrets_in(env::args_os().map(|word| word.to_string_lossy().into_owned()))?;
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error)
@@ -201,6 +203,23 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         Command::Unknown(words) => command::unknown::run(&words),
     }
+}
+
+/// A secret that was typed as an argument is in the shell's history and in the list of processes by now; it must not
+/// come into messages or account names as well.
+fn refuse_secrets_in(mut words: impl Iterator<Item = String>) -> Result<()> {
+    let has_one = |word: String| {
+        word.split(['=', ':', '/', '@'])
+            .any(bitbucket::looks_like_a_secret)
+    };
+    if words.any(has_one) {
+        let message = "a secret is never an argument";
+        let hint = "revoke that one, it is in the shell's history; 'git credential-bitbucket login' asks for the new one";
+        return Err(
+            anyhow::Error::from(Usage(message.to_owned())).context(Hinted::new(message, hint))
+        );
+    }
+    Ok(())
 }
 
 /// What is wrong with the command line, without the words that were typed: one of them may be a secret.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
 use crate::accounts::describe;
+use crate::bitbucket;
 use crate::context::Host;
 use crate::error::Hinted;
 use crate::file;
@@ -173,6 +174,9 @@ pub(crate) fn unknown_keys(path: &Path) -> Result<Vec<String>> {
     let table = syntax(path, text)?;
     let mut unknown = Vec::new();
     collect_unknown(&table, "", &mut |start, key| {
+        // Somebody may have pasted a token where a key belongs.
+        let is_secret = key.split('.').any(bitbucket::looks_like_a_secret);
+        let key = if is_secret { "(a secret)" } else { key };
         unknown.push(format!(
             "{}:{}: '{key}'",
             path.display(),

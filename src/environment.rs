@@ -30,6 +30,12 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
     else {
         return Ok(None);
     };
+    if secret.expose().iter().any(u8::is_ascii_control) {
+        bail!(Hinted::new(
+            format!("{variable} holds a line break or another control character"),
+            "give it the token alone",
+        ));
+    }
     let host = bitbucket::cloud();
     let mut account = Account::new(variable.to_owned(), host, Origin::Login);
     // A token without a prefix is what OAuth gives; git presents it as an access token.

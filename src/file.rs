@@ -40,8 +40,12 @@ pub(crate) fn read_trusted(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
 /// # Errors
 /// When the folder cannot be made, or the disk is full, or the folder is read-only: the old content is then still there.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
-    let folder = make_private_folder(path)?;
-    replace(path, folder, content).with_context(|| format!("cannot write '{}'", path.display()))
+    let target = target_of(path)?;
+    let folder = make_private_folder(&target)?;
+    replace(&target, folder, content)
+        .with_context(|| format!("cannot write '{}'", path.display()))?;
+    sweep(&target, folder);
+    Ok(())
 }
 
 /// Removes a file; that there was none is no error.
@@ -71,6 +75,9 @@ impl Lock {
     /// When another process holds it all that time, or the file cannot be made.
     pub(crate) fn acquire(path: &Path, patience: Duration) -> Result<Self> {
         make_private_folder(path)?;
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            bail!("'{}' is not a file", path.display());
+        }
         let file = platform::private(OpenOptions::new().write(true).create(true).truncate(false))
             .open(path)
             .with_context(|| format!("cannot open '{}'", path.display()))?;
@@ -93,21 +100,49 @@ impl Lock {
     }
 }
 
+/// More than all our files together: what is longer was not written by us, or by a user for us.
+const LONGEST: u64 = 16 << 20;
+
 fn open(path: &Path) -> Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
+    let cannot = || format!("cannot read '{}'", path.display());
+    match fs::metadata(path) {
+        // Opening a named pipe would wait for somebody to write to it.
+        Ok(metadata) if !metadata.is_file() => bail!("'{}' is not a file", path.display()),
+        Ok(metadata) if metadata.len() > LONGEST => {
+            bail!("'{}' is longer than {LONGEST} bytes", path.display())
+        }
+        Ok(_) => match File::open(path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(cannot),
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read '{}'", path.display())),
+        Err(error) => Err(error).with_context(cannot),
     }
 }
 
-fn read_whole(path: &Path, mut file: File) -> Result<Zeroizing<Vec<u8>>> {
+fn read_whole(path: &Path, file: File) -> Result<Zeroizing<Vec<u8>>> {
     // Room for all of it at once: a buffer that grows leaves copies of a secret behind.
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1));
-    file.read_to_end(&mut content)
+    file.take(LONGEST)
+        .read_to_end(&mut content)
         .with_context(|| format!("cannot read '{}'", path.display()))?;
     Ok(content)
+}
+
+/// Where a file really lies: a symbolic link to another disk stays one.
+///
+/// # Errors
+/// When the link leads nowhere: the disk may not be mounted, and the secret would lie on the wrong one.
+fn target_of(path: &Path) -> Result<PathBuf> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => path.canonicalize().context(Hinted::new(
+            format!("the symbolic link '{}' leads nowhere", path.display()),
+            "bring back what it leads to, or remove the link",
+        )),
+        _ => Ok(path.to_owned()),
+    }
 }
 
 fn make_private_folder(path: &Path) -> Result<&Path> {
@@ -116,9 +151,35 @@ fn make_private_folder(path: &Path) -> Result<&Path> {
         platform::folder_builder()
             .create(folder)
             .with_context(|| format!("cannot make the folder '{}'", folder.display()))?;
+        platform::refuse_to_write_for_another(folder)?;
     }
     Ok(folder)
 }
+
+/// Removes the drafts that a killed process left behind: they may hold a secret. Those of a process at work are young.
+fn sweep(path: &Path, folder: &Path) {
+    let start = format!(
+        "{}.",
+        path.file_name().unwrap_or_default().to_string_lossy()
+    );
+    let is_old = |entry: &fs::DirEntry| {
+        let age = entry
+            .metadata()
+            .ok()
+            .and_then(|metadata| metadata.modified().ok()?.elapsed().ok());
+        age.is_some_and(|age| age > Duration::from_secs(60))
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(&start) && name.ends_with(DRAFT) && is_old(&entry) {
+            // Whoever comes next tries again.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// How the name of a draft ends.
+const DRAFT: &str = ".new";
 
 fn replace(path: &Path, folder: &Path, content: &[u8]) -> io::Result<()> {
     let (draft, mut file) = draft_beside(path)?;
@@ -141,7 +202,7 @@ fn draft_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     loop {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         let number = getrandom::u32().map_err(io::Error::other)?;
-        name.push(format!(".{number:08x}.new"));
+        name.push(format!(".{number:08x}{DRAFT}"));
         let draft = path.with_file_name(name);
         match platform::private(OpenOptions::new().write(true).create_new(true)).open(&draft) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -158,6 +219,7 @@ mod platform {
     use std::path::Path;
 
     use anyhow::{Context as _, Result, bail};
+    use rustix::process::geteuid;
 
     use crate::error::Hinted;
 
@@ -185,7 +247,9 @@ mod platform {
 
     pub(super) fn refuse_open_to_others(path: &Path, file: &File, forbidden: u32) -> Result<()> {
         let looked = || format!("cannot look at '{}'", path.display());
-        let mode = file.metadata().with_context(looked)?.mode();
+        let metadata = file.metadata().with_context(looked)?;
+        refuse_foreign(path, metadata.uid())?;
+        let mode = metadata.mode();
         if mode & forbidden != 0 {
             let (what, mend) = if mode & forbidden & WRITABLE == 0 {
                 (
@@ -207,9 +271,21 @@ mod platform {
                 mend,
             ));
         }
-        let real = path.canonicalize().with_context(looked)?;
-        let folder = real.parent().unwrap_or(Path::new("/"));
-        let mode = folder.metadata().with_context(looked)?.mode();
+        // The folder in which it is found, and where a link leads the one in which it lies.
+        refuse_open_folder(path.parent().unwrap_or(Path::new("/")))?;
+        if path.is_symlink() {
+            let real = path.canonicalize().with_context(looked)?;
+            refuse_open_folder(real.parent().unwrap_or(Path::new("/")))?;
+        }
+        Ok(())
+    }
+
+    fn refuse_open_folder(folder: &Path) -> Result<()> {
+        let metadata = folder
+            .metadata()
+            .with_context(|| format!("cannot look at '{}'", folder.display()))?;
+        refuse_foreign(folder, metadata.uid())?;
+        let mode = metadata.mode();
         // In a sticky folder (/tmp) others can add files but neither replace nor remove ours.
         if mode & WRITABLE != 0 && mode & 0o1000 == 0 {
             bail!(Hinted::new(
@@ -222,6 +298,39 @@ mod platform {
             ));
         }
         Ok(())
+    }
+
+    /// What somebody else owns they can change at any time; root can anyway.
+    fn refuse_foreign(path: &Path, owner: u32) -> Result<()> {
+        let own = geteuid().as_raw();
+        if owner == own || owner == 0 || own == 0 {
+            return Ok(());
+        }
+        bail!(Hinted::new(
+            format!(
+                "'{}' belongs to somebody else (user {owner})",
+                path.display()
+            ),
+            "look whether its content is yours, then 'chown' it",
+        ))
+    }
+
+    /// What root writes (under sudo, say) its owner could not read afterwards.
+    pub(super) fn refuse_to_write_for_another(folder: &Path) -> Result<()> {
+        let owner = folder
+            .metadata()
+            .with_context(|| format!("cannot look at '{}'", folder.display()))?
+            .uid();
+        if owner == geteuid().as_raw() {
+            return Ok(());
+        }
+        bail!(Hinted::new(
+            format!(
+                "the folder '{}' belongs to somebody else (user {owner})",
+                folder.display()
+            ),
+            "run this as that user, or with a HOME of its own",
+        ))
     }
 }
 
@@ -253,6 +362,10 @@ mod platform {
     }
 
     pub(super) fn refuse_open_to_others(_path: &Path, _file: &File, _forbidden: u32) -> Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn refuse_to_write_for_another(_folder: &Path) -> Result<()> {
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::context::Host;
 use crate::error::Hinted;
+use crate::file;
 
 /// A helper that git asks, and where it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,12 +26,39 @@ pub(crate) struct Helper {
 }
 
 impl Helper {
-    /// Whether this is our program, under whatever path.
+    /// Whether this is our program, and nothing but it: in a pipeline others read along.
     pub(crate) fn is_ours(&self) -> bool {
-        let name = self.value.trim_start_matches(['!', '"', '\'']);
-        let bare = name.split_whitespace().next() == Some("bitbucket");
-        bare || name.contains("git-credential-bitbucket")
-            || name.contains("git credential-bitbucket")
+        let (command, is_shell) = match self.value.strip_prefix('!') {
+            Some(command) => (command.trim(), true),
+            None => (self.value.trim(), false),
+        };
+        let quote = command
+            .chars()
+            .next()
+            .filter(|first| matches!(first, '\'' | '"'));
+        let (program, rest) = match quote {
+            Some(quote) => command[1..].rsplit_once(quote).unwrap_or((command, "")),
+            None => command
+                .split_once(char::is_whitespace)
+                .unwrap_or((command, "")),
+        };
+        // A program's path; git's own words for it, of which only those without a path may be bare.
+        let name = program.rsplit(['/', '\\']).next().unwrap_or_default();
+        let is_path = matches!(
+            name,
+            "git-credential-bitbucket" | "git-credential-bitbucket.exe"
+        );
+        let is_bare = !is_shell && program == "bitbucket";
+        let is_through_git = is_shell && program == "git" && rest.trim() == "credential-bitbucket";
+        (is_path || is_bare) && rest.trim().is_empty() || is_through_git
+    }
+
+    /// The value as it may be shown: a shell command, or an option, may hold a secret.
+    pub(crate) fn shown(&self) -> &str {
+        if self.value.starts_with('!') {
+            return "a shell command";
+        }
+        self.value.split_whitespace().next().unwrap_or_default()
     }
 
     /// Whether it is configured for this host in particular, and not for all.
@@ -67,14 +95,28 @@ pub(crate) fn setting(name: &str, host: &Host) -> Option<String> {
 /// # Errors
 /// When git does not say, or there is no home folder.
 pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
-    if system {
-        let path = env::var_os("GIT_CONFIG_SYSTEM").map(PathBuf::from);
-        return path.map_or_else(|| Ok(git(&["var", "GIT_CONFIG_SYSTEM"])?.trim().into()), Ok);
-    }
-    if let Some(path) = env::var_os("GIT_CONFIG_GLOBAL") {
-        return Ok(path.into());
-    }
-    // git-config(1), "FILES": ~/.gitconfig, but the XDG file when that alone exists.
+    let variable = if system {
+        "GIT_CONFIG_SYSTEM"
+    } else {
+        "GIT_CONFIG_GLOBAL"
+    };
+    let path = match env::var_os(variable) {
+        // git(1): empty means that there is no such file.
+        Some(path) if path.is_empty() => {
+            bail!(Hinted::new(
+                format!("{variable} is empty, so git has no such file"),
+                format!("unset {variable}")
+            ))
+        }
+        Some(path) => path.into(),
+        None if system => git(&["var", variable])?.trim().into(),
+        None => global_config_file()?,
+    };
+    Ok(std::path::absolute(path)?)
+}
+
+/// git-config(1), "FILES": ~/.gitconfig, but the XDG file when that alone exists.
+fn global_config_file() -> Result<PathBuf> {
     let home = dirs::home_dir().context("there is no home folder")?;
     let plain = home.join(".gitconfig");
     let xdg = env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty());
@@ -88,6 +130,20 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
     })
 }
 
+/// The values that a key has in one configuration file.
+///
+/// # Errors
+/// When git cannot be started. That the key has none is no error.
+pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
+    let path = path
+        .to_str()
+        .with_context(|| format!("the path '{}' is not UTF-8", path.display()))?;
+    match git(&["config", "--file", path, "-z", "--get-all", key]) {
+        Ok(values) => Ok(values.split_terminator('\0').map(str::to_owned).collect()),
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
 /// Changes one of git's configuration files under git's own lock, keeping its mode and following a symbolic link.
 ///
 /// `change` gets the text, empty when there is no file, and gives the new one; nothing means: remove the file.
@@ -98,7 +154,10 @@ pub(crate) fn edit_config(
     path: &Path,
     change: impl FnOnce(&str) -> Result<Option<String>>,
 ) -> Result<()> {
-    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let real = resolve(path);
+    if fs::metadata(&real).is_ok_and(|metadata| !metadata.is_file()) {
+        bail!("'{}' is not a file", real.display());
+    }
     if let Some(folder) = real.parent() {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder '{}'", folder.display()))?;
@@ -121,9 +180,7 @@ pub(crate) fn edit_config(
         Some(new) => lock
             .commit(&new, mode)
             .with_context(|| format!("cannot write '{}'", real.display())),
-        None => {
-            fs::remove_file(&real).with_context(|| format!("cannot remove '{}'", real.display()))
-        }
+        None => file::remove(&real),
     }
 }
 
@@ -160,11 +217,25 @@ pub(crate) fn quoted(value: &str) -> String {
     format!("\"{escaped}\"")
 }
 
+/// Where a chain of symbolic links ends, whether there is a file or not: git follows them in the same way.
+fn resolve(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    // git gives up after five.
+    for _ in 0..5 {
+        let Ok(target) = fs::read_link(&path) else {
+            break;
+        };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    path
+}
+
 /// Only as long as this lives may the file be written; git itself keeps to it.
 struct ConfigLock {
     target: PathBuf,
     path: PathBuf,
     file: Option<File>,
+    is_committed: bool,
 }
 
 impl ConfigLock {
@@ -177,6 +248,7 @@ impl ConfigLock {
                 target: target.to_owned(),
                 path,
                 file: Some(file),
+                is_committed: false,
             }),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!(Hinted::new(
                 format!("another git is writing '{}'", target.display()),
@@ -197,14 +269,18 @@ impl ConfigLock {
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         drop(file);
-        fs::rename(&self.path, &self.target)
+        fs::rename(&self.path, &self.target)?;
+        // From now on a file of this name is somebody else's lock.
+        self.is_committed = true;
+        Ok(())
     }
 }
 
 impl Drop for ConfigLock {
     fn drop(&mut self) {
-        // After a commit there is nothing left under this name.
-        let _ = fs::remove_file(&self.path);
+        if !self.is_committed {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -303,7 +379,7 @@ fn matches_host(pattern: &str, host: &Host) -> bool {
 mod tests {
     use std::path::Path;
 
-    use super::{chain, helper_value, matches_host, quoted};
+    use super::{Helper, chain, helper_value, matches_host, quoted};
     use crate::bitbucket::cloud;
 
     #[test]
@@ -317,6 +393,39 @@ mod tests {
         assert_eq!(values, ["/x/git-credential-bitbucket", "cache"]);
         assert!(helpers[0].is_ours() && !helpers[1].is_ours());
         assert_eq!(helpers[1].origin, "c");
+    }
+
+    #[test]
+    fn only_our_program_alone_is_ours() {
+        let is_ours = |value: &str| {
+            let helper = Helper {
+                value: value.to_owned(),
+                key: String::new(),
+                origin: String::new(),
+            };
+            helper.is_ours()
+        };
+        for value in [
+            "bitbucket",
+            "/usr/bin/git-credential-bitbucket",
+            "!'/a b/git-credential-bitbucket'",
+            "!git credential-bitbucket",
+            "C:/x/git-credential-bitbucket.exe",
+            "!git-credential-bitbucket",
+        ] {
+            assert!(is_ours(value), "{value}");
+        }
+        for value in [
+            "/opt/evil/git-credential-bitbucket-logger",
+            "!tee /tmp/x | git-credential-bitbucket",
+            "store",
+            "store --file=/x/git-credential-bitbucket",
+            "!git-credential-bitbucket | tee x",
+            "!bitbucket",
+            "bitbucket2",
+        ] {
+            assert!(!is_ours(value), "{value}");
+        }
     }
 
     #[test]

@@ -103,11 +103,25 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
         return Ok(());
     }
     let account = account_of(&wanted, &given, &request);
-    for (_, known) in matching::fitting(&accounts, &wanted) {
+    let fitting = matching::fitting(&accounts, &wanted);
+    for (_, known) in &fitting {
         if is_same(lookup, known, &account, &given)? {
             trace::say(|| format!("store: it is what '{}' has already", known.name));
             return back_in_service(lookup, known);
         }
+    }
+    let now = Timestamp::now();
+    let in_service: Vec<_> = fitting
+        .into_iter()
+        .filter(|(_, known)| !known.is_set_aside(now))
+        .collect();
+    if matching::choose(&in_service, &wanted).map_or(true, |chosen| {
+        chosen.is_some_and(|chosen| chosen.kind.is_some())
+    }) {
+        // git asks the user only when we answer nothing. So this came out of a URL, or from another helper; and of a
+        // public repository's URL git stores the secret although no server ever saw it. It must not displace ours.
+        trace::say(|| "store: another account answers here, and stays".to_owned());
+        return Ok(());
     }
     let kept = Kept {
         secret: given.secret.clone(),
@@ -332,7 +346,10 @@ fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Acco
     let is_plain = given.authtype.is_none() && request.oauth_refresh_token.is_none();
     let kind = Kind::of_secret(given.secret, &home).filter(|_| is_plain);
     let mut account = Account::new(String::new(), wanted.host.clone(), Origin::Git);
-    account.password_expiry_utc = request.password_expiry_utc;
+    // A date that no file can hold is none.
+    account.password_expiry_utc = request
+        .password_expiry_utc
+        .filter(|seconds| i64::try_from(*seconds).is_ok());
     let Some(kind) = kind else {
         account.username = given.username.map(bytes);
         account.authtype = given.authtype.map(bytes);
@@ -410,6 +427,9 @@ fn back_in_service(lookup: &Lookup, account: &Account) -> Result<()> {
 }
 
 /// Adds what git gave, in place of what it gave before for the same protocol, host, path and user name.
+///
+/// Only what is of no known kind is replaced: a token cannot be displayed a second time, and may only have been refused
+/// once.
 fn add(lookup: &Lookup, mut account: Account, kept: &Kept) -> Result<()> {
     let named = account
         .username
@@ -428,20 +448,19 @@ fn add(lookup: &Lookup, mut account: Account, kept: &Kept) -> Result<()> {
             host,
             kind,
             username,
-            email,
             path,
             authtype,
-            scopes,
             origin,
             ..
         } = account.clone();
-        (host, kind, username, email, path, authtype, scopes, origin)
+        (host, kind, username, path, authtype, origin)
     };
-    let replaced = Accounts::update(&lookup.locations()?.accounts(), |accounts| {
-        let replaced = accounts.remove(|known| identity(known) == identity(&account));
+    let replaced = lookup.update(&account, |accounts, account| {
+        let replaced =
+            accounts.remove(|known| known.kind.is_none() && identity(known) == identity(account));
         account.name = accounts.free_name(&wanted_name);
         accounts.add(account.clone());
-        Ok(replaced)
+        replaced
     })?;
     replaced.iter().try_for_each(|old| lookup.forget(old))
 }

@@ -123,11 +123,7 @@ impl Lookup {
         now: Timestamp,
     ) -> Result<(Option<(Account, Option<Kept>)>, Vec<String>)> {
         let accounts = self.accounts()?;
-        let is_aside = |account: &Account| {
-            account
-                .rejected
-                .is_some_and(|rejection| rejection.holds(now))
-        };
+        let is_aside = |account: &Account| account.is_set_aside(now);
         let (aside, fitting): (Vec<_>, Vec<_>) = matching::fitting(&accounts, wanted)
             .into_iter()
             .partition(|(_, account)| is_aside(account));
@@ -202,6 +198,13 @@ impl Lookup {
     /// # Errors
     /// When the store does not answer, or its answer is not what we put there.
     pub(crate) fn secret_of(&self, account: &Account) -> Result<Option<Kept>> {
+        if !account.entry_is_for_its_host() {
+            bail!(
+                "the entry '{}' was not made for {}",
+                account.entry,
+                account.host
+            );
+        }
         let store = self.open(account.store)?;
         trace::say(|| format!("store: {} is asked for '{}'", account.store, account.entry));
         let entry = store.get(&account.entry);
@@ -256,6 +259,25 @@ impl Lookup {
             }
         };
         outcome.map(|()| None).map_err(store::Error::with_hint)
+    }
+
+    /// Changes the accounts on behalf of one whose secret was just kept; when that fails the secret is not left behind.
+    ///
+    /// # Errors
+    /// As [`Accounts::update`].
+    pub(crate) fn update<T>(
+        &self,
+        account: &Account,
+        change: impl FnOnce(&mut Accounts, &mut Account) -> T,
+    ) -> Result<T> {
+        let mut account = account.clone();
+        let path = self.locations()?.accounts();
+        let outcome = Accounts::update(&path, |accounts| Ok(change(accounts, &mut account)));
+        if outcome.is_err() {
+            // The first error is the one to tell.
+            let _ = self.forget(&account);
+        }
+        outcome
     }
 
     /// Takes the account's secret out of its store; that it was not there is no error.

@@ -21,6 +21,7 @@ mod http;
 mod identity;
 mod lookup;
 mod matching;
+mod process;
 mod protocol;
 mod refusal;
 mod route;
@@ -32,8 +33,7 @@ mod trace;
 
 use std::env;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -43,6 +43,7 @@ use crate::lookup::Lookup;
 use crate::protocol::{ReadError, Request};
 
 fn main() -> ExitCode {
+    process::keep_to_itself();
     trace::start();
     match Operation::of_arguments() {
         // In the middle of git's own output, hints are for people only.
@@ -92,9 +93,9 @@ impl fmt::Display for Operation {
 /// Answers git: reads everything, decides everything, writes once.
 fn answer(operation: Operation) -> Result<()> {
     if let Operation::Capability = operation {
-        return Ok(output()?.write_all(b"version 0\ncapability authtype\n")?);
+        return Ok(terminal::output()?.write_all(b"version 0\ncapability authtype\n")?);
     }
-    let request = match Request::read(&mut input()?) {
+    let request = match Request::read(&mut terminal::input()?) {
         Err(ReadError::Io(error)) => return Err(error.into()),
         // A request that git would not write gets no answer, and git goes on as if we did not exist.
         Err(error) => {
@@ -125,39 +126,13 @@ fn answer(operation: Operation) -> Result<()> {
                 command::warn(notice);
             }
             if let Some(reply) = reply.and_then(|reply| reply.to_bytes()) {
-                output()?.write_all(&reply)?;
+                terminal::output()?.write_all(&reply)?;
             } else if quit {
-                output()?.write_all(b"quit=1\n")?;
+                terminal::output()?.write_all(b"quit=1\n")?;
             }
         }
         Operation::Store => helper::store(&lookup, request)?,
     }
     trace::say(|| "done".to_owned());
     Ok(())
-}
-
-/// Standard input without a buffer in between, which would not be wiped.
-#[cfg(unix)]
-fn input() -> io::Result<File> {
-    use std::os::fd::AsFd as _;
-    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
-}
-
-/// Standard output without a buffer in between, which would not be wiped.
-#[cfg(unix)]
-fn output() -> io::Result<File> {
-    use std::os::fd::AsFd as _;
-    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
-}
-
-#[cfg(windows)]
-fn input() -> io::Result<File> {
-    use std::os::windows::io::AsHandle as _;
-    Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
-}
-
-#[cfg(windows)]
-fn output() -> io::Result<File> {
-    use std::os::windows::io::AsHandle as _;
-    Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
 }

@@ -58,7 +58,8 @@ impl<'a> Wanted<'a> {
         }
         match &self.scope {
             _ if account.scopes.is_empty() => Some(0),
-            None => is_only.then_some(0),
+            // A path that tells no repository is not the same as no path.
+            None => (is_only && self.path.is_none()).then_some(0),
             Some(wanted) => {
                 let exactness = |scope: &Scope| if scope.repository.is_some() { 2 } else { 1 };
                 account

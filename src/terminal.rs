@@ -1,4 +1,4 @@
-//! The terminal: the one place where a person is asked something.
+//! The terminal, where a person is asked something, and the two standard streams.
 
 use std::env;
 use std::fs::File;
@@ -8,6 +8,7 @@ use anyhow::{Result, anyhow};
 use thiserror::Error;
 
 use crate::error::Hinted;
+use crate::process;
 use crate::secret::Secret;
 
 /// Whether somebody can be asked: there is a terminal, and git's own `GIT_TERMINAL_PROMPT` does not forbid it.
@@ -54,7 +55,8 @@ pub(crate) fn show(line: &str) {
 /// # Errors
 /// When there is no terminal, or it ends before an answer.
 pub(crate) fn ask_secret(prompt: &str) -> Result<Secret> {
-    let answer = rpassword::prompt_password(prompt).map_err(|error| broken_off(&error))?;
+    let answer = process::with_interrupts_held(|| rpassword::prompt_password(prompt));
+    let answer = answer.map_err(|error| broken_off(&error))?;
     Ok(Secret::new(answer.into_bytes()).trimmed())
 }
 
@@ -106,6 +108,32 @@ fn prompts_are_forbidden() -> bool {
             "0" | "false" | "no" | "off" | ""
         )
     })
+}
+
+/// Standard input without a buffer in between, which would not be wiped.
+#[cfg(unix)]
+pub(crate) fn input() -> io::Result<File> {
+    use std::os::fd::AsFd as _;
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+/// Standard output without a buffer in between, which would not be wiped.
+#[cfg(unix)]
+pub(crate) fn output() -> io::Result<File> {
+    use std::os::fd::AsFd as _;
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+pub(crate) fn input() -> io::Result<File> {
+    use std::os::windows::io::AsHandle as _;
+    Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+pub(crate) fn output() -> io::Result<File> {
+    use std::os::windows::io::AsHandle as _;
+    Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
 }
 
 #[cfg(unix)]

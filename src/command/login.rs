@@ -28,7 +28,6 @@ const LONGEST: usize = 65_000;
 pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let lookup = Lookup::default();
     let accounts = lookup.accounts()?;
-    refuse_secrets_in(arguments)?;
     let named = arguments
         .name
         .as_deref()
@@ -110,7 +109,7 @@ fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
 
 /// Adds the account, in place of the one of its name.
 fn put(lookup: &Lookup, account: &Account) -> Result<Option<Account>> {
-    Accounts::update(&lookup.locations()?.accounts(), |accounts| {
+    lookup.update(account, |accounts, account| {
         // The names of what git gave are ours to choose: such an account makes room.
         let free = accounts.free_name(&account.name);
         let in_the_way =
@@ -118,28 +117,8 @@ fn put(lookup: &Lookup, account: &Account) -> Result<Option<Account>> {
         if let Some(known) = accounts.iter_mut().find(in_the_way) {
             known.name = free;
         }
-        Ok(accounts.replace(account.clone()))
+        accounts.replace(account.clone())
     })
-}
-
-/// A secret that was typed as an argument is in the shell's history and in the list of processes by now.
-fn refuse_secrets_in(arguments: &Login) -> Result<()> {
-    let cloud = bitbucket::cloud();
-    let is_secret = |text: &String| {
-        let secret = Secret::new(text.clone().into_bytes());
-        Kind::of_secret(&secret, &cloud).is_some() && text.len() > 30
-    };
-    let mut texts = [&arguments.name, &arguments.username, &arguments.email]
-        .into_iter()
-        .flatten();
-    if texts.any(is_secret) {
-        let usage = Usage("a secret is never an argument".to_owned());
-        let hint = "revoke that one, it is in the shell's history; 'git credential-bitbucket login' asks for the new one";
-        return Err(
-            anyhow::Error::from(usage).context(Hinted::new("a secret is never an argument", hint))
-        );
-    }
-    Ok(())
 }
 
 fn host(arguments: &Login, existing: Option<&Account>) -> Result<Host> {
@@ -238,6 +217,20 @@ fn kind(
 ) -> Result<Kind> {
     if let Some(kind) = arguments.kind.filter(|kind| !kind.exists_on(host)) {
         bail!(Usage(format!("{host} has no credential of kind '{kind}'")));
+    }
+    let elsewhere = if bitbucket::is_cloud(host) {
+        None
+    } else {
+        Kind::of_secret(secret, &bitbucket::cloud())
+    };
+    if let Some(kind) = elsewhere {
+        bail!(Hinted::new(
+            format!(
+                "that is {} of bitbucket.org, and {host} is another host",
+                kind.noun()
+            ),
+            "leave '--host' out, or give a secret of that host",
+        ));
     }
     match (arguments.kind, Kind::of_secret(secret, host)) {
         (Some(said), Some(told)) if said != told => bail!(Hinted::new(

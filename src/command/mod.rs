@@ -19,6 +19,7 @@ use crate::accounts::Accounts;
 use crate::context::Host;
 use crate::error::{self, Hinted, Usage};
 use crate::git::{self, Helper};
+use crate::terminal;
 
 const PROGRAM: &str = "git-credential-bitbucket";
 
@@ -53,12 +54,10 @@ fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{}", error::printable(line));
 }
 
-/// Prints data. A reader that has seen enough (`| head`) is no failure.
+/// Prints data, without a buffer in between that would not be wiped. A reader that has seen enough (`| head`) is no
+/// failure.
 fn print(data: &[u8]) -> Result<()> {
-    match io::stdout()
-        .write_all(data)
-        .and_then(|()| io::stdout().flush())
-    {
+    match terminal::output().and_then(|mut output| output.write_all(data)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
@@ -128,7 +127,7 @@ fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, mend: &str) 
     for (helper, hosts) in &neighbours {
         warn(format_args!(
             "the helper '{}' in '{}' is handed the credentials of {} as well",
-            helper.value,
+            helper.shown(),
             helper.origin,
             list(hosts)
         ));

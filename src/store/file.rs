@@ -44,7 +44,7 @@ const HEADER: &str = "# Secrets of git-credential-bitbucket, sealed.";
 
 impl Store for FileStore {
     fn get(&self, entry: &str) -> Result<Option<Secret>, Error> {
-        let Some(content) = file::read_private(&self.path)? else {
+        let Some(content) = self.read()? else {
             return Ok(None);
         };
         match line_of(&content, entry) {
@@ -55,7 +55,7 @@ impl Store for FileStore {
 
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
         let _lock = self.lock()?;
-        let content = file::read_private(&self.path)?;
+        let content = self.read()?;
         let others = content.as_deref().map_or(&[][..], Vec::as_slice);
         let key = match self.key()? {
             Some(key) => key,
@@ -68,7 +68,7 @@ impl Store for FileStore {
 
     fn delete(&self, entry: &str) -> Result<bool, Error> {
         let _lock = self.lock()?;
-        let Some(content) = file::read_private(&self.path)? else {
+        let Some(content) = self.read()? else {
             return Ok(false);
         };
         if line_of(&content, entry).is_none() {
@@ -80,6 +80,20 @@ impl Store for FileStore {
 }
 
 impl FileStore {
+    /// The sealed file, unless it is somebody's file of another kind.
+    fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let content = file::read_private(&self.path)?;
+        match &content {
+            Some(text) if !text.is_empty() && !text.starts_with(HEADER.as_bytes()) => {
+                bail!(Hinted::new(
+                    format!("'{}' is not a file of secrets of ours", self.path.display()),
+                    "name another file as 'path' of [store.file] in config.toml, or move this one away",
+                ))
+            }
+            _ => Ok(content),
+        }
+    }
+
     fn lock(&self) -> Result<Lock> {
         Lock::acquire(&self.path.with_extension("lock"), self.patience)
     }
@@ -128,16 +142,18 @@ impl FileStore {
         }) else {
             return Ok(None);
         };
-        match <[u8; KEY_LENGTH]>::try_from(bytes.as_slice()) {
-            Ok(key) => Ok(Some(Zeroizing::new(key))),
-            Err(_) => bail!(Hinted::new(
-                format!(
-                    "the key in {} is damaged: it has to be {KEY_LENGTH} bytes",
-                    self.key
-                ),
-                "put the right one back, or move it and the secrets away and sign in again",
-            )),
+        if bytes.len() == KEY_LENGTH {
+            let mut key = Zeroizing::new([0; KEY_LENGTH]);
+            key.copy_from_slice(&bytes);
+            return Ok(Some(key));
         }
+        bail!(Hinted::new(
+            format!(
+                "the key in {} is damaged: it has to be {KEY_LENGTH} bytes",
+                self.key
+            ),
+            "put the right one back, or move it and the secrets away and sign in again",
+        ))
     }
 
     fn make_key(&self) -> Result<Key> {

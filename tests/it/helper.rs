@@ -222,6 +222,7 @@ fn a_token_that_was_typed_once_serves_every_repository() {
     );
     assert_eq!(accounts[0]["username"].as_str(), Some("ada"));
 
+    let env = TestEnv::new();
     let given = format!(
         "protocol=https\nhost=bitbucket.org\npath=acme/app.git\nusername=x-token-auth\npassword={ACCESS_TOKEN}\n"
     );
@@ -232,7 +233,8 @@ fn a_token_that_was_typed_once_serves_every_repository() {
     );
     assert_eq!(
         env.get_cloud("path=acme/site.git\n"),
-        reply(STATIC, API_TOKEN)
+        "",
+        "its scope is the repository it was typed for"
     );
 }
 
@@ -529,4 +531,143 @@ fn the_trace_tells_what_was_decided_and_no_secret() {
         env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", "0");
         env.login(API_TOKEN, &["work"]);
     }
+}
+
+#[test]
+fn what_comes_out_of_a_url_displaces_no_account_of_ours() {
+    // Of `https://USER:TOKEN@bitbucket.org/evil/public.git` git stores the token although no server ever saw it.
+    let planted = API_TOKEN.replace("canary", "planted");
+    let typed =
+        format!("protocol=https\nhost=bitbucket.org\nusername={STATIC}\npassword={API_TOKEN}\n");
+    let ways_in: [&dyn Fn(&TestEnv); 2] = [&|env| drop(env.login(API_TOKEN, &["work"])), &|env| {
+        assert_eq!(env.program(&["store"], &typed).status, 0)
+    }];
+    for way_in in ways_in {
+        for username in [STATIC, "evil", "ada"] {
+            let env = TestEnv::new();
+            way_in(&env);
+            let store = format!(
+                "protocol=https\nhost=bitbucket.org\nusername={username}\npassword={planted}\n"
+            );
+            assert_eq!(env.program(&["store"], store).status, 0);
+            for asked in ["", "username=ada\n", "username=evil\n"] {
+                assert_eq!(
+                    env.get_cloud(asked),
+                    reply(STATIC, API_TOKEN),
+                    "{username} {asked}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_that_git_gave_and_was_refused_is_kept_aside_when_the_next_one_comes() {
+    let env = TestEnv::new();
+    let credential = |token: &str| {
+        format!("protocol=https\nhost=bitbucket.org\nusername={STATIC}\npassword={token}\n")
+    };
+    let next = API_TOKEN.replace("canary", "next");
+    assert_eq!(env.program(&["store"], credential(API_TOKEN)).status, 0);
+    assert_eq!(env.program(&["erase"], credential(API_TOKEN)).status, 0);
+    assert_eq!(env.program(&["store"], credential(&next)).status, 0);
+    assert_eq!(env.get_cloud(""), reply(STATIC, &next));
+    let states: Vec<_> = env
+        .accounts()
+        .iter()
+        .map(|account| account["state"].clone())
+        .collect();
+    assert_eq!(states, ["rejected", "ok"]);
+}
+
+#[test]
+fn a_path_that_tells_no_repository_is_not_the_same_as_no_path() {
+    let env = TestEnv::new();
+    env.login(ACCESS_TOKEN, &["--for", "acme"]);
+    assert_eq!(env.get_cloud(""), reply("x-token-auth", ACCESS_TOKEN));
+    for path in [
+        "beta/app.git",
+        "beta//app",
+        "beta/./app",
+        "beta/../acme/app",
+        "../beta/app",
+        "beta/.git",
+        "a\u{1}b/c",
+    ] {
+        assert_eq!(env.get_cloud(&format!("path={path}\n")), "", "{path}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_or_a_huge_file_in_place_of_ours_is_refused_at_once() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &[]);
+    for name in ["accounts.toml", "secrets", "secrets.key", "config.toml"] {
+        let path = env.data().join(name);
+        let aside = env.path().join("aside");
+        let existed = fs::rename(&path, &aside).is_ok();
+        let fifo = std::process::Command::new("mkfifo")
+            .args(["-m", "600"])
+            .arg(&path)
+            .status()
+            .unwrap();
+        assert!(fifo.success());
+        let outcome = env.program(&["get"], "protocol=https\nhost=bitbucket.org\n");
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (1, ""), "{name}");
+        assert!(
+            outcome.stderr.contains("is not a file"),
+            "{}",
+            outcome.stderr
+        );
+        fs::remove_file(&path).unwrap();
+
+        crate::harness::write_private(&path, "");
+        fs::File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(3 << 30)
+            .unwrap();
+        let outcome = env.program(&["get"], "protocol=https\nhost=bitbucket.org\n");
+        assert!(
+            outcome.stderr.contains("is longer than"),
+            "{name}: {}",
+            outcome.stderr
+        );
+        fs::remove_file(&path).unwrap();
+        if existed {
+            fs::rename(&aside, &path).unwrap();
+        }
+    }
+    assert_eq!(env.get_cloud(""), reply(STATIC, API_TOKEN));
+}
+
+#[test]
+fn an_entry_answers_only_for_the_host_it_was_made_for() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &[]);
+    let path = env.data().join("accounts.toml");
+    let text = fs::read_to_string(&path)
+        .unwrap()
+        .replace("host = \"bitbucket.org\"", "host = \"evil.example\"");
+    crate::harness::write_private(
+        &path,
+        &text.replace(
+            "kind = \"api-token\"",
+            "kind = \"app-password\"\nusername = \"ada\"",
+        ),
+    );
+    let outcome = env.program(&["get"], "protocol=https\nhost=evil.example\n");
+    assert_eq!(
+        (outcome.status, outcome.stdout.as_str()),
+        (1, ""),
+        "{}",
+        outcome.stderr
+    );
+    assert!(
+        outcome.stderr.contains("was not made for evil.example"),
+        "{}",
+        outcome.stderr
+    );
 }

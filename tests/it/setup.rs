@@ -271,3 +271,101 @@ fn a_path_with_blanks_and_quotes_works() {
         "{outcome:?}"
     );
 }
+
+#[test]
+fn a_last_line_that_goes_on_does_not_swallow_what_setup_writes() {
+    for before in [
+        "[alias]\n\tx = status \\",
+        "[alias]\n\tx = status \\\n",
+        "[alias]\r\n\tx = status \\\r\n",
+    ] {
+        let env = TestEnv::new();
+        fs::write(env.git_config(), before).unwrap();
+        let outcome = env.program(&["setup"], "");
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        assert_eq!(
+            env.git(&["config", "--get", "alias.x"]).stdout.trim(),
+            "status"
+        );
+        assert!(!outcome.stderr.contains("warning"), "{outcome:?}");
+        assert_eq!(env.program(&["setup", "--undo"], "").status, 0);
+        assert_eq!(config(&env), before);
+    }
+}
+
+#[test]
+fn undo_finds_its_lines_however_they_are_indented() {
+    let env = with_store();
+    env.program(&["setup"], "");
+    fs::write(env.git_config(), config(&env).replace('\t', "    ")).unwrap();
+    assert_eq!(env.program(&["setup", "--undo"], "").status, 0);
+    assert!(!config(&env).contains("bitbucket"), "{}", config(&env));
+}
+
+#[test]
+fn a_symbolic_link_that_leads_nowhere_yet_is_followed_as_git_follows_it() {
+    let env = TestEnv::new();
+    fs::remove_file(env.git_config()).unwrap();
+    std::os::unix::fs::symlink("dot/gitconfig", env.git_config()).unwrap();
+    assert_eq!(env.program(&["setup"], "").status, 0);
+    assert!(fs::symlink_metadata(env.git_config()).unwrap().is_symlink());
+    assert!(env.home().join("dot/gitconfig").exists());
+    assert_eq!(env.program(&["setup", "--undo"], "").status, 0);
+    assert!(fs::symlink_metadata(env.git_config()).unwrap().is_symlink());
+}
+
+#[test]
+fn what_somebody_took_out_by_hand_is_not_put_back_by_login() {
+    let env = with_store();
+    env.program(&["setup"], "");
+    fs::write(env.git_config(), BEFORE).unwrap();
+    env.login(API_TOKEN, &[]);
+    assert_eq!(config(&env), BEFORE);
+    fs::remove_file(env.git_config()).unwrap();
+    env.login(API_TOKEN, &[]);
+    assert!(!env.git_config().exists());
+    assert_eq!(env.program(&["setup", "--undo"], "").status, 0);
+}
+
+#[test]
+fn the_secret_in_another_helper_s_value_is_not_shown() {
+    let env = TestEnv::new();
+    for key in [
+        "credential.helper",
+        "credential.https://bitbucket.org.helper",
+    ] {
+        env.git_succeeds(&[
+            "config",
+            "--global",
+            key,
+            &format!("!f() {{ echo password={API_TOKEN}; }}; f"),
+        ]);
+        for command in [&["setup"][..], &["status"], &["setup", "--force"]] {
+            let outcome = env.program(command, "");
+            assert!(!outcome.stderr.contains("canary"), "{}", outcome.stderr);
+        }
+        env.program(&["setup", "--undo"], "");
+    }
+}
+
+#[test]
+fn what_git_does_not_have_or_cannot_be_written_is_refused() {
+    let mut env = TestEnv::new();
+    env.set("GIT_CONFIG_GLOBAL", "");
+    let outcome = env.program(&["setup"], "");
+    assert_eq!(outcome.status, 1);
+    assert!(
+        outcome.stderr.contains("GIT_CONFIG_GLOBAL is empty"),
+        "{}",
+        outcome.stderr
+    );
+    env.set("GIT_CONFIG_GLOBAL", "/dev/null");
+    let outcome = env.program(&["setup"], "");
+    assert_eq!(outcome.status, 1);
+    assert!(
+        outcome.stderr.contains("'/dev/null' is not a file"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(!env.data().join("setup.toml").exists());
+}

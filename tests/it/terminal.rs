@@ -165,8 +165,12 @@ fn an_interrupted_login_stores_nothing_and_leaves_the_terminal_as_it_was() {
             .unwrap()
             .success()
     );
-    terminal.types("echo back-$((40 + 2))");
-    terminal.expect("back-42");
+    terminal.types("stty -a | tr ' ;' '\\n\\n' | grep -x echo; echo back-$((40 + 2))-$?");
+    let screen = terminal.expect("back-42-");
+    assert!(
+        screen.contains("\necho\n"),
+        "what is typed shows again: {screen}"
+    );
     assert!(!env.data().join("accounts.toml").exists());
 }
 
