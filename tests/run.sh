@@ -24,6 +24,9 @@ curl:curl
 strace:strace
 ps:procps
 cc:gcc
+make:make
+time:time
+pkg-config:pkg-config
 "
 
 main() {
@@ -99,6 +102,8 @@ missing_packages() {
         add gcc
         add libc6-dev
     fi
+    # The benchmark builds git-credential-libsecret from what git brings along.
+    [ -e /usr/include/libsecret-1/libsecret/secret.h ] || [ ! -e /etc/debian_version ] || add libsecret-1-dev
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || add ca-certificates
     printf '%s' "$packages"
 }
@@ -118,6 +123,10 @@ find_rust() {
     has cargo || fail "cargo is missing: https://rustup.rs"
     find_component fmt rustfmt
     find_component clippy clippy
+    # The installer prefers to build a static program, and the benchmark then measures that as well.
+    if [ "$fast" = no ] && has rustup && [ "$(uname -s)" = Linux ]; then
+        step rustup target add "$(uname -m)-unknown-linux-musl"
+    fi
 }
 
 find_component() {

@@ -20,6 +20,10 @@ pub(crate) enum Row {
     OursEnvironment,
     OursKeyring,
     OursStore,
+    /// As install.sh builds it where it can.
+    StaticFile,
+    StaticEnvironment,
+    StaticKeyring,
     GitStore,
     GitCache,
     GitLibsecret,

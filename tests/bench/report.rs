@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use crate::contender::{Contender, Row};
 
-const OURS: [Row; 4] = [
+const OURS: [Row; 7] = [
     Row::OursFile,
     Row::OursEnvironment,
     Row::OursKeyring,
     Row::OursStore,
+    Row::StaticFile,
+    Row::StaticEnvironment,
+    Row::StaticKeyring,
 ];
 
 /// Of the time of git-credential-store, and of that of git-credential-libsecret.
@@ -24,6 +27,9 @@ impl Row {
             Self::OursEnvironment => "bitbucket get, environment",
             Self::OursKeyring => "bitbucket get, keyring",
             Self::OursStore => "bitbucket store, own reply",
+            Self::StaticFile => "static get, file store",
+            Self::StaticEnvironment => "static get, environment",
+            Self::StaticKeyring => "static get, keyring",
             Self::GitStore => "store get",
             Self::GitCache => "cache get, warm",
             Self::GitLibsecret => "libsecret get",
@@ -38,7 +44,10 @@ pub(crate) fn table(contenders: &[Contender]) -> String {
         ["minimum", "median", "of store", "of libsecret", "memory"].map(str::to_owned),
     );
     for contender in contenders {
-        let uses_the_keyring = matches!(contender.row, Row::OursKeyring | Row::GitLibsecret);
+        let uses_the_keyring = matches!(
+            contender.row,
+            Row::OursKeyring | Row::StaticKeyring | Row::GitLibsecret
+        );
         let of_libsecret = ratio(contenders, contender.row, Row::GitLibsecret);
         let cells = [
             milliseconds(contender.minimum()),
@@ -61,6 +70,9 @@ pub(crate) fn goals(contenders: &[Contender]) -> String {
         (Row::OursFile, Row::GitStore, MOST_OF_STORE),
         (Row::OursEnvironment, Row::GitStore, MOST_OF_STORE),
         (Row::OursKeyring, Row::GitLibsecret, MOST_OF_LIBSECRET),
+        (Row::StaticFile, Row::GitStore, MOST_OF_STORE),
+        (Row::StaticEnvironment, Row::GitStore, MOST_OF_STORE),
+        (Row::StaticKeyring, Row::GitLibsecret, MOST_OF_LIBSECRET),
     ];
     for (row, rival, most) in times {
         let rival_name = rival.label().trim_end_matches(" get");
