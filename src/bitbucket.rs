@@ -248,10 +248,24 @@ impl Scope {
             _ if host.as_str() == API_HOST => None,
             _ if is_cloud(host) => Self::of_segments(&lower),
             // Data Center: [context/]scm/PROJECT/REPOSITORY.git
-            _ => match lower.iter().position(|segment| *segment == "scm") {
+            _ => match lower
+                .iter()
+                .position(|segment| matches!(*segment, "scm" | "rest"))
+            {
+                Some(rest) if lower[rest] == "rest" => Self::of_rest(&lower[rest + 1..]),
                 Some(scm) => Self::of_segments(&lower[scm + 1..]),
                 None => Self::of_segments(&lower),
             },
+        }
+    }
+
+    /// What is behind `rest` on Data Center: `api/1.0/projects/PROJECT/repos/REPOSITORY/…`.
+    fn of_rest(segments: &[&str]) -> Option<Self> {
+        let projects = segments.iter().position(|segment| *segment == "projects")?;
+        match &segments[projects + 1..] {
+            [project, "repos", repository, ..] => Self::of_segments(&[project, repository]),
+            [project, ..] => Self::of_segments(&[project]),
+            [] => None,
         }
     }
 
@@ -385,6 +399,38 @@ pub(crate) fn is_cloud(host: &Host) -> bool {
     matches!(host.as_str(), CLOUD_HOST | API_HOST)
 }
 
+/// Whether a URL is one of the REST API's, which is no remote's.
+pub(crate) fn is_rest(host: &Host, path: &[u8]) -> bool {
+    let is_rest = |segment: &[u8]| segment.eq_ignore_ascii_case(b"rest");
+    host.as_str() == API_HOST || !is_cloud(host) && path.split(|&byte| byte == b'/').any(is_rest)
+}
+
+/// Whether a path of REST is about no workspace or repository at all, such as `2.0/user`.
+pub(crate) fn is_general_rest(host: &Host, path: &[u8]) -> bool {
+    let Ok(path) = std::str::from_utf8(path) else {
+        return false;
+    };
+    let path = path
+        .split(['?', '#'])
+        .next()
+        .unwrap_or_default()
+        .trim_matches('/')
+        .to_ascii_lowercase();
+    let segments: Vec<&str> = path.split('/').collect();
+    let about = [
+        "repositories",
+        "workspaces",
+        "projects",
+        "teams",
+        "users",
+        "snippets",
+    ];
+    is_rest(host, path.as_bytes())
+        && segments
+            .iter()
+            .all(|segment| is_segment(segment) && !about.contains(segment))
+}
+
 /// The host whose accounts answer for this one: REST of Bitbucket Cloud is answered by the accounts of bitbucket.org.
 pub(crate) fn home_of(host: &Host) -> Host {
     if host.as_str() == API_HOST {
@@ -431,7 +477,7 @@ serde_as_text!(Host, Kind, Scope);
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Scope, cloud};
+    use super::{Kind, Scope, cloud, is_general_rest, is_rest};
     use crate::context::Host;
     use crate::secret::Secret;
 
@@ -492,6 +538,33 @@ mod tests {
         assert_eq!(of("scm/PRJ/app.git").as_deref(), Some("prj/app"));
         assert_eq!(of("bitbucket/scm/prj/app.git").as_deref(), Some("prj/app"));
         assert_eq!(of("scm/~ada/app.git").as_deref(), Some("~ada/app"));
+        for (path, scope) in [
+            (
+                "rest/api/1.0/projects/PRJ/repos/app/commits",
+                Some("prj/app"),
+            ),
+            ("bitbucket/rest/api/latest/projects/PRJ", Some("prj")),
+            ("rest/build-status/1.0/commits/abc", None),
+        ] {
+            assert_eq!(of(path).as_deref(), scope, "{path}");
+            assert!(is_rest(&data_center(), path.as_bytes()), "{path}");
+        }
+        assert!(!is_rest(&data_center(), b"scm/prj/app.git"));
+        let api: Host = "api.bitbucket.org".parse().expect("a host");
+        assert!(is_general_rest(&api, b"2.0/user"));
+        assert!(is_general_rest(
+            &data_center(),
+            b"rest/build-status/1.0/commits/abc"
+        ));
+        for path in [
+            "2.0/repositories",
+            "2.0/repositories//x",
+            "2.0/../user",
+            "2.0/workspaces/acme",
+        ] {
+            assert!(!is_general_rest(&api, path.as_bytes()), "{path}");
+        }
+        assert!(!is_general_rest(&data_center(), b"acme/app"));
     }
 
     #[test]

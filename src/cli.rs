@@ -56,8 +56,12 @@ enum Command {
     Status(Status),
     /// Print the secret of an account, for scripts
     Token(Token),
+    /// Run curl with the REST authorization of the account that fits its URL
+    Curl(Curl),
     /// Put the helper into git's configuration
     Setup(Setup),
+    /// Check what can be wrong, and say how to mend it
+    Doctor(Doctor),
     /// Print the completions for a shell
     Completions(Completions),
     /// An operation of git's future, or a mistyped command
@@ -150,6 +154,23 @@ pub(crate) struct Token {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Refused, because the secret could go elsewhere or be written down: -K (--config), --connect-to, \
+                  --libcurl, --location-trusted, --metalink, -: (--next), --resolve, --unix-socket, \
+                  --abstract-unix-socket, --variable. Any other option has to be written out in full, and its value, \
+                  if it has one, as an argument of its own."
+)]
+pub(crate) struct Curl {
+    /// What curl takes: options, and exactly one https URL of Bitbucket or of a host with an account
+    #[arg(
+        value_name = "ARG",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Setup {
     /// Write to the configuration of the whole machine instead of the user's
     #[arg(long)]
@@ -160,6 +181,15 @@ pub(crate) struct Setup {
     /// Take the place of another helper for Bitbucket
     #[arg(long, conflicts_with = "undo")]
     pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Say which account answers for this URL, and why, instead of checking everything
+    pub(crate) url: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -197,7 +227,9 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Logout(arguments) => command::logout::run(&arguments),
         Command::Status(arguments) => command::status::run(&arguments),
         Command::Token(arguments) => command::token::run(&arguments),
+        Command::Curl(arguments) => command::curl::run(&arguments),
         Command::Setup(arguments) => command::setup::run(&arguments),
+        Command::Doctor(arguments) => command::doctor::run(&arguments),
         Command::Completions(arguments) => {
             command::completions::run(arguments.shell, Cli::command())
         }

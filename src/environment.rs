@@ -10,6 +10,14 @@ use crate::context::Host;
 use crate::error::Hinted;
 use crate::secret::Secret;
 
+/// The variables that hold a secret, and the kind each one names.
+const SECRETS: [(&str, Option<Kind>); 4] = [
+    ("BITBUCKET_API_TOKEN", Some(Kind::ApiToken)),
+    ("BITBUCKET_ACCESS_TOKEN", Some(Kind::AccessToken)),
+    ("BITBUCKET_TOKEN", None),
+    ("BITBUCKET_APP_PASSWORD", Some(Kind::AppPassword)),
+];
+
 /// The account of the environment, when its variables are set and the host is Bitbucket Cloud.
 ///
 /// # Errors
@@ -18,13 +26,7 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
     if !bitbucket::is_cloud(host) {
         return Ok(None);
     }
-    let kinds = [
-        ("BITBUCKET_API_TOKEN", Some(Kind::ApiToken)),
-        ("BITBUCKET_ACCESS_TOKEN", Some(Kind::AccessToken)),
-        ("BITBUCKET_TOKEN", None),
-        ("BITBUCKET_APP_PASSWORD", Some(Kind::AppPassword)),
-    ];
-    let Some((variable, kind, secret)) = kinds
+    let Some((variable, kind, secret)) = SECRETS
         .into_iter()
         .find_map(|(variable, kind)| Some((variable, kind, secret_variable(variable)?)))
     else {
@@ -53,6 +55,11 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
         ));
     }
     Ok(Some((account, Kept::only(secret))))
+}
+
+/// What another program need not inherit.
+pub(crate) fn secret_variables() -> impl Iterator<Item = &'static str> {
+    SECRETS.into_iter().map(|(variable, _)| variable)
 }
 
 /// Whether this is the environment's account: it is called like the variable that holds its secret.

@@ -61,6 +61,23 @@ impl Helper {
         self.value.split_whitespace().next().unwrap_or_default()
     }
 
+    /// The program that git would start, where the value names one by its path, as [`helper_value`] writes it.
+    pub(crate) fn program(&self) -> Option<PathBuf> {
+        let command = self.value.strip_prefix('!').unwrap_or(&self.value);
+        let path = match command.strip_prefix('\'') {
+            Some(quoted) => quoted
+                .replace(r"'\''", "\0")
+                .split('\'')
+                .next()?
+                .replace('\0', "'"),
+            None => match command.strip_prefix('"') {
+                Some(quoted) => quoted.split('"').next()?.to_owned(),
+                None => command.split_whitespace().next()?.to_owned(),
+            },
+        };
+        Some(PathBuf::from(path)).filter(|path| path.is_absolute())
+    }
+
     /// Whether it is configured for this host in particular, and not for all.
     pub(crate) fn is_for_host(&self) -> bool {
         self.key != "credential.helper"
@@ -72,9 +89,56 @@ impl Helper {
 /// # Errors
 /// When git cannot be started or fails.
 pub(crate) fn helpers(host: &Host) -> Result<Vec<Helper>> {
-    // Scope and origin since git 2.26; the list comes in the order in which git reads its files (gitcredentials(7)).
-    let list = git(&["config", "--list", "--show-origin", "-z"])?;
-    Ok(chain(&list, host))
+    Ok(chain(&settings()?, host))
+}
+
+/// A setting of git's. Key and value may hold secrets.
+pub(crate) struct Setting {
+    /// Section and name are in lower case; what stands between them, a URL or a remote's name, is as it was written.
+    pub(crate) key: String,
+    pub(crate) value: String,
+    /// The file, or what git names instead of one.
+    pub(crate) origin: String,
+}
+
+/// All settings from all of git's configuration files as seen from here, in git's order.
+///
+/// # Errors
+/// When git cannot be started or fails.
+pub(crate) fn settings() -> Result<Vec<Setting>> {
+    // The list comes in the order in which git reads its files (gitcredentials(7)).
+    Ok(parsed(&git(&["config", "--list", "--show-origin", "-z"])?))
+}
+
+/// git's version, as `git version` prints it after these words.
+///
+/// # Errors
+/// When git cannot be started or fails.
+pub(crate) fn version() -> Result<String> {
+    let line = git(&["version"])?;
+    let line = line.trim();
+    Ok(line.strip_prefix("git version ").unwrap_or(line).to_owned())
+}
+
+/// The folder in which git looks for its commands before it looks on PATH.
+///
+/// # Errors
+/// When git cannot be started or fails.
+pub(crate) fn exec_path() -> Result<PathBuf> {
+    Ok(git(&["--exec-path"])?.trim_end_matches('\n').into())
+}
+
+/// Whether a setting such as `credential.useHttpPath` is true for a URL, which must hold no secret.
+pub(crate) fn is_true(name: &str, url: &str) -> bool {
+    let value = git(&["config", "--type=bool", "--get-urlmatch", name, url]);
+    value.is_ok_and(|value| value.trim() == "true")
+}
+
+/// The number that a setting such as `http.postBuffer` is for a host, if it is set and is one.
+pub(crate) fn number(name: &str, host: &Host) -> Option<u64> {
+    let url = format!("https://{host}/");
+    let value = git(&["config", "--type=int", "--get-urlmatch", name, &url]).ok()?;
+    value.trim().parse().ok()
 }
 
 /// The value of a setting that has no host, as git sees it from here.
@@ -304,12 +368,25 @@ fn git(arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The helpers among the settings that `git config --list --show-origin -z` gives.
-fn chain(list: &str, host: &Host) -> Vec<Helper> {
-    let mut helpers = Vec::new();
+/// What `git config --list --show-origin -z` gives.
+fn parsed(list: &str) -> Vec<Setting> {
+    let mut settings = Vec::new();
     let mut fields = list.split('\0');
     while let (Some(origin), Some(setting)) = (fields.next(), fields.next()) {
         let (key, value) = setting.split_once('\n').unwrap_or((setting, ""));
+        settings.push(Setting {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            origin: origin.strip_prefix("file:").unwrap_or(origin).to_owned(),
+        });
+    }
+    settings
+}
+
+/// The helpers among the settings, in the order in which git asks them for a host.
+pub(crate) fn chain(settings: &[Setting], host: &Host) -> Vec<Helper> {
+    let mut helpers = Vec::new();
+    for Setting { key, value, origin } in settings {
         let Some(pattern) = helper_pattern(key) else {
             continue;
         };
@@ -320,11 +397,10 @@ fn chain(list: &str, host: &Host) -> Vec<Helper> {
         if value.is_empty() {
             helpers.clear();
         } else {
-            let origin = origin.strip_prefix("file:").unwrap_or(origin).to_owned();
             helpers.push(Helper {
-                value: value.to_owned(),
-                key: key.to_owned(),
-                origin,
+                value: value.clone(),
+                key: key.clone(),
+                origin: origin.clone(),
             });
         }
     }
@@ -345,7 +421,7 @@ fn helper_pattern(key: &str) -> Option<Option<&str>> {
 }
 
 /// Whether a credential pattern can match a URL of the host; patterns with a path or a user name match some of them.
-fn matches_host(pattern: &str, host: &Host) -> bool {
+pub(crate) fn matches_host(pattern: &str, host: &Host) -> bool {
     let rest = match pattern.split_once("://") {
         Some(("https", rest)) => rest,
         Some(_) => return false,
@@ -379,7 +455,7 @@ fn matches_host(pattern: &str, host: &Host) -> bool {
 mod tests {
     use std::path::Path;
 
-    use super::{Helper, chain, helper_value, matches_host, quoted};
+    use super::{Helper, chain, helper_value, matches_host, parsed, quoted};
     use crate::bitbucket::cloud;
 
     #[test]
@@ -388,7 +464,7 @@ mod tests {
                     file:b\0credential.https://bitbucket.org.helper\n/x/git-credential-bitbucket\0\
                     file:b\0credential.https://github.com.helper\n\0file:c\0credential.helper\ncache\0\
                     file:c\0credential.https://bitbucket.org.usehttppath\ntrue\0";
-        let helpers = chain(list, &cloud());
+        let helpers = chain(&parsed(list), &cloud());
         let values: Vec<&str> = helpers.iter().map(|helper| helper.value.as_str()).collect();
         assert_eq!(values, ["/x/git-credential-bitbucket", "cache"]);
         assert!(helpers[0].is_ours() && !helpers[1].is_ours());
@@ -466,5 +542,25 @@ mod tests {
         );
         assert_eq!(quoted(r"!'/a b/it'\''s'"), r#""!'/a b/it'\\''s'""#);
         assert_eq!(quoted("/usr/bin/x"), "/usr/bin/x");
+    }
+
+    #[test]
+    fn the_program_of_a_helper_is_told_where_a_path_names_it() {
+        let helper = |value: &str| Helper {
+            value: value.to_owned(),
+            key: String::new(),
+            origin: String::new(),
+        };
+        let path = Path::new("/a b/it's");
+        let value = helper_value(path).expect("a value");
+        assert_eq!(helper(&value).program().as_deref(), Some(path));
+        for value in ["/usr/bin/x --y", "!/usr/bin/x", "!\"/usr/bin/x\" --y"] {
+            assert_eq!(
+                helper(value).program().as_deref(),
+                Some(Path::new("/usr/bin/x"))
+            );
+        }
+        assert_eq!(helper("bitbucket").program(), None);
+        assert_eq!(helper("!git credential-bitbucket").program(), None);
     }
 }

@@ -24,6 +24,7 @@ mod matching;
 mod process;
 mod protocol;
 mod refusal;
+mod remote;
 mod route;
 mod secret;
 mod state;

@@ -41,25 +41,34 @@ impl<'a> Wanted<'a> {
         printable(&format!("https://{}{path}", self.host))
     }
 
-    /// How exactly an account fits, the more the better; nothing when it does not.
-    fn fit(&self, account: &Account, is_only: bool) -> Option<u8> {
+    /// How exactly an account fits, the more the better; or why it does not.
+    fn fit(&self, account: &Account, is_only: bool) -> Result<u8, Verdict> {
         let Some(kind) = account.kind else {
             // What git gave us is matched as git's own helpers do: each attribute of the request has to be equal.
             let equal = |wanted: Option<&[u8]>, own: &Option<Bytes>| {
                 wanted.is_none_or(|wanted| own.as_ref().is_some_and(|own| own.as_slice() == wanted))
             };
-            let fits = account.host == self.host
-                && equal(self.username, &account.username)
-                && equal(self.path, &account.path);
-            return fits.then_some(0);
+            if account.host != self.host {
+                return Err(Verdict::OtherHost);
+            }
+            let fits = equal(self.username, &account.username) && equal(self.path, &account.path);
+            return fits.then_some(0).ok_or(Verdict::OtherAttributes);
         };
-        if account.host != bitbucket::home_of(&self.host) || !kind.exists_on(&account.host) {
-            return None;
+        if account.host != bitbucket::home_of(&self.host) {
+            return Err(Verdict::OtherHost);
+        }
+        if !kind.exists_on(&account.host) {
+            return Err(Verdict::NoSuchKind);
         }
         match &self.scope {
-            _ if account.scopes.is_empty() => Some(0),
-            // A path that tells no repository is not the same as no path.
-            None => (is_only && self.path.is_none()).then_some(0),
+            _ if account.scopes.is_empty() => Ok(0),
+            // A path that tells no repository is not the same as no path, unless REST has it for everybody.
+            None => (is_only
+                && self
+                    .path
+                    .is_none_or(|path| bitbucket::is_general_rest(&self.host, path)))
+            .then_some(0)
+            .ok_or(Verdict::NoPath),
             Some(wanted) => {
                 let exactness = |scope: &Scope| if scope.repository.is_some() { 2 } else { 1 };
                 account
@@ -68,25 +77,90 @@ impl<'a> Wanted<'a> {
                     .filter(|scope| scope.contains(wanted))
                     .map(exactness)
                     .max()
+                    .ok_or(Verdict::OtherScope)
             }
         }
     }
 }
 
+/// Why an account answers, or why it does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Answers,
+    /// Another one from `login` fits equally: neither answers.
+    Ambiguous,
+    // Those below do not fit.
+    OtherHost,
+    /// Its kind does not exist on its host.
+    NoSuchKind,
+    /// It is for another workspace or repository.
+    OtherScope,
+    /// It is for a workspace or repository, and the request tells none.
+    NoPath,
+    /// git gave it for another path or user name.
+    OtherAttributes,
+    // Those below fit.
+    /// A server refused it.
+    SetAside,
+    Retired,
+    /// Another one is for just this workspace or repository.
+    LessExact,
+    /// The request's user name means another one.
+    OtherName,
+    /// One from `login` comes before it.
+    GivenByGit,
+    /// git gave another one later.
+    Older,
+}
+
 /// The accounts that fit, each with how exactly, in the order in which they came.
 pub(crate) fn fitting<'a>(accounts: &'a Accounts, wanted: &Wanted<'_>) -> Vec<(u8, &'a Account)> {
+    fits(accounts, wanted)
+        .filter_map(|(account, fit)| Some((fit.ok()?, account)))
+        .collect()
+}
+
+/// What becomes of each account, in the order in which they came.
+pub(crate) fn verdicts<'a>(
+    accounts: &'a Accounts,
+    wanted: &Wanted<'_>,
+    is_aside: impl Fn(&Account) -> bool,
+) -> Vec<(&'a Account, Verdict)> {
+    let (aside, fitting): (Vec<_>, Vec<_>) = fitting(accounts, wanted)
+        .into_iter()
+        .partition(|(_, account)| is_aside(account));
+    let aside = aside
+        .into_iter()
+        .map(|(_, account)| (account, Verdict::SetAside));
+    let decided: Vec<_> = Contest::of(&fitting, wanted)
+        .verdicts()
+        .into_iter()
+        .chain(aside)
+        .collect();
+    let verdict = |account: &'a Account| {
+        let known = decided
+            .iter()
+            .find(|(decided, _)| std::ptr::eq(*decided, account));
+        known.map(|(_, verdict)| *verdict)
+    };
+    fits(accounts, wanted)
+        .filter_map(|(account, fit)| Some((account, fit.err().or_else(|| verdict(account))?)))
+        .collect()
+}
+
+fn fits<'a>(
+    accounts: &'a Accounts,
+    wanted: &Wanted<'_>,
+) -> impl Iterator<Item = (&'a Account, Result<u8, Verdict>)> {
     let home = bitbucket::home_of(&wanted.host);
     let is_only = accounts
         .iter()
         .filter(|account| account.host == home)
         .count()
         == 1;
-    let fit = |account: &'a Account| {
-        wanted
-            .fit(account, is_only)
-            .map(|exactness| (exactness, account))
-    };
-    accounts.iter().filter_map(fit).collect()
+    accounts
+        .iter()
+        .map(move |account| (account, wanted.fit(account, is_only)))
 }
 
 /// Whether there are accounts for the host which only do not fit because no path tells the workspace.
@@ -107,17 +181,7 @@ pub(crate) fn choose<'a>(
     fitting: &[(u8, &'a Account)],
     wanted: &Wanted<'_>,
 ) -> Result<Option<&'a Account>> {
-    let mut left = fitting.to_vec();
-    prefer(&mut left, |(_, account)| !account.is_retired());
-    let most = left.iter().map(|(exactness, _)| *exactness).max();
-    prefer(&mut left, |(exactness, _)| Some(*exactness) == most);
-    prefer(&mut left, |(_, account)| {
-        wanted
-            .username
-            .is_some_and(|username| account.is_called(username))
-    });
-    prefer(&mut left, |(_, account)| account.origin == Origin::Login);
-    match left.as_slice() {
+    match Contest::of(fitting, wanted).left.as_slice() {
         [(_, first), (_, second), ..] if first.origin == Origin::Login => {
             Err(ambiguous(wanted, first, second))
         }
@@ -125,13 +189,57 @@ pub(crate) fn choose<'a>(
     }
 }
 
-/// Keeps only those that are better, unless none is.
-fn prefer<'a>(
-    accounts: &mut Vec<(u8, &'a Account)>,
-    is_better: impl Fn(&(u8, &'a Account)) -> bool,
-) {
-    if accounts.iter().any(&is_better) {
-        accounts.retain(is_better);
+/// Who of the fitting accounts is left, and why the others are not.
+struct Contest<'a> {
+    left: Vec<(u8, &'a Account)>,
+    out: Vec<(&'a Account, Verdict)>,
+}
+
+impl<'a> Contest<'a> {
+    fn of(fitting: &[(u8, &'a Account)], wanted: &Wanted<'_>) -> Self {
+        let mut contest = Self {
+            left: fitting.to_vec(),
+            out: Vec::new(),
+        };
+        contest.prefer(Verdict::Retired, |(_, account)| !account.is_retired());
+        let most = contest.left.iter().map(|(exactness, _)| *exactness).max();
+        contest.prefer(Verdict::LessExact, |(exactness, _)| {
+            Some(*exactness) == most
+        });
+        contest.prefer(Verdict::OtherName, |(_, account)| {
+            wanted
+                .username
+                .is_some_and(|username| account.is_called(username))
+        });
+        contest.prefer(Verdict::GivenByGit, |(_, account)| {
+            account.origin == Origin::Login
+        });
+        contest
+    }
+
+    /// Keeps only those that are better, unless none is.
+    fn prefer(&mut self, verdict: Verdict, is_better: impl Fn(&(u8, &'a Account)) -> bool) {
+        if self.left.iter().any(&is_better) {
+            let (better, others) = self.left.drain(..).partition(is_better);
+            self.left = better;
+            let others: Vec<(u8, &'a Account)> = others;
+            self.out
+                .extend(others.into_iter().map(|(_, account)| (account, verdict)));
+        }
+    }
+
+    fn verdicts(self) -> Vec<(&'a Account, Verdict)> {
+        let last = self.left.len().saturating_sub(1);
+        let is_tie = last > 0 && self.left[0].1.origin == Origin::Login;
+        let verdict = |position: usize| match position {
+            _ if is_tie => Verdict::Ambiguous,
+            position if position == last => Verdict::Answers,
+            _ => Verdict::Older,
+        };
+        let left = self.left.iter().enumerate();
+        left.map(|(position, (_, account))| (*account, verdict(position)))
+            .chain(self.out)
+            .collect()
     }
 }
 
@@ -142,9 +250,12 @@ fn ambiguous(wanted: &Wanted<'_>, first: &Account, second: &Account) -> anyhow::
         first.name,
         second.name
     );
+    let is_remote = wanted
+        .path
+        .is_some_and(|path| !bitbucket::is_rest(&wanted.host, path));
     let name = |account: &Account| account.username.as_ref().map(ToString::to_string);
     let hint = match (name(first), name(second)) {
-        (Some(one), Some(other)) if one != other && wanted.path.is_some() => {
+        (Some(one), Some(other)) if one != other && is_remote => {
             let url = wanted
                 .url()
                 .replacen("https://", &format!("https://{one}@"), 1);
@@ -160,7 +271,7 @@ fn ambiguous(wanted: &Wanted<'_>, first: &Account, second: &Account) -> anyhow::
 
 #[cfg(test)]
 mod tests {
-    use super::{Wanted, choose, fitting};
+    use super::{Verdict, Wanted, choose, fitting, verdicts};
     use crate::account::{Account, Bytes, Origin};
     use crate::accounts::Accounts;
     use crate::bitbucket::{Kind, cloud};
@@ -205,6 +316,18 @@ mod tests {
         };
         let wanted = Wanted::of(&context).expect("something of ours");
         let chosen = choose(&fitting(&all, &wanted), &wanted);
+        let verdicts = verdicts(&all, &wanted, |_| false);
+        assert_eq!(verdicts.len(), accounts.len(), "each has its verdict");
+        let explained = verdicts
+            .iter()
+            .find(|(_, verdict)| *verdict == Verdict::Answers)
+            .map(|(account, _)| account.name.as_str());
+        let answering = chosen.as_ref().ok().copied().flatten();
+        assert_eq!(
+            explained,
+            answering.map(|account| account.name.as_str()),
+            "the explanation is that of the choice"
+        );
         chosen
             .map(|account| account.map(|account| account.name.clone()))
             .map_err(|error| error.to_string())
@@ -318,5 +441,90 @@ mod tests {
         assert_eq!(answer(&accounts, "acme/app", ""), Ok(None));
         assert_eq!(answer(&accounts, "acme/app.git", "ada"), Ok(None));
         assert_eq!(answer(&accounts, "", ""), is("bob"));
+    }
+
+    #[test]
+    fn each_account_is_told_why_it_does_not_answer() {
+        let at = |name: &str, host: &str| Account {
+            host: host.parse().expect("a host"),
+            ..account(name, &[])
+        };
+        let retired = Account {
+            kind: Some(Kind::AppPassword),
+            ..with_username("retired")
+        };
+        let given = Account {
+            kind: None,
+            origin: Origin::Git,
+            ..with_username("eve")
+        };
+        let rows = [
+            (at("elsewhere", "git.corp.example"), Verdict::OtherHost),
+            (account("beta", &["beta"]), Verdict::OtherScope),
+            (account("whole", &[]), Verdict::LessExact),
+            (account("aside", &["acme/app"]), Verdict::SetAside),
+            (retired, Verdict::Retired),
+            (given, Verdict::OtherAttributes),
+            (account("work", &["acme"]), Verdict::Answers),
+            (
+                Account {
+                    scopes: vec!["acme".parse().expect("a scope")],
+                    ..from_git("given")
+                },
+                Verdict::OtherName,
+            ),
+        ];
+        let mut all = Accounts::default();
+        for (account, _) in &rows {
+            all.add(account.clone());
+        }
+        let context = |path: Option<&str>, host: &str| Context {
+            protocol: Some(b"https".to_vec()),
+            host: Some(host.as_bytes().to_vec()),
+            path: path.map(|path| path.as_bytes().to_vec()),
+            username: Some(b"x-token-auth".to_vec()),
+        };
+        let cloud = context(Some("acme/app"), "bitbucket.org");
+        let wanted = Wanted::of(&cloud).expect("something of ours");
+        let told = verdicts(&all, &wanted, |account| account.name == "aside");
+        let told: Vec<Verdict> = told.into_iter().map(|(_, verdict)| verdict).collect();
+        let expected: Vec<Verdict> = rows.iter().map(|(_, verdict)| *verdict).collect();
+        assert_eq!(told, expected);
+
+        let without_path = context(None, "bitbucket.org");
+        let wanted = Wanted::of(&without_path).expect("something of ours");
+        let told = verdicts(&all, &wanted, |_| false);
+        assert_eq!(told[6].1, Verdict::NoPath);
+        let elsewhere = context(None, "git.corp.example");
+        let wanted = Wanted::of(&elsewhere).expect("something of ours");
+        assert_eq!(verdicts(&all, &wanted, |_| false)[0].1, Verdict::NoSuchKind);
+    }
+
+    #[test]
+    fn of_two_that_fit_equally_neither_answers_and_of_those_git_gave_the_older_does_not() {
+        let context = Context {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"bitbucket.org".to_vec()),
+            ..Context::default()
+        };
+        let wanted = Wanted::of(&context).expect("something of ours");
+        let told = |accounts: &[Account]| {
+            let mut all = Accounts::default();
+            for account in accounts {
+                all.add(account.clone());
+            }
+            let told = verdicts(&all, &wanted, |_| false);
+            told.into_iter()
+                .map(|(_, verdict)| verdict)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(&[account("a", &[]), account("b", &[]), from_git("c")]),
+            [Verdict::Ambiguous, Verdict::Ambiguous, Verdict::GivenByGit]
+        );
+        assert_eq!(
+            told(&[from_git("a"), from_git("b")]),
+            [Verdict::Older, Verdict::Answers]
+        );
     }
 }

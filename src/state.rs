@@ -52,6 +52,11 @@ impl State {
 
     /// What to tell a person, with the act that mends it.
     pub(crate) fn notice(self, account: &Account) -> Option<String> {
+        Some(format!("{}: {}", self.complaint(account)?, mend(account)))
+    }
+
+    /// What is the matter with the account.
+    pub(crate) fn complaint(self, account: &Account) -> Option<String> {
         let Account {
             name, host, store, ..
         } = account;
@@ -68,10 +73,16 @@ impl State {
                 )
             }
         };
-        Some(format!(
-            "'{name}' {what}: 'git credential-bitbucket login {name}' replaces it"
-        ))
+        Some(format!("'{name}' {what}"))
     }
+}
+
+/// The act that mends every state there is.
+pub(crate) fn mend(account: &Account) -> String {
+    format!(
+        "'git credential-bitbucket login {}' replaces it",
+        account.name
+    )
 }
 
 /// When git said that the secret ends.

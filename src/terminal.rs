@@ -101,7 +101,7 @@ fn broken_off(error: &io::Error) -> anyhow::Error {
 }
 
 /// `GIT_TERMINAL_PROMPT`, git(1): a false value forbids prompts on the terminal.
-fn prompts_are_forbidden() -> bool {
+pub(crate) fn prompts_are_forbidden() -> bool {
     env::var("GIT_TERMINAL_PROMPT").is_ok_and(|value| {
         matches!(
             value.to_ascii_lowercase().as_str(),

@@ -1,6 +1,10 @@
 //! What people type: one file per verb. Here: how all of them speak.
 
 pub(crate) mod completions;
+pub(crate) mod curl;
+mod curl_arguments;
+mod curl_options;
+pub(crate) mod doctor;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod setup;

@@ -120,15 +120,19 @@ fn verify(lookup: &Lookup, path: &Path) -> Result<()> {
 
 /// The hosts for which git should ask us: Bitbucket Cloud, and what accounts or the configuration name.
 fn hosts(lookup: &Lookup, accounts: &Accounts) -> Result<Vec<Host>> {
+    Ok(hosts_of(accounts, &lookup.config()?.hosts))
+}
+
+/// The same, given the hosts that the configuration names.
+pub(super) fn hosts_of(accounts: &Accounts, configured: &[Host]) -> Vec<Host> {
     let mut hosts = vec![
         bitbucket::cloud(),
         API_HOST.parse().expect("a well-formed host"),
     ];
-    let configured = lookup.config()?.hosts;
     let others: BTreeSet<&Host> = accounts
         .iter()
         .map(|account| &account.host)
-        .chain(&configured)
+        .chain(configured)
         .collect();
     hosts.extend(
         others
@@ -136,7 +140,7 @@ fn hosts(lookup: &Lookup, accounts: &Accounts) -> Result<Vec<Host>> {
             .filter(|host| !bitbucket::is_cloud(host))
             .cloned(),
     );
-    Ok(hosts)
+    hosts
 }
 
 fn chains(hosts: &[Host]) -> Result<Vec<(Host, Vec<Helper>)>> {

@@ -104,7 +104,7 @@ fn an_empty_answer_leaves_it_to_git_and_control_c_ends_it_all() {
             .success()
     );
     // The shell drops what was left of its line.
-    terminal.expect("^C");
+    terminal.expect("^C\n$");
 
     fs::remove_file(env.data().join("first-contact")).unwrap();
     terminal.types(&format!("clear; git ls-remote {APP}; echo status $?"));

@@ -540,7 +540,7 @@ fn what_comes_out_of_a_url_displaces_no_account_of_ours() {
     let typed =
         format!("protocol=https\nhost=bitbucket.org\nusername={STATIC}\npassword={API_TOKEN}\n");
     let ways_in: [&dyn Fn(&TestEnv); 2] = [&|env| drop(env.login(API_TOKEN, &["work"])), &|env| {
-        assert_eq!(env.program(&["store"], &typed).status, 0)
+        assert_eq!(env.program(&["store"], &typed).status, 0);
     }];
     for way_in in ways_in {
         for username in [STATIC, "evil", "ada"] {

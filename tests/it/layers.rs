@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// From the ground up; modules of one line may use one another.
 const LAYERS: [&[&str]; 10] = [
     &["error", "secret", "file", "process", "trace"],
-    &["context", "protocol"],
+    &["context", "protocol", "remote"],
     &["bitbucket"],
     &["store"],
     &[

@@ -12,7 +12,12 @@ use crate::stand_in::Credential;
 fn canaries() -> Vec<Vec<u8>> {
     let mut all = vec![b"canary".to_vec()];
     for secret in [API_TOKEN, ACCESS_TOKEN, APP_PASSWORD] {
-        for name in ["x-bitbucket-api-token-auth", "x-token-auth", "ada"] {
+        for name in [
+            "x-bitbucket-api-token-auth",
+            "x-token-auth",
+            "ada",
+            "ada@example.com",
+        ] {
             all.push(Base64::encode_string(format!("{name}:{secret}").as_bytes()).into_bytes());
         }
         all.push(
@@ -25,7 +30,7 @@ fn canaries() -> Vec<Vec<u8>> {
     all
 }
 
-fn leaks(content: &[u8]) -> bool {
+pub(crate) fn leaks(content: &[u8]) -> bool {
     canaries()
         .iter()
         .any(|canary| content.windows(canary.len()).any(|window| window == canary))
@@ -100,6 +105,9 @@ fn the_canary_is_in_the_reply_and_in_no_other_stream_or_file() {
     for arguments in [
         &["status"][..],
         &["status", "--json"],
+        &["doctor"],
+        &["doctor", "--json"],
+        &["doctor", "https://bitbucket.org/acme/app.git"],
         &["login", "--no-verify", "--with-token"],
         &["token"],
         &["logout", "three"],
@@ -145,6 +153,7 @@ fn a_damaged_store_is_described_without_its_content() {
         for arguments in [
             &["status"][..],
             &["status", "--json"],
+            &["doctor"],
             &["setup"],
             &["logout", "nobody"],
         ] {

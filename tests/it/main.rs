@@ -11,6 +11,10 @@ mod check;
 mod concurrency;
 mod conformance;
 #[cfg(unix)]
+mod curl;
+#[cfg(unix)]
+mod doctor;
+#[cfg(unix)]
 mod first_contact;
 mod harness;
 mod helper;
@@ -18,6 +22,7 @@ mod helper;
 mod install;
 #[cfg(target_os = "linux")]
 mod keyring;
+mod kinds;
 mod layers;
 mod leak;
 mod login;

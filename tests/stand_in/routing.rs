@@ -38,6 +38,10 @@ pub(super) fn answer(
 
 fn route(mut question: Question<'_>, segments: &[&str]) -> Response {
     match (&question.host.site, segments) {
+        // No address of Bitbucket's: sends whoever asks to the URL behind the question mark.
+        (Site::CloudRest, ["redirect"]) => {
+            Response::text(302, "").with("Location", question.incoming.query())
+        }
         (Site::CloudRest, ["2.0", rest @ ..]) => rest::answer(question, rest),
         (Site::Cloud, ["lfs-storage", workspace, repository, object]) => {
             lfs::answer_object(&mut question, &format!("{workspace}/{repository}"), object)

@@ -1,0 +1,236 @@
+//! The accounts, and the stores that hold their secrets.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use super::Surroundings;
+use super::check::Check;
+use crate::account::{Account, Bytes, Origin, today};
+use crate::bitbucket::Scope;
+use crate::context::Host;
+use crate::identity::{Identity, Missing};
+use crate::matching::{self, Verdict, Wanted};
+use crate::secret::Secret;
+use crate::state::{self, State};
+use crate::store::Name;
+
+/// Each store that an account names, each account, and those accounts that stand in one another's way.
+pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
+    let asked = ask_stores(surroundings);
+    if asked.is_empty() {
+        return vec![Check::skip(
+            "accounts",
+            "there is none: 'git credential-bitbucket login' adds one",
+        )];
+    }
+    let mut checks = Vec::new();
+    for store in [Name::Keyring, Name::File] {
+        checks.extend(of_store(store, &asked));
+    }
+    checks.extend(asked.iter().map(|(account, has_secret)| match has_secret {
+        Some(Ok(has_secret)) => of_account(account, *has_secret),
+        Some(Err(error)) if answers(account.store, &asked) => Check::failed(id(account), error),
+        _ => Check::skip(
+            id(account),
+            format!(
+                "'{}' was not looked at: see store.{}",
+                account.name, account.store
+            ),
+        ),
+    }));
+    checks.extend(ambiguous(surroundings));
+    checks
+}
+
+/// An account, and whether its store has a secret for it; nothing when the store was not asked any more.
+type Asked<'a> = (&'a Account, Option<Result<bool>>);
+
+fn ask_stores<'a>(surroundings: &'a Surroundings<'_>) -> Vec<Asked<'a>> {
+    let mut is_silent = false;
+    let mut ask = |account: &'a Account| {
+        // The keyring takes its time to fail; once is enough.
+        if account.store == Name::Keyring && is_silent {
+            return (account, None);
+        }
+        let kept = surroundings.lookup.secret_of(account);
+        is_silent |= account.store == Name::Keyring && kept.is_err();
+        (account, Some(kept.map(|kept| kept.is_some())))
+    };
+    surroundings.accounts.iter().map(&mut ask).collect()
+}
+
+fn of_store(store: Name, asked: &[Asked<'_>]) -> Option<Check> {
+    let id = format!("store.{store}");
+    let mut own = asked
+        .iter()
+        .filter(|(account, _)| account.store == store)
+        .peekable();
+    own.peek()?;
+    if answers(store, asked) {
+        return Some(Check::pass(id, "it answers"));
+    }
+    let error = own.find_map(|(_, outcome)| outcome.as_ref()?.as_ref().err())?;
+    Some(Check::failed(id, error))
+}
+
+fn answers(store: Name, asked: &[Asked<'_>]) -> bool {
+    asked
+        .iter()
+        .any(|(account, outcome)| account.store == store && matches!(outcome, Some(Ok(_))))
+}
+
+pub(super) fn id(account: &Account) -> String {
+    format!("account.{}", account.name)
+}
+
+fn of_account(account: &Account, has_secret: bool) -> Check {
+    let Account { name, host, .. } = account;
+    let id = id(account);
+    let again = || {
+        format!(
+            "'git credential-bitbucket logout {name}', then sign in with another '--kind' or '--host'"
+        )
+    };
+    if let Some(kind) = account.kind.filter(|kind| !kind.exists_on(host)) {
+        let message = format!(
+            "'{name}' can never answer: {} does not exist on {host}",
+            kind.noun()
+        );
+        return Check::fail(id, message, again());
+    }
+    if account.kind.is_some()
+        && let Err(missing) = Identity::for_git(account, Secret::default())
+    {
+        return Check::fail(
+            id,
+            format!("'{name}' can never answer: it lacks {missing}"),
+            complete(account, missing),
+        );
+    }
+    let state = if has_secret {
+        State::of(account, today())
+    } else {
+        State::Missing
+    };
+    match state.complaint(account) {
+        None => Check::pass(id, described(account)),
+        Some(complaint) if state.needs_attention() => {
+            Check::fail(id, complaint, state::mend(account))
+        }
+        Some(complaint) => Check::warn(id, complaint, state::mend(account)),
+    }
+}
+
+/// The act that gives an account what it lacks.
+pub(super) fn complete(account: &Account, missing: Missing) -> String {
+    let option = match missing {
+        Missing::Email => "--email ADDRESS",
+        Missing::Username => "--username NAME",
+    };
+    format!(
+        "sign in again with it: 'git credential-bitbucket login {} {option}'",
+        account.name
+    )
+}
+
+fn described(account: &Account) -> String {
+    let kind = account.kind.map_or("what git gave", |kind| kind.noun());
+    let host = &account.host;
+    let place = if account.scopes.is_empty() {
+        host.to_string()
+    } else {
+        format!("{} on {host}", listed(&account.scopes))
+    };
+    format!("'{}' is {kind} for {place}", account.name)
+}
+
+/// The scopes, as they are enumerated in a sentence.
+pub(super) fn listed(scopes: &[Scope]) -> String {
+    let scopes: Vec<String> = scopes.iter().map(ToString::to_string).collect();
+    scopes.join(", ")
+}
+
+/// The accounts from `login` of which none answers, because another one fits equally.
+fn ambiguous(surroundings: &Surroundings<'_>) -> Vec<Check> {
+    let accounts = &surroundings.accounts;
+    let now = Timestamp::now();
+    let hosts: BTreeSet<&Host> = accounts.iter().map(|account| &account.host).collect();
+    let mut told: Vec<Vec<&Account>> = Vec::new();
+    let mut checks = Vec::new();
+    for host in hosts {
+        let scopes = accounts
+            .iter()
+            .filter(|account| account.host == *host)
+            .flat_map(|account| &account.scopes);
+        for scope in scopes.map(Some).chain([None]) {
+            let wanted = Wanted {
+                host: host.clone(),
+                path: None,
+                username: None,
+                scope: scope.cloned(),
+            };
+            let verdicts =
+                matching::verdicts(accounts, &wanted, |account| account.is_set_aside(now));
+            let equal: Vec<&Account> = verdicts
+                .into_iter()
+                .filter(|(_, verdict)| *verdict == Verdict::Ambiguous)
+                .map(|(account, _)| account)
+                .filter(|account| account.origin == Origin::Login)
+                .collect();
+            let is_known = told.iter().any(|known| {
+                known.len() == equal.len()
+                    && known
+                        .iter()
+                        .zip(&equal)
+                        .all(|(one, other)| one.name == other.name)
+            });
+            if !equal.is_empty() && !is_known {
+                checks.push(of_equal(&wanted, &equal));
+                told.push(equal);
+            }
+        }
+    }
+    checks
+}
+
+fn of_equal(wanted: &Wanted<'_>, equal: &[&Account]) -> Check {
+    let id = "ambiguous";
+    let names: Vec<String> = equal
+        .iter()
+        .map(|account| format!("'{}'", account.name))
+        .collect();
+    let place = match &wanted.scope {
+        Some(scope) => format!("{scope} on {}", wanted.host),
+        None => wanted.host.to_string(),
+    };
+    let message = format!(
+        "{} fit {place} equally, so none of them answers",
+        names.join(" and ")
+    );
+    let mut usernames: Vec<Option<&[u8]>> = equal
+        .iter()
+        .map(|account| account.username.as_ref().map(Bytes::as_slice))
+        .collect();
+    usernames.sort_unstable();
+    usernames.dedup();
+    if usernames.len() == equal.len() && !usernames.contains(&None) {
+        return Check::warn(
+            id,
+            format!("{message} unless the URL names a user"),
+            format!(
+                "name one in the remote's URL: 'https://USERNAME@{}/…'",
+                wanted.host
+            ),
+        );
+    }
+    let first = &equal[0].name;
+    Check::fail(
+        id,
+        message,
+        format!(
+            "say what one is for: 'git credential-bitbucket token {first} | git credential-bitbucket login {first} --with-token --for WORKSPACE'"
+        ),
+    )
+}

@@ -1,0 +1,125 @@
+//! What the environment decides: a credential of its own, questions, proxies.
+
+use std::env;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Surroundings;
+use super::check::Check;
+use crate::account::Kept;
+use crate::bitbucket::{self, APP_PASSWORDS_REMOVED};
+use crate::environment;
+use crate::remote;
+use crate::route;
+use crate::terminal;
+
+/// Whether the environment holds a credential, and which of several is used.
+pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
+    let id = "environment";
+    let (account, kept) = match environment::account(&bitbucket::cloud()) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Check::pass(id, "no credential for Bitbucket is set in it"),
+        Err(error) => return Check::failed(id, &error),
+    };
+    let name = &account.name;
+    if account.is_retired() {
+        return Check::fail(
+            id,
+            format!(
+                "{name} is set and answers ahead of the accounts, but Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}"
+            ),
+            "unset it, or set BITBUCKET_API_TOKEN",
+        );
+    }
+    if is_refused(surroundings, &kept) {
+        return Check::fail(
+            id,
+            format!("{name} is set, but bitbucket.org refused it"),
+            "give it another value",
+        );
+    }
+    let others = environment::secret_variables();
+    let others: Vec<&str> = others
+        .filter(|other| other != name && is_set(other))
+        .collect();
+    let unused = if others.is_empty() {
+        String::new()
+    } else {
+        format!("; not used: {}", others.join(", "))
+    };
+    Check::pass(
+        id,
+        format!("{name} is set and answers for bitbucket.org ahead of the accounts{unused}"),
+    )
+}
+
+/// Whether a server refused the environment's credential; where nothing can be read, nothing is known against it.
+pub(super) fn is_refused(surroundings: &Surroundings<'_>, kept: &Kept) -> bool {
+    let refusals = surroundings.lookup.refusals();
+    let rejection = refusals.and_then(|refusals| refusals.of(&kept.secret));
+    let rejection = rejection.unwrap_or_default();
+    rejection.is_some_and(|rejection| rejection.holds(Timestamp::now()))
+}
+
+/// Whether, and how, git may ask somebody when no helper answers.
+pub(super) fn prompts(surroundings: &Surroundings<'_>) -> Check {
+    let id = "prompts";
+    let setting = |key: &str| {
+        let settings = surroundings.git.iter().flat_map(|git| &git.settings);
+        let setting = settings.rev().find(|setting| setting.key == key);
+        setting.map(|setting| setting.value.as_str())
+    };
+    let is_no = |value: &str| {
+        matches!(
+            value.to_ascii_lowercase().as_str(),
+            "false" | "never" | "no" | "off" | "0"
+        )
+    };
+    if setting("credential.interactive").is_some_and(is_no) {
+        return Check::pass(id, "credential.interactive forbids git to ask anything");
+    }
+    // git asks in this order: gitcredentials(7), "REQUESTING CREDENTIALS".
+    let asks = if is_set("GIT_ASKPASS") {
+        Some("GIT_ASKPASS")
+    } else if setting("core.askpass").is_some_and(|value| !value.is_empty()) {
+        Some("core.askPass")
+    } else if is_set("SSH_ASKPASS") {
+        Some("SSH_ASKPASS")
+    } else {
+        None
+    };
+    let forbidden = terminal::prompts_are_forbidden();
+    Check::pass(
+        id,
+        match (asks, forbidden) {
+            (Some(program), _) => format!("where no helper answers, git asks through {program}"),
+            (None, false) => "where no helper answers, git asks on the terminal".to_owned(),
+            (None, true) => "GIT_TERMINAL_PROMPT forbids git to ask on the terminal".to_owned(),
+        },
+    )
+}
+
+fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+/// How git gets to each of our hosts.
+pub(super) fn proxies(surroundings: &Surroundings<'_>) -> Vec<Check> {
+    let hosts = surroundings.hosts.iter();
+    let check = |host| {
+        let message = match route::to(host, Duration::ZERO).proxy {
+            None => "git goes there directly".to_owned(),
+            Some(proxy) => {
+                // curl(1), "--proxy": without a scheme it is http.
+                let scheme = if proxy.contains("://") { "" } else { "http://" };
+                format!(
+                    "git goes there through '{}'",
+                    remote::masked(&format!("{scheme}{proxy}"))
+                )
+            }
+        };
+        Check::pass(format!("proxy.{host}"), message)
+    };
+    hosts.map(check).collect()
+}

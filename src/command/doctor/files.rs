@@ -1,0 +1,97 @@
+//! Our own files: what the user wrote, and who else can read or change them.
+
+use std::path::Path;
+
+use super::Surroundings;
+use super::check::Check;
+use crate::config::{self, Config};
+use crate::file;
+use crate::store::file::KeyPlace;
+
+/// Whether `config.toml` says what it can say.
+pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
+    let id = "config";
+    let path = match surroundings.lookup.locations() {
+        Ok(locations) => locations.config(),
+        Err(error) => return vec![Check::failed(id, &error)],
+    };
+    let read = Config::read(&path)
+        .and_then(|_| surroundings.lookup.file_store())
+        .and_then(|_| config::unknown_keys(&path));
+    let unknown = match read {
+        Ok(unknown) => unknown,
+        Err(error) => return vec![Check::failed(id, &error)],
+    };
+    if unknown.is_empty() {
+        let message = if path.exists() {
+            format!("'{}' says what it can say", path.display())
+        } else {
+            "there is no config.toml, and none is needed".to_owned()
+        };
+        return vec![Check::pass(id, message)];
+    }
+    let unknown = unknown.iter().map(|key| {
+        Check::warn(
+            id,
+            format!("unknown key in {key}"),
+            "mend its spelling or take it out: 'man git-credential-bitbucket' has the list",
+        )
+    });
+    unknown.collect()
+}
+
+/// Whether somebody else can read or change our files, or put others in their place.
+pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
+    let id = "files";
+    let Ok(locations) = surroundings.lookup.locations() else {
+        return vec![Check::skip(id, "there is no home folder to keep them in")];
+    };
+    let mut private = vec![
+        locations.accounts(),
+        locations.refusals(),
+        locations.setup(),
+    ];
+    if let Ok(store) = surroundings.lookup.file_store() {
+        private.push(store.path);
+        match store.key {
+            KeyPlace::File(path) => private.push(path),
+            KeyPlace::Kernel => {}
+        }
+    }
+    let looked = private.into_iter().map(|path| {
+        (
+            file::read_private(&path).map(|content| content.is_some()),
+            path,
+        )
+    });
+    let config = locations.config();
+    let config = (
+        file::read_trusted(&config).map(|content| content.is_some()),
+        config,
+    );
+    let mut fine: Vec<String> = Vec::new();
+    let mut checks = Vec::new();
+    for (outcome, path) in looked.chain([config]) {
+        match outcome {
+            Ok(true) => fine.push(name(&path)),
+            Ok(false) => {}
+            Err(error) => checks.push(Check::failed(format!("{id}.{}", name(&path)), &error)),
+        }
+    }
+    if checks.is_empty() {
+        checks.push(if fine.is_empty() {
+            Check::skip(id, "there are none yet")
+        } else {
+            Check::pass(
+                id,
+                format!("nobody else can read or change {}", fine.join(", ")),
+            )
+        });
+    }
+    checks
+}
+
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}

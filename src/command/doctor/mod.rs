@@ -1,0 +1,150 @@
+//! `doctor`: looks at everything that can be wrong, and says how to mend it.
+
+mod accounts;
+mod bypass;
+mod chain;
+mod check;
+mod environment;
+mod explain;
+mod files;
+mod netrc;
+mod program;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::accounts::Accounts;
+use crate::cli::Doctor;
+use crate::config::Config;
+use crate::context::Host;
+use crate::git::{self, Setting};
+use crate::lookup::Lookup;
+
+use self::check::{Check, Outcome};
+
+/// # Errors
+/// When the URL is none, or nobody takes what is printed. What is wrong elsewhere is a finding.
+pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
+    let lookup = Lookup::default();
+    let mut checks = Vec::new();
+    let surroundings = Surroundings::look(&lookup, &mut checks);
+    match &arguments.url {
+        None => examine(&surroundings, &mut checks),
+        Some(url) => checks.extend(explain::checks(&surroundings, url)?),
+    }
+    let text = if arguments.json {
+        let mut json = serde_json::to_vec_pretty(&Report { checks: &checks })?;
+        json.push(b'\n');
+        json
+    } else {
+        let mut text = Vec::new();
+        for check in &checks {
+            text.write_all(check.text().as_bytes())?;
+        }
+        text
+    };
+    super::print(&text)?;
+    let has_failed = checks.iter().any(|check| check.outcome == Outcome::Fail);
+    Ok(ExitCode::from(u8::from(has_failed)))
+}
+
+/// What `--json` shows: the names are a contract.
+#[derive(Serialize)]
+struct Report<'a> {
+    checks: &'a [Check],
+}
+
+fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
+    if let Some(git) = &surroundings.git {
+        checks.push(program::version(git));
+        checks.extend(program::post_buffer(surroundings, git));
+    }
+    checks.push(program::others_of_this_name(surroundings));
+    match &surroundings.git {
+        Some(git) => {
+            checks.extend(chain::checks(surroundings, git));
+            checks.push(bypass::credentials_in_url(git));
+            checks.extend(bypass::secrets_in_urls(surroundings, git));
+            checks.extend(bypass::extra_headers(surroundings, git));
+            checks.extend(bypass::lfs_access(surroundings, git));
+        }
+        None => checks.extend(NEED_GIT.map(|id| Check::skip(id, "git does not tell"))),
+    }
+    checks.extend(netrc::check(surroundings));
+    checks.extend(files::configuration(surroundings));
+    let permissions = files::permissions(surroundings).into_iter();
+    // Why a file cannot be read may have been said already.
+    let is_new = |check: &Check| checks.iter().all(|known| known.message != check.message);
+    let permissions: Vec<Check> = permissions.filter(is_new).collect();
+    checks.extend(permissions);
+    if surroundings.knows_accounts {
+        checks.extend(accounts::checks(surroundings));
+    }
+    checks.push(environment::credentials(surroundings));
+    checks.push(environment::prompts(surroundings));
+    checks.extend(environment::proxies(surroundings));
+}
+
+/// The checks that cannot be made without git.
+const NEED_GIT: [&str; 5] = [
+    "chain",
+    "credentials-in-url",
+    "secret-in-url",
+    "extra-header",
+    "lfs-access",
+];
+
+/// What the checks look at.
+struct Surroundings<'a> {
+    lookup: &'a Lookup,
+    accounts: Accounts,
+    /// Whether the accounts could be read.
+    knows_accounts: bool,
+    /// The hosts whose credentials are ours to keep.
+    hosts: Vec<Host>,
+    git: Option<Git>,
+}
+
+/// What git says of itself.
+struct Git {
+    version: String,
+    exec_path: Option<PathBuf>,
+    settings: Vec<Setting>,
+}
+
+impl<'a> Surroundings<'a> {
+    /// Gathers what there is; what cannot be had is a finding.
+    fn look(lookup: &'a Lookup, checks: &mut Vec<Check>) -> Self {
+        let git = Git::look()
+            .inspect_err(|error| checks.push(Check::failed("git", error)))
+            .ok();
+        let accounts = lookup
+            .accounts()
+            .inspect_err(|error| checks.push(Check::failed("accounts", error)));
+        let knows_accounts = accounts.is_ok();
+        let accounts = accounts.unwrap_or_default();
+        // That the configuration cannot be read is a finding of its own check.
+        let Config { hosts, .. } = lookup.config().unwrap_or_default();
+        Self {
+            hosts: super::setup::hosts_of(&accounts, &hosts),
+            lookup,
+            accounts,
+            knows_accounts,
+            git,
+        }
+    }
+}
+
+impl Git {
+    fn look() -> Result<Self> {
+        Ok(Self {
+            version: git::version()?,
+            exec_path: git::exec_path().ok(),
+            settings: git::settings()?,
+        })
+    }
+}
