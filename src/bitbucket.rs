@@ -130,6 +130,11 @@ impl Kind {
         }
     }
 
+    /// Whether Bitbucket gives every secret of this kind an end: an API token lives a year at the most.
+    pub(crate) fn always_expires(self) -> bool {
+        self == Self::ApiToken
+    }
+
     /// Whether the account cannot do without a user name of its own.
     pub(crate) fn needs_username(self) -> bool {
         self == Self::AppPassword

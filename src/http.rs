@@ -30,7 +30,7 @@ pub(crate) struct Route {
 pub(crate) enum Error {
     #[error("cannot read the certificates in '{}': {reason}", path.display())]
     Certificates { path: PathBuf, reason: String },
-    #[error("the proxy does not let us through: {0}")]
+    #[error("the proxy does not get us there: {0}")]
     Proxy(String),
     #[error("no answer within {} seconds", .0.as_secs())]
     Silent(Duration),
@@ -84,6 +84,7 @@ const LONGEST_BODY: u64 = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Client {
     agent: Agent,
+    has_proxy: bool,
     patience: Duration,
 }
 
@@ -101,6 +102,7 @@ impl Client {
             .root_certs(roots)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .build();
+        let has_proxy = proxy.is_some();
         let config = Agent::config_builder()
             .https_only(true)
             .http_status_as_error(false)
@@ -117,6 +119,7 @@ impl Client {
             .build();
         Ok(Self {
             agent: config.into(),
+            has_proxy,
             patience: route.patience,
         })
     }
@@ -164,6 +167,8 @@ impl Client {
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Error::Tls(error.to_string())
             }
+            ureq::Error::Io(error) if self.has_proxy => Error::Proxy(error.to_string()),
+            ureq::Error::Io(error) => Error::Unreachable(error.to_string()),
             other => Error::Unreachable(other.to_string()),
         }
     }

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
+use jiff::civil::Date;
 
 use crate::account::{Account, Bytes, Kept, Origin, today};
 use crate::accounts::Accounts;
@@ -318,8 +319,28 @@ fn complete(arguments: &Login, accounts: &Accounts, host: Host, kind: Kind) -> R
         )?;
         account.email = Some(answer).filter(|answer| !answer.is_empty());
     }
+    if account.expires.is_none() && kind.always_expires() && asks {
+        account.expires = ask_expiry()?;
+    }
     refuse_mixed_up_names(&account)?;
     Ok(account)
+}
+
+/// Bitbucket shows the date when the token is made, and tells it to nobody afterwards.
+fn ask_expiry() -> Result<Option<Date>> {
+    loop {
+        let answer = terminal::ask_line(
+            "Last day on which it is good, YYYY-MM-DD (Enter if you do not know): ",
+        )?;
+        if answer.is_empty() {
+            return Ok(None);
+        }
+        match answer.parse::<Date>() {
+            Ok(day) if day >= today() => return Ok(Some(day)),
+            Ok(_) => super::tell("That day has passed"),
+            Err(_) => super::tell("Please type a date such as 2027-01-31"),
+        }
+    }
 }
 
 fn ask_username(kind: Kind, asks: bool) -> Result<Option<Bytes>> {

@@ -250,7 +250,7 @@ fn a_rate_limit_and_an_unreachable_bitbucket_leave_the_token_unchecked() {
     drop(stand_in);
     stored(
         &login(&env, ACCESS_TOKEN, &["two"]),
-        "stored unchecked: cannot connect: ",
+        "stored unchecked: the proxy does not get us there: ",
     );
 
     let (mut env, _stand_in) = start();

@@ -27,6 +27,7 @@ mod layers;
 mod leak;
 mod login;
 mod manual;
+mod messages;
 mod setup;
 #[path = "../stand_in/mod.rs"]
 mod stand_in;

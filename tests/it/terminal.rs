@@ -122,6 +122,12 @@ fn login_tells_where_to_make_a_token_asks_for_it_and_does_not_show_it() {
     terminal.types(API_TOKEN);
     terminal.expect("E-mail of your Atlassian account");
     terminal.types("ada@example.com");
+    terminal.expect("Last day on which it is good, YYYY-MM-DD");
+    terminal.types("31.1.2099");
+    terminal.expect("Please type a date such as 2027-01-31");
+    terminal.types("2020-01-31");
+    terminal.expect("That day has passed");
+    terminal.types("2099-01-31");
     let screen = terminal.expect("Stored the secret of 'bitbucket.org' for bitbucket.org");
     assert!(!screen.contains("canary"), "{screen}");
     assert_eq!(
