@@ -11,9 +11,10 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::Value;
 
-use crate::bitbucket::{Kind, Scope};
+use crate::bitbucket::Kind;
 use crate::context::Host;
 use crate::protocol;
+use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::store;
 

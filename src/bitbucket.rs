@@ -6,10 +6,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::Date;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
 use crate::context::Host;
+use crate::scope::{Scope, is_segment};
 use crate::secret::Secret;
 
 /// git, LFS and OAuth of Bitbucket Cloud.
@@ -213,104 +213,6 @@ impl FromStr for Kind {
     }
 }
 
-/// A workspace (Data Center: a project) or one repository of it, in lower case: Bitbucket's paths ignore case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Scope {
-    pub(crate) workspace: String,
-    pub(crate) repository: Option<String>,
-}
-
-#[derive(Debug, Error)]
-#[error("not of the form WORKSPACE or WORKSPACE/REPOSITORY")]
-pub(crate) struct NotAScope;
-
-impl Scope {
-    /// Whether what is wanted lies within this scope; compared by segments, so `acme` is not `acme-old`.
-    pub(crate) fn contains(&self, wanted: &Self) -> bool {
-        self.workspace == wanted.workspace
-            && (self.repository.is_none() || self.repository == wanted.repository)
-    }
-
-    /// What a request's path is about: `acme/app.git`, `acme/app.git/info/lfs`, `2.0/repositories/acme/app/…`.
-    ///
-    /// A path that a server might read in another way than we do (`..`, an empty segment) is about nothing.
-    pub(crate) fn of_path(host: &Host, path: &[u8]) -> Option<Self> {
-        let path = std::str::from_utf8(path).ok()?;
-        let path = path.split(['?', '#']).next()?.trim_matches('/');
-        let segments: Vec<&str> = path.split('/').collect();
-        if !segments.iter().all(|segment| is_segment(segment)) {
-            return None;
-        }
-        let lower: Vec<String> = segments
-            .iter()
-            .map(|segment| segment.to_ascii_lowercase())
-            .collect();
-        let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
-        match lower.as_slice() {
-            ["2.0", "repositories" | "workspaces", rest @ ..] if host.as_str() == API_HOST => {
-                Self::of_segments(rest)
-            }
-            _ if host.as_str() == API_HOST => None,
-            _ if is_cloud(host) => Self::of_segments(&lower),
-            // Data Center: [context/]scm/PROJECT/REPOSITORY.git
-            _ => match lower
-                .iter()
-                .position(|segment| matches!(*segment, "scm" | "rest"))
-            {
-                Some(rest) if lower[rest] == "rest" => Self::of_rest(&lower[rest + 1..]),
-                Some(scm) => Self::of_segments(&lower[scm + 1..]),
-                None => Self::of_segments(&lower),
-            },
-        }
-    }
-
-    /// What is behind `rest` on Data Center: `api/1.0/projects/PROJECT/repos/REPOSITORY/…`.
-    fn of_rest(segments: &[&str]) -> Option<Self> {
-        let projects = segments.iter().position(|segment| *segment == "projects")?;
-        match &segments[projects + 1..] {
-            [project, "repos", repository, ..] => Self::of_segments(&[project, repository]),
-            [project, ..] => Self::of_segments(&[project]),
-            [] => None,
-        }
-    }
-
-    fn of_segments(segments: &[&str]) -> Option<Self> {
-        let (workspace, rest) = segments.split_first()?;
-        let repository = rest
-            .first()
-            .map(|name| name.strip_suffix(".git").unwrap_or(name));
-        if repository.is_some_and(str::is_empty) {
-            return None;
-        }
-        Some(Self {
-            workspace: (*workspace).to_owned(),
-            repository: repository.map(str::to_owned),
-        })
-    }
-}
-
-impl FromStr for Scope {
-    type Err = NotAScope;
-
-    fn from_str(text: &str) -> Result<Self, NotAScope> {
-        let lower = text.to_ascii_lowercase();
-        let segments: Vec<&str> = lower.split('/').collect();
-        if segments.len() > 2 || !segments.iter().all(|segment| is_segment(segment)) {
-            return Err(NotAScope);
-        }
-        Self::of_segments(&segments).ok_or(NotAScope)
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.repository {
-            Some(repository) => write!(f, "{}/{repository}", self.workspace),
-            None => f.write_str(&self.workspace),
-        }
-    }
-}
-
 /// Where to make a secret of a kind and what to tick, a line each, for somebody who is about to be asked for one.
 pub(crate) fn how_to_make(kind: Kind, host: &Host, scopes: &[Scope]) -> Vec<String> {
     let page = kind.page(host, scopes);
@@ -455,34 +357,29 @@ pub(crate) fn cloud() -> Host {
     CLOUD_HOST.parse().expect("a well-formed host")
 }
 
-fn is_segment(segment: &str) -> bool {
-    !matches!(segment, "" | "." | "..")
-        && !segment
-            .chars()
-            .any(|character| character.is_control() || character == '\\')
-}
-
+/// Written into files as its text, and read from it.
 macro_rules! serde_as_text {
     ($($name:ty),*) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
             }
         }
     )*};
 }
 
-serde_as_text!(Host, Kind, Scope);
+serde_as_text!(Host, Kind);
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Scope, cloud, is_general_rest, is_rest};
+    use super::{Kind, cloud};
     use crate::context::Host;
     use crate::secret::Secret;
 
@@ -503,104 +400,5 @@ mod tests {
         assert_eq!(kind("ATATT3xFfGF0abc", &data_center()), None);
         assert_eq!(kind("BBDC-abc", &cloud()), None);
         assert_eq!(kind("hunter2", &cloud()), None);
-    }
-
-    #[test]
-    fn a_path_tells_workspace_and_repository_whatever_stands_around_them() {
-        let of =
-            |path: &str| Scope::of_path(&cloud(), path.as_bytes()).map(|scope| scope.to_string());
-        for path in [
-            "acme/app",
-            "acme/app.git",
-            "/acme/app.git/",
-            "ACME/App.git",
-            "acme/app.git/info/lfs",
-            "acme/app.git/wiki",
-            "acme/app/wiki",
-            "acme/app.git?service=git-upload-pack",
-        ] {
-            assert_eq!(of(path).as_deref(), Some("acme/app"), "{path}");
-        }
-        assert_eq!(of("acme").as_deref(), Some("acme"));
-        for path in [
-            "",
-            "/",
-            "acme//app",
-            "acme/../evil/app",
-            "./app",
-            "acme/.git",
-            "acme/a\u{7}pp",
-        ] {
-            assert_eq!(of(path), None, "{path:?}");
-        }
-    }
-
-    #[test]
-    fn data_center_paths_may_have_a_context_and_scm() {
-        let of = |path: &str| {
-            Scope::of_path(&data_center(), path.as_bytes()).map(|scope| scope.to_string())
-        };
-        assert_eq!(of("scm/PRJ/app.git").as_deref(), Some("prj/app"));
-        assert_eq!(of("bitbucket/scm/prj/app.git").as_deref(), Some("prj/app"));
-        assert_eq!(of("scm/~ada/app.git").as_deref(), Some("~ada/app"));
-        for (path, scope) in [
-            (
-                "rest/api/1.0/projects/PRJ/repos/app/commits",
-                Some("prj/app"),
-            ),
-            ("bitbucket/rest/api/latest/projects/PRJ", Some("prj")),
-            ("rest/build-status/1.0/commits/abc", None),
-        ] {
-            assert_eq!(of(path).as_deref(), scope, "{path}");
-            assert!(is_rest(&data_center(), path.as_bytes()), "{path}");
-        }
-        assert!(!is_rest(&data_center(), b"scm/prj/app.git"));
-        let api: Host = "api.bitbucket.org".parse().expect("a host");
-        assert!(is_general_rest(&api, b"2.0/user"));
-        assert!(is_general_rest(
-            &data_center(),
-            b"rest/build-status/1.0/commits/abc"
-        ));
-        for path in [
-            "2.0/repositories",
-            "2.0/repositories//x",
-            "2.0/../user",
-            "2.0/workspaces/acme",
-        ] {
-            assert!(!is_general_rest(&api, path.as_bytes()), "{path}");
-        }
-        assert!(!is_general_rest(&data_center(), b"acme/app"));
-    }
-
-    #[test]
-    fn rest_paths_name_repositories_and_workspaces() {
-        let api: Host = "api.bitbucket.org".parse().expect("a host");
-        let of = |path: &str| Scope::of_path(&api, path.as_bytes()).map(|scope| scope.to_string());
-        assert_eq!(
-            of("2.0/repositories/Acme/app/commit/1/statuses/build").as_deref(),
-            Some("acme/app")
-        );
-        assert_eq!(of("2.0/workspaces/acme").as_deref(), Some("acme"));
-        assert_eq!(of("2.0/user"), None);
-    }
-
-    #[test]
-    fn scopes_are_compared_by_segments() {
-        let scope = |text: &str| text.parse::<Scope>().expect("a scope");
-        assert!(scope("acme").contains(&scope("Acme/app")));
-        assert!(scope("acme/app").contains(&scope("acme/app.git")));
-        assert!(!scope("acme").contains(&scope("acme-old/app")));
-        assert!(!scope("acme/app").contains(&scope("acme/app-old")));
-        assert!(!scope("acme/app").contains(&scope("acme")));
-        for text in [
-            "",
-            "/",
-            "acme/",
-            "a/b/c",
-            "../a",
-            "https://bitbucket.org/acme",
-        ] {
-            assert!(text.parse::<Scope>().is_err(), "{text}");
-        }
     }
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::account::{Account, Bytes};
-use crate::bitbucket::{self, Kind, Scope};
+use crate::bitbucket::{self, Kind};
 use crate::http::{self, Answer, Client};
 use crate::identity::Identity;
 use crate::route;
+use crate::scope::Scope;
 use crate::secret::Secret;
 
 /// How long Bitbucket may take for one answer while somebody waits at `login`.

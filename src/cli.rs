@@ -12,11 +12,12 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::civil::Date;
 
-use crate::bitbucket::{self, Kind, Scope};
+use crate::bitbucket::{self, Kind};
 use crate::command;
 use crate::config::StoreChoice;
 use crate::context::{Host, NotAHost};
 use crate::error::{Hinted, Usage};
+use crate::scope::Scope;
 
 /// A git credential helper for Bitbucket: sign in once, git never asks again
 #[derive(Debug, Parser)]

@@ -5,6 +5,7 @@
 
 mod account;
 mod accounts;
+#[macro_use]
 mod bitbucket;
 mod check;
 mod cli;
@@ -26,6 +27,7 @@ mod protocol;
 mod refusal;
 mod remote;
 mod route;
+mod scope;
 mod secret;
 mod state;
 mod store;

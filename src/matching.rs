@@ -4,9 +4,10 @@ use anyhow::Result;
 
 use crate::account::{Account, Bytes, Origin};
 use crate::accounts::Accounts;
-use crate::bitbucket::{self, Scope};
+use crate::bitbucket;
 use crate::context::{Context, Host};
 use crate::error::{Hinted, printable};
+use crate::scope::Scope;
 
 /// What a request is about, once it is clear that it is for one of our hosts.
 #[derive(Debug)]

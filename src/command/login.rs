@@ -8,13 +8,14 @@ use jiff::civil::Date;
 
 use crate::account::{Account, Bytes, Kept, Origin, today};
 use crate::accounts::Accounts;
-use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind, Scope};
+use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind};
 use crate::check::{self, Verdict};
 use crate::cli::Login;
 use crate::config::StoreChoice;
 use crate::context::Host;
 use crate::error::{Hinted, Usage};
 use crate::lookup::Lookup;
+use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::store;
 use crate::terminal;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 10] = [
     &["error", "secret", "file", "process", "trace"],
     &["context", "protocol", "remote"],
-    &["bitbucket"],
+    &["bitbucket", "scope"],
     &["store"],
     &[
         "account",

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::check::Check;
 use super::{Surroundings, accounts, bypass, chain};
 use crate::account::{Account, Bytes, Origin, today};
-use crate::bitbucket::{self, API_HOST, Scope};
+use crate::bitbucket::{self, API_HOST};
 use crate::context::Host;
 use crate::environment;
 use crate::error::{Hinted, Usage, printable};
@@ -14,6 +14,7 @@ use crate::git;
 use crate::identity::Identity;
 use crate::matching::{self, Verdict, Wanted};
 use crate::remote::Url;
+use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::state::{self, State};
 

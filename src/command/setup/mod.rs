@@ -1,47 +1,24 @@
 //! `setup`: puts the helper into git's configuration, alone for our hosts, and takes it out again.
 
+mod block;
+mod record;
+
 use std::collections::BTreeSet;
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
-use serde::{Deserialize, Serialize};
 
+use self::block::{Section, Written, separator_after, without};
+use self::record::Record;
 use crate::accounts::Accounts;
 use crate::bitbucket::{self, API_HOST};
 use crate::cli::Setup;
 use crate::context::Host;
 use crate::error::Hinted;
-use crate::file;
 use crate::git::{self, Helper};
 use crate::lookup::Lookup;
-
-/// What was written, so that just that can be taken back.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Record {
-    #[serde(default, rename = "file")]
-    files: Vec<Written>,
-}
-
-/// What was written into one of git's configuration files.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Written {
-    path: PathBuf,
-    /// There was no such file.
-    created: bool,
-    /// What was put between its old end and the sections: a newline where there was none, and one more after a line
-    /// that continued.
-    separator: String,
-    sections: Vec<Section>,
-}
-
-/// A section as it stands in the file, line by line.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Section {
-    header: String,
-    lines: Vec<String>,
-}
 
 /// # Errors
 /// When a foreign helper for Bitbucket would be disturbed, or git's configuration cannot be written.
@@ -242,19 +219,6 @@ fn apply(lookup: &Lookup, path: &Path, sections: &[Section]) -> Result<bool> {
     edited.map(|()| changed)
 }
 
-/// git-config(1), "Syntax": a line that ends with a backslash goes on, and would swallow our first header.
-fn separator_after(text: &str) -> &'static str {
-    let has_newline = text.is_empty() || text.ends_with('\n');
-    let last = text.strip_suffix('\n').unwrap_or(text);
-    let last = last.strip_suffix('\r').unwrap_or(last);
-    let backslashes = last.bytes().rev().take_while(|&byte| byte == b'\\').count();
-    match (has_newline, backslashes % 2 == 1) {
-        (true, false) => "",
-        (true, true) | (false, false) => "\n",
-        (false, true) => "\n\n",
-    }
-}
-
 fn undo(lookup: &Lookup, path: &Path) -> Result<ExitCode> {
     let mut record = Record::read(lookup)?;
     let Some(written) = record.take(path) else {
@@ -295,199 +259,4 @@ fn undo(lookup: &Lookup, path: &Path) -> Result<ExitCode> {
         )
     });
     Ok(ExitCode::SUCCESS)
-}
-
-/// The text without what was written, if any of it is there; what somebody has added since stays, also within our
-/// sections.
-fn without(text: &str, written: &Written) -> Option<String> {
-    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let mut was_there = false;
-    let mut is_at_end = true;
-    for section in written.sections.iter().rev() {
-        match remove(&mut lines, section) {
-            Some(stood_at_end) => {
-                was_there = true;
-                is_at_end &= stood_at_end;
-            }
-            None => is_at_end = false,
-        }
-    }
-    let rest = lines.concat();
-    let rest = match rest.strip_suffix(written.separator.as_str()) {
-        Some(bare) if is_at_end => bare.to_owned(),
-        _ => rest,
-    };
-    was_there.then_some(rest)
-}
-
-/// Takes out the lines of a section, however they are indented by now; whether nothing stood behind them. Nothing when
-/// the section is not there.
-fn remove(lines: &mut Vec<&str>, section: &Section) -> Option<bool> {
-    let is_header = |line: &str| line.trim_start().starts_with('[');
-    let end_of = |lines: &[&str], start: usize| {
-        let length = lines[start + 1..].iter().position(|line| is_header(line));
-        length.map_or(lines.len(), |length| start + 1 + length)
-    };
-    let is_own = |line: &str| section.lines.iter().any(|own| own.trim() == line.trim());
-    let is_ours = |start: &usize| {
-        let mut body = lines[start + 1..end_of(lines, *start)]
-            .iter()
-            .filter(|line| !line.trim().is_empty())
-            .peekable();
-        let names_us = |line: &&&str| {
-            section
-                .lines
-                .get(1)
-                .is_some_and(|own| own.trim() == line.trim())
-        };
-        let is_nothing_else = body.peek().is_some() && body.clone().all(|line| is_own(line));
-        lines[*start].trim() == section.header
-            && (is_nothing_else || body.any(|line| names_us(&line)))
-    };
-    let start = (0..lines.len()).rev().find(is_ours)?;
-    for own in &section.lines {
-        let mut body = start + 1..end_of(lines, start);
-        if let Some(position) = body.find(|position| lines[*position].trim() == own.trim()) {
-            lines.remove(position);
-        }
-    }
-    if end_of(lines, start) == start + 1 {
-        lines.remove(start);
-    }
-    Some(start == lines.len())
-}
-
-impl Section {
-    fn text(&self) -> String {
-        let mut text = format!("{}\n", self.header);
-        for line in &self.lines {
-            text.push_str(line);
-            text.push('\n');
-        }
-        text
-    }
-}
-
-impl Record {
-    fn read(lookup: &Lookup) -> Result<Self> {
-        let path = lookup.locations()?.setup();
-        let Some(content) = file::read_private(&path)? else {
-            return Ok(Self::default());
-        };
-        let record = std::str::from_utf8(&content)
-            .ok()
-            .and_then(|text| toml::from_str(text).ok());
-        record.with_context(|| {
-            let hint = format!(
-                "take the helper out of git's configuration by hand, and move '{}' away",
-                path.display()
-            );
-            Hinted::new(format!("'{}' is damaged", path.display()), hint)
-        })
-    }
-
-    fn write(&self, lookup: &Lookup) -> Result<()> {
-        let path = lookup.locations()?.setup();
-        if self.files.is_empty() {
-            return file::remove(&path);
-        }
-        file::write_private(&path, toml::to_string(self)?.as_bytes())
-    }
-
-    fn take(&mut self, path: &Path) -> Option<Written> {
-        let position = self.files.iter().position(|written| written.path == path)?;
-        Some(self.files.remove(position))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Section, Written, separator_after, without};
-
-    fn written(separator: &str) -> (Written, String) {
-        let section = |host: &str| Section {
-            header: format!("[credential \"https://{host}\"]"),
-            lines: vec![
-                "\thelper =".to_owned(),
-                "\thelper = /x".to_owned(),
-                "\tuseHttpPath = true".to_owned(),
-            ],
-        };
-        let sections = vec![section("bitbucket.org"), section("api.bitbucket.org")];
-        let block = sections.iter().map(Section::text).collect();
-        (
-            Written {
-                path: "x".into(),
-                created: false,
-                separator: separator.to_owned(),
-                sections,
-            },
-            block,
-        )
-    }
-
-    #[test]
-    fn what_was_there_before_comes_back_to_the_byte() {
-        for (before, separator) in [
-            ("", ""),
-            ("[user]\n\tname = Ada\n", ""),
-            ("# a\n\n", ""),
-            ("[user]\n\tname = Ada", "\n"),
-            ("[alias]\n\tx = status \\", "\n\n"),
-            ("[alias]\n\tx = status \\\n", "\n"),
-            ("[alias]\n\tx = status \\\r\n", "\n"),
-            ("[alias]\n\tx = a\\\\\n", ""),
-        ] {
-            assert_eq!(separator_after(before), separator, "{before:?}");
-            let (written, block) = written(separator);
-            assert_eq!(
-                without(&format!("{before}{separator}{block}"), &written).as_deref(),
-                Some(before)
-            );
-        }
-    }
-
-    #[test]
-    fn later_edits_stay() {
-        let (written, block) = written("\n");
-        let after = format!("[user]\n{block}[alias]\n\tst = status\n");
-        assert_eq!(
-            without(&after, &written).as_deref(),
-            Some("[user]\n[alias]\n\tst = status\n")
-        );
-
-        let within = block.replacen("\thelper = /x\n", "\thelper = /x\n\tusername = ada\n", 1);
-        let kept = "[credential \"https://bitbucket.org\"]\n\tusername = ada\n";
-        assert_eq!(
-            without(&format!("[user]\n{within}"), &written),
-            Some(format!("[user]\n{kept}"))
-        );
-
-        let indented = block.replace('\t', "    ");
-        assert_eq!(
-            without(&format!("[user]\n{indented}"), &written).as_deref(),
-            Some("[user]")
-        );
-
-        let unset = block.replace("\thelper =\n\thelper = /x\n", "");
-        assert_eq!(
-            without(&format!("[user]\n{unset}"), &written).as_deref(),
-            Some("[user]")
-        );
-    }
-
-    #[test]
-    fn a_section_of_the_user_for_the_same_host_stays() {
-        let (written, block) = written("");
-        let own = "[credential \"https://bitbucket.org\"]\n\thelper = cache\n";
-        assert_eq!(
-            without(&format!("{own}{block}"), &written).as_deref(),
-            Some(own)
-        );
-        assert_eq!(
-            without(&format!("{block}{own}"), &written).as_deref(),
-            Some(own)
-        );
-        assert_eq!(without(own, &written), None);
-    }
 }
