@@ -55,6 +55,9 @@ pub(crate) struct Account {
     /// Whether the host takes the secret as Bearer only: `login` found Basic refused, or the token has no user.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) bearer: bool,
+    /// Whether the host refused it as a password, as whoever knows no Bearer sends it: that says nothing about Bearer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) bearer_only: bool,
     /// That a server refused the secret: it is set aside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rejected: Option<Rejection>,
@@ -122,6 +125,7 @@ impl Account {
             password_expiry_utc: None,
             context: String::new(),
             bearer: false,
+            bearer_only: false,
             rejected: None,
             other: BTreeMap::new(),
         }

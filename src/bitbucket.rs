@@ -145,8 +145,8 @@ impl Kind {
         self == Self::AppPassword && is_cloud(host)
     }
 
-    /// The page where such a secret is made, and revoked.
-    pub(crate) fn page(self, host: &Host, scopes: &[Scope]) -> String {
+    /// The page where such a secret is made, and revoked; `context` is the path of a Data Center instance.
+    pub(crate) fn page(self, host: &Host, context: &str, scopes: &[Scope]) -> String {
         match (self, scopes) {
             (Self::ApiToken | Self::AppPassword, _) if is_cloud(host) => API_TOKEN_PAGE.to_owned(),
             (
@@ -177,7 +177,7 @@ impl Kind {
                 format!("https://{host}/WORKSPACE/REPOSITORY/admin/access-tokens")
             }
             // Data Center, "HTTP access tokens": <https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html>.
-            _ => format!("https://{host}/plugins/servlet/access-tokens/manage"),
+            _ => format!("https://{host}{context}/plugins/servlet/access-tokens/manage"),
         }
     }
 
@@ -214,20 +214,17 @@ impl FromStr for Kind {
 }
 
 /// Where to make a secret of a kind and what to tick, a line each, for somebody who is about to be asked for one.
-pub(crate) fn how_to_make(kind: Kind, host: &Host, scopes: &[Scope]) -> Vec<String> {
-    let page = kind.page(host, scopes);
+pub(crate) fn how_to_make(kind: Kind, host: &Host, context: &str, scopes: &[Scope]) -> Vec<String> {
+    let page = kind.page(host, context, scopes);
     let make = match kind {
-        Kind::ApiToken => {
-            format!("Make an API token with 'Create API token with scopes', app Bitbucket: {page}")
-        }
-        Kind::AccessToken => format!("Make an access token: {page}"),
-        Kind::HttpAccessToken => format!("Make an HTTP access token: {page}"),
+        Kind::ApiToken => "Make an API token with 'Create API token with scopes', app Bitbucket:",
+        Kind::AccessToken => "Make an access token:",
+        Kind::HttpAccessToken => "Make an HTTP access token:",
         Kind::AppPassword => return Vec::new(),
     };
-    let tick = kind
-        .scopes_to_tick()
-        .map(|scopes| format!("To fetch and push it needs {scopes}"));
-    std::iter::once(make).chain(tick).collect()
+    // The page on a line of its own: a terminal that breaks it makes a torn link.
+    let tick = kind.scopes_to_tick().map(|scopes| format!("Tick {scopes}"));
+    [make.to_owned(), page].into_iter().chain(tick).collect()
 }
 
 /// The scopes that git needs, by the names of a kind; an account that may push has both.
@@ -350,6 +347,15 @@ pub(crate) fn home_of(host: &Host) -> Host {
 /// api.bitbucket.org
 pub(crate) fn api_host() -> Host {
     API_HOST.parse().expect("a well-formed host")
+}
+
+/// The hosts for which git asks on behalf of an account: of Bitbucket Cloud also that of REST.
+pub(crate) fn hosts_asked_for(host: &Host) -> Vec<Host> {
+    if is_cloud(host) {
+        vec![cloud(), api_host()]
+    } else {
+        vec![host.clone()]
+    }
 }
 
 /// bitbucket.org

@@ -104,8 +104,14 @@ fn data_center(account: &mut Account, secret: &Secret) -> Result<Verdict, http::
                 ),
                 hint: format!(
                     "give an HTTP access token: {}",
-                    Kind::HttpAccessToken.page(&account.host, &[])
+                    Kind::HttpAccessToken.page(&account.host, &account.context, &[])
                 ),
+            });
+        }
+        404 => {
+            return Ok(Verdict::Refused {
+                message: format!("there is no Bitbucket at {}{}", account.host, account.context),
+                hint: "a context path goes behind the host, '--host HOST/PATH'; '--no-verify' stores it unchecked".to_owned(),
             });
         }
         429 => {
@@ -115,10 +121,7 @@ fn data_center(account: &mut Account, secret: &Secret) -> Result<Verdict, http::
             )));
         }
         status => {
-            return Ok(unchecked(&format!(
-                "{} answered {status}; a context path goes behind the host",
-                account.host
-            )));
+            return Ok(unchecked(&format!("{} answered {status}", account.host)));
         }
     }
     // This address answers strangers as well; the header names only who is signed in.
@@ -271,9 +274,25 @@ fn refused(account: &Account) -> Verdict {
         }
         _ => format!("{} refuses the user name and the secret", account.host),
     };
+    if let (Some(username), false) = (&account.username, bitbucket::is_cloud(&account.host)) {
+        let hint = format!(
+            "see whether '{username}' is the user name (not the e-mail), or make a new one: {}",
+            page(account)
+        );
+        return Verdict::Refused { message, hint };
+    }
+    let doubt = if account.email.is_some() {
+        "if the e-mail is right, "
+    } else {
+        ""
+    };
     Verdict::Refused {
         message,
-        hint: format!("make a new one ({}): {}", to_tick(account), page(account)),
+        hint: format!(
+            "{doubt}make a new one ({}): {}",
+            to_tick(account),
+            page(account)
+        ),
     }
 }
 
@@ -313,5 +332,5 @@ fn to_tick(account: &Account) -> &'static str {
 
 fn page(account: &Account) -> String {
     let kind = account.kind.unwrap_or(Kind::ApiToken);
-    kind.page(&account.host, &account.scopes)
+    kind.page(&account.host, &account.context, &account.scopes)
 }

@@ -271,7 +271,9 @@ fn mistake(error: &clap::Error) -> anyhow::Error {
         .trim_matches(['<', '>']);
     let is_given = text(ContextKind::InvalidValue).is_some_and(|value| !value.is_empty());
     let message = match error.kind() {
-        ErrorKind::UnknownArgument if option.starts_with("--") => {
+        ErrorKind::UnknownArgument
+            if option.starts_with("--") || option.len() == 2 && option.starts_with('-') =>
+        {
             format!("there is no option '{option}'")
         }
         ErrorKind::UnknownArgument => "there is an argument too many".to_owned(),

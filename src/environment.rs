@@ -62,6 +62,15 @@ pub(crate) fn secret_variables() -> impl Iterator<Item = &'static str> {
     SECRETS.into_iter().map(|(variable, _)| variable)
 }
 
+/// What to say of an app password in the environment.
+pub(crate) fn retired_notice(account: &Account) -> String {
+    format!(
+        "{} is an app password, which Bitbucket removed on {} (git sees 410): set BITBUCKET_API_TOKEN instead",
+        account.name,
+        bitbucket::APP_PASSWORDS_REMOVED
+    )
+}
+
 /// Whether this is the environment's account: it is called like the variable that holds its secret.
 pub(crate) fn is_its_account(account: &Account) -> bool {
     account.entry.is_empty()

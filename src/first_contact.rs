@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Result;
 
 use crate::bitbucket::{self, Kind};
+use crate::config::Locations;
 use crate::file::{self, Lock};
 use crate::git;
 use crate::lookup::{Findings, Found, Lookup};
@@ -45,26 +46,38 @@ pub(crate) fn ask(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Outcome> {
     if !is_first(lookup, wanted)? || !terminal::can_ask() || !git_allows_it() {
         return Ok(Outcome::Nothing);
     }
+    let began = SystemTime::now();
     let mark = lookup.locations()?.first_contact();
     let _lock = Lock::acquire(&mark.with_extension("lock"), ASKING)?;
-    wait_for_the_last_one(&mark);
+    wait_while_git_tries(&mark);
     if let Findings {
         found: Some(found), ..
     } = lookup.find(wanted)?
     {
         return Ok(Outcome::Found(Box::new(found)));
     }
-    if !is_first(lookup, wanted)? || was_declined(&mark) {
+    if !is_first(lookup, wanted)? {
         return Ok(Outcome::Nothing);
+    }
+    // Whoever waited while another process asked gets that answer; whoever begins afterwards asks anew.
+    match Mark::left_since(&mark, began) {
+        Some(Mark::Declined) => return Ok(Outcome::Nothing),
+        Some(Mark::Refused) => return Ok(Outcome::Interrupted),
+        Some(Mark::Asked) | None => {}
     }
     let answer = match question(wanted) {
         Err(error) if error.is::<Interrupted>() => {
-            file::write_private(&mark, DECLINED)?;
+            Mark::Declined.leave(&mark)?;
             return Ok(Outcome::Interrupted);
         }
         answer => answer?,
     };
-    file::write_private(&mark, if answer.is_some() { ASKED } else { DECLINED })?;
+    let left = if answer.is_some() {
+        Mark::Asked
+    } else {
+        Mark::Declined
+    };
+    left.leave(&mark)?;
     Ok(
         answer.map_or(Outcome::Nothing, |(username, password)| Outcome::Given {
             username,
@@ -73,16 +86,50 @@ pub(crate) fn ask(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Outcome> {
     )
 }
 
-/// Notes that git has reported what became of the token.
-pub(crate) fn settle(lookup: &Lookup) {
-    if let Ok(locations) = lookup.locations() {
-        // Whoever waits only waits a little longer when this fails.
-        let _ = file::remove(&locations.first_contact());
-    }
+/// Notes what git has reported of the token: whoever waits only waits a little longer when this fails.
+pub(crate) fn settle(lookup: &Lookup, has_worked: bool) {
+    let Ok(mark) = lookup.locations().map(Locations::first_contact) else {
+        return;
+    };
+    let _ = match (mark.exists(), has_worked) {
+        (false, _) => Ok(()),
+        (true, true) => file::remove(&mark),
+        (true, false) => Mark::Refused.leave(&mark),
+    };
 }
 
-const ASKED: &[u8] = b"asked\n";
-const DECLINED: &[u8] = b"declined\n";
+/// What became of the last question.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    /// Somebody typed a token, and git tries it.
+    Asked,
+    /// Somebody did not want to be asked.
+    Declined,
+    /// The token did not work.
+    Refused,
+}
+
+impl Mark {
+    const ALL: [Self; 3] = [Self::Asked, Self::Declined, Self::Refused];
+
+    fn word(self) -> &'static [u8] {
+        match self {
+            Self::Asked => b"asked\n",
+            Self::Declined => b"declined\n",
+            Self::Refused => b"refused\n",
+        }
+    }
+
+    fn leave(self, mark: &Path) -> Result<()> {
+        file::write_private(mark, self.word())
+    }
+
+    fn left_since(mark: &Path, start: SystemTime) -> Option<Self> {
+        let written = fs::metadata(mark).ok()?.modified().ok()?;
+        let word = fs::read(mark).ok().filter(|_| written >= start)?;
+        Self::ALL.into_iter().find(|known| known.word() == word)
+    }
+}
 
 /// Whether the host is one for which git asks, is ours, and has no account.
 fn is_first(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<bool> {
@@ -97,36 +144,20 @@ fn is_first(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<bool> {
 /// `credential.interactive` (git 2.47) and askpass programs are obeyed as git does.
 fn git_allows_it() -> bool {
     let interactive = git::plain_setting("credential.interactive");
-    let forbids = |value: &str| {
-        matches!(
-            value.to_ascii_lowercase().as_str(),
-            "never" | "false" | "no" | "off" | "0"
-        )
-    };
-    !interactive.is_some_and(|value| forbids(&value))
-        && terminal::git_would_ask_here(git::plain_setting("core.askPass"))
+    let core_askpass = git::plain_setting("core.askPass");
+    !interactive.is_some_and(|value| terminal::forbids_questions(&value))
+        && terminal::askpass(core_askpass.as_deref()).is_none()
 }
 
 /// Somebody was asked just now, and git tries what was typed: it has to tell us before we ask again.
-fn wait_for_the_last_one(mark: &Path) {
+fn wait_while_git_tries(mark: &Path) {
     let start = Instant::now();
-    while start.elapsed() < TRYING
-        && age(mark).is_some_and(|age| age < TRYING)
-        && !was_declined(mark)
-    {
+    let recent = SystemTime::now()
+        .checked_sub(TRYING)
+        .unwrap_or(SystemTime::UNIX_EPOCH);
+    while start.elapsed() < TRYING && Mark::left_since(mark, recent) == Some(Mark::Asked) {
         thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// Somebody was just asked, and did not want to be.
-fn was_declined(mark: &Path) -> bool {
-    age(mark).is_some_and(|age| age < TRYING)
-        && fs::read(mark).is_ok_and(|content| content == DECLINED)
-}
-
-fn age(mark: &Path) -> Option<Duration> {
-    let written = fs::metadata(mark).ok()?.modified().ok()?;
-    SystemTime::now().duration_since(written).ok()
 }
 
 /// The question itself; an empty answer leaves it to git.
@@ -138,7 +169,7 @@ fn question(wanted: &Wanted<'_>) -> Result<Option<(Vec<u8>, Secret)>> {
         Kind::HttpAccessToken
     };
     terminal::show(&format!("Nobody has signed in to {host} yet."));
-    for line in bitbucket::how_to_make(kind, host, wanted.scope.as_slice()) {
+    for line in bitbucket::how_to_make(kind, host, "", wanted.scope.as_slice()) {
         terminal::show(&line);
     }
     let secret = terminal::ask_secret(&format!("Token for {host} (it will not show): "))?;

@@ -173,7 +173,13 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
             ))
         }
         Some(path) => path.into(),
-        None if system => git(&["var", variable])?.trim().into(),
+        None if system => git(&["var", variable])
+            .context(Hinted::new(
+                "git names no configuration of the whole machine",
+                "unset GIT_CONFIG_NOSYSTEM",
+            ))?
+            .trim()
+            .into(),
         None => global_config_file()?,
     };
     Ok(std::path::absolute(path)?)

@@ -115,9 +115,9 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
         .into_iter()
         .filter(|(_, known)| !known.is_set_aside(now))
         .collect();
-    if matching::choose(&in_service, &wanted).map_or(true, |chosen| {
-        chosen.is_some_and(|chosen| chosen.kind.is_some())
-    }) {
+    if matching::choose(&in_service, &wanted)
+        .is_ok_and(|chosen| chosen.is_some_and(|chosen| chosen.kind.is_some()))
+    {
         // git asks the user only when we answer nothing. So this came out of a URL, or from another helper; and of a
         // public repository's URL git stores the secret although no server ever saw it. It must not displace ours.
         trace::say(|| "store: another account answers here, and stays".to_owned());
@@ -128,7 +128,7 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
         oauth_refresh_token: request.oauth_refresh_token,
     };
     add(lookup, account, &kept)?;
-    first_contact::settle(lookup);
+    first_contact::settle(lookup, true);
     Ok(())
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
         }
         return Ok(());
     }
-    first_contact::settle(lookup);
+    first_contact::settle(lookup, false);
     let accounts = lookup.accounts()?;
     let mut removed = Vec::new();
     let mut set_aside = Vec::new();
@@ -191,7 +191,12 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
             .iter_mut()
             .filter(|account| set_aside.contains(&account.entry))
         {
-            account.rejected = Some(Rejection::again(account.rejected, now));
+            // git-lfs before 3.6 knows no Bearer, and sends as a password what only works as Bearer.
+            if account.bearer && request.credential.is_none() {
+                account.bearer_only = true;
+            } else {
+                account.rejected = Some(Rejection::again(account.rejected, now));
+            }
         }
         Ok(accounts.remove(|account| removed.contains(&account.entry)))
     })?;
@@ -249,6 +254,7 @@ fn for_git(account: &Account, secret: Secret, offers_authtype: bool) -> Option<F
     match Identity::for_git(account, secret).ok()? {
         Identity::Basic { username, password } => Some(Form::Password { username, password }),
         Identity::Bearer(credential) if offers_authtype => Some(bearer(credential)),
+        Identity::Bearer(_) if account.bearer_only => None,
         // Recent Data Centers take the static name from gits that know no Bearer.
         Identity::Bearer(password) => Some(Form::Password {
             username: account.git_username()?.to_vec(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 use ureq::http::header::{AUTHORIZATION, HeaderValue};
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
-use ureq::{Agent, Proxy};
+use ureq::{Agent, Proxy, ProxyProtocol};
 
 use crate::secret::Secret;
 use crate::trace;
@@ -98,6 +98,14 @@ impl Client {
         };
         let proxy = route.proxy.as_deref().map(Proxy::new).transpose();
         let proxy = proxy.map_err(|_| Error::Proxy("its address is not one".to_owned()))?;
+        if proxy.as_ref().is_some_and(|proxy| {
+            !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
+        }) {
+            // git goes through it; for the one question at login its library would be too much.
+            return Err(Error::Proxy(
+                "only an http proxy can be asked through, not SOCKS".to_owned(),
+            ));
+        }
         let tls = TlsConfig::builder()
             .root_certs(roots)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))

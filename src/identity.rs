@@ -4,7 +4,7 @@ use base64ct::{Base64, Encoding as _};
 use thiserror::Error;
 
 use crate::account::{Account, Bytes};
-use crate::bitbucket::RestScheme;
+use crate::bitbucket::{Kind, RestScheme};
 use crate::secret::Secret;
 
 /// What goes into the `Authorization` header.
@@ -45,10 +45,7 @@ impl Identity {
     /// When the account lacks the name that its kind needs there.
     pub(crate) fn for_rest(account: &Account, secret: Secret) -> Result<Self, Missing> {
         let own = account.username.as_ref().map(Bytes::as_slice);
-        let username = match account
-            .kind
-            .map_or(RestScheme::Username, super::bitbucket::Kind::rest_scheme)
-        {
+        let username = match account.kind.map_or(RestScheme::Username, Kind::rest_scheme) {
             RestScheme::Bearer => return Ok(Self::Bearer(secret)),
             RestScheme::Email => account.email.as_ref().ok_or(Missing::Email)?.as_bytes(),
             RestScheme::Username => own.ok_or(Missing::Username)?,

@@ -86,9 +86,12 @@ impl Lookup {
                     notices: vec![notice],
                 });
             }
+            let notices = account
+                .is_retired()
+                .then(|| environment::retired_notice(&account));
             return Ok(Findings {
                 found: Some(Found { account, kept }),
-                notices: Vec::new(),
+                notices: notices.into_iter().collect(),
             });
         }
         let mut look = self.look(wanted, now)?;

@@ -1,6 +1,9 @@
 //! Which account is meant: by workspace and repository, then by user name, then by who brought it.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
+use jiff::Timestamp;
 
 use crate::account::{Account, Bytes, Origin};
 use crate::accounts::Accounts;
@@ -149,6 +152,107 @@ pub(crate) fn verdicts<'a>(
         .collect()
 }
 
+/// Accounts from `login` that fit a place equally, so that none of them answers.
+pub(crate) struct Tie<'a> {
+    pub(crate) host: Host,
+    /// The workspace or repository; none is the whole host.
+    pub(crate) scope: Option<Scope>,
+    pub(crate) accounts: Vec<&'a Account>,
+}
+
+impl Tie<'_> {
+    /// What it means, for a person.
+    pub(crate) fn message(&self) -> String {
+        let names: Vec<String> = self
+            .accounts
+            .iter()
+            .map(|account| format!("'{}'", account.name))
+            .collect();
+        let place = match &self.scope {
+            Some(scope) => format!("{scope} on {}", self.host),
+            None => self.host.to_string(),
+        };
+        format!(
+            "{} fit {place} equally, so none of them answers",
+            names.join(" and ")
+        )
+    }
+
+    /// Whether a user name in the URL could tell them apart.
+    pub(crate) fn has_user_names(&self) -> bool {
+        let own = self
+            .accounts
+            .iter()
+            .map(|account| account.username.as_ref());
+        let mut names: Vec<Option<&[u8]>> = own.map(|name| name.map(Bytes::as_slice)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.len() == self.accounts.len() && !names.contains(&None)
+    }
+
+    /// The act that tells them apart for good.
+    pub(crate) fn mend(&self) -> String {
+        let name = &self.accounts[0].name;
+        let place = match &self.scope {
+            Some(Scope {
+                repository: Some(_),
+                ..
+            }) => {
+                return format!("keep one of them: 'git credential-bitbucket logout {name}'");
+            }
+            Some(Scope { workspace, .. }) => format!("{workspace}/REPOSITORY"),
+            None => "WORKSPACE".to_owned(),
+        };
+        format!(
+            "say what one is for: git credential-bitbucket token '{name}' | git credential-bitbucket login '{name}' --with-token --for {place}"
+        )
+    }
+}
+
+/// All ties there are, each set of accounts once.
+pub(crate) fn ties(accounts: &Accounts, now: Timestamp) -> Vec<Tie<'_>> {
+    let hosts: BTreeSet<&Host> = accounts.iter().map(|account| &account.host).collect();
+    let mut ties: Vec<Tie<'_>> = Vec::new();
+    for host in hosts {
+        let own = accounts.iter().filter(|account| account.host == *host);
+        for scope in own
+            .flat_map(|account| &account.scopes)
+            .map(Some)
+            .chain([None])
+        {
+            let wanted = Wanted {
+                host: host.clone(),
+                path: None,
+                username: None,
+                scope: scope.cloned(),
+            };
+            let verdicts = verdicts(accounts, &wanted, |account| account.is_set_aside(now));
+            let equal = verdicts
+                .into_iter()
+                .filter(|(_, verdict)| *verdict == Verdict::Ambiguous);
+            let equal: Vec<&Account> = equal
+                .map(|(account, _)| account)
+                .filter(|account| account.origin == Origin::Login)
+                .collect();
+            let names = |accounts: &[&Account]| {
+                accounts
+                    .iter()
+                    .map(|account| account.name.clone())
+                    .collect::<Vec<_>>()
+            };
+            let is_known = ties.iter().any(|tie| names(&tie.accounts) == names(&equal));
+            if !equal.is_empty() && !is_known {
+                ties.push(Tie {
+                    host: wanted.host,
+                    scope: wanted.scope,
+                    accounts: equal,
+                });
+            }
+        }
+    }
+    ties
+}
+
 fn fits<'a>(
     accounts: &'a Accounts,
     wanted: &Wanted<'_>,
@@ -262,10 +366,18 @@ fn ambiguous(wanted: &Wanted<'_>, first: &Account, second: &Account) -> anyhow::
                 .replacen("https://", &format!("https://{one}@"), 1);
             format!("name one in the remote: 'git remote set-url origin {url}'")
         }
-        _ => format!(
-            "say what one is for: git credential-bitbucket token '{0}' | git credential-bitbucket login '{0}' --with-token --for WORKSPACE",
-            first.name
-        ),
+        _ => {
+            let shared = first
+                .scopes
+                .iter()
+                .find(|scope| second.scopes.contains(scope));
+            Tie {
+                host: wanted.host.clone(),
+                scope: shared.cloned(),
+                accounts: vec![first, second],
+            }
+            .mend()
+        }
     };
     Hinted::new(message, hint).into()
 }

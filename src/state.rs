@@ -32,11 +32,11 @@ pub(crate) enum State {
 impl State {
     /// What can be told without asking the store.
     pub(crate) fn of(account: &Account, today: Date) -> Self {
-        if account.rejected.is_some() {
-            return Self::Rejected;
-        }
         if account.is_retired() {
             return Self::Retired;
+        }
+        if account.rejected.is_some() {
+            return Self::Rejected;
         }
         match last_day(account) {
             Some(day) if day < today => Self::Expired,

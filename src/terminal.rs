@@ -16,6 +16,15 @@ pub(crate) fn can_ask() -> bool {
     !prompts_are_forbidden() && tty().is_ok()
 }
 
+/// Why nobody can be asked.
+pub(crate) fn why_not() -> &'static str {
+    if prompts_are_forbidden() {
+        "GIT_TERMINAL_PROMPT forbids it"
+    } else {
+        "no terminal"
+    }
+}
+
 /// Whether what goes to stderr is read by a person.
 pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal()
@@ -30,16 +39,25 @@ pub(crate) fn somebody_may_be_there() -> bool {
         || tty().is_ok()
 }
 
-/// Whether git itself would ask on the terminal, and not through an askpass program (git(1), `GIT_ASKPASS`;
-/// gitcredentials(7), "REQUESTING CREDENTIALS").
+/// Through which program git would ask, if not on the terminal, by the name of what set it. The first that is set
+/// counts, and an empty one means none (gitcredentials(7), "REQUESTING CREDENTIALS").
 ///
 /// `core_askpass` is that setting of git's.
-pub(crate) fn git_would_ask_here(core_askpass: Option<String>) -> bool {
-    let variable = |name| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    let askpass = variable("GIT_ASKPASS")
-        .or(core_askpass)
-        .or_else(|| variable("SSH_ASKPASS"));
-    askpass.is_none_or(|program| program.is_empty()) && can_ask()
+pub(crate) fn askpass(core_askpass: Option<&str>) -> Option<&'static str> {
+    let variable = |name| Some((name, env::var_os(name)?.is_empty()));
+    let core = || Some(("core.askPass", core_askpass?.is_empty()));
+    let (name, is_empty) = variable("GIT_ASKPASS")
+        .or_else(core)
+        .or_else(|| variable("SSH_ASKPASS"))?;
+    (!is_empty).then_some(name)
+}
+
+/// Whether a value of `credential.interactive` (git 2.47) forbids all questions.
+pub(crate) fn forbids_questions(interactive: &str) -> bool {
+    matches!(
+        interactive.to_ascii_lowercase().as_str(),
+        "never" | "false" | "no" | "off" | "0"
+    )
 }
 
 /// Shows a line, whatever became of stderr: under `git fetch --jobs` git holds that of its children back.

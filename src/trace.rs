@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crate::error::printable;
 
-/// `1` (or `2`, or `true`) traces to stderr, an absolute path to the end of that file, as with git's `GIT_TRACE`.
+/// `1` (or `2`, or `true`) traces to stderr, a path to the end of that file, as with git's `GIT_TRACE`.
 const VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_TRACE";
 
 static TRACE: OnceLock<Option<Trace>> = OnceLock::new();
@@ -26,6 +26,7 @@ pub(crate) fn start() {
     TRACE.get_or_init(|| {
         let value = env::var_os(VARIABLE)?;
         let sink: Box<dyn Write + Send> = match value.to_str() {
+            Some("" | "0" | "false" | "no" | "off") => return None,
             Some("1" | "2" | "true" | "yes" | "on") => Box::new(io::stderr()),
             _ => Box::new(open(Path::new(&value))?),
         };
@@ -53,9 +54,6 @@ pub(crate) fn say(what: impl FnOnce() -> String) {
 }
 
 fn open(path: &Path) -> Option<File> {
-    if !path.is_absolute() {
-        return None;
-    }
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! `login`: adds an account, or replaces the one of that name.
 
-use std::io::{self, Read};
+use std::io::{self, IsTerminal as _, Read};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         (None, None) => lookup.config()?.store.default,
     };
     let reason = lookup.keep(&mut account, &Kept::only(secret), choice)?;
-    let replaced = put(&lookup, &account)?;
+    let replaced = put(&lookup, &account, arguments.name.is_some())?;
     tell_where(&lookup, &account, replaced.is_some(), reason.as_ref())?;
     if let Some(old) = &replaced {
         // The account is signed in; an old secret that cannot be reached any more must not undo that.
@@ -67,6 +67,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         }
     }
     tell_verdict(&account, verdict);
+    tell_expiry(arguments, &account);
     if kind.is_retired_on(&account.host) {
         super::warn(format_args!(
             "Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}: git will be answered 410"
@@ -74,14 +75,15 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         super::hint(format_args!(
             "make an API token and replace it: 'git credential-bitbucket login {}', {}",
             account.name,
-            kind.page(&account.host, &[])
+            kind.page(&account.host, "", &[])
         ));
     }
+    super::warn_of_ties(&lookup.accounts()?);
     setup::refresh(&lookup).context(
         "the account is stored, but git's configuration could not be brought up to date",
     )?;
     super::warn_of_the_chain(
-        [&account.host],
+        &bitbucket::hosts_asked_for(&account.host),
         "'git credential-bitbucket setup' mends that",
     );
     Ok(ExitCode::SUCCESS)
@@ -109,13 +111,29 @@ fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
     }
 }
 
+/// A day that stays from the old secret is worth a look, and one that has passed a doubt.
+fn tell_expiry(arguments: &Login, account: &Account) {
+    match (arguments.expires, account.expires) {
+        (Some(day), _) if day < today() => {
+            super::warn(format_args!("{day}, the day of '--expires', has passed"));
+        }
+        (None, Some(day)) if arguments.with_token => {
+            super::tell(&format!(
+                "Its last day stays {day}; '--expires' changes that"
+            ));
+        }
+        _ => {}
+    }
+}
+
 /// Adds the account, in place of the one of its name.
-fn put(lookup: &Lookup, account: &Account) -> Result<Option<Account>> {
+fn put(lookup: &Lookup, account: &Account, is_named: bool) -> Result<Option<Account>> {
     lookup.update(account, |accounts, account| {
-        // The names of what git gave are ours to choose: such an account makes room.
+        // The names of what git gave are ours to choose: such an account makes room, unless it is meant.
         let free = accounts.free_name(&account.name);
-        let in_the_way =
-            |known: &&mut Account| known.name == account.name && known.origin == Origin::Git;
+        let in_the_way = |known: &&mut Account| {
+            !is_named && known.name == account.name && known.origin == Origin::Git
+        };
         if let Some(known) = accounts.iter_mut().find(in_the_way) {
             known.name = free;
         }
@@ -143,7 +161,10 @@ fn host(arguments: &Login, existing: Option<&Account>) -> Result<Host> {
 }
 
 fn secret(arguments: &Login, host: &Host) -> Result<Secret> {
-    let secret = if arguments.with_token {
+    let secret = if arguments.with_token && io::stdin().is_terminal() {
+        // Typed, it must not show either.
+        terminal::ask_secret(&format!("Token for {host} (it will not show): "))?
+    } else if arguments.with_token {
         first_line(&mut io::stdin())?
     } else if terminal::can_ask() {
         explain_where_to_make_one(arguments, host);
@@ -155,7 +176,7 @@ fn secret(arguments: &Login, host: &Host) -> Result<Secret> {
             .map(|name| format!(" {name}"))
             .unwrap_or_default();
         bail!(Hinted::new(
-            "cannot ask for the token: no terminal",
+            format!("cannot ask for the token: {}", terminal::why_not()),
             format!(
                 "give it on standard input: 'git credential-bitbucket login{name} --with-token'"
             ),
@@ -183,7 +204,11 @@ fn explain_where_to_make_one(arguments: &Login, host: &Host) {
         Kind::HttpAccessToken
     };
     let kind = arguments.kind.unwrap_or(usual);
-    for line in bitbucket::how_to_make(kind, host, &arguments.scopes) {
+    let context = arguments
+        .host
+        .as_ref()
+        .map_or("", |place| place.context.as_str());
+    for line in bitbucket::how_to_make(kind, host, context, &arguments.scopes) {
         super::tell(&line);
     }
     if arguments.kind.is_none() && bitbucket::is_cloud(host) {
@@ -242,31 +267,38 @@ fn kind(
         (Some(kind), _) | (None, Some(kind)) => Ok(kind),
         (None, None) => match existing.and_then(|existing| existing.kind) {
             Some(kind) => Ok(kind),
-            None => ask_kind(host),
+            None => ask_kind(arguments, host),
         },
     }
 }
 
-fn ask_kind(host: &Host) -> Result<Kind> {
+fn ask_kind(arguments: &Login, host: &Host) -> Result<Kind> {
     let names: Vec<&str> = Kind::ALL
         .into_iter()
         .filter(|kind| kind.exists_on(host))
         .map(Kind::as_str)
         .collect();
     let names = names.join(", ");
-    if !terminal::can_ask() {
+    if arguments.with_token || !terminal::can_ask() {
         bail!(Hinted::new(
             "cannot tell what kind of secret this is",
             format!("say '--kind' with one of {names}")
         ));
     }
-    loop {
+    super::tell(
+        "It does not start like one of Bitbucket's tokens; if that is a slip, press Ctrl-C",
+    );
+    for _ in 0..3 {
         let answer = terminal::ask_line(&format!("What kind of secret is it ({names})? "))?;
         match answer.parse::<Kind>() {
             Ok(kind) if kind.exists_on(host) => return Ok(kind),
             _ => super::tell(&format!("Please type one of {names}")),
         }
     }
+    bail!(Hinted::new(
+        "the kind is not known",
+        format!("say '--kind' with one of {names}")
+    ))
 }
 
 /// The account as it is to be: what was named, what the one it replaces had, and what can be asked for.
@@ -277,7 +309,10 @@ fn complete(arguments: &Login, accounts: &Accounts, host: Host, kind: Kind) -> R
             .named(name)
             .filter(|known| known.origin == Origin::Login)
     };
-    let named = arguments.name.as_deref().and_then(mine);
+    let named = arguments
+        .name
+        .as_deref()
+        .and_then(|name| accounts.named(name));
 
     let mut username = arguments
         .username
@@ -296,35 +331,55 @@ fn complete(arguments: &Login, accounts: &Accounts, host: Host, kind: Kind) -> R
         Some(name) => name.clone(),
         None => default_name(username.as_ref(), &arguments.scopes, &host, accounts),
     };
-    let mut account = match mine(&name) {
+    let mut account = match named.or_else(|| mine(&name)) {
         Some(existing) => existing.clone(),
         None => Account::new(name, host, Origin::Login),
     };
+    // Without a check nobody knows better than the last one.
+    account.bearer &= account.kind == Some(kind);
     account.kind = Some(kind);
+    // What git said of the old secret, or a server did, is not true of the new one.
+    account.origin = Origin::Login;
     account.rejected = None;
+    account.bearer_only = false;
+    account.path = None;
+    account.authtype = None;
+    account.password_expiry_utc = None;
     if let Some(place) = &arguments.host {
         account.context.clone_from(&place.context);
     }
     account.username = username.or(account.username);
     account.email = arguments.email.clone().or(account.email);
-    // A day that has passed was the old secret's.
-    account.expires = arguments
-        .expires
-        .or(account.expires.filter(|day| *day >= today()));
+    account.expires = match arguments.expires {
+        Some(day) => Some(day),
+        // The old day was the old secret's.
+        None if kind.always_expires() && asks => None,
+        None => account.expires.filter(|day| *day >= today()),
+    };
     if !arguments.scopes.is_empty() {
         account.scopes.clone_from(&arguments.scopes);
     }
     if account.email.is_none() && kind == Kind::ApiToken && asks {
-        let answer = terminal::ask_line(
-            "E-mail of your Atlassian account, for the REST API (Enter to leave it out): ",
-        )?;
-        account.email = Some(answer).filter(|answer| !answer.is_empty());
+        account.email = ask_email()?;
     }
-    if account.expires.is_none() && kind.always_expires() && asks {
+    if arguments.expires.is_none() && kind.always_expires() && asks {
         account.expires = ask_expiry()?;
     }
     refuse_mixed_up_names(&account)?;
     Ok(account)
+}
+
+fn ask_email() -> Result<Option<String>> {
+    loop {
+        let answer = terminal::ask_line(
+            "E-mail of your Atlassian account, for the REST API (Enter to leave it out): ",
+        )?;
+        match answer.as_str() {
+            "" => return Ok(None),
+            email if email.contains('@') => return Ok(Some(answer)),
+            _ => super::tell("That is no e-mail"),
+        }
+    }
 }
 
 /// Bitbucket shows the date when the token is made, and tells it to nobody afterwards.

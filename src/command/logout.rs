@@ -6,8 +6,11 @@ use anyhow::{Context as _, Result};
 
 use crate::account::Account;
 use crate::accounts::Accounts;
+use crate::bitbucket::Kind;
 use crate::cli::Logout;
 use crate::lookup::Lookup;
+
+use super::setup;
 
 /// # Errors
 /// When there is no such account, or its store does not answer: then the account stays, as its secret may.
@@ -19,6 +22,9 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
     } else {
         vec![super::pick(&accounts, arguments.name.as_deref())?]
     };
+    if leaving.is_empty() {
+        super::tell("There is no account");
+    }
     for account in leaving {
         // First the secret: after a failure half-way the account still says where to look for it.
         lookup
@@ -32,16 +38,16 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
             "Removed '{}' and its secret for {}",
             account.name, account.host
         ));
-        if let Some(kind) = account
-            .kind
-            .filter(|kind| !kind.is_retired_on(&account.host))
-        {
-            let page = kind.page(&account.host, &account.scopes);
+        if let Some(kind) = account.kind.filter(|kind| *kind != Kind::AppPassword) {
+            let page = kind.page(&account.host, &account.context, &account.scopes);
             super::tell(&format!(
                 "Bitbucket accepts the token of '{}' until it is revoked: {page}",
                 account.name
             ));
         }
     }
+    setup::refresh(&lookup).context(
+        "the account is removed, but git's configuration could not be brought up to date",
+    )?;
     Ok(ExitCode::SUCCESS)
 }

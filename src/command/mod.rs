@@ -17,12 +17,14 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use jiff::Timestamp;
 
 use crate::account::Account;
 use crate::accounts::Accounts;
 use crate::context::Host;
 use crate::error::{self, Hinted, Usage};
 use crate::git::{self, Helper};
+use crate::matching;
 use crate::terminal;
 
 const PROGRAM: &str = "git-credential-bitbucket";
@@ -93,6 +95,19 @@ fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a Account> {
         },
     };
     Err(Hinted::new(message, format!("name one of {}", names())).into())
+}
+
+/// Says which accounts stand in one another's way.
+fn warn_of_ties(accounts: &Accounts) {
+    let ties = matching::ties(accounts, Timestamp::now());
+    let mut silent = ties.iter().filter(|tie| !tie.has_user_names()).peekable();
+    let mend = silent.peek().map(|tie| tie.mend());
+    for tie in silent {
+        warn(tie.message());
+    }
+    if let Some(mend) = mend {
+        hint(mend);
+    }
 }
 
 /// Says what keeps git from asking us, or hands our secrets to somebody else as well, and then what mends it.

@@ -101,10 +101,12 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             },
         );
     }
-    let hosts: BTreeSet<&Host> = std::iter::once(&cloud)
+    let hosts: BTreeSet<Host> = std::iter::once(&cloud)
         .chain(shown.iter().map(|account| &account.host))
+        .flat_map(bitbucket::hosts_asked_for)
         .collect();
-    super::warn_of_the_chain(hosts, "'git credential-bitbucket setup' mends that");
+    super::warn_of_ties(&accounts);
+    super::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
     Ok(ExitCode::from(u8::from(needs_attention)))
 }
 

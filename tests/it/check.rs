@@ -1,7 +1,5 @@
 //! `login` asks Bitbucket, and tells which mistake it is: each explanation once.
 
-use std::fs;
-
 use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, TestEnv, reply};
 use crate::stand_in::{Credential, Silence, StandIn};
 
@@ -365,7 +363,17 @@ fn a_data_center_token_is_checked_and_its_user_found_out() {
         "BBDC-canary",
         &["dc", "--host", "git.corp.example:7990"],
     );
-    stored(&outcome, "a context path goes behind the host");
+    refused(
+        &env,
+        &outcome,
+        "there is no Bitbucket at git.corp.example:7990",
+    );
+    assert!(
+        outcome
+            .stderr
+            .contains("a context path goes behind the host"),
+        "{outcome:?}"
+    );
 }
 
 #[test]
@@ -443,6 +451,42 @@ fn what_a_server_sends_is_not_printed() {
         "BBDC-canary",
         &["--host", "git.corp.example", "--username", "bob"],
     );
+    refused(&env, &outcome, "there is no Bitbucket at git.corp.example");
     assert!(!outcome.stderr.contains("Not found"), "{outcome:?}");
-    assert!(fs::read_dir(env.data()).unwrap().count() > 0);
+}
+
+#[test]
+fn a_proxy_that_cannot_be_asked_through_is_named() {
+    let (mut env, _stand_in) = start();
+    env.set("HTTPS_PROXY", "socks5h://127.0.0.1:9");
+    env.set("https_proxy", "socks5h://127.0.0.1:9");
+    let outcome = login(&env, ACCESS_TOKEN, &[]);
+    stored(
+        &outcome,
+        "only an http proxy can be asked through, not SOCKS",
+    );
+}
+
+#[test]
+fn a_bearer_token_that_was_refused_as_a_password_stays_in_service() {
+    let (env, stand_in) = start();
+    let data_center = stand_in.data_center("git.corp.example", "");
+    data_center.repository("prj/app");
+    data_center.allow(Credential::project_http_access_token("BBDC-project"));
+    stored(
+        &login(&env, "BBDC-project", &["--host", "git.corp.example"]),
+        "",
+    );
+    // What git-lfs before 3.6 asks, sends, and reports.
+    let context = "protocol=https\nhost=git.corp.example\n";
+    assert_eq!(env.get(context), reply("x-token-auth", "BBDC-project"));
+    let erase = format!("{context}username=x-token-auth\npassword=BBDC-project\n");
+    assert_eq!(env.program(&["erase"], erase).status, 0);
+    assert_eq!(
+        env.get(context),
+        "",
+        "the same is not answered again, so that it ends"
+    );
+    env.git_succeeds(&["ls-remote", "https://git.corp.example/scm/prj/app.git"]);
+    assert_eq!(env.accounts()[0]["state"], "ok");
 }

@@ -106,7 +106,6 @@ fn an_empty_answer_leaves_it_to_git_and_control_c_ends_it_all() {
     // The shell drops what was left of its line.
     terminal.expect("^C\n$");
 
-    fs::remove_file(env.data().join("first-contact")).unwrap();
     terminal.types(&format!("clear; git ls-remote {APP}; echo status $?"));
     terminal.expect(PROMPT);
     assert!(
@@ -186,4 +185,29 @@ fn without_a_terminal_it_is_silent_and_makes_no_file() {
         "{outcome:?}"
     );
     assert!(!env.data().exists());
+}
+
+#[test]
+fn a_wrong_token_is_asked_for_once_and_not_by_each_who_waited() {
+    let (env, _stand_in) = start();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    let script = env.home().join("eight");
+    fs::write(
+        &script,
+        format!("for i in 1 2 3 4 5 6 7 8; do git ls-remote {APP} >/dev/null 2>>log & done; wait; echo all-$((40+2))\n"),
+    )
+    .unwrap();
+    terminal.types("sh eight");
+    terminal.expect(PROMPT);
+    // The others are waiting by now.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    terminal.types(&API_TOKEN.replace("canary", "wrong"));
+    let screen = terminal.expect("all-42");
+    assert_eq!(screen.matches(PROMPT).count(), 1, "{screen}");
+    terminal.types(&format!("clear; git ls-remote {APP}; echo again $?"));
+    terminal.expect(PROMPT);
+    terminal.types(API_TOKEN);
+    terminal.expect("again 0");
 }

@@ -102,7 +102,7 @@ fn only_the_modules_named_for_it_start_git_open_the_terminal_or_read_the_environ
     let rules: [(&str, &[&str]); 3] = [
         ("Command::new(", &["git.rs", "curl.rs"]),
         ("/dev/tty", &["terminal.rs"]),
-        ("TcpStream", &["http.rs"]),
+        ("ureq::", &["http.rs"]),
     ];
     for path in sources(&root) {
         let source = fs::read_to_string(&path).unwrap();

@@ -527,3 +527,73 @@ fn a_file_of_somebody_s_own_is_not_taken_for_the_store() {
     );
     assert_eq!(fs::read_to_string(own).unwrap(), "# dear diary\n");
 }
+
+#[test]
+fn a_name_that_was_meant_replaces_also_what_git_gave() {
+    let env = TestEnv::new();
+    let given =
+        |token: &str| format!("protocol=https\nhost=bitbucket.org\nusername=x\npassword={token}\n");
+    assert_eq!(env.program(&["store"], given(API_TOKEN)).status, 0);
+    assert_eq!(env.program(&["erase"], given(API_TOKEN)).status, 0);
+    env.login(&API_TOKEN.replace("0A1B", "9999"), &["x"]);
+    let accounts = env.accounts();
+    assert_eq!(accounts.len(), 1);
+    assert_eq!(
+        (&accounts[0]["state"], &accounts[0]["origin"]),
+        (&"ok".into(), &"login".into())
+    );
+}
+
+#[test]
+fn accounts_that_would_stand_in_one_anothers_way_are_told_at_once() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["me"]);
+    let outcome = env.login(ACCESS_TOKEN, &["you"]);
+    let warning = "warning: 'me' and 'you' fit bitbucket.org equally, so none of them answers\n";
+    assert!(outcome.stderr.contains(warning), "{outcome:?}");
+    assert!(outcome.stderr.contains("--for WORKSPACE\n"), "{outcome:?}");
+    assert!(env.program(&["status"], "").stderr.contains(warning));
+    env.login(ACCESS_TOKEN, &["you", "--for", "acme"]);
+    assert!(!env.program(&["status"], "").stderr.contains("equally"));
+}
+
+#[test]
+fn a_day_that_stays_from_the_old_secret_is_told() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["me", "--expires", "2099-01-31"]);
+    let outcome = env.login(API_TOKEN, &["me"]);
+    assert!(
+        outcome
+            .stderr
+            .contains("Its last day stays 2099-01-31; '--expires' changes that"),
+        "{outcome:?}"
+    );
+    let outcome = env.login(API_TOKEN, &["me", "--expires", "2020-01-31"]);
+    assert!(
+        outcome
+            .stderr
+            .contains("warning: 2020-01-31, the day of '--expires', has passed"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn logging_out_takes_the_host_out_of_gits_configuration_as_well() {
+    let env = TestEnv::new();
+    env.program(&["setup"], "");
+    env.login(
+        "BBDC-canary",
+        &["--host", "git.corp.example", "--username", "ada"],
+    );
+    assert!(
+        fs::read_to_string(env.git_config())
+            .unwrap()
+            .contains("git.corp.example")
+    );
+    assert_eq!(env.program(&["logout", "ada"], "").status, 0);
+    assert!(
+        !fs::read_to_string(env.git_config())
+            .unwrap()
+            .contains("git.corp.example")
+    );
+}

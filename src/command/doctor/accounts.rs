@@ -1,16 +1,13 @@
 //! The accounts, and the stores that hold their secrets.
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 use jiff::Timestamp;
 
 use super::Surroundings;
 use super::check::Check;
-use crate::account::{Account, Bytes, Origin, today};
-use crate::context::Host;
+use crate::account::{Account, today};
 use crate::identity::{Identity, Missing};
-use crate::matching::{self, Verdict, Wanted};
+use crate::matching::{self, Tie};
 use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::state::{self, State};
@@ -154,83 +151,20 @@ pub(super) fn listed(scopes: &[Scope]) -> String {
 
 /// The accounts from `login` of which none answers, because another one fits equally.
 fn ambiguous(surroundings: &Surroundings<'_>) -> Vec<Check> {
-    let accounts = &surroundings.accounts;
-    let now = Timestamp::now();
-    let hosts: BTreeSet<&Host> = accounts.iter().map(|account| &account.host).collect();
-    let mut told: Vec<Vec<&Account>> = Vec::new();
-    let mut checks = Vec::new();
-    for host in hosts {
-        let scopes = accounts
-            .iter()
-            .filter(|account| account.host == *host)
-            .flat_map(|account| &account.scopes);
-        for scope in scopes.map(Some).chain([None]) {
-            let wanted = Wanted {
-                host: host.clone(),
-                path: None,
-                username: None,
-                scope: scope.cloned(),
-            };
-            let verdicts =
-                matching::verdicts(accounts, &wanted, |account| account.is_set_aside(now));
-            let equal: Vec<&Account> = verdicts
-                .into_iter()
-                .filter(|(_, verdict)| *verdict == Verdict::Ambiguous)
-                .map(|(account, _)| account)
-                .filter(|account| account.origin == Origin::Login)
-                .collect();
-            let is_known = told.iter().any(|known| {
-                known.len() == equal.len()
-                    && known
-                        .iter()
-                        .zip(&equal)
-                        .all(|(one, other)| one.name == other.name)
-            });
-            if !equal.is_empty() && !is_known {
-                checks.push(of_equal(&wanted, &equal));
-                told.push(equal);
-            }
+    let ties = matching::ties(&surroundings.accounts, Timestamp::now());
+    let check = |tie: Tie<'_>| {
+        let message = tie.message();
+        if tie.has_user_names() {
+            return Check::warn(
+                "ambiguous",
+                format!("{message} unless the URL names a user"),
+                format!(
+                    "name one in the remote's URL: 'https://USERNAME@{}/…'",
+                    tie.host
+                ),
+            );
         }
-    }
-    checks
-}
-
-fn of_equal(wanted: &Wanted<'_>, equal: &[&Account]) -> Check {
-    let id = "ambiguous";
-    let names: Vec<String> = equal
-        .iter()
-        .map(|account| format!("'{}'", account.name))
-        .collect();
-    let place = match &wanted.scope {
-        Some(scope) => format!("{scope} on {}", wanted.host),
-        None => wanted.host.to_string(),
+        Check::fail("ambiguous", message, tie.mend())
     };
-    let message = format!(
-        "{} fit {place} equally, so none of them answers",
-        names.join(" and ")
-    );
-    let mut usernames: Vec<Option<&[u8]>> = equal
-        .iter()
-        .map(|account| account.username.as_ref().map(Bytes::as_slice))
-        .collect();
-    usernames.sort_unstable();
-    usernames.dedup();
-    if usernames.len() == equal.len() && !usernames.contains(&None) {
-        return Check::warn(
-            id,
-            format!("{message} unless the URL names a user"),
-            format!(
-                "name one in the remote's URL: 'https://USERNAME@{}/…'",
-                wanted.host
-            ),
-        );
-    }
-    let first = &equal[0].name;
-    Check::fail(
-        id,
-        message,
-        format!(
-            "say what one is for: 'git credential-bitbucket token {first} | git credential-bitbucket login {first} --with-token --for WORKSPACE'"
-        ),
-    )
+    ties.into_iter().map(check).collect()
 }

@@ -70,25 +70,10 @@ pub(super) fn prompts(surroundings: &Surroundings<'_>) -> Check {
         let setting = settings.rev().find(|setting| setting.key == key);
         setting.map(|setting| setting.value.as_str())
     };
-    let is_no = |value: &str| {
-        matches!(
-            value.to_ascii_lowercase().as_str(),
-            "false" | "never" | "no" | "off" | "0"
-        )
-    };
-    if setting("credential.interactive").is_some_and(is_no) {
+    if setting("credential.interactive").is_some_and(terminal::forbids_questions) {
         return Check::pass(id, "credential.interactive forbids git to ask anything");
     }
-    // git asks in this order: gitcredentials(7), "REQUESTING CREDENTIALS".
-    let asks = if is_set("GIT_ASKPASS") {
-        Some("GIT_ASKPASS")
-    } else if setting("core.askpass").is_some_and(|value| !value.is_empty()) {
-        Some("core.askPass")
-    } else if is_set("SSH_ASKPASS") {
-        Some("SSH_ASKPASS")
-    } else {
-        None
-    };
+    let asks = terminal::askpass(setting("core.askpass"));
     let forbidden = terminal::prompts_are_forbidden();
     Check::pass(
         id,

@@ -287,7 +287,7 @@ fn reason(account: &Account, verdict: Verdict) -> String {
         Verdict::Retired => {
             "would fit, but is an app password, which Bitbucket has removed".to_owned()
         }
-        Verdict::LessExact => "fits, but not as exactly as the one that answers".to_owned(),
+        Verdict::LessExact => "fits, but not as exactly as another one".to_owned(),
         Verdict::OtherName => "fits, but the user name means another one".to_owned(),
         Verdict::GivenByGit => "fits, but one from login comes before what git gave".to_owned(),
         Verdict::Older => "fits, but git gave another one later".to_owned(),

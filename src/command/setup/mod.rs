@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use self::block::{Section, Written, separator_after, without};
 use self::record::Record;
 use crate::accounts::Accounts;
-use crate::bitbucket::{self, API_HOST};
+use crate::bitbucket;
 use crate::cli::Setup;
 use crate::context::Host;
 use crate::error::Hinted;
@@ -102,10 +102,7 @@ fn hosts(lookup: &Lookup, accounts: &Accounts) -> Result<Vec<Host>> {
 
 /// The same, given the hosts that the configuration names.
 pub(super) fn hosts_of(accounts: &Accounts, configured: &[Host]) -> Vec<Host> {
-    let mut hosts = vec![
-        bitbucket::cloud(),
-        API_HOST.parse().expect("a well-formed host"),
-    ];
+    let mut hosts = vec![bitbucket::cloud(), bitbucket::api_host()];
     let others: BTreeSet<&Host> = accounts
         .iter()
         .map(|account| &account.host)

@@ -32,7 +32,7 @@ fn a_url_is_explained_account_by_account() {
             "pass: git asks this helper, and no other",
             "pass: git sends 'acme/site.git', which is about acme/site",
             "pass: 'work' answers with the user name 'x-token-auth': it is for acme, it comes from login",
-            "skip: 'me' fits, but not as exactly as the one that answers",
+            "skip: 'me' fits, but not as exactly as another one",
             "skip: 'other' is for beta, gamma/x only",
         ]
     );
