@@ -104,7 +104,17 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
         return (Some(path), Check::pass(id, about));
     }
     let message = "git does not send it (credential.useHttpPath), so it is judged without";
-    let check = Check::warn(id, message, "'git credential-bitbucket setup'");
+    let home = bitbucket::home_of(host);
+    let mut own = surroundings
+        .accounts
+        .iter()
+        .filter(|account| account.host == home);
+    // Where no account is for a workspace, nothing would be different with it.
+    let check = if own.any(|account| !account.scopes.is_empty()) {
+        Check::warn(id, message, "'git credential-bitbucket setup'")
+    } else {
+        Check::pass(id, message)
+    };
     (None, check)
 }
 
@@ -113,7 +123,28 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
     match environment::account(&wanted.host) {
         Ok(None) => {}
         Ok(Some((own, kept))) => {
-            let mut checks = vec![if super::environment::is_refused(surroundings, &kept) {
+            let identity = if wanted.host.as_str() == API_HOST {
+                Identity::for_rest(&own, Secret::default())
+            } else {
+                Identity::for_git(&own, Secret::default())
+            };
+            let mut checks = vec![if own.is_retired() {
+                Check::fail(
+                    "answer",
+                    environment::retired_notice(&own),
+                    "unset it, or set BITBUCKET_API_TOKEN",
+                )
+            } else if let Err(missing) = identity {
+                let message = format!(
+                    "{} is meant, which is set in the environment, but lacks {missing}",
+                    own.name
+                );
+                Check::fail(
+                    "answer",
+                    message,
+                    "set BITBUCKET_EMAIL to the e-mail of the Atlassian account",
+                )
+            } else if super::environment::is_refused(surroundings, &kept) {
                 let message = format!(
                     "{} is meant, which is set in the environment, but it was refused",
                     own.name
@@ -146,15 +177,21 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
     let mut checks = vec![match (of(Verdict::Answers), of(Verdict::Ambiguous)) {
         (Some(account), _) => answer(surroundings, wanted, account),
         (None, Some(_)) => tie(surroundings, wanted, now),
-        (None, None) => nobody(wanted, of(Verdict::NoPath)),
+        (None, None) => match of(Verdict::SetAside) {
+            Some(account) => set_aside(account),
+            None => nobody(wanted, of(Verdict::NoPath)),
+        },
     }];
+    checks.extend(of(Verdict::Answers).and_then(|account| refused_before_asking(wanted, account)));
     let others = verdicts
         .iter()
         .filter(|(_, verdict)| *verdict != Verdict::Answers);
     checks.extend(others.map(|(account, verdict)| {
         let message = format!("'{}' {}", account.name, reason(account, *verdict));
         let mut check = Check::skip(accounts::id(account), message);
-        check.hint = (*verdict == Verdict::SetAside).then(|| state::mend(account));
+        // Said once, where nobody answers.
+        let is_said = of(Verdict::Answers).is_none() && of(Verdict::Ambiguous).is_none();
+        check.hint = (*verdict == Verdict::SetAside && !is_said).then(|| state::mend(account));
         check
     }));
     checks
@@ -264,6 +301,26 @@ fn nobody(wanted: &Wanted<'_>, lacks_path: Option<&Account>) -> Check {
         _ => format!("'git credential-bitbucket login --host {home}' adds an account"),
     };
     Check::fail("answer", message, hint)
+}
+
+/// The one that would answer was refused, and nothing else fits.
+fn set_aside(account: &Account) -> Check {
+    let Account { name, host, .. } = account;
+    let message = format!("'{name}' is meant, but {host} refused it and it is set aside");
+    Check::fail("answer", message, state::mend(account))
+}
+
+/// libcurl answers a Basic challenge with the URL's user name by itself; an instance that refuses Basic says 403 to
+/// that, and git never comes to ask a helper.
+fn refused_before_asking(wanted: &Wanted<'_>, account: &Account) -> Option<Check> {
+    let has_name = wanted.username.is_some_and(|name| !name.is_empty());
+    (account.bearer && has_name).then(|| {
+        Check::warn(
+            "url",
+            format!("'{}' goes as Bearer, and where Basic is refused a user name in the URL is answered 403", account.name),
+            format!("take the name out of the remote: 'https://{}/…'", wanted.host),
+        )
+    })
 }
 
 /// What follows the name of an account that does not answer.

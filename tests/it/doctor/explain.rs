@@ -208,3 +208,54 @@ fn while_the_environment_answers_no_account_does() {
         "skip: 'me' does not answer while BITBUCKET_TOKEN is set"
     );
 }
+
+#[test]
+fn a_bearer_account_is_warned_of_a_user_name_in_the_url() {
+    let env = TestEnv::new();
+    env.program(&["setup"], "");
+    env.login("BBDC-canary", &["dc", "--host", "git.corp.example"]);
+    let path = env.data().join("accounts.toml");
+    let text = fs::read_to_string(&path)
+        .unwrap()
+        .replace("kind = ", "bearer = true\nkind = ");
+    crate::harness::write_private(&path, &text);
+    let (_, checks) = doctor(&env, &["https://ada@git.corp.example/scm/prj/app.git"]);
+    assert_starts(
+        &one(&checks, "url"),
+        "warn: 'dc' goes as Bearer, and where Basic is refused a user name",
+    );
+    let (_, checks) = doctor(&env, &["https://git.corp.example/scm/prj/app.git"]);
+    assert_starts(&one(&checks, "answer"), "pass: 'dc' answers as Bearer");
+    // No account is for a project, so git need not send the path.
+    assert_starts(&one(&checks, "path"), "pass: ");
+}
+
+#[test]
+fn a_set_aside_account_is_named_with_one_mend() {
+    let env = TestEnv::new();
+    env.program(&["setup"], "");
+    env.login(API_TOKEN, &["work"]);
+    let refused = format!("protocol=https\nhost=bitbucket.org\npassword={API_TOKEN}\n");
+    env.program(&["erase"], refused);
+    let (status, checks) = doctor(&env, &["https://bitbucket.org/acme/site.git"]);
+    assert_eq!(status, 1);
+    assert_starts(
+        &one(&checks, "answer"),
+        "fail: 'work' is meant, but bitbucket.org refused it and it is set aside; mend: ",
+    );
+    assert!(!one(&checks, "account.work").contains("mend"), "{checks:?}");
+}
+
+#[test]
+fn what_the_environment_lacks_is_told_as_get_would_tell_it() {
+    let mut env = TestEnv::new();
+    env.program(&["setup"], "");
+    env.set("BITBUCKET_API_TOKEN", API_TOKEN);
+    let (_, checks) = doctor(&env, &["https://api.bitbucket.org/2.0/user"]);
+    assert_starts(
+        &one(&checks, "answer"),
+        "fail: BITBUCKET_API_TOKEN is meant, which is set in the environment, but lacks the e-mail",
+    );
+    let (_, checks) = doctor(&env, &["https://bitbucket.org/acme/site.git"]);
+    assert_starts(&one(&checks, "answer"), "pass: BITBUCKET_API_TOKEN answers");
+}
