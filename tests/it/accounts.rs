@@ -311,3 +311,27 @@ fn completions_are_printed_for_four_shells() {
         2
     );
 }
+
+#[test]
+fn bash_completes_also_behind_git() {
+    if !crate::harness::has(&["bash"]) {
+        return;
+    }
+    let env = TestEnv::new();
+    let completed = |words: &str, position: u8| {
+        let mut command = env.command("bash");
+        let script = format!(
+            "source <(git-credential-bitbucket completions bash)
+             COMP_WORDS=({words}); COMP_CWORD={position}; _git_credential_bitbucket; echo \"${{COMPREPLY[@]}}\""
+        );
+        command.args(["--norc", "-c", &script]);
+        let outcome = crate::harness::run(command, b"");
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        outcome.stdout
+    };
+    assert_eq!(completed("git credential-bitbucket sta", 2), "status\n");
+    assert_eq!(
+        completed("git -C x credential-bitbucket login --with", 5),
+        "--with-token\n"
+    );
+}
