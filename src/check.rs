@@ -61,7 +61,7 @@ fn cloud(account: &Account, secret: &Secret) -> Result<Verdict, http::Error> {
     };
     let answer = who_is(&rest, account, &identity)?;
     match answer.status {
-        200 | 403 => {}
+        200 | 403 if is_bitbucket(&answer) => {}
         401 => return explain_refusal(account, secret, &rest),
         429 => return Ok(unchecked("Bitbucket has had too many questions (429)")),
         status => return Ok(unchecked(&format!("Bitbucket answered {status}"))),
@@ -125,7 +125,10 @@ fn data_center(account: &mut Account, secret: &Secret) -> Result<Verdict, http::
         }
     }
     // This address answers strangers as well; the header names only who is signed in.
-    let who = answer.header("x-ausername").map(str::to_owned);
+    let who = answer
+        .header("x-ausername")
+        .filter(|name| !name.is_empty() && !name.contains(':'));
+    let who = who.map(str::to_owned);
     if let (None, Some(who), true) = (&account.username, &who, is_token) {
         account.username = Some(Bytes::from(who.clone().into_bytes()));
     }
@@ -137,6 +140,14 @@ fn data_center(account: &mut Account, secret: &Secret) -> Result<Verdict, http::
         None | Some(Verdict::Good { .. }) => Ok(Verdict::Good { who }),
         Some(verdict) => Ok(verdict),
     }
+}
+
+/// Whether it is Bitbucket that answers, and not a company's proxy with a page of its own: Bitbucket names the scopes
+/// and speaks JSON.
+fn is_bitbucket(answer: &Answer) -> bool {
+    answer.header("x-oauth-scopes").is_some()
+        || answer.header("x-credential-type").is_some()
+        || answer.json().is_some()
 }
 
 fn who_is(client: &Client, account: &Account, identity: &Identity) -> Result<Answer, http::Error> {
@@ -181,7 +192,11 @@ fn refs(account: &Account, secret: &Secret) -> Result<Option<Verdict>, http::Err
                     hint: format!("look for a slip in '--for', or give it access: {page}"),
                 }));
             }
-            429 => unchecked("Bitbucket has had too many questions (429)"),
+            429 => {
+                return Ok(Some(unchecked(
+                    "Bitbucket has had too many questions (429)",
+                )));
+            }
             status => unchecked(&format!("{} answered {status}", account.host)),
         });
     }
@@ -222,7 +237,10 @@ fn explain_refusal(
     rest: &Client,
 ) -> Result<Verdict, http::Error> {
     let knows = |identity: &Identity| -> Result<bool, http::Error> {
-        Ok(matches!(who_is(rest, account, identity)?.status, 200 | 403))
+        {
+            let answer = who_is(rest, account, identity)?;
+            Ok(matches!(answer.status, 200 | 403) && is_bitbucket(&answer))
+        }
     };
     match (account.kind, &account.email) {
         (Some(Kind::ApiToken), _) if knows(&Identity::Bearer(secret.clone()))? => {

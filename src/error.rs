@@ -60,7 +60,8 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|character| {
-            if character.is_control() {
+            // Controls, and what turns the direction of writing round.
+            if character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
                 character.escape_default().collect::<Vec<_>>()
             } else {
                 vec![character]

@@ -171,7 +171,17 @@ fn sweep(path: &Path, folder: &Path) {
     };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(&start) && name.ends_with(DRAFT) && is_old(&entry) {
+        // As `draft_beside` names them, and no other file of somebody's.
+        let number = name
+            .strip_prefix(&start)
+            .and_then(|rest| rest.strip_suffix(DRAFT));
+        let is_draft = number.is_some_and(|number| {
+            number.len() == 8
+                && number
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        });
+        if is_draft && entry.file_type().is_ok_and(|kind| kind.is_file()) && is_old(&entry) {
             // Whoever comes next tries again.
             let _ = fs::remove_file(entry.path());
         }

@@ -22,6 +22,8 @@ use crate::terminal::{self, Interrupted};
 
 /// How long one process waits while another one is asking: a person is on the way to a web page and back.
 const ASKING: Duration = Duration::from_secs(300);
+/// How long somebody looks at a screen on which nothing happens.
+const SHORT: Duration = Duration::from_secs(2);
 /// How long git may take to report whether a token worked.
 const TRYING: Duration = Duration::from_secs(20);
 
@@ -48,7 +50,7 @@ pub(crate) fn ask(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Outcome> {
     }
     let began = SystemTime::now();
     let mark = lookup.locations()?.first_contact();
-    let _lock = Lock::acquire(&mark.with_extension("lock"), ASKING)?;
+    let _lock = wait_for_the_others(&mark.with_extension("lock"))?;
     wait_while_git_tries(&mark);
     if let Findings {
         found: Some(found), ..
@@ -126,7 +128,9 @@ impl Mark {
 
     fn left_since(mark: &Path, start: SystemTime) -> Option<Self> {
         let written = fs::metadata(mark).ok()?.modified().ok()?;
-        let word = fs::read(mark).ok().filter(|_| written >= start)?;
+        // One from the future comes from a clock that was set back: it tells nothing.
+        let is_meant = written >= start && written <= SystemTime::now();
+        let word = fs::read(mark).ok().filter(|_| is_meant)?;
         Self::ALL.into_iter().find(|known| known.word() == word)
     }
 }
@@ -149,13 +153,26 @@ fn git_allows_it() -> bool {
         && terminal::askpass(core_askpass.as_deref()).is_none()
 }
 
+/// One process asks at a time; whoever waits for a while sees why.
+fn wait_for_the_others(lock: &Path) -> Result<Lock> {
+    Lock::acquire(lock, SHORT).or_else(|_| {
+        terminal::show("Another command is asking for the token of Bitbucket: waiting for it");
+        Lock::acquire(lock, ASKING)
+    })
+}
+
 /// Somebody was asked just now, and git tries what was typed: it has to tell us before we ask again.
 fn wait_while_git_tries(mark: &Path) {
     let start = Instant::now();
+    let mut is_told = false;
     let recent = SystemTime::now()
         .checked_sub(TRYING)
         .unwrap_or(SystemTime::UNIX_EPOCH);
     while start.elapsed() < TRYING && Mark::left_since(mark, recent) == Some(Mark::Asked) {
+        if !is_told && start.elapsed() > SHORT {
+            terminal::show("Somebody has just typed a token: waiting for git to try it");
+            is_told = true;
+        }
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -252,6 +252,14 @@ fn as_it_came(account: &Account, secret: Secret, offers_authtype: bool) -> Optio
 
 fn for_git(account: &Account, secret: Secret, offers_authtype: bool) -> Option<Form> {
     match Identity::for_git(account, secret).ok()? {
+        Identity::Header {
+            authtype,
+            credential,
+        } => Some(Form::Header {
+            authtype,
+            credential,
+            username: None,
+        }),
         Identity::Basic { username, password } => Some(Form::Password { username, password }),
         Identity::Bearer(credential) if offers_authtype => Some(bearer(credential)),
         Identity::Bearer(_) if account.bearer_only => None,
@@ -265,6 +273,14 @@ fn for_git(account: &Account, secret: Secret, offers_authtype: bool) -> Option<F
 
 fn for_rest(account: &Account, secret: Secret, offers_authtype: bool) -> Result<Form> {
     match Identity::for_rest(account, secret) {
+        Ok(Identity::Header {
+            authtype,
+            credential,
+        }) => Ok(Form::Header {
+            authtype,
+            credential,
+            username: None,
+        }),
         Ok(Identity::Basic { username, password }) => Ok(Form::Password { username, password }),
         Ok(Identity::Bearer(credential)) if offers_authtype => Ok(bearer(credential)),
         Ok(Identity::Bearer(_)) => bail!(Hinted::new(

@@ -10,8 +10,16 @@ use crate::secret::Secret;
 /// What goes into the `Authorization` header.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Identity {
-    Basic { username: Vec<u8>, password: Secret },
+    Basic {
+        username: Vec<u8>,
+        password: Secret,
+    },
     Bearer(Secret),
+    /// What git gave in the header form: scheme and credential as they are.
+    Header {
+        authtype: Vec<u8>,
+        credential: Secret,
+    },
 }
 
 /// What an account lacks to present itself.
@@ -44,6 +52,12 @@ impl Identity {
     /// # Errors
     /// When the account lacks the name that its kind needs there.
     pub(crate) fn for_rest(account: &Account, secret: Secret) -> Result<Self, Missing> {
+        if let Some(authtype) = &account.authtype {
+            return Ok(Self::Header {
+                authtype: authtype.as_slice().to_vec(),
+                credential: secret,
+            });
+        }
         let own = account.username.as_ref().map(Bytes::as_slice);
         let username = match account.kind.map_or(RestScheme::Username, Kind::rest_scheme) {
             RestScheme::Bearer => return Ok(Self::Bearer(secret)),
@@ -65,6 +79,10 @@ impl Identity {
                 Secret::new([b"Basic ", encoded.expose()].concat())
             }
             Self::Bearer(secret) => Secret::new([b"Bearer ", secret.expose()].concat()),
+            Self::Header {
+                authtype,
+                credential,
+            } => Secret::new([authtype, &b" "[..], credential.expose()].concat()),
         }
     }
 }

@@ -70,36 +70,20 @@ impl<'a> Url<'a> {
     }
 }
 
-/// The text with the user name and password of each URL in it masked, and its query left out.
+/// The text with user name and password of a URL in it masked, and its query left out.
+///
+/// A password may hold blanks, quotes, slashes and further `://`: so everything up to the last at sign goes, which may
+/// be more than need be.
 pub(crate) fn masked(text: &str) -> String {
-    let mut parts = text.split("://");
-    let mut shown = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        shown.push_str("://");
-        let end = part
-            .find(|letter: char| letter.is_whitespace() || matches!(letter, '\'' | '"'))
-            .unwrap_or(part.len());
-        let (url, rest) = part.split_at(end);
-        shown.push_str(&without_secrets(url));
-        shown.push_str(rest);
-    }
-    shown
-}
-
-/// What follows `://`, masked.
-fn without_secrets(url: &str) -> String {
-    let end = url.find(['/', '?', '#']).unwrap_or(url.len());
-    let authority = &url[..end];
-    // A password with a slash in it ends the host for whoever reads the URL, but is a password all the same.
-    let port = authority.split_once(':').map(|(_, port)| port);
-    let is_broken = port.is_some_and(|port| !port.bytes().all(|byte| byte.is_ascii_digit()));
-    let at = authority
+    let Some((before, url)) = text.split_once("://") else {
+        return text.to_owned();
+    };
+    let url = url
         .rfind('@')
-        .or_else(|| url.rfind('@').filter(|_| is_broken));
-    let url = at.map_or_else(|| url.to_owned(), |at| format!("{MASK}{}", &url[at..]));
+        .map_or_else(|| url.to_owned(), |at| format!("{MASK}{}", &url[at..]));
     match url.split_once('?') {
-        Some((url, _)) => format!("{url}?…"),
-        None => url,
+        Some((url, _)) => format!("{before}://{url}?…"),
+        None => format!("{before}://{url}"),
     }
 }
 
@@ -142,9 +126,14 @@ mod tests {
             ("https://x.org/a?token=canary", "https://x.org/a?…"),
             (
                 "!curl https://u:canary@x.org/ 'ftp://u:canary@y'",
-                "!curl https://***@x.org/ 'ftp://***@y'",
+                "!curl https://***@y'",
             ),
-            ("https://x.org:8443/a@b", "https://x.org:8443/a@b"),
+            ("http://u:can ary@proxy:3128", "http://***@proxy:3128"),
+            ("http://u:can'ary@proxy:3128", "http://***@proxy:3128"),
+            ("http://u:12/canary@proxy:3128", "http://***@proxy:3128"),
+            ("http://u:can://ary@proxy:3128", "http://***@proxy:3128"),
+            // It cannot be told from the one with a slash in its password.
+            ("https://x.org:8443/a@b", "https://***@b"),
             ("store", "store"),
         ] {
             assert_eq!(masked(text), shown);

@@ -107,7 +107,9 @@ impl fmt::Display for Scope {
 }
 
 pub(crate) fn is_segment(segment: &str) -> bool {
+    // A percent sign is an encoding that somebody else may take off.
     !matches!(segment, "" | "." | "..")
+        && !segment.contains('%')
         && !segment
             .chars()
             .any(|character| character.is_control() || character == '\\')

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use anyhow::Result;
 
 use super::curl_options::{CurlOption, Effect};
+use percent_encoding::percent_decode_str;
+
 use crate::context::Host;
 use crate::error::{Hinted, Usage};
 
@@ -173,6 +175,22 @@ impl Url {
             )
         })?;
         let path = rest.split(['?', '#']).next().unwrap_or_default();
+        // As git does it before it asks; a server may read an encoded slash or dot in its own way.
+        let path = percent_decode_str(path).decode_utf8_lossy();
+        let lower = rest
+            .split(['?', '#'])
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        if ["%2f", "%5c", "%25"]
+            .iter()
+            .any(|code| lower.contains(code))
+        {
+            return Err(refusal(
+                "the URL encodes a slash, a backslash or a percent sign",
+                "write the path out, or use another client for it",
+            ));
+        }
         Ok(Self {
             host,
             path: path.trim_start_matches('/').to_owned(),

@@ -55,7 +55,7 @@ impl CurlOption {
 }
 
 /// Refused wherever it stands, also with a `no-` in front.
-const REFUSED: [(&str, &str); 10] = [
+const REFUSED: [(&str, &str); 11] = [
     ("abstract-unix-socket", ELSEWHERE),
     ("config", "a file can name further URLs"),
     ("connect-to", ELSEWHERE),
@@ -68,6 +68,7 @@ const REFUSED: [(&str, &str); 10] = [
     // Up to curl 7.77, where it fetches the URLs that the fetched file names.
     ("metalink", "the file it fetches can name further URLs"),
     ("next", "it begins a request to another URL"),
+    ("request-target", "it asks for another path than the URL's"),
     ("resolve", ELSEWHERE),
     ("unix-socket", ELSEWHERE),
     // Only of use with `--expand-url` and the like, which are not known here.

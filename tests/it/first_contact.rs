@@ -211,3 +211,33 @@ fn a_wrong_token_is_asked_for_once_and_not_by_each_who_waited() {
     terminal.types(API_TOKEN);
     terminal.expect("again 0");
 }
+
+#[test]
+fn a_mark_from_the_future_tells_nothing() {
+    let (env, _stand_in) = start();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    fs::create_dir_all(env.data()).unwrap();
+    for word in ["refused", "declined", "asked"] {
+        let mark = env.data().join("first-contact");
+        crate::harness::write_private(&mark, &format!("{word}\n"));
+        let touched = std::process::Command::new("touch")
+            .args(["-d", "1 hour"])
+            .arg(&mark)
+            .status()
+            .unwrap();
+        assert!(touched.success());
+        terminal.types(&format!("clear; git ls-remote {APP}; echo {word}-$?"));
+        terminal.expect(PROMPT);
+        assert!(
+            terminal
+                .tmux()
+                .args(["send-keys", "C-c"])
+                .status()
+                .unwrap()
+                .success()
+        );
+        terminal.expect(&format!("{word}-128"));
+    }
+}

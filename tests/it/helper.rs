@@ -671,3 +671,26 @@ fn an_entry_answers_only_for_the_host_it_was_made_for() {
         outcome.stderr
     );
 }
+
+#[test]
+fn only_drafts_of_ours_are_swept_up() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["work"]);
+    let old = |name: &str| {
+        let path = env.data().join(name);
+        crate::harness::write_private(&path, "x");
+        let touched = std::process::Command::new("touch")
+            .args(["-d", "5 minutes ago"])
+            .arg(&path)
+            .status()
+            .unwrap();
+        assert!(touched.success());
+        path
+    };
+    let (draft, own) = (
+        old("accounts.toml.0a1b2c3d.new"),
+        old("accounts.toml.mine.new"),
+    );
+    env.login(API_TOKEN, &["work"]);
+    assert!(!draft.exists() && own.exists());
+}

@@ -216,7 +216,7 @@ fn answer(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, account: &Accoun
             let message = format!("'{}' is meant, but lacks {missing}", account.name);
             return Check::fail(id, message, accounts::complete(account, missing));
         }
-        None => "as git gave it".to_owned(),
+        Some(Ok(Identity::Header { .. })) | None => "as git gave it".to_owned(),
     };
     let state = match surroundings.lookup.secret_of(account) {
         Ok(Some(_)) => State::of(account, today()),
