@@ -565,3 +565,52 @@ fn no_process_is_started_with_the_secret() {
     assert!(String::from_utf8_lossy(&text).contains("\"curl\", \"-q\", \"--config\", \"/dev/fd/"));
     assert_eq!(stand_in.requests()[0].secret(), Some(API_TOKEN));
 }
+
+#[test]
+fn an_encoded_path_is_read_as_the_server_reads_it() {
+    let (env, stand_in) = signed_in();
+    let at = |path: &str| {
+        curl(
+            &env,
+            &[
+                "-sS",
+                &format!("https://api.bitbucket.org/2.0/repositories/{path}"),
+            ],
+            "",
+        )
+    };
+    for path in [
+        "acme%2Fapp",
+        "acme/%2e%2E/beta/app%2f",
+        "acme%5capp",
+        "acme%252fapp",
+    ] {
+        assert_eq!(at(path).status, 2, "{path}");
+    }
+    assert!(stand_in.requests().is_empty());
+}
+
+#[test]
+fn a_credential_that_git_gave_in_the_header_form_is_sent_as_it_came() {
+    let (env, stand_in) = signed_in();
+    let data_center = stand_in.data_center("git.corp.example", "");
+    data_center.repository("prj/app");
+    data_center.allow(Credential::password("pw").user("ada"));
+    fs::write(
+        env.data().join("config.toml"),
+        "hosts = ['git.corp.example']\n[store]\ndefault = 'file'\n",
+    )
+    .unwrap();
+    // ada:pw
+    let given = "capability[]=authtype\nauthtype=Basic\ncredential=YWRhOnB3\nprotocol=https\nhost=git.corp.example\n";
+    assert_eq!(env.program(&["store"], given).status, 0);
+    let outcome = curl(
+        &env,
+        &["-sS", "-o", "/dev/null", "https://git.corp.example/"],
+        "",
+    );
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    let requests = stand_in.requests();
+    let sent = requests.last().expect("a request");
+    assert_eq!((sent.user(), sent.secret()), (Some("ada"), Some("pw")));
+}
