@@ -157,7 +157,7 @@ pub(crate) struct Token {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Refused, because the secret could go elsewhere or be written down: -K (--config), --connect-to, \
-                  --libcurl, --location-trusted, --metalink, -: (--next), --resolve, --unix-socket, \
+                  --libcurl, --location-trusted, --metalink, -: (--next), --request-target, --resolve, --unix-socket, \
                   --abstract-unix-socket, --variable. Any other option has to be written out in full, and its value, \
                   if it has one, as an argument of its own."
 )]
