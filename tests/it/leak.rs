@@ -66,7 +66,10 @@ fn assert_silent(outcome: &Outcome) {
 
 #[test]
 fn the_canary_is_in_the_reply_and_in_no_other_stream_or_file() {
-    let (env, stand_in) = TestEnv::with_stand_in();
+    let (mut env, stand_in) = TestEnv::with_stand_in();
+    // The trace is among the files that are looked through at the end.
+    let trace = env.home().join("trace.log");
+    env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", trace.to_str().unwrap());
     stand_in.repository("acme/app");
     let handle = stand_in.allow(Credential::api_token(API_TOKEN));
     stand_in.allow(Credential::access_token(ACCESS_TOKEN).sees("acme"));
@@ -94,7 +97,34 @@ fn the_canary_is_in_the_reply_and_in_no_other_stream_or_file() {
         0
     );
     assert_eq!(git(&["-C", "app", "fetch"]), 0);
+    let checked = [
+        "login",
+        "four",
+        "--with-token",
+        "--store",
+        "file",
+        "--for",
+        "acme/app",
+    ];
+    assert_silent(&env.program(&checked, ACCESS_TOKEN));
+    if has(&["curl"]) {
+        let ca = stand_in.ca_file().display().to_string();
+        let rest = "https://api.bitbucket.org/2.0/repositories/acme/app";
+        let outcome = env.program(&["curl", "-sS", "--cacert", &ca, rest], "");
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        assert_silent(&outcome);
+    }
     handle.revoke();
+    assert_silent(&env.program(
+        &[
+            "login",
+            "five",
+            "--with-token",
+            "--email",
+            "ada@example.com",
+        ],
+        API_TOKEN,
+    ));
     git(&["ls-remote", "https://bitbucket.org/other/app.git"]);
 
     let reply = env.program(
@@ -129,6 +159,10 @@ fn the_canary_is_in_the_reply_and_in_no_other_stream_or_file() {
             assert_silent(&env.program(&[operation], &request));
         }
     }
+    assert!(
+        fs::read_to_string(&trace).unwrap().contains("reply: "),
+        "there is a trace"
+    );
     assert_nothing_leaked_into_files(&env);
     for repository in ["app", "again"] {
         assert_silent(&env.git(&["-C", repository, "config", "--list"]));
