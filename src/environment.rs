@@ -71,7 +71,7 @@ pub(crate) fn retired_notice(account: &Account) -> String {
     )
 }
 
-/// Whether this is the environment's account: it is called like the variable that holds its secret.
+/// Whether this is the environment's account: its secret lies in no store, so it has no entry.
 pub(crate) fn is_its_account(account: &Account) -> bool {
     account.entry.is_empty()
 }

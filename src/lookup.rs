@@ -16,6 +16,7 @@ use crate::environment;
 use crate::error::Hinted;
 use crate::matching::{self, Wanted};
 use crate::refusal::Refusals;
+use crate::secret::Secret;
 use crate::state::State;
 use crate::store::file::{FileStore, KeyPlace};
 use crate::store::{self, Name, Patience, Store, keyring};
@@ -71,12 +72,7 @@ impl Lookup {
         let now = Timestamp::now();
         if let Some((account, kept)) = environment::account(&wanted.host)? {
             trace::say(|| format!("match: {} of the environment", account.name));
-            // Best effort: where nothing can be read, nothing is known against it.
-            let rejection = self
-                .refusals()
-                .and_then(|refusals| refusals.of(&kept.secret))
-                .unwrap_or_default();
-            if rejection.is_some_and(|rejection| rejection.holds(now)) {
+            if self.is_refused(&kept.secret, now) {
                 let notice = format!(
                     "{} was refused by {}: give it another value",
                     account.name, wanted.host
@@ -126,10 +122,9 @@ impl Lookup {
         now: Timestamp,
     ) -> Result<(Option<(Account, Option<Kept>)>, Vec<String>)> {
         let accounts = self.accounts()?;
-        let is_aside = |account: &Account| account.is_set_aside(now);
         let (aside, fitting): (Vec<_>, Vec<_>) = matching::fitting(&accounts, wanted)
             .into_iter()
-            .partition(|(_, account)| is_aside(account));
+            .partition(|(_, account)| account.is_set_aside(now));
         trace::say(|| {
             let names = |accounts: &[(u8, &Account)]| {
                 let named = accounts
@@ -194,6 +189,14 @@ impl Lookup {
     /// When there is no home folder.
     pub(crate) fn refusals(&self) -> Result<Refusals> {
         Ok(Refusals::at(self.locations()?.refusals()))
+    }
+
+    /// Whether a server refused this secret of the environment; where nothing can be read, nothing is known against it.
+    pub(crate) fn is_refused(&self, secret: &Secret, now: Timestamp) -> bool {
+        let rejection = self.refusals().and_then(|refusals| refusals.of(secret));
+        rejection
+            .unwrap_or_default()
+            .is_some_and(|rejection| rejection.holds(now))
     }
 
     /// What the account's store has for it.

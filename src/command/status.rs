@@ -87,19 +87,19 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     }
     let cloud = bitbucket::cloud();
     if let Some((account, kept)) = environment::account(&cloud)? {
-        let rejection = lookup.refusals()?.of(&kept.secret).unwrap_or_default();
-        super::tell(
-            &match rejection.filter(|rejection| rejection.holds(Timestamp::now())) {
-                None => format!(
-                    "{} is set and answers for bitbucket.org ahead of the accounts",
-                    account.name
-                ),
-                Some(_) => format!(
-                    "{} is set, but bitbucket.org refused it: give it another value",
-                    account.name
-                ),
-            },
-        );
+        super::tell(&if account.is_retired() {
+            environment::retired_notice(&account)
+        } else if lookup.is_refused(&kept.secret, Timestamp::now()) {
+            format!(
+                "{} is set, but bitbucket.org refused it: give it another value",
+                account.name
+            )
+        } else {
+            format!(
+                "{} is set and answers for bitbucket.org ahead of the accounts",
+                account.name
+            )
+        });
     }
     let hosts: BTreeSet<Host> = std::iter::once(&cloud)
         .chain(shown.iter().map(|account| &account.host))

@@ -335,3 +335,18 @@ fn bash_completes_also_behind_git() {
         "--with-token\n"
     );
 }
+
+#[test]
+fn status_tells_of_an_app_password_in_the_environment() {
+    let mut env = TestEnv::new();
+    env.set("BITBUCKET_USERNAME", "ada");
+    env.set("BITBUCKET_APP_PASSWORD", APP_PASSWORD);
+    let told = env.program(&["status"], "").stderr;
+    assert!(
+        told.contains(
+            "BITBUCKET_APP_PASSWORD is an app password, which Bitbucket removed on 2026-07-28"
+        ),
+        "{told}"
+    );
+    assert!(told.contains("set BITBUCKET_API_TOKEN instead"), "{told}");
+}

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 
 use super::Surroundings;
 use super::check::Check;
-use crate::account::Kept;
 use crate::bitbucket::{self, APP_PASSWORDS_REMOVED};
 use crate::environment;
 use crate::remote;
@@ -32,7 +31,10 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
             "unset it, or set BITBUCKET_API_TOKEN",
         );
     }
-    if is_refused(surroundings, &kept) {
+    if surroundings
+        .lookup
+        .is_refused(&kept.secret, Timestamp::now())
+    {
         return Check::fail(
             id,
             format!("{name} is set, but bitbucket.org refused it"),
@@ -52,14 +54,6 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
         id,
         format!("{name} is set and answers for bitbucket.org ahead of the accounts{unused}"),
     )
-}
-
-/// Whether a server refused the environment's credential; where nothing can be read, nothing is known against it.
-pub(super) fn is_refused(surroundings: &Surroundings<'_>, kept: &Kept) -> bool {
-    let refusals = surroundings.lookup.refusals();
-    let rejection = refusals.and_then(|refusals| refusals.of(&kept.secret));
-    let rejection = rejection.unwrap_or_default();
-    rejection.is_some_and(|rejection| rejection.holds(Timestamp::now()))
 }
 
 /// Whether, and how, git may ask somebody when no helper answers.

@@ -11,7 +11,7 @@ use crate::context::Host;
 use crate::environment;
 use crate::error::{Hinted, Usage, printable};
 use crate::git;
-use crate::identity::Identity;
+use crate::identity::{Identity, Missing};
 use crate::matching::{self, Verdict, Wanted};
 use crate::remote::Url;
 use crate::scope::Scope;
@@ -123,11 +123,7 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
     match environment::account(&wanted.host) {
         Ok(None) => {}
         Ok(Some((own, kept))) => {
-            let identity = if wanted.host.as_str() == API_HOST {
-                Identity::for_rest(&own, Secret::default())
-            } else {
-                Identity::for_git(&own, Secret::default())
-            };
+            let identity = identity(wanted, &own);
             let mut checks = vec![if own.is_retired() {
                 Check::fail(
                     "answer",
@@ -144,7 +140,10 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
                     message,
                     "set BITBUCKET_EMAIL to the e-mail of the Atlassian account",
                 )
-            } else if super::environment::is_refused(surroundings, &kept) {
+            } else if surroundings
+                .lookup
+                .is_refused(&kept.secret, Timestamp::now())
+            {
                 let message = format!(
                     "{} is meant, which is set in the environment, but it was refused",
                     own.name
@@ -200,13 +199,7 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
 /// The account that answers, if it has a secret and what else it takes.
 fn answer(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, account: &Account) -> Check {
     let id = "answer";
-    let identity = if account.kind.is_none() {
-        None
-    } else if wanted.host.as_str() == API_HOST {
-        Some(Identity::for_rest(account, Secret::default()))
-    } else {
-        Some(Identity::for_git(account, Secret::default()))
-    };
+    let identity = account.kind.map(|_| identity(wanted, account));
     let presented = match identity {
         Some(Ok(Identity::Basic { username, .. })) => {
             format!("with the user name '{}'", Bytes::from(username))
@@ -251,6 +244,15 @@ fn answer(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, account: &Accoun
                 None => Check::pass(id, message),
             }
         }
+    }
+}
+
+/// As whom an account presents itself there; the secret makes no difference to that.
+fn identity(wanted: &Wanted<'_>, account: &Account) -> Result<Identity, Missing> {
+    if wanted.host.as_str() == API_HOST {
+        Identity::for_rest(account, Secret::default())
+    } else {
+        Identity::for_git(account, Secret::default())
     }
 }
 
