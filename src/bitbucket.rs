@@ -3,6 +3,7 @@
 //! All of it can change, and nothing of it stands anywhere else.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use jiff::civil::Date;
@@ -27,6 +28,8 @@ pub(crate) const APP_PASSWORDS_REMOVED: Date = jiff::civil::date(2026, 7, 28);
 const API_TOKEN_USERNAME: &str = "x-bitbucket-api-token-auth";
 /// The static git user name of an access token: <https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/>.
 const ACCESS_TOKEN_USERNAME: &str = "x-token-auth";
+/// The user names that stand for a kind and for no user.
+pub(crate) const STATIC_USERNAMES: [&str; 2] = [API_TOKEN_USERNAME, ACCESS_TOKEN_USERNAME];
 
 /// The kinds of credential, by Atlassian's own names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +100,26 @@ impl Kind {
             .iter()
             .find(|(prefix, _)| starts(prefix))
             .map(|(_, kind)| *kind)
+    }
+
+    /// The kind of a secret that was found together with a user name, in a URL for instance, where nobody can be asked.
+    pub(crate) fn of_pair(secret: &Secret, username: Option<&[u8]>, host: &Host) -> Self {
+        /// An OAuth access token has no prefix, works with any user name, and is far longer than a password.
+        const LONGEST_PASSWORD: usize = 128;
+        let is_named = |name: &str| username == Some(name.as_bytes());
+        let is_long = secret.expose().len() > LONGEST_PASSWORD;
+        match Self::of_secret(secret, host) {
+            Some(kind) => kind,
+            None if is_cloud(host) && is_named(API_TOKEN_USERNAME) => Self::ApiToken,
+            None if is_named(ACCESS_TOKEN_USERNAME) || username.is_none() || is_long => {
+                if is_cloud(host) {
+                    Self::AccessToken
+                } else {
+                    Self::HttpAccessToken
+                }
+            }
+            None => Self::AppPassword,
+        }
     }
 
     /// Whether this kind exists on the host at all.
@@ -289,13 +312,84 @@ pub(crate) fn refs_url(host: &Host, context: &str, workspace: &str, repository: 
     )
 }
 
-/// Whether a word starts like one of Atlassian's secrets, on whatever host: it must not be shown or kept as a name.
+/// The path below which a Data Center instance lies, told from that of a repository, `bitbucket/scm/prj/app.git`: with
+/// a slash before it, or empty.
+pub(crate) fn context_of(path: &[u8]) -> String {
+    let Ok(path) = std::str::from_utf8(path) else {
+        return String::new();
+    };
+    let before: Vec<&str> = path
+        .split('/')
+        .take_while(|segment| !segment.eq_ignore_ascii_case("scm"))
+        .collect();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_context = before.len() < path.split('/').count()
+        && before
+            .iter()
+            .all(|segment| is_segment(segment) && segment.bytes().all(is_plain));
+    if is_context && !before.is_empty() {
+        format!("/{}", before.join("/"))
+    } else {
+        String::new()
+    }
+}
+
+/// How Atlassian's secrets start, on whatever host.
+const PREFIXES: [&str; 4] = ["ATATT", "ATCTT", "ATBB", "BBDC-"];
+/// What is shorter is a word about them, and no secret.
+const SHORTEST: usize = 21;
+
+/// Whether a word starts like one of Atlassian's secrets: it must not be shown or kept as a name.
 pub(crate) fn looks_like_a_secret(word: &str) -> bool {
-    let is_long = word.len() > 20;
-    is_long
-        && ["ATATT", "ATCTT", "ATBB", "BBDC-"]
+    word.len() >= SHORTEST
+        && PREFIXES
             .iter()
             .any(|prefix| word.trim_start_matches('-').starts_with(prefix))
+}
+
+/// Where in a text Atlassian's secrets stand, as far as their start tells.
+pub(crate) fn tokens_in(text: &[u8]) -> Vec<Range<usize>> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_=+/".contains(byte);
+    let mut tokens: Vec<Range<usize>> = Vec::new();
+    let starts = text.iter().enumerate().filter(|(start, byte)| {
+        matches!(byte, b'A' | b'B')
+            && (*start == 0 || !text[start - 1].is_ascii_alphanumeric())
+            && PREFIXES
+                .iter()
+                .any(|prefix| text[*start..].starts_with(prefix.as_bytes()))
+    });
+    for (start, _) in starts {
+        let length = text[start..]
+            .iter()
+            .take_while(|byte| is_part(byte))
+            .count();
+        let is_within = tokens.last().is_some_and(|last| start < last.end);
+        if length >= SHORTEST && !is_within {
+            tokens.push(start..start + length);
+        }
+    }
+    tokens
+}
+
+/// Whether a user name in a URL is really a token: no name is that long; an e-mail may be.
+pub(crate) fn is_token_for_a_name(name: &[u8]) -> bool {
+    const LONGEST_NAME: usize = 40;
+    let is_long = name.len() > LONGEST_NAME && !name.contains(&b'@');
+    is_long || looks_like_a_secret(&String::from_utf8_lossy(name))
+}
+
+/// Whether what stands for a password only fills its place, behind a token that stands for the user name.
+pub(crate) fn is_filler(password: &[u8]) -> bool {
+    [
+        "x-oauth-basic",
+        "x-access-token",
+        ACCESS_TOKEN_USERNAME,
+        API_TOKEN_USERNAME,
+        "oauth2",
+        "x",
+    ]
+    .iter()
+    .any(|filler| password == filler.as_bytes())
 }
 
 /// Whether this is Bitbucket Cloud, git or REST.
@@ -385,7 +479,7 @@ serde_as_text!(Host, Kind);
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, cloud};
+    use super::{Kind, cloud, context_of};
     use crate::context::Host;
     use crate::secret::Secret;
 
@@ -406,5 +500,52 @@ mod tests {
         assert_eq!(kind("ATATT3xFfGF0abc", &data_center()), None);
         assert_eq!(kind("BBDC-abc", &cloud()), None);
         assert_eq!(kind("hunter2", &cloud()), None);
+    }
+
+    #[test]
+    fn the_context_of_an_instance_is_what_stands_before_scm() {
+        for (path, context) in [
+            ("bitbucket/scm/prj/app.git", "/bitbucket"),
+            ("a/b/scm/prj/app.git", "/a/b"),
+            ("scm/prj/app.git", ""),
+            ("prj/app.git", ""),
+            ("../scm/prj/app.git", ""),
+        ] {
+            assert_eq!(context_of(path.as_bytes()), context, "{path}");
+        }
+    }
+
+    #[test]
+    fn without_a_prefix_the_user_name_tells_the_kind() {
+        let long = "j".repeat(800);
+        let rows: [(&str, Option<&str>, Host, Kind); 9] = [
+            ("ATATTx", Some("x-token-auth"), cloud(), Kind::ApiToken),
+            ("abc", Some("x-token-auth"), cloud(), Kind::AccessToken),
+            (
+                "abc",
+                Some("x-bitbucket-api-token-auth"),
+                cloud(),
+                Kind::ApiToken,
+            ),
+            ("abc", Some("ada"), cloud(), Kind::AppPassword),
+            (&long, Some("ada"), cloud(), Kind::AccessToken),
+            ("abc", None, cloud(), Kind::AccessToken),
+            ("abc", None, data_center(), Kind::HttpAccessToken),
+            (
+                "abc",
+                Some("x-token-auth"),
+                data_center(),
+                Kind::HttpAccessToken,
+            ),
+            ("abc", Some("ada"), data_center(), Kind::AppPassword),
+        ];
+        for (secret, name, host, kind) in rows {
+            let secret = Secret::new(secret.into());
+            assert_eq!(
+                Kind::of_pair(&secret, name.map(str::as_bytes), &host),
+                kind,
+                "{name:?}"
+            );
+        }
     }
 }

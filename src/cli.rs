@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
@@ -11,6 +12,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::civil::Date;
+use thiserror::Error;
 
 use crate::bitbucket::{self, Kind};
 use crate::command;
@@ -63,6 +65,10 @@ enum Command {
     Setup(Setup),
     /// Check what can be wrong, and say how to mend it
     Doctor(Doctor),
+    /// Move secrets out of remote URLs and other git configuration into the store
+    Scrub(Scrub),
+    /// Take over Bitbucket credentials from files and other helpers
+    Import(Import),
     /// Print the completions for a shell
     Completions(Completions),
     /// An operation of git's future, or a mistyped command
@@ -172,6 +178,10 @@ pub(crate) struct Curl {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub(crate) struct Setup {
     /// Write to the configuration of the whole machine instead of the user's
     #[arg(long)]
@@ -182,6 +192,9 @@ pub(crate) struct Setup {
     /// Take the place of another helper for Bitbucket
     #[arg(long, conflicts_with = "undo")]
     pub(crate) force: bool,
+    /// Make git refuse URLs that hold a password
+    #[arg(long, conflicts_with = "undo")]
+    pub(crate) guard: bool,
 }
 
 #[derive(Debug, Args)]
@@ -191,6 +204,66 @@ pub(crate) struct Doctor {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scrub {
+    /// Folders: every repository in and below them [default: the repository here]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Look into your own git configuration too
+    #[arg(long)]
+    pub(crate) global: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// git-credentials[:FILE], netrc[:FILE] or helper:NAME [default: the first two, where these files are]
+    #[arg(value_name = "SOURCE")]
+    pub(crate) sources: Vec<Source>,
+    /// Say what would be taken over, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Take what was taken over out of its source
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) remove: bool,
+}
+
+/// Where credentials are taken over from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The file of git-credential-store; none means where git looks for it.
+    GitCredentials(Option<PathBuf>),
+    Netrc(Option<PathBuf>),
+    /// As `credential.helper` names it.
+    Helper(String),
+}
+
+#[derive(Debug, Error)]
+#[error("not one of 'git-credentials', 'netrc' and 'helper:NAME'")]
+pub(crate) struct NotASource;
+
+impl FromStr for Source {
+    type Err = NotASource;
+
+    fn from_str(text: &str) -> Result<Self, NotASource> {
+        let (name, rest) = text.split_once(':').unwrap_or((text, ""));
+        let file = Some(rest)
+            .filter(|rest| !rest.is_empty())
+            .map(PathBuf::from);
+        match name {
+            "git-credentials" => Ok(Self::GitCredentials(file)),
+            "netrc" => Ok(Self::Netrc(file)),
+            "helper" if !rest.is_empty() => Ok(Self::Helper(rest.to_owned())),
+            _ => Err(NotASource),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -231,6 +304,8 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Curl(arguments) => command::curl::run(&arguments),
         Command::Setup(arguments) => command::setup::run(&arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),
+        Command::Scrub(arguments) => command::scrub::run(&arguments),
+        Command::Import(arguments) => command::import::run(&arguments),
         Command::Completions(arguments) => {
             command::completions::run(arguments.shell, Cli::command())
         }
@@ -268,7 +343,7 @@ fn mistake(error: &clap::Error) -> anyhow::Error {
         .split(['=', ' '])
         .next()
         .unwrap_or_default()
-        .trim_matches(['<', '>']);
+        .trim_matches(['<', '>', '[', ']', '.']);
     let is_given = text(ContextKind::InvalidValue).is_some_and(|value| !value.is_empty());
     let message = match error.kind() {
         ErrorKind::UnknownArgument

@@ -42,8 +42,7 @@ pub(crate) fn read_trusted(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     let target = target_of(path)?;
     let folder = make_private_folder(&target)?;
-    replace(&target, folder, content)
-        .with_context(|| format!("cannot write '{}'", path.display()))?;
+    replace(&target, content).with_context(|| format!("cannot write '{}'", path.display()))?;
     sweep(&target, folder);
     Ok(())
 }
@@ -157,7 +156,7 @@ fn make_private_folder(path: &Path) -> Result<&Path> {
 }
 
 /// Removes the drafts that a killed process left behind: they may hold a secret. Those of a process at work are young.
-fn sweep(path: &Path, folder: &Path) {
+pub(crate) fn sweep(path: &Path, folder: &Path) {
     let start = format!(
         "{}.",
         path.file_name().unwrap_or_default().to_string_lossy()
@@ -191,30 +190,86 @@ fn sweep(path: &Path, folder: &Path) {
 /// How the name of a draft ends.
 const DRAFT: &str = ".new";
 
-fn replace(path: &Path, folder: &Path, content: &[u8]) -> io::Result<()> {
-    let (draft, mut file) = draft_beside(path)?;
-    let written = (|| {
-        file.write_all(content)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&draft, path)?;
-        platform::sync_folder(folder)
-    })();
-    if written.is_err() {
-        // The old content is untouched; the draft may hold a secret and must not stay.
-        let _ = fs::remove_file(&draft);
-    }
-    written
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    Draft::write(path, content, Mode::Private)?.take_its_place()
 }
 
-/// Makes a new, empty, private file with a name of its own beside `path`.
-fn draft_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+/// How a new file is made.
+#[derive(Clone, Copy)]
+pub(crate) enum Mode<'a> {
+    /// Only its owner can read it.
+    Private,
+    /// As any program makes one.
+    Usual,
+    /// With mode and owner of the file it replaces.
+    As(&'a fs::Metadata),
+}
+
+/// A new content beside the file whose place it is to take. It goes when that does not come to pass.
+pub(crate) struct Draft<'a> {
+    target: &'a Path,
+    path: PathBuf,
+    has_moved: bool,
+}
+
+impl<'a> Draft<'a> {
+    /// Writes it to the disk.
+    ///
+    /// # Errors
+    /// When the folder is read-only, or the disk is full.
+    pub(crate) fn write(target: &'a Path, content: &[u8], mode: Mode<'_>) -> io::Result<Self> {
+        let (path, mut file) = draft_beside(target, mode)?;
+        let draft = Self {
+            target,
+            path,
+            has_moved: false,
+        };
+        if let Mode::As(metadata) = mode {
+            // First the mode: what is private must not be open to others for even a moment.
+            platform::make_alike(&draft.path, &file, metadata)?;
+        }
+        file.write_all(content)?;
+        file.sync_all()?;
+        Ok(draft)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whoever reads sees the old content or the new, also after a crash.
+    ///
+    /// # Errors
+    /// When the folder is read-only: the old content is then still there.
+    pub(crate) fn take_its_place(mut self) -> io::Result<()> {
+        fs::rename(&self.path, self.target)?;
+        self.has_moved = true;
+        platform::sync_folder(self.target.parent().unwrap_or(Path::new(".")))
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        if !self.has_moved {
+            // The old content is untouched; the draft may hold a secret and must not stay.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Makes a new, empty file with a name of its own beside `path`.
+fn draft_beside(path: &Path, mode: Mode<'_>) -> io::Result<(PathBuf, File)> {
     loop {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         let number = getrandom::u32().map_err(io::Error::other)?;
         name.push(format!(".{number:08x}{DRAFT}"));
         let draft = path.with_file_name(name);
-        match platform::private(OpenOptions::new().write(true).create_new(true)).open(&draft) {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        if !matches!(mode, Mode::Usual) {
+            platform::private(&mut options);
+        }
+        match options.open(&draft) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             opened => return opened.map(|file| (draft, file)),
         }
@@ -223,7 +278,7 @@ fn draft_beside(path: &Path) -> io::Result<(PathBuf, File)> {
 
 #[cfg(unix)]
 mod platform {
-    use std::fs::{DirBuilder, File, OpenOptions};
+    use std::fs::{DirBuilder, File, Metadata, OpenOptions};
     use std::io;
     use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
     use std::path::Path;
@@ -253,6 +308,16 @@ mod platform {
             folder
         };
         File::open(folder)?.sync_all()
+    }
+
+    /// Gives a new file the mode of another one, and its owner where we may.
+    pub(super) fn make_alike(path: &Path, file: &File, other: &Metadata) -> io::Result<()> {
+        let own = file.metadata()?;
+        if (own.uid(), own.gid()) != (other.uid(), other.gid()) {
+            // Only root may; git itself makes such a file its own.
+            let _ = std::os::unix::fs::chown(path, Some(other.uid()), Some(other.gid()));
+        }
+        file.set_permissions(other.permissions())
     }
 
     pub(super) fn refuse_open_to_others(path: &Path, file: &File, forbidden: u32) -> Result<()> {
@@ -346,7 +411,7 @@ mod platform {
 
 #[cfg(windows)]
 mod platform {
-    use std::fs::{DirBuilder, File, OpenOptions};
+    use std::fs::{DirBuilder, File, Metadata, OpenOptions};
     use std::io;
     use std::path::Path;
 
@@ -369,6 +434,10 @@ mod platform {
     /// Windows has no such call for a folder; a rename is durable with its volume's journal.
     pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    pub(super) fn make_alike(_path: &Path, file: &File, other: &Metadata) -> io::Result<()> {
+        file.set_permissions(other.permissions())
     }
 
     pub(super) fn refuse_open_to_others(_path: &Path, _file: &File, _forbidden: u32) -> Result<()> {

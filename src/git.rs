@@ -2,17 +2,22 @@
 //!
 //! The one place which starts `git`.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::{env, str};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use std::{env, str, thread};
 
 use anyhow::{Context as _, Result, bail};
+#[cfg(unix)]
+use rustix::process::{Pid, Signal, kill_process_group};
+use zeroize::Zeroizing;
 
 use crate::context::Host;
 use crate::error::Hinted;
-use crate::file;
+use crate::file::{self, Draft, Mode};
 
 /// A helper that git asks, and where it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +64,25 @@ impl Helper {
             return "a shell command";
         }
         self.value.split_whitespace().next().unwrap_or_default()
+    }
+
+    /// The word for it that `import` takes, with its options where these are known to hold no secret.
+    pub(crate) fn name(&self) -> Option<String> {
+        let mut words = self.value.split_whitespace();
+        let program = words.next().filter(|word| !word.starts_with('!'))?;
+        let options: Vec<&str> = words.collect();
+        let is_known = |word: &&str| {
+            let known = ["--file", "--timeout", "--socket"];
+            known.iter().any(|option| word.starts_with(option))
+        };
+        let is_plain = |word: &&str| !word.contains(['\'', '@']);
+        match options.as_slice() {
+            [] if is_plain(&program) => Some(format!("helper:{program}")),
+            [first, ..] if is_known(first) && options.iter().all(is_plain) => {
+                Some(format!("\"helper:{}\"", self.value.trim()))
+            }
+            _ => None,
+        }
     }
 
     /// The program that git would start, where the value names one by its path, as [`helper_value`] writes it.
@@ -185,19 +209,38 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
     Ok(std::path::absolute(path)?)
 }
 
+/// The files that git reads as the user's configuration, whether they are there or not.
+///
+/// # Errors
+/// When there is no home folder.
+pub(crate) fn global_config_files() -> Result<Vec<PathBuf>> {
+    match env::var_os("GIT_CONFIG_GLOBAL") {
+        Some(path) => Ok(vec![path.into()]),
+        None => user_config_files().map(Vec::from),
+    }
+}
+
 /// git-config(1), "FILES": ~/.gitconfig, but the XDG file when that alone exists.
 fn global_config_file() -> Result<PathBuf> {
-    let home = dirs::home_dir().context("there is no home folder")?;
-    let plain = home.join(".gitconfig");
-    let xdg = env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty());
-    let xdg = xdg
-        .map_or_else(|| home.join(".config"), PathBuf::from)
-        .join("git/config");
+    let [xdg, plain] = user_config_files()?;
     Ok(if !plain.exists() && xdg.exists() {
         xdg
     } else {
         plain
     })
+}
+
+/// In the order in which git reads them.
+fn user_config_files() -> Result<[PathBuf; 2]> {
+    let home = dirs::home_dir().context("there is no home folder")?;
+    Ok([config_folder(&home).join("config"), home.join(".gitconfig")])
+}
+
+/// git's folder among the user's configuration; git-credential-store keeps its second file there.
+pub(crate) fn config_folder(home: &Path) -> PathBuf {
+    let xdg = env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty());
+    xdg.map_or_else(|| home.join(".config"), PathBuf::from)
+        .join("git")
 }
 
 /// The values that a key has in one configuration file.
@@ -214,44 +257,167 @@ pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
     }
 }
 
-/// Changes one of git's configuration files under git's own lock, keeping its mode and following a symbolic link.
+/// Changes one of git's configuration files as [`edit`] does.
 ///
 /// `change` gets the text, empty when there is no file, and gives the new one; nothing means: remove the file.
 ///
 /// # Errors
-/// When another git holds the lock, or the file cannot be read or written: then it is as it was.
+/// As [`edit`]; and when the file is not UTF-8.
 pub(crate) fn edit_config(
     path: &Path,
-    change: impl FnOnce(&str) -> Result<Option<String>>,
+    mut change: impl FnMut(&str) -> Result<Option<String>>,
+) -> Result<()> {
+    let change = |text: &[u8]| {
+        let text = str::from_utf8(text)
+            .ok()
+            .with_context(|| format!("'{}' is not UTF-8", path.display()))?;
+        let new = change(text)?;
+        Ok(new.map(|new| Zeroizing::new(new.into_bytes())))
+    };
+    edit(path, &lock_of(path), change, |_| Ok(()))
+}
+
+/// Changes a file under a lock of git's, keeping its mode and following a symbolic link.
+///
+/// `change` gets the content, empty when there is no file, and gives the new one; nothing means: remove the file. It is
+/// asked again when somebody else wrote meanwhile. `check` is shown a file with the new content before that takes its
+/// place.
+///
+/// # Errors
+/// When another git holds the lock, or the file cannot be read or written, or `check` fails: then it is as it was.
+pub(crate) fn edit(
+    path: &Path,
+    lock: &Path,
+    mut change: impl FnMut(&[u8]) -> Result<Option<Zeroizing<Vec<u8>>>>,
+    check: impl Fn(&Path) -> Result<()>,
 ) -> Result<()> {
     let real = resolve(path);
-    if fs::metadata(&real).is_ok_and(|metadata| !metadata.is_file()) {
-        bail!("'{}' is not a file", real.display());
-    }
+    let cannot_write = || format!("cannot write '{}'", real.display());
     if let Some(folder) = real.parent() {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder '{}'", folder.display()))?;
     }
-    let mut lock = ConfigLock::acquire(&real)?;
-    let (text, mode) = match fs::read(&real) {
-        Ok(bytes) => {
-            let text = String::from_utf8(bytes)
-                .ok()
-                .with_context(|| format!("'{}' is not UTF-8", real.display()))?;
-            (text, Some(fs::metadata(&real)?.permissions()))
+    loop {
+        let before = read(&real)?;
+        let (text, mode) = match &before {
+            Some((text, metadata)) => (text.as_slice(), Mode::As(metadata)),
+            None => (&b""[..], Mode::Usual),
+        };
+        let new = change(text)?;
+        if new.as_ref().is_some_and(|new| new.as_slice() == text) {
+            return Ok(());
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => (String::new(), None),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read '{}'", real.display()));
+        let draft = match &new {
+            Some(new) => Some(Draft::write(&real, new, mode).with_context(cannot_write)?),
+            None => None,
+        };
+        if let Some(draft) = &draft {
+            check(draft.path())?;
         }
-    };
-    match change(&text)? {
-        Some(new) if new == text => Ok(()),
-        Some(new) => lock
-            .commit(&new, mode)
-            .with_context(|| format!("cannot write '{}'", real.display())),
-        None => file::remove(&real),
+        // Held for a moment only: meanwhile no git can write, and one that is killed leaves it behind for good.
+        let _lock = ConfigLock::acquire(&real, lock)?;
+        if read(&real)?.map(|(text, _)| text) != before.map(|(text, _)| text) {
+            continue;
+        }
+        match draft {
+            Some(draft) => draft.take_its_place().with_context(cannot_write)?,
+            None => file::remove(&real)?,
+        }
+        file::sweep(&real, real.parent().unwrap_or(Path::new(".")));
+        return Ok(());
     }
+}
+
+/// The lock under which git writes a file of this name.
+pub(crate) fn lock_of(path: &Path) -> PathBuf {
+    let mut lock = resolve(path).into_os_string();
+    lock.push(".lock");
+    lock.into()
+}
+
+fn read(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, fs::Metadata)>> {
+    let cannot = || format!("cannot read '{}'", path.display());
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => bail!("'{}' is not a file", path.display()),
+        Ok(metadata) => {
+            let text = fs::read(path).with_context(cannot)?;
+            Ok(Some((Zeroizing::new(text), metadata)))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(cannot),
+    }
+}
+
+/// What `git config --list -z` prints of one file, without what it includes.
+///
+/// # Errors
+/// When git cannot be started, or does not understand the file.
+pub(crate) fn list_of(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    let output = Command::new("git")
+        .args(["config", "--list", "-z", "--file"])
+        .arg(path)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .context("cannot start git")?;
+    let list = Zeroizing::new(output.stdout);
+    if !output.status.success() {
+        bail!("git cannot read it");
+    }
+    Ok(list)
+}
+
+/// A line in which a pattern matches.
+pub(crate) struct Line {
+    /// The file, as seen from the folder.
+    pub(crate) name: String,
+    /// Counted from 1.
+    pub(crate) number: usize,
+    pub(crate) text: Zeroizing<Vec<u8>>,
+}
+
+/// The lines in which an extended regular expression matches, without regard to letter case: in the files that git
+/// tracks in a work tree, or in those of the commit at HEAD. Binary files are left out.
+///
+/// # Errors
+/// When git cannot be started, or does not trust the repository (git-config(1), `safe.directory`).
+pub(crate) fn grep(tree: &Path, at_head: bool, pattern: &str, paths: &[&str]) -> Result<Vec<Line>> {
+    let mut command = Command::new("git");
+    command
+        .arg("-C")
+        .arg(tree)
+        // What a repository's own configuration would start.
+        .args(["-c", "core.fsmonitor=false", "grep", "-zInEi", "--no-color"])
+        .args(["-e", pattern])
+        .args(at_head.then_some("HEAD"))
+        .arg("--")
+        .args(paths)
+        // gitglossary(7), "partial clone": what is not here is not fetched for this.
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let output = command.output().context("cannot start git")?;
+    let found = Zeroizing::new(output.stdout);
+    if !matches!(output.status.code(), Some(0 | 1)) {
+        let reason = String::from_utf8_lossy(&output.stderr);
+        let reason = reason.lines().next().unwrap_or("it does not say why");
+        bail!("{}", reason.trim_start_matches("fatal: "));
+    }
+    let lines = found.split(|&byte| byte == b'\n').filter_map(|line| {
+        let mut fields = line.splitn(3, |&byte| byte == 0);
+        let name = String::from_utf8_lossy(fields.next()?).into_owned();
+        let number = str::from_utf8(fields.next()?).ok()?.parse().ok()?;
+        let name = if at_head {
+            name.trim_start_matches("HEAD:").to_owned()
+        } else {
+            name
+        };
+        let text = Zeroizing::new(fields.next()?.to_vec());
+        Some(Line { name, number, text })
+    });
+    Ok(lines.collect())
 }
 
 /// A helper's value that starts the program at this path: git hands it to a shell, and only an unquoted absolute path
@@ -302,56 +468,145 @@ fn resolve(path: &Path) -> PathBuf {
 
 /// Only as long as this lives may the file be written; git itself keeps to it.
 struct ConfigLock {
-    target: PathBuf,
     path: PathBuf,
-    file: Option<File>,
-    is_committed: bool,
 }
 
 impl ConfigLock {
-    fn acquire(target: &Path) -> Result<Self> {
-        let mut path = target.as_os_str().to_owned();
-        path.push(".lock");
-        let path = PathBuf::from(path);
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(file) => Ok(Self {
-                target: target.to_owned(),
-                path,
-                file: Some(file),
-                is_committed: false,
-            }),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!(Hinted::new(
-                format!("another git is writing '{}'", target.display()),
-                format!("try again; if no git runs, remove '{}'", path.display()),
-            )),
-            Err(error) => Err(error).with_context(|| format!("cannot write '{}'", path.display())),
-        }
-    }
+    /// How long another git may write: it is a matter of milliseconds.
+    const PATIENCE: Duration = Duration::from_secs(2);
 
-    fn commit(&mut self, text: &str, mode: Option<fs::Permissions>) -> std::io::Result<()> {
-        let Some(mut file) = self.file.take() else {
-            return Ok(());
-        };
-        // First the mode: what is private must not be open to others for even a moment.
-        if let Some(mode) = mode {
-            file.set_permissions(mode)?;
+    fn acquire(target: &Path, lock: &Path) -> Result<Self> {
+        if let Some(folder) = lock.parent() {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder '{}'", folder.display()))?;
         }
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&self.path, &self.target)?;
-        // From now on a file of this name is somebody else's lock.
-        self.is_committed = true;
-        Ok(())
+        let deadline = Instant::now() + Self::PATIENCE;
+        loop {
+            match OpenOptions::new().write(true).create_new(true).open(lock) {
+                Ok(_) => {
+                    return Ok(Self {
+                        path: lock.to_owned(),
+                    });
+                }
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                    return Err(error)
+                        .with_context(|| format!("cannot write '{}'", target.display()));
+                }
+                Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+                Err(_) => bail!(Hinted::new(
+                    format!("another git is writing '{}'", target.display()),
+                    format!("try again; if no git runs, remove '{}'", lock.display()),
+                )),
+            }
+        }
     }
 }
 
 impl Drop for ConfigLock {
     fn drop(&mut self) {
-        if !self.is_committed {
-            let _ = fs::remove_file(&self.path);
-        }
+        let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Has git ask (`fill`) or tell (`reject`) one helper and no other (git-credential(1)), without a question to anybody.
+/// Nothing when the helper has no answer.
+///
+/// # Errors
+/// When git cannot be started, knows no such helper, or the helper does not end within `patience`: then it is killed.
+pub(crate) fn credential(
+    operation: &str,
+    helper: &str,
+    attributes: &[u8],
+    patience: Duration,
+) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut command = Command::new("git");
+    command
+        // An empty helper clears what the files say (gitcredentials(7)).
+        .args(["-c", "credential.helper=", "-c"])
+        .arg(format!("credential.helper={helper}"))
+        .args([
+            "-c",
+            "credential.interactive=false",
+            "credential",
+            operation,
+        ])
+        // Set but empty: git looks for no other one.
+        .env("GIT_ASKPASS", "")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GCM_INTERACTIVE", "never")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    in_a_group_of_its_own(&mut command);
+    let mut child = command.spawn().context(Hinted::new(
+        "cannot start git",
+        "install git, or put it on PATH",
+    ))?;
+    let (reporter, reports) = mpsc::channel();
+    let (mut input, output, errors) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    if let Some(input) = &mut input {
+        // A helper that does not read is none of our business.
+        let _ = input.write_all(attributes);
+    }
+    drop(input);
+    thread::spawn(move || {
+        let answer = output.map(read_answer).transpose();
+        let errors = errors.map(read_answer).transpose();
+        // Nobody listens any more when time was up.
+        let _ = reporter.send((answer, errors));
+    });
+    let Ok((answer, errors)) = reports.recv_timeout(patience) else {
+        end_group(&mut child);
+        bail!(Hinted::new(
+            format!(
+                "the helper does not answer within {} seconds",
+                patience.as_secs()
+            ),
+            "unlock it, or ask it by hand: 'git credential fill'",
+        ));
+    };
+    let status = child.wait().context("cannot wait for git")?;
+    let unknown = b"is not a git command";
+    if errors?.is_some_and(|text| text.windows(unknown.len()).any(|part| part == unknown)) {
+        bail!(Hinted::new(
+            "git knows no helper of that name",
+            "name it as 'credential.helper' does, such as 'store' or a program's path",
+        ));
+    }
+    Ok(answer?.filter(|_| status.success()))
+}
+
+fn read_answer(mut stream: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    /// More than any credential has.
+    const LONGEST: usize = 1 << 18;
+    // Room for all of it at once: a buffer that grows leaves copies of a secret behind.
+    let mut answer = Zeroizing::new(Vec::with_capacity(LONGEST));
+    stream
+        .by_ref()
+        .take(LONGEST as u64)
+        .read_to_end(&mut answer)?;
+    std::io::copy(&mut stream, &mut std::io::sink())?;
+    Ok(answer)
+}
+
+/// So that the helper, which git starts through a shell, can be ended with git.
+#[cfg(unix)]
+fn in_a_group_of_its_own(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
+#[cfg(not(unix))]
+fn in_a_group_of_its_own(_command: &mut Command) {}
+
+fn end_group(child: &mut Child) {
+    #[cfg(unix)]
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // What has ended already need not be killed.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 fn git(arguments: &[&str]) -> Result<String> {
@@ -460,8 +715,9 @@ pub(crate) fn matches_host(pattern: &str, host: &Host) -> bool {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::time::Duration;
 
-    use super::{Helper, chain, helper_value, matches_host, parsed, quoted};
+    use super::{Helper, chain, credential, helper_value, matches_host, parsed, quoted};
     use crate::bitbucket::cloud;
 
     #[test]
@@ -475,6 +731,26 @@ mod tests {
         assert_eq!(values, ["/x/git-credential-bitbucket", "cache"]);
         assert!(helpers[0].is_ours() && !helpers[1].is_ours());
         assert_eq!(helpers[1].origin, "c");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_helper_that_hangs_is_ended_with_all_it_started() {
+        let marker = tempfile::NamedTempFile::new().expect("a file");
+        let path = marker.path().display();
+        let helper = format!("!sh -c 'sleep 1; echo late >{path}' & wait");
+        let patience = Duration::from_millis(100);
+        let error = credential(
+            "fill",
+            &helper,
+            b"protocol=https\nhost=x.example\n\n",
+            patience,
+        )
+        .expect_err("time is up");
+        assert!(error.to_string().contains("does not answer"), "{error}");
+        std::thread::sleep(Duration::from_millis(1500));
+        let text = std::fs::read_to_string(marker.path()).expect("text");
+        assert_eq!(text, "", "nothing of it is left to write");
     }
 
     #[test]

@@ -5,8 +5,10 @@ pub(crate) mod curl;
 mod curl_arguments;
 mod curl_options;
 pub(crate) mod doctor;
+pub(crate) mod import;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod scrub;
 pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod token;
@@ -58,6 +60,11 @@ fn hint(message: impl Display) {
 fn tell(line: &str) {
     // That stderr is closed must not keep us from the work.
     let _ = writeln!(io::stderr(), "{}", error::printable(line));
+}
+
+/// A number with its noun.
+fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Prints data, without a buffer in between that would not be wiped. A reader that has seen enough (`| head`) is no

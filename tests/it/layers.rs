@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// From the ground up; modules of one line may use one another.
 const LAYERS: [&[&str]; 10] = [
     &["error", "secret", "file", "process", "trace"],
-    &["context", "protocol", "remote"],
+    &["context", "git_config", "protocol", "remote"],
     &["bitbucket", "scope"],
     &["store"],
     &[
@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 10] = [
     &["git", "terminal"],
     &["http", "route"],
     &["matching", "lookup"],
-    &["check", "first_contact", "helper"],
+    &["check", "first_contact", "helper", "import"],
     &["command", "cli"],
 ];
 

@@ -19,6 +19,8 @@ mod first_contact;
 mod harness;
 mod helper;
 #[cfg(unix)]
+mod import;
+#[cfg(unix)]
 mod install;
 #[cfg(target_os = "linux")]
 mod keyring;
@@ -28,6 +30,8 @@ mod leak;
 mod login;
 mod manual;
 mod messages;
+#[cfg(unix)]
+mod scrub;
 mod setup;
 #[path = "../stand_in/mod.rs"]
 mod stand_in;

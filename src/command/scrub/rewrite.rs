@@ -1,0 +1,165 @@
+//! Taking secrets out of a file, and leaving all else in it as it is.
+
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use zeroize::Zeroizing;
+
+use super::find::{self, Found, Ours};
+use super::walk::{Form, Target};
+use crate::error::Hinted;
+use crate::git;
+use crate::git_config::{Entry, GitConfig, Piece};
+use crate::import::Credential;
+
+/// Takes out what `is_stored` says is safe elsewhere.
+///
+/// A configuration file is rewritten under git's own lock, and git has to read the outcome as meant before it takes the
+/// place of the old one. `git config` itself would have to be told the old URL as an argument, which every user of the
+/// machine can read meanwhile.
+///
+/// # Errors
+/// When the file cannot be written, or git would not read it as meant: then it is as it was.
+pub(super) fn take_out(
+    target: &Target,
+    ours: &Ours,
+    is_stored: &(dyn Fn(&Credential) -> bool + Sync),
+) -> Result<()> {
+    let path = &target.path;
+    let has_gone =
+        |found: &Found| !found.credentials.is_empty() && found.credentials.iter().all(is_stored);
+    if let Form::Text { lock } = &target.form {
+        let lock = lock.clone().unwrap_or_else(|| git::lock_of(path));
+        let change = |text: &[u8]| {
+            let found = find::in_text(text, ours).found;
+            let cuts = cuts(found.iter().filter(|found| has_gone(found)));
+            Ok(Some(without(text, &cuts)))
+        };
+        return git::edit(path, &lock, change, |_| Ok(()));
+    }
+    let not_as_meant = || {
+        Hinted::new(
+            format!(
+                "git would not read '{}' as meant without the secret",
+                path.display()
+            ),
+            format!(
+                "take it out by hand: git config --file '{}' --edit",
+                path.display()
+            ),
+        )
+    };
+    let change = |text: &[u8]| {
+        let (config, findings) = find::in_config(text, ours).ok_or_else(not_as_meant)?;
+        let mut cuts = cuts(findings.found.iter().filter(|found| has_gone(found)));
+        let meant = list(&config, &cuts);
+        whole_lines(text, &config, &mut cuts);
+        let new = without(text, &cuts);
+        match GitConfig::parse(&new) {
+            Some(new) if list(&new, &[]) == meant => {}
+            _ => bail!(not_as_meant()),
+        }
+        Ok(Some(new))
+    };
+    let check = |draft: &Path| {
+        let text = Zeroizing::new(fs::read(draft)?);
+        let meant = GitConfig::parse(&text).map(|config| list(&config, &[]));
+        match git::list_of(draft) {
+            Ok(list) if Some(&list) == meant.as_ref() => Ok(()),
+            _ => bail!(not_as_meant()),
+        }
+    };
+    git::edit(path, &git::lock_of(path), change, check)
+}
+
+fn cuts<'a>(found: impl Iterator<Item = &'a Found>) -> Vec<Range<usize>> {
+    let mut cuts: Vec<Range<usize>> = found.map(|found| found.cut.clone()).collect();
+    cuts.sort_by_key(|cut| cut.start);
+    cuts
+}
+
+fn without(text: &[u8], cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
+    let mut rest = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut position = 0;
+    for cut in cuts.iter().filter(|cut| !cut.is_empty()) {
+        rest.extend_from_slice(&text[position..cut.start.max(position)]);
+        position = cut.end.max(position);
+    }
+    rest.extend_from_slice(&text[position..]);
+    rest
+}
+
+/// What `git config --list -z` is to print of the text without the cuts.
+fn list(config: &GitConfig, cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
+    let is_cut = |place: &Range<usize>| {
+        cuts.iter()
+            .any(|cut| cut.start <= place.start && place.end <= cut.end)
+    };
+    let rest = |piece: &Piece| -> Zeroizing<Vec<u8>> {
+        let bytes = piece.bytes().iter().enumerate();
+        let kept = bytes.filter(|(index, _)| !is_cut(&piece.place(*index..index + 1)));
+        Zeroizing::new(kept.map(|(_, byte)| *byte).collect())
+    };
+    let mut list = Zeroizing::new(Vec::new());
+    let is_kept = |entry: &&Entry| !is_cut(&entry.span);
+    for entry in config.entries.iter().filter(is_kept) {
+        match &config.sections[entry.section].subsection {
+            None => list.extend_from_slice(&entry.key),
+            Some(subsection) => {
+                let section = &config.sections[entry.section];
+                let name = &entry.key[section.name.len() + 1 + subsection.bytes().len()..];
+                list.extend_from_slice(&section.name);
+                list.push(b'.');
+                list.extend_from_slice(&rest(subsection));
+                list.extend_from_slice(name);
+            }
+        }
+        if let Some(value) = &entry.value {
+            list.push(b'\n');
+            list.extend_from_slice(&rest(value));
+        }
+        list.push(0);
+    }
+    list
+}
+
+/// Lets a setting that goes take its whole line with it, and the header of its section when nothing else stands there.
+fn whole_lines(text: &[u8], config: &GitConfig, cuts: &mut Vec<Range<usize>>) {
+    let has_gone = |entry: &Entry| cuts.contains(&entry.span);
+    let mut more = Vec::new();
+    for (index, section) in config.sections.iter().enumerate() {
+        let mut entries = config
+            .entries
+            .iter()
+            .filter(|entry| entry.section == index)
+            .peekable();
+        let end = config
+            .sections
+            .get(index + 1)
+            .map_or(text.len(), |next| next.start);
+        let place = section.start..end;
+        let has_comment = config
+            .comments
+            .iter()
+            .any(|comment| place.contains(&comment.start));
+        if entries.peek().is_some() && !has_comment && entries.clone().all(has_gone) {
+            more.push(place);
+            continue;
+        }
+        for entry in entries.filter(|entry| has_gone(entry)) {
+            let blanks = text[..entry.span.start]
+                .iter()
+                .rev()
+                .take_while(|byte| matches!(byte, b' ' | b'\t'))
+                .count();
+            let start = entry.span.start - blanks;
+            if start == 0 || text[start - 1] == b'\n' {
+                more.push(start..entry.span.end);
+            }
+        }
+    }
+    cuts.extend(more);
+    cuts.sort_by_key(|cut| cut.start);
+}

@@ -1,0 +1,360 @@
+//! The text of one of git's configuration files, taken apart so that each value can be found again to the byte
+//! (git-config(1), "CONFIGURATION FILE").
+//!
+//! git itself only prints values. To take a secret out of a file and leave all else as it is (comments, order, quotes)
+//! one has to know where it stands. Whether git reads the text in the same way is for the caller to ask git.
+
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+/// What a file says, in its order.
+#[derive(Default)]
+pub(crate) struct GitConfig {
+    pub(crate) sections: Vec<Section>,
+    pub(crate) entries: Vec<Entry>,
+    /// From the comment sign to the end of the line.
+    pub(crate) comments: Vec<Range<usize>>,
+}
+
+/// `[remote "origin"]`
+pub(crate) struct Section {
+    /// In lower case.
+    pub(crate) name: Vec<u8>,
+    /// What stands in quotes: a remote's name, or a URL.
+    pub(crate) subsection: Option<Piece>,
+    /// Where its header starts.
+    pub(crate) start: usize,
+}
+
+/// `url = https://bitbucket.org/acme/app.git`
+pub(crate) struct Entry {
+    /// As `git config --list` prints it.
+    pub(crate) key: Zeroizing<Vec<u8>>,
+    /// The index of its section.
+    pub(crate) section: usize,
+    /// Nothing where there is no equals sign, which git reads as true.
+    pub(crate) value: Option<Piece>,
+    /// From the first letter of its name to the end of its last line, the line break included.
+    pub(crate) span: Range<usize>,
+}
+
+/// A part of the text as git reads it, without quotes and escapes.
+#[derive(Default)]
+pub(crate) struct Piece {
+    bytes: Zeroizing<Vec<u8>>,
+    /// Where each byte stands in the text.
+    places: Vec<Range<usize>>,
+}
+
+impl Piece {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where a part of it stands in the text.
+    pub(crate) fn place(&self, part: Range<usize>) -> Range<usize> {
+        match &self.places[part] {
+            [] => 0..0,
+            [only] => only.clone(),
+            [first, .., last] => first.start..last.end,
+        }
+    }
+
+    fn push(&mut self, byte: u8, place: Range<usize>) {
+        self.bytes.push(byte);
+        self.places.push(place);
+    }
+
+    fn truncate(&mut self, length: usize) {
+        self.bytes.truncate(length);
+        self.places.truncate(length);
+    }
+
+    /// Room for `length` bytes: a buffer that grows leaves copies of a secret behind.
+    fn with_capacity(length: usize) -> Self {
+        Self {
+            bytes: Zeroizing::new(Vec::with_capacity(length)),
+            places: Vec::with_capacity(length),
+        }
+    }
+}
+
+impl GitConfig {
+    /// Takes a text apart; nothing where git would find a mistake in it.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let mut reader = Reader { text, position: 0 };
+        if text.starts_with(b"\xef\xbb\xbf") {
+            reader.position = 3;
+        }
+        let mut config = Self::default();
+        while let Some(byte) = reader.peek() {
+            match byte {
+                b'#' | b';' => config.comments.push(reader.comment()),
+                b'[' => config.sections.push(reader.section()?),
+                _ if byte.is_ascii_alphabetic() => {
+                    let entry = reader.entry(&config.sections, &mut config.comments)?;
+                    config.entries.push(entry);
+                }
+                _ if is_space(byte) => reader.position += 1,
+                _ => return None,
+            }
+        }
+        Some(config)
+    }
+}
+
+struct Reader<'a> {
+    text: &'a [u8],
+    position: usize,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.position).copied()
+    }
+
+    /// Whether a line ends here; git takes CR LF for LF.
+    fn is_at_end_of_line(&self) -> bool {
+        let rest = &self.text[self.position..];
+        rest.is_empty() || rest.starts_with(b"\n") || rest.starts_with(b"\r\n")
+    }
+
+    fn skip_end_of_line(&mut self) {
+        let rest = &self.text[self.position..];
+        self.position += match rest {
+            [b'\r', b'\n', ..] => 2,
+            [] => 0,
+            _ => 1,
+        };
+    }
+
+    fn take_while(&mut self, is_part: impl Fn(u8) -> bool) -> Vec<u8> {
+        let start = self.position;
+        while self.peek().is_some_and(&is_part) {
+            self.position += 1;
+        }
+        self.text[start..self.position].to_ascii_lowercase()
+    }
+
+    fn comment(&mut self) -> Range<usize> {
+        let start = self.position;
+        while !self.is_at_end_of_line() {
+            self.position += 1;
+        }
+        start..self.position
+    }
+
+    fn section(&mut self) -> Option<Section> {
+        let start = self.position;
+        self.position += 1;
+        let name = self.take_while(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+        let mut subsection = None;
+        if self.peek()? != b']' {
+            self.take_while(|byte| matches!(byte, b' ' | b'\t'));
+            if self.peek()? != b'"' {
+                return None;
+            }
+            self.position += 1;
+            subsection = Some(self.subsection()?);
+        }
+        (self.peek()? == b']' && !(name.is_empty() && subsection.is_none())).then(|| {
+            self.position += 1;
+            Section {
+                name,
+                subsection,
+                start,
+            }
+        })
+    }
+
+    fn subsection(&mut self) -> Option<Piece> {
+        let rest = &self.text[self.position..];
+        let length = rest.iter().position(|&byte| byte == b'\n');
+        let mut piece = Piece::with_capacity(length.unwrap_or(rest.len()));
+        loop {
+            let start = self.position;
+            match self.peek()? {
+                b'\n' => return None,
+                b'"' => {
+                    self.position += 1;
+                    return Some(piece);
+                }
+                b'\\' => self.position += 1,
+                _ => {}
+            }
+            let byte = self.peek().filter(|&byte| byte != b'\n')?;
+            self.position += 1;
+            piece.push(byte, start..self.position);
+        }
+    }
+
+    fn entry(&mut self, sections: &[Section], comments: &mut Vec<Range<usize>>) -> Option<Entry> {
+        let start = self.position;
+        let section = sections.len().checked_sub(1)?;
+        let Section {
+            name, subsection, ..
+        } = &sections[section];
+        let variable = self.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let subsection = subsection.as_ref().map_or(&b""[..], Piece::bytes);
+        let mut key = Zeroizing::new(Vec::with_capacity(
+            name.len() + subsection.len() + variable.len() + 2,
+        ));
+        key.extend_from_slice(name);
+        if sections[section].subsection.is_some() {
+            key.push(b'.');
+            key.extend_from_slice(subsection);
+        }
+        key.push(b'.');
+        key.extend(variable);
+
+        self.take_while(|byte| matches!(byte, b' ' | b'\t'));
+        let value = if self.is_at_end_of_line() {
+            None
+        } else if self.peek() == Some(b'=') {
+            self.position += 1;
+            Some(self.value(comments)?)
+        } else {
+            return None;
+        };
+        self.skip_end_of_line();
+        Some(Entry {
+            key,
+            section,
+            value,
+            span: start..self.position,
+        })
+    }
+
+    /// Up to the end of the line, which is left to the caller.
+    fn value(&mut self, comments: &mut Vec<Range<usize>>) -> Option<Piece> {
+        let mut piece = Piece::with_capacity(self.length_of_value());
+        let mut is_quoted = false;
+        // Blanks at the end do not count, unless they are quoted.
+        let mut length = 0;
+        loop {
+            if self.is_at_end_of_line() {
+                piece.truncate(length);
+                return (!is_quoted).then_some(piece);
+            }
+            let start = self.position;
+            let byte = self.peek()?;
+            self.position += 1;
+            match byte {
+                b'#' | b';' if !is_quoted => {
+                    self.position = start;
+                    comments.push(self.comment());
+                }
+                b'"' => is_quoted = !is_quoted,
+                b'\\' if self.is_at_end_of_line() && self.position < self.text.len() => {
+                    self.skip_end_of_line();
+                }
+                b'\\' => {
+                    let byte = match self.peek()? {
+                        b't' => b'\t',
+                        b'b' => 8,
+                        b'n' => b'\n',
+                        byte @ (b'\\' | b'"') => byte,
+                        _ => return None,
+                    };
+                    self.position += 1;
+                    piece.push(byte, start..self.position);
+                    length = piece.bytes.len();
+                }
+                _ if is_space(byte) && !is_quoted && piece.bytes.is_empty() => {}
+                _ => {
+                    piece.push(byte, start..self.position);
+                    if is_quoted || !is_space(byte) {
+                        length = piece.bytes.len();
+                    }
+                }
+            }
+        }
+    }
+
+    /// At least as many bytes as the value that starts here.
+    fn length_of_value(&self) -> usize {
+        let rest = &self.text[self.position..];
+        let mut before = 0;
+        let is_end = |byte: &u8| {
+            let is_end = *byte == b'\n' && before != b'\\';
+            if *byte != b'\r' {
+                before = *byte;
+            }
+            is_end
+        };
+        rest.iter().position(is_end).unwrap_or(rest.len())
+    }
+}
+
+/// C's `isspace`, which git uses but for the vertical tab and the form feed.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GitConfig;
+
+    fn list(text: &str) -> Option<Vec<(String, Option<String>)>> {
+        let config = GitConfig::parse(text.as_bytes())?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let entries = config.entries.iter();
+        Some(
+            entries
+                .map(|entry| {
+                    (
+                        text(&entry.key),
+                        entry.value.as_ref().map(|value| text(value.bytes())),
+                    )
+                })
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn a_file_is_read_as_git_reads_it() {
+        let text = "# c\n[Core]\n\tBare\n  x = a  b \t; c\r\n[remote \"Ori\\\"gin\"] url = \"a # b \" c\\\n d\\t\\\\\n[a.B]k=";
+        let some = |value: &str| Some(value.to_owned());
+        assert_eq!(
+            list(text).expect("a configuration"),
+            [
+                ("core.bare".to_owned(), None),
+                ("core.x".to_owned(), some("a  b")),
+                ("remote.Ori\"gin.url".to_owned(), some("a # b  c d\t\\")),
+                ("a.b.k".to_owned(), some("")),
+            ]
+        );
+        for broken in [
+            "x = 1",
+            "[a\nb = 1",
+            "[a]\nb = \"c\n",
+            "[a]\nb = \\q\n",
+            "[a]\nb c\n",
+            "[a \"b\nc\"]\n",
+            "[]\n",
+        ] {
+            assert!(list(broken).is_none(), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn each_part_of_a_value_is_found_in_the_text() {
+        let text = b"[a \"b\\\"c\"]\n\tk = \"x\\\\yz\" w # c\n";
+        let config = GitConfig::parse(text).expect("a configuration");
+        let value = config.entries[0].value.as_ref().expect("a value");
+        assert_eq!(value.bytes(), b"x\\yz w");
+        assert_eq!(&text[value.place(1..3)], b"\\\\y");
+        assert_eq!(&text[value.place(3..6)], b"z\" w");
+        let name = config.sections[0]
+            .subsection
+            .as_ref()
+            .expect("a subsection");
+        assert_eq!(&text[name.place(1..3)], b"\\\"c");
+        assert_eq!(
+            &text[config.entries[0].span.clone()],
+            b"k = \"x\\\\yz\" w # c\n"
+        );
+        assert_eq!(&text[config.comments[0].clone()], b"# c");
+    }
+}
