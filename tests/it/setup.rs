@@ -255,7 +255,10 @@ fn a_path_with_blanks_and_quotes_works() {
     let folder = env.path().join("my \"own\" it's");
     fs::create_dir(&folder).unwrap();
     let program = folder.join("git-credential-bitbucket");
-    fs::copy(PROGRAM, &program).unwrap();
+    // Copied by another process: one that was forked while we wrote would keep it from being started.
+    let mut copy = env.command("cp");
+    copy.arg(PROGRAM).arg(&program);
+    assert_eq!(run(copy, b"").status, 0);
     let mut command = env.command(&program);
     command.arg("setup");
     assert_eq!(run(command, b"").status, 0);
@@ -368,4 +371,47 @@ fn what_git_does_not_have_or_cannot_be_written_is_refused() {
         outcome.stderr
     );
     assert!(!env.data().join("setup.toml").exists());
+}
+
+#[test]
+fn the_guard_is_part_of_what_setup_writes_and_undo_takes_back() {
+    let env = with_store();
+    let guard = "[transfer]\n\tcredentialsInUrl = die\n";
+    let plain = env.program(&["setup"], "");
+    assert!(
+        plain
+            .stderr
+            .contains("'git credential-bitbucket setup --guard'"),
+        "{plain:?}"
+    );
+    assert!(!config(&env).contains(guard));
+    let guarded = env.program(&["setup", "--guard"], "");
+    assert_eq!(guarded.status, 0, "{guarded:?}");
+    assert!(
+        guarded
+            .stderr
+            .contains("git refuses URLs that hold a password")
+    );
+    assert!(config(&env).ends_with(guard), "{}", config(&env));
+    let value = env.git(&["config", "transfer.credentialsInUrl"]).stdout;
+    assert_eq!(value, "die\n");
+    // What brings the sections up to date keeps it.
+    env.login(API_TOKEN, &["--for", "acme", "--host", "bitbucket.org"]);
+    env.program(&["setup"], "");
+    assert!(config(&env).ends_with(guard), "{}", config(&env));
+    assert_eq!(env.program(&["setup", "--undo"], "").status, 0);
+    assert_eq!(config(&env), BEFORE);
+}
+
+#[test]
+fn a_guard_that_is_there_already_is_left_to_whoever_set_it() {
+    let env = with_store();
+    let before = format!("{BEFORE}\n[transfer]\n\tcredentialsInUrl = die\n");
+    fs::write(env.git_config(), &before).unwrap();
+    let outcome = env.program(&["setup", "--guard"], "");
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert_eq!(config(&env).matches("credentialsInUrl").count(), 1);
+    assert!(!outcome.stderr.contains("--guard"), "{outcome:?}");
+    assert_eq!(env.program(&["setup", "--undo"], "").status, 0);
+    assert_eq!(config(&env), before);
 }

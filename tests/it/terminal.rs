@@ -137,6 +137,28 @@ fn login_tells_where_to_make_a_token_asks_for_it_and_does_not_show_it() {
 }
 
 #[test]
+fn setup_offers_to_make_git_refuse_passwords_in_urls() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    let question = "Shall git refuse every URL that holds a password";
+    let value = || env.git(&["config", "transfer.credentialsInUrl"]).stdout;
+    terminal.types("git-credential-bitbucket setup");
+    terminal.expect(question);
+    terminal.types("");
+    terminal.expect("git still takes URLs that hold a password");
+    assert_eq!(value(), "");
+    terminal.types("clear; git-credential-bitbucket setup");
+    terminal.expect(question);
+    terminal.types("y");
+    terminal.expect("git refuses URLs that hold a password");
+    assert_eq!(value(), "die\n");
+    terminal.types("clear; git-credential-bitbucket setup; echo do''ne");
+    assert!(!terminal.expect("done").contains(question));
+}
+
+#[test]
 fn login_asks_for_what_the_kind_needs() {
     let env = TestEnv::new();
     let Some(terminal) = Terminal::open(&env) else {

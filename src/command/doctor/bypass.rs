@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::check::Check;
 use super::{Git, Surroundings};
-use crate::bitbucket;
 use crate::context::Host;
 use crate::git::{self, Setting};
+use crate::import::in_url;
 use crate::remote::{self, Url};
 
 /// Whether git refuses URLs that hold a password (git-config(1), `transfer.credentialsInUrl`).
@@ -20,7 +20,7 @@ pub(super) fn credentials_in_url(git: &Git) -> Check {
         _ => Check::warn(
             id,
             "git takes a URL that holds a password, and keeps it in plain text",
-            "'git config --global transfer.credentialsInUrl die'",
+            "'git credential-bitbucket setup --guard'",
         ),
     }
 }
@@ -30,36 +30,19 @@ pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>, git: &Git) -> Vec
     let id = "secret-in-url";
     let check = |setting: &Setting| {
         let Setting { key, value, origin } = setting;
-        let in_value =
-            Url::parse(value).and_then(|url| Some((secret_host(surroundings, &url)?, url)));
-        let named = key.strip_prefix("remote.").and_then(|rest| {
-            let pushed = rest.strip_suffix(".pushurl");
-            let name = pushed.or_else(|| rest.strip_suffix(".url"))?;
-            Some((name, if pushed.is_some() { "--push " } else { "" }))
-        });
-        if let (Some((host, url)), Some((name, option))) = (&in_value, named) {
-            let name = remote::masked(name);
-            return Some(Check::fail(
-                id,
-                format!("the remote '{name}' holds a secret for {host} in its URL"),
-                format!(
-                    "'git remote set-url {option}{name} {}', and revoke the secret",
-                    url.bare()
-                ),
-            ));
-        }
+        let in_value = || secret_host(surroundings, &Url::parse(value)?);
         let in_key = || {
             let (_, rest) = key.split_once('.')?;
             secret_host(surroundings, &Url::parse(rest.rsplit_once('.')?.0)?)
         };
-        let host = in_value.map(|(host, _)| host).or_else(in_key)?;
+        let host = in_value().or_else(in_key)?;
         Some(Check::fail(
             id,
             format!(
                 "'{}' in '{origin}' holds a secret for {host}",
                 remote::masked(key)
             ),
-            format!("take it out of '{origin}', and revoke the secret"),
+            format!("{}, and revoke the secret", scrub(origin)),
         ))
     };
     let checks: Vec<Check> = git.settings.iter().filter_map(check).collect();
@@ -70,21 +53,24 @@ pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>, git: &Git) -> Vec
     )
 }
 
+/// What takes a secret out of one of git's configuration files.
+fn scrub(origin: &str) -> String {
+    let path = Path::new(origin);
+    let is_global =
+        git::global_config_files().is_ok_and(|files| files.iter().any(|file| file == path));
+    if is_global {
+        "'git credential-bitbucket scrub --global'".to_owned()
+    } else if path.is_relative() {
+        "'git credential-bitbucket scrub'".to_owned()
+    } else {
+        format!("take it out of '{origin}'")
+    }
+}
+
 /// The host of ours for which a URL holds a secret.
 fn secret_host(surroundings: &Surroundings<'_>, url: &Url<'_>) -> Option<Host> {
     let host = url.host().filter(|_| url.is_http())?;
-    (surroundings.hosts.contains(&host) && holds_secret(url)).then_some(host)
-}
-
-/// Whether a URL holds a password, or a token in the place of the user name.
-pub(super) fn holds_secret(url: &Url<'_>) -> bool {
-    /// No user name is that long; an e-mail may be.
-    const LONGEST_NAME: usize = 40;
-    let is_token = |name: Vec<u8>| {
-        let is_long = name.len() > LONGEST_NAME && !name.contains(&b'@');
-        is_long || bitbucket::looks_like_a_secret(&String::from_utf8_lossy(&name))
-    };
-    url.has_password() || url.username().is_some_and(is_token)
+    (surroundings.hosts.contains(&host) && in_url(url).is_some()).then_some(host)
 }
 
 /// The headers that git sends with every request, where one is an `Authorization`: then it asks no helper.
@@ -98,9 +84,7 @@ pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<C
             return None;
         }
         let key = remote::masked(key);
-        let hint = format!(
-            "take it out of '{origin}' once an account answers: 'git credential-bitbucket login'"
-        );
+        let hint = format!("once an account answers, {}", scrub(origin));
         let Some(pattern) = pattern.strip_suffix('.') else {
             return Some(Check::fail(
                 id,

@@ -4,7 +4,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::check::Check;
-use super::{Surroundings, accounts, bypass, chain};
+use super::{Surroundings, accounts, chain};
 use crate::account::{Account, Bytes, Origin, today};
 use crate::bitbucket::{self, API_HOST};
 use crate::context::Host;
@@ -12,6 +12,7 @@ use crate::environment;
 use crate::error::{Hinted, Usage, printable};
 use crate::git;
 use crate::identity::{Identity, Missing};
+use crate::import::in_url;
 use crate::matching::{self, Verdict, Wanted};
 use crate::remote::Url;
 use crate::scope::Scope;
@@ -35,7 +36,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<
         return Ok(vec![check]);
     }
     let mut checks = Vec::new();
-    if bypass::holds_secret(&url) {
+    if in_url(&url).is_some() {
         checks.push(Check::fail(
             "url",
             "the URL holds a secret, and with one git asks no helper",
@@ -49,6 +50,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<
     checks.push(check);
     let username = url
         .username()
+        .map(|name| name.expose().to_vec())
         .or_else(|| git::setting("credential.username", &host).map(String::into_bytes));
     let wanted = Wanted {
         scope: path.as_deref().and_then(|path| Scope::of_path(&host, path)),

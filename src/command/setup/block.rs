@@ -23,7 +23,21 @@ pub(super) struct Section {
     pub(super) lines: Vec<String>,
 }
 
+impl Written {
+    pub(super) fn has_guard(&self) -> bool {
+        self.sections.contains(&Section::guard())
+    }
+}
+
 impl Section {
+    /// Makes git refuse URLs that hold a password (git-config(1), `transfer.credentialsInUrl`).
+    pub(super) fn guard() -> Self {
+        Self {
+            header: "[transfer]".to_owned(),
+            lines: vec!["\tcredentialsInUrl = die".to_owned()],
+        }
+    }
+
     pub(super) fn text(&self) -> String {
         let mut text = format!("{}\n", self.header);
         for line in &self.lines {

@@ -19,6 +19,7 @@ use crate::context::Host;
 use crate::error::Hinted;
 use crate::git::{self, Helper};
 use crate::lookup::Lookup;
+use crate::terminal;
 
 /// # Errors
 /// When a foreign helper for Bitbucket would be disturbed, or git's configuration cannot be written.
@@ -34,7 +35,8 @@ pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
     if !arguments.force {
         refuse_foreign(&before)?;
     }
-    let sections = sections(&hosts, &accounts)?;
+    let guard = Guard::decide(arguments, Record::read(&lookup)?.has_guard(&path))?;
+    let sections = sections(&hosts, &accounts, guard == Guard::Set)?;
     let changed = apply(&lookup, &path, &sections)?;
     verify(&lookup, &path)?;
     let list = hosts
@@ -50,6 +52,7 @@ pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
     } else {
         format!("git asks this helper for {list} already")
     });
+    guard.tell();
     name_those_cut_off(&before, &chains(&hosts)?);
     super::warn_of_the_chain(&hosts, "take it out of that file: it stands behind ours");
     Ok(ExitCode::SUCCESS)
@@ -66,8 +69,9 @@ pub(crate) fn refresh(lookup: &Lookup) -> Result<()> {
         return Ok(());
     }
     let accounts = lookup.accounts()?;
-    let sections = sections(&hosts(lookup, &accounts)?, &accounts)?;
+    let hosts = hosts(lookup, &accounts)?;
     for written in record.files {
+        let sections = sections(&hosts, &accounts, written.has_guard())?;
         let is_there = |text: String| without(&text, &written).is_some();
         if std::fs::read_to_string(&written.path).is_ok_and(is_there) {
             apply(lookup, &written.path, &sections)?;
@@ -75,6 +79,50 @@ pub(crate) fn refresh(lookup: &Lookup) -> Result<()> {
     }
     Ok(())
 }
+
+/// Whether git is to refuse URLs that hold a password (git-config(1), `transfer.credentialsInUrl`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    /// It is among what we write.
+    Set,
+    /// Somebody else has set it.
+    There,
+    No,
+}
+
+impl Guard {
+    fn decide(arguments: &Setup, is_ours: bool) -> Result<Self> {
+        let is_there = git::plain_setting(GUARD).is_some_and(|value| value == "die");
+        if is_ours || arguments.guard && !is_there {
+            return Ok(Self::Set);
+        }
+        if is_there {
+            return Ok(Self::There);
+        }
+        if !terminal::can_ask() {
+            return Ok(Self::No);
+        }
+        let answer = terminal::ask_line(
+            "Shall git refuse every URL that holds a password, for any host (transfer.credentialsInUrl)? [y/N] ",
+        )?;
+        let is_yes = matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes");
+        Ok(if is_yes { Self::Set } else { Self::No })
+    }
+
+    fn tell(self) {
+        super::tell(match self {
+            Self::Set => {
+                "git refuses URLs that hold a password; 'git credential-bitbucket scrub' takes Bitbucket's out of a repository"
+            }
+            Self::There => return,
+            Self::No => {
+                "git still takes URLs that hold a password; 'git credential-bitbucket setup --guard' makes it refuse them"
+            }
+        });
+    }
+}
+
+const GUARD: &str = "transfer.credentialsInUrl";
 
 /// git itself has to see what was written; otherwise it is taken back.
 fn verify(lookup: &Lookup, path: &Path) -> Result<()> {
@@ -156,6 +204,11 @@ fn name_those_cut_off(before: &[(Host, Vec<Helper>)], after: &[(Host, Vec<Helper
                 helper.shown(),
                 helper.origin
             ));
+            if let Some(name) = helper.name() {
+                super::tell(&format!(
+                    "What it has can be taken over: 'git credential-bitbucket import {name}'"
+                ));
+            }
         }
     }
 }
@@ -167,7 +220,7 @@ fn helper_value() -> Result<String> {
 
 /// The sections that make git ask us, and nobody else: the empty helper cuts the chain (gitcredentials(7)), since git
 /// hands what worked to every helper of the chain, and `store` would write it to a plain file.
-fn sections(hosts: &[Host], accounts: &Accounts) -> Result<Vec<Section>> {
+fn sections(hosts: &[Host], accounts: &Accounts, with_guard: bool) -> Result<Vec<Section>> {
     let value = git::quoted(&helper_value()?);
     let section = |host: &Host| {
         let home = bitbucket::home_of(host);
@@ -183,7 +236,8 @@ fn sections(hosts: &[Host], accounts: &Accounts) -> Result<Vec<Section>> {
             lines,
         }
     };
-    Ok(hosts.iter().map(section).collect())
+    let guard = with_guard.then(Section::guard);
+    Ok(hosts.iter().map(section).chain(guard).collect())
 }
 
 /// Writes the sections to the end of the file, in place of what an earlier setup wrote; whether anything changed.
@@ -206,6 +260,7 @@ fn apply(lookup: &Lookup, path: &Path, sections: &[Section]) -> Result<bool> {
         let new = format!("{bare}{}{block}", written.separator);
         changed = new != text;
         // First the record: of what is written but not recorded nobody could take anything back.
+        let mut record = record.clone();
         record.files.push(written);
         record.write(lookup)?;
         Ok(Some(new))

@@ -43,6 +43,12 @@ impl Record {
         file::write_private(&path, toml::to_string(self)?.as_bytes())
     }
 
+    /// Whether what was written to the file makes git refuse passwords in URLs.
+    pub(super) fn has_guard(&self, path: &Path) -> bool {
+        let mut files = self.files.iter();
+        files.any(|written| written.path == path && written.has_guard())
+    }
+
     pub(super) fn take(&mut self, path: &Path) -> Option<Written> {
         let position = self.files.iter().position(|written| written.path == path)?;
         Some(self.files.remove(position))

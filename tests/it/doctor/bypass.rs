@@ -40,15 +40,23 @@ fn secrets_in_urls_are_found_wherever_git_takes_urls_from() {
     assert_eq!(
         found(&doctor(&env, &[]).1, "secret-in-url"),
         [
-            "fail: the remote 'origin' holds a secret for bitbucket.org in its URL; mend: \
-             'git remote set-url origin https://bitbucket.org/acme/site.git', and revoke the secret",
-            "fail: the remote 'fork' holds a secret for bitbucket.org in its URL; mend: \
-             'git remote set-url --push fork https://bitbucket.org:443/acme/fork.git', and revoke the secret",
+            "fail: 'remote.origin.url' in '.git/config' holds a secret for bitbucket.org; mend: \
+             'git credential-bitbucket scrub', and revoke the secret",
+            "fail: 'remote.fork.pushurl' in '.git/config' holds a secret for bitbucket.org; mend: \
+             'git credential-bitbucket scrub', and revoke the secret",
             "fail: 'url.https://***@bitbucket.org/.insteadof' in '.git/config' holds a secret for bitbucket.org; mend: \
-             take it out of '.git/config', and revoke the secret",
+             'git credential-bitbucket scrub', and revoke the secret",
             "fail: 'submodule.x.url' in '.git/config' holds a secret for bitbucket.org; mend: \
-             take it out of '.git/config', and revoke the secret",
+             'git credential-bitbucket scrub', and revoke the secret",
         ]
+    );
+
+    let key = format!("url.https://u:{API_TOKEN}@bitbucket.org/.insteadOf");
+    config(&env, &key, "bb:");
+    let all = found(&doctor(&env, &[]).1, "secret-in-url").join("\n");
+    assert!(
+        all.contains("mend: 'git credential-bitbucket scrub --global', and revoke"),
+        "{all}"
     );
 }
 
@@ -132,7 +140,7 @@ fn credentials_in_urls_should_be_refused_by_git() {
     let id = "credentials-in-url";
     let warning = finding(&env, id);
     assert!(
-        warning.ends_with("; mend: 'git config --global transfer.credentialsInUrl die'"),
+        warning.ends_with("; mend: 'git credential-bitbucket setup --guard'"),
         "{warning}"
     );
     config(&env, "transfer.credentialsInUrl", "die");
