@@ -18,6 +18,8 @@ mod report;
 mod rivals;
 #[path = "bench/session.rs"]
 mod session;
+#[path = "bench/tree.rs"]
+mod tree;
 
 use std::env;
 use std::path::PathBuf;
@@ -126,6 +128,7 @@ fn compare(session: &Session, rounds: usize) -> Result<()> {
         println!();
     }
     print!("{}", report::goals(&contenders));
+    print!("{}", tree::compare(session)?);
     Ok(())
 }
 

@@ -148,6 +148,20 @@ fn the_canary_is_in_the_reply_and_in_no_other_stream_or_file() {
     ] {
         assert_silent(&env.program(arguments, format!("\u{1}{API_TOKEN}")));
     }
+    // What lay in the open before.
+    let url = format!("https://ada:{API_TOKEN}@bitbucket.org/acme/app.git");
+    env.git_succeeds(&["-C", "app", "config", "remote.open.url", &url]);
+    crate::harness::write_private(&env.home().join(".git-credentials"), &format!("{url}\n"));
+    for arguments in [
+        &["scrub", "app", "--dry-run"][..],
+        &["scrub", "app", "--json"],
+        &["scrub", "app", "--global"],
+        &["import", "--dry-run"],
+        &["import", "--remove"],
+        &["import", "helper:store"],
+    ] {
+        assert_silent(&env.program(arguments, ""));
+    }
     let requests = [
         format!("protocol=https\nhost=bitbucket.org\n{API_TOKEN}\n"),
         format!("protocol=https\nhost=bitbucket.org\npassword={API_TOKEN}\rx\n"),

@@ -405,6 +405,19 @@ impl Scrubbing {
         for path in changed {
             super::tell(&format!("Commit the change to '{}'", path.display()));
         }
+        let is_clear = |secret: &&&Secret| {
+            let url = secret.found.url.as_deref().unwrap_or_default();
+            url.starts_with("http:")
+        };
+        if let Some(url) = moved
+            .iter()
+            .find(is_clear)
+            .and_then(|secret| secret.found.url.as_ref())
+        {
+            super::tell(&format!(
+                "Make it 'https:': no helper sends a secret in clear to '{url}'"
+            ));
+        }
         if !committed.is_empty() {
             super::tell(&format!(
                 "{} committed: the history is not rewritten, so only revoking helps",
