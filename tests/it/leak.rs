@@ -148,20 +148,6 @@ fn the_canary_is_in_the_reply_and_in_no_other_stream_or_file() {
     ] {
         assert_silent(&env.program(arguments, format!("\u{1}{API_TOKEN}")));
     }
-    // What lay in the open before.
-    let url = format!("https://ada:{API_TOKEN}@bitbucket.org/acme/app.git");
-    env.git_succeeds(&["-C", "app", "config", "remote.open.url", &url]);
-    crate::harness::write_private(&env.home().join(".git-credentials"), &format!("{url}\n"));
-    for arguments in [
-        &["scrub", "app", "--dry-run"][..],
-        &["scrub", "app", "--json"],
-        &["scrub", "app", "--global"],
-        &["import", "--dry-run"],
-        &["import", "--remove"],
-        &["import", "helper:store"],
-    ] {
-        assert_silent(&env.program(arguments, ""));
-    }
     let requests = [
         format!("protocol=https\nhost=bitbucket.org\n{API_TOKEN}\n"),
         format!("protocol=https\nhost=bitbucket.org\npassword={API_TOKEN}\rx\n"),
@@ -181,6 +167,44 @@ fn the_canary_is_in_the_reply_and_in_no_other_stream_or_file() {
     for repository in ["app", "again"] {
         assert_silent(&env.git(&["-C", repository, "config", "--list"]));
     }
+}
+
+#[test]
+fn what_lay_in_the_open_is_shown_by_no_command_and_stays_in_no_file() {
+    let env = TestEnv::new();
+    env.login(ACCESS_TOKEN, &["one"]);
+    env.git_succeeds(&["init", "--quiet", "app"]);
+    let url = format!("https://ada:{API_TOKEN}@bitbucket.org/acme/app.git");
+    let header = format!(
+        "Authorization: Basic {}",
+        Base64::encode_string(format!("ada:{API_TOKEN}").as_bytes())
+    );
+    for (key, value) in [
+        ("remote.open.url", &url),
+        ("http.https://bitbucket.org/.extraHeader", &header),
+    ] {
+        env.git_succeeds(&["-C", "app", "config", key, value]);
+    }
+    env.git_succeeds(&["config", "--global", "remote.global.url", &url]);
+    crate::harness::write_private(&env.home().join(".git-credentials"), &format!("{url}\n"));
+    crate::harness::write_private(
+        &env.home().join(".netrc"),
+        &format!("machine bitbucket.org login ada password {APP_PASSWORD}\n"),
+    );
+    for arguments in [
+        &["doctor"][..],
+        &["scrub", "app", "--dry-run"],
+        &["scrub", "app", "--json"],
+        &["scrub", "--global"],
+        &["import", "--dry-run"],
+        &["import", "helper:store"],
+        &["import", "--remove"],
+        &["setup", "--guard"],
+        &["status"],
+    ] {
+        assert_silent(&env.program(arguments, ""));
+    }
+    assert_nothing_leaked_into_files(&env);
 }
 
 #[test]
