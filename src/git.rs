@@ -717,8 +717,9 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::{Helper, chain, credential, helper_value, matches_host, parsed, quoted};
+    use super::{Helper, chain, credential, helper_value, list_of, matches_host, parsed, quoted};
     use crate::bitbucket::cloud;
+    use crate::git_config::GitConfig;
 
     #[test]
     fn an_empty_helper_clears_what_came_before() {
@@ -731,6 +732,79 @@ mod tests {
         assert_eq!(values, ["/x/git-credential-bitbucket", "cache"]);
         assert!(helpers[0].is_ours() && !helpers[1].is_ours());
         assert_eq!(helpers[1].origin, "c");
+    }
+
+    #[test]
+    fn a_configuration_file_is_read_as_git_reads_it() {
+        let headers = [
+            "[remote \"origin\"]",
+            "[core]",
+            "[a.B]",
+            "[url \"https://x \\\"y\\\\/\"] ",
+        ];
+        let keys = ["url = ", "bare", "Key-1=", "\tx = ", "url=\t"];
+        let values = [
+            "https://x.org/a.git",
+            " ",
+            "\t",
+            "\"",
+            "\" a # b \"",
+            "# c",
+            "; c",
+            "\\\n",
+            "\\\"",
+            "\\t",
+            "\u{e4}",
+            "=",
+            "[",
+        ];
+        let junk = [
+            "\\q",
+            "]",
+            "\r",
+            "\"",
+            "\n\n",
+            "[",
+            "1 = 2",
+            "; only a comment",
+        ];
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("config");
+        let mut state = 0x2545_F491_4F6C_DD1D_u64;
+        let mut next = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 33).expect("31 bits") % below
+        };
+        let mut understood = 0;
+        for _ in 0..600 {
+            let mut text = "[core]\n".to_owned();
+            for _ in 0..next(6) {
+                match next(8) {
+                    0 | 1 => text += headers[next(headers.len())],
+                    2 => text += junk[next(junk.len())],
+                    _ => {
+                        text += keys[next(keys.len())];
+                        for _ in 0..next(5) {
+                            text += values[next(values.len())];
+                        }
+                    }
+                }
+                text += [
+                    "
+", "
+", "
+", "",
+                ][next(4)];
+            }
+            std::fs::write(&path, &text).expect("written");
+            let own = GitConfig::parse(text.as_bytes()).map(|config| config.list_without(&[]));
+            let list = list_of(&path).ok();
+            assert_eq!(own, list, "{text:?}");
+            understood += usize::from(own.is_some_and(|list| !list.is_empty()));
+        }
+        assert!(understood > 100, "{understood} files say something");
     }
 
     #[cfg(unix)]

@@ -102,6 +102,44 @@ impl GitConfig {
         }
         Some(config)
     }
+
+    /// What `git config --list -z` prints of it when these parts of the text are gone.
+    pub(crate) fn list_without(&self, cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
+        let is_cut = |place: &Range<usize>| {
+            cuts.iter()
+                .any(|cut| cut.start <= place.start && place.end <= cut.end)
+        };
+        let room = |entry: &Entry| {
+            entry.key.len() + entry.value.as_ref().map_or(0, |value| value.bytes.len()) + 2
+        };
+        // Room for all of it at once: a buffer that grows leaves copies of a secret behind.
+        let mut list = Zeroizing::new(Vec::with_capacity(self.entries.iter().map(room).sum()));
+        let push = |list: &mut Vec<u8>, piece: &Piece| {
+            let kept = piece
+                .bytes
+                .iter()
+                .zip(&piece.places)
+                .filter(|(_, place)| !is_cut(place));
+            list.extend(kept.map(|(byte, _)| byte));
+        };
+        for entry in self.entries.iter().filter(|entry| !is_cut(&entry.span)) {
+            let section = &self.sections[entry.section];
+            let mut name = entry.key.as_slice();
+            if let Some(subsection) = &section.subsection {
+                list.extend_from_slice(&section.name);
+                list.push(b'.');
+                push(&mut list, subsection);
+                name = &name[section.name.len() + 1 + subsection.bytes.len()..];
+            }
+            list.extend_from_slice(name);
+            if let Some(value) = &entry.value {
+                list.push(b'\n');
+                push(&mut list, value);
+            }
+            list.push(0);
+        }
+        list
+    }
 }
 
 struct Reader<'a> {
@@ -245,9 +283,14 @@ impl Reader<'_> {
                     self.position = start;
                     comments.push(self.comment());
                 }
-                b'"' => is_quoted = !is_quoted,
-                b'\\' if self.is_at_end_of_line() && self.position < self.text.len() => {
+                // Blanks before a quote or a backslash count, whatever comes behind.
+                b'"' => {
+                    is_quoted = !is_quoted;
+                    length = piece.bytes.len();
+                }
+                b'\\' if self.is_at_end_of_line() => {
                     self.skip_end_of_line();
+                    length = piece.bytes.len();
                 }
                 b'\\' => {
                     let byte = match self.peek()? {

@@ -11,7 +11,7 @@ use super::find::{self, Found, Ours};
 use super::walk::{Form, Target};
 use crate::error::Hinted;
 use crate::git;
-use crate::git_config::{Entry, GitConfig, Piece};
+use crate::git_config::{Entry, GitConfig};
 use crate::import::Credential;
 
 /// Takes out what `is_stored` says is safe elsewhere.
@@ -54,18 +54,18 @@ pub(super) fn take_out(
     let change = |text: &[u8]| {
         let (config, findings) = find::in_config(text, ours).ok_or_else(not_as_meant)?;
         let mut cuts = cuts(findings.found.iter().filter(|found| has_gone(found)));
-        let meant = list(&config, &cuts);
+        let meant = config.list_without(&cuts);
         whole_lines(text, &config, &mut cuts);
         let new = without(text, &cuts);
         match GitConfig::parse(&new) {
-            Some(new) if list(&new, &[]) == meant => {}
+            Some(new) if new.list_without(&[]) == meant => {}
             _ => bail!(not_as_meant()),
         }
         Ok(Some(new))
     };
     let check = |draft: &Path| {
         let text = Zeroizing::new(fs::read(draft)?);
-        let meant = GitConfig::parse(&text).map(|config| list(&config, &[]));
+        let meant = GitConfig::parse(&text).map(|config| config.list_without(&[]));
         match git::list_of(draft) {
             Ok(list) if Some(&list) == meant.as_ref() => Ok(()),
             _ => bail!(not_as_meant()),
@@ -89,40 +89,6 @@ fn without(text: &[u8], cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
     }
     rest.extend_from_slice(&text[position..]);
     rest
-}
-
-/// What `git config --list -z` is to print of the text without the cuts.
-fn list(config: &GitConfig, cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
-    let is_cut = |place: &Range<usize>| {
-        cuts.iter()
-            .any(|cut| cut.start <= place.start && place.end <= cut.end)
-    };
-    let rest = |piece: &Piece| -> Zeroizing<Vec<u8>> {
-        let bytes = piece.bytes().iter().enumerate();
-        let kept = bytes.filter(|(index, _)| !is_cut(&piece.place(*index..index + 1)));
-        Zeroizing::new(kept.map(|(_, byte)| *byte).collect())
-    };
-    let mut list = Zeroizing::new(Vec::new());
-    let is_kept = |entry: &&Entry| !is_cut(&entry.span);
-    for entry in config.entries.iter().filter(is_kept) {
-        match &config.sections[entry.section].subsection {
-            None => list.extend_from_slice(&entry.key),
-            Some(subsection) => {
-                let section = &config.sections[entry.section];
-                let name = &entry.key[section.name.len() + 1 + subsection.bytes().len()..];
-                list.extend_from_slice(&section.name);
-                list.push(b'.');
-                list.extend_from_slice(&rest(subsection));
-                list.extend_from_slice(name);
-            }
-        }
-        if let Some(value) = &entry.value {
-            list.push(b'\n');
-            list.extend_from_slice(&rest(value));
-        }
-        list.push(0);
-    }
-    list
 }
 
 /// Lets a setting that goes take its whole line with it, and the header of its section when nothing else stands there.
