@@ -93,39 +93,43 @@ fn without(text: &[u8], cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
 
 /// Lets a setting that goes take its whole line with it, and the header of its section when nothing else stands there.
 fn whole_lines(text: &[u8], config: &GitConfig, cuts: &mut Vec<Range<usize>>) {
-    let has_gone = |entry: &Entry| cuts.contains(&entry.span);
-    let mut more = Vec::new();
+    let gone: Vec<&Entry> = config
+        .entries
+        .iter()
+        .filter(|entry| cuts.contains(&entry.span))
+        .collect();
+    cuts.retain(|cut| !gone.iter().any(|entry| entry.span == *cut));
     for (index, section) in config.sections.iter().enumerate() {
-        let mut entries = config
-            .entries
-            .iter()
-            .filter(|entry| entry.section == index)
-            .peekable();
-        let end = config
-            .sections
-            .get(index + 1)
-            .map_or(text.len(), |next| next.start);
-        let place = section.start..end;
-        let has_comment = config
-            .comments
-            .iter()
-            .any(|comment| place.contains(&comment.start));
-        if entries.peek().is_some() && !has_comment && entries.clone().all(has_gone) {
-            more.push(place);
+        let gone = gone.iter().filter(|entry| entry.section == index);
+        let all = config.entries.iter().filter(|entry| entry.section == index);
+        if gone.clone().count() == 0 {
             continue;
         }
-        for entry in entries.filter(|entry| has_gone(entry)) {
-            let blanks = text[..entry.span.start]
-                .iter()
-                .rev()
-                .take_while(|byte| matches!(byte, b' ' | b'\t'))
-                .count();
-            let start = entry.span.start - blanks;
-            if start == 0 || text[start - 1] == b'\n' {
-                more.push(start..entry.span.end);
-            }
+        let next = config.sections.get(index + 1);
+        let place = section.start..next.map_or(text.len(), |next| next.start);
+        let stays = |comment: &&Range<usize>| {
+            let is_within = |entry: &&&Entry| entry.span.contains(&comment.start);
+            place.contains(&comment.start) && !gone.clone().any(|entry| is_within(&entry))
+        };
+        if gone.clone().count() == all.count()
+            && !config.comments.iter().any(|comment| stays(&comment))
+        {
+            cuts.push(place);
+        } else {
+            cuts.extend(gone.map(|entry| whole_line(text, &entry.span)));
         }
     }
-    cuts.extend(more);
     cuts.sort_by_key(|cut| cut.start);
+}
+
+/// The setting with the blanks before it and the line break behind it; behind its section's header without both.
+fn whole_line(text: &[u8], span: &Range<usize>) -> Range<usize> {
+    let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
+    let blanks = text[..span.start].iter().rev().take_while(is_blank).count();
+    let start = span.start - blanks;
+    if start == 0 || text[start - 1] == b'\n' {
+        return start..span.end;
+    }
+    let line = &text[span.clone()];
+    span.start..span.start + line.trim_ascii_end().len()
 }

@@ -519,3 +519,27 @@ fn is_root(env: &TestEnv) -> bool {
     command.arg("-u");
     run(command, b"").stdout == "0\n"
 }
+
+#[test]
+fn a_setting_that_goes_takes_its_line_and_an_empty_section_but_nothing_else() {
+    let env = environment();
+    let path = repository(&env, "app").join(".git/config");
+    let before = format!(
+        "\u{feff}[core]\r\n\tbare = false\r\n\
+         [http \"https://bitbucket.org/\"] extraHeader = \"Authorization: Bearer {ACCESS_TOKEN}\" # mine\r\n\
+         [http \"https://bitbucket.org/acme\"]\n\textraHeader = Authorization: Bearer {ACCESS_TOKEN}\n\n  ; kept\n\
+         [credential \"https://bitbucket.org\"]\tusername = {API_TOKEN}\n\tuseHttpPath\n\
+         [remote \"x\"] url = https://u:{API_TOKEN}@bitbucket.org/acme/x.git ; trailing\n\
+         [remote \"y\"]\n\turl = https://u:{API_TOKEN}@bitbucket.org/acme/y.git"
+    );
+    fs::write(&path, before).unwrap();
+    scrub(&env, &["app"]);
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        "\u{feff}[core]\r\n\tbare = false\r\n\
+         [http \"https://bitbucket.org/acme\"]\n\n  ; kept\n\
+         [credential \"https://bitbucket.org\"]\t\n\tuseHttpPath\n\
+         [remote \"x\"] url = https://u@bitbucket.org/acme/x.git ; trailing\n\
+         [remote \"y\"]\n\turl = https://u@bitbucket.org/acme/y.git"
+    );
+}
