@@ -12,9 +12,6 @@ use crate::error::Hinted;
 use crate::file::{self, Lock};
 use crate::store;
 
-/// How long another process may hold the file before we give up: writing it takes milliseconds.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
-
 /// All accounts, in the order in which they came.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
@@ -65,9 +62,13 @@ impl Accounts {
     /// Changes the file under a lock, so that of several processes none undoes what another wrote.
     ///
     /// # Errors
-    /// When the lock cannot be had, the file cannot be read or written, or `change` fails: then nothing is written.
-    pub(crate) fn update<T>(path: &Path, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let _lock = Lock::acquire(&lock_path(path), LOCK_PATIENCE)?;
+    /// When the lock cannot be had for all of `patience`, the file cannot be read or written, or `change` fails: then nothing is written.
+    pub(crate) fn update<T>(
+        path: &Path,
+        patience: Duration,
+        change: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let _lock = Lock::acquire(&lock_path(path), patience)?;
         let mut accounts = Self::read(path)?;
         let outcome = change(&mut accounts)?;
         file::write_private(path, accounts.to_toml()?.as_bytes())?;
@@ -205,6 +206,7 @@ fn lock_path(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use super::Accounts;
     use crate::account::{Account, Origin};
@@ -218,7 +220,7 @@ mod tests {
                      origin = 'login'\ncolour = 'blue'\n\n[[account]]\nname = 'b'\nhost = 'bitbucket.org'\n\
                      kind = 'quantum-token'\nstore = 'moon'\n";
         crate::file::write_private(&path, newer.as_bytes()).expect("written");
-        Accounts::update(&path, |accounts| {
+        Accounts::update(&path, Duration::ZERO, |accounts| {
             assert_eq!(accounts.iter().count(), 1);
             assert_eq!(accounts.free_name("b"), "b-2");
             accounts.add(Account::new("c".to_owned(), cloud(), Origin::Git));

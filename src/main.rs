@@ -110,7 +110,7 @@ fn answer(operation: Operation) -> Result<()> {
         Ok(request) => request,
     };
     trace::say(|| format!("{operation}: {}", request.describe()));
-    let lookup = Lookup::default();
+    let lookup = Lookup::for_git();
     match operation {
         Operation::Capability => {}
         Operation::Erase => helper::erase(&lookup, &request)?,

@@ -16,11 +16,12 @@ use crate::secret::Secret;
 #[derive(Debug)]
 pub(crate) struct Refusals {
     path: PathBuf,
+    /// How long another process may hold the file.
+    patience: Duration,
 }
 
 /// How many are remembered: more than one machine's environment ever holds.
 const MOST: usize = 64;
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Default, Serialize, Deserialize)]
 struct Content {
@@ -39,8 +40,8 @@ struct Refused {
 }
 
 impl Refusals {
-    pub(crate) fn at(path: PathBuf) -> Self {
-        Self { path }
+    pub(crate) fn at(path: PathBuf, patience: Duration) -> Self {
+        Self { path, patience }
     }
 
     /// What is known of a secret.
@@ -80,7 +81,7 @@ impl Refusals {
     }
 
     fn replace(&self, secret: &Secret, rejection: Option<Rejection>) -> Result<()> {
-        let _lock = Lock::acquire(&self.path.with_extension("lock"), LOCK_PATIENCE)?;
+        let _lock = Lock::acquire(&self.path.with_extension("lock"), self.patience)?;
         let mut content = match read(&self.path)? {
             Some(content) => content,
             None => Content::with_new_key()?,
@@ -126,6 +127,8 @@ fn read(path: &Path) -> Result<Option<Content>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use jiff::Timestamp;
 
     use super::Refusals;
@@ -135,7 +138,7 @@ mod tests {
     fn a_refused_secret_is_known_again_and_stands_nowhere() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("refusals.toml");
-        let refusals = Refusals::at(path.clone());
+        let refusals = Refusals::at(path.clone(), Duration::ZERO);
         let (bad, good) = (
             Secret::new(b"canary-bad".to_vec()),
             Secret::new(b"canary-good".to_vec()),

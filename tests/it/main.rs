@@ -22,6 +22,8 @@ mod helper;
 mod install;
 #[cfg(target_os = "linux")]
 mod keyring;
+#[cfg(target_os = "linux")]
+mod keyring_states;
 mod kinds;
 mod layers;
 mod leak;
