@@ -24,6 +24,8 @@ mod lookup;
 mod matching;
 mod process;
 mod protocol;
+#[cfg(unix)]
+mod quiet;
 mod refusal;
 mod remote;
 mod route;
