@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
+use thiserror::Error;
 use toml::{Table, Value};
 
 use crate::account::{Account, Origin};
@@ -11,6 +12,11 @@ use crate::bitbucket::Kind;
 use crate::error::Hinted;
 use crate::file::{self, Lock};
 use crate::store;
+
+/// What is wrong with a file of ours that somebody, or something, has changed.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct Damage(String);
 
 /// All accounts, in the order in which they came.
 #[derive(Debug, Default)]
@@ -36,12 +42,14 @@ impl Accounts {
             return Ok(Self::default());
         };
         let damaged = |what: String| {
-            let message = format!("cannot parse '{}': {what}", path.display());
-            Hinted::new(
-                message,
-                format!("move '{}' away and sign in again", path.display()),
-            )
+            let message = format!("cannot parse '{}'", path.display());
+            let hint = "mend it, or sign in again: 'git credential-bitbucket login' sets it aside";
+            anyhow::Error::new(Damage(what)).context(Hinted::new(message, hint))
         };
+        if content.is_empty() {
+            // We never write such a file: a crash of the file system left it behind.
+            return Err(damaged("it is empty".to_owned()));
+        }
         let text =
             std::str::from_utf8(&content).map_err(|_| damaged("it is not UTF-8".to_owned()))?;
         let mut other: Table =
@@ -54,7 +62,7 @@ impl Accounts {
                     .map(Slot::of)
                     .collect::<Option<_>>()
                     .ok_or_else(|| damaged(format!("an '{KEY}' is not one")))?,
-                Some(_) => return Err(damaged(format!("'{KEY}' is not an array of tables")).into()),
+                Some(_) => return Err(damaged(format!("'{KEY}' is not an array of tables"))),
             };
         Ok(Self { slots, other })
     }
@@ -68,11 +76,27 @@ impl Accounts {
         patience: Duration,
         change: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
-        let _lock = Lock::acquire(&lock_path(path), patience)?;
+        let lock = Lock::acquire(&lock_path(path), patience)?;
         let mut accounts = Self::read(path)?;
         let outcome = change(&mut accounts)?;
-        file::write_private(path, accounts.to_toml()?.as_bytes())?;
+        lock.write(path, accounts.to_toml()?.as_bytes())?;
         Ok(outcome)
+    }
+
+    /// Sets the file aside if it is damaged; its new name and what is wrong with it.
+    ///
+    /// # Errors
+    /// When the lock cannot be had for all of `patience`, or the file cannot be read or renamed.
+    pub(crate) fn set_aside_if_damaged(
+        path: &Path,
+        patience: Duration,
+    ) -> Result<Option<(PathBuf, Damage)>> {
+        let _lock = Lock::acquire(&lock_path(path), patience)?;
+        match Self::read(path).map_err(anyhow::Error::downcast::<Damage>) {
+            Ok(_) => Ok(None),
+            Err(Ok(damage)) => Ok(Some((file::set_aside(path)?, damage))),
+            Err(Err(error)) => Err(error),
+        }
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Account> {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 
 use crate::account::{Account, Kept, today};
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Damage};
 use crate::bitbucket;
 use crate::config::{Config, Locations, StoreChoice};
 use crate::context::Host;
@@ -297,6 +297,14 @@ impl Lookup {
         change: impl FnOnce(&mut Accounts) -> Result<T>,
     ) -> Result<T> {
         Accounts::update(&self.locations()?.accounts(), self.patience(), change)
+    }
+
+    /// Sets accounts aside that cannot be understood; their new name and what is wrong with them.
+    ///
+    /// # Errors
+    /// As [`Accounts::set_aside_if_damaged`].
+    pub(crate) fn set_damaged_accounts_aside(&self) -> Result<Option<(PathBuf, Damage)>> {
+        Accounts::set_aside_if_damaged(&self.locations()?.accounts(), self.patience())
     }
 
     /// Changes the accounts on behalf of one whose secret was just kept; when that fails the secret is not left behind.

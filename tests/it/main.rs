@@ -13,6 +13,8 @@ mod conformance;
 #[cfg(unix)]
 mod curl;
 #[cfg(unix)]
+mod damage;
+#[cfg(unix)]
 mod doctor;
 #[cfg(unix)]
 mod first_contact;
