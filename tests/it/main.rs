@@ -26,6 +26,8 @@ mod install;
 mod keyring;
 #[cfg(target_os = "linux")]
 mod keyring_states;
+#[cfg(target_os = "linux")]
+mod kills;
 mod kinds;
 mod layers;
 mod leak;
