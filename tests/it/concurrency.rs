@@ -4,32 +4,64 @@ use std::fs::File;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{API_TOKEN, TestEnv, reply};
+use crate::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, reply};
 
 #[test]
-fn sixteen_processes_that_store_at_once_lose_nothing() {
+fn of_sixty_four_processes_at_once_each_one_leaves_its_mark() {
     let env = TestEnv::new();
-    let pair = |number: usize| {
+    let credential = |number: usize| {
         format!(
-            "protocol=https\nhost=bitbucket.org\nusername=user{number}\npassword=pass{number}\n"
+            "protocol=https\nhost=bitbucket.org\npath=given/{number}\nusername=user{number}\npassword=pass{number}\n"
         )
     };
+    let answer =
+        |number: usize| env.get_cloud(&format!("path=given/{number}\nusername=user{number}\n"));
+    env.login(API_TOKEN, &["still", "--for", "still"]);
+    // What is erased below.
+    for number in (0..64).filter(|number| number % 4 == 3) {
+        let outcome = env.program(&["store"], credential(number));
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    }
     thread::scope(|scope| {
-        for number in 0..16 {
+        for number in 0..64 {
             let env = &env;
             scope.spawn(move || {
-                let outcome = env.program(&["store"], pair(number));
-                assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+                let operation = match number % 4 {
+                    0 => "store",
+                    1 => {
+                        let name = format!("login{number}");
+                        return drop(env.login(ACCESS_TOKEN, &[&name, "--for", &name]));
+                    }
+                    2 => {
+                        let reply = reply("x-bitbucket-api-token-auth", API_TOKEN);
+                        return assert_eq!(env.get_cloud("path=still/x\n"), reply);
+                    }
+                    _ => "erase",
+                };
+                let outcome = env.program(&[operation], credential(number));
+                assert_eq!(
+                    (outcome.status, outcome.stderr.as_str()),
+                    (0, ""),
+                    "{operation}"
+                );
             });
         }
     });
-    for number in 0..16 {
-        let answer = env.get_cloud(&format!("username=user{number}\n"));
-        assert_eq!(
-            answer,
-            reply(&format!("user{number}"), &format!("pass{number}"))
-        );
+    for number in 0..64 {
+        match number % 4 {
+            0 => {
+                let pair = reply(&format!("user{number}"), &format!("pass{number}"));
+                assert_eq!(answer(number), pair);
+            }
+            1 => {
+                let answer = env.get_cloud(&format!("path=login{number}/x\n"));
+                assert_eq!(answer, reply("x-token-auth", ACCESS_TOKEN));
+            }
+            2 => {}
+            _ => assert_eq!(answer(number), ""),
+        }
     }
+    assert_eq!(env.accounts().len(), 1 + 16 + 16);
 }
 
 #[test]

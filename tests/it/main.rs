@@ -14,6 +14,8 @@ mod conformance;
 mod curl;
 #[cfg(unix)]
 mod damage;
+#[cfg(target_os = "linux")]
+mod disk;
 #[cfg(unix)]
 mod doctor;
 #[cfg(unix)]
