@@ -5,11 +5,13 @@
 //! send (Ctrl-C, Ctrl-Z, Ctrl-\, `kill`, a terminal that is closed) only wake the reader, which puts the terminal right
 //! before it lets the signal have its way.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
@@ -24,6 +26,8 @@ use signal_hook::low_level::{emulate_default_handler, pipe};
 pub(crate) struct Quiet {
     terminal: File,
     before: Termios,
+    /// Whether what is typed does not show at the moment.
+    is_set: Cell<bool>,
     prompt: String,
     signals: &'static Signals,
 }
@@ -36,6 +40,7 @@ impl Quiet {
     pub(crate) fn ask(terminal: File, prompt: &str) -> io::Result<Self> {
         let quiet = Self {
             before: tcgetattr(&terminal)?,
+            is_set: Cell::new(false),
             terminal,
             prompt: prompt.to_owned(),
             signals: Signals::hold()?,
@@ -50,17 +55,21 @@ impl Quiet {
         // by us and does not take git along.
         modes.local_modes -=
             LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
-        modes.special_codes[SpecialCodeIndex::VMIN] = 1;
-        modes.special_codes[SpecialCodeIndex::VTIME] = 0;
+        modes.special_codes[SpecialCodeIndex::VMIN] = 0;
+        modes.special_codes[SpecialCodeIndex::VTIME] = TENTHS;
         tcsetattr(&self.terminal, OptionalActions::Now, &modes)?;
+        self.is_set.set(true);
         let mut output = &self.terminal;
         output.write_all(self.prompt.as_bytes())?;
         output.flush()
     }
 
     fn end(&self) {
-        // A terminal that is gone needs nothing.
-        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+        // Only once: when a shell has taken the terminal over, it is no longer ours to set.
+        if self.is_set.replace(false) {
+            // A terminal that is gone needs nothing.
+            let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+        }
     }
 
     /// Lets a signal have its way, on a terminal as it was.
@@ -100,20 +109,27 @@ impl Read for Quiet {
         };
         loop {
             while !self.wait()? {}
-            if self.terminal.read(std::slice::from_mut(first))? == 0 {
-                return Ok(0);
+            let start = Instant::now();
+            match self.terminal.read(std::slice::from_mut(first)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+                // Nothing came; or the terminal is gone, and that is told at once.
+                Ok(0) if start.elapsed() > PAUSE / 2 => continue,
+                Ok(0) => return Ok(0),
+                Ok(_) => {}
             }
             let codes = &self.before.special_codes;
-            // As the terminal itself would do: git, which waits for us, is in the same group.
-            if *first == codes[SpecialCodeIndex::VSUSP] && *first != DISABLED {
-                if can_be_continued() {
-                    kill_current_process_group(Signal::TSTP)?;
-                }
-            } else if *first == codes[SpecialCodeIndex::VQUIT] && *first != DISABLED {
-                kill_current_process_group(Signal::QUIT)?;
-            } else {
-                return Ok(1);
-            }
+            let signal = match *first {
+                DISABLED => return Ok(1),
+                key if key == codes[SpecialCodeIndex::VQUIT] => Signal::QUIT,
+                key if key == codes[SpecialCodeIndex::VSUSP] && can_be_continued() => Signal::TSTP,
+                key if key == codes[SpecialCodeIndex::VSUSP] => continue,
+                _ => return Ok(1),
+            };
+            // As the terminal itself would do: git, which waits for us, is in the same group. And the shell, which only
+            // waits for git, takes the terminal over before it is our turn.
+            self.end();
+            kill_current_process_group(signal)?;
         }
     }
 }
@@ -124,6 +140,11 @@ impl Drop for Quiet {
         self.signals.is_free.store(true, Ordering::SeqCst);
     }
 }
+
+/// How long a read waits, in the unit of termios(3). It has to end: macOS cannot poll the terminal and says at once that
+/// there is something, and another process may take what was typed.
+const TENTHS: u8 = 2;
+const PAUSE: Duration = Duration::from_millis(100 * TENTHS as u64);
 
 /// `_POSIX_VDISABLE`, termios(3): a key that does nothing.
 const DISABLED: u8 = 0;

@@ -270,6 +270,25 @@ fn a_prompt_that_is_stopped_gives_the_terminal_back_and_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_prompt_that_git_waits_for_is_stopped_and_continued_together_with_git() {
+    let env = TestEnv::new();
+    env.configure_plain();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    terminal.types("printf 'url=https://bitbucket.org\\n\\n' | git credential fill");
+    terminal.expect("it will not show");
+    press(&terminal, "C-z");
+    terminal.expect("Stopped");
+    expect_echo(&terminal, "Ctrl-Z");
+    terminal.types("clear; fg");
+    terminal.expect("it will not show");
+    terminal.types(API_TOKEN);
+    terminal.expect(&format!("password={API_TOKEN}"));
+    expect_echo(&terminal, "the end");
+}
+
+#[test]
 fn where_nobody_could_continue_it_a_prompt_is_not_stopped() {
     let env = TestEnv::new();
     let Some(terminal) = Terminal::open(&env) else {
