@@ -59,10 +59,6 @@ pub(crate) struct Patience {
 
 /// Why a store did not do what was asked. No variant carries a secret.
 #[derive(Debug, Error)]
-#[cfg_attr(
-    not(feature = "keyring"),
-    expect(dead_code, reason = "only a keyring needs it")
-)]
 pub(crate) enum Error {
     /// It is there, but somebody has to unlock it first, and nobody did.
     #[error("the OS keyring is locked")]
