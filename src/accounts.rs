@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
+use thiserror::Error;
 use toml::{Table, Value};
 
 use crate::account::{Account, Origin};
@@ -12,8 +13,10 @@ use crate::error::Hinted;
 use crate::file::{self, Lock};
 use crate::store;
 
-/// How long another process may hold the file before we give up: writing it takes milliseconds.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// What is wrong with a file of ours that somebody, or something, has changed.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct Damage(String);
 
 /// All accounts, in the order in which they came.
 #[derive(Debug, Default)]
@@ -39,12 +42,14 @@ impl Accounts {
             return Ok(Self::default());
         };
         let damaged = |what: String| {
-            let message = format!("cannot parse '{}': {what}", path.display());
-            Hinted::new(
-                message,
-                format!("move '{}' away and sign in again", path.display()),
-            )
+            let message = format!("cannot parse '{}'", path.display());
+            let hint = "mend it, or sign in again: 'git credential-bitbucket login' sets it aside";
+            anyhow::Error::new(Damage(what)).context(Hinted::new(message, hint))
         };
+        if content.is_empty() {
+            // We never write such a file: a crash of the file system left it behind.
+            return Err(damaged("it is empty".to_owned()));
+        }
         let text =
             std::str::from_utf8(&content).map_err(|_| damaged("it is not UTF-8".to_owned()))?;
         let mut other: Table =
@@ -57,7 +62,7 @@ impl Accounts {
                     .map(Slot::of)
                     .collect::<Option<_>>()
                     .ok_or_else(|| damaged(format!("an '{KEY}' is not one")))?,
-                Some(_) => return Err(damaged(format!("'{KEY}' is not an array of tables")).into()),
+                Some(_) => return Err(damaged(format!("'{KEY}' is not an array of tables"))),
             };
         Ok(Self { slots, other })
     }
@@ -65,13 +70,33 @@ impl Accounts {
     /// Changes the file under a lock, so that of several processes none undoes what another wrote.
     ///
     /// # Errors
-    /// When the lock cannot be had, the file cannot be read or written, or `change` fails: then nothing is written.
-    pub(crate) fn update<T>(path: &Path, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let _lock = Lock::acquire(&lock_path(path), LOCK_PATIENCE)?;
+    /// When the lock cannot be had for all of `patience`, the file cannot be read or written, or `change` fails: then nothing is written.
+    pub(crate) fn update<T>(
+        path: &Path,
+        patience: Duration,
+        change: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let lock = Lock::acquire(&lock_path(path), patience)?;
         let mut accounts = Self::read(path)?;
         let outcome = change(&mut accounts)?;
-        file::write_private(path, accounts.to_toml()?.as_bytes())?;
+        lock.write(path, accounts.to_toml()?.as_bytes())?;
         Ok(outcome)
+    }
+
+    /// Sets the file aside if it is damaged; its new name and what is wrong with it.
+    ///
+    /// # Errors
+    /// When the lock cannot be had for all of `patience`, or the file cannot be read or renamed.
+    pub(crate) fn set_aside_if_damaged(
+        path: &Path,
+        patience: Duration,
+    ) -> Result<Option<(PathBuf, Damage)>> {
+        let _lock = Lock::acquire(&lock_path(path), patience)?;
+        match Self::read(path).map_err(anyhow::Error::downcast::<Damage>) {
+            Ok(_) => Ok(None),
+            Err(Ok(damage)) => Ok(Some((file::set_aside(path)?, damage))),
+            Err(Err(error)) => Err(error),
+        }
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Account> {
@@ -205,6 +230,7 @@ fn lock_path(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use super::Accounts;
     use crate::account::{Account, Origin};
@@ -218,7 +244,7 @@ mod tests {
                      origin = 'login'\ncolour = 'blue'\n\n[[account]]\nname = 'b'\nhost = 'bitbucket.org'\n\
                      kind = 'quantum-token'\nstore = 'moon'\n";
         crate::file::write_private(&path, newer.as_bytes()).expect("written");
-        Accounts::update(&path, |accounts| {
+        Accounts::update(&path, Duration::ZERO, |accounts| {
             assert_eq!(accounts.iter().count(), 1);
             assert_eq!(accounts.free_name("b"), "b-2");
             accounts.add(Account::new("c".to_owned(), cloud(), Origin::Git));

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::error::Hinted;
@@ -40,12 +41,65 @@ pub(crate) fn read_trusted(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
 /// # Errors
 /// When the folder cannot be made, or the disk is full, or the folder is read-only: the old content is then still there.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
+    write(path, content, AT_WORK)
+}
+
+/// How old a draft at least is whose writer is no longer at work.
+const AT_WORK: Duration = Duration::from_secs(60);
+
+fn write(path: &Path, content: &[u8], age: Duration) -> Result<()> {
     let target = target_of(path)?;
     let folder = make_private_folder(&target)?;
-    replace(&target, content).with_context(|| format!("cannot write '{}'", path.display()))?;
-    sweep(&target, folder);
-    Ok(())
+    // First: where the disk is full, what they take may be what is missing.
+    sweep(&target, folder, age);
+    replace(&target, content).with_context(|| format!("cannot write '{}'", path.display()))
 }
+
+/// Gives a damaged file another name, under which it can be looked at and mended; tells which.
+///
+/// # Errors
+/// When it is a symbolic link, whose end is not ours to move, or the folder cannot be written.
+pub(crate) fn set_aside(path: &Path) -> Result<PathBuf> {
+    if path.is_symlink() {
+        bail!(Hinted::new(
+            format!("'{}' is a symbolic link", path.display()),
+            "mend what it leads to, or move that away",
+        ));
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(DAMAGED);
+    name.push(Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string());
+    let numbered = (2..).map(|number| {
+        let mut name = name.clone();
+        name.push(format!("-{number}"));
+        name
+    });
+    let mut names = std::iter::once(name.clone()).chain(numbered);
+    let aside = names
+        .find_map(|name| Some(path.with_file_name(name)).filter(|aside| !aside.exists()))
+        .expect("numbers do not end");
+    fs::rename(path, &aside).with_context(|| format!("cannot rename '{}'", path.display()))?;
+    Ok(aside)
+}
+
+/// The files that [`set_aside`] made of this one.
+pub(crate) fn set_aside_before(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let start = format!("{name}{DAMAGED}");
+    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    let mut paths: Vec<PathBuf> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&start))
+        .map(|entry| entry.path())
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// What the name of a damaged file is followed by, and then the time.
+const DAMAGED: &str = ".damaged-";
 
 /// Removes a file; that there was none is no error.
 ///
@@ -96,6 +150,21 @@ impl Lock {
                 )),
             }
         }
+    }
+
+    /// Replaces a private file that nobody writes without this lock: then each draft of it is a dead process's.
+    ///
+    /// # Errors
+    /// As [`write_private`].
+    #[expect(clippy::unused_self, reason = "that it is held is what counts")]
+    pub(crate) fn write(&self, path: &Path, content: &[u8]) -> Result<()> {
+        // What a link leads to may be written under other locks as well.
+        let age = if path.is_symlink() {
+            AT_WORK
+        } else {
+            Duration::ZERO
+        };
+        write(path, content, age)
     }
 }
 
@@ -155,8 +224,8 @@ fn make_private_folder(path: &Path) -> Result<&Path> {
     Ok(folder)
 }
 
-/// Removes the drafts that a killed process left behind: they may hold a secret. Those of a process at work are young.
-pub(crate) fn sweep(path: &Path, folder: &Path) {
+/// Removes the drafts of at least this age: those that a killed process left behind, which may hold a secret.
+fn sweep(path: &Path, folder: &Path, least: Duration) {
     let start = format!(
         "{}.",
         path.file_name().unwrap_or_default().to_string_lossy()
@@ -166,7 +235,7 @@ pub(crate) fn sweep(path: &Path, folder: &Path) {
             .metadata()
             .ok()
             .and_then(|metadata| metadata.modified().ok()?.elapsed().ok());
-        age.is_some_and(|age| age > Duration::from_secs(60))
+        least.is_zero() || age.is_some_and(|age| age > least)
     };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -235,6 +304,11 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Removes what others left behind that were killed while they wrote the same file.
+    pub(crate) fn sweep(&self) {
+        sweep(self.target, self.target.parent().unwrap_or(Path::new(".")), AT_WORK);
     }
 
     /// Whoever reads sees the old content or the new, also after a crash.

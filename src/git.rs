@@ -320,10 +320,12 @@ pub(crate) fn edit(
             continue;
         }
         match draft {
-            Some(draft) => draft.take_its_place().with_context(cannot_write)?,
+            Some(draft) => {
+                draft.sweep();
+                draft.take_its_place().with_context(cannot_write)?;
+            }
             None => file::remove(&real)?,
         }
-        file::sweep(&real, real.parent().unwrap_or(Path::new(".")));
         return Ok(());
     }
 }

@@ -4,7 +4,6 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 
 use crate::account::{Account, Bytes, Kept, Origin, Rejection};
-use crate::accounts::Accounts;
 use crate::bitbucket::{self, API_HOST, Kind};
 use crate::environment;
 use crate::error::Hinted;
@@ -158,6 +157,7 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
     let accounts = lookup.accounts()?;
     let mut removed = Vec::new();
     let mut set_aside = Vec::new();
+    let mut unread = None;
     for (_, account) in matching::fitting(&accounts, &wanted) {
         let is_unknown = account.kind.is_none();
         let is_meant = match refused {
@@ -165,9 +165,14 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
             // (git dies while writing a value with a CR), and a token from `login` cannot be displayed a second time.
             None => is_unknown,
             Some(_) if is_rest && !is_unknown => false,
-            Some(refused) => match lookup.secret_of(account)? {
-                Some(kept) => is_refused(account, &kept, request, refused),
-                None => false,
+            Some(refused) => match lookup.secret_of(account) {
+                Ok(Some(kept)) => is_refused(account, &kept, request, refused),
+                Ok(None) => false,
+                // What was refused may lie in another store.
+                Err(error) => {
+                    unread.get_or_insert(error);
+                    false
+                }
             },
         };
         match is_meant {
@@ -184,9 +189,9 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
         )
     });
     if removed.is_empty() && set_aside.is_empty() {
-        return Ok(());
+        return unread.map_or(Ok(()), Err);
     }
-    let removed = Accounts::update(&lookup.locations()?.accounts(), |accounts| {
+    let removed = lookup.update_accounts(|accounts| {
         for account in accounts
             .iter_mut()
             .filter(|account| set_aside.contains(&account.entry))
@@ -437,7 +442,7 @@ fn back_in_service(lookup: &Lookup, account: &Account) -> Result<()> {
     if account.rejected.is_none() {
         return Ok(());
     }
-    Accounts::update(&lookup.locations()?.accounts(), |accounts| {
+    lookup.update_accounts(|accounts| {
         for known in accounts
             .iter_mut()
             .filter(|known| known.entry == account.entry)

@@ -1,14 +1,14 @@
 //! From what is wanted to an account and its secret: the environment first, then the accounts. Opens the stores.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 
 use crate::account::{Account, Kept, today};
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Damage};
 use crate::bitbucket;
 use crate::config::{Config, Locations, StoreChoice};
 use crate::context::Host;
@@ -23,7 +23,7 @@ use crate::store::{self, Name, Patience, Store, keyring};
 use crate::terminal;
 use crate::trace;
 
-/// How long a store may take to answer.
+/// How long a store, or whoever holds a lock, may keep us waiting; and an operation of git's as a whole.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long somebody may take at a keyring's unlock prompt.
 const UNLOCK: Duration = Duration::from_secs(60);
@@ -47,9 +47,29 @@ pub(crate) struct Findings {
 #[derive(Debug, Default)]
 pub(crate) struct Lookup {
     locations: OnceCell<Locations>,
+    /// When an operation of git's has to be over. What a person types has no such end: each wait has its own.
+    end: Cell<Option<Instant>>,
+    /// Why the keyring could not be had. It is not asked a second time: the waits would add up, and so would the
+    /// prompts that somebody has just sent away.
+    is_out_of_reach: OnceCell<store::Error>,
 }
 
 impl Lookup {
+    /// For `get`, `store` and `erase`, while git waits: all that they do has to fit into the time of one answer.
+    pub(crate) fn for_git() -> Self {
+        Self {
+            end: Cell::new(Some(Instant::now() + ANSWER)),
+            ..Self::default()
+        }
+    }
+
+    /// How long the next wait may be.
+    fn patience(&self) -> Duration {
+        self.end
+            .get()
+            .map_or(ANSWER, |end| end.saturating_duration_since(Instant::now()))
+    }
+
     /// Where our files lie; only asked for when one is needed, so that the environment's account needs no home folder.
     ///
     /// # Errors
@@ -188,7 +208,7 @@ impl Lookup {
     /// # Errors
     /// When there is no home folder.
     pub(crate) fn refusals(&self) -> Result<Refusals> {
-        Ok(Refusals::at(self.locations()?.refusals()))
+        Ok(Refusals::at(self.locations()?.refusals(), self.patience()))
     }
 
     /// Whether a server refused this secret of the environment; where nothing can be read, nothing is known against it.
@@ -211,9 +231,8 @@ impl Lookup {
                 account.host
             );
         }
-        let store = self.open(account.store)?;
         trace::say(|| format!("store: {} is asked for '{}'", account.store, account.entry));
-        let entry = store.get(&account.entry);
+        let entry = self.ask(account.store, |store| store.get(&account.entry));
         trace::say(|| match &entry {
             Ok(Some(_)) => "store: has it".to_owned(),
             Ok(None) => "store: has no such entry".to_owned(),
@@ -243,9 +262,11 @@ impl Lookup {
             .to_entry(account)
             .context("the secret is empty, or holds a line break or a NUL byte")?;
         let mut put = |name: Name| -> Result<(), store::Error> {
-            let store = self.open(name)?;
-            store.set(&account.entry, &secret)?;
-            if store.get(&account.entry)?.as_ref() != Some(&secret) {
+            let kept = self.ask(name, |store| {
+                store.set(&account.entry, &secret)?;
+                store.get(&account.entry)
+            })?;
+            if kept.as_ref() != Some(&secret) {
                 return Err(
                     anyhow!("the store '{name}' did not give back what it was given").into(),
                 );
@@ -267,6 +288,25 @@ impl Lookup {
         outcome.map(|()| None).map_err(store::Error::with_hint)
     }
 
+    /// Changes the accounts.
+    ///
+    /// # Errors
+    /// As [`Accounts::update`].
+    pub(crate) fn update_accounts<T>(
+        &self,
+        change: impl FnOnce(&mut Accounts) -> Result<T>,
+    ) -> Result<T> {
+        Accounts::update(&self.locations()?.accounts(), self.patience(), change)
+    }
+
+    /// Sets accounts aside that cannot be understood; their new name and what is wrong with them.
+    ///
+    /// # Errors
+    /// As [`Accounts::set_aside_if_damaged`].
+    pub(crate) fn set_damaged_accounts_aside(&self) -> Result<Option<(PathBuf, Damage)>> {
+        Accounts::set_aside_if_damaged(&self.locations()?.accounts(), self.patience())
+    }
+
     /// Changes the accounts on behalf of one whose secret was just kept; when that fails the secret is not left behind.
     ///
     /// # Errors
@@ -277,8 +317,7 @@ impl Lookup {
         change: impl FnOnce(&mut Accounts, &mut Account) -> T,
     ) -> Result<T> {
         let mut account = account.clone();
-        let path = self.locations()?.accounts();
-        let outcome = Accounts::update(&path, |accounts| Ok(change(accounts, &mut account)));
+        let outcome = self.update_accounts(|accounts| Ok(change(accounts, &mut account)));
         if outcome.is_err() {
             // The first error is the one to tell.
             let _ = self.forget(&account);
@@ -291,27 +330,45 @@ impl Lookup {
     /// # Errors
     /// When the store does not answer: then the secret may still be there.
     pub(crate) fn forget(&self, account: &Account) -> Result<()> {
-        self.open(account.store)?
-            .delete(&account.entry)
+        self.ask(account.store, |store| store.delete(&account.entry))
             .map_err(store::Error::with_hint)?;
         Ok(())
     }
 
-    fn open(&self, name: Name) -> Result<Box<dyn Store>> {
-        Ok(match name {
-            Name::Keyring => {
-                let unlock = if terminal::somebody_may_be_there() {
-                    UNLOCK
-                } else {
-                    ANSWER
-                };
-                Box::new(keyring::open(Patience {
-                    answer: ANSWER,
-                    unlock,
-                }))
+    /// Asks a store, unless it has turned out that it cannot be had.
+    fn ask<T>(
+        &self,
+        name: Name,
+        question: impl FnOnce(&dyn Store) -> Result<T, store::Error>,
+    ) -> Result<T, store::Error> {
+        if name == Name::File {
+            return question(&self.file_store()?);
+        }
+        if let Some(reason) = self.is_out_of_reach.get().and_then(store::Error::lasting) {
+            return Err(reason);
+        }
+        let answer = self.patience();
+        let unlock = if terminal::somebody_may_be_there() {
+            UNLOCK
+        } else {
+            answer
+        };
+        let start = Instant::now();
+        let outcome = question(&keyring::open(Patience { answer, unlock }));
+        match &outcome {
+            Err(error) => {
+                if let Some(reason) = error.lasting() {
+                    // Whoever came here found it empty.
+                    let _ = self.is_out_of_reach.set(reason);
+                }
             }
-            Name::File => Box::new(self.file_store()?),
-        })
+            // Somebody was at the unlock prompt: that time is not what git waited for us.
+            Ok(_) if start.elapsed() > answer && self.end.get().is_some() => {
+                self.end.set(Some(Instant::now() + ANSWER));
+            }
+            Ok(_) => {}
+        }
+        outcome
     }
 
     /// The embedded store, where the configuration puts it.
@@ -332,7 +389,7 @@ impl Lookup {
         Ok(FileStore {
             path,
             key,
-            patience: ANSWER,
+            patience: self.patience(),
         })
     }
 }

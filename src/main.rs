@@ -26,6 +26,8 @@ mod lookup;
 mod matching;
 mod process;
 mod protocol;
+#[cfg(unix)]
+mod quiet;
 mod refusal;
 mod remote;
 mod route;
@@ -112,7 +114,7 @@ fn answer(operation: Operation) -> Result<()> {
         Ok(request) => request,
     };
     trace::say(|| format!("{operation}: {}", request.describe()));
-    let lookup = Lookup::default();
+    let lookup = Lookup::for_git();
     match operation {
         Operation::Capability => {}
         Operation::Erase => helper::erase(&lookup, &request)?,

@@ -7,20 +7,23 @@ use anyhow::{Context as _, Result};
 use base64ct::{Base64, Encoding as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use toml::Table;
 
 use crate::account::Rejection;
 use crate::file::{self, Lock};
 use crate::secret::Secret;
+use crate::trace;
 
 /// The refused secrets that no account of ours holds.
 #[derive(Debug)]
 pub(crate) struct Refusals {
     path: PathBuf,
+    /// How long another process may hold the file.
+    patience: Duration,
 }
 
 /// How many are remembered: more than one machine's environment ever holds.
 const MOST: usize = 64;
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Default, Serialize, Deserialize)]
 struct Content {
@@ -28,6 +31,9 @@ struct Content {
     key: String,
     #[serde(default)]
     refused: Vec<Refused>,
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    other: Table,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,8 +45,8 @@ struct Refused {
 }
 
 impl Refusals {
-    pub(crate) fn at(path: PathBuf) -> Self {
-        Self { path }
+    pub(crate) fn at(path: PathBuf, patience: Duration) -> Self {
+        Self { path, patience }
     }
 
     /// What is known of a secret.
@@ -80,11 +86,13 @@ impl Refusals {
     }
 
     fn replace(&self, secret: &Secret, rejection: Option<Rejection>) -> Result<()> {
-        let _lock = Lock::acquire(&self.path.with_extension("lock"), LOCK_PATIENCE)?;
-        let mut content = match read(&self.path)? {
-            Some(content) => content,
-            None => Content::with_new_key()?,
-        };
+        let lock = Lock::acquire(&self.path.with_extension("lock"), self.patience)?;
+        let known = read(&self.path)?;
+        if known.is_none() && self.path.exists() {
+            let aside = file::set_aside(&self.path)?;
+            trace::say(|| format!("refusals: damaged, now '{}'", aside.display()));
+        }
+        let mut content = known.map_or_else(Content::with_new_key, Ok)?;
         let fingerprint = content.fingerprint(secret);
         content
             .refused
@@ -95,7 +103,7 @@ impl Refusals {
         }));
         let surplus = content.refused.len().saturating_sub(MOST);
         content.refused.drain(..surplus);
-        file::write_private(&self.path, toml::to_string(&content)?.as_bytes())
+        lock.write(&self.path, toml::to_string(&content)?.as_bytes())
     }
 }
 
@@ -106,6 +114,7 @@ impl Content {
         Ok(Self {
             key: Base64::encode_string(&key),
             refused: Vec::new(),
+            other: Table::new(),
         })
     }
 
@@ -118,7 +127,7 @@ fn read(path: &Path) -> Result<Option<Content>> {
     let Some(content) = file::read_private(path)? else {
         return Ok(None);
     };
-    // What cannot be understood is begun anew: it holds nothing that anybody would miss.
+    // What cannot be understood tells nothing, and is set aside at the next refusal.
     Ok(std::str::from_utf8(&content)
         .ok()
         .and_then(|text| toml::from_str(text).ok()))
@@ -126,6 +135,8 @@ fn read(path: &Path) -> Result<Option<Content>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use jiff::Timestamp;
 
     use super::Refusals;
@@ -135,7 +146,7 @@ mod tests {
     fn a_refused_secret_is_known_again_and_stands_nowhere() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("refusals.toml");
-        let refusals = Refusals::at(path.clone());
+        let refusals = Refusals::at(path.clone(), Duration::ZERO);
         let (bad, good) = (
             Secret::new(b"canary-bad".to_vec()),
             Secret::new(b"canary-good".to_vec()),

@@ -8,7 +8,8 @@ use anyhow::{Result, anyhow};
 use thiserror::Error;
 
 use crate::error::Hinted;
-use crate::process;
+#[cfg(unix)]
+use crate::quiet::Quiet;
 use crate::secret::Secret;
 
 /// Whether somebody can be asked: there is a terminal, and git's own `GIT_TERMINAL_PROMPT` does not forbid it.
@@ -73,9 +74,25 @@ pub(crate) fn show(line: &str) {
 /// # Errors
 /// When there is no terminal, or it ends before an answer.
 pub(crate) fn ask_secret(prompt: &str) -> Result<Secret> {
-    let answer = process::with_interrupts_held(|| rpassword::prompt_password(prompt));
-    let answer = answer.map_err(|error| broken_off(&error))?;
+    let answer = hidden_line(prompt).map_err(|error| broken_off(&error))?;
     Ok(Secret::new(answer.into_bytes()).trimmed())
+}
+
+#[cfg(unix)]
+fn hidden_line(prompt: &str) -> io::Result<String> {
+    let (terminal, mut output) = tty()?;
+    let config = rpassword::ConfigBuilder::new()
+        .input_reader(Quiet::ask(terminal, prompt)?)
+        .output_discard();
+    let line = rpassword::read_password_with_config(config.build())?;
+    // The line break that was typed did not show either.
+    output.write_all(b"\n")?;
+    Ok(line)
+}
+
+#[cfg(windows)]
+fn hidden_line(prompt: &str) -> io::Result<String> {
+    rpassword::prompt_password(prompt)
 }
 
 /// Asks for a line; empty is an answer.

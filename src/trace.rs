@@ -57,6 +57,16 @@ fn open(path: &Path) -> Option<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+        // To open a named pipe is to wait for somebody who reads from it.
+        if path
+            .metadata()
+            .is_ok_and(|known| known.file_type().is_fifo())
+        {
+            return None;
+        }
+        options.mode(0o600);
+    }
     options.open(path).ok()
 }

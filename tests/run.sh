@@ -57,7 +57,7 @@ main() {
         step cargo bench --locked --bench helper -- --quick
     fi
     # Last, so that its results end the output. With REQUIRE_ALL no test may skip.
-    step env REQUIRE_ALL=1 cargo test --locked
+    step env REQUIRE_ALL=1 KILLS=1000 cargo test --locked
 }
 
 step() {

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use jiff::civil::Date;
 
 use crate::account::{Account, Bytes, Kept, Origin, today};
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Damage};
 use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind};
 use crate::check::{self, Verdict};
 use crate::cli::Login;
@@ -29,7 +29,10 @@ const LONGEST: usize = 65_000;
 /// When something is missing that cannot be asked for, does not fit together, or cannot be stored.
 pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let lookup = Lookup::default();
-    let accounts = lookup.accounts()?;
+    let (accounts, is_damaged) = match lookup.accounts() {
+        Err(error) if error.is::<Damage>() => (Accounts::default(), true),
+        accounts => (accounts?, false),
+    };
     let named = arguments
         .name
         .as_deref()
@@ -53,6 +56,9 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         (None, Some(existing)) => same_store(existing.store),
         (None, None) => lookup.config()?.store.default,
     };
+    if is_damaged {
+        set_accounts_aside(&lookup)?;
+    }
     let reason = lookup.keep(&mut account, &Kept::only(secret), choice)?;
     let replaced = put(&lookup, &account, arguments.name.is_some())?;
     tell_where(&lookup, &account, replaced.is_some(), reason.as_ref())?;
@@ -87,6 +93,23 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         "'git credential-bitbucket setup' mends that",
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes way for a new file, now that there is something to write.
+///
+/// Only here: somebody has asked for it and reads what becomes of it. A `store` that git starts would set aside all
+/// accounts behind the user's back, for a slip in a file which the user may mend in a minute.
+fn set_accounts_aside(lookup: &Lookup) -> Result<()> {
+    let path = lookup.locations()?.accounts();
+    if let Some((aside, damage)) = lookup.set_damaged_accounts_aside()? {
+        super::warn(format_args!(
+            "'{}' is damaged ({damage}) and now called '{}'",
+            path.display(),
+            aside.display()
+        ));
+        super::hint("mend it and give it its name back, or sign in again to its other accounts");
+    }
+    Ok(())
 }
 
 fn tell_verdict(account: &Account, verdict: Option<Verdict>) {

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use crate::account::Account;
-use crate::accounts::Accounts;
 use crate::bitbucket::Kind;
 use crate::cli::Logout;
 use crate::lookup::Lookup;
@@ -30,7 +29,7 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
         lookup
             .forget(account)
             .with_context(|| format!("cannot remove the secret of '{}'", account.name))?;
-        Accounts::update(&lookup.locations()?.accounts(), |accounts| {
+        lookup.update_accounts(|accounts| {
             accounts.remove(|known| known.entry == account.entry && known.name == account.name);
             Ok(())
         })?;

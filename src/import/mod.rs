@@ -303,10 +303,9 @@ impl Plan {
 
 impl Planned {
     fn carry_out(&mut self, lookup: &Lookup, choice: StoreChoice) -> Result<()> {
-        let path = lookup.locations()?.accounts();
         match self.step {
             Step::Nothing => Ok(()),
-            Step::Extend => Accounts::update(&path, |accounts| {
+            Step::Extend => lookup.update_accounts(|accounts| {
                 let mut accounts = accounts.iter_mut();
                 if let Some(known) = accounts.find(|known| known.entry == self.account.entry) {
                     known.scopes.clone_from(&self.account.scopes);

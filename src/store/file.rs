@@ -47,6 +47,9 @@ impl Store for FileStore {
         let Some(content) = self.read()? else {
             return Ok(None);
         };
+        if content.is_empty() {
+            return Err(self.is_empty().into());
+        }
         match line_of(&content, entry) {
             Some(line) => Ok(Some(self.open(entry, line)?)),
             None => Ok(None),
@@ -54,7 +57,7 @@ impl Store for FileStore {
     }
 
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let content = self.read()?;
         let others = content.as_deref().map_or(&[][..], Vec::as_slice);
         let key = match self.key()? {
@@ -63,18 +66,18 @@ impl Store for FileStore {
             None => return Err(self.key_is_gone().into()),
         };
         let line = format!("{}{}", start_of(entry), seal(&key, entry, secret)?);
-        Ok(self.write(others, entry, Some(&line))?)
+        Ok(self.write(&lock, others, entry, Some(&line))?)
     }
 
     fn delete(&self, entry: &str) -> Result<bool, Error> {
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let Some(content) = self.read()? else {
             return Ok(false);
         };
         if line_of(&content, entry).is_none() {
             return Ok(false);
         }
-        self.write(&content, entry, None)?;
+        self.write(&lock, &content, entry, None)?;
         Ok(true)
     }
 }
@@ -99,7 +102,7 @@ impl FileStore {
     }
 
     /// Writes all entries of `content` but `entry`, and then `line`.
-    fn write(&self, content: &[u8], entry: &str, line: Option<&str>) -> Result<()> {
+    fn write(&self, lock: &Lock, content: &[u8], entry: &str, line: Option<&str>) -> Result<()> {
         let start = start_of(entry);
         let mut text = format!("{HEADER}\n").into_bytes();
         let others = sealed_lines(content).filter(|other| !other.starts_with(start.as_bytes()));
@@ -107,7 +110,7 @@ impl FileStore {
             text.extend_from_slice(line);
             text.push(b'\n');
         }
-        file::write_private(&self.path, &text)
+        lock.write(&self.path, &text)
     }
 
     fn open(&self, entry: &str, line: &[u8]) -> Result<Secret> {
@@ -164,6 +167,15 @@ impl FileStore {
             KeyPlace::Kernel => kernel::write(&self.path, key.as_ref())?,
         }
         Ok(key)
+    }
+
+    /// We never write such a file: a crash of the file system left it behind.
+    fn is_empty(&self) -> anyhow::Error {
+        Hinted::new(
+            format!("'{}' is empty", self.path.display()),
+            "bring it back from a backup, or sign in again: 'git credential-bitbucket login'",
+        )
+        .into()
     }
 
     fn key_is_gone(&self) -> anyhow::Error {

@@ -59,16 +59,12 @@ pub(crate) struct Patience {
 
 /// Why a store did not do what was asked. No variant carries a secret.
 #[derive(Debug, Error)]
-#[cfg_attr(
-    not(feature = "keyring"),
-    expect(dead_code, reason = "only a keyring needs it")
-)]
 pub(crate) enum Error {
     /// It is there, but somebody has to unlock it first, and nobody did.
     #[error("the OS keyring is locked")]
     Locked,
     /// It was asked and never answered.
-    #[error("the OS keyring did not answer within {} seconds", .0.as_secs())]
+    #[error("the OS keyring did not answer {}", within(*.0))]
     Silent(Duration),
     /// This system has none, or none that can be reached from here.
     #[error("cannot reach the OS keyring: {0}")]
@@ -77,7 +73,26 @@ pub(crate) enum Error {
     Other(#[from] anyhow::Error),
 }
 
+/// What was waited for, to the second; the rest of an operation's time may be less than one.
+fn within(patience: Duration) -> String {
+    match patience.as_secs_f64().round() {
+        1.0 => "within a second".to_owned(),
+        seconds if seconds > 1.0 => format!("within {seconds} seconds"),
+        _ => "in time".to_owned(),
+    }
+}
+
 impl Error {
+    /// The same once more, if asking again would bring the same.
+    pub(crate) fn lasting(&self) -> Option<Self> {
+        match self {
+            Self::Locked => Some(Self::Locked),
+            Self::Silent(patience) => Some(Self::Silent(*patience)),
+            Self::Unreachable(reason) => Some(Self::Unreachable(reason.clone())),
+            Self::Other(_) => None,
+        }
+    }
+
     /// The same in half a sentence.
     pub(crate) fn briefly(&self) -> &'static str {
         match self {

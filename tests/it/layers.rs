@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 10] = [
         "refusal",
         "state",
     ],
-    &["git", "terminal"],
+    &["git", "quiet", "terminal"],
     &["http", "route"],
     &["matching", "lookup"],
     &["check", "first_contact", "helper", "import"],

@@ -13,6 +13,10 @@ mod conformance;
 #[cfg(unix)]
 mod curl;
 #[cfg(unix)]
+mod damage;
+#[cfg(target_os = "linux")]
+mod disk;
+#[cfg(unix)]
 mod doctor;
 #[cfg(unix)]
 mod first_contact;
@@ -24,6 +28,10 @@ mod import;
 mod install;
 #[cfg(target_os = "linux")]
 mod keyring;
+#[cfg(target_os = "linux")]
+mod keyring_states;
+#[cfg(target_os = "linux")]
+mod kills;
 mod kinds;
 mod layers;
 mod leak;

@@ -202,6 +202,131 @@ fn an_interrupted_login_stores_nothing_and_leaves_the_terminal_as_it_was() {
     assert!(!env.data().join("accounts.toml").exists());
 }
 
+/// Begins to sign in, up to the prompt for the secret; gives the number of the process.
+fn sign_in(terminal: &Terminal<'_>) -> String {
+    let pid = terminal.env.path().join("pid");
+    terminal.types(&format!(
+        "sh -c 'echo $$ >{}; exec {PROGRAM} login --no-verify --store file'",
+        pid.display()
+    ));
+    terminal.expect("it will not show");
+    fs::read_to_string(pid).unwrap().trim().to_owned()
+}
+
+/// Presses a key such as `C-z`.
+fn press(terminal: &Terminal<'_>, key: &str) {
+    assert!(
+        terminal
+            .tmux()
+            .args(["send-keys", key])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+/// Sends a signal.
+fn kill(signal: &str, pid: &str) {
+    assert!(
+        Command::new("kill")
+            .args(["-s", signal, pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+/// Looks whether what is typed shows.
+fn expect_echo(terminal: &Terminal<'_>, when: &str) {
+    terminal.types(
+        "stty -a | tr ' ;' '\\n\\n' | grep -x -e echo -e icanon -e isig | tr '\\n' -; echo back",
+    );
+    let screen = terminal.expect("-back");
+    assert!(screen.contains("isig-icanon-echo-back"), "{when}: {screen}");
+}
+
+#[test]
+fn whatever_ends_the_prompt_leaves_the_terminal_as_it_was() {
+    for signal in ["TERM", "HUP", "QUIT", "INT"] {
+        let env = TestEnv::new();
+        let Some(terminal) = Terminal::open(&env) else {
+            return;
+        };
+        let pid = sign_in(&terminal);
+        kill(signal, &pid);
+        expect_echo(&terminal, signal);
+        assert!(!env.data().join("accounts.toml").exists());
+    }
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    sign_in(&terminal);
+    press(&terminal, "C-\\");
+    expect_echo(&terminal, "Ctrl-\\");
+}
+
+#[test]
+fn a_prompt_that_is_stopped_gives_the_terminal_back_and_goes_on_where_it_was() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    let pid = sign_in(&terminal);
+    for stop in ["TSTP", "C-z"] {
+        press(&terminal, if stop == "C-z" { "T" } else { "A" });
+        if stop == "C-z" {
+            press(&terminal, stop);
+        } else {
+            kill(stop, &pid);
+        }
+        terminal.expect("Stopped");
+        expect_echo(&terminal, stop);
+        terminal.types("clear; fg");
+        terminal.expect("it will not show");
+    }
+    // Two letters are typed already.
+    terminal.types(&API_TOKEN[2..]);
+    let screen = terminal.expect("E-mail");
+    assert!(!screen.contains("canary"), "{screen}");
+}
+
+#[test]
+fn a_prompt_that_git_waits_for_is_stopped_and_continued_together_with_git() {
+    let env = TestEnv::new();
+    env.configure_plain();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    terminal.types("printf 'url=https://bitbucket.org\\n\\n' | git credential fill");
+    terminal.expect("it will not show");
+    press(&terminal, "C-z");
+    terminal.expect("Stopped");
+    expect_echo(&terminal, "Ctrl-Z");
+    terminal.types("clear; fg");
+    terminal.expect("it will not show");
+    terminal.types(API_TOKEN);
+    terminal.expect(&format!("password={API_TOKEN}"));
+    expect_echo(&terminal, "the end");
+}
+
+#[test]
+fn where_nobody_could_continue_it_a_prompt_is_not_stopped() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    // As `ssh -t HOST git fetch` starts it: there is no shell above.
+    let mut session = terminal.tmux();
+    session.args(["respawn-pane", "-k", "env", "-u", "GIT_TERMINAL_PROMPT"]);
+    session.args([PROGRAM, "login", "--no-verify", "--store", "file"]);
+    assert!(session.status().unwrap().success());
+    terminal.expect("it will not show");
+    press(&terminal, "C-z");
+    terminal.types(API_TOKEN);
+    terminal.expect("E-mail");
+}
+
 #[test]
 fn a_slip_of_the_fingers_is_told_to_a_person() {
     let env = TestEnv::new();

@@ -91,6 +91,22 @@ pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
     checks
 }
 
+/// Files of ours that were damaged and set aside.
+pub(super) fn set_aside(surroundings: &Surroundings<'_>) -> Vec<Check> {
+    let Ok(locations) = surroundings.lookup.locations() else {
+        return Vec::new();
+    };
+    let aside = [locations.accounts(), locations.refusals()]
+        .into_iter()
+        .flat_map(|path| file::set_aside_before(&path))
+        .map(|path| {
+            let hint = "mend it and give it its name back, or remove it";
+            let message = format!("'{}' was damaged and set aside", path.display());
+            Check::warn(format!("files.{}", name(&path)), message, hint)
+        });
+    aside.collect()
+}
+
 fn name(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()

@@ -81,6 +81,7 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     let is_new = |check: &Check| checks.iter().all(|known| known.message != check.message);
     let permissions: Vec<Check> = permissions.filter(is_new).collect();
     checks.extend(permissions);
+    checks.extend(files::set_aside(surroundings));
     if surroundings.knows_accounts {
         checks.extend(accounts::checks(surroundings));
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
+use toml::Table;
 
 use super::block::Written;
 use crate::error::Hinted;
@@ -15,6 +16,9 @@ use crate::lookup::Lookup;
 pub(super) struct Record {
     #[serde(default, rename = "file")]
     pub(super) files: Vec<Written>,
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    other: Table,
 }
 
 impl Record {
@@ -25,6 +29,8 @@ impl Record {
         };
         let record = std::str::from_utf8(&content)
             .ok()
+            // We never write an empty one.
+            .filter(|text| !text.is_empty())
             .and_then(|text| toml::from_str(text).ok());
         record.with_context(|| {
             let hint = format!(

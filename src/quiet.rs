@@ -1,0 +1,205 @@
+//! A terminal on which what is typed does not show; whatever ends the prompt, or stops it, gives the terminal back as
+//! it was.
+//!
+//! A process that a signal ends runs no destructors. So while somebody types, the signals that people and sessions
+//! send (Ctrl-C, Ctrl-Z, Ctrl-\, `kill`, a terminal that is closed) only wake the reader, which puts the terminal right
+//! before it lets the signal have its way.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, Read, Write as _};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::flag::register_conditional_default;
+use signal_hook::low_level::{emulate_default_handler, pipe};
+
+/// A terminal from which one character is read at a time, as `rpassword` wants it.
+pub(crate) struct Quiet {
+    terminal: File,
+    before: Termios,
+    /// Whether what is typed does not show at the moment.
+    is_set: Cell<bool>,
+    prompt: String,
+    signals: &'static Signals,
+}
+
+impl Quiet {
+    /// Shows the prompt, and from now on not what is typed.
+    ///
+    /// # Errors
+    /// When it is no terminal, or is gone.
+    pub(crate) fn ask(terminal: File, prompt: &str) -> io::Result<Self> {
+        let quiet = Self {
+            before: tcgetattr(&terminal)?,
+            is_set: Cell::new(false),
+            terminal,
+            prompt: prompt.to_owned(),
+            signals: Signals::hold()?,
+        };
+        quiet.begin()?;
+        Ok(quiet)
+    }
+
+    fn begin(&self) -> io::Result<()> {
+        let mut modes = self.before.clone();
+        // termios(3): without ICANON, which would cut off a long line, and without ISIG, so that Ctrl-C is answered
+        // by us and does not take git along.
+        modes.local_modes -=
+            LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
+        modes.special_codes[SpecialCodeIndex::VMIN] = 0;
+        modes.special_codes[SpecialCodeIndex::VTIME] = TENTHS;
+        tcsetattr(&self.terminal, OptionalActions::Now, &modes)?;
+        self.is_set.set(true);
+        let mut output = &self.terminal;
+        output.write_all(self.prompt.as_bytes())?;
+        output.flush()
+    }
+
+    fn end(&self) {
+        // Only once: when a shell has taken the terminal over, it is no longer ours to set.
+        if self.is_set.replace(false) {
+            // A terminal that is gone needs nothing.
+            let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+        }
+    }
+
+    /// Lets a signal have its way, on a terminal as it was.
+    fn meet(&self, signal: i32) -> io::Result<()> {
+        match signal {
+            SIGINT => return Err(io::ErrorKind::Interrupted.into()),
+            SIGTSTP if !can_be_continued() => return Ok(()),
+            _ => {}
+        }
+        self.end();
+        emulate_default_handler(signal)?;
+        // Only who was stopped comes here, when somebody continues it.
+        self.begin()
+    }
+
+    /// Waits for a character or a signal; whether there is a character.
+    fn wait(&self) -> io::Result<bool> {
+        let mut sources = vec![PollFd::new(&self.terminal, PollFlags::IN)];
+        let wakers = self.signals.wakers.iter();
+        sources.extend(wakers.map(|(_, waker)| PollFd::new(waker, PollFlags::IN)));
+        match poll(&mut sources, None) {
+            Err(error) if error != rustix::io::Errno::INTR => return Err(error.into()),
+            _ => {}
+        }
+        let is_ready = !sources[0].revents().is_empty();
+        match self.signals.take() {
+            Some(signal) => self.meet(signal).map(|()| false),
+            None => Ok(is_ready),
+        }
+    }
+}
+
+impl Read for Quiet {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let [first, ..] = buffer else {
+            return Ok(0);
+        };
+        loop {
+            while !self.wait()? {}
+            let start = Instant::now();
+            match self.terminal.read(std::slice::from_mut(first)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+                // Nothing came; or the terminal is gone, and that is told at once.
+                Ok(0) if start.elapsed() > PAUSE / 2 => continue,
+                Ok(0) => return Ok(0),
+                Ok(_) => {}
+            }
+            let codes = &self.before.special_codes;
+            let signal = match *first {
+                DISABLED => return Ok(1),
+                key if key == codes[SpecialCodeIndex::VQUIT] => Signal::QUIT,
+                key if key == codes[SpecialCodeIndex::VSUSP] && can_be_continued() => Signal::TSTP,
+                key if key == codes[SpecialCodeIndex::VSUSP] => continue,
+                _ => return Ok(1),
+            };
+            // As the terminal itself would do: git, which waits for us, is in the same group. And the shell, which only
+            // waits for git, takes the terminal over before it is our turn.
+            self.end();
+            kill_current_process_group(signal)?;
+        }
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        self.end();
+        self.signals.is_free.store(true, Ordering::SeqCst);
+    }
+}
+
+/// How long a read waits, in the unit of termios(3). It has to end: macOS cannot poll the terminal and says at once that
+/// there is something, and another process may take what was typed.
+const TENTHS: u8 = 2;
+const PAUSE: Duration = Duration::from_millis(100 * TENTHS as u64);
+
+/// `_POSIX_VDISABLE`, termios(3): a key that does nothing.
+const DISABLED: u8 = 0;
+
+/// Whether a shell with job control is above us. Where the session's first process is in our group (`ssh -t HOST git
+/// fetch`), nobody would ever continue a stopped process.
+fn can_be_continued() -> bool {
+    getsid(None).is_ok_and(|session| session != getpgrp())
+}
+
+/// The signals that wake the reader of a prompt. Nobody takes a handler back: between prompts each does what it always
+/// does.
+struct Signals {
+    is_free: Arc<AtomicBool>,
+    wakers: Vec<(i32, UnixStream)>,
+}
+
+impl Signals {
+    const MET: [i32; 5] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
+
+    /// From now on signals only wake.
+    fn hold() -> io::Result<&'static Self> {
+        static SIGNALS: OnceLock<Signals> = OnceLock::new();
+        let signals = match SIGNALS.get() {
+            Some(signals) => signals,
+            None => SIGNALS.get_or_init({
+                let signals = Self::new()?;
+                || signals
+            }),
+        };
+        // What came between two prompts has had its way.
+        while signals.take().is_some() {}
+        signals.is_free.store(false, Ordering::SeqCst);
+        Ok(signals)
+    }
+
+    fn new() -> io::Result<Self> {
+        let is_free = Arc::new(AtomicBool::new(true));
+        let mut wakers = Vec::new();
+        for signal in Self::MET {
+            register_conditional_default(signal, Arc::clone(&is_free))?;
+            let (waker, end) = UnixStream::pair()?;
+            waker.set_nonblocking(true)?;
+            pipe::register(signal, end)?;
+            wakers.push((signal, waker));
+        }
+        Ok(Self { is_free, wakers })
+    }
+
+    /// A signal that has come.
+    fn take(&self) -> Option<i32> {
+        let has_come = |waker: &UnixStream| matches!({ waker }.read(&mut [0; 64]), Ok(1..));
+        let mut wakers = self.wakers.iter();
+        wakers
+            .find(|(_, waker)| has_come(waker))
+            .map(|(signal, _)| *signal)
+    }
+}
