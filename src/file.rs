@@ -308,7 +308,11 @@ impl<'a> Draft<'a> {
 
     /// Removes what others left behind that were killed while they wrote the same file.
     pub(crate) fn sweep(&self) {
-        sweep(self.target, self.target.parent().unwrap_or(Path::new(".")), AT_WORK);
+        sweep(
+            self.target,
+            self.target.parent().unwrap_or(Path::new(".")),
+            AT_WORK,
+        );
     }
 
     /// Whoever reads sees the old content or the new, also after a crash.

@@ -355,19 +355,16 @@ fn read(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, fs::Metadata)>> {
 /// # Errors
 /// When git cannot be started, or does not understand the file.
 pub(crate) fn list_of(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    let output = Command::new("git")
-        .args(["config", "--list", "-z", "--file"])
-        .arg(path)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .context("cannot start git")?;
-    let list = Zeroizing::new(output.stdout);
-    if !output.status.success() {
-        bail!("git cannot read it");
+    let mut command = Command::new("git");
+    command.args(["config", "--list", "-z", "--file"]).arg(path);
+    match run(command, b"", Duration::from_secs(10))? {
+        Some(output) if output.code == Some(0) => Ok(output.answer),
+        _ => bail!("git cannot read it"),
     }
-    Ok(list)
 }
+
+/// How long git may search one repository: the largest there are take less.
+const GREP_PATIENCE: Duration = Duration::from_secs(120);
 
 /// A line in which a pattern matches.
 pub(crate) struct Line {
@@ -396,18 +393,21 @@ pub(crate) fn grep(tree: &Path, at_head: bool, pattern: &str, paths: &[&str]) ->
         .args(paths)
         // gitglossary(7), "partial clone": what is not here is not fetched for this.
         .env("GIT_NO_LAZY_FETCH", "1")
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let output = command.output().context("cannot start git")?;
-    let found = Zeroizing::new(output.stdout);
-    if !matches!(output.status.code(), Some(0 | 1)) {
-        let reason = String::from_utf8_lossy(&output.stderr);
-        let reason = reason.lines().next().unwrap_or("it does not say why");
+        .env("GIT_OPTIONAL_LOCKS", "0");
+    let Some(Output {
+        code,
+        answer,
+        errors,
+    }) = run(command, b"", GREP_PATIENCE)?
+    else {
+        bail!("git did not end within {} seconds", GREP_PATIENCE.as_secs());
+    };
+    if !matches!(code, Some(0 | 1)) {
+        let reason = String::from_utf8_lossy(&errors);
+        let reason = reason.lines().next().unwrap_or("git does not say why");
         bail!("{}", reason.trim_start_matches("fatal: "));
     }
-    let lines = found.split(|&byte| byte == b'\n').filter_map(|line| {
+    let lines = answer.split(|&byte| byte == b'\n').filter_map(|line| {
         let mut fields = line.splitn(3, |&byte| byte == 0);
         let name = String::from_utf8_lossy(fields.next()?).into_owned();
         let number = str::from_utf8(fields.next()?).ok()?.parse().ok()?;
@@ -535,7 +535,40 @@ pub(crate) fn credential(
         // Set but empty: git looks for no other one.
         .env("GIT_ASKPASS", "")
         .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GCM_INTERACTIVE", "never")
+        .env("GCM_INTERACTIVE", "never");
+    let Some(output) = run(command, attributes, patience)? else {
+        bail!(Hinted::new(
+            format!(
+                "the helper does not answer within {} seconds",
+                patience.as_secs()
+            ),
+            "unlock it, or ask it by hand: 'git credential fill'",
+        ));
+    };
+    let unknown = b"is not a git command";
+    if output
+        .errors
+        .windows(unknown.len())
+        .any(|part| part == unknown)
+    {
+        bail!(Hinted::new(
+            "git knows no helper of that name",
+            "name it as 'credential.helper' does, such as 'store' or a program's path",
+        ));
+    }
+    Ok(Some(output.answer).filter(|_| output.code == Some(0)))
+}
+
+/// What a git left behind.
+struct Output {
+    code: Option<i32>,
+    answer: Zeroizing<Vec<u8>>,
+    errors: Zeroizing<Vec<u8>>,
+}
+
+/// Runs a git to its end; nothing when that does not come within `patience`: then it is killed with all it started.
+fn run(mut command: Command, input: &[u8], patience: Duration) -> Result<Option<Output>> {
+    command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -545,51 +578,69 @@ pub(crate) fn credential(
         "install git, or put it on PATH",
     ))?;
     let (reporter, reports) = mpsc::channel();
-    let (mut input, output, errors) =
-        (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    if let Some(input) = &mut input {
-        // A helper that does not read is none of our business.
-        let _ = input.write_all(attributes);
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    if let Some(mut stdin) = stdin {
+        // Who does not read it does not want it.
+        let _ = stdin.write_all(input);
     }
-    drop(input);
-    thread::spawn(move || {
-        let answer = output.map(read_answer).transpose();
-        let errors = errors.map(read_answer).transpose();
-        // Nobody listens any more when time was up.
-        let _ = reporter.send((answer, errors));
-    });
-    let Ok((answer, errors)) = reports.recv_timeout(patience) else {
-        end_group(&mut child);
-        bail!(Hinted::new(
-            format!(
-                "the helper does not answer within {} seconds",
-                patience.as_secs()
-            ),
-            "unlock it, or ask it by hand: 'git credential fill'",
-        ));
-    };
+    for (stream, is_answer) in [
+        (
+            stdout.map(|stream| Box::new(stream) as Box<dyn Read + Send>),
+            true,
+        ),
+        (
+            stderr.map(|stream| Box::new(stream) as Box<dyn Read + Send>),
+            false,
+        ),
+    ] {
+        let reporter = reporter.clone();
+        thread::spawn(move || {
+            let text = stream.map(read_whole).transpose();
+            // Nobody listens any more when time was up.
+            let _ = reporter.send((is_answer, text));
+        });
+    }
+    let deadline = Instant::now() + patience;
+    let (mut answer, mut errors) = (Zeroizing::default(), Zeroizing::default());
+    for _ in 0..2 {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok((is_answer, text)) = reports.recv_timeout(left) else {
+            end_group(&mut child);
+            return Ok(None);
+        };
+        let text = text
+            .context("cannot read what git says")?
+            .unwrap_or_default();
+        *(if is_answer { &mut answer } else { &mut errors }) = text;
+    }
     let status = child.wait().context("cannot wait for git")?;
-    let unknown = b"is not a git command";
-    if errors?.is_some_and(|text| text.windows(unknown.len()).any(|part| part == unknown)) {
-        bail!(Hinted::new(
-            "git knows no helper of that name",
-            "name it as 'credential.helper' does, such as 'store' or a program's path",
-        ));
-    }
-    Ok(answer?.filter(|_| status.success()))
+    Ok(Some(Output {
+        code: status.code(),
+        answer,
+        errors,
+    }))
 }
 
-fn read_answer(mut stream: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
-    /// More than any credential has.
-    const LONGEST: usize = 1 << 18;
-    // Room for all of it at once: a buffer that grows leaves copies of a secret behind.
-    let mut answer = Zeroizing::new(Vec::with_capacity(LONGEST));
-    stream
-        .by_ref()
-        .take(LONGEST as u64)
-        .read_to_end(&mut answer)?;
-    std::io::copy(&mut stream, &mut std::io::sink())?;
-    Ok(answer)
+fn read_whole(mut stream: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    /// What is longer is cut off: no answer that we ask for is.
+    const LONGEST: u64 = 64 << 20;
+    let mut text = Zeroizing::new(Vec::with_capacity(1 << 17));
+    let mut part = Zeroizing::new([0; 1 << 14]);
+    loop {
+        let read = stream.read(&mut part[..])?;
+        if read == 0 {
+            return Ok(text);
+        }
+        if text.len() + read > text.capacity() {
+            // A buffer that grows by itself leaves copies of a secret behind.
+            let mut larger = Zeroizing::new(Vec::with_capacity(2 * text.capacity()));
+            larger.extend_from_slice(&text);
+            text = larger;
+        }
+        if text.len() as u64 + read as u64 <= LONGEST {
+            text.extend_from_slice(&part[..read]);
+        }
+    }
 }
 
 /// So that the helper, which git starts through a shell, can be ended with git.

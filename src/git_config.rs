@@ -103,11 +103,11 @@ impl GitConfig {
         Some(config)
     }
 
-    /// What `git config --list -z` prints of it when these parts of the text are gone.
+    /// What `git config --list -z` prints of it when these parts of the text are gone, which are in order and apart.
     pub(crate) fn list_without(&self, cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
         let is_cut = |place: &Range<usize>| {
-            cuts.iter()
-                .any(|cut| cut.start <= place.start && place.end <= cut.end)
+            let next = cuts.partition_point(|cut| cut.start <= place.start);
+            next > 0 && place.end <= cuts[next - 1].end
         };
         let room = |entry: &Entry| {
             entry.key.len() + entry.value.as_ref().map_or(0, |value| value.bytes.len()) + 2

@@ -1,5 +1,6 @@
 //! The secrets in a text: one of git's configuration files, or one that git writes for itself.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use base64ct::{Base64, Encoding as _};
@@ -121,8 +122,8 @@ struct Search<'a> {
     ours: &'a Ours,
     /// Where each line starts.
     lines: Vec<usize>,
-    /// What has been accounted for.
-    seen: Vec<Range<usize>>,
+    /// What has been accounted for: where it starts, and where it ends.
+    seen: BTreeMap<usize, usize>,
     findings: Findings,
 }
 
@@ -133,7 +134,7 @@ impl<'a> Search<'a> {
             text,
             ours,
             lines: breaks.map(|(position, _)| position).collect(),
-            seen: Vec::new(),
+            seen: BTreeMap::new(),
             findings: Findings::default(),
         }
     }
@@ -143,8 +144,8 @@ impl<'a> Search<'a> {
     }
 
     fn is_seen(&self, place: &Range<usize>) -> bool {
-        let overlaps = |seen: &Range<usize>| seen.start < place.end && place.start < seen.end;
-        self.seen.iter().any(overlaps)
+        let before = self.seen.range(..place.end).next_back();
+        before.is_some_and(|(_, &end)| place.start < end)
     }
 
     /// Looks at a setting: what is sent with requests, what a helper says, a URL anywhere, a token anywhere.
@@ -214,7 +215,8 @@ impl<'a> Search<'a> {
         if !url.host().is_some_and(|host| self.ours.has(&host)) {
             self.findings.foreign += 1;
             // A token of ours in it is none of theirs to keep, but it is accounted for.
-            self.seen.push(place(cut));
+            let place = place(cut);
+            self.seen.insert(place.start, place.end);
             return;
         }
         self.add(place(cut), key, Some(shown), credentials);
@@ -258,7 +260,9 @@ impl<'a> Search<'a> {
         if !cut.is_empty() && self.is_seen(&cut) {
             return;
         }
-        self.seen.push(cut.clone());
+        if !cut.is_empty() {
+            self.seen.insert(cut.start, cut.end);
+        }
         self.findings.found.push(Found {
             line: self.line_of(cut.start),
             key: key.map(str::to_owned),

@@ -1,5 +1,6 @@
 //! Taking secrets out of a file, and leaving all else in it as it is.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -75,7 +76,8 @@ pub(super) fn take_out(
 }
 
 fn cuts<'a>(found: impl Iterator<Item = &'a Found>) -> Vec<Range<usize>> {
-    let mut cuts: Vec<Range<usize>> = found.map(|found| found.cut.clone()).collect();
+    let cuts = found.map(|found| found.cut.clone());
+    let mut cuts: Vec<Range<usize>> = cuts.filter(|cut| !cut.is_empty()).collect();
     cuts.sort_by_key(|cut| cut.start);
     cuts
 }
@@ -83,7 +85,7 @@ fn cuts<'a>(found: impl Iterator<Item = &'a Found>) -> Vec<Range<usize>> {
 fn without(text: &[u8], cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
     let mut rest = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut position = 0;
-    for cut in cuts.iter().filter(|cut| !cut.is_empty()) {
+    for cut in cuts {
         rest.extend_from_slice(&text[position..cut.start.max(position)]);
         position = cut.end.max(position);
     }
@@ -93,30 +95,31 @@ fn without(text: &[u8], cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
 
 /// Lets a setting that goes take its whole line with it, and the header of its section when nothing else stands there.
 fn whole_lines(text: &[u8], config: &GitConfig, cuts: &mut Vec<Range<usize>>) {
-    let gone: Vec<&Entry> = config
-        .entries
-        .iter()
-        .filter(|entry| cuts.contains(&entry.span))
-        .collect();
-    cuts.retain(|cut| !gone.iter().any(|entry| entry.span == *cut));
-    for (index, section) in config.sections.iter().enumerate() {
-        let gone = gone.iter().filter(|entry| entry.section == index);
-        let all = config.entries.iter().filter(|entry| entry.section == index);
-        if gone.clone().count() == 0 {
-            continue;
+    let is_gone = |entry: &Entry| {
+        let cut = cuts.binary_search_by_key(&entry.span.start, |cut| cut.start);
+        cut.is_ok_and(|cut| cuts[cut] == entry.span)
+    };
+    let mut gone: BTreeMap<usize, Vec<&Entry>> = BTreeMap::new();
+    let mut numbers: BTreeMap<usize, usize> = BTreeMap::new();
+    for entry in &config.entries {
+        *numbers.entry(entry.section).or_default() += 1;
+        if is_gone(entry) {
+            gone.entry(entry.section).or_default().push(entry);
         }
+    }
+    let spans: Vec<&Range<usize>> = gone.values().flatten().map(|entry| &entry.span).collect();
+    cuts.retain(|cut| !spans.contains(&cut));
+    for (index, gone) in gone {
         let next = config.sections.get(index + 1);
-        let place = section.start..next.map_or(text.len(), |next| next.start);
-        let stays = |comment: &&Range<usize>| {
-            let is_within = |entry: &&&Entry| entry.span.contains(&comment.start);
-            place.contains(&comment.start) && !gone.clone().any(|entry| is_within(&entry))
+        let place = config.sections[index].start..next.map_or(text.len(), |next| next.start);
+        let stays = |comment: &Range<usize>| {
+            let is_within = |entry: &&Entry| entry.span.contains(&comment.start);
+            place.contains(&comment.start) && !gone.iter().any(is_within)
         };
-        if gone.clone().count() == all.count()
-            && !config.comments.iter().any(|comment| stays(&comment))
-        {
+        if numbers[&index] == gone.len() && !config.comments.iter().any(stays) {
             cuts.push(place);
         } else {
-            cuts.extend(gone.map(|entry| whole_line(text, &entry.span)));
+            cuts.extend(gone.iter().map(|entry| whole_line(text, &entry.span)));
         }
     }
     cuts.sort_by_key(|cut| cut.start);
