@@ -8,13 +8,8 @@ use std::time::{Duration, Instant};
 use super::{environment, repository, scrub, set, url, value};
 use crate::harness::{ACCESS_TOKEN, PROGRAM, run};
 
-/// How often it is killed. The whole test suite asks for more than somebody who waits for it.
-fn kills() -> u32 {
-    let kills = std::env::var("KILLS")
-        .ok()
-        .and_then(|kills| kills.parse().ok());
-    kills.unwrap_or(200)
-}
+/// How often it is killed.
+const KILLS: u32 = 200;
 
 #[test]
 fn killed_at_any_moment_nothing_is_lost() {
@@ -45,14 +40,14 @@ fn killed_at_any_moment_nothing_is_lost() {
     let duration = start.elapsed();
 
     let mut interrupted = 0;
-    for kill in 0..kills() {
+    for kill in 0..KILLS {
         fs::remove_dir_all(env.data()).unwrap();
         super::use_file_store(&env);
         fs::write(&config, &full).unwrap();
         fs::write(env.home().join("app/.gitmodules"), &modules).unwrap();
         let mut child = command().spawn().unwrap();
         // A step that shares no factor with the number of kills spreads them over the whole run.
-        thread::sleep(duration * ((kill * 37) % kills()) / kills());
+        thread::sleep(duration * ((kill * 37) % KILLS) / KILLS);
         child.kill().unwrap();
         interrupted += u32::from(!child.wait().unwrap().success());
 
@@ -78,9 +73,9 @@ fn killed_at_any_moment_nothing_is_lost() {
         }
     }
     assert!(
-        interrupted > kills() / 4,
+        interrupted > KILLS / 4,
         "{interrupted} of {} came in time",
-        kills()
+        KILLS
     );
     scrub(&env, &["app"]);
     assert_eq!(super::token(&env, "acme"), ACCESS_TOKEN);
