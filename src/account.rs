@@ -74,17 +74,46 @@ pub(crate) enum Origin {
     Login,
 }
 
-/// That a server refused the secret.
+/// That a server refused the secret, and what Bitbucket said of it when it was asked since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rejection {
     /// When, the last time.
     pub(crate) at: Timestamp,
     /// How often since it last worked.
     pub(crate) times: u32,
+    /// When Bitbucket was last asked about it, and did not say that it knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked: Option<Timestamp>,
+    /// Bitbucket said that it knows it: it is in service.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_back: bool,
+    /// How often it came back since [`Rejection::since`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    returns: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
 }
 
-/// How long a refused secret rests before it gets its one more chance.
+/// What came of asking Bitbucket about a secret that a server refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Bitbucket knows it.
+    Known,
+    /// Bitbucket does not know it.
+    Unknown,
+    /// Nobody could be asked, or the answer tells nothing.
+    Nobody,
+}
+
+/// How long a refused secret rests before it gets its one more chance, or Bitbucket is asked about it again.
 const REST: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+/// How often a secret comes back within that time: whoever goes on refusing it has a reason, and git-lfs asks for ever.
+const MOST_RETURNS: u32 = 5;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
 
 impl Rejection {
     /// This refusal on top of what was before.
@@ -96,14 +125,56 @@ impl Rejection {
             Some(before) => Self {
                 at: now,
                 times: before.times.saturating_add(1),
+                asked: None,
+                is_back: false,
+                ..before
             },
-            None => Self { at: now, times: 1 },
+            None => Self {
+                at: now,
+                times: 1,
+                asked: None,
+                is_back: false,
+                returns: 0,
+                since: None,
+            },
         }
     }
 
     /// Whether the secret must not be answered now: one stray refusal is forgiven after ten minutes, a second is not.
     pub(crate) fn holds(self, now: Timestamp) -> bool {
-        self.times > 1 || now.duration_since(self.at) < REST
+        !self.is_back && (self.times > 1 || now.duration_since(self.at) < REST)
+    }
+
+    /// Whether Bitbucket is to be asked: not all the time, and not for ever.
+    pub(crate) fn may_ask(self, now: Timestamp) -> bool {
+        let is_recent = |time: Timestamp| now.duration_since(time) < REST;
+        let is_worn_out = self.returns >= MOST_RETURNS && self.since.is_some_and(is_recent);
+        self.holds(now) && !is_worn_out && !self.asked.is_some_and(is_recent)
+    }
+
+    /// The same after Bitbucket was asked.
+    pub(crate) fn after(self, asked: Asked, now: Timestamp) -> Self {
+        let window = self.since.filter(|since| now.duration_since(*since) < REST);
+        match asked {
+            Asked::Known => Self {
+                times: 0,
+                asked: None,
+                is_back: true,
+                returns: window.map_or(1, |_| self.returns.saturating_add(1)),
+                since: window.or(Some(now)),
+                ..self
+            },
+            // It is not given out again before Bitbucket knows it.
+            Asked::Unknown => Self {
+                times: self.times.max(2),
+                asked: Some(now),
+                ..self
+            },
+            Asked::Nobody => Self {
+                asked: Some(now),
+                ..self
+            },
+        }
     }
 }
 
@@ -136,6 +207,11 @@ impl Account {
         let number = getrandom::u32().context("cannot get a random number from the system")?;
         self.entry = format!("{}@{}#{number:08x}", self.name, self.host);
         Ok(())
+    }
+
+    /// Whether a server refused its secret, and nothing good has been heard of it since.
+    pub(crate) fn is_rejected(&self) -> bool {
+        self.rejected.is_some_and(|rejection| !rejection.is_back)
     }
 
     /// Whether its secret must not be answered now.
@@ -286,7 +362,7 @@ impl<'de> Deserialize<'de> for Bytes {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::{Account, Bytes, Kept, Origin, Rejection};
+    use super::{Account, Asked, Bytes, Kept, Origin, Rejection};
     use crate::bitbucket::{Kind, cloud};
     use crate::secret::Secret;
 
@@ -323,6 +399,36 @@ mod tests {
         );
         let second = Rejection::again(Some(first), after(11));
         assert!(second.holds(after(9999)));
+    }
+
+    #[test]
+    fn bitbucket_is_asked_at_times_and_believed_five_times_in_ten_minutes() {
+        let start: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
+        let after = |minutes: i64| start + SignedDuration::from_mins(minutes);
+        let mut rejection = Rejection::again(None, start);
+        for _ in 0..5 {
+            assert!(rejection.may_ask(after(1)));
+            rejection = rejection.after(Asked::Known, after(1));
+            assert!(!rejection.holds(after(1)) && !rejection.may_ask(after(1)));
+            rejection = Rejection::again(Some(rejection), after(2));
+            assert!(rejection.holds(after(2)));
+        }
+        assert!(!rejection.may_ask(after(9)), "five times is enough");
+        assert!(
+            !rejection.holds(after(12)),
+            "then it has its one more chance"
+        );
+        let refused = Rejection::again(Some(rejection), after(13));
+        assert!(refused.may_ask(after(13)), "ten minutes are over");
+
+        let refused = refused.after(Asked::Unknown, after(13));
+        assert!(
+            refused.holds(after(9999)),
+            "it waits until Bitbucket knows it"
+        );
+        assert!(!refused.may_ask(after(22)) && refused.may_ask(after(23)));
+        let nobody = Rejection::again(None, start).after(Asked::Nobody, after(1));
+        assert!(!nobody.may_ask(after(2)) && nobody.holds(after(2)) && !nobody.holds(after(10)));
     }
 
     #[test]

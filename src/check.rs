@@ -1,11 +1,12 @@
 //! Asking Bitbucket whether a secret works, and telling which mistake it is when it does not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::account::{Account, Bytes};
 use crate::bitbucket::{self, Kind};
 use crate::http::{self, Answer, Client};
 use crate::identity::Identity;
+use crate::probe::is_bitbucket;
 use crate::route;
 use crate::scope::Scope;
 use crate::secret::Secret;
@@ -31,15 +32,17 @@ pub(crate) enum Verdict {
 
 /// Asks about an account's secret. What the answer tells about the account (that a Data Center wants Bearer, or whose
 /// token it is) is noted in it.
-pub(crate) fn check(account: &mut Account, secret: &Secret) -> Verdict {
+///
+/// All questions together are answered by the deadline, or it could not be asked.
+pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -> Verdict {
     let checked = if bitbucket::is_cloud(&account.host) {
         if account.is_retired() {
             // Bitbucket refuses them all, whether right or wrong.
             return unchecked("Bitbucket accepts no app passwords any more");
         }
-        cloud(account, secret)
+        cloud(account, secret, deadline)
     } else {
-        data_center(account, secret)
+        data_center(account, secret, deadline)
     };
     checked.unwrap_or_else(|error| Verdict::Unchecked {
         reason: error.to_string(),
@@ -47,12 +50,12 @@ pub(crate) fn check(account: &mut Account, secret: &Secret) -> Verdict {
     })
 }
 
-fn cloud(account: &Account, secret: &Secret) -> Result<Verdict, http::Error> {
+fn cloud(account: &Account, secret: &Secret, deadline: Instant) -> Result<Verdict, http::Error> {
     let api = bitbucket::api_host();
-    let rest = Client::new(&route::to(&api, PATIENCE))?;
+    let rest = Client::new(&route::to(&api, PATIENCE, deadline))?;
     let Ok(identity) = Identity::for_rest(account, secret.clone()) else {
         // Without the e-mail only git can be asked.
-        return Ok(match refs(account, secret)? {
+        return Ok(match refs(account, secret, deadline)? {
             Some(verdict) => verdict,
             None => unchecked(
                 "without '--email' or '--for WORKSPACE/REPOSITORY' there is nothing to ask Bitbucket",
@@ -62,7 +65,7 @@ fn cloud(account: &Account, secret: &Secret) -> Result<Verdict, http::Error> {
     let answer = who_is(&rest, account, &identity)?;
     match answer.status {
         200 | 403 if is_bitbucket(&answer) => {}
-        401 => return explain_refusal(account, secret, &rest),
+        401 => return explain_refusal(account, secret, &rest, deadline),
         429 => return Ok(unchecked("Bitbucket has had too many questions (429)")),
         status => return Ok(unchecked(&format!("Bitbucket answered {status}"))),
     }
@@ -72,14 +75,18 @@ fn cloud(account: &Account, secret: &Secret) -> Result<Verdict, http::Error> {
     let who = answer
         .json()
         .and_then(|json| Some(json.get("display_name")?.as_str()?.to_owned()));
-    match refs(account, secret)? {
+    match refs(account, secret, deadline)? {
         None | Some(Verdict::Good { .. }) => Ok(Verdict::Good { who }),
         Some(verdict) => Ok(verdict),
     }
 }
 
-fn data_center(account: &mut Account, secret: &Secret) -> Result<Verdict, http::Error> {
-    let client = Client::new(&route::to(&account.host, PATIENCE))?;
+fn data_center(
+    account: &mut Account,
+    secret: &Secret,
+    deadline: Instant,
+) -> Result<Verdict, http::Error> {
+    let client = Client::new(&route::to(&account.host, PATIENCE, deadline))?;
     let bearer = Identity::Bearer(secret.clone());
     let is_token = account.kind == Some(Kind::HttpAccessToken);
     // A token without a user name is a project's or a repository's, or it will tell whose it is.
@@ -132,7 +139,7 @@ fn data_center(account: &mut Account, secret: &Secret) -> Result<Verdict, http::
     if let (None, Some(who), true) = (&account.username, &who, is_token) {
         account.username = Some(Bytes::from(who.clone().into_bytes()));
     }
-    match refs(account, secret)? {
+    match refs(account, secret, deadline)? {
         None if who.is_none() => Ok(unchecked(&format!(
             "{} does not say whose it is",
             account.host
@@ -142,26 +149,22 @@ fn data_center(account: &mut Account, secret: &Secret) -> Result<Verdict, http::
     }
 }
 
-/// Whether it is Bitbucket that answers, and not a company's proxy with a page of its own: Bitbucket names the scopes
-/// and speaks JSON.
-fn is_bitbucket(answer: &Answer) -> bool {
-    answer.header("x-oauth-scopes").is_some()
-        || answer.header("x-credential-type").is_some()
-        || answer.json().is_some()
-}
-
 fn who_is(client: &Client, account: &Account, identity: &Identity) -> Result<Answer, http::Error> {
     let url = bitbucket::whoami_url(&account.host, &account.context);
     client.get(&url, Some(&identity.authorization()))
 }
 
 /// Asks as git would for the repositories that the account is for; nothing when it is for none in particular.
-fn refs(account: &Account, secret: &Secret) -> Result<Option<Verdict>, http::Error> {
+fn refs(
+    account: &Account,
+    secret: &Secret,
+    deadline: Instant,
+) -> Result<Option<Verdict>, http::Error> {
     let Ok(identity) = Identity::for_git(account, secret.clone()) else {
         return Ok(None);
     };
     let authorization = identity.authorization();
-    let client = Client::new(&route::to(&account.host, PATIENCE))?;
+    let client = Client::new(&route::to(&account.host, PATIENCE, deadline))?;
     let mut verdict = None;
     for scope in &account.scopes {
         let Scope {
@@ -235,6 +238,7 @@ fn explain_refusal(
     account: &Account,
     secret: &Secret,
     rest: &Client,
+    deadline: Instant,
 ) -> Result<Verdict, http::Error> {
     let knows = |identity: &Identity| -> Result<bool, http::Error> {
         {
@@ -257,7 +261,7 @@ fn explain_refusal(
         }
         (Some(Kind::ApiToken), Some(email))
             // git does not look at the e-mail: if it takes the token, the e-mail is the mistake.
-            if !matches!(refs(account, secret)?, None | Some(Verdict::Refused { .. })) => {
+            if !matches!(refs(account, secret, deadline)?, None | Some(Verdict::Refused { .. })) => {
                 return Ok(Verdict::Refused {
                     message: format!("Bitbucket knows the token, but not as that of '{email}'"),
                     hint: "give the e-mail of the Atlassian account that made it, or leave '--email' out".to_owned(),

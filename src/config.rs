@@ -75,6 +75,11 @@ impl Locations {
         self.data.join("refusals.toml")
     }
 
+    /// Held by whoever asks Bitbucket about a refused secret.
+    pub(crate) fn probe_lock(&self) -> PathBuf {
+        self.data.join("probe.lock")
+    }
+
     /// That somebody is being asked for a first token, or just was.
     pub(crate) fn first_contact(&self) -> PathBuf {
         self.data.join("first-contact")

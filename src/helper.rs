@@ -439,7 +439,7 @@ fn is_refused(account: &Account, kept: &Kept, request: &Request, refused: &Secre
 }
 
 fn back_in_service(lookup: &Lookup, account: &Account) -> Result<()> {
-    if account.rejected.is_none() {
+    if !account.is_rejected() {
         return Ok(());
     }
     lookup.update_accounts(|accounts| {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use ureq::http::header::{AUTHORIZATION, HeaderValue};
@@ -23,6 +23,8 @@ pub(crate) struct Route {
     pub(crate) ca: Option<PathBuf>,
     /// For the whole of one question and its answer.
     pub(crate) patience: Duration,
+    /// When all questions have to be answered.
+    pub(crate) deadline: Instant,
 }
 
 /// Why there was no answer. Nothing in it was sent by us, and no proxy's password is in it.
@@ -86,6 +88,7 @@ pub(crate) struct Client {
     agent: Agent,
     has_proxy: bool,
     patience: Duration,
+    deadline: Instant,
 }
 
 impl Client {
@@ -119,7 +122,6 @@ impl Client {
             .max_redirects_will_error(false)
             .proxy(proxy)
             .tls_config(tls)
-            .timeout_global(Some(route.patience))
             .user_agent(concat!(
                 "git-credential-bitbucket/",
                 env!("CARGO_PKG_VERSION")
@@ -129,6 +131,7 @@ impl Client {
             agent: config.into(),
             has_proxy,
             patience: route.patience,
+            deadline: route.deadline,
         })
     }
 
@@ -137,7 +140,13 @@ impl Client {
     /// # Errors
     /// When there is no answer; one with an unfavourable status is one.
     pub(crate) fn get(&self, url: &str, authorization: Option<&Secret>) -> Result<Answer, Error> {
-        let mut request = self.agent.get(url);
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let patience = self.patience.min(left);
+        if patience.is_zero() {
+            return Err(Error::Silent(self.patience));
+        }
+        let request = self.agent.get(url).config();
+        let mut request = request.timeout_global(Some(patience)).build();
         if let Some(authorization) = authorization {
             let value = HeaderValue::from_bytes(authorization.expose());
             let mut value =

@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 
-use crate::account::{Account, Kept, today};
+use crate::account::{Account, Asked, Kept, Rejection, today};
 use crate::accounts::{Accounts, Damage};
 use crate::bitbucket;
 use crate::config::{Config, Locations, StoreChoice};
 use crate::context::Host;
 use crate::environment;
 use crate::error::Hinted;
+use crate::file::Lock;
 use crate::matching::{self, Wanted};
+use crate::probe;
 use crate::refusal::Refusals;
 use crate::secret::Secret;
 use crate::state::State;
@@ -25,6 +27,8 @@ use crate::trace;
 
 /// How long a store, or whoever holds a lock, may keep us waiting; and an operation of git's as a whole.
 const ANSWER: Duration = Duration::from_secs(5);
+/// What of that is left for writing down what Bitbucket said of a refused secret.
+const NOTE: Duration = Duration::from_millis(500);
 /// How long somebody may take at a keyring's unlock prompt.
 const UNLOCK: Duration = Duration::from_secs(60);
 
@@ -92,7 +96,9 @@ impl Lookup {
         let now = Timestamp::now();
         if let Some((account, kept)) = environment::account(&wanted.host)? {
             trace::say(|| format!("match: {} of the environment", account.name));
-            if self.is_refused(&kept.secret, now) {
+            if self.is_refused(&kept.secret, now)
+                && !self.environment_is_back(&account, &kept, wanted)
+            {
                 let notice = format!(
                     "{} was refused by {}: give it another value",
                     account.name, wanted.host
@@ -159,6 +165,9 @@ impl Lookup {
                 names(&aside)
             )
         });
+        if let Some(back) = self.back_in_service(&aside, &fitting, wanted) {
+            return Ok((Some(back), Vec::new()));
+        }
         if let Some(account) = matching::choose(&fitting, wanted)? {
             let kept = self
                 .secret_of(account)
@@ -180,6 +189,97 @@ impl Lookup {
             ));
         }
         Ok((None, notices))
+    }
+
+    /// Of the accounts that are set aside the one that would answer, if Bitbucket says now that it knows its secret.
+    fn back_in_service(
+        &self,
+        aside: &[(u8, &Account)],
+        fitting: &[(u8, &Account)],
+        wanted: &Wanted<'_>,
+    ) -> Option<(Account, Option<Kept>)> {
+        if aside.is_empty() {
+            return None;
+        }
+        let all = [aside, fitting].concat();
+        let account = matching::choose(&all, wanted).ok().flatten()?;
+        let is_aside = aside.iter().any(|(_, other)| other.entry == account.entry);
+        if !is_aside || account.kind.is_none() || account.is_retired() {
+            return None;
+        }
+        let rejection = || {
+            let accounts = self.accounts()?;
+            let mut accounts = accounts.iter();
+            let known = accounts.find(|known| known.entry == account.entry);
+            // Somebody may have signed in anew: then there is nothing to bring back.
+            Ok(known.context("the account is gone")?.rejected)
+        };
+        let note = |rejection| {
+            self.update_accounts(|accounts| {
+                let mut accounts = accounts.iter_mut();
+                if let Some(known) = accounts.find(|known| known.entry == account.entry) {
+                    known.rejected = Some(rejection);
+                }
+                Ok(())
+            })
+        };
+        if !account.rejected?.may_ask(Timestamp::now()) {
+            return None;
+        }
+        let kept = self.secret_of(account).ok().flatten()?;
+        let is_back = self.is_back(account, &kept.secret, wanted, &rejection, &note);
+        is_back.then(|| {
+            (
+                Account {
+                    rejected: None,
+                    ..account.clone()
+                },
+                Some(kept),
+            )
+        })
+    }
+
+    /// The same for the environment's secret.
+    fn environment_is_back(&self, account: &Account, kept: &Kept, wanted: &Wanted<'_>) -> bool {
+        let rejection = || self.refusals()?.of(&kept.secret);
+        let note = |rejection| self.refusals()?.note(&kept.secret, rejection);
+        !account.is_retired() && self.is_back(account, &kept.secret, wanted, &rejection, &note)
+    }
+
+    /// Asks Bitbucket about a secret that a server refused, and notes the answer; one process at a time, and whoever
+    /// has waited for another one takes that one's answer.
+    fn is_back(
+        &self,
+        account: &Account,
+        secret: &Secret,
+        wanted: &Wanted<'_>,
+        rejection: &dyn Fn() -> Result<Option<Rejection>>,
+        note: &dyn Fn(Rejection) -> Result<()>,
+    ) -> bool {
+        let ask = || -> Result<bool> {
+            let now = Timestamp::now();
+            let may_ask =
+                |rejection: Option<Rejection>| rejection.is_some_and(|it| it.may_ask(now));
+            if !may_ask(rejection()?) {
+                return Ok(false);
+            }
+            let _lock = Lock::acquire(&self.locations()?.probe_lock(), self.patience())?;
+            let rejection = match rejection()? {
+                Some(rejection) if rejection.may_ask(now) => rejection,
+                // What held a moment ago does not any more: whoever asked was told that it is known.
+                other => return Ok(!other.is_some_and(|it| it.holds(now))),
+            };
+            // Time to write the answer down.
+            let deadline = Instant::now() + self.patience().saturating_sub(NOTE);
+            let asked = probe::ask(account, secret, wanted.scope.as_ref(), deadline);
+            // Where nothing can be written the answer is as good.
+            let _ = note(rejection.after(asked, now));
+            Ok(asked == Asked::Known)
+        };
+        ask().unwrap_or_else(|error| {
+            trace::say(|| format!("probe: {}", crate::error::one_line(&error)));
+            false
+        })
     }
 
     /// Whether credentials for this host are ours to keep.

@@ -24,6 +24,7 @@ mod identity;
 mod import;
 mod lookup;
 mod matching;
+mod probe;
 mod process;
 mod protocol;
 #[cfg(unix)]

@@ -74,6 +74,14 @@ impl Refusals {
         self.replace(secret, Some(Rejection::again(before, now)))
     }
 
+    /// Notes what came of asking about it.
+    ///
+    /// # Errors
+    /// When nothing can be written.
+    pub(crate) fn note(&self, secret: &Secret, rejection: Rejection) -> Result<()> {
+        self.replace(secret, Some(rejection))
+    }
+
     /// Notes that the secret works.
     ///
     /// # Errors

@@ -2,18 +2,20 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::context::Host;
 use crate::git;
 use crate::http::Route;
 
-/// The route to a host, as git's configuration and the environment have it.
-pub(crate) fn to(host: &Host, patience: Duration) -> Route {
+/// The route to a host, as git's configuration and the environment have it; for how long one answer may take, and when
+/// the last one has to be there.
+pub(crate) fn to(host: &Host, patience: Duration, deadline: Instant) -> Route {
     Route {
         proxy: proxy(host),
         ca: ca(host),
         patience,
+        deadline,
     }
 }
 

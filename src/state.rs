@@ -35,7 +35,7 @@ impl State {
         if account.is_retired() {
             return Self::Retired;
         }
-        if account.rejected.is_some() {
+        if account.is_rejected() {
             return Self::Rejected;
         }
         match last_day(account) {
@@ -77,12 +77,17 @@ impl State {
     }
 }
 
-/// The act that mends every state there is.
+/// The act that mends every state there is; of what was refused by mistake also the one that brings it back.
 pub(crate) fn mend(account: &Account) -> String {
-    format!(
-        "'git credential-bitbucket login {}' replaces it",
-        account.name
-    )
+    let name = &account.name;
+    let replace = format!("'git credential-bitbucket login {name}' replaces it");
+    if account.is_rejected() && !account.is_retired() {
+        format!(
+            "{replace}, 'git credential-bitbucket status --verify {name}' brings it back if Bitbucket knows it"
+        )
+    } else {
+        replace
+    }
 }
 
 /// When git said that the secret ends.

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Read};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use jiff::civil::Date;
@@ -25,6 +26,9 @@ use super::setup;
 /// The longest secret git's protocol can carry, with room for the key in front of it.
 const LONGEST: usize = 65_000;
 
+/// How long all questions to Bitbucket may take together.
+const CHECK: Duration = Duration::from_secs(20);
+
 /// # Errors
 /// When something is missing that cannot be asked for, does not fit together, or cannot be stored.
 pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
@@ -44,7 +48,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let verdict = if arguments.no_verify {
         None
     } else {
-        Some(check::check(&mut account, &secret))
+        Some(check::check(&mut account, &secret, Instant::now() + CHECK))
     };
     if let Some(Verdict::Refused { message, hint }) = verdict {
         bail!(Hinted::new(message, hint));

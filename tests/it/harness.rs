@@ -94,6 +94,8 @@ impl TestEnv {
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CREDENTIAL_BITBUCKET_HOME", self.data())
             .env("GIT_TERMINAL_PROMPT", "0")
+            // Nobody is there: no test asks the real Bitbucket.
+            .env("HTTPS_PROXY", "http://127.0.0.1:9")
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 10] = [
     ],
     &["git", "quiet", "terminal"],
     &["http", "route"],
-    &["matching", "lookup"],
+    &["matching", "lookup", "probe"],
     &["check", "first_contact", "helper", "import"],
     &["command", "cli"],
 ];

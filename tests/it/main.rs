@@ -38,6 +38,7 @@ mod leak;
 mod login;
 mod manual;
 mod messages;
+mod probe;
 #[cfg(unix)]
 mod scrub;
 mod setup;

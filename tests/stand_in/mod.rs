@@ -150,6 +150,11 @@ impl StandIn {
         self.server.faults().refuse_every(n);
     }
 
+    /// Answers everything with a page of its own, as a company's proxy does before somebody has signed in to it.
+    pub(crate) fn show_a_page(&self, shows: bool) {
+        self.server.faults().page = shows;
+    }
+
     /// Waits so long before each answer.
     pub(crate) fn delay(&self, delay: Duration) {
         self.server.faults().delay = delay;

@@ -215,6 +215,8 @@ pub(crate) enum Silence {
 pub(super) struct Faults {
     pub(super) delay: Duration,
     pub(super) silence: Silence,
+    /// Somebody in between answers everything with a page of its own, and says that all is well.
+    pub(super) page: bool,
     refuse_every: u32,
     counted: u32,
 }

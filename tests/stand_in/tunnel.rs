@@ -72,7 +72,12 @@ fn answer_next(server: &Server, host: &Host, stream: &mut Encrypted) -> io::Resu
         server.sleep(Duration::MAX);
         return Ok(false);
     }
-    let response = routing::answer(server, host, &mut incoming, record.authorization.as_ref());
+    let response = if server.faults().page {
+        Response::text(200, "<html>Please accept our terms</html>")
+            .with("Content-Type", "text/html")
+    } else {
+        routing::answer(server, host, &mut incoming, record.authorization.as_ref())
+    };
     // Recorded before it is sent, so that whoever has the answer finds the record.
     record.status = Some(response.status);
     server.record(record);

@@ -119,6 +119,7 @@ fn old_gits_are_told_by_their_version() {
 fn the_proxy_of_each_host_is_told_without_its_password() {
     let mut env = TestEnv::new();
     let id = "proxy.bitbucket.org";
+    env.set("HTTPS_PROXY", "");
     assert_eq!(finding(&env, id), "pass: git goes there directly");
     env.set("HTTPS_PROXY", "u:canary@proxy.example:3128");
     assert_eq!(

@@ -74,8 +74,7 @@ fn killed_at_any_moment_nothing_is_lost() {
     }
     assert!(
         interrupted > KILLS / 4,
-        "{interrupted} of {} came in time",
-        KILLS
+        "{interrupted} of {KILLS} came in time"
     );
     scrub(&env, &["app"]);
     assert_eq!(super::token(&env, "acme"), ACCESS_TOKEN);

@@ -1,5 +1,7 @@
 //! `status`: the accounts, and which of them need attention.
 
+mod verify;
+
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
@@ -41,6 +43,9 @@ struct Report {
 /// When there is no such account, or the accounts cannot be read.
 pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     let lookup = Lookup::default();
+    if arguments.verify {
+        verify::run(&lookup, arguments.name.as_deref())?;
+    }
     let accounts = lookup.accounts()?;
     let shown: Vec<&Account> = match &arguments.name {
         Some(name) => vec![super::pick(&accounts, Some(name))?],

@@ -1,0 +1,97 @@
+//! `status --verify`: what Bitbucket says of each account counts, for better or worse.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use crate::account::{Account, Asked, Rejection};
+use crate::bitbucket;
+use crate::check::{self, Verdict};
+use crate::command;
+use crate::environment;
+use crate::error;
+use crate::lookup::Lookup;
+
+/// How long all of it may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks about each account, or the one of this name, and about the environment's.
+///
+/// # Errors
+/// When there is no such account, or the accounts cannot be read or written.
+pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let accounts = lookup.accounts()?;
+    let meant: Vec<&Account> = match name {
+        Some(name) => vec![command::pick(&accounts, Some(name))?],
+        None => accounts.iter().collect(),
+    };
+    for account in meant {
+        // That a store does not answer, or has no secret, the state says.
+        let Ok(Some(kept)) = lookup.secret_of(account) else {
+            continue;
+        };
+        if account.kind.is_none() {
+            command::warn(format_args!(
+                "'{}' is unchecked: its kind is not known, so nobody can be asked",
+                account.name
+            ));
+            continue;
+        }
+        let verdict = check::check(&mut account.clone(), &kept.secret, deadline);
+        tell(account, &verdict);
+        let now = Timestamp::now();
+        let rejected = match verdict {
+            Verdict::Good { .. } | Verdict::Limited { .. } => None,
+            Verdict::Refused { .. } => {
+                Some(Rejection::again(account.rejected, now).after(Asked::Unknown, now))
+            }
+            Verdict::Unchecked { .. } => continue,
+        };
+        if rejected != account.rejected {
+            lookup.update_accounts(|accounts| {
+                let mut accounts = accounts.iter_mut();
+                if let Some(known) = accounts.find(|known| known.entry == account.entry) {
+                    known.rejected = rejected;
+                }
+                Ok(())
+            })?;
+        }
+    }
+    if let (None, Some((mut account, kept))) = (name, environment::account(&bitbucket::cloud())?) {
+        let verdict = check::check(&mut account, &kept.secret, deadline);
+        tell(&account, &verdict);
+        if matches!(verdict, Verdict::Good { .. } | Verdict::Limited { .. }) {
+            lookup.refusals()?.remove(&kept.secret)?;
+        }
+    }
+    Ok(())
+}
+
+fn tell(account: &Account, verdict: &Verdict) {
+    let name = &account.name;
+    match verdict {
+        Verdict::Good { who: Some(who) } => {
+            command::tell(&format!("'{name}': {} knows it as '{who}'", account.host));
+        }
+        Verdict::Good { who: None } => {
+            command::tell(&format!("'{name}': {} knows it", account.host));
+        }
+        Verdict::Limited { message, hint } | Verdict::Refused { message, hint } => {
+            command::warn(format_args!("'{name}': {message}"));
+            command::hint(hint);
+        }
+        // Its state says more.
+        Verdict::Unchecked { .. } if account.is_retired() => {}
+        Verdict::Unchecked { reason, hint } => {
+            command::warn(format_args!(
+                "'{name}' is unchecked: {}",
+                error::printable(reason)
+            ));
+            if let Some(hint) = hint {
+                command::hint(hint);
+            }
+        }
+    }
+}

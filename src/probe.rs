@@ -1,0 +1,97 @@
+//! Asking Bitbucket about a secret that a server refused, before it is given up: one stray 401 must not cost a token
+//! which cannot be displayed a second time.
+
+use std::time::{Duration, Instant};
+
+use crate::account::{Account, Asked};
+use crate::bitbucket;
+use crate::http::{self, Answer, Client};
+use crate::identity::Identity;
+use crate::route;
+use crate::scope::Scope;
+use crate::secret::Secret;
+use crate::trace;
+
+/// How long Bitbucket may take for one answer while git waits.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Asks as git would, when it is known for which repository, else as REST. What is refused is asked a second time: the
+/// first answer may be as stray as the refusal was.
+pub(crate) fn ask(
+    account: &Account,
+    secret: &Secret,
+    scope: Option<&Scope>,
+    deadline: Instant,
+) -> Asked {
+    let mut asked = Asked::Nobody;
+    for _ in 0..2 {
+        asked = ask_once(account, secret, scope, deadline).unwrap_or(Asked::Nobody);
+        trace::say(|| format!("probe: {asked:?}"));
+        if asked != Asked::Unknown {
+            break;
+        }
+    }
+    asked
+}
+
+fn ask_once(
+    account: &Account,
+    secret: &Secret,
+    scope: Option<&Scope>,
+    deadline: Instant,
+) -> Result<Asked, http::Error> {
+    if let Some(Scope {
+        workspace,
+        repository: Some(repository),
+    }) = scope
+        && let Ok(identity) = Identity::for_git(account, secret.clone())
+    {
+        let client = Client::new(&route::to(&account.host, PATIENCE, deadline))?;
+        let url = bitbucket::refs_url(&account.host, &account.context, workspace, repository);
+        let answer = client.get(&url, Some(&identity.authorization()))?;
+        match answer.status {
+            200 if is_git(&answer) => return Ok(Asked::Known),
+            401 => return Ok(Asked::Unknown),
+            // It lacks a scope, or does not see the repository: REST knows more.
+            403 | 404 => {}
+            _ => return Ok(Asked::Nobody),
+        }
+    }
+    let Ok(identity) = Identity::for_rest(account, secret.clone()) else {
+        return Ok(Asked::Nobody);
+    };
+    let url = bitbucket::whoami_url(&account.host, &account.context);
+    let host = if bitbucket::is_cloud(&account.host) {
+        bitbucket::api_host()
+    } else {
+        account.host.clone()
+    };
+    let client = Client::new(&route::to(&host, PATIENCE, deadline))?;
+    let answer = client.get(&url, Some(&identity.authorization()))?;
+    let is_known = if bitbucket::is_cloud(&account.host) {
+        matches!(answer.status, 200 | 403) && is_bitbucket(&answer)
+    } else {
+        // This address answers strangers as well; the header names only who is signed in.
+        answer.status == 200
+            && answer
+                .header("x-ausername")
+                .is_some_and(|name| !name.is_empty())
+    };
+    Ok(match answer.status {
+        _ if is_known => Asked::Known,
+        401 => Asked::Unknown,
+        _ => Asked::Nobody,
+    })
+}
+
+/// Whether it is a git server that answers (gitprotocol-http(5)), and not a company's proxy with a page of its own.
+fn is_git(answer: &Answer) -> bool {
+    answer.header("content-type") == Some("application/x-git-upload-pack-advertisement")
+}
+
+/// Whether it is Bitbucket's REST API that answers: it names the scopes and speaks JSON.
+pub(crate) fn is_bitbucket(answer: &Answer) -> bool {
+    answer.header("x-oauth-scopes").is_some()
+        || answer.header("x-credential-type").is_some()
+        || answer.json().is_some()
+}
