@@ -82,9 +82,7 @@ pub(crate) fn mend(account: &Account) -> String {
     let name = &account.name;
     let replace = format!("'git credential-bitbucket login {name}' replaces it");
     if account.is_rejected() && !account.is_retired() {
-        format!(
-            "{replace}, 'git credential-bitbucket status --verify {name}' brings it back if Bitbucket knows it"
-        )
+        format!("'git credential-bitbucket status --verify {name}' asks again, {replace}")
     } else {
         replace
     }
