@@ -46,24 +46,26 @@ impl Accounts {
             let hint = "mend it, or sign in again: 'git credential-bitbucket login' sets it aside";
             anyhow::Error::new(Damage(what)).context(Hinted::new(message, hint))
         };
+        Self::parse(&content).map_err(damaged)
+    }
+
+    /// What the file says, or what is wrong with it, without its text.
+    pub(crate) fn parse(content: &[u8]) -> Result<Self, String> {
         if content.is_empty() {
             // We never write such a file: a crash of the file system left it behind.
-            return Err(damaged("it is empty".to_owned()));
+            return Err("it is empty".to_owned());
         }
-        let text =
-            std::str::from_utf8(&content).map_err(|_| damaged("it is not UTF-8".to_owned()))?;
-        let mut other: Table =
-            toml::from_str(text).map_err(|error| damaged(describe(&error, text)))?;
-        let slots =
-            match other.remove(KEY) {
-                None => Vec::new(),
-                Some(Value::Array(values)) => values
-                    .into_iter()
-                    .map(Slot::of)
-                    .collect::<Option<_>>()
-                    .ok_or_else(|| damaged(format!("an '{KEY}' is not one")))?,
-                Some(_) => return Err(damaged(format!("'{KEY}' is not an array of tables"))),
-            };
+        let text = std::str::from_utf8(content).map_err(|_| "it is not UTF-8".to_owned())?;
+        let mut other: Table = toml::from_str(text).map_err(|error| describe(&error, text))?;
+        let slots = match other.remove(KEY) {
+            None => Vec::new(),
+            Some(Value::Array(values)) => values
+                .into_iter()
+                .map(Slot::of)
+                .collect::<Option<_>>()
+                .ok_or_else(|| format!("an '{KEY}' is not one"))?,
+            Some(_) => return Err(format!("'{KEY}' is not an array of tables")),
+        };
         Ok(Self { slots, other })
     }
 
@@ -161,7 +163,7 @@ impl Accounts {
         })
     }
 
-    fn to_toml(&self) -> Result<String> {
+    pub(crate) fn to_toml(&self) -> Result<String> {
         let values = self.slots.iter().map(|slot| match slot {
             Slot::Account(account) => Value::try_from(account),
             Slot::Newer(table) => Ok(Value::Table(table.clone())),

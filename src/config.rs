@@ -154,7 +154,12 @@ impl Config {
         let Some(content) = file::read_trusted(path)? else {
             return Ok(Self::default());
         };
-        let text = text(path, &content)?;
+        Self::parse(path, &content)
+    }
+
+    /// What a file of this name says.
+    pub(crate) fn parse(path: &Path, content: &[u8]) -> Result<Self> {
+        let text = text(path, content)?;
         syntax(path, text)?;
         toml::from_str(text).map_err(|error| {
             // serde's own message would show the value, and somebody may have put a token there.

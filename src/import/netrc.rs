@@ -86,8 +86,12 @@ impl Netrc {
         while let Some(word) = reader.word(false) {
             netrc.take(&word, &mut reader);
         }
+        let mut end = 0;
         for machine in &mut netrc.machines {
-            machine.span = whole_lines(text, machine.span.clone());
+            let span = whole_lines(text, machine.span.clone());
+            // The blanks between two machines in one line go with the first.
+            machine.span = span.start.max(end)..span.end;
+            end = machine.span.end;
         }
         netrc
     }
@@ -328,5 +332,6 @@ mod tests {
             [3, 5]
         );
         assert!(text[netrc.machines[0].span.clone()].ends_with("x\" "));
+        assert!(text[netrc.machines[1].span.clone()].starts_with("machine x"));
     }
 }

@@ -120,6 +120,22 @@ fn a_netrc_file_is_taken_over_and_left_with_its_other_entries() {
 }
 
 #[test]
+fn two_machines_in_one_line_both_go() {
+    let env = environment();
+    let path = env.home().join(".netrc");
+    write_private(
+        &path,
+        &format!(
+            "machine bitbucket.org login a password {ACCESS_TOKEN} machine api.bitbucket.org login b@example.com password {API_TOKEN}\n"
+        ),
+    );
+    let outcome = import(&env, &["netrc", "--remove"]);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "\n");
+    assert_eq!(env.accounts().len(), 2);
+}
+
+#[test]
 fn without_a_source_the_plain_files_are_taken_over_and_a_dry_run_changes_nothing() {
     let env = environment();
     let outcome = import(&env, &[]);

@@ -15,30 +15,30 @@ use crate::scope::Scope;
 use crate::secret::Secret;
 
 /// A secret, and where it stands.
-pub(super) struct Found {
+pub(crate) struct Found {
     /// Counted from 1.
-    pub(super) line: usize,
+    pub(crate) line: usize,
     /// The setting, in a configuration file; a URL in it is masked.
-    pub(super) key: Option<String>,
+    pub(crate) key: Option<String>,
     /// The URL without the secret, if it stands in one.
-    pub(super) url: Option<String>,
+    pub(crate) url: Option<String>,
     /// What goes into the store. A URL may hold two secrets, and where nobody can tell whose a secret is there is none.
-    pub(super) credentials: Vec<Credential>,
+    pub(crate) credentials: Vec<Credential>,
     /// What of the text goes with it; empty where it must not be taken out.
-    pub(super) cut: Range<usize>,
+    pub(crate) cut: Range<usize>,
 }
 
 /// What was found in one text.
 #[derive(Default)]
-pub(super) struct Findings {
-    pub(super) found: Vec<Found>,
+pub(crate) struct Findings {
+    pub(crate) found: Vec<Found>,
     /// How many secrets of other hosts there are.
-    pub(super) foreign: usize,
+    pub(crate) foreign: usize,
 }
 
 /// The hosts whose secrets are looked for.
-pub(super) struct Ours {
-    pub(super) hosts: Vec<Host>,
+pub(crate) struct Ours {
+    pub(crate) hosts: Vec<Host>,
 }
 
 impl Ours {
@@ -61,7 +61,7 @@ impl Ours {
 }
 
 /// The secrets in one of git's configuration files, or nothing where git could not read it.
-pub(super) fn in_config(text: &[u8], ours: &Ours) -> Option<(GitConfig, Findings)> {
+pub(crate) fn in_config(text: &[u8], ours: &Ours) -> Option<(GitConfig, Findings)> {
     let config = GitConfig::parse(text)?;
     let mut search = Search::of(text, ours);
     for section in &config.sections {
@@ -86,7 +86,7 @@ pub(super) fn in_config(text: &[u8], ours: &Ours) -> Option<(GitConfig, Findings
 }
 
 /// The secrets in a text of no particular form.
-pub(super) fn in_text(text: &[u8], ours: &Ours) -> Findings {
+pub(crate) fn in_text(text: &[u8], ours: &Ours) -> Findings {
     let mut search = Search::of(text, ours);
     search.plain(0..text.len());
     search.findings

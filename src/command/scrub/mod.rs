@@ -4,8 +4,8 @@
 //! is interrupted, a secret is in one of the two places.
 
 mod committed;
-mod find;
-mod rewrite;
+pub(crate) mod find;
+pub(crate) mod rewrite;
 mod walk;
 
 use std::collections::BTreeSet;

@@ -53,16 +53,8 @@ pub(super) fn take_out(
         )
     };
     let change = |text: &[u8]| {
-        let (config, findings) = find::in_config(text, ours).ok_or_else(not_as_meant)?;
-        let mut cuts = cuts(findings.found.iter().filter(|found| has_gone(found)));
-        let meant = config.list_without(&cuts);
-        whole_lines(text, &config, &mut cuts);
-        let new = without(text, &cuts);
-        match GitConfig::parse(&new) {
-            Some(new) if new.list_without(&[]) == meant => {}
-            _ => bail!(not_as_meant()),
-        }
-        Ok(Some(new))
+        let new = config_without(text, ours, &has_gone);
+        Ok(Some(new.ok_or_else(not_as_meant)?))
     };
     let check = |draft: &Path| {
         let text = Zeroizing::new(fs::read(draft)?);
@@ -73,6 +65,21 @@ pub(super) fn take_out(
         }
     };
     git::edit(path, &git::lock_of(path), change, check)
+}
+
+/// A configuration file without what has gone; nothing when it cannot be read, or would not say as before what stays.
+pub(crate) fn config_without(
+    text: &[u8],
+    ours: &Ours,
+    has_gone: &dyn Fn(&Found) -> bool,
+) -> Option<Zeroizing<Vec<u8>>> {
+    let (config, findings) = find::in_config(text, ours)?;
+    let mut cuts = cuts(findings.found.iter().filter(|found| has_gone(found)));
+    let meant = config.list_without(&cuts);
+    whole_lines(text, &config, &mut cuts);
+    let new = without(text, &cuts);
+    let is_as_meant = GitConfig::parse(&new).is_some_and(|new| new.list_without(&[]) == meant);
+    is_as_meant.then_some(new)
 }
 
 fn cuts<'a>(found: impl Iterator<Item = &'a Found>) -> Vec<Range<usize>> {

@@ -1,0 +1,48 @@
+//! Entry points for the fuzzer, and nothing else: the program is `main.rs`, whose modules these are.
+//!
+//! A reader of hostile input gets a function in `targets.rs`, a file of three lines in `tests/fuzz/targets`, and its
+//! name in `tests/fuzz/Cargo.toml`.
+
+#![cfg(feature = "fuzzing")]
+#![expect(
+    dead_code,
+    unused_imports,
+    reason = "most of the program is not entered from here"
+)]
+
+mod account;
+mod accounts;
+#[macro_use]
+mod bitbucket;
+mod check;
+mod cli;
+mod command;
+mod config;
+mod context;
+mod environment;
+mod error;
+mod file;
+mod first_contact;
+mod git;
+mod git_config;
+mod helper;
+mod http;
+mod identity;
+mod import;
+mod lookup;
+mod matching;
+mod probe;
+mod process;
+mod protocol;
+#[cfg(unix)]
+mod quiet;
+mod refusal;
+mod remote;
+mod route;
+mod scope;
+mod secret;
+mod state;
+mod store;
+pub mod targets;
+mod terminal;
+mod trace;

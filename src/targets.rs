@@ -1,0 +1,134 @@
+//! What the fuzzer calls with bytes of its own. Each function fails by panicking, and shows nothing.
+
+use std::path::Path;
+
+use crate::accounts::Accounts;
+use crate::bitbucket;
+use crate::command::scrub::find::{self, Ours};
+use crate::command::scrub::rewrite::config_without;
+use crate::config::Config;
+use crate::context::Host;
+use crate::git_config::GitConfig;
+use crate::import::netrc::Netrc;
+use crate::import::{git_credentials, in_url};
+use crate::matching::{self, Wanted};
+use crate::protocol::{Form, Reply, Request};
+use crate::remote::{self, Url, urls_in};
+use crate::scope::Scope;
+
+/// git's requests: what is read can be matched, and what we would reply with it is read back as the same.
+pub fn request(data: &[u8]) {
+    let mut input = data;
+    let Ok(request) = Request::read(&mut input) else {
+        return;
+    };
+    let _ = request.describe();
+    if let Some(wanted) = Wanted::of(&request.context) {
+        let _ = matching::fitting(&Accounts::default(), &wanted);
+        assert!(wanted.host.as_str().is_ascii());
+    }
+    let (Some(username), Some(password)) = (&request.context.username, &request.password) else {
+        return;
+    };
+    let reply = Reply {
+        form: Form::Password {
+            username: username.clone(),
+            password: password.clone(),
+        },
+        password_expiry_utc: request.password_expiry_utc,
+        oauth_refresh_token: request.oauth_refresh_token.clone(),
+    };
+    if let Some(text) = reply.to_bytes() {
+        let again = Request::read(&mut text.as_slice()).expect("what we say can be read");
+        assert!(again.context.username.as_ref() == Some(username));
+        assert!(again.password.as_ref() == Some(password));
+        assert!(again.context.host.is_none() && again.context.protocol.is_none());
+    }
+}
+
+/// URLs: what is taken out lies in the text, and nothing of a secret is left in what is shown.
+pub fn url(data: &[u8]) {
+    for (start, text) in urls_in(data) {
+        assert!(&data[start..start + text.len()] == text.as_bytes());
+        let Some(url) = Url::parse(text) else {
+            continue;
+        };
+        if let Some(secrets) = in_url(&url) {
+            let rest = [&text[..secrets.cut.start], &text[secrets.cut.end..]].concat();
+            let rest = Url::parse(&rest).expect("it is still a URL");
+            assert!(rest.host() == url.host() && rest.path() == url.path());
+            assert!(in_url(&rest).is_none(), "it has no secret any more");
+            let shown = Url::parse(&secrets.shown).expect("what is shown is a URL");
+            assert!(in_url(&shown).is_none());
+        }
+        if let (Some(host), Some(path)) = (url.host(), url.path()) {
+            let _ = bitbucket::is_general_rest(&host, &path);
+            if let Some(scope) = Scope::of_path(&host, &path) {
+                let again: Scope = scope.to_string().parse().expect("a scope is one");
+                assert!(again == scope);
+            }
+        }
+    }
+    if let Ok(text) = std::str::from_utf8(data) {
+        let _ = remote::masked(text);
+        if let Ok(host) = text.parse::<Host>() {
+            assert!(host.as_str().parse::<Host>().expect("a host is one") == host);
+        }
+    }
+    assert!(
+        bitbucket::tokens_in(data)
+            .iter()
+            .all(|token| token.end <= data.len())
+    );
+}
+
+/// git's configuration: each value lies where it is said to lie, and without its secrets a file says what it said.
+pub fn git_config(data: &[u8]) {
+    let Some(config) = GitConfig::parse(data) else {
+        return;
+    };
+    for entry in &config.entries {
+        assert!(entry.span.end <= data.len());
+        if let Some(value) = &entry.value {
+            assert!(value.place(0..value.bytes().len()).end <= data.len());
+        }
+    }
+    let ours = Ours {
+        hosts: vec![bitbucket::cloud(), bitbucket::api_host()],
+    };
+    let _ = find::in_text(data, &ours);
+    if let Some(new) = config_without(data, &ours, &|found| !found.credentials.is_empty()) {
+        let (_, again) = find::in_config(&new, &ours).expect("git can still read it");
+        assert!(again.found.iter().all(|found| found.credentials.is_empty()));
+    }
+}
+
+/// `accounts.toml`, and what we would write in its place.
+pub fn accounts(data: &[u8]) {
+    if let Ok(accounts) = Accounts::parse(data) {
+        let text = accounts.to_toml().expect("what was read can be written");
+        let again = Accounts::parse(text.as_bytes()).expect("what was written can be read");
+        assert!(again.iter().count() == accounts.iter().count());
+    }
+}
+
+/// `config.toml`
+pub fn config(data: &[u8]) {
+    let _ = Config::parse(Path::new("config.toml"), data);
+}
+
+/// The netrc file, and that of git-credential-store: entries lie in the text, in order and apart.
+pub fn import(data: &[u8]) {
+    let netrc = Netrc::parse(data);
+    let mut end = 0;
+    for machine in &netrc.machines {
+        assert!(end <= machine.span.start && machine.span.end <= data.len());
+        end = machine.span.end;
+        let _ = machine.content(&[], &bitbucket::is_cloud);
+    }
+    let mut end = 0;
+    for entry in git_credentials::entries(data, &bitbucket::is_cloud) {
+        assert!(end <= entry.span.start && entry.span.end <= data.len());
+        end = entry.span.end;
+    }
+}
