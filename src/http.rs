@@ -1,5 +1,6 @@
 //! Asking a server over https: the one place which opens a socket.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use thiserror::Error;
 use ureq::http::header::{AUTHORIZATION, HeaderValue};
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy, ProxyProtocol};
+use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 use crate::trace;
@@ -60,12 +62,19 @@ impl Error {
     }
 }
 
-/// What a server answered.
-#[derive(Debug)]
+/// What a server answered. Its body may hold anything, so `Debug` leaves it out, and it is wiped.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: ureq::http::HeaderMap,
-    body: Vec<u8>,
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Answer {
@@ -170,7 +179,7 @@ impl Client {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             // What is too long or breaks off is no JSON, and nothing else is looked at.
-            body: body.unwrap_or_default(),
+            body: Zeroizing::new(body.unwrap_or_default()),
         })
     }
 

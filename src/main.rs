@@ -144,3 +144,83 @@ fn answer(operation: Operation) -> Result<()> {
     trace::say(|| "done".to_owned());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::account::{Account, Kept, Origin};
+    use crate::bitbucket::cloud;
+    use crate::helper::Answer;
+    use crate::identity::Identity;
+    use crate::import::Credential;
+    use crate::lookup::{Findings, Found};
+    use crate::protocol::{Form, Reply, Request};
+    use crate::secret::Secret;
+
+    #[test]
+    fn no_debug_shows_a_secret() {
+        let text = "protocol=https\nhost=bitbucket.org\nusername=ada\npassword=canary\ncredential=canary\n\
+                    oauth_refresh_token=canary\n";
+        let request = Request::read(&mut text.as_bytes()).expect("a request");
+        let secret = || Secret::new(b"canary".to_vec());
+        let kept = || Kept {
+            secret: secret(),
+            oauth_refresh_token: Some(secret()),
+        };
+        let forms = [
+            Form::Password {
+                username: b"ada".to_vec(),
+                password: secret(),
+            },
+            Form::Header {
+                authtype: b"Bearer".to_vec(),
+                credential: secret(),
+                username: None,
+            },
+        ];
+        let mut shown = vec![format!("{request:?}"), format!("{:?}", kept())];
+        for form in forms {
+            let reply = Reply {
+                form,
+                password_expiry_utc: None,
+                oauth_refresh_token: Some(secret()),
+            };
+            shown.push(format!("{reply:?} {}", reply.describe()));
+            let answer = Answer {
+                reply: Some(reply),
+                ..Answer::default()
+            };
+            shown.push(format!("{answer:?}"));
+        }
+        for identity in [
+            Identity::Bearer(secret()),
+            Identity::Basic {
+                username: b"ada".to_vec(),
+                password: secret(),
+            },
+            Identity::Header {
+                authtype: b"x".to_vec(),
+                credential: secret(),
+            },
+        ] {
+            shown.push(format!("{identity:?} {:?}", identity.authorization()));
+        }
+        let account = Account::new("ada".to_owned(), cloud(), Origin::Login);
+        let found = Some(Found {
+            account,
+            kept: kept(),
+        });
+        let findings = Findings {
+            found,
+            notices: Vec::new(),
+        };
+        shown.push(format!("{findings:?}"));
+        shown.push(format!("{:?}", Credential::new(&cloud(), None, secret())));
+        for text in shown {
+            // As text, and as the numbers of its bytes.
+            assert!(
+                !text.contains("canary") && !text.contains("99, 97, 110"),
+                "{text}"
+            );
+        }
+    }
+}

@@ -155,6 +155,34 @@ impl TestEnv {
         self.get(&format!("protocol=https\nhost=bitbucket.org\n{more}"))
     }
 
+    /// A shell of somebody who is not root, to whom modes and owners mean something, and a program that he can start.
+    #[cfg(unix)]
+    pub(crate) fn shell_of_a_plain_user(&self) -> (Command, PathBuf) {
+        let program = self.path().join("git-credential-bitbucket");
+        // Copied by another process: one that was forked while we wrote would keep it from being started.
+        let mut copy = self.command("cp");
+        copy.arg(PROGRAM).arg(&program);
+        assert_eq!(run(copy, b"").status, 0);
+        let mut who = self.command("id");
+        who.arg("-u");
+        if run(who, b"").stdout != "0\n" {
+            return (self.command("sh"), program);
+        }
+        let mut own = self.command("chown");
+        own.args(["-R", "65534:65534"]).arg(self.path());
+        assert_eq!(run(own, b"").status, 0);
+        let mut shell = self.command("setpriv");
+        shell.args([
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "sh",
+        ]);
+        (shell, program)
+    }
+
     /// Makes git ask this program for everything, as `git config credential.helper bitbucket` does.
     pub(crate) fn configure_plain(&self) {
         self.git_succeeds(&["config", "--global", "credential.helper", "bitbucket"]);

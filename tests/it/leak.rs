@@ -207,6 +207,124 @@ fn what_lay_in_the_open_is_shown_by_no_command_and_stays_in_no_file() {
     assert_nothing_leaked_into_files(&env);
 }
 
+/// Commands that write down their own arguments and environment before they become the real ones.
+fn with_witnesses(env: &mut TestEnv) -> PathBuf {
+    let folder = env.path().join("witnesses");
+    let log = env.path().join("seen");
+    fs::create_dir(&folder).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    for name in ["git", "curl"] {
+        let real = path
+            .split(':')
+            .map(|folder| Path::new(folder).join(name))
+            .find(|path| path.exists());
+        let script = format!(
+            "#!/bin/sh\ncat /proc/$$/cmdline /proc/$$/environ >>'{}'\nexec '{}' \"$@\"\n",
+            log.display(),
+            real.unwrap().display()
+        );
+        fs::write(folder.join(name), script).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(folder.join(name), mode).unwrap();
+    }
+    let own = Path::new(PROGRAM).parent().unwrap().display().to_string();
+    env.set("PATH", &format!("{}:{own}:{path}", folder.display()));
+    log
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_process_that_is_started_is_told_a_secret_as_argument_or_in_its_environment() {
+    if !has(&["curl"]) {
+        return;
+    }
+    let (mut env, stand_in) = TestEnv::with_stand_in();
+    let log = with_witnesses(&mut env);
+    stand_in.repository("acme/app");
+    let handle = stand_in.allow(Credential::api_token(API_TOKEN));
+    let login = [
+        "login",
+        "one",
+        "--with-token",
+        "--store",
+        "file",
+        "--for",
+        "acme/app",
+        "--email",
+        "ada@example.com",
+    ];
+    let url = format!("https://ada:{ACCESS_TOKEN}@bitbucket.org/beta/app.git");
+    crate::harness::write_private(&env.home().join(".git-credentials"), &format!("{url}\n"));
+    env.git_succeeds(&["init", "--quiet", "app"]);
+    let config = env.home().join("app/.git/config");
+    fs::write(&config, format!("[remote \"x\"]\n\turl = {url}\n")).unwrap();
+    let ca = stand_in.ca_file().display().to_string();
+    let rest = "https://api.bitbucket.org/2.0/repositories/acme/app";
+    let commands: [&[&str]; 12] = [
+        &login,
+        &["setup", "--guard"],
+        &["curl", "-sS", "--cacert", &ca, rest],
+        &["token", "one"],
+        &["doctor"],
+        &["doctor", "https://bitbucket.org/acme/app.git"],
+        &["scrub", "app"],
+        &["import", "--remove"],
+        &["import", "helper:store"],
+        &["status", "--verify"],
+        &["get"],
+        &["logout", "--all"],
+    ];
+    for fails in [false, true] {
+        if fails {
+            handle.revoke();
+        }
+        for arguments in commands {
+            let input = if arguments[0] == "get" {
+                "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n".to_owned()
+            } else {
+                API_TOKEN.to_owned()
+            };
+            env.program(arguments, input);
+        }
+    }
+    let seen = fs::read(&log).unwrap();
+    let count = |word: &[u8]| {
+        seen.windows(word.len())
+            .filter(|part| *part == word)
+            .count()
+    };
+    assert!(
+        count(b"curl\0") > 0 && count(b"config\0") > 3,
+        "the witnesses were asked"
+    );
+    assert!(!leaks(&seen), "{}", String::from_utf8_lossy(&seen));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_other_program_of_the_user_can_look_into_ours() {
+    let env = TestEnv::new();
+    let (mut shell, program) = env.shell_of_a_plain_user();
+    let script = r#"
+        mkfifo request
+        "$1" get <request &
+        exec 3>request
+        closed=no
+        for attempt in $(seq 500); do
+            case $(cat /proc/$!/comm) in git-credential-*)
+                cat /proc/$!/environ /proc/$!/maps >/dev/null 2>&1 || { closed=yes; break; } ;;
+            esac
+            sleep 0.01
+        done
+        cat /proc/$$/environ >/dev/null && echo "own: open"
+        echo "closed: $closed"
+        exec 3>&-
+        wait"#;
+    shell.args(["-c", script, "sh"]).arg(program);
+    let outcome = run(shell, b"");
+    assert_eq!(outcome.stdout, "own: open\nclosed: yes\n", "{outcome:?}");
+}
+
 #[test]
 fn a_damaged_store_is_described_without_its_content() {
     let env = TestEnv::new();

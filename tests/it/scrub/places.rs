@@ -474,25 +474,7 @@ fn a_file_or_folder_that_is_closed_to_us_is_named() {
         chmod 600 tree/closed/.git/config
         chmod 700 tree/locked/.git
         exit $code";
-    let program = env.path().join("program");
-    let mut copy = env.command("cp");
-    copy.arg(crate::harness::PROGRAM).arg(&program);
-    assert_eq!(run(copy, b"").status, 0);
-    let is_root = is_root(&env);
-    let mut command = env.command(if is_root { "setpriv" } else { "sh" });
-    if is_root {
-        let mut own = env.command("chown");
-        own.args(["-R", "65534:65534"]).arg(env.path());
-        assert_eq!(run(own, b"").status, 0);
-        command.args([
-            "--reuid",
-            "65534",
-            "--regid",
-            "65534",
-            "--clear-groups",
-            "sh",
-        ]);
-    }
+    let (mut command, program) = env.shell_of_a_plain_user();
     command
         .args(["-c", script, "sh"])
         .arg(&program)
@@ -512,12 +494,6 @@ fn a_file_or_folder_that_is_closed_to_us_is_named() {
     };
     assert!(!text("open").contains("canary"));
     assert!(text("closed").contains("canary") && text("locked").contains("canary"));
-}
-
-fn is_root(env: &TestEnv) -> bool {
-    let mut command = env.command("id");
-    command.arg("-u");
-    run(command, b"").stdout == "0\n"
 }
 
 #[test]
