@@ -14,6 +14,7 @@ mod conformance;
 mod curl;
 #[cfg(unix)]
 mod damage;
+mod dependencies;
 #[cfg(target_os = "linux")]
 mod disk;
 #[cfg(unix)]
@@ -22,6 +23,8 @@ mod doctor;
 mod first_contact;
 mod harness;
 mod helper;
+#[cfg(unix)]
+mod hostile;
 #[cfg(unix)]
 mod import;
 #[cfg(unix)]

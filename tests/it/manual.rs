@@ -72,6 +72,27 @@ fn each_call_in_the_documents_has_a_command_and_options_that_exist() {
 }
 
 #[test]
+fn each_test_that_the_threat_model_names_exists() {
+    let text = read(&root().join("docs/threat-model.md"));
+    let mut sources = String::new();
+    for folder in ["src", "tests"] {
+        for file in files_below(&root().join(folder), "rs") {
+            sources += &read(&file);
+        }
+    }
+    let is_test =
+        |word: &&str| word.len() > 20 && word.contains('_') && !word.contains(['/', '.', ' ']);
+    let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() > 5, "{named:?}");
+    for name in named.into_iter().filter(|name| !name.starts_with("GIT_")) {
+        assert!(
+            sources.contains(&format!("fn {name}()")),
+            "'{name}' is no test"
+        );
+    }
+}
+
+#[test]
 fn each_environment_variable_in_the_source_is_in_the_page() {
     let mut found = BTreeSet::new();
     for file in files_below(&root().join("src"), "rs") {
