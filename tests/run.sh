@@ -26,6 +26,7 @@ ps:procps
 cc:gcc
 make:make
 time:time
+setpriv:util-linux
 pkg-config:pkg-config
 "
 
@@ -49,6 +50,7 @@ main() {
     step cargo fmt --check
     step cargo clippy --all-targets --locked -- -D warnings
     if [ "$fast" = no ]; then
+        step cargo deny --locked check licenses bans sources
         step cargo build --locked
         step cargo check --locked --no-default-features
         step cargo run --locked --example tour
@@ -56,6 +58,7 @@ main() {
         install_for_real
         step cargo bench --locked --bench helper -- --quick
     fi
+    step cargo test --locked --features fuzzing --test corpus
     # Last, so that its results end the output. With REQUIRE_ALL no test may skip.
     step env REQUIRE_ALL=1 KILLS=1000 cargo test --locked
 }
@@ -123,6 +126,10 @@ find_rust() {
     has cargo || fail "cargo is missing: https://rustup.rs"
     find_component fmt rustfmt
     find_component clippy clippy
+    # The Python package of the same tool is too old for today's lock files.
+    if [ "$fast" = no ] && ! cargo deny --version >/dev/null 2>&1; then
+        step cargo install --locked --debug cargo-deny@0.20.2
+    fi
     # The installer prefers to build a static program, and the benchmark then measures that as well.
     if [ "$fast" = no ] && has rustup && [ "$(uname -s)" = Linux ]; then
         step rustup target add "$(uname -m)-unknown-linux-musl"
