@@ -74,7 +74,8 @@ impl Scope {
         let repository = rest
             .first()
             .map(|name| name.strip_suffix(".git").unwrap_or(name));
-        if repository.is_some_and(str::is_empty) {
+        // A second `.git` would be taken for the first when the scope is read again.
+        if repository.is_some_and(|name| name.is_empty() || name.ends_with(".git")) {
             return None;
         }
         Some(Self {
@@ -151,6 +152,8 @@ mod tests {
             "acme/../evil/app",
             "./app",
             "acme/.git",
+            "acme/.git.git",
+            "acme/app.git.git",
             "acme/a\u{7}pp",
         ] {
             assert_eq!(of(path), None, "{path:?}");
