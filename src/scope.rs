@@ -74,8 +74,8 @@ impl Scope {
         let repository = rest
             .first()
             .map(|name| name.strip_suffix(".git").unwrap_or(name));
-        // A second `.git` would be taken for the first when the scope is read again.
-        if repository.is_some_and(|name| name.is_empty() || name.ends_with(".git")) {
+        // Without its `.git` it has to be a name too (`...git` is none), and one that is read again as the same.
+        if repository.is_some_and(|name| !is_segment(name) || name.ends_with(".git")) {
             return None;
         }
         Some(Self {
@@ -153,6 +153,8 @@ mod tests {
             "./app",
             "acme/.git",
             "acme/.git.git",
+            "acme/..git",
+            "acme/...git",
             "acme/app.git.git",
             "acme/a\u{7}pp",
         ] {
