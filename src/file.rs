@@ -278,6 +278,8 @@ pub(crate) enum Mode<'a> {
 pub(crate) struct Draft<'a> {
     target: &'a Path,
     path: PathBuf,
+    /// A file of ours: that it was replaced has to outlast a crash. git does not wait for that with its own.
+    is_private: bool,
     has_moved: bool,
 }
 
@@ -291,6 +293,7 @@ impl<'a> Draft<'a> {
         let draft = Self {
             target,
             path,
+            is_private: matches!(mode, Mode::Private),
             has_moved: false,
         };
         if let Mode::As(metadata) = mode {
@@ -322,7 +325,10 @@ impl<'a> Draft<'a> {
     pub(crate) fn take_its_place(mut self) -> io::Result<()> {
         fs::rename(&self.path, self.target)?;
         self.has_moved = true;
-        platform::sync_folder(self.target.parent().unwrap_or(Path::new(".")))
+        if self.is_private {
+            platform::sync_folder(self.target.parent().unwrap_or(Path::new(".")))?;
+        }
+        Ok(())
     }
 }
 

@@ -75,7 +75,7 @@ impl Scope {
             .first()
             .map(|name| name.strip_suffix(".git").unwrap_or(name));
         // Without its `.git` it has to be a name too (`...git` is none), and one that is read again as the same.
-        if repository.is_some_and(|name| !is_segment(name) || name.ends_with(".git")) {
+        if repository.is_some_and(|name| !is_segment(name) || name.strip_suffix(".git").is_some()) {
             return None;
         }
         Some(Self {

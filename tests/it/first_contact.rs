@@ -63,7 +63,7 @@ fn a_wrong_token_is_not_kept_and_asked_for_again() {
     terminal.types(&API_TOKEN.replace("canary", "wrong"));
     terminal.expect("status 128");
     assert!(env.accounts().is_empty());
-    terminal.types(&format!("clear; git ls-remote {APP}; echo again $?"));
+    terminal.types_anew(&format!("git ls-remote {APP}; echo again $?"));
     terminal.expect(PROMPT);
     terminal.types(API_TOKEN);
     terminal.expect("again 0");
@@ -106,7 +106,7 @@ fn an_empty_answer_leaves_it_to_git_and_control_c_ends_it_all() {
     // The shell drops what was left of its line.
     terminal.expect("^C\n$");
 
-    terminal.types(&format!("clear; git ls-remote {APP}; echo status $?"));
+    terminal.types_anew(&format!("git ls-remote {APP}; echo status $?"));
     terminal.expect(PROMPT);
     assert!(
         terminal
@@ -160,8 +160,8 @@ fn where_git_would_not_ask_on_the_terminal_neither_do_we() {
         "git -c core.askPass=true",
     ];
     for (number, way) in ways.iter().enumerate() {
-        terminal.types(&format!(
-            "clear; {way} ls-remote {APP}; echo way-$(({number}+100)) $?"
+        terminal.types_anew(&format!(
+            "{way} ls-remote {APP}; echo way-$(({number}+100)) $?"
         ));
         let screen = terminal.expect(&format!("way-{} 128", number + 100));
         assert!(!screen.contains("Nobody has signed in"), "{way}: {screen}");
@@ -206,7 +206,7 @@ fn a_wrong_token_is_asked_for_once_and_not_by_each_who_waited() {
     terminal.types(&API_TOKEN.replace("canary", "wrong"));
     let screen = terminal.expect("all-42");
     assert_eq!(screen.matches(PROMPT).count(), 1, "{screen}");
-    terminal.types(&format!("clear; git ls-remote {APP}; echo again $?"));
+    terminal.types_anew(&format!("git ls-remote {APP}; echo again $?"));
     terminal.expect(PROMPT);
     terminal.types(API_TOKEN);
     terminal.expect("again 0");
@@ -228,7 +228,7 @@ fn a_mark_from_the_future_tells_nothing() {
             .status()
             .unwrap();
         assert!(touched.success());
-        terminal.types(&format!("clear; git ls-remote {APP}; echo {word}-$?"));
+        terminal.types_anew(&format!("git ls-remote {APP}; echo {word}-$?"));
         terminal.expect(PROMPT);
         assert!(
             terminal

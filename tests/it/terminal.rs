@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,15 @@ impl<'a> Terminal<'a> {
                 .unwrap()
                 .success()
         );
+    }
+
+    /// The same on a clear screen: what was there before must not be taken for what comes.
+    pub(crate) fn types_anew(&self, line: &str) {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        self.types(&format!("clear; echo rea''dy-{number}"));
+        self.expect(&format!("ready-{number}"));
+        self.types(line);
     }
 
     pub(crate) fn screen(&self) -> String {
@@ -149,12 +159,12 @@ fn setup_offers_to_make_git_refuse_passwords_in_urls() {
     terminal.types("");
     terminal.expect("git still takes URLs that hold a password");
     assert_eq!(value(), "");
-    terminal.types("clear; git-credential-bitbucket setup");
+    terminal.types_anew("git-credential-bitbucket setup");
     terminal.expect(question);
     terminal.types("y");
     terminal.expect("git refuses URLs that hold a password");
     assert_eq!(value(), "die\n");
-    terminal.types("clear; git-credential-bitbucket setup; echo do''ne");
+    terminal.types_anew("git-credential-bitbucket setup; echo do''ne");
     assert!(!terminal.expect("done").contains(question));
 }
 
@@ -282,7 +292,7 @@ fn a_prompt_that_is_stopped_gives_the_terminal_back_and_goes_on_where_it_was() {
         }
         terminal.expect("Stopped");
         expect_echo(&terminal, stop);
-        terminal.types("clear; fg");
+        terminal.types_anew("fg");
         terminal.expect("it will not show");
     }
     // Two letters are typed already.
@@ -303,7 +313,7 @@ fn a_prompt_that_git_waits_for_is_stopped_and_continued_together_with_git() {
     press(&terminal, "C-z");
     terminal.expect("Stopped");
     expect_echo(&terminal, "Ctrl-Z");
-    terminal.types("clear; fg");
+    terminal.types_anew("fg");
     terminal.expect("it will not show");
     terminal.types(API_TOKEN);
     terminal.expect(&format!("password={API_TOKEN}"));
