@@ -19,8 +19,8 @@ pub(crate) fn to(host: &Host, patience: Duration, deadline: Instant) -> Route {
     }
 }
 
-/// git-config(1), `http.proxy`: it comes before the environment, and empty means none.
-fn proxy(host: &Host) -> Option<String> {
+/// The proxy to a host. git-config(1), `http.proxy`: it comes before the environment, and empty means none.
+pub(crate) fn proxy(host: &Host) -> Option<String> {
     let configured = git::setting("http.proxy", host);
     let proxy = configured
         .or_else(|| first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]))?;

@@ -1,7 +1,6 @@
 //! What the environment decides: a credential of its own, questions, proxies.
 
 use std::env;
-use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -87,7 +86,7 @@ fn is_set(variable: &str) -> bool {
 pub(super) fn proxies(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let hosts = surroundings.hosts.iter();
     let check = |host| {
-        let message = match route::to(host, Duration::ZERO, Instant::now()).proxy {
+        let message = match route::proxy(host) {
             None => "git goes there directly".to_owned(),
             Some(proxy) => {
                 // curl(1), "--proxy": without a scheme it is http.
