@@ -442,15 +442,7 @@ fn back_in_service(lookup: &Lookup, account: &Account) -> Result<()> {
     if !account.is_rejected() {
         return Ok(());
     }
-    lookup.update_accounts(|accounts| {
-        for known in accounts
-            .iter_mut()
-            .filter(|known| known.entry == account.entry)
-        {
-            known.rejected = None;
-        }
-        Ok(())
-    })
+    lookup.set_rejected(account, None)
 }
 
 /// Adds what git gave, in place of what it gave before for the same protocol, host, path and user name.

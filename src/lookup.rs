@@ -214,15 +214,7 @@ impl Lookup {
             // Somebody may have signed in anew: then there is nothing to bring back.
             Ok(known.context("the account is gone")?.rejected)
         };
-        let note = |rejection| {
-            self.update_accounts(|accounts| {
-                let mut accounts = accounts.iter_mut();
-                if let Some(known) = accounts.find(|known| known.entry == account.entry) {
-                    known.rejected = Some(rejection);
-                }
-                Ok(())
-            })
-        };
+        let note = |rejection| self.set_rejected(account, Some(rejection));
         if !account.rejected?.may_ask(Timestamp::now()) {
             return None;
         }
@@ -397,6 +389,24 @@ impl Lookup {
         change: impl FnOnce(&mut Accounts) -> Result<T>,
     ) -> Result<T> {
         Accounts::update(&self.locations()?.accounts(), self.patience(), change)
+    }
+
+    /// Notes what is known against an account's secret, unless somebody has signed in anew.
+    ///
+    /// # Errors
+    /// As [`Accounts::update`].
+    pub(crate) fn set_rejected(
+        &self,
+        account: &Account,
+        rejected: Option<Rejection>,
+    ) -> Result<()> {
+        self.update_accounts(|accounts| {
+            let mut accounts = accounts.iter_mut();
+            if let Some(known) = accounts.find(|known| known.entry == account.entry) {
+                known.rejected = rejected;
+            }
+            Ok(())
+        })
     }
 
     /// Sets accounts aside that cannot be understood; their new name and what is wrong with them.

@@ -10,6 +10,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 
 use crate::account::{Account, Origin, today};
+use crate::accounts::Accounts;
 use crate::bitbucket;
 use crate::cli::Status;
 use crate::config;
@@ -47,10 +48,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         verify::run(&lookup, arguments.name.as_deref())?;
     }
     let accounts = lookup.accounts()?;
-    let shown: Vec<&Account> = match &arguments.name {
-        Some(name) => vec![super::pick(&accounts, Some(name))?],
-        None => accounts.iter().collect(),
-    };
+    let shown = meant(&accounts, arguments.name.as_deref())?;
     let mut examiner = Examiner {
         lookup: &lookup,
         silent: Vec::new(),
@@ -113,6 +111,14 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     super::warn_of_ties(&accounts);
     super::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
     Ok(ExitCode::from(u8::from(needs_attention)))
+}
+
+/// The account of a name, or all of them.
+fn meant<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<Vec<&'a Account>> {
+    Ok(match name {
+        Some(name) => vec![super::pick(accounts, Some(name))?],
+        None => accounts.iter().collect(),
+    })
 }
 
 struct Examiner<'a> {

@@ -23,11 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let accounts = lookup.accounts()?;
-    let meant: Vec<&Account> = match name {
-        Some(name) => vec![command::pick(&accounts, Some(name))?],
-        None => accounts.iter().collect(),
-    };
-    for account in meant {
+    for account in super::meant(&accounts, name)? {
         // That a store does not answer, or has no secret, the state says.
         let Ok(Some(kept)) = lookup.secret_of(account) else {
             continue;
@@ -50,13 +46,7 @@ pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
             Verdict::Unchecked { .. } => continue,
         };
         if rejected != account.rejected {
-            lookup.update_accounts(|accounts| {
-                let mut accounts = accounts.iter_mut();
-                if let Some(known) = accounts.find(|known| known.entry == account.entry) {
-                    known.rejected = rejected;
-                }
-                Ok(())
-            })?;
+            lookup.set_rejected(account, rejected)?;
         }
     }
     if let (None, Some((mut account, kept))) = (name, environment::account(&bitbucket::cloud())?) {
