@@ -438,11 +438,12 @@ fn is_refused(account: &Account, kept: &Kept, request: &Request, refused: &Secre
     is_possible && kept.secret == *refused
 }
 
+/// A server took the secret: nothing is known against it any more, and how often it came back is forgotten.
 fn back_in_service(lookup: &Lookup, account: &Account) -> Result<()> {
-    if !account.is_rejected() {
-        return Ok(());
+    match account.rejected {
+        Some(_) => lookup.set_rejected(account, None),
+        None => Ok(()),
     }
-    lookup.set_rejected(account, None)
 }
 
 /// Adds what git gave, in place of what it gave before for the same protocol, host, path and user name.

@@ -96,9 +96,10 @@ impl Lookup {
         let now = Timestamp::now();
         if let Some((account, kept)) = environment::account(&wanted.host)? {
             trace::say(|| format!("match: {} of the environment", account.name));
-            if self.is_refused(&kept.secret, now)
-                && !self.environment_is_back(&account, &kept, wanted)
-            {
+            let refusal = self.refusal_of(&kept.secret).filter(|it| it.holds(now));
+            if refusal.is_some_and(|it| {
+                !it.may_ask(now) || !self.environment_is_back(&account, &kept, wanted)
+            }) {
                 let notice = format!(
                     "{} was refused by {}: give it another value",
                     account.name, wanted.host
@@ -249,16 +250,11 @@ impl Lookup {
         note: &dyn Fn(Rejection) -> Result<()>,
     ) -> bool {
         let ask = || -> Result<bool> {
-            let now = Timestamp::now();
-            let may_ask =
-                |rejection: Option<Rejection>| rejection.is_some_and(|it| it.may_ask(now));
-            if !may_ask(rejection()?) {
-                return Ok(false);
-            }
             let _lock = Lock::acquire(&self.locations()?.probe_lock(), self.patience())?;
+            let now = Timestamp::now();
             let rejection = match rejection()? {
                 Some(rejection) if rejection.may_ask(now) => rejection,
-                // What held a moment ago does not any more: whoever asked was told that it is known.
+                // Somebody else has asked since, or used its one more chance.
                 other => return Ok(!other.is_some_and(|it| it.holds(now))),
             };
             // Time to write the answer down.
@@ -303,12 +299,15 @@ impl Lookup {
         Ok(Refusals::at(self.locations()?.refusals(), self.patience()))
     }
 
-    /// Whether a server refused this secret of the environment; where nothing can be read, nothing is known against it.
+    /// Whether a server refused this secret of the environment.
     pub(crate) fn is_refused(&self, secret: &Secret, now: Timestamp) -> bool {
-        let rejection = self.refusals().and_then(|refusals| refusals.of(secret));
-        rejection
-            .unwrap_or_default()
-            .is_some_and(|rejection| rejection.holds(now))
+        self.refusal_of(secret).is_some_and(|it| it.holds(now))
+    }
+
+    /// What is known against a secret of the environment; where nothing can be read, that is nothing.
+    fn refusal_of(&self, secret: &Secret) -> Option<Rejection> {
+        let known = self.refusals().and_then(|refusals| refusals.of(secret));
+        known.unwrap_or_default()
     }
 
     /// What the account's store has for it.

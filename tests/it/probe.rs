@@ -109,6 +109,18 @@ fn five_times_in_ten_minutes_bitbucket_is_believed_and_no_more() {
 }
 
 #[test]
+fn a_secret_that_worked_in_between_is_believed_anew() {
+    let (env, stand_in, _handle) = signed_in();
+    for _ in 0..7 {
+        refuse(&env);
+        assert_eq!(get(&env), answer());
+        let request = format!("{WANTED}{}", answer());
+        assert_eq!(env.program(&["store"], request).status, 0);
+    }
+    assert_eq!((state(&env).as_str(), stand_in.requests().len()), ("ok", 7));
+}
+
+#[test]
 fn of_several_processes_one_asks_and_all_have_the_answer() {
     let (env, stand_in, _handle) = signed_in();
     refuse(&env);
