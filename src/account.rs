@@ -61,9 +61,74 @@ pub(crate) struct Account {
     /// That a server refused the secret: it is set aside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rejected: Option<Rejection>,
+    /// Of kind `oauth`: where new access tokens come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) oauth: Option<Grant>,
     /// What a newer version wrote.
     #[serde(flatten)]
     pub(crate) other: BTreeMap<String, Value>,
+}
+
+/// A grant of OAuth 2.0: all but its secrets, and how the last renewal of its access token went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Grant {
+    /// The key of the consumer.
+    pub(crate) client_id: String,
+    pub(crate) flow: Flow,
+    /// Since when the refresh token is on its way to Bitbucket. Written before it is sent, and gone with the answer: what
+    /// is left behind by a dead process says that the token may have been used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sent: Option<Timestamp>,
+    /// It was sent a second time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) sent_again: bool,
+    /// Nothing more is to be had of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ended: Option<Ended>,
+}
+
+/// How access tokens are come by (RFC 6749).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Flow {
+    /// Somebody signed in with a browser; the refresh token does the rest.
+    AuthorizationCode,
+    /// The consumer acts for itself; there is no refresh token.
+    ClientCredentials,
+}
+
+/// Why a grant gives no more tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Ended {
+    /// `invalid_grant`
+    Grant,
+    /// `unauthorized_client`, `invalid_client`
+    Client,
+    /// The answer with the new refresh token was lost.
+    Lost,
+}
+
+impl Ended {
+    /// The same in half a sentence.
+    pub(crate) fn reason(self, flow: Flow) -> &'static str {
+        match (self, flow) {
+            (Self::Grant, Flow::AuthorizationCode) => {
+                "Bitbucket has ended the grant (invalid_grant): it was revoked, or not used for three months"
+            }
+            (Self::Grant, Flow::ClientCredentials) => {
+                "Bitbucket gives the OAuth consumer no token (invalid_grant): it is not marked 'private'"
+            }
+            (Self::Client, Flow::AuthorizationCode) => {
+                "Bitbucket refuses the OAuth consumer (unauthorized_client): its key or secret has changed, or the \
+                 refresh token was used elsewhere"
+            }
+            (Self::Client, Flow::ClientCredentials) => {
+                "Bitbucket refuses the OAuth consumer (unauthorized_client): its key or secret has changed"
+            }
+            (Self::Lost, _) => "the last renewal broke off, and the new refresh token is lost",
+        }
+    }
 }
 
 /// Who brought the account.
@@ -198,6 +263,7 @@ impl Account {
             bearer: false,
             bearer_only: false,
             rejected: None,
+            oauth: None,
             other: BTreeMap::new(),
         }
     }
@@ -211,7 +277,22 @@ impl Account {
 
     /// Whether a server refused its secret, and nothing good has been heard of it since.
     pub(crate) fn is_rejected(&self) -> bool {
-        self.rejected.is_some_and(|rejection| !rejection.is_back)
+        self.rejected.is_some_and(|rejection| !rejection.is_back) || self.has_ended()
+    }
+
+    /// Whether it is a grant that gives no more tokens.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.oauth
+            .as_ref()
+            .is_some_and(|grant| grant.ended.is_some())
+    }
+
+    /// Whether its secret is good for so much longer, as far as the server said.
+    pub(crate) fn is_good_for(&self, seconds: i64, now: Timestamp) -> bool {
+        let end = self
+            .password_expiry_utc
+            .and_then(|end| i64::try_from(end).ok());
+        end.is_none_or(|end| end.saturating_sub(seconds) > now.as_second())
     }
 
     /// Whether its secret must not be answered now.
@@ -266,8 +347,10 @@ pub(crate) fn today() -> Date {
 pub(crate) struct Kept {
     /// The token, password, or what follows the scheme in the header form.
     pub(crate) secret: Secret,
-    /// Only ever what git gave with it.
+    /// Of kind `oauth`, and what git gave with a secret.
     pub(crate) oauth_refresh_token: Option<Secret>,
+    /// Of kind `oauth`: the secret of the consumer.
+    pub(crate) client_secret: Option<Secret>,
 }
 
 impl Kept {
@@ -275,31 +358,36 @@ impl Kept {
         Self {
             secret,
             oauth_refresh_token: None,
+            client_secret: None,
         }
     }
 
-    /// As it goes into the store: the bare secret where the kind is known, so that other tools can read the entry;
-    /// lines where git may have given more.
+    /// As it goes into the store: the bare secret where it is all there is, so that other tools can read the entry;
+    /// lines for a grant, and where git may have given more.
     pub(crate) fn to_entry(&self, account: &Account) -> Option<Secret> {
         let Self {
             secret,
             oauth_refresh_token,
+            client_secret,
         } = self;
-        if account.kind.is_some() {
+        if is_bare(account) {
             return Some(secret.clone());
         }
         let mut lines = vec![("secret", secret.expose())];
+        let more = [
+            ("oauth_refresh_token", oauth_refresh_token),
+            ("client_secret", client_secret),
+        ];
         lines.extend(
-            oauth_refresh_token
-                .as_ref()
-                .map(|token| ("oauth_refresh_token", token.expose())),
+            more.iter()
+                .filter_map(|(key, value)| Some((*key, value.as_ref()?.expose()))),
         );
         protocol::to_lines(&lines).map(|text| Secret::new(text.to_vec()))
     }
 
     /// The reverse of [`Kept::to_entry`].
     pub(crate) fn of_entry(account: &Account, entry: Secret) -> Option<Self> {
-        if account.kind.is_some() {
+        if is_bare(account) {
             return Some(Self::only(entry));
         }
         let value = |key: &str| {
@@ -311,8 +399,14 @@ impl Kept {
         Some(Self {
             secret: value("secret")?,
             oauth_refresh_token: value("oauth_refresh_token"),
+            client_secret: value("client_secret"),
         })
     }
+}
+
+/// Whether the secret is all that lies in the account's entry.
+fn is_bare(account: &Account) -> bool {
+    account.kind.is_some_and(|kind| kind != Kind::Oauth)
 }
 
 /// Bytes in a text file: what is not plain UTF-8, and the percent sign, is percent-encoded.
@@ -437,6 +531,7 @@ mod tests {
         let kept = Kept {
             secret: Secret::new(b"s=1".to_vec()),
             oauth_refresh_token: Some(Secret::new(b"r".to_vec())),
+            client_secret: None,
         };
         let entry = kept.to_entry(&account).expect("an entry");
         let back = Kept::of_entry(&account, entry).expect("what was kept");

@@ -21,6 +21,8 @@ pub(crate) const API_HOST: &str = "api.bitbucket.org";
 /// Where API tokens are made and revoked: <https://support.atlassian.com/bitbucket-cloud/docs/create-an-api-token/>.
 pub(crate) const API_TOKEN_PAGE: &str =
     "https://id.atlassian.com/manage-profile/security/api-tokens";
+/// Where somebody takes back what they have granted to an OAuth consumer.
+const GRANTS_PAGE: &str = "https://bitbucket.org/account/settings/app-authorizations/";
 /// The day on which Bitbucket Cloud removed app passwords (changelog, CHANGE-3222).
 pub(crate) const APP_PASSWORDS_REMOVED: Date = jiff::civil::date(2026, 7, 28);
 
@@ -42,6 +44,8 @@ pub(crate) enum Kind {
     AppPassword,
     /// An HTTP access token of Bitbucket Data Center.
     HttpAccessToken,
+    /// A grant of OAuth 2.0, Bitbucket Cloud: its secret is an access token of two hours, which we renew.
+    Oauth,
 }
 
 /// Which user name goes with the secret when asking the REST API.
@@ -56,9 +60,10 @@ pub(crate) enum RestScheme {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::ApiToken,
         Self::AccessToken,
+        Self::Oauth,
         Self::AppPassword,
         Self::HttpAccessToken,
     ];
@@ -69,6 +74,7 @@ impl Kind {
             Self::ApiToken => "api-token",
             Self::AppPassword => "app-password",
             Self::HttpAccessToken => "http-access-token",
+            Self::Oauth => "oauth",
         }
     }
 
@@ -79,6 +85,7 @@ impl Kind {
             Self::ApiToken => "an API token",
             Self::AppPassword => "an app password",
             Self::HttpAccessToken => "an HTTP access token",
+            Self::Oauth => "an OAuth grant",
         }
     }
 
@@ -125,7 +132,7 @@ impl Kind {
     /// Whether this kind exists on the host at all.
     pub(crate) fn exists_on(self, host: &Host) -> bool {
         match self {
-            Self::AccessToken | Self::ApiToken => is_cloud(host),
+            Self::AccessToken | Self::ApiToken | Self::Oauth => is_cloud(host),
             Self::HttpAccessToken => !is_cloud(host),
             Self::AppPassword => true,
         }
@@ -137,7 +144,8 @@ impl Kind {
     /// nothing; an e-mail is refused. A Data Center token without a user goes with the name recent versions take.
     pub(crate) fn git_username(self, own: Option<&[u8]>) -> Option<&[u8]> {
         match self {
-            Self::AccessToken => Some(ACCESS_TOKEN_USERNAME.as_bytes()),
+            // Of OAuth too: "the literal string is required" (Atlassian, "Use OAuth on Bitbucket Cloud").
+            Self::AccessToken | Self::Oauth => Some(ACCESS_TOKEN_USERNAME.as_bytes()),
             Self::ApiToken => Some(API_TOKEN_USERNAME.as_bytes()),
             Self::AppPassword => own,
             Self::HttpAccessToken => Some(own.unwrap_or(ACCESS_TOKEN_USERNAME.as_bytes())),
@@ -149,7 +157,7 @@ impl Kind {
         match self {
             Self::ApiToken => RestScheme::Email,
             Self::AppPassword => RestScheme::Username,
-            Self::AccessToken | Self::HttpAccessToken => RestScheme::Bearer,
+            Self::AccessToken | Self::HttpAccessToken | Self::Oauth => RestScheme::Bearer,
         }
     }
 
@@ -172,6 +180,7 @@ impl Kind {
     pub(crate) fn page(self, host: &Host, context: &str, scopes: &[Scope]) -> String {
         match (self, scopes) {
             (Self::ApiToken | Self::AppPassword, _) if is_cloud(host) => API_TOKEN_PAGE.to_owned(),
+            (Self::Oauth, _) => GRANTS_PAGE.to_owned(),
             (
                 Self::AccessToken,
                 [
@@ -210,6 +219,7 @@ impl Kind {
             Self::ApiToken => Some("read:repository:bitbucket and write:repository:bitbucket"),
             Self::AccessToken => Some("repository:write"),
             Self::HttpAccessToken => Some("Repository write"),
+            Self::Oauth => Some("Account: Read, and Repositories: Write"),
             Self::AppPassword => None,
         }
     }
@@ -243,7 +253,7 @@ pub(crate) fn how_to_make(kind: Kind, host: &Host, context: &str, scopes: &[Scop
         Kind::ApiToken => "Make an API token with 'Create API token with scopes', app Bitbucket:",
         Kind::AccessToken => "Make an access token:",
         Kind::HttpAccessToken => "Make an HTTP access token:",
-        Kind::AppPassword => return Vec::new(),
+        Kind::AppPassword | Kind::Oauth => return Vec::new(),
     };
     // The page on a line of its own: a terminal that breaks it makes a torn link.
     let tick = kind.scopes_to_tick().map(|scopes| format!("Tick {scopes}"));
@@ -266,7 +276,7 @@ impl Kind {
                 read: "read:repository:bitbucket",
                 write: "write:repository:bitbucket",
             }),
-            Self::AccessToken => Some(GitScopes {
+            Self::AccessToken | Self::Oauth => Some(GitScopes {
                 read: "repository",
                 write: "repository:write",
             }),
@@ -293,6 +303,33 @@ pub(crate) fn grants(granted: &[&str], wanted: &str) -> bool {
     granted
         .iter()
         .any(|scope| *scope == wanted || implied.contains(scope))
+}
+
+/// OAuth 2.0 of Bitbucket Cloud: <https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/>.
+pub(crate) mod oauth {
+    use std::time::Duration;
+
+    use jiff::SignedDuration;
+
+    use crate::scope::Scope;
+
+    /// Where somebody allows a consumer to act for them.
+    pub(crate) const AUTHORIZE: &str = "https://bitbucket.org/site/oauth2/authorize";
+    /// Where tokens come from.
+    pub(crate) const ACCESS_TOKEN: &str = "https://bitbucket.org/site/oauth2/access_token";
+    /// How long an access token lives where the answer does not say.
+    pub(crate) const USUAL_LIFETIME: Duration = Duration::from_secs(7200);
+    /// How long a used refresh token is still taken: ten minutes (git-credential-manager, pull request 2433), less one
+    /// for clocks that differ.
+    pub(crate) const GRACE: SignedDuration = SignedDuration::from_mins(9);
+
+    /// Where a workspace's consumers are registered.
+    pub(crate) fn consumers_page(scopes: &[Scope]) -> String {
+        let workspace = scopes
+            .first()
+            .map_or("WORKSPACE", |scope| scope.workspace.as_str());
+        format!("https://bitbucket.org/{workspace}/workspace/settings/api")
+    }
 }
 
 /// The REST address that tells who somebody is. An access token is no user: it gets 403, and is known all the same.

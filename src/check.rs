@@ -294,6 +294,7 @@ fn refused(account: &Account) -> Verdict {
         Some(Kind::AccessToken) => {
             "Bitbucket refuses the access token: it has expired or was revoked".to_owned()
         }
+        Some(Kind::Oauth) => "Bitbucket refuses the access token of the OAuth grant".to_owned(),
         _ => format!("{} refuses the user name and the secret", account.host),
     };
     if let (Some(username), false) = (&account.username, bitbucket::is_cloud(&account.host)) {
@@ -354,5 +355,9 @@ fn to_tick(account: &Account) -> &'static str {
 
 fn page(account: &Account) -> String {
     let kind = account.kind.unwrap_or(Kind::ApiToken);
+    if kind == Kind::Oauth {
+        // What it may do stands at the consumer.
+        return bitbucket::oauth::consumers_page(&account.scopes);
+    }
     kind.page(&account.host, &account.context, &account.scopes)
 }

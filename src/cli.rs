@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use anyhow::Result;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 use jiff::civil::Date;
 use thiserror::Error;
@@ -77,6 +77,10 @@ enum Command {
 }
 
 #[derive(Clone, Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub(crate) struct Login {
     /// What to call the account [default: the user name, else the first --for, else the host]
     pub(crate) name: Option<String>,
@@ -107,6 +111,18 @@ pub(crate) struct Login {
     /// Do not ask Bitbucket whether the secret works
     #[arg(long)]
     pub(crate) no_verify: bool,
+    /// The key of your OAuth consumer; its secret is what is asked for
+    #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) client_id: Option<String>,
+    /// Let the OAuth consumer act for itself, without anybody's browser
+    #[arg(long)]
+    pub(crate) client_credentials: bool,
+    /// The port of the OAuth callback [default: 23418]
+    #[arg(long, value_name = "N", conflicts_with = "client_credentials", value_parser = value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+    /// Open no browser; ask for the address with which yours came back
+    #[arg(long, conflicts_with = "client_credentials")]
+    pub(crate) no_browser: bool,
 }
 
 /// Where an instance lies: `git.corp.example:7990/bitbucket`.

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use toml::de::{DeTable, DeValue};
 
+use crate::account::Account;
 use crate::accounts::describe;
 use crate::bitbucket;
 use crate::context::Host;
 use crate::error::Hinted;
 use crate::file;
+use crate::store;
 
 /// The folder in which configuration, accounts and secrets lie, all in one; for tests and containers.
 const HOME_VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_HOME";
@@ -80,6 +83,13 @@ impl Locations {
         self.data.join("probe.lock")
     }
 
+    /// Held by whoever renews the access token of this account.
+    pub(crate) fn renewal_lock(&self, account: &Account) -> PathBuf {
+        let name = Sha256::digest(format!("{}@{}", account.name, account.host));
+        let name: String = name[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        self.data.join(format!("oauth-{name}.lock"))
+    }
+
     /// That somebody is being asked for a first token, or just was.
     pub(crate) fn first_contact(&self) -> PathBuf {
         self.data.join("first-contact")
@@ -116,6 +126,15 @@ pub(crate) enum StoreChoice {
     Auto,
     File,
     Keyring,
+}
+
+impl From<store::Name> for StoreChoice {
+    fn from(name: store::Name) -> Self {
+        match name {
+            store::Name::File => Self::File,
+            store::Name::Keyring => Self::Keyring,
+        }
+    }
 }
 
 impl StoreChoice {

@@ -109,6 +109,10 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
             return back_in_service(lookup, known);
         }
     }
+    if fitting.iter().any(|(_, known)| known.oauth.is_some()) {
+        trace::say(|| "store: a grant answers here, whose tokens come and go".to_owned());
+        return Ok(());
+    }
     let now = Timestamp::now();
     let in_service: Vec<_> = fitting
         .into_iter()
@@ -125,6 +129,7 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
     let kept = Kept {
         secret: given.secret.clone(),
         oauth_refresh_token: request.oauth_refresh_token,
+        client_secret: None,
     };
     add(lookup, account, &kept)?;
     first_contact::settle(lookup, true);
@@ -214,11 +219,15 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
 fn reply(wanted: &Wanted<'_>, found: Found, offers_authtype: bool) -> Result<Option<Reply>> {
     let Found {
         account,
-        kept: Kept {
-            secret,
-            oauth_refresh_token,
-        },
+        kept:
+            Kept {
+                secret,
+                oauth_refresh_token,
+                ..
+            },
     } = found;
+    // What we renew ourselves nobody else has to know.
+    let oauth_refresh_token = oauth_refresh_token.filter(|_| account.kind.is_none());
     let form = if account.kind.is_none() {
         as_it_came(&account, secret, offers_authtype)
     } else if wanted.host.as_str() == API_HOST {

@@ -38,6 +38,9 @@ pub(crate) enum Error {
     Proxy(String),
     #[error("no answer within {} seconds", .0.as_secs())]
     Silent(Duration),
+    /// Whoever asked something that has an effect does not know whether it had.
+    #[error("the request was sent, and no answer came: {0}")]
+    Unanswered(String),
     #[error("the server's certificate is not trusted: {0}")]
     Tls(String),
     #[error("cannot connect: {0}")]
@@ -52,7 +55,7 @@ impl Error {
                 "see 'git config http.sslCAInfo', GIT_SSL_CAINFO and SSL_CERT_FILE"
             }
             Self::Proxy(_) => "see 'git config http.proxy' and HTTPS_PROXY",
-            Self::Silent(_) | Self::Unreachable(_) => {
+            Self::Silent(_) | Self::Unanswered(_) | Self::Unreachable(_) => {
                 "see whether a proxy is needed: 'git config http.proxy', HTTPS_PROXY"
             }
             Self::Tls(_) => {
@@ -181,6 +184,85 @@ impl Client {
             // What is too long or breaks off is no JSON, and nothing else is looked at.
             body: Zeroizing::new(body.unwrap_or_default()),
         })
+    }
+
+    /// Sends a form, once, and gives connecting and the answer a time each.
+    ///
+    /// # Errors
+    /// When there is no answer: [`Error::Unanswered`] once it was sent, or may have been.
+    pub(crate) fn post_form(
+        &self,
+        url: &str,
+        authorization: &Secret,
+        form: &Secret,
+        answer: Duration,
+    ) -> Result<Answer, Error> {
+        let value = HeaderValue::from_bytes(authorization.expose());
+        let mut value =
+            value.map_err(|_| Error::Unreachable("the secret cannot be sent".to_owned()))?;
+        value.set_sensitive(true);
+        let connect = self.patience / 2;
+        let request = self
+            .agent
+            .post(url)
+            .config()
+            .timeout_resolve(Some(connect))
+            .timeout_connect(Some(connect))
+            .timeout_send_request(Some(answer))
+            .timeout_recv_response(Some(answer))
+            .timeout_recv_body(Some(answer))
+            .timeout_global(Some(self.patience + answer))
+            .build();
+        trace::say(|| format!("http: POST {url}"));
+        let outcome = request
+            .header(AUTHORIZATION, value)
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .header("Accept", "application/json")
+            .send(form.expose())
+            .map_err(|error| self.explain_sent(error));
+        trace::say(|| match &outcome {
+            Ok(response) => format!("http: answered {}", response.status()),
+            Err(error) => format!("http: {error}"),
+        });
+        let mut response = outcome?;
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(LONGEST_BODY)
+            .read_to_vec()
+            .map_err(|error| Error::Unanswered(error.to_string()))?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: Zeroizing::new(body),
+        })
+    }
+
+    /// What failed before anything could be sent is told as such; of the rest nobody knows.
+    fn explain_sent(&self, error: ureq::Error) -> Error {
+        use ureq::Timeout;
+        let is_unsent = match &error {
+            ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect)
+            | ureq::Error::ConnectProxyFailed(_)
+            | ureq::Error::ConnectionFailed
+            | ureq::Error::HostNotFound
+            | ureq::Error::Tls(_)
+            | ureq::Error::Rustls(_) => true,
+            ureq::Error::Io(error) => matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::NetworkUnreachable
+                    | io::ErrorKind::AddrNotAvailable
+                    | io::ErrorKind::InvalidData
+            ),
+            _ => false,
+        };
+        if is_unsent {
+            self.explain(error)
+        } else {
+            Error::Unanswered(error.to_string())
+        }
     }
 
     fn explain(&self, error: ureq::Error) -> Error {

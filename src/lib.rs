@@ -14,6 +14,7 @@ mod account;
 mod accounts;
 #[macro_use]
 mod bitbucket;
+mod browser;
 mod check;
 mod cli;
 mod command;
@@ -30,13 +31,16 @@ mod http;
 mod identity;
 mod import;
 mod lookup;
+mod loopback;
 mod matching;
+mod oauth;
 mod probe;
 mod process;
 mod protocol;
 #[cfg(unix)]
 mod quiet;
 mod refusal;
+mod renewal;
 mod remote;
 mod route;
 mod scope;

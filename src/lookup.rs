@@ -18,6 +18,7 @@ use crate::file::Lock;
 use crate::matching::{self, Wanted};
 use crate::probe;
 use crate::refusal::Refusals;
+use crate::renewal;
 use crate::secret::Secret;
 use crate::state::State;
 use crate::store::file::{FileStore, KeyPlace};
@@ -74,6 +75,14 @@ impl Lookup {
             .map_or(ANSWER, |end| end.saturating_duration_since(Instant::now()))
     }
 
+    /// Gives what follows the time of an answer again: what has passed was waiting for Bitbucket, which has bounds of its
+    /// own.
+    pub(crate) fn start_over(&self) {
+        if self.end.get().is_some() {
+            self.end.set(Some(Instant::now() + ANSWER));
+        }
+    }
+
     /// Where our files lie; only asked for when one is needed, so that the environment's account needs no home folder.
     ///
     /// # Errors
@@ -128,6 +137,13 @@ impl Lookup {
                 found: None,
                 notices,
             });
+        };
+        let (account, kept) = match kept {
+            Some(kept) => {
+                let (account, kept) = renewal::current(self, account, kept)?;
+                (account, Some(kept))
+            }
+            None => (account, None),
         };
         let state = if kept.is_some() {
             State::of(&account, today())
@@ -218,6 +234,15 @@ impl Lookup {
         let note = |rejection| self.set_rejected(account, Some(rejection));
         if !account.rejected?.may_ask(Timestamp::now()) {
             return None;
+        }
+        if account.oauth.is_some() {
+            return match renewal::anew(self, account) {
+                Ok((account, kept)) => Some((account, Some(kept))),
+                Err(error) => {
+                    trace::say(|| format!("oauth: {}", crate::error::one_line(&error)));
+                    None
+                }
+            };
         }
         let kept = self.secret_of(account).ok().flatten()?;
         let is_back = self.is_back(account, &kept.secret, wanted, &rejection, &note);
@@ -473,7 +498,7 @@ impl Lookup {
             }
             // Somebody was at the unlock prompt: that time is not what git waited for us.
             Ok(_) if start.elapsed() > answer && self.end.get().is_some() => {
-                self.end.set(Some(Instant::now() + ANSWER));
+                self.start_over();
             }
             Ok(_) => {}
         }

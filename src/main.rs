@@ -7,6 +7,7 @@ mod account;
 mod accounts;
 #[macro_use]
 mod bitbucket;
+mod browser;
 mod check;
 mod cli;
 mod command;
@@ -23,13 +24,16 @@ mod http;
 mod identity;
 mod import;
 mod lookup;
+mod loopback;
 mod matching;
+mod oauth;
 mod probe;
 mod process;
 mod protocol;
 #[cfg(unix)]
 mod quiet;
 mod refusal;
+mod renewal;
 mod remote;
 mod route;
 mod scope;
@@ -165,6 +169,7 @@ mod tests {
         let kept = || Kept {
             secret: secret(),
             oauth_refresh_token: Some(secret()),
+            client_secret: Some(secret()),
         };
         let forms = [
             Form::Password {

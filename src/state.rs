@@ -88,8 +88,11 @@ pub(crate) fn mend(account: &Account) -> String {
     }
 }
 
-/// When git said that the secret ends.
+/// When git said that the secret ends. An access token that we renew has an end of no interest.
 pub(crate) fn expiry(account: &Account) -> Option<Timestamp> {
+    if account.oauth.is_some() {
+        return None;
+    }
     Timestamp::from_second(i64::try_from(account.password_expiry_utc?).ok()?).ok()
 }
 

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
-use crate::account::Account;
-use crate::bitbucket::Kind;
+use crate::account::{Account, Flow};
+use crate::bitbucket::{self, Kind};
 use crate::cli::Logout;
 use crate::lookup::Lookup;
 
@@ -39,10 +39,22 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
         ));
         if let Some(kind) = account.kind.filter(|kind| *kind != Kind::AppPassword) {
             let page = kind.page(&account.host, &account.context, &account.scopes);
-            super::tell(&format!(
-                "Bitbucket accepts the token of '{}' until it is revoked: {page}",
-                account.name
-            ));
+            super::tell(&match account.oauth.as_ref().map(|grant| grant.flow) {
+                None => format!(
+                    "Bitbucket accepts the token of '{}' until it is revoked: {page}",
+                    account.name
+                ),
+                Some(Flow::AuthorizationCode) => format!(
+                    "Bitbucket goes on granting '{}' access until it is revoked: {page}",
+                    account.name
+                ),
+                // Nobody granted anything: only the consumer itself can be taken away.
+                Some(Flow::ClientCredentials) => format!(
+                    "Bitbucket goes on knowing the OAuth consumer of '{}' until it is deleted: {}",
+                    account.name,
+                    bitbucket::oauth::consumers_page(&account.scopes)
+                ),
+            });
         }
     }
     setup::refresh(&lookup).context(

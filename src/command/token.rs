@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use crate::cli::Token;
 use crate::error::Hinted;
 use crate::lookup::Lookup;
+use crate::renewal;
 
 /// # Errors
 /// When there is no such account, or its store has no secret for it.
@@ -27,6 +28,7 @@ pub(crate) fn run(arguments: &Token) -> Result<ExitCode> {
             ),
         )
     })?;
+    let (_, kept) = renewal::current(&lookup, account.clone(), kept)?;
     super::print(kept.secret.expose())?;
     super::print(b"\n")?;
     Ok(ExitCode::SUCCESS)

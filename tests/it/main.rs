@@ -41,6 +41,7 @@ mod leak;
 mod login;
 mod manual;
 mod messages;
+mod oauth;
 mod probe;
 #[cfg(unix)]
 mod scrub;

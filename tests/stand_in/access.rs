@@ -1,5 +1,7 @@
 //! Who is let in where, and why not.
 
+use std::time::Instant;
+
 use super::credential::{Credential, Kind, State};
 use super::routing::Question;
 use super::server::{Shelved, Site};
@@ -58,6 +60,9 @@ impl Question<'_> {
             .find(fits);
         let credential = known.ok_or(Refusal::Unauthenticated)?;
         match (credential.kind, credential.state) {
+            _ if credential.ends.is_some_and(|end| end < Instant::now()) => {
+                Err(Refusal::Unauthenticated)
+            }
             (_, State::Revoked | State::Expired) => Err(Refusal::Unauthenticated),
             (Kind::AppPassword, _) => Err(Refusal::AppPassword),
             (_, State::RateLimited) => Err(Refusal::RateLimited),

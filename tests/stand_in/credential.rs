@@ -1,6 +1,7 @@
 //! The credentials the stand-in knows: what a test says of them, and their state.
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 /// A credential; everything not said has a default that makes it as useful as its kind allows.
 #[derive(Clone, Debug)]
@@ -13,6 +14,7 @@ pub(crate) struct Credential {
     pub(super) sees: Vec<String>,
     pub(super) reported_as: Option<String>,
     pub(super) state: State,
+    pub(super) ends: Option<Instant>,
 }
 
 impl Credential {
@@ -107,6 +109,7 @@ impl Credential {
             sees: Vec::new(),
             reported_as: None,
             state: State::Valid,
+            ends: None,
         }
     }
 }

@@ -20,6 +20,7 @@ mod kind;
 mod lfs;
 mod listener;
 mod message;
+mod oauth;
 mod repository;
 mod request;
 mod rest;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 pub(crate) use credential::{Credential, Handle};
 pub(crate) use data_center::DataCenter;
+pub(crate) use oauth::Consumer;
 pub(crate) use repository::Repository;
 pub(crate) use request::{Authorization, Request};
 pub(crate) use server::Silence;
@@ -102,6 +104,11 @@ impl StandIn {
         self.server.allow(server::CLOUD, credential)
     }
 
+    /// Registers an OAuth consumer at bitbucket.org.
+    pub(crate) fn consumer(&self, id: &str, secret: &str) -> Consumer {
+        self.server.register(Consumer::new(id, secret))
+    }
+
     /// One more host, a Data Center instance such as `git.corp.example:7990`, at a context path
     /// such as `/bitbucket` or "".
     pub(crate) fn data_center(&self, host: &str, context: &str) -> DataCenter {
@@ -158,6 +165,11 @@ impl StandIn {
     /// Waits so long before each answer.
     pub(crate) fn delay(&self, delay: Duration) {
         self.server.faults().delay = delay;
+    }
+
+    /// Waits so long after the work is done, before each answer is sent.
+    pub(crate) fn delay_answers(&self, delay: Duration) {
+        self.server.faults().answer_delay = delay;
     }
 
     /// Accepts connections and never answers them, until told otherwise.

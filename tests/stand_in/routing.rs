@@ -3,7 +3,7 @@
 use super::message::{Incoming, Response};
 use super::request::Authorization;
 use super::server::{Host, Server, Site};
-use super::{data_center, git, lfs, rest};
+use super::{data_center, git, lfs, oauth, rest};
 
 /// A request on its way to an answer.
 pub(super) struct Question<'a> {
@@ -43,6 +43,7 @@ fn route(mut question: Question<'_>, segments: &[&str]) -> Response {
             Response::text(302, "").with("Location", question.incoming.query())
         }
         (Site::CloudRest, ["2.0", rest @ ..]) => rest::answer(question, rest),
+        (Site::Cloud, ["site", "oauth2", rest @ ..]) => oauth::answer(question, rest),
         (Site::Cloud, ["lfs-storage", workspace, repository, object]) => {
             lfs::answer_object(&mut question, &format!("{workspace}/{repository}"), object)
         }

@@ -13,6 +13,7 @@ use rustls::ServerConfig;
 use super::certificate::CertificateAuthority;
 use super::credential::{Credential, Handle};
 use super::data_center;
+use super::oauth::Consumer;
 use super::request::Request;
 
 /// Where the credentials and repositories of Bitbucket Cloud belong; those of a Data Center belong
@@ -26,6 +27,7 @@ pub(super) struct Server {
     hosts: Mutex<HashMap<String, Arc<Host>>>,
     credentials: Mutex<Vec<(String, Handle)>>,
     repositories: Mutex<HashMap<(String, String), Shelved>>,
+    consumers: Mutex<Vec<Consumer>>,
     pub(super) requests: Mutex<Vec<Request>>,
     faults: Mutex<Faults>,
     stopping: AtomicBool,
@@ -39,6 +41,7 @@ impl Server {
             hosts: Mutex::default(),
             credentials: Mutex::default(),
             repositories: Mutex::default(),
+            consumers: Mutex::default(),
             requests: Mutex::default(),
             faults: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -84,6 +87,20 @@ impl Server {
         let handle = Handle::new(credential);
         lock(&self.credentials).push((place.to_owned(), handle.clone()));
         handle
+    }
+
+    pub(super) fn register(&self, consumer: Consumer) -> Consumer {
+        lock(&self.consumers).push(consumer.clone());
+        consumer
+    }
+
+    /// The OAuth consumer of this key.
+    pub(super) fn consumer(&self, id: &str) -> Option<Consumer> {
+        let consumers = lock(&self.consumers);
+        consumers
+            .iter()
+            .find(|consumer| consumer.is_called(id))
+            .cloned()
     }
 
     /// The credentials known at a place, as they are at this moment.
@@ -214,6 +231,7 @@ pub(crate) enum Silence {
 #[derive(Default)]
 pub(super) struct Faults {
     pub(super) delay: Duration,
+    pub(super) answer_delay: Duration,
     pub(super) silence: Silence,
     /// Somebody in between answers everything with a page of its own, and says that all is well.
     pub(super) page: bool,

@@ -78,6 +78,8 @@ fn answer_next(server: &Server, host: &Host, stream: &mut Encrypted) -> io::Resu
     } else {
         routing::answer(server, host, &mut incoming, record.authorization.as_ref())
     };
+    let delay = server.faults().answer_delay;
+    server.sleep(delay);
     // Recorded before it is sent, so that whoever has the answer finds the record.
     record.status = Some(response.status);
     server.record(record);

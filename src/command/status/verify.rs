@@ -12,6 +12,7 @@ use crate::command;
 use crate::environment;
 use crate::error;
 use crate::lookup::Lookup;
+use crate::renewal;
 
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,6 +36,14 @@ pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
             ));
             continue;
         }
+        let (account, kept) = match renewal::again(lookup, account.clone(), kept) {
+            Ok(current) => current,
+            Err(error) => {
+                command::warn(error::one_line(&error));
+                continue;
+            }
+        };
+        let account = &account;
         let verdict = check::check(&mut account.clone(), &kept.secret, deadline);
         tell(account, &verdict);
         let now = Timestamp::now();

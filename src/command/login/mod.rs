@@ -1,5 +1,7 @@
 //! `login`: adds an account, or replaces the one of that name.
 
+mod oauth;
+
 use std::io::{self, IsTerminal as _, Read};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -12,7 +14,6 @@ use crate::accounts::{Accounts, Damage};
 use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind};
 use crate::check::{self, Verdict};
 use crate::cli::Login;
-use crate::config::StoreChoice;
 use crate::context::Host;
 use crate::error::{Hinted, Usage};
 use crate::lookup::Lookup;
@@ -42,13 +43,21 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         .as_deref()
         .and_then(|name| accounts.named(name));
     let host = host(arguments, named)?;
-    let secret = secret(arguments, &host)?;
-    let kind = kind(arguments, named, &host, &secret)?;
-    let mut account = complete(arguments, &accounts, host, kind)?;
+    let (mut account, kept) = if oauth::is_meant(arguments, named)? {
+        let mut account = complete(arguments, &accounts, host, Kind::Oauth)?;
+        let kept = oauth::sign_in(arguments, &lookup, named, &mut account)?;
+        (account, kept)
+    } else {
+        let secret = secret(arguments, &host)?;
+        let kind = kind(arguments, named, &host, &secret)?;
+        let account = complete(arguments, &accounts, host, kind)?;
+        (account, Kept::only(secret))
+    };
     let verdict = if arguments.no_verify {
         None
     } else {
-        Some(check::check(&mut account, &secret, Instant::now() + CHECK))
+        let deadline = Instant::now() + CHECK;
+        Some(check::check(&mut account, &kept.secret, deadline))
     };
     if let Some(Verdict::Refused { message, hint }) = verdict {
         bail!(Hinted::new(message, hint));
@@ -57,13 +66,13 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let existing = accounts.named(&account.name);
     let choice = match (arguments.store, existing) {
         (Some(choice), _) => choice,
-        (None, Some(existing)) => same_store(existing.store),
+        (None, Some(existing)) => existing.store.into(),
         (None, None) => lookup.config()?.store.default,
     };
     if is_damaged {
         set_accounts_aside(&lookup)?;
     }
-    let reason = lookup.keep(&mut account, &Kept::only(secret), choice)?;
+    let reason = lookup.keep(&mut account, &kept, choice)?;
     let replaced = put(&lookup, &account, arguments.name.is_some())?;
     tell_where(&lookup, &account, replaced.is_some(), reason.as_ref())?;
     if let Some(old) = &replaced {
@@ -78,14 +87,14 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     }
     tell_verdict(&account, verdict);
     tell_expiry(arguments, &account);
-    if kind.is_retired_on(&account.host) {
+    if account.is_retired() {
         super::warn(format_args!(
             "Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}: git will be answered 410"
         ));
         super::hint(format_args!(
             "make an API token and replace it: 'git credential-bitbucket login {}', {}",
             account.name,
-            kind.page(&account.host, "", &[])
+            Kind::AppPassword.page(&account.host, "", &[])
         ));
     }
     super::warn_of_ties(&lookup.accounts()?);
@@ -192,7 +201,7 @@ fn secret(arguments: &Login, host: &Host) -> Result<Secret> {
         // Typed, it must not show either.
         terminal::ask_secret(&format!("Token for {host} (it will not show): "))?
     } else if arguments.with_token {
-        first_line(&mut io::stdin())?
+        next_line(&mut terminal::input()?)?
     } else if terminal::can_ask() {
         explain_where_to_make_one(arguments, host);
         terminal::ask_secret(&format!("Token for {host} (it will not show): "))?
@@ -209,6 +218,11 @@ fn secret(arguments: &Login, host: &Host) -> Result<Secret> {
             ),
         ));
     };
+    refuse_what_is_no_secret(&secret)?;
+    Ok(secret)
+}
+
+fn refuse_what_is_no_secret(secret: &Secret) -> Result<()> {
     if secret.is_empty() {
         bail!(Hinted::new(
             "the token is empty",
@@ -221,7 +235,7 @@ fn secret(arguments: &Login, host: &Host) -> Result<Secret> {
             "copy it again from its page"
         ));
     }
-    Ok(secret)
+    Ok(())
 }
 
 fn explain_where_to_make_one(arguments: &Login, host: &Host) {
@@ -243,23 +257,19 @@ fn explain_where_to_make_one(arguments: &Login, host: &Host) {
     }
 }
 
-/// The first line, without the white space around it.
-fn first_line(input: &mut impl Read) -> Result<Secret> {
-    let mut text = zeroize::Zeroizing::new(vec![0; LONGEST + 2]);
-    let mut length = 0;
-    while length < text.len() && !text[..length].contains(&b'\n') {
-        match input
-            .read(&mut text[length..])
-            .context("cannot read the token from standard input")?
-        {
-            0 => break,
-            read => length += read,
-        }
+/// The next line, without the white space around it; what follows is left for whoever reads on.
+fn next_line(input: &mut impl Read) -> Result<Secret> {
+    let mut line = zeroize::Zeroizing::new(Vec::with_capacity(LONGEST + 2));
+    let mut byte = zeroize::Zeroizing::new([0]);
+    while line.len() < LONGEST + 2
+        && input
+            .read(byte.as_mut())
+            .context("cannot read from standard input")?
+            == 1
+        && byte[0] != b'\n'
+    {
+        line.push(byte[0]);
     }
-    let line = text[..length]
-        .split(|&byte| byte == b'\n')
-        .next()
-        .unwrap_or_default();
     Ok(Secret::new(line.to_vec()).trimmed())
 }
 
@@ -302,7 +312,8 @@ fn kind(
 fn ask_kind(arguments: &Login, host: &Host) -> Result<Kind> {
     let names: Vec<&str> = Kind::ALL
         .into_iter()
-        .filter(|kind| kind.exists_on(host))
+        // A grant is not typed.
+        .filter(|kind| kind.exists_on(host) && *kind != Kind::Oauth)
         .map(Kind::as_str)
         .collect();
     let names = names.join(", ");
@@ -318,7 +329,7 @@ fn ask_kind(arguments: &Login, host: &Host) -> Result<Kind> {
     for _ in 0..3 {
         let answer = terminal::ask_line(&format!("What kind of secret is it ({names})? "))?;
         match answer.parse::<Kind>() {
-            Ok(kind) if kind.exists_on(host) => return Ok(kind),
+            Ok(kind) if kind.exists_on(host) && kind != Kind::Oauth => return Ok(kind),
             _ => super::tell(&format!("Please type one of {names}")),
         }
     }
@@ -372,6 +383,7 @@ fn complete(arguments: &Login, accounts: &Accounts, host: Host, kind: Kind) -> R
     account.path = None;
     account.authtype = None;
     account.password_expiry_utc = None;
+    account.oauth = None;
     if let Some(place) = &arguments.host {
         account.context.clone_from(&place.context);
     }
@@ -488,13 +500,6 @@ fn default_name(
     match accounts.named(&name) {
         Some(known) if known.host != *host => format!("{name}@{host}"),
         _ => name,
-    }
-}
-
-fn same_store(name: store::Name) -> StoreChoice {
-    match name {
-        store::Name::File => StoreChoice::File,
-        store::Name::Keyring => StoreChoice::Keyring,
     }
 }
 

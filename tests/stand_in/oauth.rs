@@ -1,0 +1,263 @@
+//! OAuth 2.0 with Bitbucket Cloud's own rules: consumers, codes, and refresh tokens that are used once.
+//!
+//! From Atlassian's "Use OAuth on Bitbucket Cloud", CHANGE-3052, and what others saw: a used refresh token is taken for
+//! ten more minutes, and after that its reuse is answered `unauthorized_client` and locks the consumer out for a while.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use percent_encoding::percent_decode_str;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::credential::Credential;
+use super::message::Response;
+use super::request::Authorization;
+use super::routing::Question;
+use super::server::CLOUD;
+
+/// A consumer the stand-in knows, and how it treats it.
+#[derive(Clone)]
+pub(crate) struct Consumer(Arc<Mutex<State>>);
+
+struct State {
+    id: String,
+    secret: String,
+    private: bool,
+    lifetime: u64,
+    grace: Duration,
+    token_length: usize,
+    denies: bool,
+    fails: Option<u16>,
+    codes: HashMap<String, Code>,
+    refresh: HashMap<String, Refresh>,
+    issued: usize,
+    punished: usize,
+}
+
+struct Code {
+    redirect: String,
+    challenge: Option<String>,
+}
+
+#[derive(Default)]
+struct Refresh {
+    used: Option<Instant>,
+    revoked: bool,
+}
+
+impl Consumer {
+    pub(super) fn new(id: &str, secret: &str) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+            private: false,
+            lifetime: 7200,
+            grace: Duration::from_secs(600),
+            token_length: 60,
+            denies: false,
+            fails: None,
+            codes: HashMap::new(),
+            refresh: HashMap::new(),
+            issued: 0,
+            punished: 0,
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no thread panics with a consumer")
+    }
+
+    pub(super) fn is_called(&self, id: &str) -> bool {
+        self.state().id == id
+    }
+
+    /// "This is a private consumer" is ticked.
+    pub(crate) fn private(&self) -> &Self {
+        self.state().private = true;
+        self
+    }
+
+    /// How many seconds the next access tokens live.
+    pub(crate) fn lifetime(&self, seconds: u64) -> &Self {
+        self.state().lifetime = seconds;
+        self
+    }
+
+    /// How long a used refresh token is still taken.
+    pub(crate) fn grace(&self, grace: Duration) -> &Self {
+        self.state().grace = grace;
+        self
+    }
+
+    /// How long the next access tokens are.
+    pub(crate) fn token_length(&self, length: usize) -> &Self {
+        self.state().token_length = length;
+        self
+    }
+
+    /// Whoever is asked in the browser says no.
+    pub(crate) fn denies(&self) -> &Self {
+        self.state().denies = true;
+        self
+    }
+
+    /// Answers this status and a page to whoever asks for tokens, or does so no more.
+    pub(crate) fn fails(&self, status: Option<u16>) -> &Self {
+        self.state().fails = status;
+        self
+    }
+
+    /// Gives the consumer another secret.
+    pub(crate) fn change_secret(&self) {
+        self.state().secret.push('2');
+    }
+
+    /// The user takes back what was granted.
+    pub(crate) fn revoke(&self) {
+        for token in self.state().refresh.values_mut() {
+            token.revoked = true;
+        }
+    }
+
+    /// How often tokens were given.
+    pub(crate) fn issued(&self) -> usize {
+        self.state().issued
+    }
+
+    /// How often a refresh token was used again when its grace was over.
+    pub(crate) fn punished(&self) -> usize {
+        self.state().punished
+    }
+}
+
+/// Answers what lies below `/site/oauth2`.
+pub(super) fn answer(mut question: Question<'_>, rest: &[&str]) -> Response {
+    match (question.incoming.method.as_str(), rest) {
+        ("GET", ["authorize"]) => authorize(&question),
+        ("POST", ["access_token"]) => access_token(&mut question),
+        _ => Response::text(404, "Not found\n"),
+    }
+}
+
+/// Somebody is signed in and presses the button at once.
+fn authorize(question: &Question<'_>) -> Response {
+    let asked = fields(question.incoming.query());
+    let value = |name: &str| asked.get(name).cloned().unwrap_or_default();
+    let Some(consumer) = question.server.consumer(&value("client_id")) else {
+        return Response::text(400, "Invalid client_id\n");
+    };
+    let mut state = consumer.state();
+    let redirect = value("redirect_uri");
+    if !redirect.starts_with("http://127.0.0.1:") || value("response_type") != "code" {
+        return Response::text(400, "Invalid redirect_uri\n");
+    }
+    let answer = if state.denies {
+        "error=access_denied".to_owned()
+    } else {
+        let code = format!("code-{}", state.codes.len());
+        let challenge = asked.get("code_challenge").cloned();
+        let kept = Code {
+            redirect: redirect.clone(),
+            challenge,
+        };
+        state.codes.insert(code.clone(), kept);
+        format!("code={code}")
+    };
+    let location = format!("{redirect}?{answer}&state={}", value("state"));
+    Response::text(302, "").with("Location", &location)
+}
+
+fn access_token(question: &mut Question<'_>) -> Response {
+    let Some(Authorization::Basic { user, secret }) = question.shown.cloned() else {
+        return refuse("unauthorized_client", "Client credentials missing");
+    };
+    let form = question
+        .incoming
+        .header("Content-Type")
+        .is_some_and(|kind| kind == "application/x-www-form-urlencoded");
+    let asked = fields(&question.incoming.text());
+    let value = |name: &str| asked.get(name).cloned().unwrap_or_default();
+    let Some(consumer) = question.server.consumer(&user) else {
+        return refuse("unauthorized_client", "Invalid OAuth client credentials");
+    };
+    let mut state = consumer.state();
+    if let Some(status) = state.fails {
+        return Response::text(status, "<html>something went wrong</html>");
+    }
+    if state.secret != secret {
+        return refuse("unauthorized_client", "Invalid OAuth client credentials");
+    }
+    let refreshes = match value("grant_type").as_str() {
+        "authorization_code" if form => {
+            let Some(code) = state.codes.remove(&value("code")) else {
+                return refuse("invalid_grant", "The specified code is not valid");
+            };
+            let digest = Sha256::digest(value("code_verifier"));
+            let shown = Base64UrlUnpadded::encode_string(&digest);
+            let proven = code.challenge.is_none_or(|challenge| challenge == shown);
+            if code.redirect != value("redirect_uri") || !proven {
+                return refuse("invalid_grant", "The specified code is not valid");
+            }
+            true
+        }
+        "refresh_token" if form => {
+            let grace = state.grace;
+            let Some(token) = state.refresh.get_mut(&value("refresh_token")) else {
+                return refuse("invalid_grant", "Invalid refresh_token");
+            };
+            if token.revoked {
+                return refuse("invalid_grant", "Invalid refresh_token");
+            }
+            if token.used.get_or_insert_with(Instant::now).elapsed() > grace {
+                state.punished += 1;
+                return refuse("unauthorized_client", "Invalid OAuth client credentials");
+            }
+            true
+        }
+        "client_credentials" if form && state.private => false,
+        other => return refuse("invalid_grant", &format!("Unsupported grant type: {other}")),
+    };
+    state.issued += 1;
+    let number = state.issued;
+    let mut access = format!("eyJ{}.{number}.", state.id);
+    while access.len() < state.token_length {
+        access.push('x');
+    }
+    let mut credential = Credential::oauth(&access);
+    credential.ends = Some(Instant::now() + Duration::from_secs(state.lifetime));
+    question.server.allow(CLOUD, credential);
+    // Both names of it are in use.
+    let scopes = if number.is_multiple_of(2) { "scope" } else { "scopes" };
+    let mut body = json!({
+        "access_token": access, "expires_in": state.lifetime, "token_type": "bearer",
+        scopes: "account repository:write",
+    });
+    if refreshes {
+        let token = format!("refresh/{}+{number}=", state.id);
+        body["refresh_token"] = json!(token);
+        state.refresh.insert(token, Refresh::default());
+    }
+    Response::json(200, &body)
+}
+
+fn refuse(error: &str, description: &str) -> Response {
+    Response::json(
+        400,
+        &json!({ "error": error, "error_description": description }),
+    )
+}
+
+fn fields(text: &str) -> HashMap<String, String> {
+    let decode = |text: &str| {
+        percent_decode_str(&text.replace('+', " "))
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    text.split('&')
+        .filter_map(|field| field.split_once('='))
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect()
+}
