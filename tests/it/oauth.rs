@@ -45,6 +45,18 @@ fn page(env: &TestEnv) -> String {
     env.path().join("page.html").display().to_string()
 }
 
+/// The same, once it is there: the browser may end after the program.
+fn shown(env: &TestEnv) -> String {
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        let text = fs::read_to_string(page(env)).unwrap_or_default();
+        if text.ends_with("</html>\n") || Instant::now() > end {
+            return text;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 fn login(env: &TestEnv, more: &[&str]) -> Outcome {
     let mut all = vec!["login", "mine", "--kind", "oauth", "--client-id", "KEY"];
     all.extend(["--with-token", "--store", "file"]);
@@ -119,7 +131,7 @@ fn with_a_browser_one_signs_in_and_everything_works() {
         outcome.stderr.contains("https://bitbucket.org/site/oauth2/authorize?"),
         "{outcome:?}"
     );
-    let shown = fs::read_to_string(page(&env)).unwrap();
+    let shown = shown(&env);
     assert!(shown.contains("You are signed in"), "{shown}");
 
     stand_in.forget_requests();
@@ -242,7 +254,7 @@ fn a_busy_port_and_a_no_are_told() {
     let outcome = login(&env, &["--port", &free_port()]);
     assert_eq!(outcome.status, 1, "{outcome:?}");
     assert!(outcome.stderr.contains("was not granted"), "{outcome:?}");
-    let shown = fs::read_to_string(page(&env)).unwrap();
+    let shown = shown(&env);
     assert!(shown.contains("It did not work"), "{shown}");
     assert!(env.accounts().is_empty());
 }

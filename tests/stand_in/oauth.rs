@@ -211,7 +211,8 @@ fn access_token(question: &mut Question<'_>) -> Response {
             if token.revoked {
                 return refuse("invalid_grant", "Invalid refresh_token");
             }
-            if token.used.get_or_insert_with(Instant::now).elapsed() > grace {
+            let before = token.used.replace(token.used.unwrap_or_else(Instant::now));
+            if before.is_some_and(|used| used.elapsed() > grace) {
                 state.punished += 1;
                 return refuse("unauthorized_client", "Invalid OAuth client credentials");
             }
