@@ -14,7 +14,9 @@ const STARTING: Duration = Duration::from_secs(2);
 /// with `%s` where the address belongs. It counts even where there is no display.
 pub(crate) fn open(url: &str) -> bool {
     let named = env::var("BROWSER").unwrap_or_default();
-    let mut named = named.split(':').filter(|command| !command.trim().is_empty());
+    let mut named = named
+        .split(':')
+        .filter(|command| !command.trim().is_empty());
     if named.any(|command| start(command_of(command, url))) {
         return true;
     }

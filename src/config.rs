@@ -4,6 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use toml::de::{DeTable, DeValue};
@@ -85,8 +86,9 @@ impl Locations {
 
     /// Held by whoever renews the access token of this account.
     pub(crate) fn renewal_lock(&self, account: &Account) -> PathBuf {
-        let name = Sha256::digest(format!("{}@{}", account.name, account.host));
-        let name: String = name[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        // Any name is a file name that way.
+        let digest = Sha256::digest(format!("{}@{}", account.name, account.host));
+        let name = Base64UrlUnpadded::encode_string(&digest[..9]);
         self.data.join(format!("oauth-{name}.lock"))
     }
 

@@ -219,12 +219,11 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
 fn reply(wanted: &Wanted<'_>, found: Found, offers_authtype: bool) -> Result<Option<Reply>> {
     let Found {
         account,
-        kept:
-            Kept {
-                secret,
-                oauth_refresh_token,
-                ..
-            },
+        kept: Kept {
+            secret,
+            oauth_refresh_token,
+            ..
+        },
     } = found;
     // What we renew ourselves nobody else has to know.
     let oauth_refresh_token = oauth_refresh_token.filter(|_| account.kind.is_none());

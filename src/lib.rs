@@ -40,8 +40,8 @@ mod protocol;
 #[cfg(unix)]
 mod quiet;
 mod refusal;
-mod renewal;
 mod remote;
+mod renewal;
 mod route;
 mod scope;
 mod secret;

@@ -152,9 +152,10 @@ pub(crate) fn callback(address: &str, state: &Secret) -> Callback {
             .filter(|(name, _)| *name == key);
         let (_, value) = values.next()?;
         // Said twice, it may mean anything.
-        values.next().is_none().then(|| {
-            Secret::new(percent_decode_str(&value.replace('+', " ")).collect::<Vec<u8>>())
-        })
+        values
+            .next()
+            .is_none()
+            .then(|| Secret::new(percent_decode_str(&value.replace('+', " ")).collect::<Vec<u8>>()))
     };
     if value("state").as_ref() != Some(state) {
         return Callback::Stray;
@@ -164,7 +165,12 @@ pub(crate) fn callback(address: &str, state: &Secret) -> Callback {
         (None, Some(error)) => {
             let name = String::from_utf8_lossy(error.expose());
             let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
-            Callback::Refused(name.chars().filter(|letter| is_name(*letter)).take(40).collect())
+            Callback::Refused(
+                name.chars()
+                    .filter(|letter| is_name(*letter))
+                    .take(40)
+                    .collect(),
+            )
         }
         _ => Callback::Stray,
     }
@@ -230,7 +236,10 @@ mod tests {
             target(head.as_bytes(), 7).map(str::to_owned)
         };
         let good = "GET /callback?code=a HTTP/1.1";
-        assert_eq!(get(good, "127.0.0.1:7").as_deref(), Some("/callback?code=a"));
+        assert_eq!(
+            get(good, "127.0.0.1:7").as_deref(),
+            Some("/callback?code=a")
+        );
         for (line, host) in [
             (good, "evil.example:7"),
             (good, "127.0.0.1:8"),

@@ -128,6 +128,8 @@ fn read(answer: &Answer) -> Result<Tokens, Error> {
 pub(crate) fn parse(json: &Value) -> Option<Tokens> {
     /// git would take a longer one for no line of its own.
     const LONGEST: usize = 65_000;
+    /// A year: what is longer is a slip, and must not overflow any clock.
+    const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
     let token = |key: &str| {
         let text = json.get(key)?.as_str()?;
         let is_one = !text.is_empty()
@@ -144,8 +146,6 @@ pub(crate) fn parse(json: &Value) -> Option<Tokens> {
         Some(Value::String(text)) => Duration::from_secs(text.parse().ok()?),
         Some(number) => Duration::from_secs(number.as_u64()?),
     };
-    /// A year: what is longer is a slip, and must not overflow any clock.
-    const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
     Some(Tokens {
         access: token("access_token").filter(|_| is_bearer)?,
         refresh: token("refresh_token"),
@@ -202,7 +202,9 @@ fn form(proof: &Proof<'_>) -> Secret {
         Proof::Nothing => vec![("grant_type", b"client_credentials")],
     };
     // As long as it can get: a buffer that grows leaves copies behind.
-    let length = fields.iter().map(|(key, value)| key.len() + 3 * value.len() + 2);
+    let length = fields
+        .iter()
+        .map(|(key, value)| key.len() + 3 * value.len() + 2);
     let mut text = Vec::with_capacity(length.sum());
     for (key, value) in fields {
         if !text.is_empty() {
@@ -287,10 +289,19 @@ mod tests {
     fn tokens_are_read_as_both_texts_of_the_documentation_have_them() {
         let long = "t".repeat(5000);
         for (answer, seconds) in [
-            (json!({"access_token": long, "refresh_token": "r", "expires_in": 7200, "scopes": "account"}), 7200),
-            (json!({"access_token": long, "refresh_token": "r", "expires_in": "60", "scope": "account", "token_type": "bearer"}), 60),
+            (
+                json!({"access_token": long, "refresh_token": "r", "expires_in": 7200, "scopes": "account"}),
+                7200,
+            ),
+            (
+                json!({"access_token": long, "refresh_token": "r", "expires_in": "60", "scope": "account", "token_type": "bearer"}),
+                60,
+            ),
             (json!({"access_token": long, "refresh_token": "r"}), 7200),
-            (json!({"access_token": long, "refresh_token": "r", "expires_in": u64::MAX}), 31_536_000),
+            (
+                json!({"access_token": long, "refresh_token": "r", "expires_in": u64::MAX}),
+                31_536_000,
+            ),
         ] {
             let tokens = parse(&answer).expect("tokens");
             assert_eq!(tokens.access.expose(), long.as_bytes());
@@ -313,7 +324,10 @@ mod tests {
         ] {
             assert!(parse(&answer).is_none(), "{answer}");
         }
-        assert_eq!(code(&json!({"error": "invalid_grant"})).as_deref(), Some("invalid_grant"));
+        assert_eq!(
+            code(&json!({"error": "invalid_grant"})).as_deref(),
+            Some("invalid_grant")
+        );
         assert_eq!(code(&json!({"error": "<b>oops</b>"})), None);
     }
 

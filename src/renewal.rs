@@ -207,7 +207,12 @@ pub(crate) fn end_of(asked: Timestamp, lifetime: Duration) -> Option<u64> {
 }
 
 /// Takes back the note if nothing can have come of it, and notes if it is the end; what to say.
-fn failed(lookup: &Lookup, account: &Account, grant: &Grant, error: &oauth::Error) -> anyhow::Error {
+fn failed(
+    lookup: &Lookup,
+    account: &Account,
+    grant: &Grant,
+    error: &oauth::Error,
+) -> anyhow::Error {
     let name = &account.name;
     if let Some(ended) = error.end() {
         let ended = if grant.sent.is_some() {
@@ -264,5 +269,8 @@ fn find_mut<'a>(accounts: &'a mut Accounts, account: &Account) -> Result<&'a mut
 }
 
 fn gone(account: &Account) -> String {
-    format!("the account '{}' has gone or changed meanwhile", account.name)
+    format!(
+        "the account '{}' has gone or changed meanwhile",
+        account.name
+    )
 }

@@ -84,9 +84,12 @@ fn set_end(env: &TestEnv, seconds: u64) {
     let text = fs::read_to_string(&path).unwrap();
     let lines: Vec<String> = text
         .lines()
-        .map(|line| match line.starts_with("password_expiry_utc") {
-            true => format!("password_expiry_utc = {seconds}"),
-            false => line.to_owned(),
+        .map(|line| {
+            if line.starts_with("password_expiry_utc") {
+                format!("password_expiry_utc = {seconds}")
+            } else {
+                line.to_owned()
+            }
         })
         .collect();
     assert!(text.contains("password_expiry_utc"), "{text}");
@@ -100,7 +103,9 @@ fn now() -> u64 {
 
 /// The password that `get` answers, if it does.
 fn password(answer: &str) -> Option<&str> {
-    answer.lines().find_map(|line| line.strip_prefix("password="))
+    answer
+        .lines()
+        .find_map(|line| line.strip_prefix("password="))
 }
 
 fn get(env: &TestEnv) -> Outcome {
@@ -128,7 +133,9 @@ fn with_a_browser_one_signs_in_and_everything_works() {
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert!(outcome.stderr.contains("/callback"), "{outcome:?}");
     assert!(
-        outcome.stderr.contains("https://bitbucket.org/site/oauth2/authorize?"),
+        outcome
+            .stderr
+            .contains("https://bitbucket.org/site/oauth2/authorize?"),
         "{outcome:?}"
     );
     let shown = shown(&env);
@@ -152,10 +159,7 @@ fn with_a_browser_one_signs_in_and_everything_works() {
     assert_eq!(env.accounts()[0]["state"], "ok");
 
     let token = password(&answer).unwrap();
-    assert_eq!(
-        env.program(&["token"], "").stdout,
-        format!("{token}\n")
-    );
+    assert_eq!(env.program(&["token"], "").stdout, format!("{token}\n"));
     let rest = "capability[]=authtype\nprotocol=https\nhost=api.bitbucket.org\n";
     let rest = env.get(rest);
     assert!(rest.contains("authtype=Bearer\n"), "{rest}");
@@ -167,7 +171,14 @@ fn with_a_browser_one_signs_in_and_everything_works() {
 fn without_a_browser_the_address_is_pasted() {
     let (env, _stand_in, _consumer) = world();
     let mut command = env.command(PROGRAM);
-    command.args(["login", "mine", "--client-id", "KEY", "--no-browser", "--with-token"]);
+    command.args([
+        "login",
+        "mine",
+        "--client-id",
+        "KEY",
+        "--no-browser",
+        "--with-token",
+    ]);
     command.args(["--store", "file"]);
     let (mut login, mut lines) = start(command);
     let mut input = login.stdin.take().unwrap();
@@ -200,7 +211,13 @@ fn start(mut command: std::process::Command) -> (Child, impl Iterator<Item = Str
 fn an_address_of_another_sign_in_is_refused() {
     let (env, stand_in, _consumer) = world();
     let input = format!("{CLIENT_SECRET}\nhttp://127.0.0.1:23418/callback?code=code-0&state=x\n");
-    let arguments = ["login", "--client-id", "KEY", "--no-browser", "--with-token"];
+    let arguments = [
+        "login",
+        "--client-id",
+        "KEY",
+        "--no-browser",
+        "--with-token",
+    ];
     let outcome = env.program(&arguments, input);
     assert_eq!(outcome.status, 1, "{outcome:?}");
     assert!(outcome.stderr.contains("not the address"), "{outcome:?}");
@@ -235,7 +252,11 @@ fn stray_visitors_do_not_end_the_sign_in() {
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert!(visitor.join().unwrap().is_some());
     let strays = fs::read_to_string(env.home().join("strays")).unwrap();
-    assert_eq!(strays.matches("There is nothing here").count(), 3, "{strays}");
+    assert_eq!(
+        strays.matches("There is nothing here").count(),
+        3,
+        "{strays}"
+    );
     assert_eq!(strays.matches("not the sign-in").count(), 2, "{strays}");
     assert!(works(&env));
 }
@@ -264,7 +285,10 @@ fn a_machine_signs_in_without_anybody() {
     let (env, stand_in, consumer) = world();
     let refused = login(&env, &["--client-credentials"]);
     assert_eq!(refused.status, 1, "{refused:?}");
-    assert!(refused.stderr.contains("This is a private consumer"), "{refused:?}");
+    assert!(
+        refused.stderr.contains("This is a private consumer"),
+        "{refused:?}"
+    );
     consumer.private();
     assert_eq!(login(&env, &["--client-credentials"]).status, 0);
     assert!(works(&env));
@@ -305,7 +329,11 @@ fn a_token_that_ends_is_renewed_once_and_the_next_refresh_token_kept() {
 #[test]
 fn sixteen_processes_at_the_moment_of_expiry_renew_once() {
     let (env, stand_in, consumer) = signed_in();
-    let rounds = if std::env::var_os("KILLS").is_some() { 50 } else { 5 };
+    let rounds = if std::env::var_os("KILLS").is_some() {
+        50
+    } else {
+        5
+    };
     for round in 1..=rounds {
         let_it_end(&env);
         let answers: Vec<Outcome> = thread::scope(|scope| {
@@ -325,16 +353,28 @@ fn sixteen_processes_at_the_moment_of_expiry_renew_once() {
 #[test]
 fn killed_between_the_answer_and_its_storing_the_account_still_works() {
     let (env, stand_in, consumer) = signed_in();
-    let kills: u32 = if std::env::var_os("KILLS").is_some() { 100 } else { 10 };
+    let kills: u32 = if std::env::var_os("KILLS").is_some() {
+        100
+    } else {
+        10
+    };
     let mut lost = 0;
     for number in 0..kills {
         let_it_end(&env);
         let before = consumer.issued();
         stand_in.delay_answers(Duration::from_millis(40));
         let mut command = env.command(PROGRAM);
-        command.arg("get").stdin(Stdio::piped()).stdout(Stdio::null());
+        command
+            .arg("get")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null());
         let mut process = command.spawn().unwrap();
-        process.stdin.take().unwrap().write_all(WANTED.as_bytes()).unwrap();
+        process
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(WANTED.as_bytes())
+            .unwrap();
         let end = Instant::now() + Duration::from_secs(10);
         while consumer.issued() == before && Instant::now() < end {
             thread::sleep(Duration::from_micros(200));
@@ -355,9 +395,17 @@ fn die_half_way(env: &TestEnv, stand_in: &StandIn, consumer: &Consumer) {
     let before = consumer.issued();
     stand_in.delay_answers(Duration::from_secs(5));
     let mut command = env.command(PROGRAM);
-    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::null());
+    command
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null());
     let mut process = command.spawn().unwrap();
-    process.stdin.take().unwrap().write_all(WANTED.as_bytes()).unwrap();
+    process
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(WANTED.as_bytes())
+        .unwrap();
     while consumer.issued() == before {
         thread::sleep(Duration::from_millis(1));
     }
@@ -395,11 +443,17 @@ fn what_cannot_be_saved_is_told_in_one_line_and_not_tried_again() {
 /// `get` has nothing, and says why in one line that names `login`.
 fn ended(env: &TestEnv, reason: &str) {
     let outcome = get(env);
-    assert_eq!((outcome.status, outcome.stdout.as_str()), (1, ""), "{outcome:?}");
+    assert_eq!(
+        (outcome.status, outcome.stdout.as_str()),
+        (1, ""),
+        "{outcome:?}"
+    );
     assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:?}");
     assert!(outcome.stderr.contains(reason), "{outcome:?}");
     assert!(
-        outcome.stderr.contains("'git credential-bitbucket login mine"),
+        outcome
+            .stderr
+            .contains("'git credential-bitbucket login mine"),
         "{outcome:?}"
     );
     assert_eq!(env.accounts()[0]["state"], "rejected");
@@ -415,7 +469,11 @@ fn each_no_of_the_server_has_its_own_words() {
     ended(&env, "invalid_grant");
     assert_eq!(asked(&stand_in), requests, "an end is an end");
     let refused = env.program(&["status", "--verify"], "");
-    assert_eq!((refused.status, asked(&stand_in)), (1, requests + 1), "{refused:?}");
+    assert_eq!(
+        (refused.status, asked(&stand_in)),
+        (1, requests + 1),
+        "{refused:?}"
+    );
     // As the message says: the key and the secret are known.
     let port = free_port();
     browser(&mut env, "");
@@ -439,7 +497,10 @@ fn an_outage_costs_nothing() {
         consumer.fails(Some(status));
         let outcome = get(&env);
         assert_eq!(outcome.status, 1, "{outcome:?}");
-        assert!(outcome.stderr.contains("cannot renew the access token"), "{outcome:?}");
+        assert!(
+            outcome.stderr.contains("cannot renew the access token"),
+            "{outcome:?}"
+        );
     }
     // While the old one is good it is answered.
     set_end(&env, now() + 40);
@@ -450,11 +511,19 @@ fn an_outage_costs_nothing() {
     stand_in.fall_silent(Silence::Connection);
     let start = Instant::now();
     assert!(password(&get(&env).stdout).is_some());
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
     let_it_end(&env);
     let start = Instant::now();
     assert_eq!(get(&env).stdout, "");
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
     stand_in.fall_silent(Silence::Off);
     assert!(works(&env));
     assert_eq!(consumer.punished(), 0);
@@ -503,7 +572,12 @@ fn nothing_of_a_grant_shows_and_logout_forgets_all_of_it() {
     env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", "1");
     let_it_end(&env);
     let mut said = String::new();
-    for arguments in [&["status"][..], &["doctor"], &["status", "--json"], &["get"]] {
+    for arguments in [
+        &["status"][..],
+        &["doctor"],
+        &["status", "--json"],
+        &["get"],
+    ] {
         let outcome = env.program(arguments, WANTED);
         said.push_str(&outcome.stderr);
         said.push_str(password(&outcome.stdout).map_or(outcome.stdout.as_str(), |_| ""));
@@ -529,7 +603,13 @@ fn options_that_do_not_go_together_are_refused() {
     for arguments in [
         &["login", "--kind", "api-token", "--client-id", "KEY"][..],
         &["login", "--kind", "oauth", "--client-id", ""],
-        &["login", "--client-id", "KEY", "--client-credentials", "--no-browser"],
+        &[
+            "login",
+            "--client-id",
+            "KEY",
+            "--client-credentials",
+            "--no-browser",
+        ],
         &["login", "--client-id", "KEY", "--port", "0"],
         &["login", "--client-id", "KEY", "--host", "git.corp.example"],
     ] {
@@ -563,6 +643,10 @@ fn the_keyring_keeps_a_grant_too() {
     session.env("XDG_RUNTIME_DIR", run_folder);
     session.args(["--", "sh", "-c", &script]);
     let outcome = run(session, b"");
-    assert_eq!(password(&outcome.stdout).map(str::len), Some(5000), "{outcome:?}");
+    assert_eq!(
+        password(&outcome.stdout).map(str::len),
+        Some(5000),
+        "{outcome:?}"
+    );
     assert_eq!(asked(&stand_in), 2);
 }

@@ -231,7 +231,11 @@ fn access_token(question: &mut Question<'_>) -> Response {
     credential.ends = Some(Instant::now() + Duration::from_secs(state.lifetime));
     question.server.allow(CLOUD, credential);
     // Both names of it are in use.
-    let scopes = if number.is_multiple_of(2) { "scope" } else { "scopes" };
+    let scopes = if number.is_multiple_of(2) {
+        "scope"
+    } else {
+        "scopes"
+    };
     let mut body = json!({
         "access_token": access, "expires_in": state.lifetime, "token_type": "bearer",
         scopes: "account repository:write",

@@ -83,15 +83,12 @@ pub(super) fn sign_in(
     let port = arguments.port.unwrap_or(PORT);
     // What was said before still holds, unless something of it was said anew.
     let known = existing.filter(|_| arguments.client_id.is_none() && !arguments.with_token);
-    let secret = match known.map(|known| lookup.secret_of(known)) {
-        Some(Ok(Some(Kept {
-            client_secret: Some(secret),
-            ..
-        }))) => secret,
-        _ => {
-            explain(account, flow, port);
-            ask_client_secret(arguments)?
-        }
+    let kept = known.and_then(|known| lookup.secret_of(known).ok().flatten());
+    let secret = if let Some(secret) = kept.and_then(|kept| kept.client_secret) {
+        secret
+    } else {
+        explain(account, flow, port);
+        ask_client_secret(arguments)?
     };
     let consumer = Consumer {
         id: client_id,
@@ -175,11 +172,16 @@ fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<Outcome> {
     command::tell("Allow it in the browser:");
     command::tell(&url);
     if !browser::open(&url) {
-        command::tell("No browser could be opened here; one on another machine takes '--no-browser'");
+        command::tell(
+            "No browser could be opened here; one on another machine takes '--no-browser'",
+        );
     }
     let Some((callback, visitor)) = loopback.wait(&attempt.state, PATIENCE) else {
         bail!(Hinted::new(
-            format!("nobody came back from the browser within {} minutes", PATIENCE.as_secs() / 60),
+            format!(
+                "nobody came back from the browser within {} minutes",
+                PATIENCE.as_secs() / 60
+            ),
             "sign in again; '--no-browser' asks for the address instead",
         ));
     };
