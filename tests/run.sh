@@ -28,6 +28,10 @@ make:make
 time:time
 setpriv:util-linux
 pkg-config:pkg-config
+node:nodejs
+npm:npm
+chromium:chromium
+chromedriver:chromium-driver
 "
 
 main() {
@@ -42,6 +46,7 @@ main() {
     cd "$(CDPATH='' cd "$(dirname "$0")" && pwd)/.."
 
     install_tools
+    install_oauth_server
     find_rust
     if [ "$fast" = no ]; then
         step shellcheck install.sh tests/run.sh .ci/run
@@ -134,6 +139,15 @@ find_rust() {
     if [ "$fast" = no ] && has rustup && [ "$(uname -s)" = Linux ]; then
         step rustup target add "$(uname -m)-unknown-linux-musl"
     fi
+}
+
+# Below target, with what it needs, which the lock file names by its hashes.
+install_oauth_server() {
+    [ "$(node -p 'process.versions.node.split(".")[0] >= 20')" = true ] ||
+        fail "node $(node --version) is too old for the tests' OAuth server: install version 20 or newer"
+    mkdir -p target/oauth-server
+    cp tests/oauth_server/* target/oauth-server/
+    step npm ci --prefix target/oauth-server --ignore-scripts --no-audit --no-fund --loglevel=error
 }
 
 find_component() {

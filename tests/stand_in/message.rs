@@ -95,6 +95,10 @@ impl Incoming {
         found.map(|(_, value)| value.as_str())
     }
 
+    pub(super) fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
     /// The target's path, as sent.
     pub(super) fn path(&self) -> &str {
         self.target

@@ -3,7 +3,7 @@
 use super::message::{Incoming, Response};
 use super::request::Authorization;
 use super::server::{Host, Server, Site};
-use super::{data_center, git, lfs, oauth, rest};
+use super::{data_center, forward, git, lfs, oauth, rest};
 
 /// A request on its way to an answer.
 pub(super) struct Question<'a> {
@@ -38,6 +38,11 @@ pub(super) fn answer(
 
 fn route(mut question: Question<'_>, segments: &[&str]) -> Response {
     match (&question.host.site, segments) {
+        (Site::Cloud, ["site", "oauth2", ..] | ["interaction", ..])
+            if let Some(port) = question.server.oauth_server() =>
+        {
+            forward::answer(question, port)
+        }
         // No address of Bitbucket's: sends whoever asks to the URL behind the question mark.
         (Site::CloudRest, ["redirect"]) => {
             Response::text(302, "").with("Location", question.incoming.query())

@@ -28,6 +28,7 @@ pub(super) struct Server {
     credentials: Mutex<Vec<(String, Handle)>>,
     repositories: Mutex<HashMap<(String, String), Shelved>>,
     consumers: Mutex<Vec<Consumer>>,
+    oauth_elsewhere: Mutex<Option<u16>>,
     pub(super) requests: Mutex<Vec<Request>>,
     faults: Mutex<Faults>,
     stopping: AtomicBool,
@@ -42,6 +43,7 @@ impl Server {
             credentials: Mutex::default(),
             repositories: Mutex::default(),
             consumers: Mutex::default(),
+            oauth_elsewhere: Mutex::default(),
             requests: Mutex::default(),
             faults: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -92,6 +94,15 @@ impl Server {
     pub(super) fn register(&self, consumer: Consumer) -> Consumer {
         lock(&self.consumers).push(consumer.clone());
         consumer
+    }
+
+    /// Has another server on the loopback interface answer what is about OAuth.
+    pub(super) fn set_oauth_server(&self, port: u16) {
+        *lock(&self.oauth_elsewhere) = Some(port);
+    }
+
+    pub(super) fn oauth_server(&self) -> Option<u16> {
+        *lock(&self.oauth_elsewhere)
     }
 
     /// The OAuth consumer of this key.

@@ -1,5 +1,8 @@
 //! OAuth: signing in with a browser or without one, and access tokens that are renewed once and never lost.
 
+mod browser;
+mod real_server;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};

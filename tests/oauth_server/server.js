@@ -1,0 +1,49 @@
+// A real OAuth 2.0 server at the addresses of Bitbucket Cloud. The stand-in forwards them here.
+//
+//   node server.js CLIENT_SECRET SECONDS     SECONDS: how long an access token lives
+//
+// Prints the port on which it listens. It rotates refresh tokens, ends a grant whose refresh token comes twice, insists
+// on PKCE, and shows its own pages for signing in and consent.
+
+import Provider from 'oidc-provider';
+
+const [secret, seconds] = process.argv.slice(2);
+
+const provider = new Provider('https://bitbucket.org', {
+  clients: [
+    {
+      client_id: 'KEY',
+      client_secret: secret,
+      application_type: 'native',
+      grant_types: ['authorization_code', 'refresh_token'],
+      redirect_uris: ['http://127.0.0.1:23418/callback'],
+      response_types: ['code'],
+    },
+    {
+      client_id: 'MACHINE',
+      client_secret: secret,
+      grant_types: ['client_credentials'],
+      redirect_uris: [],
+      response_types: [],
+    },
+  ],
+  cookies: { keys: ['for tests only'] },
+  features: { clientCredentials: { enabled: true }, devInteractions: { enabled: true } },
+  findAccount: (context, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+  issueRefreshToken: (context, client) => client.grantTypeAllowed('refresh_token'),
+  pkce: { required: () => true },
+  rotateRefreshToken: true,
+  routes: { authorization: '/site/oauth2/authorize', token: '/site/oauth2/access_token' },
+  scopes: ['repository:write'],
+  ttl: { AccessToken: Number(seconds), ClientCredentials: Number(seconds) },
+});
+// Nobody asks for a scope: at Bitbucket the consumer has them.
+provider.use((context, next) => {
+  if (context.path === '/site/oauth2/authorize') context.query = { ...context.query, scope: 'repository:write' };
+  return next();
+});
+// TLS ends at the stand-in.
+provider.proxy = true;
+// Whoever started it has gone.
+process.stdin.on('end', () => process.exit()).resume();
+const server = provider.listen(0, '127.0.0.1', () => console.log(server.address().port));
