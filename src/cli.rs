@@ -378,6 +378,9 @@ fn mistake(error: &clap::Error) -> anyhow::Error {
             _ if option == "--expires" => {
                 "the value of '--expires' is not a date such as 2027-01-31".to_owned()
             }
+            _ if option == "--port" => {
+                "the value of '--port' is not a number from 1 to 65535".to_owned()
+            }
             _ => match std::error::Error::source(error) {
                 Some(reason) => format!("the value of '{option}' is {reason}"),
                 None => format!("the value of '{option}' is not what it has to be"),

@@ -123,7 +123,7 @@ fn read_head(stream: &mut TcpStream) -> io::Result<Zeroizing<Vec<u8>>> {
 
 /// What is asked for, if it is the callback, and of us: a page somewhere in the web that lets its name point to us
 /// would say another host.
-fn target(head: &[u8], port: u16) -> Option<&str> {
+pub(crate) fn target(head: &[u8], port: u16) -> Option<&str> {
     let head = std::str::from_utf8(head).ok()?;
     let mut lines = head.split("\r\n");
     let mut words = lines.next()?.split(' ');

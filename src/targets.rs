@@ -11,10 +11,13 @@ use crate::context::Host;
 use crate::git_config::GitConfig;
 use crate::import::netrc::Netrc;
 use crate::import::{git_credentials, in_url};
+use crate::loopback::{self, Callback};
 use crate::matching::{self, Wanted};
+use crate::oauth;
 use crate::protocol::{Form, Reply, Request};
 use crate::remote::{self, Url, urls_in};
 use crate::scope::Scope;
+use crate::secret::Secret;
 
 /// git's requests: what is read can be matched, and what we would reply with it is read back as the same.
 pub fn request(data: &[u8]) {
@@ -130,5 +133,33 @@ pub fn import(data: &[u8]) {
     for entry in git_credentials::entries(data, &bitbucket::is_cloud) {
         assert!(end <= entry.span.start && entry.span.end <= data.len());
         end = entry.span.end;
+    }
+}
+
+/// What an OAuth server answers, and what a browser, or whoever else comes to the loopback interface, asks for.
+pub fn oauth(data: &[u8]) {
+    if let Ok(json) = serde_json::from_slice(data) {
+        let name = oauth::code(&json).unwrap_or_default();
+        assert!(
+            name.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        );
+        if let Some(tokens) = oauth::parse(&json) {
+            let all = [Some(&tokens.access), tokens.refresh.as_ref()];
+            for token in all.into_iter().flatten() {
+                assert!(!token.is_empty() && token.expose().iter().all(u8::is_ascii_graphic));
+            }
+            assert!(tokens.lifetime.as_secs() <= 366 * 24 * 3600);
+        }
+    }
+    let state = Secret::new(b"s".to_vec());
+    if let Some(target) = loopback::target(data, 7) {
+        assert!(target.starts_with("/callback"));
+        assert!(loopback::callback(target, &Secret::new(b"never".repeat(9))) == Callback::Stray);
+    }
+    if let Ok(address) = std::str::from_utf8(data)
+        && loopback::callback(address, &state) != Callback::Stray
+    {
+        assert!(address.contains("state="));
     }
 }

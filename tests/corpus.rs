@@ -9,11 +9,12 @@ use git_credential_bitbucket::targets;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 6] = [
+const TARGETS: [(&str, Target); 7] = [
     ("accounts", targets::accounts),
     ("config", targets::config),
     ("git_config", targets::git_config),
     ("import", targets::import),
+    ("oauth", targets::oauth),
     ("request", targets::request),
     ("url", targets::url),
 ];

@@ -170,6 +170,44 @@ fn the_canary_is_in_the_reply_and_in_no_other_stream_or_file() {
 }
 
 #[test]
+fn the_secret_of_an_oauth_consumer_is_the_canary_too() {
+    let (mut env, stand_in) = TestEnv::with_stand_in();
+    let trace = env.home().join("trace.log");
+    env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", trace.to_str().unwrap());
+    stand_in.consumer("KEY", API_TOKEN).private();
+    let grant = [
+        "--client-id",
+        "KEY",
+        "--client-credentials",
+        "--with-token",
+        "--store",
+        "file",
+    ];
+    let outcome = env.program(&[&["login", "grant"], &grant[..]].concat(), API_TOKEN);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert_silent(&outcome);
+    assert_silent(&env.program(&["token", "grant"], ""));
+    stand_in.consumer("WRONG", ACCESS_TOKEN);
+    let wrong = [
+        "login",
+        "wrong",
+        "--client-id",
+        "WRONG",
+        "--client-credentials",
+        "--with-token",
+    ];
+    assert_silent(&env.program(&wrong, API_TOKEN));
+    for arguments in [
+        &["status", "--verify"][..],
+        &["doctor"],
+        &["logout", "grant"],
+    ] {
+        assert_silent(&env.program(arguments, ""));
+    }
+    assert_nothing_leaked_into_files(&env);
+}
+
+#[test]
 fn what_lay_in_the_open_is_shown_by_no_command_and_stays_in_no_file() {
     let env = TestEnv::new();
     env.login(ACCESS_TOKEN, &["one"]);
@@ -260,7 +298,17 @@ fn no_process_that_is_started_is_told_a_secret_as_argument_or_in_its_environment
     fs::write(&config, format!("[remote \"x\"]\n\turl = {url}\n")).unwrap();
     let ca = stand_in.ca_file().display().to_string();
     let rest = "https://api.bitbucket.org/2.0/repositories/acme/app";
-    let commands: [&[&str]; 12] = [
+    stand_in.consumer("KEY", API_TOKEN);
+    env.set("BROWSER", "curl -s");
+    let commands: [&[&str]; 13] = [
+        &[
+            "login",
+            "grant",
+            "--client-id",
+            "KEY",
+            "--no-browser",
+            "--with-token",
+        ],
         &login,
         &["setup", "--guard"],
         &["curl", "-sS", "--cacert", &ca, rest],

@@ -218,20 +218,20 @@ fn secret(arguments: &Login, host: &Host) -> Result<Secret> {
             ),
         ));
     };
-    refuse_what_is_no_secret(&secret)?;
+    refuse_what_is_no_secret(&secret, "token")?;
     Ok(secret)
 }
 
-fn refuse_what_is_no_secret(secret: &Secret) -> Result<()> {
+fn refuse_what_is_no_secret(secret: &Secret, what: &str) -> Result<()> {
     if secret.is_empty() {
         bail!(Hinted::new(
-            "the token is empty",
+            format!("the {what} is empty"),
             "sign in again and paste it"
         ));
     }
     if secret.expose().len() > LONGEST || secret.expose().iter().any(u8::is_ascii_control) {
         bail!(Hinted::new(
-            "that is no token: it is too long or holds control characters",
+            format!("that is no {what}: it is too long or holds control characters"),
             "copy it again from its page"
         ));
     }

@@ -161,7 +161,7 @@ fn ask_client_secret(arguments: &Login) -> Result<Secret> {
             "give it on standard input, with '--with-token'",
         ));
     };
-    super::refuse_what_is_no_secret(&secret)?;
+    super::refuse_what_is_no_secret(&secret, "secret")?;
     Ok(secret)
 }
 

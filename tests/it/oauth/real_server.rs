@@ -16,7 +16,10 @@ use crate::stand_in::StandIn;
 const LIFETIME: &str = "61";
 
 /// The running server; gone when dropped. It has more to say than its port, and minds when nobody reads it.
-struct OauthServer(Child, BufReader<ChildStdout>);
+struct OauthServer {
+    process: Child,
+    _output: BufReader<ChildStdout>,
+}
 
 impl OauthServer {
     fn start(stand_in: &StandIn) -> Self {
@@ -32,14 +35,17 @@ impl OauthServer {
         let mut output = BufReader::new(child.stdout.take().unwrap());
         output.read_line(&mut line).unwrap();
         stand_in.forward_oauth(line.trim().parse().expect("the server says its port"));
-        Self(child, output)
+        Self {
+            process: child,
+            _output: output,
+        }
     }
 }
 
 impl Drop for OauthServer {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
