@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Outcome, PROGRAM, TestEnv, has, run, write_private};
 use crate::stand_in::{Consumer, Silence, StandIn};
+use crate::terminal::Terminal;
 
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
 const CLIENT_SECRET: &str = "canary-client-secret";
@@ -189,11 +190,7 @@ fn without_a_browser_the_address_is_pasted() {
     let url = lines
         .find(|line| line.starts_with("https://bitbucket.org/site/"))
         .expect("an address");
-    let mut curl = env.command("curl");
-    curl.args(["-s", "-o", "/dev/null", "-w", "%{redirect_url}", "--cacert"]);
-    curl.arg(env.path().join("stand-in/ca.pem")).arg(&url);
-    let address = run(curl, b"").stdout;
-    assert!(address.contains("code="), "{address}");
+    let address = allow(&env, &url);
     writeln!(input, "  {address} ").unwrap();
     let rest: Vec<String> = lines.collect();
     assert!(login.wait().unwrap().success(), "{rest:?}");
@@ -208,6 +205,47 @@ fn start(mut command: std::process::Command) -> (Child, impl Iterator<Item = Str
     let mut child = command.spawn().unwrap();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     (child, lines.map_while(Result::ok))
+}
+
+#[test]
+fn at_a_terminal_a_busy_port_leads_to_pasting() {
+    let (env, _stand_in, _consumer) = world();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    terminal.types_anew(&format!(
+        "git credential-bitbucket login --client-id KEY --port {port} --store file"
+    ));
+    let asked = terminal.expect("Secret of the OAuth consumer (it will not show):");
+    assert!(
+        asked.contains(&format!("Callback URL: http://127.0.0.1:{port}/callback")),
+        "{asked}"
+    );
+    terminal.types(CLIENT_SECRET);
+    let asked = terminal.expect("Paste the address:");
+    assert!(
+        asked.contains(&format!("cannot listen on port {port}")),
+        "{asked}"
+    );
+    assert!(!asked.contains("canary"), "{asked}");
+    let url = asked
+        .lines()
+        .find(|line| line.starts_with("https://bitbucket.org/site/"));
+    terminal.types(&allow(&env, url.expect("an address")));
+    terminal.expect("knows it as");
+    assert!(works(&env));
+}
+
+/// Somebody opens the page in a browser elsewhere and allows it; the address at which it ends.
+fn allow(env: &TestEnv, url: &str) -> String {
+    let mut curl = env.command("curl");
+    curl.args(["-s", "-o", "/dev/null", "-w", "%{redirect_url}", "--cacert"]);
+    curl.arg(env.path().join("stand-in/ca.pem")).arg(url);
+    let address = run(curl, b"").stdout;
+    assert!(address.contains("code="), "{address}");
+    address
 }
 
 #[test]
