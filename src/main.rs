@@ -9,6 +9,7 @@ mod accounts;
 mod bitbucket;
 mod browser;
 mod check;
+mod child;
 mod cli;
 mod command;
 mod config;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up; modules of one line may use one another.
 const LAYERS: [&[&str]; 10] = [
-    &["error", "secret", "file", "process", "trace"],
+    &["child", "error", "secret", "file", "process", "trace"],
     &["context", "git_config", "protocol", "remote"],
     &["bitbucket", "scope"],
     &["store"],
@@ -26,7 +26,7 @@ const LAYERS: [&[&str]; 10] = [
 ];
 
 /// Stores know nothing of git or hosts.
-const STORES_KNOW: [&str; 4] = ["error", "secret", "file", "store"];
+const STORES_KNOW: [&str; 5] = ["child", "error", "secret", "file", "store"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
