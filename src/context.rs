@@ -46,6 +46,14 @@ impl Host {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Without the port; an IPv6 address keeps its brackets.
+    pub(crate) fn name(&self) -> &str {
+        match self.0.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => name,
+            _ => &self.0,
+        }
+    }
 }
 
 impl FromStr for Host {

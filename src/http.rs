@@ -3,13 +3,14 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use ureq::http::header::{AUTHORIZATION, HeaderValue};
-use ureq::tls::{PemItem, RootCerts, TlsConfig};
+use ureq::tls::{ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy, ProxyProtocol};
 use zeroize::Zeroizing;
 
@@ -21,12 +22,24 @@ use crate::trace;
 pub(crate) struct Route {
     /// The proxy's address, as `HTTPS_PROXY` has it.
     pub(crate) proxy: Option<String>,
-    /// PEM certificates of the authorities to trust, in place of the system's.
-    pub(crate) ca: Option<PathBuf>,
+    pub(crate) trust: Trust,
     /// For the whole of one question and its answer.
     pub(crate) patience: Duration,
     /// When all questions have to be answered.
     pub(crate) deadline: Instant,
+}
+
+/// Whom to believe, and who we are.
+#[derive(Debug, Default)]
+pub(crate) struct Trust {
+    /// PEM certificates of the authorities to trust, in place of the system's.
+    pub(crate) ca: Option<PathBuf>,
+    /// Our own certificate and its key, PEM.
+    pub(crate) own: Option<(PathBuf, PathBuf)>,
+    /// Whether plain http will do: on the loopback interface nobody listens who could not look into our memory.
+    pub(crate) is_plain_enough: bool,
+    /// Whether any certificate will do: somebody has said so.
+    pub(crate) is_careless: bool,
 }
 
 /// Why there was no answer. Nothing in it was sent by us, and no proxy's password is in it.
@@ -86,8 +99,34 @@ impl Answer {
     }
 
     /// The body, if it is JSON: anything else may hold what the server pleases, and is never shown.
-    pub(crate) fn json(&self) -> Option<serde_json::Value> {
-        serde_json::from_slice(&self.body).ok()
+    pub(crate) fn json(&self) -> Option<Json> {
+        serde_json::from_slice(&self.body).ok().map(Json)
+    }
+}
+
+/// A document whose texts are wiped when it is dropped: some of them may be tokens.
+pub(crate) struct Json(serde_json::Value);
+
+impl Deref for Json {
+    type Target = serde_json::Value;
+
+    fn deref(&self) -> &serde_json::Value {
+        &self.0
+    }
+}
+
+impl Drop for Json {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+fn wipe(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => drop(Zeroizing::new(std::mem::take(text))),
+        serde_json::Value::Array(values) => values.iter_mut().for_each(wipe),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(wipe),
+        _ => {}
     }
 }
 
@@ -107,7 +146,13 @@ impl Client {
     /// # Errors
     /// When the certificates cannot be read or the proxy's address is not one.
     pub(crate) fn new(route: &Route) -> Result<Self, Error> {
-        let roots = match &route.ca {
+        let Trust {
+            ca,
+            own,
+            is_plain_enough,
+            is_careless,
+        } = &route.trust;
+        let roots = match ca {
             Some(path) => RootCerts::new_with_certs(&certificates(path)?),
             None => RootCerts::PlatformVerifier,
         };
@@ -121,13 +166,18 @@ impl Client {
                 "only an http proxy can be asked through, not SOCKS".to_owned(),
             ));
         }
+        let own = own
+            .as_ref()
+            .map(|(certificates, key)| client_certificate(certificates, key));
         let tls = TlsConfig::builder()
             .root_certs(roots)
+            .client_cert(own.transpose()?)
+            .disable_verification(*is_careless)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .build();
         let has_proxy = proxy.is_some();
         let config = Agent::config_builder()
-            .https_only(true)
+            .https_only(!is_plain_enough)
             .http_status_as_error(false)
             // What is asked of one host is for that host alone.
             .max_redirects(0)
@@ -152,22 +202,50 @@ impl Client {
     /// # Errors
     /// When there is no answer; one with an unfavourable status is one.
     pub(crate) fn get(&self, url: &str, authorization: Option<&Secret>) -> Result<Answer, Error> {
+        let header = authorization.map(|value| ("Authorization", value));
+        self.ask(url, header.as_slice(), None)
+    }
+
+    /// Asks for a URL with these headers, or sends it a JSON document.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) fn ask(
+        &self,
+        url: &str,
+        headers: &[(&str, &Secret)],
+        document: Option<&Secret>,
+    ) -> Result<Answer, Error> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let patience = self.patience.min(left);
         if patience.is_zero() {
             return Err(Error::Silent(self.patience));
         }
-        let request = self.agent.get(url).config();
-        let mut request = request.timeout_global(Some(patience)).build();
-        if let Some(authorization) = authorization {
-            let value = HeaderValue::from_bytes(authorization.expose());
-            let mut value =
-                value.map_err(|_| Error::Unreachable("the secret cannot be sent".to_owned()))?;
-            value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
+        let method = if document.is_some() { "POST" } else { "GET" };
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, sensitive(value)?);
         }
-        trace::say(|| format!("http: GET {url}"));
-        let response = request.call().map_err(|error| self.explain(error));
+        trace::say(|| format!("http: {method} {url}"));
+        let agent = &self.agent;
+        let outcome = match document {
+            None => request
+                .body(())
+                .map_err(ureq::Error::from)
+                .and_then(|request| {
+                    let request = agent.configure_request(request);
+                    agent.run(request.timeout_global(Some(patience)).build())
+                }),
+            Some(document) => request
+                .header("Content-Type", "application/json")
+                .body(document.expose())
+                .map_err(ureq::Error::from)
+                .and_then(|request| {
+                    let request = agent.configure_request(request);
+                    agent.run(request.timeout_global(Some(patience)).build())
+                }),
+        };
+        let response = outcome.map_err(|error| self.explain(error));
         trace::say(|| match &response {
             Ok(response) => format!("http: answered {}", response.status()),
             Err(error) => format!("http: {error}"),
@@ -197,10 +275,7 @@ impl Client {
         form: &Secret,
         answer: Duration,
     ) -> Result<Answer, Error> {
-        let value = HeaderValue::from_bytes(authorization.expose());
-        let mut value =
-            value.map_err(|_| Error::Unreachable("the secret cannot be sent".to_owned()))?;
-        value.set_sensitive(true);
+        let value = sensitive(authorization)?;
         let connect = self.patience / 2;
         let request = self
             .agent
@@ -280,6 +355,26 @@ impl Client {
             other => Error::Unreachable(other.to_string()),
         }
     }
+}
+
+fn sensitive(value: &Secret) -> Result<HeaderValue, Error> {
+    let value = HeaderValue::from_bytes(value.expose());
+    let mut value =
+        value.map_err(|_| Error::Unreachable("the secret cannot be sent".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn client_certificate(path: &Path, key: &Path) -> Result<ClientCert, Error> {
+    let broken = |reason: String| Error::Certificates {
+        path: key.to_owned(),
+        reason,
+    };
+    let chain = certificates(path)?;
+    let pem = fs::read(key).map(Zeroizing::new);
+    let pem = pem.map_err(|error| broken(error.to_string()))?;
+    let key = PrivateKey::from_pem(&pem).map_err(|error| broken(error.to_string()))?;
+    Ok(ClientCert::new_with_certs(&chain, key))
 }
 
 fn certificates(path: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, Error> {

@@ -109,11 +109,7 @@ pub(crate) fn tokens(consumer: &Consumer, proof: &Proof<'_>) -> Result<Tokens, E
 
 fn read(answer: &Answer) -> Result<Tokens, Error> {
     match (answer.status, answer.json()) {
-        (200, Some(mut json)) => {
-            let tokens = parse(&json);
-            wipe(&mut json);
-            tokens.ok_or(Error::Strange(200))
-        }
+        (200, Some(json)) => parse(&json).ok_or(Error::Strange(200)),
         (429, _) => Err(Error::TooMany),
         (400 | 401 | 403, Some(json)) => Err(match code(&json) {
             Some(code) => Error::Refused(code),
@@ -163,17 +159,6 @@ pub(crate) fn code(json: &Value) -> Option<String> {
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     is_name.then(|| code.to_owned())
-}
-
-/// The texts in it are tokens, and JSON's own memory is not wiped.
-fn wipe(json: &mut Value) {
-    if let Value::Object(fields) = json {
-        for (_, value) in fields.iter_mut() {
-            if let Value::String(text) = value {
-                drop(Zeroizing::new(std::mem::take(text)));
-            }
-        }
-    }
 }
 
 /// What a form and a query leave as it is (RFC 3986, 2.3).

@@ -1,19 +1,23 @@
 //! How git would get to a host: the same proxy, the same certificates.
 
 use std::env;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::context::Host;
 use crate::git;
-use crate::http::Route;
+use crate::http::{Route, Trust};
 
 /// The route to a host, as git's configuration and the environment have it; for how long one answer may take, and when
 /// the last one has to be there.
 pub(crate) fn to(host: &Host, patience: Duration, deadline: Instant) -> Route {
     Route {
         proxy: proxy(host),
-        ca: ca(host),
+        trust: Trust {
+            ca: ca(host),
+            ..Trust::default()
+        },
         patience,
         deadline,
     }
@@ -24,8 +28,35 @@ pub(crate) fn proxy(host: &Host) -> Option<String> {
     let configured = git::setting("http.proxy", host);
     let proxy = configured
         .or_else(|| first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]))?;
-    let excepted = first_set(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
-    (!proxy.is_empty() && !is_excepted(host, &excepted)).then_some(proxy)
+    (!proxy.is_empty() && !is_excepted_by_environment(host)).then_some(proxy)
+}
+
+/// The proxy to a server that is not git's, as the environment has it; the loopback interface needs none.
+pub(crate) fn proxy_to_service(host: &Host, is_tls: bool) -> Option<String> {
+    let own = if is_tls {
+        ["https_proxy", "HTTPS_PROXY"]
+    } else {
+        ["http_proxy", "HTTP_PROXY"]
+    };
+    let proxy = first_set(&own).or_else(|| first_set(&["all_proxy", "ALL_PROXY"]))?;
+    (!is_loopback(host) && !is_excepted_by_environment(host)).then_some(proxy)
+}
+
+/// Whether the host is this machine, by its name or its address.
+pub(crate) fn is_loopback(host: &Host) -> bool {
+    let name = host.name();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    let is_address = address
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_loopback());
+    is_address || name == "localhost"
+}
+
+fn is_excepted_by_environment(host: &Host) -> bool {
+    is_excepted(
+        host,
+        &first_set(&["no_proxy", "NO_PROXY"]).unwrap_or_default(),
+    )
 }
 
 /// git-config(1), `http.sslCAInfo`: the environment comes before it.
@@ -44,10 +75,7 @@ fn first_set(names: &[&str]) -> Option<String> {
 
 /// Whether `NO_PROXY` names the host: itself, a domain above it, or an asterisk for all (curl(1), `--noproxy`).
 fn is_excepted(host: &Host, list: &str) -> bool {
-    let name = host
-        .as_str()
-        .rsplit_once(':')
-        .map_or(host.as_str(), |(name, _)| name);
+    let name = host.name();
     let names = |entry: &str| {
         let entry = entry.trim_start_matches('.').to_ascii_lowercase();
         entry == "*"
