@@ -1,15 +1,13 @@
-//! What the user has set up: `config.toml`, written by hand, and where the program's own files lie.
+//! What the user has set up: `config.toml`, written by hand; what it leaves open the machine's own says.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
+use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
 
-use crate::account::Account;
 use crate::accounts::describe;
 use crate::bitbucket;
 use crate::context::Host;
@@ -17,106 +15,44 @@ use crate::error::Hinted;
 use crate::file;
 use crate::store;
 
-/// The folder in which configuration, accounts and secrets lie, all in one; for tests and containers.
-const HOME_VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_HOME";
-/// A Go program of the same name keeps files in a data folder of the same name: ours have names of their own.
-const FOLDER: &str = "git-credential-bitbucket";
-
-/// Where the program's files lie.
-#[derive(Debug)]
-pub(crate) struct Locations {
-    config: PathBuf,
-    data: PathBuf,
-}
-
-impl Locations {
-    /// Asks the environment.
-    ///
-    /// # Errors
-    /// When there is no home folder to put anything into.
-    pub(crate) fn of_environment() -> Result<Self> {
-        if let Some(home) = env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()) {
-            let home = std::path::absolute(home)?;
-            return Ok(Self {
-                config: home.clone(),
-                data: home,
-            });
-        }
-        let no_home = || {
-            Hinted::new(
-                "there is no home folder to keep accounts in",
-                format!("set HOME, or {HOME_VARIABLE} to a folder of your choice"),
-            )
-        };
-        Ok(Self {
-            config: dirs::config_dir().ok_or_else(no_home)?.join(FOLDER),
-            data: dirs::data_dir().ok_or_else(no_home)?.join(FOLDER),
-        })
-    }
-
-    /// The user's own settings.
-    pub(crate) fn config(&self) -> PathBuf {
-        self.config.join("config.toml")
-    }
-
-    /// The accounts, without their secrets.
-    pub(crate) fn accounts(&self) -> PathBuf {
-        self.data.join("accounts.toml")
-    }
-
-    /// The secrets of the store `file`, sealed.
-    pub(crate) fn secrets(&self) -> PathBuf {
-        self.data.join("secrets")
-    }
-
-    /// The key of [`Locations::secrets`].
-    pub(crate) fn key(&self) -> PathBuf {
-        self.data.join("secrets.key")
-    }
-
-    /// Which secrets from elsewhere (the environment) a server refused.
-    pub(crate) fn refusals(&self) -> PathBuf {
-        self.data.join("refusals.toml")
-    }
-
-    /// Held by whoever asks Bitbucket about a refused secret.
-    pub(crate) fn probe_lock(&self) -> PathBuf {
-        self.data.join("probe.lock")
-    }
-
-    /// Held by whoever renews the access token of this account.
-    pub(crate) fn renewal_lock(&self, account: &Account) -> PathBuf {
-        // Any name is a file name that way.
-        let digest = Sha256::digest(format!("{}@{}", account.name, account.host));
-        let name = Base64UrlUnpadded::encode_string(&digest[..9]);
-        self.data.join(format!("oauth-{name}.lock"))
-    }
-
-    /// That somebody is being asked for a first token, or just was.
-    pub(crate) fn first_contact(&self) -> PathBuf {
-        self.data.join("first-contact")
-    }
-
-    /// What `setup` wrote into git's configuration.
-    pub(crate) fn setup(&self) -> PathBuf {
-        self.data.join("setup.toml")
-    }
-}
-
 /// The settings. Every key is optional; one we do not know is ignored here and reported by [`unknown_keys`].
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Config {
     /// Hosts, besides those of accounts, whose credentials are kept.
     pub(crate) hosts: Vec<Host>,
+    /// The stores that are asked, one after the other, when no account fits.
+    pub(crate) lookup: Vec<Source>,
     pub(crate) store: StoreSection,
+}
+
+/// A store that is asked for what others have put there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Source {
+    Exec,
+    Folder,
+    Vault,
+}
+
+impl From<Source> for store::Name {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Exec => Self::Exec,
+            Source::Folder => Self::Folder,
+            Source::Vault => Self::Vault,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct StoreSection {
     pub(crate) default: StoreChoice,
+    pub(crate) exec: ExecSection,
     pub(crate) file: FileSection,
+    pub(crate) folder: FolderSection,
+    pub(crate) vault: VaultSection,
 }
 
 /// Where new secrets go.
@@ -126,6 +62,7 @@ pub(crate) enum StoreChoice {
     /// The keyring if it answers, else the file.
     #[default]
     Auto,
+    Exec,
     File,
     Keyring,
 }
@@ -133,17 +70,20 @@ pub(crate) enum StoreChoice {
 impl From<store::Name> for StoreChoice {
     fn from(name: store::Name) -> Self {
         match name {
+            store::Name::Exec => Self::Exec,
             store::Name::File => Self::File,
             store::Name::Keyring => Self::Keyring,
+            store::Name::Env | store::Name::Folder | store::Name::Vault => Self::Auto,
         }
     }
 }
 
 impl StoreChoice {
-    pub(crate) const NAMES: [(&'static str, Self); 3] = [
+    pub(crate) const NAMES: [(&'static str, Self); 4] = [
         ("auto", Self::Auto),
         ("keyring", Self::Keyring),
         ("file", Self::File),
+        ("exec", Self::Exec),
     ];
 }
 
@@ -156,48 +96,162 @@ pub(crate) struct FileSection {
     pub(crate) key: Option<String>,
 }
 
-/// The keys this version knows; a table ends with a dot.
-const KNOWN: [&str; 6] = [
-    "hosts",
-    "store.",
-    "store.default",
-    "store.file.",
-    "store.file.path",
-    "store.file.key",
-];
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ExecSection {
+    /// Speaks the docker-credential-helper protocol.
+    pub(crate) program: Option<String>,
+}
 
-impl Config {
-    /// Reads the user's settings; no file means the defaults.
-    ///
-    /// # Errors
-    /// When others could have changed the file, or it does not say what it should.
-    pub(crate) fn read(path: &Path) -> Result<Self> {
-        let Some(content) = file::read_trusted(path)? else {
-            return Ok(Self::default());
-        };
-        Self::parse(path, &content)
-    }
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct FolderSection {
+    /// By default what systemd.exec(5) calls `$CREDENTIALS_DIRECTORY`.
+    pub(crate) path: Option<PathBuf>,
+}
 
-    /// What a file of this name says.
-    pub(crate) fn parse(path: &Path, content: &[u8]) -> Result<Self> {
-        let text = text(path, content)?;
-        syntax(path, text)?;
-        toml::from_str(text).map_err(|error| {
-            // serde's own message would show the value, and somebody may have put a token there.
-            let line = error.span().map_or(0, |span| line_at(text, span.start));
-            broken(
-                path,
-                &format!("line {line}: the key cannot have this value"),
-            )
-        })
+/// Where the secrets lie in Vault or OpenBao, and how to get in. What is not said the variables of Vault's own say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct VaultSection {
+    pub(crate) address: Option<String>,
+    pub(crate) namespace: Option<String>,
+    /// PEM certificates of the authorities to trust.
+    pub(crate) ca: Option<PathBuf>,
+    /// Of the KV secret engine.
+    pub(crate) mount: Option<String>,
+    /// 1 or 2; found out when it is not said.
+    pub(crate) version: Option<u8>,
+    /// Templates with `{workspace}`, `{repository}` and `{host}`: the first that exists.
+    pub(crate) path: Option<Vec<String>>,
+    pub(crate) auth: Auth,
+    /// Of the auth method.
+    pub(crate) auth_mount: Option<String>,
+    pub(crate) role: Option<String>,
+    pub(crate) role_id_file: Option<PathBuf>,
+    pub(crate) secret_id_file: Option<PathBuf>,
+    pub(crate) jwt_file: Option<PathBuf>,
+}
+
+/// How one gets into Vault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Auth {
+    /// Whoever answers at the address has its own way in.
+    Agent,
+    AppRole,
+    Jwt,
+    Kubernetes,
+    #[default]
+    Token,
+}
+
+impl Auth {
+    /// Its name in Vault, under which it is mounted by default.
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::AppRole => "approle",
+            Self::Jwt => "jwt",
+            Self::Kubernetes => "kubernetes",
+            Self::Token => "token",
+        }
     }
 }
 
-/// The keys in the user's settings that this version does not know, each as `FILE:LINE: 'KEY'`; never a value.
+/// The keys this version knows; a table ends with a dot.
+const KNOWN: [&str; 24] = [
+    "hosts",
+    "lookup",
+    "store.",
+    "store.default",
+    "store.exec.",
+    "store.exec.program",
+    "store.file.",
+    "store.file.path",
+    "store.file.key",
+    "store.folder.",
+    "store.folder.path",
+    "store.vault.",
+    "store.vault.address",
+    "store.vault.namespace",
+    "store.vault.ca",
+    "store.vault.mount",
+    "store.vault.version",
+    "store.vault.path",
+    "store.vault.auth",
+    "store.vault.auth_mount",
+    "store.vault.role",
+    "store.vault.role_id_file",
+    "store.vault.secret_id_file",
+    "store.vault.jwt_file",
+];
+/// The table that no user can override: only the machine's own file can have it, and what stands in it but is not known
+/// the policy itself refuses.
+const POLICY: &str = "policy";
+
+impl Config {
+    /// Reads the machine's settings, and the user's, which come first; no file means the defaults.
+    ///
+    /// # Errors
+    /// When others could have changed one of them, or it does not say what it should.
+    pub(crate) fn read(system: &Path, user: Option<&Path>) -> Result<Self> {
+        let user = user.map(table::<Self>).transpose()?.flatten();
+        match (table::<Self>(system)?, user) {
+            (Some(mut all), Some(user)) => {
+                merge(&mut all, user);
+                Ok(all.try_into()?)
+            }
+            (Some(only), None) | (None, Some(only)) => Ok(only.try_into()?),
+            (None, None) => Ok(Self::default()),
+        }
+    }
+}
+
+/// What a file says, if there is one, and if it can be read as a `T`.
+fn table<T: DeserializeOwned>(path: &Path) -> Result<Option<Table>> {
+    let Some(content) = file::read_trusted(path)? else {
+        return Ok(None);
+    };
+    parse::<T>(path, &content)?;
+    parse(path, &content).map(Some)
+}
+
+/// Reads a file of settings.
+///
+/// # Errors
+/// When it does not say what it should; no message shows a value: somebody may have put a token there.
+pub(crate) fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<T> {
+    let text = text(path, content)?;
+    syntax(path, text)?;
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(0, |span| line_at(text, span.start));
+        let what = if error.message().starts_with("unknown field") {
+            "the key is not known"
+        } else {
+            "the key cannot have this value"
+        };
+        broken(path, &format!("line {line}: {what}"))
+    })
+}
+
+/// The user's settings over the machine's, key by key; a policy is never the user's.
+fn merge(machine: &mut Table, user: Table) {
+    for (key, value) in user {
+        match (machine.get_mut(&key), value) {
+            (Some(Value::Table(machine)), Value::Table(user)) => merge(machine, user),
+            (_, value) => {
+                machine.insert(key, value);
+            }
+        }
+    }
+}
+
+/// The keys in a file of settings that this version does not know, each as `FILE:LINE: 'KEY'`; never a value.
 ///
 /// # Errors
 /// As [`Config::read`].
-pub(crate) fn unknown_keys(path: &Path) -> Result<Vec<String>> {
+pub(crate) fn unknown_keys(path: &Path, is_system: bool) -> Result<Vec<String>> {
     let Some(content) = file::read_trusted(path)? else {
         return Ok(Vec::new());
     };
@@ -205,6 +259,9 @@ pub(crate) fn unknown_keys(path: &Path) -> Result<Vec<String>> {
     let table = syntax(path, text)?;
     let mut unknown = Vec::new();
     collect_unknown(&table, "", &mut |start, key| {
+        if is_system && key == POLICY {
+            return;
+        }
         // Somebody may have pasted a token where a key belongs.
         let is_secret = key.split('.').any(bitbucket::looks_like_a_secret);
         let key = if is_secret { "(a secret)" } else { key };
@@ -271,10 +328,11 @@ mod tests {
     fn settings_are_read_and_the_rest_is_reported_with_its_line_but_not_its_value() {
         let text = "hosts = ['Git.Corp.Example:7990']\ntokn = 'ATATTsecret'\n[store]\ndefault = 'file'\n[store.fil]\nx = 1\n";
         with_config(text, |path| {
-            let config = Config::read(path).expect("settings");
+            let config =
+                Config::read(std::path::Path::new("/nonexistent"), Some(path)).expect("settings");
             assert_eq!(config.hosts[0].as_str(), "git.corp.example:7990");
             assert_eq!(config.store.default, StoreChoice::File);
-            let unknown = unknown_keys(path).expect("keys");
+            let unknown = unknown_keys(path, false).expect("keys");
             assert_eq!(unknown.len(), 2, "{unknown:?}");
             assert!(unknown[0].ends_with("config.toml:2: 'tokn'"), "{unknown:?}");
             assert!(
@@ -291,7 +349,11 @@ mod tests {
             ("\n[store]\ndefault = 'ATATTsecret'\n", "line 3"),
         ] {
             let error = with_config(text, |path| {
-                format!("{:#}", Config::read(path).expect_err("a mistake"))
+                format!(
+                    "{:#}",
+                    Config::read(std::path::Path::new("/nonexistent"), Some(path))
+                        .expect_err("a mistake")
+                )
             });
             assert!(error.contains(line), "{error}");
             assert!(!error.contains("ATATTsecret"), "{error}");

@@ -1,6 +1,7 @@
 //! The account of the environment: what CI systems and containers set.
 
 use std::env;
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
@@ -9,6 +10,7 @@ use crate::bitbucket::{self, Kind};
 use crate::context::Host;
 use crate::error::Hinted;
 use crate::secret::Secret;
+use crate::store;
 
 /// The variables that hold a secret, and the kind each one names.
 const SECRETS: [(&str, Option<Kind>); 4] = [
@@ -45,6 +47,7 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
         .or_else(|| Kind::of_secret(&secret, &account.host))
         .unwrap_or(Kind::AccessToken);
     account.kind = Some(kind);
+    account.store = store::Name::Env;
     account.username =
         text_variable("BITBUCKET_USERNAME").map(|name| Bytes::from(name.into_bytes()));
     account.email = text_variable("BITBUCKET_EMAIL");
@@ -71,9 +74,27 @@ pub(crate) fn retired_notice(account: &Account) -> String {
     )
 }
 
-/// Whether this is the environment's account: its secret lies in no store, so it has no entry.
+/// Whether this is the environment's account.
 pub(crate) fn is_its_account(account: &Account) -> bool {
-    account.entry.is_empty()
+    account.store == store::Name::Env
+}
+
+/// A variable of Vault's own tools, without the `VAULT_` before it; OpenBao's name for it comes first.
+pub(crate) fn vault_variable(name: &str) -> Option<String> {
+    ["BAO", "VAULT"]
+        .iter()
+        .find_map(|start| text_variable(&format!("{start}_{name}")))
+}
+
+/// The token with which a step of Bitbucket Pipelines proves what it is to others:
+/// <https://support.atlassian.com/bitbucket-cloud/docs/integrate-pipelines-with-resource-servers-using-oidc/>.
+pub(crate) fn step_token() -> Option<Secret> {
+    secret_variable("BITBUCKET_STEP_OIDC_TOKEN")
+}
+
+/// The folder of a service's credentials: systemd.exec(5), "CREDENTIALS".
+pub(crate) fn credentials_directory() -> Option<PathBuf> {
+    env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
 fn secret_variable(name: &str) -> Option<Secret> {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::error::Hinted;
+use crate::secret::Secret;
 
 /// The content of a private file, or nothing when there is none.
 ///
@@ -34,6 +35,39 @@ pub(crate) fn read_trusted(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
     };
     platform::refuse_open_to_others(path, &file, platform::WRITABLE)?;
     read_whole(path, file).map(Some)
+}
+
+/// A secret that somebody else put into a file, without its final newline; nothing when there is no such file.
+///
+/// Who may read the file is for him to say who mounts it: Kubernetes, for one, makes it 0644 in a folder of its own.
+///
+/// # Errors
+/// When it cannot be read, or is too long for a secret.
+pub(crate) fn read_mounted(path: &Path) -> Result<Option<Secret>> {
+    /// Longer than any secret: somebody may have mounted something else.
+    const LONGEST: usize = 64 << 10;
+    let file = match open(path) {
+        Err(error) if error.downcast_ref().is_some_and(is_absence) => None,
+        file => file?,
+    };
+    let Some(file) = file else {
+        return Ok(None);
+    };
+    let content = read_whole(path, file)?;
+    if content.len() > LONGEST {
+        bail!("'{}' is too long to be a secret", path.display());
+    }
+    let value = content.strip_suffix(b"\n").unwrap_or(&content);
+    let value = value.strip_suffix(b"\r").unwrap_or(value);
+    Ok(Some(Secret::new(value.to_vec())))
+}
+
+/// Whether there is nothing at a path, as against something that cannot be read.
+pub(crate) fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 /// Replaces a private file as a whole: whoever reads sees the old content or the new, also after a crash.

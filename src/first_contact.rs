@@ -12,9 +12,9 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Result;
 
 use crate::bitbucket::{self, Kind};
-use crate::config::Locations;
 use crate::file::{self, Lock};
 use crate::git;
+use crate::locations::Locations;
 use crate::lookup::{Findings, Found, Lookup};
 use crate::matching::Wanted;
 use crate::secret::Secret;

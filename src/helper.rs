@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::account::{Account, Bytes, Kept, Origin, Rejection};
 use crate::bitbucket::{self, API_HOST, Kind};
+use crate::elsewhere;
 use crate::environment;
 use crate::error::Hinted;
 use crate::first_contact::{self, Outcome};
@@ -90,10 +91,7 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
     };
     if let Some((_, kept)) = environment::account(&wanted.host)? {
         if kept.secret == *given.secret {
-            // Best effort: where nothing can be written, nothing was noted against it either.
-            let _ = lookup
-                .refusals()
-                .and_then(|refusals| refusals.remove(given.secret));
+            elsewhere::note(lookup, given.secret, true);
         }
         return Ok(());
     }
@@ -126,6 +124,12 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
         trace::say(|| "store: another account answers here, and stays".to_owned());
         return Ok(());
     }
+    if elsewhere::may_answer(lookup, &wanted) {
+        // A copy of a secret that is changed there would be served when it is no longer good.
+        trace::say(|| "store: a store that is looked into answers here".to_owned());
+        elsewhere::note(lookup, given.secret, true);
+        return Ok(());
+    }
     let kept = Kept {
         secret: given.secret.clone(),
         oauth_refresh_token: request.oauth_refresh_token,
@@ -151,10 +155,7 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
         if let Some(refused) = refused.filter(|_| !is_rest)
             && is_refused(&account, &kept, request, refused)
         {
-            // Best effort: the environment may be all there is.
-            let _ = lookup
-                .refusals()
-                .and_then(|refusals| refusals.add(refused, now));
+            elsewhere::note(lookup, refused, false);
         }
         return Ok(());
     }
@@ -194,6 +195,12 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
         )
     });
     if removed.is_empty() && set_aside.is_empty() {
+        // Whether it came from there is not asked: of what did not come from there the note says nothing.
+        if let Some(refused) = refused.filter(|_| !is_rest)
+            && elsewhere::is_asked(lookup, &wanted.host)?
+        {
+            elsewhere::note(lookup, refused, false);
+        }
         return unread.map_or(Ok(()), Err);
     }
     let removed = lookup.update_accounts(|accounts| {

@@ -1,7 +1,8 @@
-//! From what is wanted to an account and its secret: the environment first, then the accounts. Opens the stores.
+//! From what is wanted to an account and its secret: the environment first, then the accounts, then the stores that are
+//! only looked into. Opens the stores.
 
 use std::cell::{Cell, OnceCell};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -10,17 +11,21 @@ use jiff::Timestamp;
 use crate::account::{Account, Asked, Kept, Rejection, today};
 use crate::accounts::{Accounts, Damage};
 use crate::bitbucket;
-use crate::config::{Config, Locations, StoreChoice};
+use crate::config::{self, Config, StoreChoice};
 use crate::context::Host;
+use crate::elsewhere;
 use crate::environment;
 use crate::error::Hinted;
 use crate::file::Lock;
+use crate::locations::{Locations, system_config};
 use crate::matching::{self, Wanted};
+use crate::policy::Policy;
 use crate::probe;
 use crate::refusal::Refusals;
 use crate::renewal;
 use crate::secret::Secret;
 use crate::state::State;
+use crate::store::exec::ExecStore;
 use crate::store::file::{FileStore, KeyPlace};
 use crate::store::{self, Name, Patience, Store, keyring};
 use crate::terminal;
@@ -52,6 +57,8 @@ pub(crate) struct Findings {
 #[derive(Debug, Default)]
 pub(crate) struct Lookup {
     locations: OnceCell<Locations>,
+    config: OnceCell<Config>,
+    policy: OnceCell<Policy>,
     /// When an operation of git's has to be over. What a person types has no such end: each wait has its own.
     end: Cell<Option<Instant>>,
     /// Why the keyring could not be had. It is not asked a second time: the waits would add up, and so would the
@@ -75,6 +82,11 @@ impl Lookup {
             .map_or(ANSWER, |end| end.saturating_duration_since(Instant::now()))
     }
 
+    /// When the next wait has to be over.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.patience()
+    }
+
     /// Gives what follows the time of an answer again: what has passed was waiting for Bitbucket, which has bounds of its
     /// own.
     pub(crate) fn start_over(&self) {
@@ -88,13 +100,7 @@ impl Lookup {
     /// # Errors
     /// When there is no home folder.
     pub(crate) fn locations(&self) -> Result<&Locations> {
-        match self.locations.get() {
-            Some(locations) => Ok(locations),
-            None => Ok(self.locations.get_or_init({
-                let locations = Locations::of_environment()?;
-                || locations
-            })),
-        }
+        once(&self.locations, Locations::of_environment)
     }
 
     /// The account that answers, with its secret, if there is one.
@@ -103,58 +109,76 @@ impl Lookup {
     /// When two accounts of the user's fit equally, or the store of the one that fits does not answer.
     pub(crate) fn find(&self, wanted: &Wanted<'_>) -> Result<Findings> {
         let now = Timestamp::now();
+        let mut notices = Vec::new();
         if let Some((account, kept)) = environment::account(&wanted.host)? {
             trace::say(|| format!("match: {} of the environment", account.name));
-            let refusal = self.refusal_of(&kept.secret).filter(|it| it.holds(now));
-            if refusal.is_some_and(|it| {
-                !it.may_ask(now) || !self.environment_is_back(&account, &kept, wanted)
-            }) {
-                let notice = format!(
-                    "{} was refused by {}: give it another value",
-                    account.name, wanted.host
-                );
-                return Ok(Findings {
-                    found: None,
-                    notices: vec![notice],
-                });
+            match self.policy()?.objection(&account) {
+                None => return Ok(self.judged(Found { account, kept }, wanted, now)),
+                Some(what) => notices.push(forbidden(&account, &what)),
             }
-            let notices = account
-                .is_retired()
-                .then(|| environment::retired_notice(&account));
-            return Ok(Findings {
-                found: Some(Found { account, kept }),
-                notices: notices.into_iter().collect(),
-            });
         }
         let mut look = self.look(wanted, now)?;
         if matches!(look, (Some((_, None)), _)) {
             // The secret may have been replaced, and its entry with it, after we had read the account.
             look = self.look(wanted, now)?;
         }
-        let (candidate, mut notices) = look;
-        let Some((account, kept)) = candidate else {
+        let (candidate, more) = look;
+        notices.extend(more);
+        if let Some((account, kept)) = candidate {
+            let (account, kept) = match kept {
+                Some(kept) => {
+                    let (account, kept) = renewal::current(self, account, kept)?;
+                    (account, Some(kept))
+                }
+                None => (account, None),
+            };
+            let state = if kept.is_some() {
+                State::of(&account, today())
+            } else {
+                State::Missing
+            };
+            notices.extend(state.notice(&account));
+            return Ok(Findings {
+                found: kept.map(|kept| Found { account, kept }),
+                notices,
+            });
+        }
+        let (found, more) = elsewhere::find(self, wanted)?;
+        notices.extend(more);
+        let Some(found) = found else {
             return Ok(Findings {
                 found: None,
                 notices,
             });
         };
-        let (account, kept) = match kept {
-            Some(kept) => {
-                let (account, kept) = renewal::current(self, account, kept)?;
-                (account, Some(kept))
-            }
-            None => (account, None),
-        };
-        let state = if kept.is_some() {
-            State::of(&account, today())
-        } else {
-            State::Missing
-        };
-        notices.extend(state.notice(&account));
+        let judged = self.judged(found, wanted, now);
+        notices.extend(judged.notices);
         Ok(Findings {
-            found: kept.map(|kept| Found { account, kept }),
+            found: judged.found,
             notices,
         })
+    }
+
+    /// A secret that lies in no store of ours, unless a server refused it and Bitbucket does not know it.
+    fn judged(&self, found: Found, wanted: &Wanted<'_>, now: Timestamp) -> Findings {
+        let Found { account, kept } = &found;
+        let refusal = self.refusal_of(&kept.secret).filter(|it| it.holds(now));
+        let is_out = refusal.is_some_and(|it| {
+            !it.may_ask(now) || !self.is_back_from_elsewhere(account, kept, wanted)
+        });
+        if is_out {
+            return Findings {
+                found: None,
+                notices: vec![elsewhere::refused_notice(account)],
+            };
+        }
+        let notices = account
+            .is_retired()
+            .then(|| elsewhere::retired_notice(account));
+        Findings {
+            found: Some(found),
+            notices: notices.into_iter().collect(),
+        }
     }
 
     /// The account that is meant with what its store has for it, and why others do not answer.
@@ -165,7 +189,11 @@ impl Lookup {
         now: Timestamp,
     ) -> Result<(Option<(Account, Option<Kept>)>, Vec<String>)> {
         let accounts = self.accounts()?;
-        let (aside, fitting): (Vec<_>, Vec<_>) = matching::fitting(&accounts, wanted)
+        let policy = self.policy()?;
+        let (allowed, others): (Vec<_>, Vec<_>) = matching::fitting(&accounts, wanted)
+            .into_iter()
+            .partition(|(_, account)| policy.objection(account).is_none());
+        let (aside, fitting): (Vec<_>, Vec<_>) = allowed
             .into_iter()
             .partition(|(_, account)| account.is_set_aside(now));
         trace::say(|| {
@@ -195,6 +223,11 @@ impl Lookup {
             .iter()
             .filter_map(|(_, account)| State::Rejected.notice(account))
             .collect();
+        notices.extend(
+            others
+                .iter()
+                .filter_map(|(_, account)| Some(forbidden(account, &policy.objection(account)?))),
+        );
         if notices.is_empty()
             && wanted.path.is_none()
             && matching::only_lacks_a_path(&accounts, wanted)
@@ -257,8 +290,8 @@ impl Lookup {
         })
     }
 
-    /// The same for the environment's secret.
-    fn environment_is_back(&self, account: &Account, kept: &Kept, wanted: &Wanted<'_>) -> bool {
+    /// The same for a secret that lies in no store of ours.
+    fn is_back_from_elsewhere(&self, account: &Account, kept: &Kept, wanted: &Wanted<'_>) -> bool {
         let rejection = || self.refusals()?.of(&kept.secret);
         let note = |rejection| self.refusals()?.note(&kept.secret, rejection);
         !account.is_retired() && self.is_back(account, &kept.secret, wanted, &rejection, &note)
@@ -301,7 +334,8 @@ impl Lookup {
     /// When accounts or configuration cannot be read.
     pub(crate) fn is_ours(&self, host: &Host, accounts: &Accounts) -> Result<bool> {
         let named = || accounts.iter().any(|account| account.host == *host);
-        Ok(bitbucket::is_cloud(host) || named() || self.config()?.hosts.contains(host))
+        let is_known = bitbucket::is_cloud(host) || named() || self.config()?.hosts.contains(host);
+        Ok(is_known && self.policy()?.allows_host(host))
     }
 
     /// # Errors
@@ -310,13 +344,36 @@ impl Lookup {
         Accounts::read(&self.locations()?.accounts())
     }
 
+    /// The settings; without a home folder the machine's alone.
+    ///
     /// # Errors
-    /// When the file does not say what it should.
-    pub(crate) fn config(&self) -> Result<Config> {
-        Config::read(&self.locations()?.config())
+    /// When a file does not say what it should.
+    pub(crate) fn config(&self) -> Result<&Config> {
+        once(&self.config, || {
+            let user = self.locations().ok().map(Locations::config);
+            Config::read(&system_config(), user.as_deref())
+        })
     }
 
-    /// The secrets from the environment that a server refused.
+    /// The keys in both files that this version does not know.
+    ///
+    /// # Errors
+    /// As [`Lookup::config`].
+    pub(crate) fn unknown_keys(&self) -> Result<Vec<String>> {
+        let mut unknown = config::unknown_keys(&system_config(), true)?;
+        unknown.extend(config::unknown_keys(&self.locations()?.config(), false)?);
+        Ok(unknown)
+    }
+
+    /// What the administrators of the machine allow.
+    ///
+    /// # Errors
+    /// When that cannot be found out: then nothing is allowed.
+    pub(crate) fn policy(&self) -> Result<&Policy> {
+        once(&self.policy, || Policy::read(&system_config()))
+    }
+
+    /// The secrets from elsewhere that a server refused.
     ///
     /// # Errors
     /// When there is no home folder.
@@ -324,12 +381,12 @@ impl Lookup {
         Ok(Refusals::at(self.locations()?.refusals(), self.patience()))
     }
 
-    /// Whether a server refused this secret of the environment.
+    /// Whether a server refused this secret from elsewhere.
     pub(crate) fn is_refused(&self, secret: &Secret, now: Timestamp) -> bool {
         self.refusal_of(secret).is_some_and(|it| it.holds(now))
     }
 
-    /// What is known against a secret of the environment; where nothing can be read, that is nothing.
+    /// What is known against a secret from elsewhere; where nothing can be read, that is nothing.
     fn refusal_of(&self, secret: &Secret) -> Option<Rejection> {
         let known = self.refusals().and_then(|refusals| refusals.of(secret));
         known.unwrap_or_default()
@@ -377,7 +434,12 @@ impl Lookup {
         let secret = kept
             .to_entry(account)
             .context("the secret is empty, or holds a line break or a NUL byte")?;
+        let policy = self.policy()?;
         let mut put = |name: Name| -> Result<(), store::Error> {
+            account.store = name;
+            if let Some(what) = policy.objection(account) {
+                return Err(not_allowed(&what).into());
+            }
             let kept = self.ask(name, |store| {
                 store.set(&account.entry, &secret)?;
                 store.get(&account.entry)
@@ -387,12 +449,14 @@ impl Lookup {
                     anyhow!("the store '{name}' did not give back what it was given").into(),
                 );
             }
-            account.store = name;
             Ok(())
         };
         let outcome = match choice {
+            StoreChoice::Exec => put(Name::Exec),
             StoreChoice::File => put(Name::File),
             StoreChoice::Keyring => put(Name::Keyring),
+            StoreChoice::Auto if !policy.allows_store(Name::Keyring) => put(Name::File),
+            StoreChoice::Auto if !policy.allows_store(Name::File) => put(Name::Keyring),
             StoreChoice::Auto => {
                 let Err(reason) = put(Name::Keyring) else {
                     return Ok(None);
@@ -475,18 +539,19 @@ impl Lookup {
         name: Name,
         question: impl FnOnce(&dyn Store) -> Result<T, store::Error>,
     ) -> Result<T, store::Error> {
-        if name == Name::File {
-            return question(&self.file_store()?);
+        match name {
+            Name::Keyring => {}
+            Name::File => return question(&self.file_store()?),
+            Name::Exec => return question(&self.exec_store()?),
+            Name::Env | Name::Folder | Name::Vault => {
+                return Err(anyhow!("'{name}' is only ever looked into").into());
+            }
         }
         if let Some(reason) = self.is_out_of_reach.get().and_then(store::Error::lasting) {
             return Err(reason);
         }
         let answer = self.patience();
-        let unlock = if terminal::somebody_may_be_there() {
-            UNLOCK
-        } else {
-            answer
-        };
+        let unlock = self.patience_with_a_prompt();
         let start = Instant::now();
         let outcome = question(&keyring::open(Patience { answer, unlock }));
         match &outcome {
@@ -505,18 +570,45 @@ impl Lookup {
         outcome
     }
 
+    /// How long a store may take that may have to ask somebody for a password of its own.
+    fn patience_with_a_prompt(&self) -> Duration {
+        if terminal::somebody_may_be_there() {
+            UNLOCK
+        } else {
+            self.patience()
+        }
+    }
+
+    /// The program that the configuration names.
+    ///
+    /// # Errors
+    /// When it names none.
+    pub(crate) fn exec_store(&self) -> Result<ExecStore> {
+        let program = self.config()?.store.exec.program.clone();
+        Ok(ExecStore {
+            program: program.ok_or_else(|| {
+                Hinted::new(
+                    "no program is named for the store 'exec'",
+                    "set 'program' of [store.exec] in config.toml, such as \"docker-credential-pass\"",
+                )
+            })?,
+            patience: self.patience_with_a_prompt(),
+            withheld: environment::secret_variables().collect(),
+        })
+    }
+
     /// The embedded store, where the configuration puts it.
     ///
     /// # Errors
     /// When the configuration names no usable place.
     pub(crate) fn file_store(&self) -> Result<FileStore> {
-        let settings = self.config()?.store.file;
+        let settings = &self.config()?.store.file;
         let key = match settings.key.as_deref() {
             None | Some("file") => KeyPlace::File(self.locations()?.key()),
             Some("kernel") => KeyPlace::Kernel,
-            Some(path) => KeyPlace::File(absolute("key", path.into())?),
+            Some(path) => KeyPlace::File(absolute("key", path.as_ref())?),
         };
-        let path = match settings.path {
+        let path = match &settings.path {
             Some(path) => absolute("path", path)?,
             None => self.locations()?.secrets(),
         };
@@ -528,10 +620,36 @@ impl Lookup {
     }
 }
 
+/// What a cell holds, or will.
+fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(value) = cell.get() {
+        return Ok(value);
+    }
+    let value = make()?;
+    Ok(cell.get_or_init(|| value))
+}
+
+/// That an account which fits does not answer.
+pub(crate) fn forbidden(account: &Account, what: &str) -> String {
+    format!(
+        "'{}' is not used: the policy of this machine does not allow {what}",
+        account.name
+    )
+}
+
+/// That a secret is not kept.
+pub(crate) fn not_allowed(what: &str) -> anyhow::Error {
+    Hinted::new(
+        format!("the policy of this machine does not allow {what}"),
+        "'git credential-bitbucket doctor' shows what it allows",
+    )
+    .into()
+}
+
 /// A relative path would mean another file in each folder git is run in.
-fn absolute(setting: &str, path: PathBuf) -> Result<PathBuf> {
+fn absolute(setting: &str, path: &Path) -> Result<PathBuf> {
     if path.is_absolute() {
-        return Ok(path);
+        return Ok(path.to_owned());
     }
     bail!(Hinted::new(
         format!("'{setting}' of [store.file] in config.toml is not an absolute path"),

@@ -6,7 +6,7 @@ use crate::accounts::Accounts;
 use crate::bitbucket;
 use crate::command::scrub::find::{self, Ours};
 use crate::command::scrub::rewrite::config_without;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::context::Host;
 use crate::git_config::GitConfig;
 use crate::import::netrc::Netrc;
@@ -14,6 +14,7 @@ use crate::import::{git_credentials, in_url};
 use crate::loopback::{self, Callback};
 use crate::matching::{self, Wanted};
 use crate::oauth;
+use crate::policy::Policy;
 use crate::protocol::{Form, Reply, Request};
 use crate::remote::{self, Url, urls_in};
 use crate::scope::Scope;
@@ -117,7 +118,9 @@ pub fn accounts(data: &[u8]) {
 
 /// `config.toml`
 pub fn config(data: &[u8]) {
-    let _ = Config::parse(Path::new("config.toml"), data);
+    let path = Path::new("config.toml");
+    let _ = config::parse::<Config>(path, data);
+    let _ = Policy::parse(path, data);
 }
 
 /// The netrc file, and that of git-credential-store: entries lie in the text, in order and apart.

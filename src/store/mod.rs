@@ -1,5 +1,6 @@
 //! Where secrets lie. A store knows entries and secrets, nothing of git, of hosts or of terminals.
 
+pub(crate) mod exec;
 pub(crate) mod file;
 #[cfg_attr(not(feature = "keyring"), path = "no_keyring.rs")]
 pub(crate) mod keyring;
@@ -27,19 +28,31 @@ pub(crate) trait Store {
     fn delete(&self, entry: &str) -> Result<bool, Error>;
 }
 
-/// The stores an account can name.
+/// The places a secret can come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Name {
+    /// A program; accounts can lie there, and it can be asked for what others have put into it.
+    Exec,
     File,
     Keyring,
+    // Those below are only ever looked into.
+    /// A variable of the environment.
+    Env,
+    /// A mounted folder.
+    Folder,
+    Vault,
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::Env => "env",
+            Self::Exec => "exec",
             Self::File => "file",
+            Self::Folder => "folder",
             Self::Keyring => "keyring",
+            Self::Vault => "vault",
         })
     }
 }

@@ -7,6 +7,7 @@ use super::Surroundings;
 use super::check::Check;
 use crate::account::{Account, today};
 use crate::identity::{Identity, Missing};
+use crate::lookup;
 use crate::matching::{self, Tie};
 use crate::scope::Scope;
 use crate::secret::Secret;
@@ -23,11 +24,13 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
         )];
     }
     let mut checks = Vec::new();
-    for store in [Name::Keyring, Name::File] {
+    for store in [Name::Keyring, Name::File, Name::Exec] {
         checks.extend(of_store(store, &asked));
     }
     checks.extend(asked.iter().map(|(account, has_secret)| match has_secret {
-        Some(Ok(has_secret)) => of_account(account, *has_secret),
+        Some(Ok(has_secret)) => {
+            forbidden(surroundings, account).unwrap_or_else(|| of_account(account, *has_secret))
+        }
         Some(Err(error)) if answers(account.store, &asked) => Check::failed(id(account), error),
         _ => Check::skip(
             id(account),
@@ -80,6 +83,21 @@ fn answers(store: Name, asked: &[Asked<'_>]) -> bool {
 
 pub(super) fn id(account: &Account) -> String {
     format!("account.{}", account.name)
+}
+
+/// That the policy of the machine keeps an account from answering.
+fn forbidden(surroundings: &Surroundings<'_>, account: &Account) -> Option<Check> {
+    // That the policy cannot be read is a finding of its own.
+    let what = surroundings.lookup.policy().ok()?.objection(account)?;
+    let hint = format!(
+        "sign in again as the policy wants it: 'git credential-bitbucket login {}'",
+        account.name
+    );
+    Some(Check::fail(
+        id(account),
+        lookup::forbidden(account, &what),
+        hint,
+    ))
 }
 
 fn of_account(account: &Account, has_secret: bool) -> Check {

@@ -8,11 +8,13 @@ use super::{Surroundings, accounts, chain};
 use crate::account::{Account, Bytes, Origin, today};
 use crate::bitbucket::{self, API_HOST};
 use crate::context::Host;
+use crate::elsewhere;
 use crate::environment;
 use crate::error::{Hinted, Usage, printable};
 use crate::git;
 use crate::identity::{Identity, Missing};
 use crate::import::in_url;
+use crate::lookup::{self, Found};
 use crate::matching::{self, Verdict, Wanted};
 use crate::remote::Url;
 use crate::scope::Scope;
@@ -121,56 +123,31 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
 }
 
 fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
-    let accounts = &surroundings.accounts;
+    let forbidden = |account: &Account| {
+        let policy = surroundings.lookup.policy().ok()?;
+        policy.objection(account)
+    };
+    let mut passed_over = None;
     match environment::account(&wanted.host) {
         Ok(None) => {}
-        Ok(Some((own, kept))) => {
-            let identity = identity(wanted, &own);
-            let mut checks = vec![if own.is_retired() {
-                Check::fail(
-                    "answer",
-                    environment::retired_notice(&own),
-                    "unset it, or set BITBUCKET_API_TOKEN",
-                )
-            } else if let Err(missing) = identity {
-                let message = format!(
-                    "{} is meant, which is set in the environment, but lacks {missing}",
-                    own.name
-                );
-                Check::fail(
-                    "answer",
-                    message,
-                    "set BITBUCKET_EMAIL to the e-mail of the Atlassian account",
-                )
-            } else if surroundings
-                .lookup
-                .is_refused(&kept.secret, Timestamp::now())
-            {
-                let message = format!(
-                    "{} is meant, which is set in the environment, but it was refused",
-                    own.name
-                );
-                Check::fail("answer", message, "give it another value")
-            } else {
-                let message = format!("{} answers, which is set in the environment", own.name);
-                Check::pass("answer", message)
-            }];
-            checks.extend(accounts.iter().map(|account| {
-                let message = format!(
-                    "'{}' does not answer while {} is set",
-                    account.name, own.name
-                );
-                Check::skip(accounts::id(account), message)
-            }));
-            return checks;
-        }
+        Ok(Some((own, kept))) => match forbidden(&own) {
+            None => return of_environment(surroundings, wanted, &own, &kept.secret),
+            Some(what) => {
+                let message = lookup::forbidden(&own, &what);
+                let hint = format!("unset {}", own.name);
+                passed_over = Some(Check::warn("environment", message, hint));
+            }
+        },
         Err(error) => return vec![Check::failed("answer", &error)],
     }
     if !surroundings.knows_accounts {
         return vec![Check::skip("answer", "the accounts cannot be read")];
     }
     let now = Timestamp::now();
-    let verdicts = matching::verdicts(accounts, wanted, |account| account.is_set_aside(now));
+    let accounts = &surroundings.accounts;
+    let verdicts = matching::verdicts(accounts, wanted, |account| {
+        account.is_set_aside(now) || forbidden(account).is_some()
+    });
     let of = |wanted: Verdict| {
         let mut verdicts = verdicts.iter();
         verdicts.find_map(move |(account, verdict)| (*verdict == wanted).then_some(*account))
@@ -178,17 +155,26 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
     let mut checks = vec![match (of(Verdict::Answers), of(Verdict::Ambiguous)) {
         (Some(account), _) => answer(surroundings, wanted, account),
         (None, Some(_)) => tie(surroundings, wanted, now),
-        (None, None) => match of(Verdict::SetAside) {
-            Some(account) => set_aside(account),
-            None => nobody(wanted, of(Verdict::NoPath)),
-        },
+        (None, None) => {
+            elsewhere(surroundings, wanted).unwrap_or_else(|| match of(Verdict::SetAside) {
+                Some(account) => match forbidden(account) {
+                    Some(what) => not_allowed(account, &what),
+                    None => set_aside(account),
+                },
+                None => nobody(wanted, of(Verdict::NoPath)),
+            })
+        }
     }];
+    checks.extend(passed_over);
     checks.extend(of(Verdict::Answers).and_then(|account| refused_before_asking(wanted, account)));
     let others = verdicts
         .iter()
         .filter(|(_, verdict)| *verdict != Verdict::Answers);
     checks.extend(others.map(|(account, verdict)| {
-        let message = format!("'{}' {}", account.name, reason(account, *verdict));
+        let message = match forbidden(account) {
+            Some(what) if *verdict == Verdict::SetAside => lookup::forbidden(account, &what),
+            _ => format!("'{}' {}", account.name, reason(account, *verdict)),
+        };
         let mut check = Check::skip(accounts::id(account), message);
         // Said once, where nobody answers.
         let is_said = of(Verdict::Answers).is_none() && of(Verdict::Ambiguous).is_none();
@@ -196,6 +182,40 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
         check
     }));
     checks
+}
+
+/// What becomes of the environment's account, ahead of all others.
+fn of_environment(
+    surroundings: &Surroundings<'_>,
+    wanted: &Wanted<'_>,
+    own: &Account,
+    secret: &Secret,
+) -> Vec<Check> {
+    let id = "answer";
+    let name = &own.name;
+    let answer = if own.is_retired() {
+        let hint = "unset it, or set BITBUCKET_API_TOKEN";
+        Check::fail(id, environment::retired_notice(own), hint)
+    } else if let Err(missing) = identity(wanted, own) {
+        let message =
+            format!("{name} is meant, which is set in the environment, but lacks {missing}");
+        let hint = "set BITBUCKET_EMAIL to the e-mail of the Atlassian account";
+        Check::fail(id, message, hint)
+    } else if surroundings.lookup.is_refused(secret, Timestamp::now()) {
+        let message =
+            format!("{name} is meant, which is set in the environment, but it was refused");
+        Check::fail(id, message, "give it another value")
+    } else {
+        Check::pass(
+            id,
+            format!("{name} answers, which is set in the environment"),
+        )
+    };
+    let others = surroundings.accounts.iter().map(|account| {
+        let message = format!("'{}' does not answer while {name} is set", account.name);
+        Check::skip(accounts::id(account), message)
+    });
+    std::iter::once(answer).chain(others).collect()
 }
 
 /// The account that answers, if it has a secret and what else it takes.
@@ -305,6 +325,45 @@ fn nobody(wanted: &Wanted<'_>, lacks_path: Option<&Account>) -> Check {
         _ => format!("'git credential-bitbucket login --host {home}' adds an account"),
     };
     Check::fail("answer", message, hint)
+}
+
+/// What the stores have that are only looked into; nothing when they have nothing.
+fn elsewhere(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Option<Check> {
+    let id = "answer";
+    let (account, kept) = match elsewhere::find(surroundings.lookup, wanted) {
+        Ok((found, _)) => found.map(|Found { account, kept }| (account, kept))?,
+        Err(error) => return Some(Check::failed(id, &error)),
+    };
+    let Account { name, store, .. } = &account;
+    let presented = match identity(wanted, &account) {
+        Ok(Identity::Basic { username, .. }) => {
+            format!("with the user name '{}'", Bytes::from(username))
+        }
+        Ok(_) => "as Bearer".to_owned(),
+        Err(missing) => {
+            let message = format!("'{name}' of the store '{store}' is meant, but lacks {missing}");
+            return Some(Check::fail(id, message, "put it there beside the password"));
+        }
+    };
+    let is_refused = surroundings
+        .lookup
+        .is_refused(&kept.secret, Timestamp::now());
+    Some(if account.is_retired() {
+        let hint = "put an API token there";
+        Check::fail(id, elsewhere::retired_notice(&account), hint)
+    } else if is_refused {
+        let hint = "put another secret there";
+        Check::fail(id, elsewhere::refused_notice(&account), hint)
+    } else {
+        let message = format!("'{name}' of the store '{store}' answers {presented}");
+        Check::pass(id, message)
+    })
+}
+
+/// The one that would answer is kept from it, and nothing else fits.
+fn not_allowed(account: &Account, what: &str) -> Check {
+    let hint = "'git credential-bitbucket doctor' shows what the policy allows";
+    Check::fail("answer", lookup::forbidden(account, what), hint)
 }
 
 /// The one that would answer was refused, and nothing else fits.

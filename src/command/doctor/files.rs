@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::Surroundings;
 use super::check::Check;
-use crate::config::{self, Config};
 use crate::file;
+use crate::locations::system_config;
 use crate::store::file::KeyPlace;
 
 /// Whether `config.toml` says what it can say.
@@ -15,18 +15,24 @@ pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
         Ok(locations) => locations.config(),
         Err(error) => return vec![Check::failed(id, &error)],
     };
-    let read = Config::read(&path)
-        .and_then(|_| surroundings.lookup.file_store())
-        .and_then(|_| config::unknown_keys(&path));
+    let lookup = surroundings.lookup;
+    let read = lookup
+        .config()
+        .and_then(|_| lookup.file_store())
+        .and_then(|_| lookup.unknown_keys());
     let unknown = match read {
         Ok(unknown) => unknown,
         Err(error) => return vec![Check::failed(id, &error)],
     };
     if unknown.is_empty() {
-        let message = if path.exists() {
-            format!("'{}' says what it can say", path.display())
-        } else {
-            "there is no config.toml, and none is needed".to_owned()
+        let there = [system_config(), path]
+            .into_iter()
+            .filter(|path| path.exists());
+        let there: Vec<String> = there.map(|path| format!("'{}'", path.display())).collect();
+        let message = match there.as_slice() {
+            [] => "there is no config.toml, and none is needed".to_owned(),
+            [one] => format!("{one} says what it can say"),
+            several => format!("{} say what they can say", several.join(" and ")),
         };
         return vec![Check::pass(id, message)];
     }

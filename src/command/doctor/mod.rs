@@ -4,6 +4,7 @@ mod accounts;
 mod bypass;
 mod chain;
 mod check;
+mod elsewhere;
 mod environment;
 mod explain;
 mod files;
@@ -19,7 +20,6 @@ use serde::Serialize;
 
 use crate::accounts::Accounts;
 use crate::cli::Doctor;
-use crate::config::Config;
 use crate::context::Host;
 use crate::git::{self, Setting};
 use crate::lookup::Lookup;
@@ -76,6 +76,7 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     }
     checks.extend(netrc::check(surroundings));
     checks.extend(files::configuration(surroundings));
+    checks.push(elsewhere::policy(surroundings));
     let permissions = files::permissions(surroundings).into_iter();
     // Why a file cannot be read may have been said already.
     let is_new = |check: &Check| checks.iter().all(|known| known.message != check.message);
@@ -85,6 +86,7 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     if surroundings.knows_accounts {
         checks.extend(accounts::checks(surroundings));
     }
+    checks.extend(elsewhere::stores(surroundings));
     checks.push(environment::credentials(surroundings));
     checks.push(environment::prompts(surroundings));
     checks.extend(environment::proxies(surroundings));
@@ -129,9 +131,9 @@ impl<'a> Surroundings<'a> {
         let knows_accounts = accounts.is_ok();
         let accounts = accounts.unwrap_or_default();
         // That the configuration cannot be read is a finding of its own check.
-        let Config { hosts, .. } = lookup.config().unwrap_or_default();
+        let hosts = lookup.config().map_or(&[][..], |config| &config.hosts);
         Self {
-            hosts: super::setup::hosts_of(&accounts, &hosts),
+            hosts: super::setup::hosts_of(&accounts, hosts),
             lookup,
             accounts,
             knows_accounts,

@@ -516,6 +516,7 @@ fn tell_where(
     );
     super::tell(&match account.store {
         store::Name::Keyring => format!("{what} in the OS keyring"),
+        store::Name::Exec => format!("{what} with '{}'", lookup.exec_store()?.program),
         store::Name::File => {
             let path = lookup.file_store()?.path;
             match reason {
@@ -526,6 +527,10 @@ fn tell_where(
                     reason.briefly()
                 ),
             }
+        }
+        // Nothing is ever put there.
+        store @ (store::Name::Env | store::Name::Folder | store::Name::Vault) => {
+            format!("{what} in '{store}'")
         }
     });
     Ok(())

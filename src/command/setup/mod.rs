@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
         refuse_foreign(&before)?;
     }
     let guard = Guard::decide(arguments, Record::read(&lookup)?.has_guard(&path))?;
-    let sections = sections(&hosts, &accounts, guard == Guard::Set)?;
+    let sections = sections(&lookup, &hosts, &accounts, guard == Guard::Set)?;
     let changed = apply(&lookup, &path, &sections)?;
     verify(&lookup, &path)?;
     let list = hosts
@@ -71,7 +71,7 @@ pub(crate) fn refresh(lookup: &Lookup) -> Result<()> {
     let accounts = lookup.accounts()?;
     let hosts = hosts(lookup, &accounts)?;
     for written in record.files {
-        let sections = sections(&hosts, &accounts, written.has_guard())?;
+        let sections = sections(lookup, &hosts, &accounts, written.has_guard())?;
         let is_there = |text: String| without(&text, &written).is_some();
         if std::fs::read_to_string(&written.path).is_ok_and(is_there) {
             apply(lookup, &written.path, &sections)?;
@@ -220,15 +220,22 @@ fn helper_value() -> Result<String> {
 
 /// The sections that make git ask us, and nobody else: the empty helper cuts the chain (gitcredentials(7)), since git
 /// hands what worked to every helper of the chain, and `store` would write it to a plain file.
-fn sections(hosts: &[Host], accounts: &Accounts, with_guard: bool) -> Result<Vec<Section>> {
+fn sections(
+    lookup: &Lookup,
+    hosts: &[Host],
+    accounts: &Accounts,
+    with_guard: bool,
+) -> Result<Vec<Section>> {
     let value = git::quoted(&helper_value()?);
+    // The stores that are looked into have a place for each repository.
+    let is_looked_up = !lookup.config()?.lookup.is_empty();
     let section = |host: &Host| {
         let home = bitbucket::home_of(host);
         let has_scopes = accounts
             .iter()
             .any(|account| account.host == home && !account.scopes.is_empty());
         let mut lines = vec!["\thelper =".to_owned(), format!("\thelper = {value}")];
-        if *host == bitbucket::cloud() || has_scopes {
+        if *host == bitbucket::cloud() || has_scopes || is_looked_up && home == *host {
             lines.push("\tuseHttpPath = true".to_owned());
         }
         Section {

@@ -13,7 +13,6 @@ use crate::account::{Account, Origin, today};
 use crate::accounts::Accounts;
 use crate::bitbucket;
 use crate::cli::Status;
-use crate::config;
 use crate::context::Host;
 use crate::environment;
 use crate::lookup::Lookup;
@@ -79,10 +78,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             super::tell(&notice);
         }
     }
-    match lookup
-        .config()
-        .and_then(|_| config::unknown_keys(&lookup.locations()?.config()))
-    {
+    match lookup.config().and_then(|_| lookup.unknown_keys()) {
         Ok(unknown) => unknown
             .iter()
             .for_each(|key| super::warn(format_args!("unknown key in {key}"))),

@@ -1,0 +1,77 @@
+//! The stores that are only looked into, and what the administrators of the machine allow.
+
+use super::Surroundings;
+use super::check::Check;
+use crate::bitbucket;
+use crate::config::Source;
+use crate::folder;
+use crate::locations::{Locations, system_config};
+use crate::lookup::Lookup;
+use crate::store;
+use crate::vault;
+
+/// Whether each of the stores of `lookup` in the settings can be looked into.
+pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
+    let lookup = surroundings.lookup;
+    // That the settings cannot be read is a finding of its own check.
+    let sources = lookup.config().map_or(&[][..], |config| &config.lookup);
+    let check = |source: &Source| {
+        let name = store::Name::from(*source);
+        let id = format!("lookup.{name}");
+        if lookup
+            .policy()
+            .is_ok_and(|policy| !policy.allows_store(name))
+        {
+            let message = "the policy of this machine does not allow it";
+            return Check::warn(id, message, "take it out of 'lookup' in config.toml");
+        }
+        look_into(lookup, *source).map_or_else(
+            |error| Check::failed(&id, &error),
+            |message| Check::pass(&id, message),
+        )
+    };
+    sources.iter().map(check).collect()
+}
+
+fn look_into(lookup: &Lookup, source: Source) -> anyhow::Result<String> {
+    let settings = &lookup.config()?.store;
+    match source {
+        Source::Exec => {
+            let store = lookup.exec_store()?;
+            let host = bitbucket::cloud();
+            store
+                .look_up(&format!("https://{host}"))
+                .map_err(store::Error::with_hint)?;
+            Ok(format!("'{}' answers", store.program))
+        }
+        Source::Folder => {
+            let root = folder::root(settings.folder.path.as_deref())?;
+            // What is not mounted has nothing: the next store is looked into.
+            Ok(if root.is_dir() {
+                format!("'{}' is there", root.display())
+            } else {
+                format!("'{}' is not there, so it has nothing", root.display())
+            })
+        }
+        Source::Vault => {
+            let kept = lookup.locations().ok().map(Locations::runtime);
+            vault::knock(&settings.vault, kept, lookup.deadline())
+        }
+    }
+}
+
+/// What the policy allows.
+pub(super) fn policy(surroundings: &Surroundings<'_>) -> Check {
+    let id = "policy";
+    let path = system_config();
+    match surroundings.lookup.policy() {
+        Err(error) => Check::failed(id, &error),
+        Ok(policy) => Check::pass(
+            id,
+            match policy.describe() {
+                Some(rules) => format!("'{}' allows only: {rules}", path.display()),
+                None => "nothing is forbidden on this machine".to_owned(),
+            },
+        ),
+    }
+}

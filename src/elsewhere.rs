@@ -1,0 +1,194 @@
+//! The stores that are only looked into, where somebody else keeps the secrets: what they have for a place is an
+//! account of the moment. Nothing is written there, and nothing of it is kept.
+
+use anyhow::{Context as _, Result};
+
+use crate::account::{Account, Kept};
+use crate::bitbucket;
+use crate::config::Source;
+use crate::context::Host;
+use crate::environment;
+use crate::fields::Fields;
+use crate::folder;
+use crate::locations::Locations;
+use crate::lookup::{Found, Lookup, forbidden};
+use crate::matching::Wanted;
+use crate::scope::Scope;
+use crate::secret::Secret;
+use crate::store;
+use crate::trace;
+use crate::vault;
+
+/// The first of the stores of `lookup` in the settings that has something; and why others were passed over.
+///
+/// # Errors
+/// When one of them does not answer, or has what cannot be a credential: what comes after it is then not asked, as it
+/// might have another account's.
+pub(crate) fn find(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<(Option<Found>, Vec<String>)> {
+    let mut notices = Vec::new();
+    if !is_asked(lookup, &wanted.host)? {
+        return Ok((None, notices));
+    }
+    let policy = lookup.policy()?;
+    for source in &lookup.config()?.lookup {
+        let name = store::Name::from(*source);
+        if !policy.allows_store(name) {
+            notices.push(format!(
+                "'{name}' is not looked into: the policy of this machine does not allow it"
+            ));
+            continue;
+        }
+        let found = look_into(lookup, *source, wanted)
+            .with_context(|| format!("cannot look into the store '{name}'"))?;
+        let Some((account, kept)) = found else {
+            trace::say(|| format!("lookup: '{name}' has nothing"));
+            continue;
+        };
+        trace::say(|| format!("lookup: '{}' fits", account.name));
+        match policy.objection(&account) {
+            None => return Ok((Some(Found { account, kept }), notices)),
+            Some(what) => notices.push(forbidden(&account, &what)),
+        }
+    }
+    Ok((None, notices))
+}
+
+/// Whether these stores have, or may have, a credential for it: then what git reports of one is none of our business.
+pub(crate) fn may_answer(lookup: &Lookup, wanted: &Wanted<'_>) -> bool {
+    // One that does not answer now may have had it before.
+    find(lookup, wanted).map_or(true, |(found, _)| found.is_some())
+}
+
+/// Whether any of these stores is asked for a host.
+///
+/// # Errors
+/// When accounts or settings cannot be read.
+pub(crate) fn is_asked(lookup: &Lookup, host: &Host) -> Result<bool> {
+    if lookup.config()?.lookup.is_empty() {
+        return Ok(false);
+    }
+    // Who the host's accounts are makes a difference only to a Data Center.
+    if bitbucket::is_cloud(host) {
+        return Ok(lookup.policy()?.allows_host(host));
+    }
+    lookup.is_ours(host, &lookup.accounts()?)
+}
+
+fn look_into(
+    lookup: &Lookup,
+    source: Source,
+    wanted: &Wanted<'_>,
+) -> Result<Option<(Account, Kept)>> {
+    let host = bitbucket::home_of(&wanted.host);
+    let scope = wanted.scope.as_ref();
+    let settings = &lookup.config()?.store;
+    let found = match source {
+        Source::Exec => of_program(lookup, &host, scope)?,
+        Source::Folder => {
+            let root = folder::root(settings.folder.path.as_deref())?;
+            let found = folder::find(&root, scope)?;
+            found.map(|(path, fields)| (path.display().to_string(), fields))
+        }
+        Source::Vault => {
+            let kept = lookup.locations().ok().map(Locations::runtime);
+            let deadline = lookup.deadline();
+            let found = vault::find(&settings.vault, &host, scope, kept, deadline);
+            lookup.start_over();
+            found?
+        }
+    };
+    let account =
+        |(place, fields): (String, Fields)| fields.into_account(&place, source.into(), &host);
+    found.map(account).transpose()
+}
+
+/// What the program of the store `exec` has: for the repository, its workspace, the host.
+fn of_program(
+    lookup: &Lookup,
+    host: &Host,
+    scope: Option<&Scope>,
+) -> Result<Option<(String, Fields)>> {
+    let store = lookup.exec_store()?;
+    for url in urls(host, scope) {
+        let login = store.look_up(&url).map_err(store::Error::with_hint)?;
+        if let Some(login) = login {
+            let fields = Fields {
+                username: Some(login.username).filter(|name| !name.is_empty()),
+                password: Some(login.secret),
+                ..Fields::default()
+            };
+            return Ok(Some((url, fields)));
+        }
+    }
+    Ok(None)
+}
+
+fn urls(host: &Host, scope: Option<&Scope>) -> Vec<String> {
+    let mut urls = Vec::new();
+    if let Some(Scope {
+        workspace,
+        repository,
+    }) = scope
+    {
+        if let Some(repository) = repository {
+            urls.push(format!("https://{host}/{workspace}/{repository}"));
+        }
+        urls.push(format!("https://{host}/{workspace}"));
+    }
+    urls.push(format!("https://{host}"));
+    urls
+}
+
+/// Notes what became of a secret that lies in none of our stores. Best effort: there may be nothing to write to.
+pub(crate) fn note(lookup: &Lookup, secret: &Secret, has_worked: bool) {
+    let Ok(refusals) = lookup.refusals() else {
+        return;
+    };
+    let _ = if has_worked {
+        refusals.remove(secret)
+    } else {
+        refusals.add(secret, jiff::Timestamp::now())
+    };
+}
+
+/// That a server refused what lies there.
+pub(crate) fn refused_notice(account: &Account) -> String {
+    let Account { name, host, .. } = account;
+    if environment::is_its_account(account) {
+        format!("{name} was refused by {host}: give it another value")
+    } else {
+        format!("'{name}' was refused by {host}: put another secret there")
+    }
+}
+
+/// That what lies there is an app password.
+pub(crate) fn retired_notice(account: &Account) -> String {
+    if environment::is_its_account(account) {
+        return environment::retired_notice(account);
+    }
+    format!(
+        "'{}' is an app password, which Bitbucket removed on {} (git sees 410): put an API token there",
+        account.name,
+        bitbucket::APP_PASSWORDS_REMOVED
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::urls;
+    use crate::bitbucket::cloud;
+
+    #[test]
+    fn a_program_is_asked_for_the_repository_first_and_for_the_host_last() {
+        let scope = "acme/site".parse().expect("a scope");
+        assert_eq!(
+            urls(&cloud(), Some(&scope)),
+            [
+                "https://bitbucket.org/acme/site",
+                "https://bitbucket.org/acme",
+                "https://bitbucket.org"
+            ]
+        );
+        assert_eq!(urls(&cloud(), None), ["https://bitbucket.org"]);
+    }
+}

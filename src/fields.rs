@@ -1,0 +1,197 @@
+//! A secret with what stands beside it, as a store has it that is only looked into.
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::account::{Account, Bytes, Kept, Origin};
+use crate::bitbucket::{Kind, STATIC_USERNAMES};
+use crate::context::Host;
+use crate::error::Hinted;
+use crate::secret::Secret;
+use crate::store;
+
+/// The fields by their names; what is empty is as good as absent.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) kind: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) expires: Option<String>,
+}
+
+impl Fields {
+    pub(crate) const NAMES: [&str; 5] = ["username", "password", "kind", "email", "expires"];
+
+    /// The fields that `value` has.
+    ///
+    /// # Errors
+    /// As `value`, or when one that is no secret is no text.
+    pub(crate) fn read(mut value: impl FnMut(&str) -> Result<Option<Secret>>) -> Result<Self> {
+        let mut fields = Self::default();
+        for name in Self::NAMES {
+            let Some(value) = value(name)?.filter(|value| !value.is_empty()) else {
+                continue;
+            };
+            let text = || {
+                let text = std::str::from_utf8(value.expose()).ok();
+                let text = text.filter(|text| !text.chars().any(char::is_control));
+                text.map(str::to_owned)
+                    .with_context(|| format!("the field '{name}' is no line of text"))
+            };
+            match name {
+                "password" => fields.password = Some(value),
+                "username" => fields.username = Some(text()?),
+                "kind" => fields.kind = Some(text()?),
+                "email" => fields.email = Some(text()?),
+                _ => fields.expires = Some(text()?),
+            }
+        }
+        Ok(fields)
+    }
+
+    /// The account that they make; its name is the place at which they were found.
+    ///
+    /// # Errors
+    /// When there is no secret among them, or one of them cannot be what it is.
+    pub(crate) fn into_account(
+        self,
+        place: &str,
+        store: store::Name,
+        host: &Host,
+    ) -> Result<(Account, Kept)> {
+        let wrong = |what: String| {
+            Hinted::new(
+                format!("'{place}' {what}"),
+                "the fields are username, password, kind, email and expires; only password is needed",
+            )
+        };
+        let secret = self
+            .password
+            .ok_or_else(|| wrong("has no field 'password'".to_owned()))?;
+        if secret.expose().iter().any(u8::is_ascii_control) {
+            bail!(wrong(
+                "has a password with a line break or another control character".to_owned()
+            ));
+        }
+        let username = self.username.map(String::into_bytes);
+        let kind = match &self.kind {
+            Some(name) => {
+                let kind = name.parse::<Kind>().ok();
+                kind.filter(|kind| kind.exists_on(host))
+                    .ok_or_else(|| wrong(format!("has a kind that does not exist for {host}")))?
+            }
+            None => Kind::of_pair(&secret, username.as_deref(), host),
+        };
+        let expires = self.expires.map(|text| {
+            day(&text)
+                .ok_or_else(|| wrong("has an expiry that is no date such as 2027-01-31".to_owned()))
+        });
+        let is_static = |name: &Vec<u8>| STATIC_USERNAMES.map(str::as_bytes).contains(&&name[..]);
+        let is_email = |name: &Vec<u8>| kind == Kind::ApiToken && name.contains(&b'@');
+        let email = username.clone().filter(is_email);
+        let email = email.and_then(|email| String::from_utf8(email).ok());
+        let mut account = Account::new(place.to_owned(), host.clone(), Origin::Login);
+        account.kind = Some(kind);
+        account.store = store;
+        account.expires = expires.transpose()?;
+        account.email = self.email.or(email);
+        account.username = username
+            .filter(|name| !is_static(name) && !is_email(name))
+            .map(Bytes::from);
+        if kind.needs_username() && account.username.is_none() {
+            bail!(anyhow!(wrong(
+                "has an app password and no field 'username'".to_owned()
+            )));
+        }
+        Ok((account, Kept::only(secret)))
+    }
+}
+
+/// A day, or the day of a moment, UTC.
+fn day(text: &str) -> Option<Date> {
+    let moment = || {
+        Some(
+            text.parse::<Timestamp>()
+                .ok()?
+                .to_zoned(TimeZone::UTC)
+                .date(),
+        )
+    };
+    text.parse().ok().or_else(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fields;
+    use crate::bitbucket::{Kind, cloud};
+    use crate::secret::Secret;
+    use crate::store::Name;
+
+    fn fields(pairs: &[(&str, &str)]) -> Fields {
+        let value = |name: &str| {
+            let found = pairs.iter().find(|(known, _)| *known == name);
+            Ok(found.map(|(_, value)| Secret::new(value.as_bytes().to_vec())))
+        };
+        Fields::read(value).expect("fields")
+    }
+
+    #[test]
+    fn the_kind_is_told_from_the_secret_unless_it_is_said() {
+        for (pairs, kind) in [
+            (&[("password", "ATATTx")][..], Kind::ApiToken),
+            (
+                &[("password", "ATCTTx"), ("username", "ada")],
+                Kind::AccessToken,
+            ),
+            (
+                &[("password", "plain"), ("username", "x-token-auth")],
+                Kind::AccessToken,
+            ),
+            (&[("password", "plain"), ("kind", "oauth")], Kind::Oauth),
+            (
+                &[("password", "plain"), ("username", "ada")],
+                Kind::AppPassword,
+            ),
+        ] {
+            let account = fields(pairs).into_account("p", Name::Vault, &cloud());
+            assert_eq!(account.expect("an account").0.kind, Some(kind), "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn an_e_mail_as_user_name_of_an_api_token_is_its_e_mail() {
+        let pairs = [
+            ("password", "ATATTx"),
+            ("username", "ada@example.com"),
+            ("expires", "2027-01-31T10:00:00Z"),
+        ];
+        let (account, _) = fields(&pairs)
+            .into_account("p", Name::Vault, &cloud())
+            .expect("an account");
+        assert_eq!(account.email.as_deref(), Some("ada@example.com"));
+        assert!(account.username.is_none());
+        assert_eq!(account.expires, "2027-01-31".parse().ok());
+    }
+
+    #[test]
+    fn what_cannot_be_is_named_and_no_value_is_shown() {
+        for pairs in [
+            &[("username", "canary")][..],
+            &[("password", "canary\nhost=evil.example")],
+            &[("password", "canary"), ("kind", "canary")],
+            &[("password", "canary"), ("kind", "http-access-token")],
+            &[("password", "canary"), ("expires", "canary")],
+            &[("password", "canary"), ("kind", "app-password")],
+        ] {
+            let outcome = fields(pairs).into_account("place", Name::Folder, &cloud());
+            let error = format!("{:#}", outcome.expect_err("no account"));
+            assert!(
+                error.contains("'place'") && !error.contains("canary"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Vault and OpenBao: the secrets of a fleet in a KV engine, read anew each time
+//! (<https://openbao.org/api-docs/secret/kv/>).
+
+mod login;
+mod server;
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use self::login::Session;
+use self::server::Server;
+use crate::config::VaultSection;
+use crate::context::Host;
+use crate::error::Hinted;
+use crate::fields::Fields;
+use crate::http::Answer;
+use crate::scope::Scope;
+use crate::secret::Secret;
+use crate::trace;
+
+/// Where the KV engine of a new server is mounted.
+const MOUNT: &str = "secret";
+/// Where a secret is looked for when the settings do not say: the repository's own, then its workspace's.
+const PATHS: [&str; 2] = [
+    "bitbucket/{workspace}/{repository}",
+    "bitbucket/{workspace}/_default",
+];
+
+/// The first secret there is for the scope, and where it lies. `kept` is the folder for the tokens of logins, if there
+/// is one.
+///
+/// # Errors
+/// When the server cannot be reached, does not let us in, or does not let us read.
+pub(crate) fn find(
+    settings: &VaultSection,
+    host: &Host,
+    scope: Option<&Scope>,
+    kept: Option<&Path>,
+    deadline: Instant,
+) -> Result<Option<(String, Fields)>> {
+    let templates = match &settings.path {
+        Some(templates) => templates.iter().map(String::as_str).collect(),
+        None => PATHS.to_vec(),
+    };
+    let paths = paths(&templates, host, scope)?;
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let server = Server::of(settings, deadline)?;
+    let mut engine = Engine {
+        session: Session::begin(&server, settings, kept)?,
+        mount: settings.mount.as_deref().unwrap_or(MOUNT).trim_matches('/'),
+    };
+    match settings.version {
+        Some(1) => engine.first(&paths, Version::One),
+        Some(2) => engine.first(&paths, Version::Two),
+        Some(_) => bail!(Hinted::new(
+            "'version' of [store.vault] in config.toml is neither 1 nor 2",
+            "take it out: it is found out",
+        )),
+        // Of the second version nearly all are; so only who finds nothing asks which one it is.
+        None => match engine.first(&paths, Version::Two) {
+            Ok(None) | Err(Failure::Forbidden(_)) if engine.is_of_version_one()? => {
+                engine.first(&paths, Version::One)
+            }
+            outcome => outcome,
+        },
+    }
+    .map_err(Failure::into_error)
+}
+
+/// Whether the server lets us in, and as what; for somebody who wants to know.
+///
+/// # Errors
+/// As [`find`].
+pub(crate) fn knock(
+    settings: &VaultSection,
+    kept: Option<&Path>,
+    deadline: Instant,
+) -> Result<String> {
+    let server = Server::of(settings, deadline)?;
+    let mut session = Session::begin(&server, settings, kept)?;
+    let answer = session.get("auth/token/lookup-self")?;
+    let Server { address, .. } = &server;
+    let method = settings.auth.method();
+    match answer.status {
+        200 => Ok(format!("'{address}' lets us in with {method}")),
+        _ => bail!(Hinted::new(
+            format!(
+                "Vault at '{address}' does not take our token (status {})",
+                answer.status
+            ),
+            "sign in to it again ('bao login' or 'vault login'), or see 'auth' of [store.vault] in config.toml",
+        )),
+    }
+}
+
+/// What the templates name, as far as the scope has what they ask for.
+fn paths(templates: &[&str], host: &Host, scope: Option<&Scope>) -> Result<Vec<String>> {
+    let repository = scope.and_then(|scope| scope.repository.as_deref());
+    let values = [
+        ("{workspace}", scope.map(|scope| scope.workspace.as_str())),
+        ("{repository}", repository),
+        ("{host}", Some(host.as_str())),
+    ];
+    let mut paths = Vec::new();
+    for template in templates {
+        let mut path = Some(template.trim_matches('/').to_owned());
+        for (name, value) in values {
+            path = path.filter(|path| value.is_some() || !path.contains(name));
+            path = path.map(|path| path.replace(name, value.unwrap_or_default()));
+        }
+        // What a name of a workspace may hold is none of these.
+        let rest = values
+            .iter()
+            .fold((*template).to_owned(), |rest, (name, _)| {
+                rest.replace(name, "")
+            });
+        if rest.contains(['{', '}']) || template.trim_matches('/').is_empty() {
+            bail!(Hinted::new(
+                "'path' of [store.vault] in config.toml has a template that cannot be understood",
+                "it may hold {workspace}, {repository} and {host}, each as often as you like",
+            ));
+        }
+        paths.extend(path);
+    }
+    Ok(paths)
+}
+
+/// The two versions of the engine have other addresses and wrap their answers differently.
+#[derive(Clone, Copy)]
+enum Version {
+    One,
+    Two,
+}
+
+/// Why there is no answer.
+enum Failure {
+    /// The token may not read any of the paths at which something might lie; this is the first of them.
+    Forbidden(anyhow::Error),
+    Other(anyhow::Error),
+}
+
+impl Failure {
+    fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Forbidden(error) | Self::Other(error) => error,
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// A KV engine, and a way in.
+struct Engine<'a> {
+    session: Session<'a>,
+    mount: &'a str,
+}
+
+impl Engine<'_> {
+    /// The first of these paths at which something lies. One that must not be read may be none of ours: the next is
+    /// tried before that is an error.
+    fn first(
+        &mut self,
+        paths: &[String],
+        version: Version,
+    ) -> Result<Option<(String, Fields)>, Failure> {
+        let mut forbidden = None;
+        for path in paths {
+            let (between, pointer) = match version {
+                Version::One => ("", "/data"),
+                Version::Two => ("data/", "/data/data"),
+            };
+            let address = format!("{}/{between}{}", encoded(self.mount), encoded(path));
+            let answer = self.session.get(&address)?;
+            match answer.status {
+                200 => {}
+                403 => {
+                    let named = format!("{}/{between}{path}", self.mount);
+                    forbidden.get_or_insert_with(|| self.session.may_not_read(&named));
+                    continue;
+                }
+                404 if is_plainly_absent(&answer) => continue,
+                _ => return Err(self.session.server.unexpected(&answer).into()),
+            }
+            let json = answer.json();
+            let Some(data) = json.as_ref().and_then(|json| json.pointer(pointer)) else {
+                return Err(self.session.server.unexpected(&answer).into());
+            };
+            if data.is_object() {
+                let place = format!("vault:{}/{path}", self.mount);
+                let fields = Fields::read(|name| value(data, name));
+                let fields =
+                    fields.map_err(|error| error.context(format!("'{place}' cannot be used")))?;
+                return Ok(Some((place, fields)));
+            }
+        }
+        match forbidden {
+            Some(error) => Err(Failure::Forbidden(error)),
+            None => Ok(None),
+        }
+    }
+
+    /// What the server says of the engine; who may not know gets to know nothing.
+    fn is_of_version_one(&mut self) -> Result<bool> {
+        let address = format!("sys/internal/ui/mounts/{}", encoded(self.mount));
+        let answer = self.session.get(&address)?;
+        let json = answer.json().filter(|_| answer.status == 200);
+        let text = |pointer: &str| json.as_ref()?.pointer(pointer)?.as_str();
+        let is_kv = matches!(text("/data/type"), Some("kv" | "generic"));
+        let is_one = is_kv && text("/data/options/version").is_none_or(|version| version == "1");
+        trace::say(|| format!("vault: '{}' is of version 1: {is_one}", self.mount));
+        Ok(is_one)
+    }
+}
+
+/// A field of a secret; a number is as good as its text.
+fn value(data: &Value, name: &str) -> Result<Option<Secret>> {
+    match data.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(Secret::new(text.as_bytes().to_vec()))),
+        Some(Value::Number(number)) => Ok(Some(Secret::new(number.to_string().into_bytes()))),
+        Some(_) => bail!("the field '{name}' is no text"),
+    }
+}
+
+/// Whether nothing lies there, or what lay there was deleted; otherwise there is no such engine or namespace.
+fn is_plainly_absent(answer: &Answer) -> bool {
+    let json = answer.json();
+    let errors = json
+        .as_ref()
+        .and_then(|json| json.get("errors")?.as_array());
+    json.is_some() && errors.is_none_or(Vec::is_empty)
+}
+
+/// A path as part of a URL (RFC 3986, 3.3).
+fn encoded(path: &str) -> String {
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'/')
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    utf8_percent_encode(path, ENCODED).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PATHS, encoded, paths};
+    use crate::bitbucket::cloud;
+    use crate::scope::Scope;
+
+    #[test]
+    fn a_template_is_passed_over_that_asks_for_what_is_not_told() {
+        let of = |scope: &str| {
+            let scope: Option<Scope> = scope.parse().ok();
+            paths(&PATHS, &cloud(), scope.as_ref()).expect("paths")
+        };
+        assert_eq!(
+            of("Acme/Site"),
+            ["bitbucket/acme/site", "bitbucket/acme/_default"]
+        );
+        assert_eq!(of("acme"), ["bitbucket/acme/_default"]);
+        assert!(of("").is_empty());
+        let fixed = paths(&["/git/{host}/x/"], &cloud(), None).expect("paths");
+        assert_eq!(fixed, ["git/bitbucket.org/x"]);
+    }
+
+    #[test]
+    fn a_template_with_another_name_in_braces_is_a_mistake() {
+        for template in [
+            "bitbucket/{workspce}",
+            "bitbucket/{workspace",
+            "x}",
+            "",
+            "/",
+        ] {
+            assert!(paths(&[template], &cloud(), None).is_err(), "{template}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_path_leads_to_another_address() {
+        assert_eq!(encoded("a b/c?d#e%2f"), "a%20b/c%3Fd%23e%252f");
+    }
+}
