@@ -64,6 +64,7 @@ fn first_contact(lookup: &Lookup, wanted: &Wanted<'_>, request: &Request) -> Res
                 form,
                 password_expiry_utc: None,
                 oauth_refresh_token: None,
+                is_ephemeral: false,
             };
             Ok(Answer {
                 reply: Some(reply),
@@ -241,11 +242,13 @@ fn reply(wanted: &Wanted<'_>, found: Found, offers_authtype: bool) -> Result<Opt
     } else {
         for_git(&account, secret, offers_authtype)
     };
-    let password_expiry_utc = account.password_expiry_utc;
+    // With nothing noted against it, its success would change nothing; and other helpers need not keep a copy.
+    let is_ephemeral = offers_authtype && account.kind.is_some() && account.rejected.is_none();
     Ok(form.map(|form| Reply {
         form,
-        password_expiry_utc,
+        password_expiry_utc: account.password_expiry_utc,
         oauth_refresh_token,
+        is_ephemeral,
     }))
 }
 

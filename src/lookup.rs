@@ -160,9 +160,10 @@ impl Lookup {
     }
 
     /// A secret that lies in no store of ours, unless a server refused it and Bitbucket does not know it.
-    fn judged(&self, found: Found, wanted: &Wanted<'_>, now: Timestamp) -> Findings {
+    fn judged(&self, mut found: Found, wanted: &Wanted<'_>, now: Timestamp) -> Findings {
+        found.account.rejected = self.refusal_of(&found.kept.secret);
         let Found { account, kept } = &found;
-        let refusal = self.refusal_of(&kept.secret).filter(|it| it.holds(now));
+        let refusal = account.rejected.filter(|it| it.holds(now));
         let is_out = refusal.is_some_and(|it| {
             !it.may_ask(now) || !self.is_back_from_elsewhere(account, kept, wanted)
         });
@@ -279,10 +280,12 @@ impl Lookup {
         }
         let kept = self.secret_of(account).ok().flatten()?;
         let is_back = self.is_back(account, &kept.secret, wanted, &rejection, &note);
+        let rejected = account.rejected;
+        let rejected = rejected.map(|it| it.after(Asked::Known, Timestamp::now()));
         is_back.then(|| {
             (
                 Account {
-                    rejected: None,
+                    rejected,
                     ..account.clone()
                 },
                 Some(kept),

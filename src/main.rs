@@ -195,6 +195,7 @@ mod tests {
                 form,
                 password_expiry_utc: None,
                 oauth_refresh_token: Some(secret()),
+                is_ephemeral: false,
             };
             shown.push(format!("{reply:?} {}", reply.describe()));
             let answer = Answer {

@@ -174,6 +174,9 @@ pub(crate) struct Reply {
     /// Seconds since 1970, UTC; only what a server said, never a date that a user typed.
     pub(crate) password_expiry_utc: Option<u64>,
     pub(crate) oauth_refresh_token: Option<Secret>,
+    /// Nobody has to keep it, and to hear that it worked would tell us nothing; only for a caller that offered
+    /// `capability[]=authtype`, which this attribute is part of.
+    pub(crate) is_ephemeral: bool,
 }
 
 /// In which form the secret is sent.
@@ -214,16 +217,19 @@ impl Reply {
             form,
             password_expiry_utc,
             oauth_refresh_token,
+            is_ephemeral,
         } = self;
         let expiry = password_expiry_utc.map(|seconds| seconds.to_string());
         let mut lines: Vec<(&str, &[u8])> = Vec::new();
+        if *is_ephemeral || matches!(form, Form::Header { .. }) {
+            lines.push(("capability[]", b"authtype"));
+        }
         match form {
             Form::Header {
                 authtype,
                 credential,
                 username,
             } => {
-                lines.push(("capability[]", b"authtype"));
                 lines.push(("authtype", authtype));
                 lines.push(("credential", credential.expose()));
                 lines.extend(username.as_deref().map(|username| ("username", username)));
@@ -243,6 +249,9 @@ impl Reply {
                 .as_ref()
                 .map(|token| ("oauth_refresh_token", token.expose())),
         );
+        if *is_ephemeral {
+            lines.push(("ephemeral", b"1"));
+        }
         to_lines(&lines)
     }
 }
@@ -404,6 +413,7 @@ mod tests {
                 form,
                 password_expiry_utc: None,
                 oauth_refresh_token: None,
+                is_ephemeral: false,
             }
             .to_bytes()
         };

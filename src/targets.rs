@@ -41,6 +41,7 @@ pub fn request(data: &[u8]) {
         },
         password_expiry_utc: request.password_expiry_utc,
         oauth_refresh_token: request.oauth_refresh_token.clone(),
+        is_ephemeral: false,
     };
     if let Some(text) = reply.to_bytes() {
         let again = Request::read(&mut text.as_slice()).expect("what we say can be read");

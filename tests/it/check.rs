@@ -1,6 +1,6 @@
 //! `login` asks Bitbucket, and tells which mistake it is: each explanation once.
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, TestEnv, reply};
+use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, TestEnv, ephemeral, reply};
 use crate::stand_in::{Credential, Silence, StandIn};
 
 const READ: &str = "read:repository:bitbucket";
@@ -398,7 +398,7 @@ fn a_data_center_that_refuses_basic_is_answered_with_bearer() {
 
     stored(&login(&env, "BBDC-canary", &at), "knows it as 'bob'");
     let context = "protocol=https\nhost=git.corp.example\n";
-    let header = "capability[]=authtype\nauthtype=Bearer\ncredential=BBDC-canary\n";
+    let header = ephemeral("authtype=Bearer\ncredential=BBDC-canary\n");
     assert_eq!(
         env.get(&format!("capability[]=authtype\n{context}")),
         header

@@ -202,6 +202,11 @@ pub(crate) fn reply(username: &str, password: &str) -> String {
     format!("username={username}\npassword={password}\n")
 }
 
+/// The same as whoever offers `capability[]=authtype` gets it while nothing is known against the secret.
+pub(crate) fn ephemeral(reply: &str) -> String {
+    format!("capability[]=authtype\n{reply}ephemeral=1\n")
+}
+
 /// Runs a process to its end.
 pub(crate) fn run(mut command: Command, input: &[u8]) -> Outcome {
     command

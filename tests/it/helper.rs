@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply};
+use crate::harness::{
+    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv, ephemeral, has, reply, run,
+};
 
 const STATIC: &str = "x-bitbucket-api-token-auth";
 
@@ -44,7 +46,7 @@ fn each_kind_is_answered_with_its_own_user_name() {
         assert_eq!(env.get_cloud(""), reply(username, secret));
         assert_eq!(
             env.get_cloud("capability[]=authtype\ncapability[]=state\n"),
-            reply(username, secret)
+            ephemeral(&reply(username, secret))
         );
     }
 }
@@ -276,6 +278,57 @@ fn what_is_ephemeral_or_incomplete_is_not_kept() {
 }
 
 #[test]
+fn that_our_own_reply_worked_is_no_news_and_opens_no_file_of_ours() {
+    if !has(&["strace"]) {
+        return;
+    }
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &[]);
+    let context = "protocol=https\nhost=bitbucket.org\n";
+    let answer = env.get(&format!("{context}capability[]=authtype\n"));
+    let opened = env.path().join("opened");
+    let mut command = env.command("strace");
+    command.args(["-f", "-e", "trace=%file", "-o"]).arg(&opened);
+    command.args([PROGRAM, "store"]);
+    let outcome = run(command, format!("{context}{answer}").as_bytes());
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    let opened = fs::read_to_string(opened).unwrap();
+    let home = env.path().to_str().unwrap();
+    assert!(opened.contains("execve"), "{opened}");
+    let of_ours = opened
+        .lines()
+        .filter(|line| line.contains(home) && !line.contains("execve"));
+    assert_eq!(of_ours.count(), 0, "{opened}");
+}
+
+#[test]
+fn that_a_secret_worked_which_was_refused_once_is_news() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &[]);
+    let context = "protocol=https\nhost=bitbucket.org\n";
+    let ours = reply(STATIC, API_TOKEN);
+    assert_eq!(
+        env.program(&["erase"], format!("{context}{ours}")).status,
+        0
+    );
+    let accounts = env.data().join("accounts.toml");
+    let text = fs::read_to_string(&accounts).unwrap();
+    let at = text.lines().find(|line| line.starts_with("at = ")).unwrap();
+    let long_ago = "at = \"2026-01-01T00:00:00Z\"";
+    crate::harness::write_private(&accounts, &text.replace(at, long_ago));
+
+    let answer = env.get(&format!("{context}capability[]=authtype\n"));
+    assert_eq!(answer, ours, "it has its one more chance");
+    assert_eq!(
+        env.program(&["store"], format!("{context}{answer}")).status,
+        0
+    );
+    assert_eq!(env.accounts()[0]["state"], "ok");
+    let answer = env.get(&format!("{context}capability[]=authtype\n"));
+    assert_eq!(answer, ephemeral(&ours));
+}
+
+#[test]
 fn the_header_form_comes_back_only_to_whoever_understands_it() {
     let env = TestEnv::new();
     let given = "protocol=https\nhost=bitbucket.org\nauthtype=Bearer\ncredential=random\n";
@@ -487,7 +540,7 @@ fn rest_is_answered_with_the_e_mail_and_a_token_that_wants_bearer_with_a_header(
 
     let env = TestEnv::new();
     env.login(ACCESS_TOKEN, &[]);
-    let header = format!("capability[]=authtype\nauthtype=Bearer\ncredential={ACCESS_TOKEN}\n");
+    let header = ephemeral(&format!("authtype=Bearer\ncredential={ACCESS_TOKEN}\n"));
     assert_eq!(env.get(&format!("{rest}capability[]=authtype\n")), header);
     let outcome = env.program(&["get"], rest);
     assert_eq!((outcome.status, outcome.stdout.as_str()), (1, ""));
