@@ -186,7 +186,7 @@ fn what_is_not_utf_8_comes_back_as_it_came() {
         [&context[..], b"password=p\xe4ss=w \n"].concat(),
     );
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
-    let mut command = env.command(crate::harness::PROGRAM);
+    let mut command = env.command(PROGRAM);
     command
         .arg("get")
         .stdin(fs::File::open(write(&env, context)).unwrap());
@@ -452,12 +452,12 @@ fn the_environment_answers_ahead_of_the_accounts_and_needs_no_home() {
     );
     assert_eq!(env.get("protocol=https\nhost=git.corp.example\n"), "");
 
-    let mut command = env.command(crate::harness::PROGRAM);
+    let mut command = env.command(PROGRAM);
     command
         .arg("get")
         .env_remove("HOME")
         .env_remove("GIT_CREDENTIAL_BITBUCKET_HOME");
-    let outcome = crate::harness::run(command, b"protocol=https\nhost=bitbucket.org\n");
+    let outcome = run(command, b"protocol=https\nhost=bitbucket.org\n");
     assert_eq!(
         (outcome.status, outcome.stdout),
         (0, reply("x-token-auth", ACCESS_TOKEN)),
