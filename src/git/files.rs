@@ -1,0 +1,354 @@
+//! git's configuration files: where they lie, and how one is changed while other gits write to it too.
+
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{env, str, thread};
+
+use anyhow::{Context as _, Result, bail};
+use zeroize::Zeroizing;
+
+use super::{git, run};
+use crate::error::Hinted;
+use crate::file::{self, Draft, Mode};
+
+/// git's configuration file of a scope, as `git config --global` or `--system` would write to it.
+///
+/// # Errors
+/// When git does not say, or there is no home folder.
+pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
+    let variable = if system {
+        "GIT_CONFIG_SYSTEM"
+    } else {
+        "GIT_CONFIG_GLOBAL"
+    };
+    let path = match env::var_os(variable) {
+        // git(1): empty means that there is no such file.
+        Some(path) if path.is_empty() => {
+            bail!(Hinted::new(
+                format!("{variable} is empty, so git has no such file"),
+                format!("unset {variable}")
+            ))
+        }
+        Some(path) => path.into(),
+        None if system => git(&["var", variable])
+            .context(Hinted::new(
+                "git names no configuration of the whole machine",
+                "unset GIT_CONFIG_NOSYSTEM",
+            ))?
+            .trim()
+            .into(),
+        None => global_config_file()?,
+    };
+    Ok(std::path::absolute(path)?)
+}
+
+/// The files that git reads as the user's configuration, whether they are there or not.
+///
+/// # Errors
+/// When there is no home folder.
+pub(crate) fn global_config_files() -> Result<Vec<PathBuf>> {
+    match env::var_os("GIT_CONFIG_GLOBAL") {
+        Some(path) => Ok(vec![path.into()]),
+        None => user_config_files().map(Vec::from),
+    }
+}
+
+/// git-config(1), "FILES": ~/.gitconfig, but the XDG file when that alone exists.
+fn global_config_file() -> Result<PathBuf> {
+    let [xdg, plain] = user_config_files()?;
+    Ok(if !plain.exists() && xdg.exists() {
+        xdg
+    } else {
+        plain
+    })
+}
+
+/// In the order in which git reads them.
+fn user_config_files() -> Result<[PathBuf; 2]> {
+    let home = dirs::home_dir().context("there is no home folder")?;
+    Ok([config_folder(&home).join("config"), home.join(".gitconfig")])
+}
+
+/// git's folder among the user's configuration; git-credential-store keeps its second file there.
+pub(crate) fn config_folder(home: &Path) -> PathBuf {
+    let xdg = env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty());
+    xdg.map_or_else(|| home.join(".config"), PathBuf::from)
+        .join("git")
+}
+
+/// The values that a key has in one configuration file.
+///
+/// # Errors
+/// When git cannot be started. That the key has none is no error.
+pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
+    let path = path
+        .to_str()
+        .with_context(|| format!("the path '{}' is not UTF-8", path.display()))?;
+    match git(&["config", "--file", path, "-z", "--get-all", key]) {
+        Ok(values) => Ok(values.split_terminator('\0').map(str::to_owned).collect()),
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
+/// Changes one of git's configuration files as [`edit`] does.
+///
+/// `change` gets the text, empty when there is no file, and gives the new one; nothing means: remove the file.
+///
+/// # Errors
+/// As [`edit`]; and when the file is not UTF-8.
+pub(crate) fn edit_config(
+    path: &Path,
+    mut change: impl FnMut(&str) -> Result<Option<String>>,
+) -> Result<()> {
+    let change = |text: &[u8]| {
+        let text = str::from_utf8(text)
+            .ok()
+            .with_context(|| format!("'{}' is not UTF-8", path.display()))?;
+        let new = change(text)?;
+        Ok(new.map(|new| Zeroizing::new(new.into_bytes())))
+    };
+    edit(path, &lock_of(path), change, |_| Ok(()))
+}
+
+/// Changes a file under a lock of git's, keeping its mode and following a symbolic link.
+///
+/// `change` gets the content, empty when there is no file, and gives the new one; nothing means: remove the file. It is
+/// asked again when somebody else wrote meanwhile. `check` is shown a file with the new content before that takes its
+/// place.
+///
+/// # Errors
+/// When another git holds the lock, or the file cannot be read or written, or `check` fails: then it is as it was.
+pub(crate) fn edit(
+    path: &Path,
+    lock: &Path,
+    mut change: impl FnMut(&[u8]) -> Result<Option<Zeroizing<Vec<u8>>>>,
+    check: impl Fn(&Path) -> Result<()>,
+) -> Result<()> {
+    let real = resolve(path);
+    let cannot_write = || format!("cannot write '{}'", real.display());
+    if let Some(folder) = real.parent() {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder '{}'", folder.display()))?;
+    }
+    loop {
+        let before = read(&real)?;
+        let (text, mode) = match &before {
+            Some((text, metadata)) => (text.as_slice(), Mode::As(metadata)),
+            None => (&b""[..], Mode::Usual),
+        };
+        let new = change(text)?;
+        if new.as_ref().is_some_and(|new| new.as_slice() == text) {
+            return Ok(());
+        }
+        let draft = match &new {
+            Some(new) => Some(Draft::write(&real, new, mode).with_context(cannot_write)?),
+            None => None,
+        };
+        if let Some(draft) = &draft {
+            check(draft.path())?;
+        }
+        // Held for a moment only: meanwhile no git can write, and one that is killed leaves it behind for good.
+        let _lock = ConfigLock::acquire(&real, lock)?;
+        if read(&real)?.map(|(text, _)| text) != before.map(|(text, _)| text) {
+            continue;
+        }
+        match draft {
+            Some(draft) => {
+                draft.sweep();
+                draft.take_its_place().with_context(cannot_write)?;
+            }
+            None => file::remove(&real)?,
+        }
+        return Ok(());
+    }
+}
+
+/// The lock under which git writes a file of this name.
+pub(crate) fn lock_of(path: &Path) -> PathBuf {
+    let mut lock = resolve(path).into_os_string();
+    lock.push(".lock");
+    lock.into()
+}
+
+fn read(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, fs::Metadata)>> {
+    let cannot = || format!("cannot read '{}'", path.display());
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => bail!("'{}' is not a file", path.display()),
+        Ok(metadata) => {
+            let text = fs::read(path).with_context(cannot)?;
+            Ok(Some((Zeroizing::new(text), metadata)))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(cannot),
+    }
+}
+
+/// What `git config --list -z` prints of one file, without what it includes.
+///
+/// # Errors
+/// When git cannot be started, or does not understand the file.
+pub(crate) fn list_of(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    let mut command = Command::new("git");
+    command.args(["config", "--list", "-z", "--file"]).arg(path);
+    match run(command, b"", Duration::from_secs(10))? {
+        Some(output) if output.code == Some(0) => Ok(output.answer),
+        _ => bail!("git cannot read it"),
+    }
+}
+
+/// A value as it is written in a configuration file (git-config(1), "Syntax").
+pub(crate) fn quoted(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\#;".contains(&byte);
+    if value.bytes().all(plain) {
+        return value.to_owned();
+    }
+    let escaped = value
+        .replace('\\', r"\\")
+        .replace('"', "\\\"")
+        .replace('\n', r"\n")
+        .replace('\t', r"\t");
+    format!("\"{escaped}\"")
+}
+
+/// Where a chain of symbolic links ends, whether there is a file or not: git follows them in the same way.
+fn resolve(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    // git gives up after five.
+    for _ in 0..5 {
+        let Ok(target) = fs::read_link(&path) else {
+            break;
+        };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    path
+}
+
+/// Only as long as this lives may the file be written; git itself keeps to it.
+struct ConfigLock {
+    path: PathBuf,
+}
+
+impl ConfigLock {
+    /// How long another git may write: it is a matter of milliseconds.
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    fn acquire(target: &Path, lock: &Path) -> Result<Self> {
+        if let Some(folder) = lock.parent() {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder '{}'", folder.display()))?;
+        }
+        let deadline = Instant::now() + Self::PATIENCE;
+        loop {
+            match OpenOptions::new().write(true).create_new(true).open(lock) {
+                Ok(_) => {
+                    return Ok(Self {
+                        path: lock.to_owned(),
+                    });
+                }
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                    return Err(error)
+                        .with_context(|| format!("cannot write '{}'", target.display()));
+                }
+                Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+                Err(_) => bail!(Hinted::new(
+                    format!("another git is writing '{}'", target.display()),
+                    format!("try again; if no git runs, remove '{}'", lock.display()),
+                )),
+            }
+        }
+    }
+}
+
+impl Drop for ConfigLock {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{list_of, quoted};
+    use crate::git_config::GitConfig;
+
+    #[test]
+    fn a_configuration_file_is_read_as_git_reads_it() {
+        let headers = [
+            "[remote \"origin\"]",
+            "[core]",
+            "[a.B]",
+            "[url \"https://x \\\"y\\\\/\"] ",
+        ];
+        let keys = ["url = ", "bare", "Key-1=", "\tx = ", "url=\t"];
+        let values = [
+            "https://x.org/a.git",
+            " ",
+            "\t",
+            "\"",
+            "\" a # b \"",
+            "# c",
+            "; c",
+            "\\\n",
+            "\\\"",
+            "\\t",
+            "\u{e4}",
+            "=",
+            "[",
+        ];
+        let junk = [
+            "\\q",
+            "]",
+            "\r",
+            "\"",
+            "\n\n",
+            "[",
+            "1 = 2",
+            "; only a comment",
+        ];
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("config");
+        let mut state = 0x2545_F491_4F6C_DD1D_u64;
+        let mut next = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 33).expect("31 bits") % below
+        };
+        let mut understood = 0;
+        for _ in 0..600 {
+            let mut text = "[core]\n".to_owned();
+            for _ in 0..next(6) {
+                match next(8) {
+                    0 | 1 => text += headers[next(headers.len())],
+                    2 => text += junk[next(junk.len())],
+                    _ => {
+                        text += keys[next(keys.len())];
+                        for _ in 0..next(5) {
+                            text += values[next(values.len())];
+                        }
+                    }
+                }
+                text += [
+                    "
+", "
+", "
+", "",
+                ][next(4)];
+            }
+            std::fs::write(&path, &text).expect("written");
+            let own = GitConfig::parse(text.as_bytes()).map(|config| config.list_without(&[]));
+            let list = list_of(&path).ok();
+            assert_eq!(own, list, "{text:?}");
+            understood += usize::from(own.is_some_and(|list| !list.is_empty()));
+        }
+        assert!(understood > 100, "{understood} files say something");
+    }
+
+    #[test]
+    fn a_value_is_quoted_where_git_would_read_it_otherwise() {
+        assert_eq!(quoted(r"!'/a b/it'\''s'"), r#""!'/a b/it'\\''s'""#);
+        assert_eq!(quoted("/usr/bin/x"), "/usr/bin/x");
+    }
+}
