@@ -31,6 +31,12 @@ pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
+/// How many columns there are for what goes to stdout; none where that is no terminal.
+pub(crate) fn width() -> Option<usize> {
+    let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(io::stdout())?;
+    Some(columns.into())
+}
+
 /// Whether somebody may be there to answer a prompt that another program shows, such as a keyring's.
 pub(crate) fn somebody_may_be_there() -> bool {
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());

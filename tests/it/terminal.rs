@@ -169,6 +169,33 @@ fn setup_offers_to_make_git_refuse_passwords_in_urls() {
 }
 
 #[test]
+fn accounts_that_are_too_wide_for_the_screen_are_told_in_paragraphs() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    env.login(API_TOKEN, &["me"]);
+    terminal.types("git-credential-bitbucket status");
+    let screen = terminal.expect("me    api-token  bitbucket.org  -");
+    assert!(screen.contains("NAME  KIND"), "{screen}");
+    let scopes = [
+        "--for",
+        "acme/a-long-name",
+        "--for",
+        "acme/another-long-name",
+    ];
+    let host = ["work", "--host", "bitbucket.corporation.example:7990"];
+    env.login("BBDC-canary", &[&host[..], &scopes].concat());
+    terminal.types_anew("git-credential-bitbucket status 2>&1; echo do''ne");
+    let screen = terminal.expect("done");
+    let told = "work\n  kind     http-access-token\n  host     bitbucket.corporation.example:7990\n  \
+                for      acme/a-long-name\n           acme/another-long-name\n";
+    assert!(screen.contains(told), "{screen}");
+    let lines = env.program(&["status"], "").stdout;
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+}
+
+#[test]
 fn login_asks_for_what_the_kind_needs() {
     let env = TestEnv::new();
     let Some(terminal) = Terminal::open(&env) else {

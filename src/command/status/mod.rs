@@ -1,5 +1,6 @@
 //! `status`: the accounts, and which of them need attention.
 
+mod table;
 mod verify;
 
 use std::collections::BTreeSet;
@@ -18,6 +19,7 @@ use crate::environment;
 use crate::lookup::Lookup;
 use crate::state::{self, State};
 use crate::store;
+use crate::terminal;
 
 /// An account as `--json` shows it: the names are a contract.
 #[derive(Serialize)]
@@ -65,7 +67,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         super::print(&json)?;
     } else {
         if !rows.is_empty() {
-            super::print(table(&rows).as_bytes())?;
+            super::print(table::text(&rows, terminal::width()).as_bytes())?;
         }
         if rows.is_empty() {
             super::tell("No account yet: 'git credential-bitbucket login' adds one");
@@ -159,51 +161,4 @@ fn row(account: &Account, state: State) -> Row {
         origin: account.origin,
         state,
     }
-}
-
-fn table(rows: &[Row]) -> String {
-    let head = ["NAME", "KIND", "HOST", "FOR", "STORE", "EXPIRES", "STATE"].map(str::to_owned);
-    let lines: Vec<[String; 7]> = std::iter::once(head)
-        .chain(rows.iter().map(cells))
-        .collect();
-    let width = |column: usize| {
-        lines
-            .iter()
-            .map(|line| line[column].chars().count())
-            .max()
-            .unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..7).map(width).collect();
-    let mut text = String::new();
-    for line in &lines {
-        let cells: Vec<String> = line
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-fn cells(row: &Row) -> [String; 7] {
-    let or_dash = |text: Option<&str>| {
-        text.filter(|text| !text.is_empty())
-            .unwrap_or("-")
-            .to_owned()
-    };
-    let state = serde_json::to_value(row.state)
-        .ok()
-        .and_then(|state| state.as_str().map(str::to_owned));
-    [
-        row.name.clone(),
-        row.kind.unwrap_or("given by git").to_owned(),
-        row.host.clone(),
-        or_dash(Some(&row.r#for.join(","))),
-        row.store.clone(),
-        or_dash(row.expires.as_deref()),
-        or_dash(state.as_deref()),
-    ]
-    .map(|cell| crate::error::printable(&cell))
 }
