@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use ureq::http::header::{AUTHORIZATION, HeaderValue};
+use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
-use ureq::{Agent, Proxy, ProxyProtocol};
+use ureq::{Agent, Proxy, ProxyProtocol, SendBody};
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
@@ -202,6 +202,11 @@ impl Client {
             value.map_err(|_| Error::Unreachable("the secret cannot be sent".to_owned()))?;
         value.set_sensitive(true);
         let connect = self.patience / 2;
+        let length = form.expose().len();
+        let mut body = Watched {
+            rest: form.expose(),
+            is_wanted: false,
+        };
         let request = self
             .agent
             .post(url)
@@ -218,8 +223,15 @@ impl Client {
             .header(AUTHORIZATION, value)
             .header("Content-Type", "application/x-www-form-urlencoded")
             .header("Accept", "application/json")
-            .send(form.expose())
-            .map_err(|error| self.explain_sent(error));
+            .header(CONTENT_LENGTH, length)
+            .send(SendBody::from_reader(&mut body));
+        let outcome = outcome.map_err(|error| {
+            if body.is_wanted {
+                Error::Unanswered(error.to_string())
+            } else {
+                self.explain(error)
+            }
+        });
         trace::say(|| match &outcome {
             Ok(response) => format!("http: answered {}", response.status()),
             Err(error) => format!("http: {error}"),
@@ -238,33 +250,6 @@ impl Client {
         })
     }
 
-    /// What failed before anything could be sent is told as such; of the rest nobody knows.
-    fn explain_sent(&self, error: ureq::Error) -> Error {
-        use ureq::Timeout;
-        let is_unsent = match &error {
-            ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect)
-            | ureq::Error::ConnectProxyFailed(_)
-            | ureq::Error::ConnectionFailed
-            | ureq::Error::HostNotFound
-            | ureq::Error::Tls(_)
-            | ureq::Error::Rustls(_) => true,
-            ureq::Error::Io(error) => matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionRefused
-                    | io::ErrorKind::HostUnreachable
-                    | io::ErrorKind::NetworkUnreachable
-                    | io::ErrorKind::AddrNotAvailable
-                    | io::ErrorKind::InvalidData
-            ),
-            _ => false,
-        };
-        if is_unsent {
-            self.explain(error)
-        } else {
-            Error::Unanswered(error.to_string())
-        }
-    }
-
     fn explain(&self, error: ureq::Error) -> Error {
         match error {
             ureq::Error::Timeout(_) => Error::Silent(self.patience),
@@ -279,6 +264,19 @@ impl Client {
             ureq::Error::Io(error) => Error::Unreachable(error.to_string()),
             other => Error::Unreachable(other.to_string()),
         }
+    }
+}
+
+/// What is sent after a request's head, and whether it has come to that: before it the server has nothing to act upon.
+struct Watched<'a> {
+    rest: &'a [u8],
+    is_wanted: bool,
+}
+
+impl io::Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.is_wanted = true;
+        self.rest.read(buffer)
     }
 }
 
