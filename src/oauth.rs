@@ -137,20 +137,34 @@ pub(crate) fn parse(json: &Value) -> Option<Tokens> {
             && text.bytes().all(|byte| byte.is_ascii_graphic());
         is_one.then(|| Secret::new(text.as_bytes().to_vec()))
     };
-    let is_bearer = json
-        .get("token_type")
-        .and_then(Value::as_str)
-        .is_none_or(|scheme| scheme.eq_ignore_ascii_case("bearer"));
-    let lifetime = match json.get("expires_in") {
-        None | Some(Value::Null) => USUAL_LIFETIME,
-        Some(Value::String(text)) => Duration::from_secs(text.parse().ok()?),
-        Some(number) => Duration::from_secs(number.as_u64()?),
+    let is_bearer = json.get("token_type").is_none_or(|scheme| {
+        scheme
+            .as_str()
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
+    });
+    let refresh = match json.get("refresh_token") {
+        None | Some(Value::Null) => None,
+        // One that cannot be read is not none: the old one is used up.
+        Some(_) => Some(token("refresh_token")?),
     };
     Some(Tokens {
         access: token("access_token").filter(|_| is_bearer)?,
-        refresh: token("refresh_token"),
-        lifetime: lifetime.min(LONGEST_LIFE),
+        refresh,
+        lifetime: lifetime(json).min(LONGEST_LIFE),
     })
+}
+
+/// A refresh token that came with it must not be lost over a lifetime that cannot be read. A refusal heals that.
+fn lifetime(json: &Value) -> Duration {
+    let seconds = match json.get("expires_in") {
+        Some(Value::String(text)) => text.parse().ok(),
+        other => other.and_then(Value::as_f64),
+    };
+    seconds
+        .filter(|seconds: &f64| !seconds.is_nan())
+        .map_or(USUAL_LIFETIME, |seconds| {
+            Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
+        })
 }
 
 /// The name of the error; the description may hold anything and is not shown.
@@ -320,7 +334,7 @@ mod tests {
             json!({"access_token": "a\nb"}),
             json!({"access_token": 1}),
             json!({"access_token": "a", "token_type": "mac"}),
-            json!({"access_token": "a", "expires_in": -1}),
+            json!({"access_token": "a", "refresh_token": "a b"}),
         ] {
             assert!(parse(&answer).is_none(), "{answer}");
         }
