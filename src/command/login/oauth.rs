@@ -118,13 +118,7 @@ pub(super) fn sign_in(
         bail!("Bitbucket gave no refresh token: the access would end within hours");
     }
     account.password_expiry_utc = renewal::end_of(asked, tokens.lifetime);
-    account.oauth = Some(Grant {
-        client_id: consumer.id,
-        flow,
-        sent: None,
-        sent_again: false,
-        ended: None,
-    });
+    account.oauth = Some(Grant::new(consumer.id, flow));
     Ok(Kept {
         secret: tokens.access,
         oauth_refresh_token: tokens.refresh,

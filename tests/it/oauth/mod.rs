@@ -1,6 +1,8 @@
 //! OAuth: signing in with a browser or without one, and access tokens that are renewed once and never lost.
 
+mod attacks;
 mod browser;
+mod crashes;
 mod real_server;
 
 use std::fs;
@@ -114,6 +116,20 @@ fn password(answer: &str) -> Option<&str> {
 
 fn get(env: &TestEnv) -> Outcome {
     env.program(&["get"], WANTED)
+}
+
+/// The same without waiting for it.
+fn start_get(env: &TestEnv) -> Child {
+    let mut command = env.command(PROGRAM);
+    command
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut input = process.stdin.take().unwrap();
+    input.write_all(WANTED.as_bytes()).unwrap();
+    process
 }
 
 /// How often a token was asked for.
@@ -404,18 +420,7 @@ fn killed_between_the_answer_and_its_storing_the_account_still_works() {
         let_it_end(&env);
         let before = consumer.issued();
         stand_in.delay_answers(Duration::from_millis(40));
-        let mut command = env.command(PROGRAM);
-        command
-            .arg("get")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null());
-        let mut process = command.spawn().unwrap();
-        process
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(WANTED.as_bytes())
-            .unwrap();
+        let mut process = start_get(&env);
         let end = Instant::now() + Duration::from_secs(10);
         while consumer.issued() == before && Instant::now() < end {
             thread::sleep(Duration::from_micros(200));
@@ -435,18 +440,7 @@ fn killed_between_the_answer_and_its_storing_the_account_still_works() {
 fn die_half_way(env: &TestEnv, stand_in: &StandIn, consumer: &Consumer) {
     let before = consumer.issued();
     stand_in.delay_answers(Duration::from_secs(5));
-    let mut command = env.command(PROGRAM);
-    command
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null());
-    let mut process = command.spawn().unwrap();
-    process
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(WANTED.as_bytes())
-        .unwrap();
+    let mut process = start_get(env);
     while consumer.issued() == before {
         thread::sleep(Duration::from_millis(1));
     }

@@ -1,0 +1,171 @@
+//! What a crash, a disk that is full or somebody else's act in the middle of a renewal leaves behind.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{
+    CLIENT_SECRET, WANTED, asked, browser, die_half_way, ended, free_port, get, let_it_end, login,
+    password, signed_in, start_get, works,
+};
+use crate::harness::{TestEnv, run};
+
+/// How many entries lie in the file store.
+fn entries(env: &TestEnv) -> usize {
+    let text = fs::read_to_string(env.data().join("secrets")).unwrap();
+    text.lines().filter(|line| !line.starts_with('#')).count()
+}
+
+/// Changes the accounts by hand.
+fn edit(env: &TestEnv, script: &str) {
+    let mut sed = env.command("sed");
+    sed.args(["-i", script])
+        .arg(env.data().join("accounts.toml"));
+    assert_eq!(run(sed, b"").status, 0);
+}
+
+#[test]
+fn whatever_a_crash_leaves_behind_goes_with_the_next_renewal_or_logout() {
+    let (env, stand_in, consumer) = signed_in();
+    for number in 0..40_u32 {
+        let_it_end(&env);
+        let before = consumer.issued();
+        stand_in.delay_answers(Duration::from_millis(40));
+        let mut process = start_get(&env);
+        let end = Instant::now() + Duration::from_secs(10);
+        while consumer.issued() == before && Instant::now() < end {
+            thread::sleep(Duration::from_micros(200));
+        }
+        thread::sleep(Duration::from_millis(40) + Duration::from_micros(u64::from(number) * 1500));
+        process.kill().unwrap();
+        process.wait().unwrap();
+        stand_in.delay_answers(Duration::ZERO);
+        if number % 2 == 0 {
+            let_it_end(&env);
+            assert!(password(&get(&env).stdout).is_some(), "{number}");
+            assert_eq!(entries(&env), 1, "after kill {number}");
+        }
+    }
+    assert_eq!(env.program(&["logout"], "").status, 0);
+    assert_eq!(entries(&env), 0);
+}
+
+#[test]
+fn logout_during_a_renewal_is_a_logout() {
+    let (env, stand_in, consumer) = signed_in();
+    let_it_end(&env);
+    stand_in.delay_answers(Duration::from_secs(2));
+    let before = consumer.issued();
+    let process = start_get(&env);
+    while consumer.issued() == before {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(env.program(&["logout", "mine"], "").status, 0);
+    let output = process.wait_with_output().unwrap();
+    assert!(output.stdout.is_empty(), "{output:?}");
+    assert!(env.accounts().is_empty());
+    assert_eq!(entries(&env), 0);
+}
+
+#[test]
+fn who_signs_in_during_a_renewal_is_signed_in_and_the_waiting_git_is_served() {
+    let (mut env, stand_in, consumer) = signed_in();
+    let_it_end(&env);
+    stand_in.delay_answers(Duration::from_secs(4));
+    let before = consumer.issued();
+    let process = start_get(&env);
+    while consumer.issued() == before {
+        thread::sleep(Duration::from_millis(1));
+    }
+    stand_in.delay_answers(Duration::ZERO);
+    browser(&mut env, "");
+    let again = login(&env, &["--port", &free_port()]);
+    assert_eq!(again.status, 0, "{again:?}");
+    let output = process.wait_with_output().unwrap();
+    assert!(
+        password(&String::from_utf8_lossy(&output.stdout)).is_some(),
+        "{output:?}"
+    );
+    assert!(works(&env));
+    assert_eq!((entries(&env), env.accounts().len()), (1, 1));
+}
+
+#[test]
+fn a_clock_that_was_set_back_does_not_make_an_old_refresh_token_young() {
+    let (env, stand_in, consumer) = signed_in();
+    let_it_end(&env);
+    die_half_way(&env, &stand_in, &consumer);
+    edit(&env, "s/^sent = .*/sent = \"2090-01-01T00:00:00Z\"/");
+    let requests = asked(&stand_in);
+    ended(&env, "the new refresh token is lost");
+    assert_eq!(asked(&stand_in), requests);
+}
+
+#[test]
+fn an_account_edited_by_hand_never_shows_what_is_behind_it() {
+    for script in [
+        "s/^kind = .*/kind = \"api-token\"/",
+        "/^kind = /d",
+        "s/^flow = .*/flow = \"client-credentials\"/",
+        "s/^flow = .*/flow = \"x\"/",
+        "/^client_id = /d",
+        "s/^client_id = .*/client_id = \"a:b\"/",
+        "s/^client_id = .*/client_id = \"a\\nb\"/",
+        "/^.*oauth\\]$/d",
+        "s/^entry = .*/entry = \"\"/",
+    ] {
+        let (env, _stand_in, _consumer) = signed_in();
+        for ended in [false, true] {
+            if ended {
+                let_it_end(&env);
+            }
+            edit(&env, script);
+            for arguments in [
+                &["get"][..],
+                &["token"],
+                &["status", "--verify"],
+                &["doctor"],
+                &["curl", "-s", "https://api.bitbucket.org/2.0/user"],
+            ] {
+                let outcome = env.program(arguments, WANTED);
+                let said = outcome.stdout + &outcome.stderr;
+                assert!(
+                    !said.contains(CLIENT_SECRET) && !said.contains("refresh/KEY"),
+                    "{script} {arguments:?}: {said}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_new_refresh_token_that_reached_the_store_is_not_lost() {
+    let (env, stand_in, consumer) = signed_in();
+    // Whoever sends the old one again is punished at once.
+    consumer.grace(Duration::ZERO);
+    let_it_end(&env);
+    stand_in.delay_answers(Duration::from_millis(500));
+    let before = consumer.issued();
+    let mut process = start_get(&env);
+    while consumer.issued() == before {
+        thread::sleep(Duration::from_millis(1));
+    }
+    // It can write down the tokens, but not that it has.
+    let accounts = fs::File::options()
+        .write(true)
+        .open(env.data().join("accounts.lock"))
+        .unwrap();
+    accounts.lock().unwrap();
+    let end = Instant::now() + Duration::from_secs(4);
+    while entries(&env) < 2 && Instant::now() < end {
+        thread::sleep(Duration::from_millis(1));
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    drop(accounts);
+    stand_in.delay_answers(Duration::ZERO);
+    // Days later as well.
+    edit(&env, "s/^sent = .*/sent = \"2020-01-01T00:00:00Z\"/");
+    assert!(works(&env));
+    assert_eq!((consumer.punished(), entries(&env)), (0, 1));
+}
