@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::{
     CLIENT_SECRET, WANTED, asked, browser, die_half_way, ended, free_port, get, let_it_end, login,
-    password, signed_in, start_get, works,
+    password, signed_in, start_get, works, world,
 };
+#[cfg(target_os = "linux")]
+use crate::disk::on_a_small_disk;
 use crate::harness::{TestEnv, run};
 
 /// How many entries lie in the file store.
@@ -168,4 +170,86 @@ fn a_new_refresh_token_that_reached_the_store_is_not_lost() {
     edit(&env, "s/^sent = .*/sent = \"2020-01-01T00:00:00Z\"/");
     assert!(works(&env));
     assert_eq!((consumer.punished(), entries(&env)), (0, 1));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_full_or_read_only_disk_nothing_is_sent_or_lost() {
+    let (mut env, stand_in, consumer) = world();
+    consumer.token_length(5000);
+    browser(&mut env, "");
+    let script = format!(
+        r#"
+        get() {{ printf 'protocol=https\nhost=bitbucket.org\npath=acme/app.git\n' | "$P" get >"$HOME/answer"; }}
+        end() {{ sed 's/^password_expiry_utc = .*/password_expiry_utc = 1000000000/' "$D/accounts.toml" >"$HOME/x"; cat "$HOME/x" >"$D/accounts.toml"; }}
+        echo '{CLIENT_SECRET}' | "$P" login mine --client-id KEY --with-token --store file --port {} || exit 98
+        get || exit 1
+        end
+        fill 0
+        get && exit 2
+        # The note finds room, and the tokens do not.
+        fill 1
+        get && exit 3
+        rm "$D/fill"
+        get || exit 4
+        end
+        mount -o remount,ro "$D" || exit 97
+        get && exit 5
+        mount -o remount,rw "$D"
+        get || exit 6
+        [ "$(entries)" = 1 ] || exit 7
+        ls "$D"/*.new 2>/dev/null && exit 8
+        exit 0
+        "#,
+        free_port()
+    );
+    let Some(outcome) = on_a_small_disk(&env, &script) else {
+        return;
+    };
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    // The sign-in, the tokens that found no room, and the two renewals.
+    assert_eq!((asked(&stand_in), consumer.punished()), (4, 0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_of_a_grant_lies_about_while_it_is_signed_in_or_renewed() {
+    let (mut env, stand_in, _consumer) = world();
+    env.set("BITBUCKET_APP_PASSWORD", "canary-of-the-environment");
+    env.set(
+        "GIT_CREDENTIAL_BITBUCKET_TRACE",
+        &env.path().join("trace").display().to_string(),
+    );
+    env.set("TMPDIR", &env.path().join("tmp").display().to_string());
+    fs::create_dir(env.path().join("tmp")).unwrap();
+    browser(
+        &mut env,
+        "{ env; tr '\\0' ' ' <\"/proc/$PPID/cmdline\"; echo \"$@\"; } >\"$HOME/seen\"",
+    );
+    let outcome = login(&env, &["--port", &free_port()]);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    env.set("BITBUCKET_APP_PASSWORD", "");
+    let seen = fs::read_to_string(env.home().join("seen")).unwrap();
+    assert!(
+        seen.contains("--client-id KEY") && !seen.contains("canary"),
+        "{seen}"
+    );
+
+    let_it_end(&env);
+    stand_in.delay_answers(Duration::from_millis(300));
+    let process = start_get(&env);
+    let mut found = String::new();
+    let end = Instant::now() + Duration::from_millis(700);
+    while Instant::now() < end {
+        let mut grep = env.command("grep");
+        grep.args(["-rlaE", "canary-client|canary-of|refresh/KEY|code-0|eyJKEY"]);
+        for place in ["data", "tmp", "trace", "home"] {
+            grep.arg(env.path().join(place));
+        }
+        grep.arg(format!("/proc/{}/cmdline", process.id()));
+        found += &run(grep, b"").stdout;
+    }
+    let output = process.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(found, "");
 }

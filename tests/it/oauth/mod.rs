@@ -4,6 +4,7 @@ mod attacks;
 mod browser;
 mod crashes;
 mod real_server;
+mod typed;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -15,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Outcome, PROGRAM, TestEnv, has, run, write_private};
 use crate::stand_in::{Consumer, Silence, StandIn};
-use crate::terminal::Terminal;
 
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
 const CLIENT_SECRET: &str = "canary-client-secret";
@@ -221,37 +221,6 @@ fn start(mut command: std::process::Command) -> (Child, impl Iterator<Item = Str
     let mut child = command.spawn().unwrap();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     (child, lines.map_while(Result::ok))
-}
-
-#[test]
-fn at_a_terminal_a_busy_port_leads_to_pasting() {
-    let (env, _stand_in, _consumer) = world();
-    let Some(terminal) = Terminal::open(&env) else {
-        return;
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    terminal.types_anew(&format!(
-        "git credential-bitbucket login --client-id KEY --port {port} --store file"
-    ));
-    let asked = terminal.expect("Secret of the OAuth consumer (it will not show):");
-    assert!(
-        asked.contains(&format!("Callback URL: http://127.0.0.1:{port}/callback")),
-        "{asked}"
-    );
-    terminal.types(CLIENT_SECRET);
-    let asked = terminal.expect("Paste the address:");
-    assert!(
-        asked.contains(&format!("cannot listen on port {port}")),
-        "{asked}"
-    );
-    assert!(!asked.contains("canary"), "{asked}");
-    let url = asked
-        .lines()
-        .find(|line| line.starts_with("https://bitbucket.org/site/"));
-    terminal.types(&allow(&env, url.expect("an address")));
-    terminal.expect("knows it as");
-    assert!(works(&env));
 }
 
 /// Somebody opens the page in a browser elsewhere and allows it; the address at which it ends.
