@@ -85,6 +85,9 @@ pub(crate) struct Grant {
     /// Nothing more is to be had of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ended: Option<Ended>,
+    /// When a renewal last failed for a reason that may pass: whoever waited for it meanwhile takes its word for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) failed: Option<Timestamp>,
     /// The entry into which a renewal puts the new tokens, and after it the one of the old tokens. Written before there
     /// is anything in it, so that what a dead process left in the store is found again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,6 +102,7 @@ impl Grant {
             sent: None,
             sent_again: false,
             ended: None,
+            failed: None,
             spare: None,
         }
     }
@@ -109,6 +113,7 @@ impl Grant {
             sent: None,
             sent_again: false,
             ended: None,
+            failed: None,
             ..self.clone()
         }
     }

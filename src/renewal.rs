@@ -98,14 +98,20 @@ enum Reason {
 }
 
 fn renew(lookup: &Lookup, account: &Account, reason: Reason) -> Result<(Account, Kept)> {
+    let begun = Timestamp::now();
     let _lock = Lock::acquire(&lookup.locations()?.renewal_lock(account), OTHERS)?;
     lookup.start_over();
     // Whoever has signed in meanwhile has brought a token.
-    ask(lookup, account, reason).or_else(|error| successor(lookup, account).ok_or(error))
+    ask(lookup, account, reason, begun).or_else(|error| successor(lookup, account).ok_or(error))
 }
 
 /// The same, alone.
-fn ask(lookup: &Lookup, account: &Account, reason: Reason) -> Result<(Account, Kept)> {
+fn ask(
+    lookup: &Lookup,
+    account: &Account,
+    reason: Reason,
+    begun: Timestamp,
+) -> Result<(Account, Kept)> {
     let known = find(&lookup.accounts()?, account)?;
     // Whoever held the lock may have done it all.
     let now = Timestamp::now();
@@ -119,6 +125,15 @@ fn ask(lookup: &Lookup, account: &Account, reason: Reason) -> Result<(Account, K
     let known = finish(lookup, known)?;
     let kept = secret_of(lookup, &known)?;
     let before = known.oauth.clone().context("it is no grant any more")?;
+    if before
+        .failed
+        .is_some_and(|failed| begun <= failed && failed <= now)
+    {
+        bail!(
+            "cannot renew the access token of '{}': another process has just tried in vain",
+            known.name
+        );
+    }
     let grant = match before.ended {
         Some(_) if reason == Reason::Asked => before.rested(),
         Some(ended) => return Err(over(&known, ended, &before)),
@@ -320,9 +335,15 @@ fn failed(
         let _ = write(lookup, account, note);
         return over(account, ended, grant);
     }
-    if !error.is_open() && grant.flow == Flow::AuthorizationCode {
-        let _ = write(lookup, account, grant.clone());
-    }
+    let _ = lookup.update_accounts(|accounts| {
+        if let Some(known) = &mut find_mut(accounts, account)?.oauth {
+            if !error.is_open() {
+                *known = grant.clone();
+            }
+            known.failed = Some(Timestamp::now());
+        }
+        Ok(())
+    });
     anyhow!("cannot renew the access token of '{name}': {error}")
 }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{
     WANTED, asked, browser, ended, free_port, get, let_it_end, login, now, signed_in, works, world,
 };
+use crate::stand_in::Silence;
 
 /// A proxy on the way that breaks off each connection: at once, or when the tunnel stands.
 fn breaking_proxy(opens_tunnel: bool) -> String {
@@ -170,4 +171,37 @@ fn a_visit_that_comes_twice_or_too_long_changes_nothing() {
     assert_eq!(consumer.issued(), 1);
     assert_eq!(asked(&stand_in), 1);
     assert!(works(&env));
+}
+
+#[test]
+fn of_many_that_wait_in_vain_one_asks() {
+    let (env, stand_in, consumer) = signed_in();
+    let_it_end(&env);
+    consumer.fails(Some(429));
+    stand_in.delay_answers(Duration::from_secs(2));
+    let all = || {
+        thread::scope(|scope| {
+            let all: Vec<_> = (0..16).map(|_| scope.spawn(|| get(&env))).collect();
+            for outcome in all.into_iter().map(|one| one.join().unwrap()) {
+                assert_eq!(outcome.status, 1, "{outcome:?}");
+                assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:?}");
+            }
+        });
+    };
+    all();
+    assert_eq!(asked(&stand_in), 1);
+    // Nor do the times add up in which nobody can be reached.
+    stand_in.fall_silent(Silence::Connection);
+    let start = Instant::now();
+    all();
+    assert!(
+        start.elapsed() < Duration::from_secs(12),
+        "{:?}",
+        start.elapsed()
+    );
+    stand_in.fall_silent(Silence::Off);
+    stand_in.delay_answers(Duration::ZERO);
+    consumer.fails(None);
+    assert!(works(&env));
+    assert_eq!(consumer.punished(), 0);
 }

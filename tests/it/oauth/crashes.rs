@@ -4,13 +4,15 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use super::world;
 use super::{
     CLIENT_SECRET, WANTED, asked, browser, die_half_way, ended, free_port, get, let_it_end, login,
-    password, signed_in, start_get, works, world,
+    password, signed_in, start_get, works,
 };
 #[cfg(target_os = "linux")]
 use crate::disk::on_a_small_disk;
-use crate::harness::{TestEnv, run};
+use crate::harness::{TestEnv, run, write_private};
 
 /// How many entries lie in the file store.
 fn entries(env: &TestEnv) -> usize {
@@ -20,10 +22,12 @@ fn entries(env: &TestEnv) -> usize {
 
 /// Changes the accounts by hand.
 fn edit(env: &TestEnv, script: &str) {
+    let path = env.data().join("accounts.toml");
     let mut sed = env.command("sed");
-    sed.args(["-i", script])
-        .arg(env.data().join("accounts.toml"));
-    assert_eq!(run(sed, b"").status, 0);
+    sed.arg(script).arg(&path);
+    let outcome = run(sed, b"");
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    write_private(&path, &outcome.stdout);
 }
 
 #[test]
