@@ -64,8 +64,12 @@ pub(crate) enum Error {
     Refused(String),
     #[error("Bitbucket has had too many questions (429)")]
     TooMany,
-    #[error("Bitbucket's answer is no token (status {0})")]
+    /// Bitbucket has no such answer: somebody in between gave it.
+    #[error("what answered is not Bitbucket, or out of order (status {0})")]
     Strange(u16),
+    /// What it gave cannot be read.
+    #[error("Bitbucket's answer holds no token")]
+    Garbled,
 }
 
 impl Error {
@@ -84,9 +88,8 @@ impl Error {
     pub(crate) fn is_open(&self) -> bool {
         match self {
             Self::Http(error) => matches!(error, http::Error::Unanswered(_)),
-            // Something answered 200, and what it gave cannot be read.
-            Self::Strange(status) => *status < 400,
-            Self::Refused(_) | Self::TooMany => false,
+            Self::Garbled => true,
+            Self::Refused(_) | Self::TooMany | Self::Strange(_) => false,
         }
     }
 }
@@ -112,7 +115,7 @@ fn read(answer: &Answer) -> Result<Tokens, Error> {
         (200, Some(mut json)) => {
             let tokens = parse(&json);
             wipe(&mut json);
-            tokens.ok_or(Error::Strange(200))
+            tokens.ok_or(Error::Garbled)
         }
         (429, _) => Err(Error::TooMany),
         (400 | 401 | 403, Some(json)) => Err(match code(&json) {

@@ -205,3 +205,41 @@ fn of_many_that_wait_in_vain_one_asks() {
     assert!(works(&env));
     assert_eq!(consumer.punished(), 0);
 }
+
+#[test]
+fn a_page_in_between_uses_up_no_refresh_token() {
+    let (env, stand_in, consumer) = signed_in();
+    consumer.grace(Duration::ZERO);
+    let_it_end(&env);
+    stand_in.show_a_page(true);
+    for _ in 0..3 {
+        let outcome = get(&env);
+        assert!(outcome.stderr.contains("cannot renew"), "{outcome:?}");
+    }
+    stand_in.show_a_page(false);
+    assert!(works(&env));
+    assert_eq!(consumer.punished(), 0);
+}
+
+#[test]
+fn nobody_waits_longer_than_the_answer_may_take() {
+    let (env, stand_in, consumer) = signed_in();
+    let_it_end(&env);
+    stand_in.fall_silent(Silence::Request);
+    let start = Instant::now();
+    thread::scope(|scope| {
+        let all: Vec<_> = (0..3).map(|_| scope.spawn(|| get(&env))).collect();
+        for outcome in all.into_iter().map(|one| one.join().unwrap()) {
+            assert_eq!(
+                (outcome.status, outcome.stdout.as_str()),
+                (1, ""),
+                "{outcome:?}"
+            );
+        }
+    });
+    let took = start.elapsed();
+    assert!((29..38).contains(&took.as_secs()), "{took:?}");
+    stand_in.fall_silent(Silence::Off);
+    assert!(works(&env));
+    assert_eq!(consumer.punished(), 0);
+}
