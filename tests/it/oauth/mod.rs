@@ -626,17 +626,22 @@ fn options_that_do_not_go_together_are_refused() {
 
 #[test]
 fn the_keyring_keeps_a_grant_too() {
-    if !has(&["dbus-run-session", "gnome-keyring-daemon"]) {
+    if !has(&["dbus-run-session", "gnome-keyring-daemon", "secret-tool"]) {
         return;
     }
-    let (env, stand_in, consumer) = world();
-    consumer.private().token_length(5000);
+    let (mut env, stand_in, consumer) = world();
+    consumer.token_length(5000);
+    browser(&mut env, "");
+    let count =
+        "secret-tool search --all service git-credential-bitbucket 2>/dev/null | grep -c '^secret'";
     let script = format!(
         "printf 'pw\\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null\n\
          gdbus wait --session --timeout 10 org.freedesktop.secrets\n\
-         printf '%s\\n' '{CLIENT_SECRET}' | '{PROGRAM}' login mine --client-id KEY --client-credentials --with-token --store keyring\n\
+         printf '%s\\n' '{CLIENT_SECRET}' | '{PROGRAM}' login mine --client-id KEY --port {} --with-token --store keyring\n\
          sed -i 's/^password_expiry_utc = .*/password_expiry_utc = 1000000000/' '{}'\n\
-         printf '{}' | '{PROGRAM}' get\n",
+         printf '{}' | '{PROGRAM}' get\n\
+         {count}; '{PROGRAM}' logout mine; {count}\n",
+        free_port(),
         env.data().join("accounts.toml").display(),
         WANTED.replace('\n', "\\n"),
     );
@@ -652,5 +657,42 @@ fn the_keyring_keeps_a_grant_too() {
         Some(5000),
         "{outcome:?}"
     );
-    assert_eq!(asked(&stand_in), 2);
+    assert!(outcome.stdout.ends_with("\n1\n0\n"), "{outcome:?}");
+    assert_eq!((asked(&stand_in), consumer.punished()), (2, 0));
+}
+
+#[test]
+fn rest_gets_a_token_that_is_renewed_too() {
+    let (env, stand_in, consumer) = signed_in();
+    let rest = "protocol=https\nhost=api.bitbucket.org\n";
+    let user = "https://api.bitbucket.org/2.0/user";
+    let fill = |request: &str| {
+        let mut git = env.command("git");
+        git.args(["credential", "fill"]);
+        run(git, request.as_bytes())
+    };
+    let_it_end(&env);
+    let who = env.program(&["curl", "-s", user], "");
+    assert!(who.stdout.contains("\"username\":\"ada\""), "{who:?}");
+    let_it_end(&env);
+    let token = env.program(&["token"], "").stdout;
+    assert!(token.starts_with("eyJKEY.3."), "{token}");
+    let_it_end(&env);
+    let filled = fill(&format!("capability[]=authtype\n{rest}"));
+    assert!(filled.stdout.contains("credential=eyJKEY.4."), "{filled:?}");
+    assert_eq!((asked(&stand_in), consumer.punished()), (3, 0));
+    // Nothing to say to whoever takes no Bearer, and no harm to the grant.
+    let plain = fill(rest);
+    assert!(!plain.stdout.contains("eyJKEY"), "{plain:?}");
+    consumer.revoke();
+    let_it_end(&env);
+    for arguments in [&["token"][..], &["curl", "-s", user]] {
+        let outcome = env.program(arguments, "");
+        assert_eq!(
+            (outcome.status, outcome.stdout.as_str()),
+            (1, ""),
+            "{outcome:?}"
+        );
+        assert!(outcome.stderr.contains("login mine"), "{outcome:?}");
+    }
 }
