@@ -64,11 +64,11 @@ pub(crate) enum Error {
     Refused(String),
     #[error("Bitbucket has had too many questions (429)")]
     TooMany,
-    /// Bitbucket has no such answer: somebody in between gave it.
-    #[error("what answered is not Bitbucket, or out of order (status {0})")]
+    /// The server is out of order, or somebody in between gave a page of their own.
+    #[error("the answer is neither a token nor a refusal (status {0})")]
     Strange(u16),
     /// What it gave cannot be read.
-    #[error("Bitbucket's answer holds no token")]
+    #[error("Bitbucket's answer holds no token that can be read")]
     Garbled,
 }
 

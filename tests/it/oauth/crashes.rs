@@ -33,7 +33,7 @@ fn edit(env: &TestEnv, script: &str) {
 #[test]
 fn whatever_a_crash_leaves_behind_goes_with_the_next_renewal_or_logout() {
     let (env, stand_in, consumer) = signed_in();
-    for number in 0..40_u32 {
+    let renew_and_kill = |number: u64| {
         let_it_end(&env);
         let before = consumer.issued();
         stand_in.delay_answers(Duration::from_millis(40));
@@ -42,18 +42,25 @@ fn whatever_a_crash_leaves_behind_goes_with_the_next_renewal_or_logout() {
         while consumer.issued() == before && Instant::now() < end {
             thread::sleep(Duration::from_micros(200));
         }
-        thread::sleep(Duration::from_millis(40) + Duration::from_micros(u64::from(number) * 1500));
+        // From when the answer arrives until after everything is kept.
+        thread::sleep(Duration::from_millis(40) + Duration::from_micros(number * 1500));
         process.kill().unwrap();
         process.wait().unwrap();
         stand_in.delay_answers(Duration::ZERO);
-        if number % 2 == 0 {
-            let_it_end(&env);
-            assert!(password(&get(&env).stdout).is_some(), "{number}");
-            assert_eq!(entries(&env), 1, "after kill {number}");
-        }
+    };
+    for number in 0..40 {
+        renew_and_kill(number);
+        let_it_end(&env);
+        let outcome = get(&env);
+        assert!(password(&outcome.stdout).is_some(), "{number}: {outcome:?}");
+        assert_eq!(entries(&env), 1, "after kill {number}");
     }
-    assert_eq!(env.program(&["logout"], "").status, 0);
-    assert_eq!(entries(&env), 0);
+    for number in [5, 10, 15] {
+        renew_and_kill(number);
+        assert_eq!(env.program(&["logout"], "").status, 0);
+        assert_eq!(entries(&env), 0);
+        assert_eq!(login(&env, &["--port", &free_port()]).status, 0);
+    }
 }
 
 #[test]
