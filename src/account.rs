@@ -85,6 +85,38 @@ pub(crate) struct Grant {
     /// Nothing more is to be had of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ended: Option<Ended>,
+    /// When a renewal last failed for a reason that may pass: whoever waited for it meanwhile takes its word for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) failed: Option<Timestamp>,
+    /// The entry into which a renewal puts the new tokens, and after it the one of the old tokens. Written before there
+    /// is anything in it, so that what a dead process left in the store is found again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) spare: Option<String>,
+}
+
+impl Grant {
+    pub(crate) fn new(client_id: String, flow: Flow) -> Self {
+        Self {
+            client_id,
+            flow,
+            sent: None,
+            sent_again: false,
+            ended: None,
+            failed: None,
+            spare: None,
+        }
+    }
+
+    /// The same as if nothing had been asked with it yet.
+    pub(crate) fn rested(&self) -> Self {
+        Self {
+            sent: None,
+            sent_again: false,
+            ended: None,
+            failed: None,
+            ..self.clone()
+        }
+    }
 }
 
 /// How access tokens are come by (RFC 6749).
@@ -295,9 +327,10 @@ impl Account {
         end.is_none_or(|end| end.saturating_sub(seconds) > now.as_second())
     }
 
-    /// Whether its secret must not be answered now.
+    /// Whether its secret must not be answered now. Of a grant that has ended nothing else is to be had.
     pub(crate) fn is_set_aside(&self, now: Timestamp) -> bool {
-        self.rejected.is_some_and(|rejection| rejection.holds(now))
+        self.rejected
+            .is_some_and(|rejection| rejection.holds(now) || self.has_ended() && !rejection.is_back)
     }
 
     /// Whether the entry was made for the account's host: somebody may have edited the file.
@@ -404,9 +437,10 @@ impl Kept {
     }
 }
 
-/// Whether the secret is all that lies in the account's entry.
+/// Whether the secret is all that lies in the account's entry. What there is of a grant says more than the kind: that may
+/// have been edited, and then all of the entry would pass for the secret.
 fn is_bare(account: &Account) -> bool {
-    account.kind.is_some_and(|kind| kind != Kind::Oauth)
+    account.oauth.is_none() && account.kind.is_some_and(|kind| kind != Kind::Oauth)
 }
 
 /// Bytes in a text file: what is not plain UTF-8, and the percent sign, is percent-encoded.

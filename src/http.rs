@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use ureq::http::header::{AUTHORIZATION, HeaderValue};
+use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use ureq::tls::{ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
-use ureq::{Agent, Proxy, ProxyProtocol};
+use ureq::{Agent, Proxy, ProxyProtocol, SendBody};
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
@@ -277,6 +277,11 @@ impl Client {
     ) -> Result<Answer, Error> {
         let value = sensitive(authorization)?;
         let connect = self.patience / 2;
+        let length = form.expose().len();
+        let mut body = Watched {
+            rest: form.expose(),
+            is_wanted: false,
+        };
         let request = self
             .agent
             .post(url)
@@ -293,8 +298,15 @@ impl Client {
             .header(AUTHORIZATION, value)
             .header("Content-Type", "application/x-www-form-urlencoded")
             .header("Accept", "application/json")
-            .send(form.expose())
-            .map_err(|error| self.explain_sent(error));
+            .header(CONTENT_LENGTH, length)
+            .send(SendBody::from_reader(&mut body));
+        let outcome = outcome.map_err(|error| {
+            if body.is_wanted {
+                Error::Unanswered(error.to_string())
+            } else {
+                self.explain(error)
+            }
+        });
         trace::say(|| match &outcome {
             Ok(response) => format!("http: answered {}", response.status()),
             Err(error) => format!("http: {error}"),
@@ -311,33 +323,6 @@ impl Client {
             headers: response.headers().clone(),
             body: Zeroizing::new(body),
         })
-    }
-
-    /// What failed before anything could be sent is told as such; of the rest nobody knows.
-    fn explain_sent(&self, error: ureq::Error) -> Error {
-        use ureq::Timeout;
-        let is_unsent = match &error {
-            ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect)
-            | ureq::Error::ConnectProxyFailed(_)
-            | ureq::Error::ConnectionFailed
-            | ureq::Error::HostNotFound
-            | ureq::Error::Tls(_)
-            | ureq::Error::Rustls(_) => true,
-            ureq::Error::Io(error) => matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionRefused
-                    | io::ErrorKind::HostUnreachable
-                    | io::ErrorKind::NetworkUnreachable
-                    | io::ErrorKind::AddrNotAvailable
-                    | io::ErrorKind::InvalidData
-            ),
-            _ => false,
-        };
-        if is_unsent {
-            self.explain(error)
-        } else {
-            Error::Unanswered(error.to_string())
-        }
     }
 
     fn explain(&self, error: ureq::Error) -> Error {
@@ -375,6 +360,19 @@ fn client_certificate(path: &Path, key: &Path) -> Result<ClientCert, Error> {
     let pem = pem.map_err(|error| broken(error.to_string()))?;
     let key = PrivateKey::from_pem(&pem).map_err(|error| broken(error.to_string()))?;
     Ok(ClientCert::new_with_certs(&chain, key))
+}
+
+/// What is sent after a request's head, and whether it has come to that: before it the server has nothing to act upon.
+struct Watched<'a> {
+    rest: &'a [u8],
+    is_wanted: bool,
+}
+
+impl io::Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.is_wanted = true;
+        self.rest.read(buffer)
+    }
 }
 
 fn certificates(path: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, Error> {

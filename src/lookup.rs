@@ -211,8 +211,11 @@ impl Lookup {
                 names(&aside)
             )
         });
-        if let Some(back) = self.back_in_service(&aside, &fitting, wanted) {
-            return Ok((Some(back), Vec::new()));
+        match self.back_in_service(&aside, &fitting, wanted) {
+            Some(Ok(back)) => return Ok((Some(back), Vec::new())),
+            Some(Err(error)) if fitting.is_empty() => return Err(error),
+            Some(Err(error)) => trace::say(|| format!("oauth: {}", crate::error::one_line(&error))),
+            None => {}
         }
         if let Some(account) = matching::choose(&fitting, wanted)? {
             let kept = self
@@ -242,13 +245,14 @@ impl Lookup {
         Ok((None, notices))
     }
 
-    /// Of the accounts that are set aside the one that would answer, if Bitbucket says now that it knows its secret.
+    /// Of the accounts that are set aside the one that would answer, if Bitbucket says now that it knows its secret; an
+    /// OAuth grant, if it gives another, or why not.
     fn back_in_service(
         &self,
         aside: &[(u8, &Account)],
         fitting: &[(u8, &Account)],
         wanted: &Wanted<'_>,
-    ) -> Option<(Account, Option<Kept>)> {
+    ) -> Option<Result<(Account, Option<Kept>)>> {
         if aside.is_empty() {
             return None;
         }
@@ -266,30 +270,23 @@ impl Lookup {
             Ok(known.context("the account is gone")?.rejected)
         };
         let note = |rejection| self.set_rejected(account, Some(rejection));
-        if !account.rejected?.may_ask(Timestamp::now()) {
+        if !account.has_ended() && !account.rejected?.may_ask(Timestamp::now()) {
             return None;
         }
         if account.oauth.is_some() {
-            return match renewal::anew(self, account) {
-                Ok((account, kept)) => Some((account, Some(kept))),
-                Err(error) => {
-                    trace::say(|| format!("oauth: {}", crate::error::one_line(&error)));
-                    None
-                }
-            };
+            let current = renewal::anew(self, account);
+            return Some(current.map(|(account, kept)| (account, Some(kept))));
         }
         let kept = self.secret_of(account).ok().flatten()?;
         let is_back = self.is_back(account, &kept.secret, wanted, &rejection, &note);
         let rejected = account.rejected;
         let rejected = rejected.map(|it| it.after(Asked::Known, Timestamp::now()));
         is_back.then(|| {
-            (
-                Account {
-                    rejected,
-                    ..account.clone()
-                },
-                Some(kept),
-            )
+            let account = Account {
+                rejected,
+                ..account.clone()
+            };
+            Ok((account, Some(kept)))
         })
     }
 
@@ -434,6 +431,19 @@ impl Lookup {
         choice: StoreChoice,
     ) -> Result<Option<store::Error>> {
         account.renew_entry()?;
+        self.keep_in_its_entry(account, kept, choice)
+    }
+
+    /// The same in the entry that the account names.
+    ///
+    /// # Errors
+    /// As [`Lookup::keep`].
+    pub(crate) fn keep_in_its_entry(
+        &self,
+        account: &mut Account,
+        kept: &Kept,
+        choice: StoreChoice,
+    ) -> Result<Option<store::Error>> {
         let secret = kept
             .to_entry(account)
             .context("the secret is empty, or holds a line break or a NUL byte")?;

@@ -1,9 +1,9 @@
 //! Waiting for the browser to come back, on the loopback interface only (RFC 8252, 7.3).
 
+use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ pub(crate) enum Callback {
 
 /// A browser that waits for its page.
 #[derive(Debug)]
-pub(crate) struct Visitor(TcpStream);
+pub(crate) struct Visitor(Arc<TcpStream>);
 
 impl Loopback {
     /// # Errors
@@ -60,7 +60,7 @@ impl Loopback {
     pub(crate) fn wait(&self, state: &Secret, patience: Duration) -> Option<(Callback, Visitor)> {
         let end = Instant::now() + patience;
         let (found, answers) = mpsc::channel();
-        let busy = Arc::new(AtomicUsize::new(0));
+        let mut visits: VecDeque<Weak<TcpStream>> = VecDeque::new();
         while Instant::now() < end {
             if let Ok(answer) = answers.try_recv() {
                 return Some(answer);
@@ -69,18 +69,22 @@ impl Loopback {
                 thread::sleep(Duration::from_millis(20));
                 continue;
             };
-            if busy.load(Ordering::Relaxed) >= MOST {
-                continue;
+            visits.retain(|visit| visit.strong_count() > 0);
+            // Whoever has the answer says so at once: it is the oldest that has to make room.
+            if visits.len() >= MOST
+                && let Some(oldest) = visits.pop_front().and_then(|visit| visit.upgrade())
+            {
+                let _ = oldest.shutdown(Shutdown::Both);
             }
-            busy.fetch_add(1, Ordering::Relaxed);
-            let (found, busy) = (found.clone(), Arc::clone(&busy));
+            let stream = Arc::new(stream);
+            visits.push_back(Arc::downgrade(&stream));
+            let found = found.clone();
             let (state, port) = (state.clone(), self.port);
             thread::spawn(move || {
                 // Who breaks off wanted nothing.
                 if let Ok(Some(answer)) = serve(stream, &state, port) {
                     let _ = found.send(answer);
                 }
-                busy.fetch_sub(1, Ordering::Relaxed);
             });
         }
         None
@@ -89,14 +93,14 @@ impl Loopback {
 
 /// Reads one request, and answers it unless it is the one that is waited for.
 fn serve(
-    mut stream: TcpStream,
+    stream: Arc<TcpStream>,
     state: &Secret,
     port: u16,
 ) -> io::Result<Option<(Callback, Visitor)>> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let head = read_head(&mut stream)?;
+    let head = read_head(&stream)?;
     let asked = target(&head, port);
     let visitor = Visitor(stream);
     match asked.map(|target| callback(target, state)) {
@@ -107,7 +111,7 @@ fn serve(
     Ok(None)
 }
 
-fn read_head(stream: &mut TcpStream) -> io::Result<Zeroizing<Vec<u8>>> {
+fn read_head(mut stream: &TcpStream) -> io::Result<Zeroizing<Vec<u8>>> {
     let end = Instant::now() + PATIENCE;
     let mut head = Zeroizing::new(Vec::with_capacity(LONGEST));
     let mut part = Zeroizing::new([0; 1024]);
@@ -178,7 +182,7 @@ pub(crate) fn callback(address: &str, state: &Secret) -> Callback {
 
 impl Visitor {
     /// Shows a page of one sentence, and is done.
-    pub(crate) fn show(mut self, status: u16, sentence: &str) {
+    pub(crate) fn show(self, status: u16, sentence: &str) {
         let page = format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>git-credential-bitbucket</title>\
              <p>{sentence}.</p></html>\n"
@@ -192,7 +196,7 @@ impl Visitor {
             page.len()
         );
         // Who has gone away reads it in the terminal.
-        let _ = self.0.write_all(text.as_bytes());
+        let _ = (&*self.0).write_all(text.as_bytes());
         let _ = self.0.shutdown(Shutdown::Write);
     }
 }

@@ -64,8 +64,12 @@ pub(crate) enum Error {
     Refused(String),
     #[error("Bitbucket has had too many questions (429)")]
     TooMany,
-    #[error("Bitbucket's answer is no token (status {0})")]
+    /// The server is out of order, or somebody in between gave a page of their own.
+    #[error("the answer is neither a token nor a refusal (status {0})")]
     Strange(u16),
+    /// What it gave cannot be read.
+    #[error("Bitbucket's answer holds no token that can be read")]
+    Garbled,
 }
 
 impl Error {
@@ -84,9 +88,8 @@ impl Error {
     pub(crate) fn is_open(&self) -> bool {
         match self {
             Self::Http(error) => matches!(error, http::Error::Unanswered(_)),
-            // Something answered 200, and what it gave cannot be read.
-            Self::Strange(status) => *status < 400,
-            Self::Refused(_) | Self::TooMany => false,
+            Self::Garbled => true,
+            Self::Refused(_) | Self::TooMany | Self::Strange(_) => false,
         }
     }
 }
@@ -109,7 +112,7 @@ pub(crate) fn tokens(consumer: &Consumer, proof: &Proof<'_>) -> Result<Tokens, E
 
 fn read(answer: &Answer) -> Result<Tokens, Error> {
     match (answer.status, answer.json()) {
-        (200, Some(json)) => parse(&json).ok_or(Error::Strange(200)),
+        (200, Some(json)) => parse(&json).ok_or(Error::Garbled),
         (429, _) => Err(Error::TooMany),
         (400 | 401 | 403, Some(json)) => Err(match code(&json) {
             Some(code) => Error::Refused(code),
@@ -133,20 +136,34 @@ pub(crate) fn parse(json: &Value) -> Option<Tokens> {
             && text.bytes().all(|byte| byte.is_ascii_graphic());
         is_one.then(|| Secret::new(text.as_bytes().to_vec()))
     };
-    let is_bearer = json
-        .get("token_type")
-        .and_then(Value::as_str)
-        .is_none_or(|scheme| scheme.eq_ignore_ascii_case("bearer"));
-    let lifetime = match json.get("expires_in") {
-        None | Some(Value::Null) => USUAL_LIFETIME,
-        Some(Value::String(text)) => Duration::from_secs(text.parse().ok()?),
-        Some(number) => Duration::from_secs(number.as_u64()?),
+    let is_bearer = json.get("token_type").is_none_or(|scheme| {
+        scheme
+            .as_str()
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
+    });
+    let refresh = match json.get("refresh_token") {
+        None | Some(Value::Null) => None,
+        // One that cannot be read is not none: the old one is used up.
+        Some(_) => Some(token("refresh_token")?),
     };
     Some(Tokens {
         access: token("access_token").filter(|_| is_bearer)?,
-        refresh: token("refresh_token"),
-        lifetime: lifetime.min(LONGEST_LIFE),
+        refresh,
+        lifetime: lifetime(json).min(LONGEST_LIFE),
     })
+}
+
+/// A refresh token that came with it must not be lost over a lifetime that cannot be read. A refusal heals that.
+fn lifetime(json: &Value) -> Duration {
+    let seconds = match json.get("expires_in") {
+        Some(Value::String(text)) => text.parse().ok(),
+        other => other.and_then(Value::as_f64),
+    };
+    seconds
+        .filter(|seconds: &f64| !seconds.is_nan())
+        .map_or(USUAL_LIFETIME, |seconds| {
+            Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
+        })
 }
 
 /// The name of the error; the description may hold anything and is not shown.
@@ -305,7 +322,7 @@ mod tests {
             json!({"access_token": "a\nb"}),
             json!({"access_token": 1}),
             json!({"access_token": "a", "token_type": "mac"}),
-            json!({"access_token": "a", "expires_in": -1}),
+            json!({"access_token": "a", "refresh_token": "a b"}),
         ] {
             assert!(parse(&answer).is_none(), "{answer}");
         }

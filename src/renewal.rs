@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
+use thiserror::Error;
 
 use crate::account::{Account, Asked, Ended, Flow, Grant, Kept};
 use crate::accounts::Accounts;
@@ -35,7 +36,7 @@ pub(crate) fn current(lookup: &Lookup, account: Account, kept: Kept) -> Result<(
     if account.oauth.is_none() || account.is_good_for(GOOD_FOR, now) {
         return Ok((account, kept));
     }
-    match renew(lookup, &account, false) {
+    match renew(lookup, &account, Reason::Ended) {
         Err(error) if account.is_good_for(STILL_GOOD, Timestamp::now()) => {
             trace::say(|| format!("oauth: the old token is still good: {}", one_line(&error)));
             Ok((account, kept))
@@ -49,7 +50,7 @@ pub(crate) fn current(lookup: &Lookup, account: Account, kept: Kept) -> Result<(
 /// # Errors
 /// When none is to be had.
 pub(crate) fn anew(lookup: &Lookup, account: &Account) -> Result<(Account, Kept)> {
-    renew(lookup, account, true)
+    renew(lookup, account, Reason::Refused)
 }
 
 /// The same when somebody wants to know: a grant that has ended is given one more try.
@@ -57,45 +58,87 @@ pub(crate) fn anew(lookup: &Lookup, account: &Account) -> Result<(Account, Kept)
 /// # Errors
 /// When the token has ended and no other is to be had.
 pub(crate) fn again(lookup: &Lookup, account: Account, kept: Kept) -> Result<(Account, Kept)> {
-    match &account.oauth {
-        Some(grant) if account.is_rejected() => {
-            let fresh = Grant {
-                sent: None,
-                sent_again: false,
-                ended: None,
-                ..grant.clone()
-            };
-            write(lookup, &account, fresh)?;
-            renew(lookup, &account, true)
-        }
-        _ => current(lookup, account, kept),
+    if account.oauth.is_some() && account.is_rejected() {
+        renew(lookup, &account, Reason::Asked)
+    } else {
+        current(lookup, account, kept)
     }
 }
 
-fn renew(lookup: &Lookup, account: &Account, is_refused: bool) -> Result<(Account, Kept)> {
+/// Takes out of its store what an account has there, and what a renewal that died may have left.
+///
+/// # Errors
+/// When the store does not answer: then the secrets may still be there.
+pub(crate) fn forget(lookup: &Lookup, account: &Account) -> Result<()> {
+    lookup.forget(account)?;
+    match spare_of(account) {
+        Some(spare) => lookup.forget(&spare),
+        None => Ok(()),
+    }
+}
+
+/// The account as it is with its other entry.
+fn spare_of(account: &Account) -> Option<Account> {
+    let entry = account.oauth.as_ref()?.spare.clone()?;
+    Some(Account {
+        entry,
+        ..account.clone()
+    })
+}
+
+/// Why a new access token is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// The old one has ended.
+    Ended,
+    /// The old one was refused.
+    Refused,
+    /// Somebody wants to know.
+    Asked,
+}
+
+fn renew(lookup: &Lookup, account: &Account, reason: Reason) -> Result<(Account, Kept)> {
+    let begun = Timestamp::now();
     let _lock = Lock::acquire(&lookup.locations()?.renewal_lock(account), OTHERS)?;
     lookup.start_over();
+    // Whoever has signed in meanwhile has brought a token.
+    ask(lookup, account, reason, begun).or_else(|error| successor(lookup, account).ok_or(error))
+}
+
+/// The same, alone.
+fn ask(
+    lookup: &Lookup,
+    account: &Account,
+    reason: Reason,
+    begun: Timestamp,
+) -> Result<(Account, Kept)> {
+    let known = find(&lookup.accounts()?, account)?;
     // Whoever held the lock may have done it all.
-    let known = find(&lookup.accounts()?, account)?.clone();
-    let kept = lookup
-        .secret_of(&known)
-        .with_context(|| format!("cannot read the secret of '{}'", account.name))?
-        .with_context(|| {
-            format!(
-                "the {} has no secret for '{}': 'git credential-bitbucket login {}' replaces it",
-                known.store, known.name, known.name
-            )
-        })?;
     let now = Timestamp::now();
     let is_done = known.entry != account.entry && known.is_good_for(STILL_GOOD, now);
-    if (is_done || !is_refused && known.is_good_for(GOOD_FOR, now)) && !known.is_set_aside(now) {
+    let is_good = reason == Reason::Ended && known.is_good_for(GOOD_FOR, now);
+    if (is_done || is_good) && !known.is_set_aside(now) {
         trace::say(|| "oauth: another process has renewed it".to_owned());
+        let kept = secret_of(lookup, &known)?;
         return Ok((known, kept));
     }
-    let grant = known.oauth.clone().context("it is no grant any more")?;
-    if let Some(ended) = grant.ended {
-        return Err(over(&known, ended, &grant));
+    let known = finish(lookup, known)?;
+    let kept = secret_of(lookup, &known)?;
+    let before = known.oauth.clone().context("it is no grant any more")?;
+    if before
+        .failed
+        .is_some_and(|failed| begun <= failed && failed <= now)
+    {
+        bail!(
+            "cannot renew the access token of '{}': another process has just tried in vain",
+            known.name
+        );
     }
+    let grant = match before.ended {
+        Some(_) if reason == Reason::Asked => before.rested(),
+        Some(ended) => return Err(over(&known, ended, &before)),
+        None => before.clone(),
+    };
     let consumer = Consumer {
         id: grant.client_id.clone(),
         secret: kept
@@ -108,35 +151,101 @@ fn renew(lookup: &Lookup, account: &Account, is_refused: bool) -> Result<(Accoun
         (Flow::AuthorizationCode, Some(token)) => Proof::RefreshToken(token),
         (Flow::AuthorizationCode, None) => bail!("the refresh token is missing"),
     };
-    note_that_it_is_sent(lookup, &known, &grant, now)?;
+    let spare = note_that_it_is_sent(lookup, &known, &grant, now)?;
     trace::say(|| format!("oauth: '{}' is renewed", known.name));
     let outcome = oauth::tokens(&consumer, &proof);
     lookup.start_over();
     match outcome {
-        Ok(tokens) => keep(lookup, &known, &kept, tokens, now),
-        Err(error) => Err(failed(lookup, &known, &grant, &error)),
+        Ok(tokens) => keep(lookup, &known, spare, &kept, tokens, now),
+        Err(error) => Err(failed(lookup, &known, &before, &error)),
     }
 }
 
-/// Writes down that the refresh token is under way, unless it was lost on its way before.
+fn secret_of(lookup: &Lookup, account: &Account) -> Result<Kept> {
+    let Account { name, store, .. } = account;
+    lookup
+        .secret_of(account)
+        .with_context(|| format!("cannot read the secret of '{name}'"))?
+        .with_context(|| {
+            format!(
+                "the {store} has no secret for '{name}': 'git credential-bitbucket login {name}' replaces it"
+            )
+        })
+}
+
+/// The account with what a process kept that died before it could say so: that the refresh token was sent is then no
+/// matter any more. When the access token ends nobody knows; the refresh token is what counts.
+fn finish(lookup: &Lookup, account: Account) -> Result<Account> {
+    let is_open = account
+        .oauth
+        .as_ref()
+        .is_some_and(|grant| grant.sent.is_some());
+    let Some(mut spare) = spare_of(&account).filter(|_| is_open) else {
+        return Ok(account);
+    };
+    if !matches!(lookup.secret_of(&spare), Ok(Some(_))) {
+        return Ok(account);
+    }
+    trace::say(|| "oauth: a process has died with a new token, which is there".to_owned());
+    spare.oauth = account.oauth.as_ref().map(|grant| Grant {
+        spare: Some(account.entry.clone()),
+        ..grant.rested()
+    });
+    succeed(lookup, &account, &spare)?;
+    Ok(spare)
+}
+
+/// Puts the account that names the new entry in place of the one that names the old, which is then nobody's.
+fn succeed(lookup: &Lookup, old: &Account, new: &Account) -> Result<()> {
+    lookup.update_accounts(|accounts| {
+        *find_mut(accounts, old)? = new.clone();
+        Ok(())
+    })?;
+    // One that stays behind goes with the next renewal.
+    let _ = lookup.forget(old);
+    Ok(())
+}
+
+/// An account of the same name that has a good token from elsewhere.
+fn successor(lookup: &Lookup, account: &Account) -> Option<(Account, Kept)> {
+    let known = find(&lookup.accounts().ok()?, account).ok()?;
+    let now = Timestamp::now();
+    let is_new = known.entry != account.entry && !known.is_set_aside(now);
+    if !is_new || !known.is_good_for(STILL_GOOD, now) {
+        return None;
+    }
+    let kept = lookup.secret_of(&known).ok()??;
+    Some((known, kept))
+}
+
+/// Writes down that the refresh token is under way, unless it was lost on its way before; and the entry in which the new
+/// one is going to lie.
 fn note_that_it_is_sent(
     lookup: &Lookup,
     account: &Account,
     grant: &Grant,
     now: Timestamp,
-) -> Result<()> {
-    if grant.flow == Flow::ClientCredentials {
-        return Ok(());
+) -> Result<String> {
+    if let Some(spare) = spare_of(account) {
+        lookup.forget(&spare)?;
     }
+    let mut next = account.clone();
+    next.renew_entry()?;
+    let note = Grant {
+        spare: Some(next.entry.clone()),
+        ..grant.clone()
+    };
     let note = match grant.sent {
+        _ if grant.flow == Flow::ClientCredentials => note,
         None => Grant {
             sent: Some(now),
-            ..grant.clone()
+            ..note
         },
         // Whoever sent it is dead, or never got an answer: the old token may be used up, but is still taken for a while.
-        Some(sent) if !grant.sent_again && now.duration_since(sent) < GRACE => Grant {
+        // A clock that was set back tells nothing.
+        Some(sent) if !grant.sent_again && now.duration_since(sent).abs() < GRACE => Grant {
             sent_again: true,
-            ..grant.clone()
+            ..note
         },
         Some(_) => {
             let ended = Grant {
@@ -147,18 +256,23 @@ fn note_that_it_is_sent(
             return Err(over(account, Ended::Lost, grant));
         }
     };
-    write(lookup, account, note)
+    write(lookup, account, note)?;
+    Ok(next.entry)
 }
 
 /// Keeps what the answer brought, and only then hands it out.
 fn keep(
     lookup: &Lookup,
     account: &Account,
+    entry: String,
     old: &Kept,
     tokens: Tokens,
     asked: Timestamp,
 ) -> Result<(Account, Kept)> {
-    let mut new = account.clone();
+    let mut new = Account {
+        entry,
+        ..account.clone()
+    };
     let kept = Kept {
         secret: tokens.access,
         // A server that does not rotate gives none.
@@ -169,11 +283,10 @@ fn keep(
     new.rejected = account
         .rejected
         .map(|rejection| rejection.after(Asked::Known, Timestamp::now()));
-    if let Some(grant) = &mut new.oauth {
-        grant.sent = None;
-        grant.sent_again = false;
-        grant.ended = None;
-    }
+    new.oauth = account.oauth.as_ref().map(|grant| Grant {
+        spare: Some(account.entry.clone()),
+        ..grant.rested()
+    });
     let cannot = || {
         format!(
             "Bitbucket gave a new token for '{}', and it could not be kept",
@@ -181,22 +294,16 @@ fn keep(
         )
     };
     lookup
-        .keep(&mut new, &kept, StoreChoice::from(account.store))
+        .keep_in_its_entry(&mut new, &kept, StoreChoice::from(account.store))
         .with_context(cannot)?;
-    lookup
-        .update(&new, |accounts, new| {
-            let known = find_mut(accounts, account)?;
-            *known = new.clone();
-            Ok(())
-        })
-        .and_then(|outcome: Result<()>| outcome)
-        .inspect_err(|_| {
-            // Somebody has logged out meanwhile, or nothing can be written.
-            let _ = lookup.forget(&new);
+    succeed(lookup, account, &new)
+        .inspect_err(|error| {
+            // What nobody is signed in with any more; else the next renewal finds it.
+            if error.is::<Gone>() {
+                let _ = lookup.forget(&new);
+            }
         })
         .with_context(cannot)?;
-    // An entry that stays behind is nobody's.
-    let _ = lookup.forget(account);
     Ok((new, kept))
 }
 
@@ -228,9 +335,15 @@ fn failed(
         let _ = write(lookup, account, note);
         return over(account, ended, grant);
     }
-    if !error.is_open() && grant.flow == Flow::AuthorizationCode {
-        let _ = write(lookup, account, grant.clone());
-    }
+    let _ = lookup.update_accounts(|accounts| {
+        if let Some(known) = &mut find_mut(accounts, account)?.oauth {
+            if !error.is_open() {
+                *known = grant.clone();
+            }
+            known.failed = Some(Timestamp::now());
+        }
+        Ok(())
+    });
     anyhow!("cannot renew the access token of '{name}': {error}")
 }
 
@@ -253,11 +366,12 @@ fn write(lookup: &Lookup, account: &Account, grant: Grant) -> Result<()> {
     })
 }
 
-fn find<'a>(accounts: &'a Accounts, account: &Account) -> Result<&'a Account> {
+fn find(accounts: &Accounts, account: &Account) -> Result<Account> {
     accounts
         .named(&account.name)
-        .filter(|known| known.host == account.host && known.oauth.is_some())
-        .with_context(|| gone(account))
+        .filter(|known| known.host == account.host && known.scopes == account.scopes)
+        .cloned()
+        .ok_or_else(|| Gone(account.name.clone()).into())
 }
 
 /// Only as long as it is the same grant: somebody may have signed in anew.
@@ -265,12 +379,10 @@ fn find_mut<'a>(accounts: &'a mut Accounts, account: &Account) -> Result<&'a mut
     accounts
         .iter_mut()
         .find(|known| known.entry == account.entry && known.name == account.name)
-        .with_context(|| gone(account))
+        .ok_or_else(|| Gone(account.name.clone()).into())
 }
 
-fn gone(account: &Account) -> String {
-    format!(
-        "the account '{}' has gone or changed meanwhile",
-        account.name
-    )
-}
+/// Somebody has logged out, or signed in anew.
+#[derive(Debug, Error)]
+#[error("the account '{0}' has gone or changed meanwhile")]
+struct Gone(String);

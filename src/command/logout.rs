@@ -8,6 +8,7 @@ use crate::account::{Account, Flow};
 use crate::bitbucket::{self, Kind};
 use crate::cli::Logout;
 use crate::lookup::Lookup;
+use crate::renewal;
 
 use super::setup;
 
@@ -26,8 +27,7 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
     }
     for account in leaving {
         // First the secret: after a failure half-way the account still says where to look for it.
-        lookup
-            .forget(account)
+        renewal::forget(&lookup, account)
             .with_context(|| format!("cannot remove the secret of '{}'", account.name))?;
         lookup.update_accounts(|accounts| {
             accounts.remove(|known| known.entry == account.entry && known.name == account.name);

@@ -27,7 +27,7 @@ fn namespace(env: &TestEnv) -> Option<Vec<&'static str>> {
 }
 
 /// Runs a script with 64 KiB of disk for the program's files, and nothing in them.
-fn on_a_small_disk(env: &TestEnv, script: &str) -> Option<Outcome> {
+pub(crate) fn on_a_small_disk(env: &TestEnv, script: &str) -> Option<Outcome> {
     let way = namespace(env)?;
     fs::create_dir_all(env.data()).unwrap();
     let mut command: Command = env.command(way[0]);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use percent_encoding::percent_decode_str;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::credential::Credential;
@@ -31,6 +31,7 @@ struct State {
     token_length: usize,
     denies: bool,
     fails: Option<u16>,
+    says: Vec<(&'static str, Value)>,
     codes: HashMap<String, Code>,
     refresh: HashMap<String, Refresh>,
     issued: usize,
@@ -59,6 +60,7 @@ impl Consumer {
             token_length: 60,
             denies: false,
             fails: None,
+            says: Vec::new(),
             codes: HashMap::new(),
             refresh: HashMap::new(),
             issued: 0,
@@ -107,6 +109,12 @@ impl Consumer {
     /// Answers this status and a page to whoever asks for tokens, or does so no more.
     pub(crate) fn fails(&self, status: Option<u16>) -> &Self {
         self.state().fails = status;
+        self
+    }
+
+    /// Has the next answers with tokens say this in place of what is true.
+    pub(crate) fn says(&self, fields: &[(&'static str, Value)]) -> &Self {
+        self.state().says = fields.to_vec();
         self
     }
 
@@ -244,6 +252,9 @@ fn access_token(question: &mut Question<'_>) -> Response {
         let token = format!("refresh/{}+{number}=", state.id);
         body["refresh_token"] = json!(token);
         state.refresh.insert(token, Refresh::default());
+    }
+    for (name, value) in &state.says {
+        body[*name] = value.clone();
     }
     Response::json(200, &body)
 }

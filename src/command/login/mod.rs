@@ -17,6 +17,7 @@ use crate::cli::Login;
 use crate::context::Host;
 use crate::error::{Hinted, Usage};
 use crate::lookup::Lookup;
+use crate::renewal;
 use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::store;
@@ -77,7 +78,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     tell_where(&lookup, &account, replaced.is_some(), reason.as_ref())?;
     if let Some(old) = &replaced {
         // The account is signed in; an old secret that cannot be reached any more must not undo that.
-        if let Err(error) = lookup.forget(old) {
+        if let Err(error) = renewal::forget(&lookup, old) {
             let error = crate::error::one_line(&error);
             super::warn(format_args!(
                 "the old secret stays in the {}: {error}",

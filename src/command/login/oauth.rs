@@ -4,7 +4,7 @@
 //! Bitbucket has no device flow, and every program that ships a consumer's secret has published it: so the user brings
 //! key and secret of a consumer of their own.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -64,35 +64,23 @@ pub(super) fn sign_in(
         )));
     }
     let before = existing.and_then(|known| known.oauth.as_ref());
-    let client_id = match (&arguments.client_id, before) {
-        (Some(key), _) => key.clone(),
-        (None, Some(grant)) => grant.client_id.clone(),
-        (None, None) => bail!(Hinted::new(
-            "the key of an OAuth consumer is missing",
-            format!(
-                "register one at {}, and say '--client-id KEY'",
-                bitbucket::oauth::consumers_page(&account.scopes)
-            ),
-        )),
-    };
     let flow = match before {
         _ if arguments.client_credentials => Flow::ClientCredentials,
         Some(grant) if !arguments.no_browser && arguments.port.is_none() => grant.flow,
         _ => Flow::AuthorizationCode,
     };
     let port = arguments.port.unwrap_or(PORT);
+    let key = arguments.client_id.as_ref();
+    let key = key.or(before.map(|grant| &grant.client_id));
     // What was said before still holds, unless something of it was said anew.
     let known = existing.filter(|_| arguments.client_id.is_none() && !arguments.with_token);
     let kept = known.and_then(|known| lookup.secret_of(known).ok().flatten());
-    let secret = if let Some(secret) = kept.and_then(|kept| kept.client_secret) {
-        secret
-    } else {
-        explain(account, flow, port);
-        ask_client_secret(arguments)?
-    };
-    let consumer = Consumer {
-        id: client_id,
-        secret,
+    let consumer = match (key, kept.and_then(|kept| kept.client_secret)) {
+        (Some(key), Some(secret)) => Consumer {
+            id: key.clone(),
+            secret,
+        },
+        (key, _) => ask_consumer(arguments, key, account, flow, port)?,
     };
     let asked = Timestamp::now();
     let tokens = match flow {
@@ -118,17 +106,46 @@ pub(super) fn sign_in(
         bail!("Bitbucket gave no refresh token: the access would end within hours");
     }
     account.password_expiry_utc = renewal::end_of(asked, tokens.lifetime);
-    account.oauth = Some(Grant {
-        client_id: consumer.id,
-        flow,
-        sent: None,
-        sent_again: false,
-        ended: None,
-    });
+    account.oauth = Some(Grant::new(consumer.id, flow));
     Ok(Kept {
         secret: tokens.access,
         oauth_refresh_token: tokens.refresh,
         client_secret: Some(consumer.secret),
+    })
+}
+
+/// Asks for what is missing of a consumer's key and secret.
+fn ask_consumer(
+    arguments: &Login,
+    key: Option<&String>,
+    account: &Account,
+    flow: Flow,
+    port: u16,
+) -> Result<Consumer> {
+    let missing = || {
+        Hinted::new(
+            "the key of an OAuth consumer is missing",
+            format!(
+                "register one at {}, and say '--client-id KEY'",
+                bitbucket::oauth::consumers_page(&account.scopes)
+            ),
+        )
+    };
+    let asks = !arguments.with_token && terminal::can_ask();
+    if key.is_none() && !asks {
+        bail!(missing());
+    }
+    explain(account, flow, port);
+    let id = match key {
+        Some(key) => key.clone(),
+        None => terminal::ask_line("Key of the OAuth consumer: ")?,
+    };
+    if id.is_empty() {
+        bail!(missing());
+    }
+    Ok(Consumer {
+        id,
+        secret: ask_client_secret(arguments)?,
     })
 }
 
@@ -148,7 +165,7 @@ fn explain(account: &Account, flow: Flow, port: u16) {
 
 fn ask_client_secret(arguments: &Login) -> Result<Secret> {
     let prompt = "Secret of the OAuth consumer (it will not show): ";
-    let secret = if arguments.with_token && !io::IsTerminal::is_terminal(&io::stdin()) {
+    let secret = if arguments.with_token && !io::stdin().is_terminal() {
         super::next_line(&mut terminal::input()?)?
     } else if terminal::can_ask() {
         terminal::ask_secret(prompt)?
@@ -205,11 +222,16 @@ fn by_hand(arguments: &Login, consumer: &Consumer, port: u16) -> Result<Outcome>
     command::tell("Open this page in a browser, on any machine:");
     command::tell(&attempt.url(&consumer.id));
     command::tell("It ends on a page that cannot be loaded; copy that page's address");
-    let prompt = "Paste the address: ";
-    let address = if !arguments.with_token && terminal::can_ask() {
-        terminal::ask_line(prompt)?
+    let is_piped = arguments.with_token && !io::stdin().is_terminal();
+    let line = if is_piped || !terminal::can_ask() {
+        super::next_line(&mut terminal::input()?)?
     } else {
-        let line = super::next_line(&mut terminal::input()?)?;
+        Secret::default()
+    };
+    // Whoever gave no more than the secret on standard input may still be there.
+    let address = if line.is_empty() && terminal::can_ask() {
+        terminal::ask_line("Paste the address: ")?
+    } else {
         String::from_utf8_lossy(line.expose()).into_owned()
     };
     exchange(consumer, &attempt, callback(&address, &attempt.state))

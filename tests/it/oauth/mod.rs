@@ -1,7 +1,10 @@
 //! OAuth: signing in with a browser or without one, and access tokens that are renewed once and never lost.
 
+mod attacks;
 mod browser;
+mod crashes;
 mod real_server;
+mod typed;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Outcome, PROGRAM, TestEnv, has, run, write_private};
 use crate::stand_in::{Consumer, Silence, StandIn};
-use crate::terminal::Terminal;
 
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
 const CLIENT_SECRET: &str = "canary-client-secret";
@@ -116,6 +118,20 @@ fn get(env: &TestEnv) -> Outcome {
     env.program(&["get"], WANTED)
 }
 
+/// The same without waiting for it.
+fn start_get(env: &TestEnv) -> Child {
+    let mut command = env.command(PROGRAM);
+    command
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut input = process.stdin.take().unwrap();
+    input.write_all(WANTED.as_bytes()).unwrap();
+    process
+}
+
 /// How often a token was asked for.
 fn asked(stand_in: &StandIn) -> usize {
     stand_in.count(|request| request.path == "/site/oauth2/access_token")
@@ -205,37 +221,6 @@ fn start(mut command: std::process::Command) -> (Child, impl Iterator<Item = Str
     let mut child = command.spawn().unwrap();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     (child, lines.map_while(Result::ok))
-}
-
-#[test]
-fn at_a_terminal_a_busy_port_leads_to_pasting() {
-    let (env, _stand_in, _consumer) = world();
-    let Some(terminal) = Terminal::open(&env) else {
-        return;
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    terminal.types_anew(&format!(
-        "git credential-bitbucket login --client-id KEY --port {port} --store file"
-    ));
-    let asked = terminal.expect("Secret of the OAuth consumer (it will not show):");
-    assert!(
-        asked.contains(&format!("Callback URL: http://127.0.0.1:{port}/callback")),
-        "{asked}"
-    );
-    terminal.types(CLIENT_SECRET);
-    let asked = terminal.expect("Paste the address:");
-    assert!(
-        asked.contains(&format!("cannot listen on port {port}")),
-        "{asked}"
-    );
-    assert!(!asked.contains("canary"), "{asked}");
-    let url = asked
-        .lines()
-        .find(|line| line.starts_with("https://bitbucket.org/site/"));
-    terminal.types(&allow(&env, url.expect("an address")));
-    terminal.expect("knows it as");
-    assert!(works(&env));
 }
 
 /// Somebody opens the page in a browser elsewhere and allows it; the address at which it ends.
@@ -404,18 +389,7 @@ fn killed_between_the_answer_and_its_storing_the_account_still_works() {
         let_it_end(&env);
         let before = consumer.issued();
         stand_in.delay_answers(Duration::from_millis(40));
-        let mut command = env.command(PROGRAM);
-        command
-            .arg("get")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null());
-        let mut process = command.spawn().unwrap();
-        process
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(WANTED.as_bytes())
-            .unwrap();
+        let mut process = start_get(&env);
         let end = Instant::now() + Duration::from_secs(10);
         while consumer.issued() == before && Instant::now() < end {
             thread::sleep(Duration::from_micros(200));
@@ -435,18 +409,7 @@ fn killed_between_the_answer_and_its_storing_the_account_still_works() {
 fn die_half_way(env: &TestEnv, stand_in: &StandIn, consumer: &Consumer) {
     let before = consumer.issued();
     stand_in.delay_answers(Duration::from_secs(5));
-    let mut command = env.command(PROGRAM);
-    command
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null());
-    let mut process = command.spawn().unwrap();
-    process
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(WANTED.as_bytes())
-        .unwrap();
+    let mut process = start_get(env);
     while consumer.issued() == before {
         thread::sleep(Duration::from_millis(1));
     }
@@ -663,17 +626,22 @@ fn options_that_do_not_go_together_are_refused() {
 
 #[test]
 fn the_keyring_keeps_a_grant_too() {
-    if !has(&["dbus-run-session", "gnome-keyring-daemon"]) {
+    if !has(&["dbus-run-session", "gnome-keyring-daemon", "secret-tool"]) {
         return;
     }
-    let (env, stand_in, consumer) = world();
-    consumer.private().token_length(5000);
+    let (mut env, stand_in, consumer) = world();
+    consumer.token_length(5000);
+    browser(&mut env, "");
+    let count =
+        "secret-tool search --all service git-credential-bitbucket 2>/dev/null | grep -c '^secret'";
     let script = format!(
         "printf 'pw\\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null\n\
          gdbus wait --session --timeout 10 org.freedesktop.secrets\n\
-         printf '%s\\n' '{CLIENT_SECRET}' | '{PROGRAM}' login mine --client-id KEY --client-credentials --with-token --store keyring\n\
+         printf '%s\\n' '{CLIENT_SECRET}' | '{PROGRAM}' login mine --client-id KEY --port {} --with-token --store keyring\n\
          sed -i 's/^password_expiry_utc = .*/password_expiry_utc = 1000000000/' '{}'\n\
-         printf '{}' | '{PROGRAM}' get\n",
+         printf '{}' | '{PROGRAM}' get\n\
+         {count}; '{PROGRAM}' logout mine; {count}\n",
+        free_port(),
         env.data().join("accounts.toml").display(),
         WANTED.replace('\n', "\\n"),
     );
@@ -689,5 +657,42 @@ fn the_keyring_keeps_a_grant_too() {
         Some(5000),
         "{outcome:?}"
     );
-    assert_eq!(asked(&stand_in), 2);
+    assert!(outcome.stdout.ends_with("\n1\n0\n"), "{outcome:?}");
+    assert_eq!((asked(&stand_in), consumer.punished()), (2, 0));
+}
+
+#[test]
+fn rest_gets_a_token_that_is_renewed_too() {
+    let (env, stand_in, consumer) = signed_in();
+    let rest = "protocol=https\nhost=api.bitbucket.org\n";
+    let user = "https://api.bitbucket.org/2.0/user";
+    let fill = |request: &str| {
+        let mut git = env.command("git");
+        git.args(["credential", "fill"]);
+        run(git, request.as_bytes())
+    };
+    let_it_end(&env);
+    let who = env.program(&["curl", "-s", user], "");
+    assert!(who.stdout.contains("\"username\":\"ada\""), "{who:?}");
+    let_it_end(&env);
+    let token = env.program(&["token"], "").stdout;
+    assert!(token.starts_with("eyJKEY.3."), "{token}");
+    let_it_end(&env);
+    let filled = fill(&format!("capability[]=authtype\n{rest}"));
+    assert!(filled.stdout.contains("credential=eyJKEY.4."), "{filled:?}");
+    assert_eq!((asked(&stand_in), consumer.punished()), (3, 0));
+    // Nothing to say to whoever takes no Bearer, and no harm to the grant.
+    let plain = fill(rest);
+    assert!(!plain.stdout.contains("eyJKEY"), "{plain:?}");
+    consumer.revoke();
+    let_it_end(&env);
+    for arguments in [&["token"][..], &["curl", "-s", user]] {
+        let outcome = env.program(arguments, "");
+        assert_eq!(
+            (outcome.status, outcome.stdout.as_str()),
+            (1, ""),
+            "{outcome:?}"
+        );
+        assert!(outcome.stderr.contains("login mine"), "{outcome:?}");
+    }
 }
