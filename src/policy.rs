@@ -258,3 +258,68 @@ impl Objection {
 }
 
 const SHOWN: &str = "'git credential-bitbucket doctor' shows what it allows";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Policy;
+    use crate::account::{Account, Origin};
+    use crate::bitbucket::{Kind, cloud};
+    use crate::store::Name;
+
+    fn policy(rules: &str) -> Policy {
+        let text = format!("[policy]\n{rules}\n");
+        Policy::parse(Path::new("config.toml"), text.as_bytes()).expect("a policy")
+    }
+
+    fn account(kind: Option<Kind>) -> Account {
+        let mut account = Account::new("work".to_owned(), cloud(), Origin::Login);
+        account.kind = kind;
+        account
+    }
+
+    #[test]
+    fn a_secret_has_an_end_when_a_user_or_the_server_says_so_and_what_oauth_gives_always_has() {
+        let policy = policy("require_expiry = true");
+        let is_allowed = |account: &Account| policy.objection(account).is_none();
+        for kind in Kind::ALL.map(Some).into_iter().chain([None]) {
+            let mut account = account(kind);
+            assert_eq!(is_allowed(&account), kind == Some(Kind::Oauth), "{kind:?}");
+            account.expires = "2027-01-31".parse().ok();
+            assert!(is_allowed(&account), "{kind:?}");
+            account.expires = None;
+            account.password_expiry_utc = Some(1);
+            assert!(is_allowed(&account), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_is_allowed_and_an_empty_list_allows_nothing() {
+        let stores = [
+            Name::Env,
+            Name::Exec,
+            Name::File,
+            Name::Folder,
+            Name::Keyring,
+            Name::Vault,
+        ];
+        for (rules, is_allowed) in [("", true), ("stores = []", false)] {
+            let policy = policy(rules);
+            for store in stores {
+                let account = Account {
+                    store,
+                    ..account(None)
+                };
+                assert_eq!(policy.objection(&account).is_none(), is_allowed);
+            }
+        }
+        assert!(policy("").describe().is_none());
+        let all = "stores = ['env', 'exec', 'file', 'folder', 'keyring', 'vault']\n\
+                   kinds = ['api-token', 'access-token', 'oauth', 'app-password', 'http-access-token']";
+        for kind in Kind::ALL {
+            assert!(policy(all).objection(&account(Some(kind))).is_none());
+        }
+        assert!(policy(all).objection(&account(None)).is_some());
+    }
+}
