@@ -382,6 +382,22 @@ mod tests {
     }
 
     #[test]
+    fn a_user_s_key_takes_the_place_of_the_machine_s_and_leaves_the_others() {
+        let machine = "hosts = ['a.example', 'b.example']\nlookup = ['vault']\n[store.vault]\naddress = 'machine'\nrole = 'machine'\n";
+        let user = "hosts = ['c.example']\n[store.vault]\naddress = 'user'\n";
+        with_config(machine, |machine| {
+            with_config(user, |user| {
+                let config = Config::read(machine, Some(user)).expect("settings");
+                assert_eq!(config.hosts.len(), 1);
+                assert_eq!(config.hosts[0].as_str(), "c.example");
+                assert_eq!(config.lookup.len(), 1);
+                assert_eq!(config.store.vault.address.as_deref(), Some("user"));
+                assert_eq!(config.store.vault.role.as_deref(), Some("machine"));
+            });
+        });
+    }
+
+    #[test]
     fn a_mistake_is_told_with_its_line_but_without_the_text() {
         for (text, line) in [
             ("hosts = ATATTsecret\n", "line 1"),

@@ -3,26 +3,23 @@
 mod block;
 mod program;
 mod record;
+mod wishes;
 
-use std::collections::BTreeSet;
-use std::env;
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use self::block::{Section, Written, separator_after, without};
 use self::record::Record;
-use crate::accounts::Accounts;
-use crate::bitbucket;
+pub(in crate::command) use self::wishes::hosts_of;
+use self::wishes::{Wishes, helper_value, program_path, sections};
 use crate::cli::Setup;
-use crate::config::Config;
 use crate::context::Host;
 use crate::error::Hinted;
 use crate::file;
 use crate::git::{self, Helper, Setting};
-use crate::locations::system_config;
 use crate::lookup::Lookup;
 use crate::terminal;
 
@@ -123,7 +120,7 @@ fn write(
     } else {
         format!("git asks this helper for {list} already")
     });
-    guard.tell();
+    guard.tell(is_system);
     Ok(())
 }
 
@@ -195,75 +192,25 @@ impl Guard {
         Ok(if is_yes { Self::Set } else { Self::No })
     }
 
-    fn tell(self) {
-        super::tell(match self {
-            Self::Set => {
-                "git refuses URLs that hold a password; 'git credential-bitbucket scrub' takes Bitbucket's out of a repository"
-            }
-            Self::There => return,
-            Self::No => {
-                "git still takes URLs that hold a password; 'git credential-bitbucket setup --guard' makes it refuse them"
-            }
-        });
+    fn tell(self, is_system: bool) {
+        let command = if is_system {
+            "setup --system --guard"
+        } else {
+            "setup --guard"
+        };
+        match self {
+            Self::Set => super::tell(
+                "git refuses URLs that hold a password; 'git credential-bitbucket scrub' takes Bitbucket's out of a repository",
+            ),
+            Self::There => {}
+            Self::No => super::tell(&format!(
+                "git still takes URLs that hold a password; 'git credential-bitbucket {command}' makes it refuse them"
+            )),
+        }
     }
 }
 
 const GUARD: &str = "transfer.credentialsInUrl";
-
-/// What the sections depend on.
-struct Wishes {
-    /// The hosts for which git should ask us.
-    hosts: Vec<Host>,
-    accounts: Accounts,
-    /// The stores that are looked into have a place for each repository.
-    is_looked_up: bool,
-}
-
-impl Wishes {
-    fn of_the_user(lookup: &Lookup) -> Result<Self> {
-        Self::of(lookup, lookup.config()?, lookup.accounts()?)
-    }
-
-    fn of_the_machine(lookup: &Lookup) -> Result<Self> {
-        let config = Config::read(&system_config(), None)?;
-        Self::of(lookup, &config, Accounts::default())
-    }
-
-    fn of(lookup: &Lookup, config: &Config, accounts: Accounts) -> Result<Self> {
-        let policy = lookup.policy()?;
-        let mut hosts = hosts_of(&accounts, &config.hosts);
-        // For a host that is not allowed nothing ever answers: others may.
-        hosts.retain(|host| policy.allows_host(host));
-        if hosts.is_empty() {
-            bail!(Hinted::new(
-                "the policy of this machine allows none of the hosts",
-                "name one that it allows in 'hosts' of config.toml",
-            ));
-        }
-        Ok(Self {
-            hosts,
-            accounts,
-            is_looked_up: !config.lookup.is_empty(),
-        })
-    }
-}
-
-/// Bitbucket Cloud, and what accounts or the configuration name.
-pub(super) fn hosts_of(accounts: &Accounts, configured: &[Host]) -> Vec<Host> {
-    let mut hosts = vec![bitbucket::cloud(), bitbucket::api_host()];
-    let others: BTreeSet<&Host> = accounts
-        .iter()
-        .map(|account| &account.host)
-        .chain(configured)
-        .collect();
-    hosts.extend(
-        others
-            .into_iter()
-            .filter(|host| !bitbucket::is_cloud(host))
-            .cloned(),
-    );
-    hosts
-}
 
 fn chains(hosts: &[Host], settings: &[Setting]) -> Vec<(Host, Vec<Helper>)> {
     let chain = |host: &Host| (host.clone(), git::chain(settings, host));
@@ -309,41 +256,6 @@ fn name_those_cut_off(before: &[(Host, Vec<Helper>)], after: &[(Host, Vec<Helper
             }
         }
     }
-}
-
-fn program_path() -> Result<PathBuf> {
-    env::current_exe().context("cannot tell where this program lies")
-}
-
-fn helper_value() -> Result<String> {
-    git::helper_value(&program_path()?)
-}
-
-/// The sections that make git ask us, and nobody else: the empty helper cuts the chain (gitcredentials(7)), since git
-/// hands what worked to every helper of the chain, and `store` would write it to a plain file.
-fn sections(wishes: &Wishes, with_guard: bool) -> Result<Vec<Section>> {
-    let Wishes {
-        hosts,
-        accounts,
-        is_looked_up,
-    } = wishes;
-    let value = git::quoted(&helper_value()?);
-    let section = |host: &Host| {
-        let home = bitbucket::home_of(host);
-        let has_scopes = accounts
-            .iter()
-            .any(|account| account.host == home && !account.scopes.is_empty());
-        let mut lines = vec!["\thelper =".to_owned(), format!("\thelper = {value}")];
-        if *host == bitbucket::cloud() || has_scopes || *is_looked_up && home == *host {
-            lines.push("\tuseHttpPath = true".to_owned());
-        }
-        Section {
-            header: format!("[credential \"https://{host}\"]"),
-            lines,
-        }
-    };
-    let guard = with_guard.then(Section::guard);
-    Ok(hosts.iter().map(section).chain(guard).collect())
 }
 
 /// Writes the sections to the end of the file, in place of what an earlier setup wrote; whether anything changed.
