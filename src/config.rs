@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
+use zeroize::Zeroizing;
 
 use crate::accounts::describe;
 use crate::bitbucket;
@@ -186,7 +187,7 @@ const KNOWN: [&str; 24] = [
     "store.vault.secret_id_file",
     "store.vault.jwt_file",
 ];
-/// The table that no user can override: only the machine's own file can have it, and what stands in it but is not known
+/// The table that no user can override: it counts only in the machine's own file, and what stands in it but is not known
 /// the policy itself refuses.
 const POLICY: &str = "policy";
 
@@ -196,8 +197,16 @@ impl Config {
     /// # Errors
     /// When others could have changed one of them, or it does not say what it should.
     pub(crate) fn read(system: &Path, user: Option<&Path>) -> Result<Self> {
-        let user = user.map(table::<Self>).transpose()?.flatten();
-        match (table::<Self>(system)?, user) {
+        let machine = read_system(system)?
+            .map(|content| table::<Self>(system, &content).context(not_known()))
+            .transpose()?;
+        let user = match user {
+            Some(path) => file::read_trusted(path)?
+                .map(|content| table::<Self>(path, &content))
+                .transpose()?,
+            None => None,
+        };
+        match (machine, user) {
             (Some(mut all), Some(user)) => {
                 merge(&mut all, user);
                 Ok(all.try_into()?)
@@ -208,13 +217,38 @@ impl Config {
     }
 }
 
-/// What a file says, if there is one, and if it can be read as a `T`.
-fn table<T: DeserializeOwned>(path: &Path) -> Result<Option<Table>> {
-    let Some(content) = file::read_trusted(path)? else {
-        return Ok(None);
+/// What a file says, if it can be read as a `T`.
+fn table<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<Table> {
+    parse::<T>(path, content)?;
+    parse(path, content)
+}
+
+/// The content of the machine's file, or nothing when there is none.
+///
+/// # Errors
+/// When it cannot be read, or others could have changed it, or it is a link that leads nowhere: what it would forbid
+/// must not become allowed because a disk is not mounted.
+pub(crate) fn read_system(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    let read = || {
+        let content = file::read_trusted(path)?;
+        let folder = path.parent().unwrap_or(path);
+        let mut links = [folder, path].into_iter();
+        if content.is_none()
+            && let Some(link) = links.find(|link| link.is_symlink() && !link.exists())
+        {
+            bail!("the symbolic link '{}' leads nowhere", link.display());
+        }
+        Ok(content)
     };
-    parse::<T>(path, &content)?;
-    parse(path, &content).map(Some)
+    read().context(not_known())
+}
+
+/// That nothing is allowed, as the machine's file may forbid anything. Who sees this can seldom mend it.
+pub(crate) fn not_known() -> Hinted {
+    Hinted::new(
+        "the policy of this machine is not known",
+        "have the file mended by whoever administers this machine: until then nothing is allowed",
+    )
 }
 
 /// Reads a file of settings.
@@ -235,7 +269,7 @@ pub(crate) fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<
     })
 }
 
-/// The user's settings over the machine's, key by key; a policy is never the user's.
+/// The user's settings over the machine's, key by key.
 fn merge(machine: &mut Table, user: Table) {
     for (key, value) in user {
         match (machine.get_mut(&key), value) {
@@ -247,7 +281,8 @@ fn merge(machine: &mut Table, user: Table) {
     }
 }
 
-/// The keys in a file of settings that this version does not know, each as `FILE:LINE: 'KEY'`; never a value.
+/// What is the matter with the keys in a file of settings: those that this version does not know, and a policy of the
+/// user's, each in a line that names file and line; never a value.
 ///
 /// # Errors
 /// As [`Config::read`].
@@ -259,17 +294,21 @@ pub(crate) fn unknown_keys(path: &Path, is_system: bool) -> Result<Vec<String>> 
     let table = syntax(path, text)?;
     let mut unknown = Vec::new();
     collect_unknown(&table, "", &mut |start, key| {
-        if is_system && key == POLICY {
-            return;
+        let place = format!("{}:{}", path.display(), line_at(text, start));
+        match (key, is_system) {
+            (POLICY, true) => return,
+            (POLICY, false) => {
+                unknown.push(format!(
+                    "'{POLICY}' in {place} means nothing: only the machine's own settings have one"
+                ));
+                return;
+            }
+            _ => {}
         }
         // Somebody may have pasted a token where a key belongs.
         let is_secret = key.split('.').any(bitbucket::looks_like_a_secret);
         let key = if is_secret { "(a secret)" } else { key };
-        unknown.push(format!(
-            "{}:{}: '{key}'",
-            path.display(),
-            line_at(text, start)
-        ));
+        unknown.push(format!("unknown key in {place}: '{key}'"));
     });
     Ok(unknown)
 }
@@ -339,6 +378,22 @@ mod tests {
                 unknown[1].ends_with("config.toml:5: 'store.fil'"),
                 "{unknown:?}"
             );
+        });
+    }
+
+    #[test]
+    fn a_user_s_key_takes_the_place_of_the_machine_s_and_leaves_the_others() {
+        let machine = "hosts = ['a.example', 'b.example']\nlookup = ['vault']\n[store.vault]\naddress = 'machine'\nrole = 'machine'\n";
+        let user = "hosts = ['c.example']\n[store.vault]\naddress = 'user'\n";
+        with_config(machine, |machine| {
+            with_config(user, |user| {
+                let config = Config::read(machine, Some(user)).expect("settings");
+                assert_eq!(config.hosts.len(), 1);
+                assert_eq!(config.hosts[0].as_str(), "c.example");
+                assert_eq!(config.lookup.len(), 1);
+                assert_eq!(config.store.vault.address.as_deref(), Some("user"));
+                assert_eq!(config.store.vault.role.as_deref(), Some("machine"));
+            });
         });
     }
 

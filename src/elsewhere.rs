@@ -8,10 +8,11 @@ use crate::bitbucket;
 use crate::config::Source;
 use crate::context::Host;
 use crate::environment;
+use crate::error::Hinted;
 use crate::fields::Fields;
 use crate::folder;
 use crate::locations::Locations;
-use crate::lookup::{Found, Lookup, forbidden};
+use crate::lookup::{Found, Lookup};
 use crate::matching::Wanted;
 use crate::scope::Scope;
 use crate::secret::Secret;
@@ -19,23 +20,28 @@ use crate::store;
 use crate::trace;
 use crate::vault;
 
-/// The first of the stores of `lookup` in the settings that has something; and why others were passed over.
+/// The first of the stores of `lookup` in the settings that has something; and the first that the policy does not allow,
+/// or whose answer it does not.
 ///
 /// # Errors
 /// When one of them does not answer, or has what cannot be a credential: what comes after it is then not asked, as it
 /// might have another account's.
-pub(crate) fn find(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<(Option<Found>, Vec<String>)> {
-    let mut notices = Vec::new();
+pub(crate) fn find(
+    lookup: &Lookup,
+    wanted: &Wanted<'_>,
+) -> Result<(Option<Found>, Option<anyhow::Error>)> {
+    let mut forbidden = None;
     if !is_asked(lookup, &wanted.host)? {
-        return Ok((None, notices));
+        return Ok((None, forbidden));
     }
     let policy = lookup.policy()?;
     for source in &lookup.config()?.lookup {
         let name = store::Name::from(*source);
-        if !policy.allows_store(name) {
-            notices.push(format!(
-                "'{name}' is not looked into: the policy of this machine does not allow it"
-            ));
+        if let Some(objection) = policy.objection_to_store(name) {
+            forbidden.get_or_insert_with(|| {
+                let hint = format!("take '{name}' out of 'lookup' in config.toml");
+                Hinted::new(objection.to_string(), hint).into()
+            });
             continue;
         }
         let found = look_into(lookup, *source, wanted)
@@ -46,11 +52,13 @@ pub(crate) fn find(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<(Option<Found
         };
         trace::say(|| format!("lookup: '{}' fits", account.name));
         match policy.objection(&account) {
-            None => return Ok((Some(Found { account, kept }), notices)),
-            Some(what) => notices.push(forbidden(&account, &what)),
+            None => return Ok((Some(Found { account, kept }), None)),
+            Some(objection) => {
+                forbidden.get_or_insert_with(|| objection.to_using(&account));
+            }
         }
     }
-    Ok((None, notices))
+    Ok((None, forbidden))
 }
 
 /// Whether these stores have, or may have, a credential for it: then what git reports of one is none of our business.

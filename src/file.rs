@@ -78,6 +78,34 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     write(path, content, AT_WORK)
 }
 
+/// The same for a file of the whole machine, which everybody may read, as they may pass through its folder: whatever
+/// the umask is.
+///
+/// # Errors
+/// As [`write_private`].
+pub(crate) fn write_public(path: &Path, content: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let make = || {
+        if !folder.exists() {
+            fs::create_dir_all(folder)?;
+            platform::open_to_readers(folder, 0o755)?;
+        }
+        let draft = Draft::write(path, content, Mode::Private)?;
+        platform::open_to_readers(draft.path(), 0o644)?;
+        draft.take_its_place()
+    };
+    make().with_context(|| format!("cannot write '{}'", path.display()))
+}
+
+/// Lets everybody read a file that was just made, whatever the umask is.
+///
+/// # Errors
+/// When it is somebody else's.
+pub(crate) fn open_to_readers(path: &Path) -> Result<()> {
+    platform::open_to_readers(path, 0o644)
+        .with_context(|| format!("cannot let everybody read '{}'", path.display()))
+}
+
 /// How old a draft at least is whose writer is no longer at work.
 const AT_WORK: Duration = Duration::from_secs(60);
 
@@ -396,9 +424,11 @@ fn draft_beside(path: &Path, mode: Mode<'_>) -> io::Result<(PathBuf, File)> {
 
 #[cfg(unix)]
 mod platform {
-    use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+    use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
     use std::io;
-    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+    use std::os::unix::fs::{
+        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    };
     use std::path::Path;
 
     use anyhow::{Context as _, Result, bail};
@@ -417,6 +447,10 @@ mod platform {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder
+    }
+
+    pub(super) fn open_to_readers(path: &Path, mode: u32) -> io::Result<()> {
+        fs::set_permissions(path, Permissions::from_mode(mode))
     }
 
     pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
@@ -547,6 +581,11 @@ mod platform {
         let mut builder = DirBuilder::new();
         builder.recursive(true);
         builder
+    }
+
+    /// What lies below `ProgramData` everybody can read.
+    pub(super) fn open_to_readers(_path: &Path, _mode: u32) -> io::Result<()> {
+        Ok(())
     }
 
     /// Windows has no such call for a folder; a rename is durable with its volume's journal.

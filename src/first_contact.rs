@@ -11,12 +11,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 
+use crate::account::{Account, Origin};
 use crate::bitbucket::{self, Kind};
+use crate::context::Host;
 use crate::file::{self, Lock};
 use crate::git;
 use crate::locations::Locations;
 use crate::lookup::{Findings, Found, Lookup};
 use crate::matching::Wanted;
+use crate::policy::Objection;
 use crate::secret::Secret;
 use crate::terminal::{self, Interrupted};
 
@@ -48,6 +51,16 @@ pub(crate) fn ask(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Outcome> {
     if !is_first(lookup, wanted)? || !terminal::can_ask() || !git_allows_it() {
         return Ok(Outcome::Nothing);
     }
+    if let Some(objection) = objection(lookup, wanted)? {
+        terminal::show(&format!(
+            "Nobody has signed in to {} yet, and what you type here is not kept: {objection}.",
+            wanted.host
+        ));
+        terminal::show(
+            "'git credential-bitbucket login' signs in as it wants; '… doctor' shows what it allows.",
+        );
+        return Ok(Outcome::Nothing);
+    }
     let began = SystemTime::now();
     let mark = lookup.locations()?.first_contact();
     let _lock = wait_for_the_others(&mark.with_extension("lock"))?;
@@ -67,7 +80,7 @@ pub(crate) fn ask(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Outcome> {
         Some(Mark::Refused) => return Ok(Outcome::Interrupted),
         Some(Mark::Asked) | None => {}
     }
-    let answer = match question(wanted) {
+    let answer = match question(lookup, wanted) {
         Err(error) if error.is::<Interrupted>() => {
             Mark::Declined.leave(&mark)?;
             return Ok(Outcome::Interrupted);
@@ -145,6 +158,21 @@ fn is_first(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<bool> {
     Ok(!has_one && lookup.is_ours(&wanted.host, &accounts)?)
 }
 
+/// What the policy has against keeping a token of the usual kind.
+fn objection(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Option<Objection>> {
+    let mut account = Account::new(String::new(), wanted.host.clone(), Origin::Git);
+    account.kind = Some(usual_kind(&wanted.host));
+    lookup.objection_to_keeping(&account, lookup.config()?.store.default)
+}
+
+fn usual_kind(host: &Host) -> Kind {
+    if bitbucket::is_cloud(host) {
+        Kind::ApiToken
+    } else {
+        Kind::HttpAccessToken
+    }
+}
+
 /// `credential.interactive` (git 2.47) and askpass programs are obeyed as git does.
 fn git_allows_it() -> bool {
     let interactive = git::plain_setting("credential.interactive");
@@ -178,13 +206,9 @@ fn wait_while_git_tries(mark: &Path) {
 }
 
 /// The question itself; an empty answer leaves it to git.
-fn question(wanted: &Wanted<'_>) -> Result<Option<(Vec<u8>, Secret)>> {
+fn question(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Option<(Vec<u8>, Secret)>> {
     let host = &wanted.host;
-    let kind = if bitbucket::is_cloud(host) {
-        Kind::ApiToken
-    } else {
-        Kind::HttpAccessToken
-    };
+    let kind = usual_kind(host);
     terminal::show(&format!("Nobody has signed in to {host} yet."));
     for line in bitbucket::how_to_make(kind, host, "", wanted.scope.as_slice()) {
         terminal::show(&line);
@@ -194,6 +218,10 @@ fn question(wanted: &Wanted<'_>) -> Result<Option<(Vec<u8>, Secret)>> {
         return Ok(None);
     }
     let told = Kind::of_secret(&secret, host);
+    if let Some(objection) = lookup.policy()?.objection_to_kind(told) {
+        terminal::show(&format!("That is not kept: {objection}."));
+        return Ok(None);
+    }
     let own = wanted.username.filter(|name| !name.is_empty());
     if let Some(name) = told
         .filter(|kind| *kind != Kind::HttpAccessToken)

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::account::{Account, Bytes, Kept, Origin, Rejection};
 use crate::bitbucket::{self, API_HOST, Kind};
+use crate::config::StoreChoice;
 use crate::elsewhere;
 use crate::environment;
 use crate::error::Hinted;
@@ -79,38 +80,41 @@ fn first_contact(lookup: &Lookup, wanted: &Wanted<'_>, request: &Request) -> Res
     }
 }
 
-/// Keeps a credential that worked, unless it is not for us, not to be kept, or what we have already.
+/// Keeps a credential that worked, unless it is not for us, not to be kept, or what we have already; what a person would
+/// want to know of that.
 ///
 /// # Errors
 /// When the store or the accounts cannot be written.
-pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
+pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<Option<String>> {
     let Some(wanted) = Wanted::of(&request.context).filter(|_| !request.ephemeral) else {
-        return Ok(());
+        return Ok(None);
     };
     let Some(given) = Given::of(&request) else {
-        return Ok(());
+        return Ok(None);
     };
-    if let Some((_, kept)) = environment::account(&wanted.host)? {
+    if let Some((_, kept)) = lookup.environment_account(&wanted.host)? {
         if kept.secret == *given.secret {
             elsewhere::note(lookup, given.secret, true);
         }
-        return Ok(());
+        return Ok(None);
     }
     let accounts = lookup.accounts()?;
     if !lookup.is_ours(&wanted.host, &accounts)? {
-        return Ok(());
+        return Ok(None);
     }
     let account = account_of(&wanted, &given, &request);
-    let fitting = matching::fitting(&accounts, &wanted);
+    let mut fitting = matching::fitting(&accounts, &wanted);
+    fitting.retain(|(_, known)| !lookup.is_forbidden(known));
     for (_, known) in &fitting {
         if is_same(lookup, known, &account, &given)? {
             trace::say(|| format!("store: it is what '{}' has already", known.name));
-            return back_in_service(lookup, known);
+            back_in_service(lookup, known)?;
+            return Ok(None);
         }
     }
     if fitting.iter().any(|(_, known)| known.oauth.is_some()) {
         trace::say(|| "store: a grant answers here, whose tokens come and go".to_owned());
-        return Ok(());
+        return Ok(None);
     }
     let now = Timestamp::now();
     let in_service: Vec<_> = fitting
@@ -123,22 +127,27 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<()> {
         // git asks the user only when we answer nothing. So this came out of a URL, or from another helper; and of a
         // public repository's URL git stores the secret although no server ever saw it. It must not displace ours.
         trace::say(|| "store: another account answers here, and stays".to_owned());
-        return Ok(());
+        return Ok(None);
     }
     if elsewhere::may_answer(lookup, &wanted) {
         // A copy of a secret that is changed there would be served when it is no longer good.
         trace::say(|| "store: a store that is looked into answers here".to_owned());
         elsewhere::note(lookup, given.secret, true);
-        return Ok(());
+        return Ok(None);
+    }
+    let choice = lookup.config()?.store.default;
+    if let Some(objection) = lookup.objection_to_keeping(&account, choice)? {
+        first_contact::settle(lookup, true);
+        return Ok(Some(format!("what git gave is not kept: {objection}")));
     }
     let kept = Kept {
         secret: given.secret.clone(),
         oauth_refresh_token: request.oauth_refresh_token,
         client_secret: None,
     };
-    add(lookup, account, &kept)?;
+    add(lookup, account, &kept, choice)?;
     first_contact::settle(lookup, true);
-    Ok(())
+    Ok(None)
 }
 
 /// Drops a credential that was refused: what git gave us is removed, what the user signed in with is only set aside.
@@ -152,7 +161,7 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
     let refused = request.credential.as_ref().or(request.password.as_ref());
     let now = Timestamp::now();
     let is_rest = wanted.host.as_str() == API_HOST;
-    if let Some((account, kept)) = environment::account(&wanted.host)? {
+    if let Some((account, kept)) = lookup.environment_account(&wanted.host)? {
         if let Some(refused) = refused.filter(|_| !is_rest)
             && is_refused(&account, &kept, request, refused)
         {
@@ -165,7 +174,9 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
     let mut removed = Vec::new();
     let mut set_aside = Vec::new();
     let mut unread = None;
-    for (_, account) in matching::fitting(&accounts, &wanted) {
+    // Of what the policy does not allow nothing was given to anybody.
+    let fitting = matching::fitting(&accounts, &wanted).into_iter();
+    for (_, account) in fitting.filter(|(_, account)| !lookup.is_forbidden(account)) {
         let is_unknown = account.kind.is_none();
         let is_meant = match refused {
             // Without any secret: only what git gave us and can be given again. A broken URL produces such an erase
@@ -468,7 +479,7 @@ fn back_in_service(lookup: &Lookup, account: &Account) -> Result<()> {
 ///
 /// Only what is of no known kind is replaced: a token cannot be displayed a second time, and may only have been refused
 /// once.
-fn add(lookup: &Lookup, mut account: Account, kept: &Kept) -> Result<()> {
+fn add(lookup: &Lookup, mut account: Account, kept: &Kept, choice: StoreChoice) -> Result<()> {
     let named = account
         .username
         .as_ref()
@@ -476,7 +487,6 @@ fn add(lookup: &Lookup, mut account: Account, kept: &Kept) -> Result<()> {
         .or_else(|| account.email.clone());
     let wanted_name = named.unwrap_or_else(|| account.host.to_string());
     account.name.clone_from(&wanted_name);
-    let choice = lookup.config()?.store.default;
     lookup
         .keep(&mut account, kept, choice)
         .context("cannot keep the credential that git gave")?;

@@ -15,13 +15,24 @@ const HOME_VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_HOME";
 /// A Go program of the same name keeps files in a data folder of the same name: ours have names of their own.
 const FOLDER: &str = "git-credential-bitbucket";
 
-/// The settings of the whole machine, the administrator's. No variable moves it: it is where policy stands.
+/// The settings of the whole machine, the administrators'. No variable moves it, not even `ProgramData`, which any user
+/// can set: it is where the policy stands.
 pub(crate) fn system_config() -> PathBuf {
-    #[cfg(windows)]
-    let folder = env::var_os("ProgramData").map_or_else(|| r"C:\ProgramData".into(), PathBuf::from);
-    #[cfg(not(windows))]
-    let folder = Path::new("/etc");
-    folder.join(FOLDER).join("config.toml")
+    system_folder().join("config.toml")
+}
+
+/// What `setup --system` wrote into git's configuration: any administrator can take it back.
+pub(crate) fn system_setup() -> PathBuf {
+    system_folder().join("setup.toml")
+}
+
+fn system_folder() -> PathBuf {
+    let folder = if cfg!(windows) {
+        r"C:\ProgramData"
+    } else {
+        "/etc"
+    };
+    Path::new(folder).join(FOLDER)
 }
 
 /// Where the program's files lie.

@@ -19,7 +19,7 @@ use crate::error::Hinted;
 use crate::file::Lock;
 use crate::locations::{Locations, system_config};
 use crate::matching::{self, Wanted};
-use crate::policy::Policy;
+use crate::policy::{Objection, Policy};
 use crate::probe;
 use crate::refusal::Refusals;
 use crate::renewal;
@@ -51,6 +51,26 @@ pub(crate) struct Findings {
     pub(crate) found: Option<Found>,
     /// What a person would want to know, a line each.
     pub(crate) notices: Vec<String>,
+}
+
+/// What the accounts have for a place.
+struct Look {
+    /// The account that is meant, with what its store has for it.
+    candidate: Option<(Account, Option<Kept>)>,
+    /// Why others do not answer, a line each.
+    notices: Vec<String>,
+    /// The first that the policy keeps from answering.
+    forbidden: Option<anyhow::Error>,
+}
+
+impl Look {
+    fn of(candidate: (Account, Option<Kept>)) -> Self {
+        Self {
+            candidate: Some(candidate),
+            notices: Vec::new(),
+            forbidden: None,
+        }
+    }
 }
 
 /// Everything a lookup looks at.
@@ -106,24 +126,28 @@ impl Lookup {
     /// The account that answers, with its secret, if there is one.
     ///
     /// # Errors
-    /// When two accounts of the user's fit equally, or the store of the one that fits does not answer.
+    /// When two accounts of the user's fit equally, or the store of the one that fits does not answer, or nothing fits but
+    /// what the policy does not allow.
     pub(crate) fn find(&self, wanted: &Wanted<'_>) -> Result<Findings> {
         let now = Timestamp::now();
-        let mut notices = Vec::new();
+        let mut in_the_environment = None;
         if let Some((account, kept)) = environment::account(&wanted.host)? {
             trace::say(|| format!("match: {} of the environment", account.name));
-            match self.policy()?.objection(&account) {
+            match self.objection(&account)? {
                 None => return Ok(self.judged(Found { account, kept }, wanted, now)),
-                Some(what) => notices.push(forbidden(&account, &what)),
+                Some(objection) => in_the_environment = Some(objection.to_using(&account)),
             }
         }
         let mut look = self.look(wanted, now)?;
-        if matches!(look, (Some((_, None)), _)) {
+        if matches!(look.candidate, Some((_, None))) {
             // The secret may have been replaced, and its entry with it, after we had read the account.
             look = self.look(wanted, now)?;
         }
-        let (candidate, more) = look;
-        notices.extend(more);
+        let Look {
+            candidate,
+            mut notices,
+            forbidden,
+        } = look;
         if let Some((account, kept)) = candidate {
             let (account, kept) = match kept {
                 Some(kept) => {
@@ -143,9 +167,12 @@ impl Lookup {
                 notices,
             });
         }
-        let (found, more) = elsewhere::find(self, wanted)?;
-        notices.extend(more);
+        let (found, elsewhere) = elsewhere::find(self, wanted)?;
         let Some(found) = found else {
+            // Whoever reads a log wants to know as well, as it looks as if nobody had signed in.
+            if let Some(forbidden) = in_the_environment.or(forbidden).or(elsewhere) {
+                return Err(forbidden);
+            }
             return Ok(Findings {
                 found: None,
                 notices,
@@ -182,16 +209,10 @@ impl Lookup {
         }
     }
 
-    /// The account that is meant with what its store has for it, and why others do not answer.
-    #[expect(clippy::type_complexity, reason = "it is taken apart at its one call")]
-    fn look(
-        &self,
-        wanted: &Wanted<'_>,
-        now: Timestamp,
-    ) -> Result<(Option<(Account, Option<Kept>)>, Vec<String>)> {
+    fn look(&self, wanted: &Wanted<'_>, now: Timestamp) -> Result<Look> {
         let accounts = self.accounts()?;
         let policy = self.policy()?;
-        let (allowed, others): (Vec<_>, Vec<_>) = matching::fitting(&accounts, wanted)
+        let (allowed, forbidden): (Vec<_>, Vec<_>) = matching::fitting(&accounts, wanted)
             .into_iter()
             .partition(|(_, account)| policy.objection(account).is_none());
         let (aside, fitting): (Vec<_>, Vec<_>) = allowed
@@ -206,13 +227,14 @@ impl Lookup {
             };
             let total = accounts.iter().count();
             format!(
-                "match: {total} accounts; fit: {}; set aside: {}",
+                "match: {total} accounts; fit: {}; set aside: {}; not allowed: {}",
                 names(&fitting),
-                names(&aside)
+                names(&aside),
+                names(&forbidden)
             )
         });
         match self.back_in_service(&aside, &fitting, wanted) {
-            Some(Ok(back)) => return Ok((Some(back), Vec::new())),
+            Some(Ok(back)) => return Ok(Look::of(back)),
             Some(Err(error)) if fitting.is_empty() => return Err(error),
             Some(Err(error)) => trace::say(|| format!("oauth: {}", crate::error::one_line(&error))),
             None => {}
@@ -221,18 +243,18 @@ impl Lookup {
             let kept = self
                 .secret_of(account)
                 .with_context(|| format!("cannot read the secret of '{}'", account.name))?;
-            return Ok((Some((account.clone(), kept)), Vec::new()));
+            return Ok(Look::of((account.clone(), kept)));
         }
         let mut notices: Vec<String> = aside
             .iter()
             .filter_map(|(_, account)| State::Rejected.notice(account))
             .collect();
-        notices.extend(
-            others
-                .iter()
-                .filter_map(|(_, account)| Some(forbidden(account, &policy.objection(account)?))),
-        );
+        let mut forbidden = forbidden
+            .iter()
+            .filter_map(|(_, account)| Some(policy.objection(account)?.to_using(account)));
+        let forbidden = forbidden.next();
         if notices.is_empty()
+            && forbidden.is_none()
             && wanted.path.is_none()
             && matching::only_lacks_a_path(&accounts, wanted)
         {
@@ -242,7 +264,11 @@ impl Lookup {
                 wanted.host
             ));
         }
-        Ok((None, notices))
+        Ok(Look {
+            candidate: None,
+            notices,
+            forbidden,
+        })
     }
 
     /// Of the accounts that are set aside the one that would answer, if Bitbucket says now that it knows its secret; an
@@ -355,13 +381,15 @@ impl Lookup {
         })
     }
 
-    /// The keys in both files that this version does not know.
+    /// What is the matter with the keys in both files, a line each.
     ///
     /// # Errors
     /// As [`Lookup::config`].
     pub(crate) fn unknown_keys(&self) -> Result<Vec<String>> {
         let mut unknown = config::unknown_keys(&system_config(), true)?;
-        unknown.extend(config::unknown_keys(&self.locations()?.config(), false)?);
+        if let Ok(locations) = self.locations() {
+            unknown.extend(config::unknown_keys(&locations.config(), false)?);
+        }
         Ok(unknown)
     }
 
@@ -371,6 +399,76 @@ impl Lookup {
     /// When that cannot be found out: then nothing is allowed.
     pub(crate) fn policy(&self) -> Result<&Policy> {
         once(&self.policy, || Policy::read(&system_config()))
+    }
+
+    /// What the policy has against an account.
+    ///
+    /// # Errors
+    /// As [`Lookup::policy`].
+    pub(crate) fn objection(&self, account: &Account) -> Result<Option<Objection>> {
+        Ok(self.policy()?.objection(account))
+    }
+
+    /// Whether the policy keeps an account from answering; one that is not known keeps all.
+    pub(crate) fn is_forbidden(&self, account: &Account) -> bool {
+        !matches!(self.objection(account), Ok(None))
+    }
+
+    /// Whether an account does not answer, whatever fits.
+    pub(crate) fn is_out(&self, account: &Account) -> bool {
+        account.is_set_aside(Timestamp::now()) || self.is_forbidden(account)
+    }
+
+    /// What the policy has against keeping a secret of this account.
+    ///
+    /// # Errors
+    /// As [`Lookup::policy`].
+    pub(crate) fn objection_to_keeping(
+        &self,
+        account: &Account,
+        choice: StoreChoice,
+    ) -> Result<Option<Objection>> {
+        let policy = self.policy()?;
+        let Some(store) = self.stores_of(choice)?.first().copied() else {
+            return Ok(Some(policy.objection_to_keeping()));
+        };
+        // What it has against the first of them it has against all.
+        let account = account.clone();
+        Ok(policy.objection(&Account { store, ..account }))
+    }
+
+    /// What the policy has against these stores, whatever they are to keep.
+    ///
+    /// # Errors
+    /// As [`Lookup::policy`].
+    pub(crate) fn objection_to_choice(&self, choice: StoreChoice) -> Result<Option<Objection>> {
+        let policy = self.policy()?;
+        Ok(match self.stores_of(choice)?.first() {
+            Some(store) => policy.objection_to_store(*store),
+            None => Some(policy.objection_to_keeping()),
+        })
+    }
+
+    /// The stores that are tried for a new secret, one after the other.
+    fn stores_of(&self, choice: StoreChoice) -> Result<Vec<Name>> {
+        let policy = self.policy()?;
+        let allowed = |names: &[Name]| -> Vec<Name> {
+            let allowed = names.iter().filter(|name| policy.allows_store(**name));
+            allowed.copied().collect()
+        };
+        Ok(match choice {
+            StoreChoice::Exec => vec![Name::Exec],
+            StoreChoice::File => vec![Name::File],
+            StoreChoice::Keyring => vec![Name::Keyring],
+            StoreChoice::Auto => {
+                let usual = allowed(&[Name::Keyring, Name::File]);
+                if usual.is_empty() {
+                    allowed(&[Name::Exec])
+                } else {
+                    usual
+                }
+            }
+        })
     }
 
     /// The secrets from elsewhere that a server refused.
@@ -392,11 +490,37 @@ impl Lookup {
         known.unwrap_or_default()
     }
 
-    /// What the account's store has for it.
+    /// The environment's account, unless the policy does not allow it.
     ///
     /// # Errors
-    /// When the store does not answer, or its answer is not what we put there.
+    /// As [`environment::account`] and [`Lookup::policy`].
+    pub(crate) fn environment_account(&self, host: &Host) -> Result<Option<(Account, Kept)>> {
+        Ok(match environment::account(host)? {
+            Some((account, kept)) if self.objection(&account)?.is_none() => Some((account, kept)),
+            _ => None,
+        })
+    }
+
+    /// What the account's store has for it, to be used.
+    ///
+    /// # Errors
+    /// When the policy does not allow that, or the store does not answer, or its answer is not what we put there.
     pub(crate) fn secret_of(&self, account: &Account) -> Result<Option<Kept>> {
+        match self.objection(account)? {
+            Some(objection) => Err(objection.to_using(account)),
+            None => self.read(account),
+        }
+    }
+
+    /// Whether the account's store has a secret for it, whatever the policy says.
+    ///
+    /// # Errors
+    /// As [`Lookup::secret_of`].
+    pub(crate) fn has_secret(&self, account: &Account) -> Result<bool> {
+        Ok(self.read(account)?.is_some())
+    }
+
+    fn read(&self, account: &Account) -> Result<Option<Kept>> {
         if !account.entry_is_for_its_host() {
             bail!(
                 "the entry '{}' was not made for {}",
@@ -423,13 +547,16 @@ impl Lookup {
     /// not the keyring.
     ///
     /// # Errors
-    /// When the store does not take it, or does not give it back as it was.
+    /// When the policy does not allow it, or the store does not take it, or does not give it back as it was.
     pub(crate) fn keep(
         &self,
         account: &mut Account,
         kept: &Kept,
         choice: StoreChoice,
     ) -> Result<Option<store::Error>> {
+        if let Some(objection) = self.objection_to_keeping(account, choice)? {
+            return Err(objection.to_keeping());
+        }
         account.renew_entry()?;
         self.keep_in_its_entry(account, kept, choice)
     }
@@ -447,12 +574,8 @@ impl Lookup {
         let secret = kept
             .to_entry(account)
             .context("the secret is empty, or holds a line break or a NUL byte")?;
-        let policy = self.policy()?;
         let mut put = |name: Name| -> Result<(), store::Error> {
             account.store = name;
-            if let Some(what) = policy.objection(account) {
-                return Err(not_allowed(&what).into());
-            }
             let kept = self.ask(name, |store| {
                 store.set(&account.entry, &secret)?;
                 store.get(&account.entry)
@@ -464,21 +587,22 @@ impl Lookup {
             }
             Ok(())
         };
-        let outcome = match choice {
-            StoreChoice::Exec => put(Name::Exec),
-            StoreChoice::File => put(Name::File),
-            StoreChoice::Keyring => put(Name::Keyring),
-            StoreChoice::Auto if !policy.allows_store(Name::Keyring) => put(Name::File),
-            StoreChoice::Auto if !policy.allows_store(Name::File) => put(Name::Keyring),
-            StoreChoice::Auto => {
-                let Err(reason) = put(Name::Keyring) else {
-                    return Ok(None);
-                };
-                put(Name::File).map_err(store::Error::with_hint)?;
-                return Ok(Some(reason));
+        let mut reason = None;
+        for name in self.stores_of(choice)? {
+            match put(name) {
+                Ok(()) => return Ok(reason),
+                Err(error) => reason = Some(error),
             }
-        };
-        outcome.map(|()| None).map_err(store::Error::with_hint)
+        }
+        Err(match reason {
+            Some(error) if self.policy()?.allows_store(Name::File) => error.with_hint(),
+            // Its hint would name a store that is not allowed.
+            Some(error) => error.with_hint().context(Hinted::new(
+                "cannot keep it where the policy of this machine allows it",
+                "mend that store, and try again",
+            )),
+            None => anyhow!("no store is allowed"),
+        })
     }
 
     /// Changes the accounts.
@@ -640,23 +764,6 @@ fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
     }
     let value = make()?;
     Ok(cell.get_or_init(|| value))
-}
-
-/// That an account which fits does not answer.
-pub(crate) fn forbidden(account: &Account, what: &str) -> String {
-    format!(
-        "'{}' is not used: the policy of this machine does not allow {what}",
-        account.name
-    )
-}
-
-/// That a secret is not kept.
-pub(crate) fn not_allowed(what: &str) -> anyhow::Error {
-    Hinted::new(
-        format!("the policy of this machine does not allow {what}"),
-        "'git credential-bitbucket doctor' shows what it allows",
-    )
-    .into()
 }
 
 /// A relative path would mean another file in each folder git is run in.

@@ -150,7 +150,12 @@ fn answer(operation: Operation) -> Result<()> {
                 terminal::output()?.write_all(b"quit=1\n")?;
             }
         }
-        Operation::Store => helper::store(&lookup, request)?,
+        Operation::Store => {
+            let notice = helper::store(&lookup, request)?;
+            if let Some(notice) = notice.filter(|_| terminal::is_watched()) {
+                command::warn(notice);
+            }
+        }
     }
     trace::say(|| "done".to_owned());
     Ok(())

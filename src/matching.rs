@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use jiff::Timestamp;
 
 use crate::account::{Account, Bytes, Origin};
 use crate::accounts::Accounts;
@@ -209,10 +208,13 @@ impl Tie<'_> {
     }
 }
 
-/// All ties there are, each set of accounts once.
-pub(crate) fn ties(accounts: &Accounts, now: Timestamp) -> Vec<Tie<'_>> {
+/// All ties there are among those accounts that are not set aside, each set of accounts once.
+pub(crate) fn ties<'a>(
+    accounts: &'a Accounts,
+    is_aside: &dyn Fn(&Account) -> bool,
+) -> Vec<Tie<'a>> {
     let hosts: BTreeSet<&Host> = accounts.iter().map(|account| &account.host).collect();
-    let mut ties: Vec<Tie<'_>> = Vec::new();
+    let mut ties: Vec<Tie<'a>> = Vec::new();
     for host in hosts {
         let own = accounts.iter().filter(|account| account.host == *host);
         for scope in own
@@ -226,7 +228,7 @@ pub(crate) fn ties(accounts: &Accounts, now: Timestamp) -> Vec<Tie<'_>> {
                 username: None,
                 scope: scope.cloned(),
             };
-            let verdicts = verdicts(accounts, &wanted, |account| account.is_set_aside(now));
+            let verdicts = verdicts(accounts, &wanted, is_aside);
             let equal = verdicts
                 .into_iter()
                 .filter(|(_, verdict)| *verdict == Verdict::Ambiguous);

@@ -27,6 +27,8 @@ cc:gcc
 make:make
 time:time
 setpriv:util-linux
+unshare:util-linux
+mount:mount
 pkg-config:pkg-config
 node:nodejs
 npm:npm

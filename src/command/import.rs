@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     let mut plan = Plan::make(&lookup, &credentials)?;
     plan.warnings.iter().for_each(super::warn);
     let outcomes = if arguments.dry_run {
-        vec![Ok(()); credentials.len()]
+        plan.foresee()
     } else {
         plan.carry_out(&lookup)?
     };

@@ -19,13 +19,13 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use jiff::Timestamp;
 
 use crate::account::Account;
 use crate::accounts::Accounts;
 use crate::context::Host;
 use crate::error::{self, Hinted, Usage};
 use crate::git::{self, Helper};
+use crate::lookup::Lookup;
 use crate::matching;
 use crate::terminal;
 
@@ -105,8 +105,8 @@ fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a Account> {
 }
 
 /// Says which accounts stand in one another's way.
-fn warn_of_ties(accounts: &Accounts) {
-    let ties = matching::ties(accounts, Timestamp::now());
+fn warn_of_ties(lookup: &Lookup, accounts: &Accounts) {
+    let ties = matching::ties(accounts, &|account| lookup.is_out(account));
     let mut silent = ties.iter().filter(|tie| !tie.has_user_names()).peekable();
     let mend = silent.peek().map(|tie| tie.mend());
     for tie in silent {

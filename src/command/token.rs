@@ -15,6 +15,10 @@ pub(crate) fn run(arguments: &Token) -> Result<ExitCode> {
     let lookup = Lookup::default();
     let accounts = lookup.accounts()?;
     let account = super::pick(&accounts, arguments.name.as_deref())?;
+    // Asked here as well, so that the message is about nothing else.
+    if let Some(objection) = lookup.objection(account)? {
+        return Err(objection.to_using(account));
+    }
     let kept = lookup
         .secret_of(account)
         .with_context(|| format!("cannot read the secret of '{}'", account.name))?;

@@ -4,7 +4,7 @@ mod files;
 mod grep;
 mod helpers;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -38,6 +38,16 @@ pub(crate) struct Setting {
 pub(crate) fn settings() -> Result<Vec<Setting>> {
     // The list comes in the order in which git reads its files (gitcredentials(7)).
     Ok(parsed(&git(&["config", "--list", "--show-origin", "-z"])?))
+}
+
+/// The settings in one configuration file and those that it includes; none where there is no such file.
+pub(crate) fn settings_in(path: &Path) -> Vec<Setting> {
+    let list = path.to_str().map(|path| {
+        let from = ["config", "--file", path, "--includes"];
+        git(&[&from[..], &["--list", "--show-origin", "-z"]].concat())
+    });
+    list.and_then(Result::ok)
+        .map_or_else(Vec::new, |list| parsed(&list))
 }
 
 /// git's version, as `git version` prints it after these words.

@@ -184,6 +184,8 @@ struct Planned {
     account: Account,
     secret: Secret,
     step: Step,
+    /// Why the policy does not let it be kept.
+    objection: Option<String>,
 }
 
 enum Step {
@@ -200,6 +202,7 @@ impl Plan {
     /// When the accounts cannot be read.
     pub(crate) fn make(lookup: &Lookup, credentials: &[&Credential]) -> Result<Self> {
         let mut accounts = lookup.accounts()?;
+        let choice = lookup.config()?.store.default;
         let mut plan = Self {
             planned: Vec::new(),
             of: vec![0; credentials.len()],
@@ -227,11 +230,13 @@ impl Plan {
             let has_it = |(account, secret): &&(Account, Secret)| {
                 account.host == credential.host && *secret == credential.secret
             };
-            let planned = match known.iter().find(has_it) {
+            let mut planned = match known.iter().find(has_it) {
                 Some((account, _)) => extended(account, &same, &others, &accounts),
                 None => added(credential, &same, &others, &accounts),
             };
             if let Step::Add = planned.step {
+                let objection = lookup.objection_to_keeping(&planned.account, choice)?;
+                planned.objection = objection.map(|objection| objection.to_string());
                 accounts.add(planned.account.clone());
             }
             plan.of[index] = plan.planned.len();
@@ -252,6 +257,15 @@ impl Plan {
             .filter(|account| account.is_retired())
             .filter_map(|account| State::Retired.notice(account))
             .collect()
+    }
+
+    /// For each credential whether it would be in the store.
+    pub(crate) fn foresee(&self) -> Vec<Result<(), String>> {
+        let outcome = |index: &usize| match &self.planned[*index].objection {
+            Some(objection) => Err(objection.clone()),
+            None => Ok(()),
+        };
+        self.of.iter().map(outcome).collect()
     }
 
     /// Stores what is not stored yet; for each credential whether it is in the store now, and confirmed by it.
@@ -280,7 +294,10 @@ impl Plan {
         let mut known = Vec::new();
         let is_of_interest = |account: &&Account| {
             let mut hosts = credentials.iter().map(|credential| &credential.host);
-            account.kind.is_some() && hosts.any(|host| *host == account.host)
+            // One that is not allowed does not answer: what it has would be lost to git with the place it is found in.
+            account.kind.is_some()
+                && hosts.any(|host| *host == account.host)
+                && !lookup.is_forbidden(account)
         };
         for account in accounts.iter().filter(is_of_interest) {
             if silent.contains(&account.store) {
@@ -355,6 +372,7 @@ fn added(
         account,
         secret: credential.secret.clone(),
         step: Step::Add,
+        objection: None,
     }
 }
 
@@ -389,6 +407,7 @@ fn extended(
         } else {
             Step::Nothing
         },
+        objection: None,
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) const APP_PASSWORD: &str = "ATBBcanaryapppassword00000000000000";
 pub(crate) struct TestEnv {
     folder: TempDir,
     variables: Vec<(String, String)>,
+    /// Whether what it starts sees an /etc of its own.
+    has_etc: bool,
 }
 
 /// What a process left behind.
@@ -40,6 +42,7 @@ impl TestEnv {
         let env = Self {
             folder,
             variables: Vec::new(),
+            has_etc: false,
         };
         fs::create_dir(env.home()).unwrap();
         fs::write(
@@ -58,6 +61,75 @@ impl TestEnv {
             env.set(name, &value);
         }
         (env, stand_in)
+    }
+
+    /// Gives whatever is started here an /etc in which this is the machine's config.toml; nobody else sees it. Nothing
+    /// where that cannot be had.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn with_system_config(mut self, text: &str) -> Option<Self> {
+        if !has(&["unshare", "mount", "setpriv"]) {
+            return None;
+        }
+        fs::create_dir_all(self.system_folder()).unwrap();
+        fs::create_dir(self.path().join("over")).unwrap();
+        fs::write(self.system_config(), text).unwrap();
+        self.has_etc = true;
+        let outcome = run(self.command("true"), b"");
+        if outcome.status != 0 {
+            assert!(std::env::var_os("REQUIRE_ALL").is_none(), "{outcome:?}");
+            eprintln!("skipped: no mounts of one's own: {}", outcome.stderr);
+            return None;
+        }
+        Some(self)
+    }
+
+    /// What lies over /etc, mounted anew for each process; only in the folder of ours does anything stay.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn etc(&self) -> PathBuf {
+        self.path().join("etc")
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn system_folder(&self) -> PathBuf {
+        self.etc().join("git-credential-bitbucket")
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn system_config(&self) -> PathBuf {
+        self.system_folder().join("config.toml")
+    }
+
+    /// The same program, where its /etc is this environment's.
+    #[cfg(target_os = "linux")]
+    fn start(&self, program: &OsStr) -> Command {
+        if !self.has_etc {
+            return Command::new(program);
+        }
+        let mut command = Command::new("unshare");
+        if !rustix::process::geteuid().is_root() {
+            command.arg("--map-root-user");
+        }
+        let (etc, over) = (self.etc(), self.path().join("over"));
+        let (etc, over) = (etc.display(), over.display());
+        let own = "git-credential-bitbucket";
+        let script = format!(
+            "set -e
+            mount -t tmpfs tmpfs {over}
+            mkdir {over}/upper {over}/work
+            mount -t overlay -o lowerdir={etc}:/etc,upperdir={over}/upper,workdir={over}/work overlay /etc
+            if [ -d {etc}/{own} ] && [ ! -L {etc}/{own} ]; then mount --bind {etc}/{own} /etc/{own}; fi
+            exec \"$@\""
+        );
+        command
+            .args(["--mount", "sh", "-c", &script, "sh"])
+            .arg(program);
+        command
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn start(&self, program: &OsStr) -> Command {
+        assert!(!self.has_etc);
+        Command::new(program)
     }
 
     pub(crate) fn set(&mut self, name: &str, value: &str) {
@@ -85,7 +157,7 @@ impl TestEnv {
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let binaries = Path::new(PROGRAM).parent().unwrap();
         let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
-        let mut command = Command::new(program);
+        let mut command = self.start(program.as_ref());
         command
             .current_dir(self.home())
             .env_clear()

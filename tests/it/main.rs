@@ -42,6 +42,8 @@ mod login;
 mod manual;
 mod messages;
 mod oauth;
+#[cfg(target_os = "linux")]
+mod policy;
 mod probe;
 #[cfg(unix)]
 mod scrub;

@@ -234,22 +234,6 @@ fn login_adds_the_new_host_to_what_setup_wrote() {
 }
 
 #[test]
-fn the_whole_machine_can_be_set_up() {
-    let mut env = TestEnv::new();
-    let system = env.path().join("etc-gitconfig");
-    env.set("GIT_CONFIG_SYSTEM", system.to_str().unwrap());
-    assert_eq!(env.program(&["setup", "--system"], "").status, 0);
-    assert!(
-        fs::read_to_string(&system)
-            .unwrap()
-            .contains("[credential \"https://bitbucket.org\"]")
-    );
-    assert!(!config(&env).contains("bitbucket"));
-    assert_eq!(env.program(&["setup", "--system", "--undo"], "").status, 0);
-    assert!(!system.exists());
-}
-
-#[test]
 fn a_path_with_blanks_and_quotes_works() {
     let env = TestEnv::new();
     let folder = env.path().join("my \"own\" it's");

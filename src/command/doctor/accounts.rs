@@ -1,13 +1,11 @@
 //! The accounts, and the stores that hold their secrets.
 
 use anyhow::Result;
-use jiff::Timestamp;
 
 use super::Surroundings;
 use super::check::Check;
 use crate::account::{Account, today};
 use crate::identity::{Identity, Missing};
-use crate::lookup;
 use crate::matching::{self, Tie};
 use crate::scope::Scope;
 use crate::secret::Secret;
@@ -27,18 +25,21 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     for store in [Name::Keyring, Name::File, Name::Exec] {
         checks.extend(of_store(store, &asked));
     }
-    checks.extend(asked.iter().map(|(account, has_secret)| match has_secret {
-        Some(Ok(has_secret)) => {
-            forbidden(surroundings, account).unwrap_or_else(|| of_account(account, *has_secret))
+    checks.extend(asked.iter().map(|(account, has_secret)| {
+        if let Some(check) = forbidden(surroundings, account) {
+            return check;
         }
-        Some(Err(error)) if answers(account.store, &asked) => Check::failed(id(account), error),
-        _ => Check::skip(
-            id(account),
-            format!(
-                "'{}' was not looked at: see store.{}",
-                account.name, account.store
+        match has_secret {
+            Some(Ok(has_secret)) => of_account(account, *has_secret),
+            Some(Err(error)) if answers(account.store, &asked) => Check::failed(id(account), error),
+            _ => Check::skip(
+                id(account),
+                format!(
+                    "'{}' was not looked at: see store.{}",
+                    account.name, account.store
+                ),
             ),
-        ),
+        }
     }));
     checks.extend(ambiguous(surroundings));
     checks
@@ -54,9 +55,9 @@ fn ask_stores<'a>(surroundings: &'a Surroundings<'_>) -> Vec<Asked<'a>> {
         if account.store == Name::Keyring && is_silent {
             return (account, None);
         }
-        let kept = surroundings.lookup.secret_of(account);
-        is_silent |= account.store == Name::Keyring && kept.is_err();
-        (account, Some(kept.map(|kept| kept.is_some())))
+        let has_secret = surroundings.lookup.has_secret(account);
+        is_silent |= account.store == Name::Keyring && has_secret.is_err();
+        (account, Some(has_secret))
     };
     surroundings.accounts.iter().map(&mut ask).collect()
 }
@@ -88,15 +89,11 @@ pub(super) fn id(account: &Account) -> String {
 /// That the policy of the machine keeps an account from answering.
 fn forbidden(surroundings: &Surroundings<'_>, account: &Account) -> Option<Check> {
     // That the policy cannot be read is a finding of its own.
-    let what = surroundings.lookup.policy().ok()?.objection(account)?;
-    let hint = format!(
-        "sign in again as the policy wants it: 'git credential-bitbucket login {}'",
-        account.name
-    );
+    let objection = surroundings.lookup.objection(account).ok()??;
     Some(Check::fail(
         id(account),
-        lookup::forbidden(account, &what),
-        hint,
+        objection.notice(account),
+        objection.mend(account),
     ))
 }
 
@@ -169,7 +166,8 @@ pub(super) fn listed(scopes: &[Scope]) -> String {
 
 /// The accounts from `login` of which none answers, because another one fits equally.
 fn ambiguous(surroundings: &Surroundings<'_>) -> Vec<Check> {
-    let ties = matching::ties(&surroundings.accounts, Timestamp::now());
+    let lookup = surroundings.lookup;
+    let ties = matching::ties(&surroundings.accounts, &|account| lookup.is_out(account));
     let check = |tie: Tie<'_>| {
         let message = tie.message();
         if tie.has_user_names() {

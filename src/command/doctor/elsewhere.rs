@@ -18,12 +18,10 @@ pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let check = |source: &Source| {
         let name = store::Name::from(*source);
         let id = format!("lookup.{name}");
-        if lookup
-            .policy()
-            .is_ok_and(|policy| !policy.allows_store(name))
-        {
-            let message = "the policy of this machine does not allow it";
-            return Check::warn(id, message, "take it out of 'lookup' in config.toml");
+        let policy = lookup.policy().ok();
+        if let Some(objection) = policy.and_then(|policy| policy.objection_to_store(name)) {
+            let hint = "take it out of 'lookup' in config.toml";
+            return Check::warn(id, objection.to_string(), hint);
         }
         look_into(lookup, *source).map_or_else(
             |error| Check::failed(&id, &error),

@@ -21,6 +21,9 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
         Err(error) => return Check::failed(id, &error),
     };
     let name = &account.name;
+    if let Ok(Some(objection)) = surroundings.lookup.objection(&account) {
+        return Check::warn(id, objection.notice(&account), objection.mend(&account));
+    }
     if account.is_retired() {
         return Check::fail(
             id,

@@ -14,7 +14,7 @@ use crate::error::{Hinted, Usage, printable};
 use crate::git;
 use crate::identity::{Identity, Missing};
 use crate::import::in_url;
-use crate::lookup::{self, Found};
+use crate::lookup::Found;
 use crate::matching::{self, Verdict, Wanted};
 use crate::remote::Url;
 use crate::scope::Scope;
@@ -127,19 +127,21 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
 }
 
 fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
-    let forbidden = |account: &Account| {
-        let policy = surroundings.lookup.policy().ok()?;
-        policy.objection(account)
-    };
+    let lookup = surroundings.lookup;
+    // Then nobody answers, whoever fits.
+    if let Err(error) = lookup.policy() {
+        return vec![Check::failed("answer", &error)];
+    }
+    let forbidden = |account: &Account| lookup.objection(account).ok().flatten();
     let mut passed_over = None;
     match environment::account(&wanted.host) {
         Ok(None) => {}
         Ok(Some((own, kept))) => match forbidden(&own) {
             None => return of_environment(surroundings, wanted, &own, &kept.secret),
-            Some(what) => {
-                let message = lookup::forbidden(&own, &what);
-                let hint = format!("unset {}", own.name);
-                passed_over = Some(Check::warn("environment", message, hint));
+            Some(objection) => {
+                let check =
+                    Check::warn("environment", objection.notice(&own), objection.mend(&own));
+                passed_over = Some(check);
             }
         },
         Err(error) => return vec![Check::failed("answer", &error)],
@@ -147,22 +149,21 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
     if !surroundings.knows_accounts {
         return vec![Check::skip("answer", "the accounts cannot be read")];
     }
-    let now = Timestamp::now();
     let accounts = &surroundings.accounts;
-    let verdicts = matching::verdicts(accounts, wanted, |account| {
-        account.is_set_aside(now) || forbidden(account).is_some()
-    });
+    let verdicts = matching::verdicts(accounts, wanted, |account| lookup.is_out(account));
     let of = |wanted: Verdict| {
         let mut verdicts = verdicts.iter();
         verdicts.find_map(move |(account, verdict)| (*verdict == wanted).then_some(*account))
     };
     let mut checks = vec![match (of(Verdict::Answers), of(Verdict::Ambiguous)) {
         (Some(account), _) => answer(surroundings, wanted, account),
-        (None, Some(_)) => tie(surroundings, wanted, now),
+        (None, Some(_)) => tie(surroundings, wanted),
         (None, None) => {
             elsewhere(surroundings, wanted).unwrap_or_else(|| match of(Verdict::SetAside) {
                 Some(account) => match forbidden(account) {
-                    Some(what) => not_allowed(account, &what),
+                    Some(objection) => {
+                        Check::fail("answer", objection.notice(account), objection.mend(account))
+                    }
                     None => set_aside(account),
                 },
                 None => nobody(wanted, of(Verdict::NoPath)),
@@ -176,13 +177,17 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
         .filter(|(_, verdict)| *verdict != Verdict::Answers);
     checks.extend(others.map(|(account, verdict)| {
         let message = match forbidden(account) {
-            Some(what) if *verdict == Verdict::SetAside => lookup::forbidden(account, &what),
+            Some(objection) if *verdict == Verdict::SetAside => objection.notice(account),
             _ => format!("'{}' {}", account.name, reason(account, *verdict)),
         };
         let mut check = Check::skip(accounts::id(account), message);
         // Said once, where nobody answers.
         let is_said = of(Verdict::Answers).is_none() && of(Verdict::Ambiguous).is_none();
-        check.hint = (*verdict == Verdict::SetAside && !is_said).then(|| state::mend(account));
+        check.hint =
+            (*verdict == Verdict::SetAside && !is_said).then(|| match forbidden(account) {
+                Some(objection) => objection.mend(account),
+                None => state::mend(account),
+            });
         check
     }));
     checks
@@ -307,9 +312,9 @@ fn why(wanted: &Wanted<'_>, account: &Account) -> String {
 }
 
 /// The error that `get` would end with.
-fn tie(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, now: Timestamp) -> Check {
+fn tie(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Check {
     let mut fitting = matching::fitting(&surroundings.accounts, wanted);
-    fitting.retain(|(_, account)| !account.is_set_aside(now));
+    fitting.retain(|(_, account)| !surroundings.lookup.is_out(account));
     match matching::choose(&fitting, wanted) {
         Err(error) => Check::failed("answer", &error),
         Ok(_) => nobody(wanted, None),
@@ -335,7 +340,8 @@ fn nobody(wanted: &Wanted<'_>, lacks_path: Option<&Account>) -> Check {
 fn elsewhere(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Option<Check> {
     let id = "answer";
     let (account, kept) = match elsewhere::find(surroundings.lookup, wanted) {
-        Ok((found, _)) => found.map(|Found { account, kept }| (account, kept))?,
+        Ok((Some(Found { account, kept }), _)) => (account, kept),
+        Ok((None, forbidden)) => return Some(Check::failed(id, &forbidden?)),
         Err(error) => return Some(Check::failed(id, &error)),
     };
     let Account { name, store, .. } = &account;
@@ -362,12 +368,6 @@ fn elsewhere(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Option<Che
         let message = format!("'{name}' of the store '{store}' answers {presented}");
         Check::pass(id, message)
     })
-}
-
-/// The one that would answer is kept from it, and nothing else fits.
-fn not_allowed(account: &Account, what: &str) -> Check {
-    let hint = "'git credential-bitbucket doctor' shows what the policy allows";
-    Check::fail("answer", lookup::forbidden(account, what), hint)
 }
 
 /// The one that would answer was refused, and nothing else fits.

@@ -39,7 +39,7 @@ pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let unknown = unknown.iter().map(|key| {
         Check::warn(
             id,
-            format!("unknown key in {key}"),
+            key,
             "mend its spelling or take it out: 'man git-credential-bitbucket' has the list",
         )
     });

@@ -132,11 +132,16 @@ impl<'a> Surroundings<'a> {
         let accounts = accounts.unwrap_or_default();
         // That the configuration cannot be read is a finding of its own check.
         let hosts = lookup.config().map_or(&[][..], |config| &config.hosts);
+        let mut hosts = super::setup::hosts_of(&accounts, hosts);
+        // For the others nothing ever answers.
+        if let Ok(policy) = lookup.policy() {
+            hosts.retain(|host| policy.allows_host(host));
+        }
         Self {
-            hosts: super::setup::hosts_of(&accounts, hosts),
             lookup,
             accounts,
             knows_accounts,
+            hosts,
             git,
         }
     }

@@ -14,9 +14,11 @@ use crate::accounts::{Accounts, Damage};
 use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind};
 use crate::check::{self, Verdict};
 use crate::cli::Login;
+use crate::config::StoreChoice;
 use crate::context::Host;
 use crate::error::{Hinted, Usage};
 use crate::lookup::Lookup;
+use crate::policy::Policy;
 use crate::renewal;
 use crate::scope::Scope;
 use crate::secret::Secret;
@@ -44,16 +46,28 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         .as_deref()
         .and_then(|name| accounts.named(name));
     let host = host(arguments, named)?;
-    let (mut account, kept) = if oauth::is_meant(arguments, named)? {
-        let mut account = complete(arguments, &accounts, host, Kind::Oauth)?;
+    let policy = lookup.policy()?;
+    let is_oauth = oauth::is_meant(arguments, named)?;
+    let said = arguments.kind.or(is_oauth.then_some(Kind::Oauth));
+    refuse_before_asking(arguments, &lookup, named, &host, said)?;
+    let (mut account, kept) = if is_oauth {
+        let mut account = complete(arguments, &accounts, policy, host, Kind::Oauth)?;
         let kept = oauth::sign_in(arguments, &lookup, named, &mut account)?;
         (account, kept)
     } else {
-        let secret = secret(arguments, &host)?;
-        let kind = kind(arguments, named, &host, &secret)?;
-        let account = complete(arguments, &accounts, host, kind)?;
+        let secret = secret(arguments, policy, &host)?;
+        let kind = kind(arguments, policy, named, &host, &secret)?;
+        if let Some(objection) = policy.objection_to_kind(Some(kind)) {
+            return Err(objection.to_keeping());
+        }
+        let account = complete(arguments, &accounts, policy, host, kind)?;
         (account, Kept::only(secret))
     };
+    let choice = choice(arguments, &lookup, accounts.named(&account.name))?;
+    // Before anybody else sees the secret.
+    if let Some(objection) = lookup.objection_to_keeping(&account, choice)? {
+        return Err(objection.to_keeping());
+    }
     let verdict = if arguments.no_verify {
         None
     } else {
@@ -64,12 +78,6 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         bail!(Hinted::new(message, hint));
     }
 
-    let existing = accounts.named(&account.name);
-    let choice = match (arguments.store, existing) {
-        (Some(choice), _) => choice,
-        (None, Some(existing)) => existing.store.into(),
-        (None, None) => lookup.config()?.store.default,
-    };
     if is_damaged {
         set_accounts_aside(&lookup)?;
     }
@@ -98,7 +106,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
             Kind::AppPassword.page(&account.host, "", &[])
         ));
     }
-    super::warn_of_ties(&lookup.accounts()?);
+    super::warn_of_ties(&lookup, &lookup.accounts()?);
     setup::refresh(&lookup).context(
         "the account is stored, but git's configuration could not be brought up to date",
     )?;
@@ -107,6 +115,54 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         "'git credential-bitbucket setup' mends that",
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses what the policy of the machine does not allow, as far as that can be told before somebody has made a secret
+/// and typed it; `said` is the kind, where it is said.
+fn refuse_before_asking(
+    arguments: &Login,
+    lookup: &Lookup,
+    named: Option<&Account>,
+    host: &Host,
+    said: Option<Kind>,
+) -> Result<()> {
+    let policy = lookup.policy()?;
+    let mut kinds = Kind::ALL
+        .into_iter()
+        .filter(|kind| said.unwrap_or(*kind) == *kind && kind.exists_on(host))
+        .map(|kind| policy.objection_to_kind(Some(kind)));
+    // Of several one that is allowed is enough.
+    let to_kinds = || {
+        kinds
+            .find(Option::is_none)
+            .map_or_else(|| policy.objection_to_kind(said), |_| None)
+    };
+    let stays = |account: &Account| account.expires.is_some_and(|day| day >= today());
+    let is_day_told = arguments.expires.is_some() || asks(arguments) || named.is_some_and(stays);
+    let objection = match policy.objection_to_host(host) {
+        Some(objection) => Some(objection),
+        None => lookup.objection_to_choice(choice(arguments, lookup, named)?)?,
+    };
+    let objection = objection
+        .or_else(to_kinds)
+        .or_else(|| policy.objection_to_end(is_day_told, said));
+    objection.map_or(Ok(()), |objection| Err(objection.to_keeping()))
+}
+
+/// Whether what is missing can be asked for.
+fn asks(arguments: &Login) -> bool {
+    !arguments.with_token && terminal::can_ask()
+}
+
+/// Where the secret goes: as it is said, else where the old one is, if it may stay there.
+fn choice(arguments: &Login, lookup: &Lookup, existing: Option<&Account>) -> Result<StoreChoice> {
+    let policy = lookup.policy()?;
+    let existing = existing.filter(|existing| policy.allows_store(existing.store));
+    Ok(match (arguments.store, existing) {
+        (Some(choice), _) => choice,
+        (None, Some(existing)) => existing.store.into(),
+        (None, None) => lookup.config()?.store.default,
+    })
 }
 
 /// Makes way for a new file, now that there is something to write.
@@ -197,14 +253,14 @@ fn host(arguments: &Login, existing: Option<&Account>) -> Result<Host> {
     }
 }
 
-fn secret(arguments: &Login, host: &Host) -> Result<Secret> {
+fn secret(arguments: &Login, policy: &Policy, host: &Host) -> Result<Secret> {
     let secret = if arguments.with_token && io::stdin().is_terminal() {
         // Typed, it must not show either.
         terminal::ask_secret(&format!("Token for {host} (it will not show): "))?
     } else if arguments.with_token {
         next_line(&mut terminal::input()?)?
     } else if terminal::can_ask() {
-        explain_where_to_make_one(arguments, host);
+        explain_where_to_make_one(arguments, policy, host);
         terminal::ask_secret(&format!("Token for {host} (it will not show): "))?
     } else {
         let name = arguments
@@ -239,13 +295,14 @@ fn refuse_what_is_no_secret(secret: &Secret, what: &str) -> Result<()> {
     Ok(())
 }
 
-fn explain_where_to_make_one(arguments: &Login, host: &Host) {
-    let usual = if bitbucket::is_cloud(host) {
-        Kind::ApiToken
-    } else {
-        Kind::HttpAccessToken
+fn explain_where_to_make_one(arguments: &Login, policy: &Policy, host: &Host) {
+    let usual = [Kind::ApiToken, Kind::AccessToken, Kind::HttpAccessToken];
+    let mut usual = usual
+        .into_iter()
+        .filter(|kind| kind.exists_on(host) && policy.allows_kind(*kind));
+    let Some(kind) = arguments.kind.or_else(|| usual.next()) else {
+        return;
     };
-    let kind = arguments.kind.unwrap_or(usual);
     let context = arguments
         .host
         .as_ref()
@@ -253,7 +310,7 @@ fn explain_where_to_make_one(arguments: &Login, host: &Host) {
     for line in bitbucket::how_to_make(kind, host, context, &arguments.scopes) {
         super::tell(&line);
     }
-    if arguments.kind.is_none() && bitbucket::is_cloud(host) {
+    if arguments.kind.is_none() && usual.next() == Some(Kind::AccessToken) {
         super::tell("A repository, project or workspace access token is as welcome");
     }
 }
@@ -276,6 +333,7 @@ fn next_line(input: &mut impl Read) -> Result<Secret> {
 
 fn kind(
     arguments: &Login,
+    policy: &Policy,
     existing: Option<&Account>,
     host: &Host,
     secret: &Secret,
@@ -305,16 +363,18 @@ fn kind(
         (Some(kind), _) | (None, Some(kind)) => Ok(kind),
         (None, None) => match existing.and_then(|existing| existing.kind) {
             Some(kind) => Ok(kind),
-            None => ask_kind(arguments, host),
+            None => ask_kind(arguments, policy, host),
         },
     }
 }
 
-fn ask_kind(arguments: &Login, host: &Host) -> Result<Kind> {
+fn ask_kind(arguments: &Login, policy: &Policy, host: &Host) -> Result<Kind> {
+    // A grant is not typed.
+    let can_be =
+        |kind: Kind| kind.exists_on(host) && kind != Kind::Oauth && policy.allows_kind(kind);
     let names: Vec<&str> = Kind::ALL
         .into_iter()
-        // A grant is not typed.
-        .filter(|kind| kind.exists_on(host) && *kind != Kind::Oauth)
+        .filter(|kind| can_be(*kind))
         .map(Kind::as_str)
         .collect();
     let names = names.join(", ");
@@ -330,7 +390,7 @@ fn ask_kind(arguments: &Login, host: &Host) -> Result<Kind> {
     for _ in 0..3 {
         let answer = terminal::ask_line(&format!("What kind of secret is it ({names})? "))?;
         match answer.parse::<Kind>() {
-            Ok(kind) if kind.exists_on(host) && kind != Kind::Oauth => return Ok(kind),
+            Ok(kind) if can_be(kind) => return Ok(kind),
             _ => super::tell(&format!("Please type one of {names}")),
         }
     }
@@ -341,8 +401,16 @@ fn ask_kind(arguments: &Login, host: &Host) -> Result<Kind> {
 }
 
 /// The account as it is to be: what was named, what the one it replaces had, and what can be asked for.
-fn complete(arguments: &Login, accounts: &Accounts, host: Host, kind: Kind) -> Result<Account> {
-    let asks = !arguments.with_token && terminal::can_ask();
+fn complete(
+    arguments: &Login,
+    accounts: &Accounts,
+    policy: &Policy,
+    host: Host,
+    kind: Kind,
+) -> Result<Account> {
+    let asks = asks(arguments);
+    let is_day_wanted = policy.wants_a_day(kind);
+    let asks_for_day = asks && (is_day_wanted || kind.always_expires());
     let mine = |name: &str| {
         accounts
             .named(name)
@@ -393,7 +461,7 @@ fn complete(arguments: &Login, accounts: &Accounts, host: Host, kind: Kind) -> R
     account.expires = match arguments.expires {
         Some(day) => Some(day),
         // The old day was the old secret's.
-        None if kind.always_expires() && asks => None,
+        None if asks_for_day => None,
         None => account.expires.filter(|day| *day >= today()),
     };
     if !arguments.scopes.is_empty() {
@@ -402,8 +470,8 @@ fn complete(arguments: &Login, accounts: &Accounts, host: Host, kind: Kind) -> R
     if account.email.is_none() && kind == Kind::ApiToken && asks {
         account.email = ask_email()?;
     }
-    if arguments.expires.is_none() && kind.always_expires() && asks {
-        account.expires = ask_expiry()?;
+    if arguments.expires.is_none() && asks_for_day {
+        account.expires = ask_expiry(is_day_wanted)?;
     }
     refuse_mixed_up_names(&account)?;
     Ok(account)
@@ -423,11 +491,18 @@ fn ask_email() -> Result<Option<String>> {
 }
 
 /// Bitbucket shows the date when the token is made, and tells it to nobody afterwards.
-fn ask_expiry() -> Result<Option<Date>> {
+fn ask_expiry(is_wanted: bool) -> Result<Option<Date>> {
+    let prompt = if is_wanted {
+        "Last day on which it is good, YYYY-MM-DD: "
+    } else {
+        "Last day on which it is good, YYYY-MM-DD (Enter if you do not know): "
+    };
     loop {
-        let answer = terminal::ask_line(
-            "Last day on which it is good, YYYY-MM-DD (Enter if you do not know): ",
-        )?;
+        let answer = terminal::ask_line(prompt)?;
+        if answer.is_empty() && is_wanted {
+            super::tell("The policy of this machine wants it");
+            continue;
+        }
         if answer.is_empty() {
             return Ok(None);
         }

@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     let mut plan = Plan::make(&lookup, &credentials.iter().collect::<Vec<_>>())?;
     plan.warnings.iter().for_each(super::warn);
     if arguments.dry_run {
-        scrub.name(&plan, &credentials, Action::WouldMove);
+        scrub.foresee(&plan, &credentials);
     } else if !credentials.is_empty() {
         scrub.take_out(&mut plan, &credentials, &lookup, &ours)?;
         setup::refresh(&lookup).context(
@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
         .any(|secret| secret.action == Action::Moved)
     {
         plan.notices().iter().for_each(|notice| super::tell(notice));
-        super::warn_of_ties(&lookup.accounts()?);
+        super::warn_of_ties(&lookup, &lookup.accounts()?);
         super::warn_of_the_chain(&ours.hosts, "'git credential-bitbucket setup' mends that");
     }
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))
@@ -238,15 +238,25 @@ impl Scrubbing {
         }
     }
 
-    /// Stores the secrets, and takes those that are stored out of their files.
-    fn take_out(
-        &mut self,
-        plan: &mut Plan,
-        credentials: &[Credential],
-        lookup: &Lookup,
-        ours: &Ours,
-    ) -> Result<()> {
-        let outcomes = plan.carry_out(lookup)?;
+    /// Says which secrets would move.
+    fn foresee(&mut self, plan: &Plan, credentials: &[Credential]) {
+        let outcomes = plan.foresee();
+        self.tell_failures(plan, &outcomes);
+        self.name(plan, credentials, Action::WouldMove);
+        for secret in self.secrets.iter_mut().filter(|secret| secret.can_move) {
+            if !secret
+                .found
+                .credentials
+                .iter()
+                .all(|credential| is_stored(credential, credentials, &outcomes))
+            {
+                secret.action = Action::Reported;
+            }
+        }
+    }
+
+    /// Notes which accounts cannot be stored, each once.
+    fn tell_failures(&mut self, plan: &Plan, outcomes: &[Result<(), String>]) {
         let mut told = BTreeSet::new();
         for (index, outcome) in outcomes.iter().enumerate() {
             if let Err(error) = outcome
@@ -256,12 +266,19 @@ impl Scrubbing {
                     .push(format!("cannot store '{}': {error}", plan.name_of(index)));
             }
         }
-        let is_stored = |credential: &Credential| {
-            let same = credentials
-                .iter()
-                .position(|other| other.is_same(credential));
-            same.is_some_and(|index| outcomes[index].is_ok())
-        };
+    }
+
+    /// Stores the secrets, and takes those that are stored out of their files.
+    fn take_out(
+        &mut self,
+        plan: &mut Plan,
+        credentials: &[Credential],
+        lookup: &Lookup,
+        ours: &Ours,
+    ) -> Result<()> {
+        let outcomes = plan.carry_out(lookup)?;
+        self.tell_failures(plan, &outcomes);
+        let is_stored = |credential: &Credential| is_stored(credential, credentials, &outcomes);
         self.name(plan, credentials, Action::Moved);
         let has_some = |index: usize| {
             let mut own = self.secrets.iter().filter(|secret| secret.target == index);
@@ -481,6 +498,17 @@ fn page(credential: Option<&Credential>) -> String {
         || crate::bitbucket::API_TOKEN_PAGE.to_owned(),
         Credential::page,
     )
+}
+
+/// Whether the account that a credential becomes has its secret.
+fn is_stored(
+    credential: &Credential,
+    credentials: &[Credential],
+    outcomes: &[Result<(), String>],
+) -> bool {
+    let mut all = credentials.iter();
+    let same = all.position(|other| other.is_same(credential));
+    same.is_some_and(|index| outcomes[index].is_ok())
 }
 
 /// What `--json` shows: the names are a contract.

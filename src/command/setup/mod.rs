@@ -1,23 +1,25 @@
 //! `setup`: puts the helper into git's configuration, alone for our hosts, and takes it out again.
 
 mod block;
+mod program;
 mod record;
+mod wishes;
 
-use std::collections::BTreeSet;
-use std::env;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use self::block::{Section, Written, separator_after, without};
 use self::record::Record;
-use crate::accounts::Accounts;
-use crate::bitbucket;
+pub(in crate::command) use self::wishes::hosts_of;
+use self::wishes::{Wishes, helper_value, program_path, sections};
 use crate::cli::Setup;
 use crate::context::Host;
 use crate::error::Hinted;
-use crate::git::{self, Helper};
+use crate::file;
+use crate::git::{self, Helper, Setting};
 use crate::lookup::Lookup;
 use crate::terminal;
 
@@ -25,25 +27,91 @@ use crate::terminal;
 /// When a foreign helper for Bitbucket would be disturbed, or git's configuration cannot be written.
 pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
     let lookup = Lookup::default();
-    let path = git::config_file(arguments.system)?;
-    if arguments.undo {
-        return undo(&lookup, &path);
-    }
-    let accounts = lookup.accounts()?;
-    let hosts = hosts(&lookup, &accounts)?;
-    let before = chains(&hosts)?;
+    let is_system = arguments.system;
+    let path = git::config_file(is_system)?;
+    let outcome = if arguments.undo {
+        undo(&lookup, &path, is_system)
+    } else if is_system {
+        for_the_machine(arguments, &lookup, &path)
+    } else {
+        for_the_user(arguments, &lookup, &path)
+    };
+    outcome.map_err(|error| {
+        let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+        if is_system && causes.any(is_for_administrators) {
+            return error.context(Hinted::new(
+                "only an administrator can set up the whole machine",
+                "run it as root, for example with 'sudo'; without '--system' it sets up git for you alone",
+            ));
+        }
+        error
+    })
+}
+
+fn is_for_administrators(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+    )
+}
+
+fn for_the_user(arguments: &Setup, lookup: &Lookup, path: &Path) -> Result<ExitCode> {
+    let wishes = Wishes::of_the_user(lookup)?;
+    let before = chains(&wishes.hosts, &git::settings()?);
     if !arguments.force {
         refuse_foreign(&before)?;
     }
-    let guard = Guard::decide(arguments, Record::read(&lookup)?.has_guard(&path))?;
-    let sections = sections(&lookup, &hosts, &accounts, guard == Guard::Set)?;
-    let changed = apply(&lookup, &path, &sections)?;
-    verify(&lookup, &path)?;
-    let list = hosts
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(" and ");
+    let record = Record::read(lookup, false)?;
+    let is_there = git::plain_setting(GUARD).is_some_and(|value| value == "die");
+    let guard = Guard::decide(arguments, record.has_guard(path), is_there)?;
+    write(lookup, path, &record, &wishes, guard)?;
+    name_those_cut_off(&before, &chains(&wishes.hosts, &git::settings()?));
+    super::warn_of_the_chain(
+        &wishes.hosts,
+        "take it out of that file: it stands behind ours",
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The same for everybody: neither accounts nor settings of whoever runs it make a difference.
+fn for_the_machine(arguments: &Setup, lookup: &Lookup, path: &Path) -> Result<ExitCode> {
+    program::refuse_unless_for_all(&program_path()?)?;
+    let wishes = Wishes::of_the_machine(lookup)?;
+    let before = chains(&wishes.hosts, &git::settings_in(path));
+    if !arguments.force {
+        refuse_foreign(&before)?;
+    }
+    let record = Record::read(lookup, true)?;
+    let is_there = git::values_in(path, GUARD)?
+        .last()
+        .is_some_and(|value| value == "die");
+    let guard = Guard::decide(arguments, record.has_guard(path), is_there)?;
+    write(lookup, path, &record, &wishes, guard)?;
+    name_those_cut_off(&before, &chains(&wishes.hosts, &git::settings_in(path)));
+    super::tell(
+        "Helpers in a user's own configuration stand behind it, and are handed what works: 'git credential-bitbucket doctor' names them to each user, and 'git credential-bitbucket setup' cuts them off",
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes what is wished for, if git then sees it, and says so.
+fn write(
+    lookup: &Lookup,
+    path: &Path,
+    record: &Record,
+    wishes: &Wishes,
+    guard: Guard,
+) -> Result<()> {
+    let is_system = record.is_system();
+    let is_new = !path.exists();
+    let changed = apply(record, path, &sections(wishes, guard == Guard::Set)?)?;
+    if is_new && is_system {
+        // A git that cannot read it does nothing at all.
+        file::open_to_readers(path)?;
+    }
+    verify(lookup, path, is_system, &wishes.hosts[0])?;
+    let hosts: Vec<String> = wishes.hosts.iter().map(ToString::to_string).collect();
+    let list = hosts.join(" and ");
     super::tell(&if changed {
         format!(
             "git now asks this helper for {list} (written to '{}')",
@@ -52,10 +120,27 @@ pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
     } else {
         format!("git asks this helper for {list} already")
     });
-    guard.tell();
-    name_those_cut_off(&before, &chains(&hosts)?);
-    super::warn_of_the_chain(&hosts, "take it out of that file: it stands behind ours");
-    Ok(ExitCode::SUCCESS)
+    guard.tell(is_system);
+    Ok(())
+}
+
+/// git itself has to see what was written; otherwise it is taken back.
+fn verify(lookup: &Lookup, path: &Path, is_system: bool, host: &Host) -> Result<()> {
+    let value = helper_value()?;
+    if git::values_in(path, &format!("credential.https://{host}.helper"))?.contains(&value) {
+        return Ok(());
+    }
+    undo(lookup, path, is_system)?;
+    bail!(Hinted::new(
+        format!(
+            "git does not see what was written to '{}', and it was taken back",
+            path.display()
+        ),
+        format!(
+            "look for a mistake in the file: git config --file '{}' --list",
+            path.display()
+        ),
+    ))
 }
 
 /// Brings what an earlier setup wrote up to date with the accounts; nothing when there was none, or when somebody has
@@ -64,17 +149,16 @@ pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
 /// # Errors
 /// When git's configuration cannot be written.
 pub(crate) fn refresh(lookup: &Lookup) -> Result<()> {
-    let record = Record::read(lookup)?;
+    let record = Record::read(lookup, false)?;
     if record.files.is_empty() {
         return Ok(());
     }
-    let accounts = lookup.accounts()?;
-    let hosts = hosts(lookup, &accounts)?;
+    let wishes = Wishes::of_the_user(lookup)?;
     for written in record.files {
-        let sections = sections(lookup, &hosts, &accounts, written.has_guard())?;
+        let sections = sections(&wishes, written.has_guard())?;
         let is_there = |text: String| without(&text, &written).is_some();
         if std::fs::read_to_string(&written.path).is_ok_and(is_there) {
-            apply(lookup, &written.path, &sections)?;
+            apply(&Record::read(lookup, false)?, &written.path, &sections)?;
         }
     }
     Ok(())
@@ -91,8 +175,7 @@ enum Guard {
 }
 
 impl Guard {
-    fn decide(arguments: &Setup, is_ours: bool) -> Result<Self> {
-        let is_there = git::plain_setting(GUARD).is_some_and(|value| value == "die");
+    fn decide(arguments: &Setup, is_ours: bool, is_there: bool) -> Result<Self> {
         if is_ours || arguments.guard && !is_there {
             return Ok(Self::Set);
         }
@@ -109,67 +192,29 @@ impl Guard {
         Ok(if is_yes { Self::Set } else { Self::No })
     }
 
-    fn tell(self) {
-        super::tell(match self {
-            Self::Set => {
-                "git refuses URLs that hold a password; 'git credential-bitbucket scrub' takes Bitbucket's out of a repository"
-            }
-            Self::There => return,
-            Self::No => {
-                "git still takes URLs that hold a password; 'git credential-bitbucket setup --guard' makes it refuse them"
-            }
-        });
+    fn tell(self, is_system: bool) {
+        let command = if is_system {
+            "setup --system --guard"
+        } else {
+            "setup --guard"
+        };
+        match self {
+            Self::Set => super::tell(
+                "git refuses URLs that hold a password; 'git credential-bitbucket scrub' takes Bitbucket's out of a repository",
+            ),
+            Self::There => {}
+            Self::No => super::tell(&format!(
+                "git still takes URLs that hold a password; 'git credential-bitbucket {command}' makes it refuse them"
+            )),
+        }
     }
 }
 
 const GUARD: &str = "transfer.credentialsInUrl";
 
-/// git itself has to see what was written; otherwise it is taken back.
-fn verify(lookup: &Lookup, path: &Path) -> Result<()> {
-    let value = helper_value()?;
-    if git::values_in(path, "credential.https://bitbucket.org.helper")?.contains(&value) {
-        return Ok(());
-    }
-    undo(lookup, path)?;
-    bail!(Hinted::new(
-        format!(
-            "git does not see what was written to '{}', and it was taken back",
-            path.display()
-        ),
-        format!(
-            "look for a mistake in the file: git config --file '{}' --list",
-            path.display()
-        ),
-    ))
-}
-
-/// The hosts for which git should ask us: Bitbucket Cloud, and what accounts or the configuration name.
-fn hosts(lookup: &Lookup, accounts: &Accounts) -> Result<Vec<Host>> {
-    Ok(hosts_of(accounts, &lookup.config()?.hosts))
-}
-
-/// The same, given the hosts that the configuration names.
-pub(super) fn hosts_of(accounts: &Accounts, configured: &[Host]) -> Vec<Host> {
-    let mut hosts = vec![bitbucket::cloud(), bitbucket::api_host()];
-    let others: BTreeSet<&Host> = accounts
-        .iter()
-        .map(|account| &account.host)
-        .chain(configured)
-        .collect();
-    hosts.extend(
-        others
-            .into_iter()
-            .filter(|host| !bitbucket::is_cloud(host))
-            .cloned(),
-    );
-    hosts
-}
-
-fn chains(hosts: &[Host]) -> Result<Vec<(Host, Vec<Helper>)>> {
-    hosts
-        .iter()
-        .map(|host| Ok((host.clone(), git::helpers(host)?)))
-        .collect()
+fn chains(hosts: &[Host], settings: &[Setting]) -> Vec<(Host, Vec<Helper>)> {
+    let chain = |host: &Host| (host.clone(), git::chain(settings, host));
+    hosts.iter().map(chain).collect()
 }
 
 fn refuse_foreign(chains: &[(Host, Vec<Helper>)]) -> Result<()> {
@@ -213,43 +258,8 @@ fn name_those_cut_off(before: &[(Host, Vec<Helper>)], after: &[(Host, Vec<Helper
     }
 }
 
-fn helper_value() -> Result<String> {
-    let program = env::current_exe().context("cannot tell where this program lies")?;
-    git::helper_value(&program)
-}
-
-/// The sections that make git ask us, and nobody else: the empty helper cuts the chain (gitcredentials(7)), since git
-/// hands what worked to every helper of the chain, and `store` would write it to a plain file.
-fn sections(
-    lookup: &Lookup,
-    hosts: &[Host],
-    accounts: &Accounts,
-    with_guard: bool,
-) -> Result<Vec<Section>> {
-    let value = git::quoted(&helper_value()?);
-    // The stores that are looked into have a place for each repository.
-    let is_looked_up = !lookup.config()?.lookup.is_empty();
-    let section = |host: &Host| {
-        let home = bitbucket::home_of(host);
-        let has_scopes = accounts
-            .iter()
-            .any(|account| account.host == home && !account.scopes.is_empty());
-        let mut lines = vec!["\thelper =".to_owned(), format!("\thelper = {value}")];
-        if *host == bitbucket::cloud() || has_scopes || is_looked_up && home == *host {
-            lines.push("\tuseHttpPath = true".to_owned());
-        }
-        Section {
-            header: format!("[credential \"https://{host}\"]"),
-            lines,
-        }
-    };
-    let guard = with_guard.then(Section::guard);
-    Ok(hosts.iter().map(section).chain(guard).collect())
-}
-
 /// Writes the sections to the end of the file, in place of what an earlier setup wrote; whether anything changed.
-fn apply(lookup: &Lookup, path: &Path, sections: &[Section]) -> Result<bool> {
-    let before = Record::read(lookup)?;
+fn apply(before: &Record, path: &Path, sections: &[Section]) -> Result<bool> {
     let mut record = before.clone();
     let earlier = record.take(path);
     let mut changed = false;
@@ -269,17 +279,17 @@ fn apply(lookup: &Lookup, path: &Path, sections: &[Section]) -> Result<bool> {
         // First the record: of what is written but not recorded nobody could take anything back.
         let mut record = record.clone();
         record.files.push(written);
-        record.write(lookup)?;
+        record.write()?;
         Ok(Some(new))
     });
     if edited.is_err() {
-        before.write(lookup)?;
+        before.write()?;
     }
     edited.map(|()| changed)
 }
 
-fn undo(lookup: &Lookup, path: &Path) -> Result<ExitCode> {
-    let mut record = Record::read(lookup)?;
+fn undo(lookup: &Lookup, path: &Path, is_system: bool) -> Result<ExitCode> {
+    let mut record = Record::read(lookup, is_system)?;
     let Some(written) = record.take(path) else {
         super::tell(&format!("There is nothing of ours in '{}'", path.display()));
         return Ok(ExitCode::SUCCESS);
@@ -308,7 +318,7 @@ fn undo(lookup: &Lookup, path: &Path) -> Result<ExitCode> {
             ),
         ));
     }
-    record.write(lookup)?;
+    record.write()?;
     super::tell(&if was_there {
         format!("Took out of '{}' what setup had put there", path.display())
     } else {

@@ -1,6 +1,6 @@
 //! `setup.toml`: what setup wrote, so that just that can be taken back.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use toml::Table;
 use super::block::Written;
 use crate::error::Hinted;
 use crate::file;
+use crate::locations::system_setup;
 use crate::lookup::Lookup;
 
 /// What was written, so that just that can be taken back.
@@ -19,34 +20,79 @@ pub(super) struct Record {
     /// What a newer version wrote.
     #[serde(flatten)]
     other: Table,
+    #[serde(skip)]
+    place: Place,
+}
+
+/// Where the record lies.
+#[derive(Clone, Debug)]
+enum Place {
+    /// With the machine's settings, which everybody has to be able to reach.
+    System(PathBuf),
+    User(PathBuf),
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::User(PathBuf::new())
+    }
+}
+
+impl Place {
+    fn path(&self) -> &Path {
+        match self {
+            Self::System(path) | Self::User(path) => path,
+        }
+    }
 }
 
 impl Record {
-    pub(super) fn read(lookup: &Lookup) -> Result<Self> {
-        let path = lookup.locations()?.setup();
-        let Some(content) = file::read_private(&path)? else {
-            return Ok(Self::default());
+    /// What was written for the user, or for the whole machine: that any administrator can take back, whoever wrote it.
+    pub(super) fn read(lookup: &Lookup, is_system: bool) -> Result<Self> {
+        let (place, content) = if is_system {
+            let path = system_setup();
+            let content = file::read_trusted(&path)?;
+            (Place::System(path), content)
+        } else {
+            let path = lookup.locations()?.setup();
+            let content = file::read_private(&path)?;
+            (Place::User(path), content)
+        };
+        let Some(content) = content else {
+            return Ok(Self {
+                place,
+                ..Self::default()
+            });
         };
         let record = std::str::from_utf8(&content)
             .ok()
             // We never write an empty one.
             .filter(|text| !text.is_empty())
-            .and_then(|text| toml::from_str(text).ok());
-        record.with_context(|| {
+            .and_then(|text| toml::from_str::<Self>(text).ok());
+        let path = place.path().display();
+        let record = record.with_context(|| {
             let hint = format!(
-                "take the helper out of git's configuration by hand, and move '{}' away",
-                path.display()
+                "take the helper out of git's configuration by hand, and move '{path}' away"
             );
-            Hinted::new(format!("'{}' is damaged", path.display()), hint)
-        })
+            Hinted::new(format!("'{path}' is damaged"), hint)
+        })?;
+        Ok(Self { place, ..record })
     }
 
-    pub(super) fn write(&self, lookup: &Lookup) -> Result<()> {
-        let path = lookup.locations()?.setup();
+    pub(super) fn write(&self) -> Result<()> {
+        let path = self.place.path();
         if self.files.is_empty() {
-            return file::remove(&path);
+            return file::remove(path);
         }
-        file::write_private(&path, toml::to_string(self)?.as_bytes())
+        let content = toml::to_string(self)?;
+        match self.place {
+            Place::User(_) => file::write_private(path, content.as_bytes()),
+            Place::System(_) => file::write_public(path, content.as_bytes()),
+        }
+    }
+
+    pub(super) fn is_system(&self) -> bool {
+        matches!(self.place, Place::System(_))
     }
 
     /// Whether what was written to the file makes git refuse passwords in URLs.

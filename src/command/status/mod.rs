@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         .iter()
         .map(|account| row(account, examiner.state(account)))
         .collect();
-    let needs_attention = rows.iter().any(|row| row.state.needs_attention());
+    let mut needs_attention = rows.iter().any(|row| row.state.needs_attention());
 
     if arguments.json {
         let mut json = serde_json::to_vec_pretty(&Report { accounts: rows })?;
@@ -81,14 +81,15 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         }
     }
     match lookup.config().and_then(|_| lookup.unknown_keys()) {
-        Ok(unknown) => unknown
-            .iter()
-            .for_each(|key| super::warn(format_args!("unknown key in {key}"))),
+        Ok(unknown) => unknown.iter().for_each(super::warn),
         Err(error) => super::warn(crate::error::one_line(&error)),
     }
+    needs_attention |= warn_of_the_policy(&lookup, &shown);
     let cloud = bitbucket::cloud();
     if let Some((account, kept)) = environment::account(&cloud)? {
-        super::tell(&if account.is_retired() {
+        super::tell(&if let Ok(Some(objection)) = lookup.objection(&account) {
+            objection.notice(&account)
+        } else if account.is_retired() {
             environment::retired_notice(&account)
         } else if lookup.is_refused(&kept.secret, Timestamp::now()) {
             format!(
@@ -106,9 +107,36 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         .chain(shown.iter().map(|account| &account.host))
         .flat_map(bitbucket::hosts_asked_for)
         .collect();
-    super::warn_of_ties(&accounts);
+    super::warn_of_ties(&lookup, &accounts);
     super::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
     Ok(ExitCode::from(u8::from(needs_attention)))
+}
+
+/// Names the accounts that the policy keeps from answering, whatever their state, and whether there are some; nobody can
+/// tell when it is not known.
+fn warn_of_the_policy(lookup: &Lookup, accounts: &[&Account]) -> bool {
+    let policy = match lookup.policy() {
+        Ok(policy) => policy,
+        Err(error) => {
+            // What keeps the settings from being read is said already.
+            if lookup.config().is_ok() {
+                super::warn(crate::error::one_line(&error));
+            }
+            return true;
+        }
+    };
+    let mut is_forbidden = false;
+    for account in accounts {
+        if let Some(objection) = policy.objection(account) {
+            super::warn(format_args!(
+                "{}: {}",
+                objection.notice(account),
+                objection.mend(account)
+            ));
+            is_forbidden = true;
+        }
+    }
+    is_forbidden
 }
 
 /// The account of a name, or all of them.
@@ -131,9 +159,9 @@ impl Examiner<'_> {
         if self.silent.contains(&account.store) {
             return State::Unreachable;
         }
-        match self.lookup.secret_of(account) {
-            Ok(Some(_)) => State::of(account, self.today),
-            Ok(None) => State::Missing,
+        match self.lookup.has_secret(account) {
+            Ok(true) => State::of(account, self.today),
+            Ok(false) => State::Missing,
             Err(error) => {
                 self.silent.push(account.store);
                 super::warn(format_args!(

@@ -9,7 +9,6 @@ use crate::account::{Account, Asked, Rejection};
 use crate::bitbucket;
 use crate::check::{self, Verdict};
 use crate::command;
-use crate::environment;
 use crate::error;
 use crate::lookup::Lookup;
 use crate::renewal;
@@ -25,6 +24,10 @@ pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let accounts = lookup.accounts()?;
     for account in super::meant(&accounts, name)? {
+        // What is not allowed the table is followed by, and nobody is asked about.
+        if lookup.is_forbidden(account) {
+            continue;
+        }
         // That a store does not answer, or has no secret, the state says.
         let Ok(Some(kept)) = lookup.secret_of(account) else {
             continue;
@@ -58,7 +61,9 @@ pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
             lookup.set_rejected(account, rejected)?;
         }
     }
-    if let (None, Some((mut account, kept))) = (name, environment::account(&bitbucket::cloud())?) {
+    if let (None, Some((mut account, kept))) =
+        (name, lookup.environment_account(&bitbucket::cloud())?)
+    {
         let verdict = check::check(&mut account, &kept.secret, deadline);
         tell(&account, &verdict);
         if matches!(verdict, Verdict::Good { .. } | Verdict::Limited { .. }) {

@@ -39,6 +39,7 @@ fn nothing_is_wrong_after_setup_and_login() {
             "lfs-access",
             "netrc",
             "config",
+            "policy",
             "files",
             "store.file",
             "account.me",
