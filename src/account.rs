@@ -1,19 +1,20 @@
 //! An account: all that is known of it but its secret, and what of it lies in a store.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use crate::bitbucket::Kind;
+use crate::bytes::Bytes;
 use crate::context::Host;
+use crate::grant::Grant;
 use crate::protocol;
+use crate::rejection::Rejection;
 use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::store;
@@ -69,210 +70,12 @@ pub(crate) struct Account {
     pub(crate) other: BTreeMap<String, Value>,
 }
 
-/// A grant of OAuth 2.0: all but its secrets, and how the last renewal of its access token went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Grant {
-    /// The key of the consumer.
-    pub(crate) client_id: String,
-    pub(crate) flow: Flow,
-    /// Since when the refresh token is on its way to Bitbucket. Written before it is sent, and gone with the answer: what
-    /// is left behind by a dead process says that the token may have been used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) sent: Option<Timestamp>,
-    /// It was sent a second time.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) sent_again: bool,
-    /// Nothing more is to be had of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) ended: Option<Ended>,
-    /// When a renewal last failed for a reason that may pass: whoever waited for it meanwhile takes its word for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) failed: Option<Timestamp>,
-    /// The entry into which a renewal puts the new tokens, and after it the one of the old tokens. Written before there
-    /// is anything in it, so that what a dead process left in the store is found again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) spare: Option<String>,
-}
-
-impl Grant {
-    pub(crate) fn new(client_id: String, flow: Flow) -> Self {
-        Self {
-            client_id,
-            flow,
-            sent: None,
-            sent_again: false,
-            ended: None,
-            failed: None,
-            spare: None,
-        }
-    }
-
-    /// The same as if nothing had been asked with it yet.
-    pub(crate) fn rested(&self) -> Self {
-        Self {
-            sent: None,
-            sent_again: false,
-            ended: None,
-            failed: None,
-            ..self.clone()
-        }
-    }
-}
-
-/// How access tokens are come by (RFC 6749).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Flow {
-    /// Somebody signed in with a browser; the refresh token does the rest.
-    AuthorizationCode,
-    /// The consumer acts for itself; there is no refresh token.
-    ClientCredentials,
-}
-
-/// Why a grant gives no more tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Ended {
-    /// `invalid_grant`
-    Grant,
-    /// `unauthorized_client`, `invalid_client`
-    Client,
-    /// The answer with the new refresh token was lost.
-    Lost,
-}
-
-impl Ended {
-    /// The same in half a sentence.
-    pub(crate) fn reason(self, flow: Flow) -> &'static str {
-        match (self, flow) {
-            (Self::Grant, Flow::AuthorizationCode) => {
-                "Bitbucket has ended the grant (invalid_grant): it was revoked, or not used for three months"
-            }
-            (Self::Grant, Flow::ClientCredentials) => {
-                "Bitbucket gives the OAuth consumer no token (invalid_grant): it is not marked 'private'"
-            }
-            (Self::Client, Flow::AuthorizationCode) => {
-                "Bitbucket refuses the OAuth consumer (unauthorized_client): its key or secret has changed, or the \
-                 refresh token was used elsewhere"
-            }
-            (Self::Client, Flow::ClientCredentials) => {
-                "Bitbucket refuses the OAuth consumer (unauthorized_client): its key or secret has changed"
-            }
-            (Self::Lost, _) => "the last renewal broke off, and the new refresh token is lost",
-        }
-    }
-}
-
 /// Who brought the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Origin {
     Git,
     Login,
-}
-
-/// That a server refused the secret, and what Bitbucket said of it when it was asked since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Rejection {
-    /// When, the last time.
-    pub(crate) at: Timestamp,
-    /// How often since it last worked.
-    pub(crate) times: u32,
-    /// When Bitbucket was last asked about it, and did not say that it knows it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    asked: Option<Timestamp>,
-    /// Bitbucket said that it knows it: it is in service.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    is_back: bool,
-    /// How often it came back since [`Rejection::since`].
-    #[serde(default, skip_serializing_if = "is_zero")]
-    returns: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    since: Option<Timestamp>,
-}
-
-/// What came of asking Bitbucket about a secret that a server refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// Bitbucket knows it.
-    Known,
-    /// Bitbucket does not know it.
-    Unknown,
-    /// Nobody could be asked, or the answer tells nothing.
-    Nobody,
-}
-
-/// How long a refused secret rests before it gets its one more chance, or Bitbucket is asked about it again.
-const REST: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
-/// How often a secret comes back within that time: whoever goes on refusing it has a reason, and git-lfs asks for ever.
-const MOST_RETURNS: u32 = 5;
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-impl Rejection {
-    /// This refusal on top of what was before.
-    ///
-    /// Of several processes that were answered before the first refusal each brings its own: together they are one.
-    pub(crate) fn again(before: Option<Self>, now: Timestamp) -> Self {
-        match before {
-            Some(before) if before.holds(now) => before,
-            Some(before) => Self {
-                at: now,
-                times: before.times.saturating_add(1),
-                asked: None,
-                is_back: false,
-                ..before
-            },
-            None => Self {
-                at: now,
-                times: 1,
-                asked: None,
-                is_back: false,
-                returns: 0,
-                since: None,
-            },
-        }
-    }
-
-    /// Whether the secret must not be answered now: one stray refusal is forgiven after ten minutes, a second is not.
-    pub(crate) fn holds(self, now: Timestamp) -> bool {
-        !self.is_back && (self.times > 1 || now.duration_since(self.at) < REST)
-    }
-
-    /// Whether Bitbucket is to be asked: not all the time, and not for ever.
-    pub(crate) fn may_ask(self, now: Timestamp) -> bool {
-        let is_recent = |time: Timestamp| now.duration_since(time) < REST;
-        let is_worn_out = self.returns >= MOST_RETURNS && self.since.is_some_and(is_recent);
-        self.holds(now) && !is_worn_out && !self.asked.is_some_and(is_recent)
-    }
-
-    /// The same after Bitbucket was asked.
-    pub(crate) fn after(self, asked: Asked, now: Timestamp) -> Self {
-        let window = self.since.filter(|since| now.duration_since(*since) < REST);
-        match asked {
-            Asked::Known => Self {
-                times: 0,
-                asked: None,
-                is_back: true,
-                returns: window.map_or(1, |_| self.returns.saturating_add(1)),
-                since: window.or(Some(now)),
-                ..self
-            },
-            // It is not given out again before Bitbucket knows it.
-            Asked::Unknown => Self {
-                times: self.times.max(2),
-                asked: Some(now),
-                ..self
-            },
-            Asked::Nobody => Self {
-                asked: Some(now),
-                ..self
-            },
-        }
-    }
 }
 
 impl Account {
@@ -443,120 +246,14 @@ fn is_bare(account: &Account) -> bool {
     account.oauth.is_none() && account.kind.is_some_and(|kind| kind != Kind::Oauth)
 }
 
-/// Bytes in a text file: what is not plain UTF-8, and the percent sign, is percent-encoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Bytes(Vec<u8>);
-
-impl Bytes {
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl From<Vec<u8>> for Bytes {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes)
-    }
-}
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
-        match std::str::from_utf8(&self.0) {
-            Ok(text)
-                if !text.contains(|character: char| character.is_control() || character == '%') =>
-            {
-                f.write_str(text)
-            }
-            _ => percent_encode(&self.0, ENCODED).fmt(f),
-        }
-    }
-}
-
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Ok(Self(percent_decode_str(&text).collect()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use jiff::{SignedDuration, Timestamp};
-
-    use super::{Account, Asked, Bytes, Kept, Origin, Rejection};
+    use super::{Account, Kept, Origin};
     use crate::bitbucket::{Kind, cloud};
     use crate::secret::Secret;
 
     fn account(name: &str) -> Account {
         Account::new(name.to_owned(), cloud(), Origin::Git)
-    }
-
-    #[test]
-    fn bytes_come_back_whatever_they_are() {
-        for bytes in [
-            &b"ada"[..],
-            b"j\xfcrgen",
-            "jürgen".as_bytes(),
-            b"50%",
-            b"%ff",
-            b"a\x1b[2J",
-            b"a b@c",
-        ] {
-            let text = toml::Value::try_from(Bytes(bytes.to_vec())).expect("a value");
-            assert_eq!(text.try_into::<Bytes>().expect("bytes").as_slice(), bytes);
-        }
-    }
-
-    #[test]
-    fn a_refusal_is_forgiven_once_after_ten_minutes() {
-        let start: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
-        let after = |minutes: i64| start + SignedDuration::from_mins(minutes);
-        let first = Rejection::again(None, start);
-        assert!(first.holds(after(9)) && !first.holds(after(10)));
-        assert_eq!(
-            Rejection::again(Some(first), after(1)),
-            first,
-            "parallel processes count once"
-        );
-        let second = Rejection::again(Some(first), after(11));
-        assert!(second.holds(after(9999)));
-    }
-
-    #[test]
-    fn bitbucket_is_asked_at_times_and_believed_five_times_in_ten_minutes() {
-        let start: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
-        let after = |minutes: i64| start + SignedDuration::from_mins(minutes);
-        let mut rejection = Rejection::again(None, start);
-        for _ in 0..5 {
-            assert!(rejection.may_ask(after(1)));
-            rejection = rejection.after(Asked::Known, after(1));
-            assert!(!rejection.holds(after(1)) && !rejection.may_ask(after(1)));
-            rejection = Rejection::again(Some(rejection), after(2));
-            assert!(rejection.holds(after(2)));
-        }
-        assert!(!rejection.may_ask(after(9)), "five times is enough");
-        assert!(
-            !rejection.holds(after(12)),
-            "then it has its one more chance"
-        );
-        let refused = Rejection::again(Some(rejection), after(13));
-        assert!(refused.may_ask(after(13)), "ten minutes are over");
-
-        let refused = refused.after(Asked::Unknown, after(13));
-        assert!(
-            refused.holds(after(9999)),
-            "it waits until Bitbucket knows it"
-        );
-        assert!(!refused.may_ask(after(22)) && refused.may_ask(after(23)));
-        let nobody = Rejection::again(None, start).after(Asked::Nobody, after(1));
-        assert!(!nobody.may_ask(after(2)) && nobody.holds(after(2)) && !nobody.holds(after(10)));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::account::{Account, Bytes};
+use crate::account::Account;
 use crate::bitbucket::{self, Kind};
+use crate::bytes::Bytes;
 use crate::http::{self, Answer, Client};
 use crate::identity::Identity;
 use crate::probe::is_bitbucket;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use crate::account::{Account, Bytes, Kept, Origin};
+use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{self, Kind};
+use crate::bytes::Bytes;
 use crate::context::Host;
 use crate::error::Hinted;
 use crate::secret::Secret;

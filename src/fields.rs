@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::account::{Account, Bytes, Kept, Origin};
+use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{Kind, STATIC_USERNAMES};
+use crate::bytes::Bytes;
 use crate::context::Host;
 use crate::error::Hinted;
 use crate::secret::Secret;

@@ -3,8 +3,9 @@
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 
-use crate::account::{Account, Bytes, Kept, Origin, Rejection};
+use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{self, API_HOST, Kind};
+use crate::bytes::Bytes;
 use crate::config::StoreChoice;
 use crate::elsewhere;
 use crate::environment;
@@ -14,6 +15,7 @@ use crate::identity::{Identity, Missing};
 use crate::lookup::{Findings, Found, Lookup};
 use crate::matching::{self, Wanted};
 use crate::protocol::{Form, Reply, Request};
+use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::trace;
 

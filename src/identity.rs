@@ -3,8 +3,9 @@
 use base64ct::{Base64, Encoding as _};
 use thiserror::Error;
 
-use crate::account::{Account, Bytes};
+use crate::account::Account;
 use crate::bitbucket::{Kind, RestScheme};
+use crate::bytes::Bytes;
 use crate::secret::Secret;
 
 /// What goes into the `Authorization` header.
@@ -90,8 +91,9 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::{Identity, Missing};
-    use crate::account::{Account, Bytes, Origin};
+    use crate::account::{Account, Origin};
     use crate::bitbucket::{Kind, cloud};
+    use crate::bytes::Bytes;
     use crate::secret::Secret;
 
     fn account(kind: Kind) -> Account {

@@ -15,6 +15,7 @@ mod accounts;
 #[macro_use]
 mod bitbucket;
 mod browser;
+mod bytes;
 mod check;
 mod child;
 mod cli;
@@ -30,6 +31,7 @@ mod first_contact;
 mod folder;
 mod git;
 mod git_config;
+mod grant;
 mod helper;
 mod http;
 mod identity;
@@ -46,6 +48,7 @@ mod protocol;
 #[cfg(unix)]
 mod quiet;
 mod refusal;
+mod rejection;
 mod remote;
 mod renewal;
 mod route;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 
-use crate::account::{Account, Asked, Kept, Rejection, today};
+use crate::account::{Account, Kept, today};
 use crate::accounts::{Accounts, Damage};
 use crate::bitbucket;
 use crate::config::{self, Config, StoreChoice};
@@ -22,6 +22,7 @@ use crate::matching::{self, Wanted};
 use crate::policy::{Objection, Policy};
 use crate::probe;
 use crate::refusal::Refusals;
+use crate::rejection::{Asked, Rejection};
 use crate::renewal;
 use crate::secret::Secret;
 use crate::state::State;

@@ -8,6 +8,7 @@ mod accounts;
 #[macro_use]
 mod bitbucket;
 mod browser;
+mod bytes;
 mod check;
 mod child;
 mod cli;
@@ -23,6 +24,7 @@ mod first_contact;
 mod folder;
 mod git;
 mod git_config;
+mod grant;
 mod helper;
 mod http;
 mod identity;
@@ -39,6 +41,7 @@ mod protocol;
 #[cfg(unix)]
 mod quiet;
 mod refusal;
+mod rejection;
 mod remote;
 mod renewal;
 mod route;

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use crate::account::{Account, Bytes, Origin};
+use crate::account::{Account, Origin};
 use crate::accounts::Accounts;
 use crate::bitbucket;
+use crate::bytes::Bytes;
 use crate::context::{Context, Host};
 use crate::error::{Hinted, printable};
 use crate::scope::Scope;
@@ -387,9 +388,10 @@ fn ambiguous(wanted: &Wanted<'_>, first: &Account, second: &Account) -> anyhow::
 #[cfg(test)]
 mod tests {
     use super::{Verdict, Wanted, choose, fitting, verdicts};
-    use crate::account::{Account, Bytes, Origin};
+    use crate::account::{Account, Origin};
     use crate::accounts::Accounts;
     use crate::bitbucket::{Kind, cloud};
+    use crate::bytes::Bytes;
     use crate::context::Context;
 
     fn account(name: &str, scopes: &[&str]) -> Account {

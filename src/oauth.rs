@@ -10,9 +10,9 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::account::Ended;
 use crate::bitbucket;
 use crate::bitbucket::oauth::{ACCESS_TOKEN, AUTHORIZE, USUAL_LIFETIME};
+use crate::grant::Ended;
 use crate::http::{self, Answer, Client};
 use crate::identity::Identity;
 use crate::route;

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::account::{Account, Asked};
+use crate::account::Account;
 use crate::bitbucket;
 use crate::http::{self, Answer, Client};
 use crate::identity::Identity;
+use crate::rejection::Asked;
 use crate::route;
 use crate::scope::Scope;
 use crate::secret::Secret;

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::account::Rejection;
 use crate::file::{self, Lock};
+use crate::rejection::Rejection;
 use crate::secret::Secret;
 use crate::trace;
 

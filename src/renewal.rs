@@ -10,14 +10,16 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::account::{Account, Asked, Ended, Flow, Grant, Kept};
+use crate::account::{Account, Kept};
 use crate::accounts::Accounts;
 use crate::bitbucket::oauth::GRACE;
 use crate::config::StoreChoice;
 use crate::error::one_line;
 use crate::file::Lock;
+use crate::grant::{Ended, Flow, Grant};
 use crate::lookup::Lookup;
 use crate::oauth::{self, Consumer, Proof, Tokens};
+use crate::rejection::Asked;
 use crate::trace;
 
 /// How long an access token has to be good for: a clone may take its time until it shows it.

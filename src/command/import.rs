@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use zeroize::Zeroizing;
 
 use super::setup;
-use crate::account::Bytes;
+use crate::bytes::Bytes;
 use crate::cli::{Import, Source};
 use crate::context::Host;
 use crate::error::{self, Hinted};

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
-use crate::account::{Account, Flow};
+use crate::account::Account;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Logout;
+use crate::grant::Flow;
 use crate::lookup::Lookup;
 use crate::renewal;
 

@@ -11,9 +11,10 @@ use std::ops::Range;
 
 use anyhow::Result;
 
-use crate::account::{Account, Bytes, Kept, Origin};
+use crate::account::{Account, Kept, Origin};
 use crate::accounts::Accounts;
 use crate::bitbucket::{self, Kind};
+use crate::bytes::Bytes;
 use crate::config::StoreChoice;
 use crate::context::Host;
 use crate::error;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// From the ground up; modules of one line may use one another.
 const LAYERS: [&[&str]; 10] = [
     &["child", "error", "secret", "file", "process", "trace"],
-    &["context", "git_config", "protocol", "remote"],
+    &["bytes", "context", "git_config", "protocol", "remote"],
     &["bitbucket", "scope"],
     &["store"],
     &[
@@ -16,10 +16,12 @@ const LAYERS: [&[&str]; 10] = [
         "environment",
         "fields",
         "folder",
+        "grant",
         "identity",
         "locations",
         "policy",
         "refusal",
+        "rejection",
         "state",
     ],
     &["browser", "git", "quiet", "terminal"],

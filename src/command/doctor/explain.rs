@@ -5,8 +5,9 @@ use jiff::Timestamp;
 
 use super::check::Check;
 use super::{Surroundings, accounts, chain};
-use crate::account::{Account, Bytes, Origin, today};
+use crate::account::{Account, Origin, today};
 use crate::bitbucket::{self, API_HOST};
+use crate::bytes::Bytes;
 use crate::context::Host;
 use crate::elsewhere;
 use crate::environment;

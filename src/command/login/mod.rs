@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use jiff::civil::Date;
 
-use crate::account::{Account, Bytes, Kept, Origin, today};
+use crate::account::{Account, Kept, Origin, today};
 use crate::accounts::{Accounts, Damage};
 use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind};
+use crate::bytes::Bytes;
 use crate::check::{self, Verdict};
 use crate::cli::Login;
 use crate::config::StoreChoice;

@@ -10,12 +10,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 
-use crate::account::{Account, Ended, Flow, Grant, Kept};
+use crate::account::{Account, Kept};
 use crate::bitbucket::{self, Kind};
 use crate::browser;
 use crate::cli::Login;
 use crate::command;
 use crate::error::{Hinted, Usage};
+use crate::grant::{Ended, Flow, Grant};
 use crate::lookup::Lookup;
 use crate::loopback::{Callback, Loopback, Visitor, callback};
 use crate::oauth::{self, Attempt, Consumer, Proof, Tokens};

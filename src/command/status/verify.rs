@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use jiff::Timestamp;
 
-use crate::account::{Account, Asked, Rejection};
+use crate::account::Account;
 use crate::bitbucket;
 use crate::check::{self, Verdict};
 use crate::command;
 use crate::error;
 use crate::lookup::Lookup;
+use crate::rejection::{Asked, Rejection};
 use crate::renewal;
 
 /// How long all of it may take.
