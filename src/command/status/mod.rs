@@ -106,6 +106,8 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     let hosts: BTreeSet<Host> = std::iter::once(&cloud)
         .chain(shown.iter().map(|account| &account.host))
         .flat_map(bitbucket::hosts_asked_for)
+        // For the others nothing ever answers.
+        .filter(|host| lookup.policy().is_ok_and(|policy| policy.allows_host(host)))
         .collect();
     super::warn_of_ties(&lookup, &accounts);
     super::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");

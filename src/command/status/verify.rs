@@ -25,7 +25,7 @@ pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let accounts = lookup.accounts()?;
     for account in super::meant(&accounts, name)? {
-        // What is not allowed the table is followed by, and nobody is asked about.
+        // Lines below the table name what the policy does not allow; Bitbucket is not shown it.
         if lookup.is_forbidden(account) {
             continue;
         }
