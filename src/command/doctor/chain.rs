@@ -108,21 +108,21 @@ fn mend<'a>(mut helpers: impl Iterator<Item = &'a Helper>) -> String {
     }
 }
 
-/// Whether git says which repository it wants, where an account is for one.
+/// Whether git says which repository it wants, where an account is for one, or a store has a place for each.
 fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> {
     let home = bitbucket::home_of(host);
-    let account = surroundings
-        .accounts
-        .iter()
-        .find(|account| account.host == home && !account.scopes.is_empty())?;
+    let mut accounts = surroundings.accounts.iter();
+    let account = accounts.find(|account| account.host == home && !account.scopes.is_empty());
+    let who_needs_it = match account {
+        Some(account) => format!("'{}' is for some only", account.name),
+        None if surroundings.is_looked_up() => "'lookup' is asked for each".to_owned(),
+        None => return None,
+    };
     let id = format!("use-http-path.{host}");
     if git::is_true("credential.useHttpPath", &format!("https://{host}/")) {
         return Some(Check::pass(id, "git says which repository it wants"));
     }
-    let message = format!(
-        "git does not say which repository it wants, but '{}' is for some only",
-        account.name
-    );
+    let message = format!("git does not say which repository it wants, but {who_needs_it}");
     // git itself asks for nothing there.
     Some(if host.as_str() == API_HOST {
         Check::warn(id, message, SETUP)

@@ -114,12 +114,8 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
         .accounts
         .iter()
         .filter(|account| account.host == home);
-    let is_looked_up = surroundings
-        .lookup
-        .config()
-        .is_ok_and(|config| !config.lookup.is_empty());
     // Where no account is for a workspace and no store has a place for each, nothing would be different with it.
-    let check = if is_looked_up || own.any(|account| !account.scopes.is_empty()) {
+    let check = if surroundings.is_looked_up() || own.any(|account| !account.scopes.is_empty()) {
         Check::warn(id, message, "'git credential-bitbucket setup'")
     } else {
         Check::pass(id, message)

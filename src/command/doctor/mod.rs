@@ -145,6 +145,13 @@ impl<'a> Surroundings<'a> {
             git,
         }
     }
+
+    /// Whether there are stores that are asked when no account fits.
+    fn is_looked_up(&self) -> bool {
+        // That the settings cannot be read is a finding of its own check.
+        let config = self.lookup.config();
+        config.is_ok_and(|config| !config.lookup.is_empty())
+    }
 }
 
 impl Git {
