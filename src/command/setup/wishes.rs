@@ -86,7 +86,7 @@ pub(super) fn sections(wishes: &Wishes, with_guard: bool) -> Result<Vec<Section>
             .iter()
             .any(|account| account.host == home && !account.scopes.is_empty());
         let mut lines = vec!["\thelper =".to_owned(), format!("\thelper = {value}")];
-        if *host == bitbucket::cloud() || has_scopes || *is_looked_up && home == *host {
+        if *host == bitbucket::cloud() || has_scopes || *is_looked_up {
             lines.push("\tuseHttpPath = true".to_owned());
         }
         Section {
