@@ -107,7 +107,7 @@ fn only_the_modules_named_for_it_start_git_open_the_terminal_or_read_the_environ
     let rules: [(&str, &[&str]); 3] = [
         (
             "Command::new(",
-            &["git.rs", "curl.rs", "browser.rs", "exec.rs", "login.rs"],
+            &["git.rs", "curl.rs", "browser.rs", "exec.rs", "own_token.rs"],
         ),
         ("/dev/tty", &["terminal.rs"]),
         ("ureq::", &["http.rs"]),
