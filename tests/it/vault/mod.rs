@@ -19,10 +19,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{API_TOKEN, Outcome, TestEnv, reply, run};
+use crate::harness::{API_TOKEN, Outcome, TestEnv, reply, run, write_private};
 
 /// The token that may do everything.
 const ROOT: &str = "canary-root";
@@ -51,6 +52,8 @@ pub(crate) fn has_openbao() -> bool {
 pub(crate) struct Server {
     child: Child,
     folder: TempDir,
+    /// Where the tests themselves ask it.
+    plain: String,
     pub(crate) address: String,
 }
 
@@ -60,37 +63,51 @@ pub(crate) enum Listener<'a> {
     Plain,
     /// With a certificate for the loopback interface and this name.
     Tls(&'a str),
+    /// The same, and it wants one of its authority from us.
+    Mutual,
 }
 
 impl Server {
     pub(crate) fn start(listener: Listener<'_>) -> Self {
-        // Somebody else may have taken the port meanwhile.
+        // Somebody else may have taken a port meanwhile.
         (0..10)
-            .find_map(|_| Self::try_on(free_port(), listener))
-            .expect("a port is free")
+            .find_map(|_| Self::try_on([free_port(), free_port()], listener))
+            .expect("two ports are free")
     }
 
-    fn try_on(port: u16, listener: Listener<'_>) -> Option<Self> {
+    fn try_on([plain, tls]: [u16; 2], listener: Listener<'_>) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
-        let audit = format!("options = {{ file_path = \"{}\" }}", path("audit.log"));
-        let config = format!("audit \"file\" \"all\" {{\n {audit}\n}}\n");
+        let name = match listener {
+            Listener::Tls(name) => name,
+            _ => "localhost",
+        };
+        certificates(folder.path(), name);
+        let mut config = format!(
+            "audit \"file\" \"all\" {{\n options = {{ file_path = \"{}\" }}\n}}\n",
+            path("audit.log")
+        );
+        let mut address = format!("http://127.0.0.1:{plain}");
+        if !matches!(listener, Listener::Plain) {
+            let is_mutual = matches!(listener, Listener::Mutual);
+            let lines = [
+                format!("address = \"127.0.0.1:{tls}\""),
+                format!("tls_cert_file = \"{}\"", path("server.pem")),
+                format!("tls_key_file = \"{}\"", path("server.key")),
+                format!("tls_client_ca_file = \"{}\"", path("ca.pem")),
+                format!("tls_require_and_verify_client_cert = {is_mutual}"),
+            ];
+            config += &format!("listener \"tcp\" {{\n{}\n}}\n", lines.join("\n"));
+            address = format!("https://127.0.0.1:{tls}");
+        }
         fs::write(path("server.hcl"), config).unwrap();
         // It ends whatever becomes of the test.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]).arg(bao());
         command.args(["server", "-dev", "-dev-no-store-token"]);
         command.arg(format!("-dev-root-token-id={ROOT}"));
-        command.arg(format!("-dev-listen-address=127.0.0.1:{port}"));
+        command.arg(format!("-dev-listen-address=127.0.0.1:{plain}"));
         command.arg(format!("-config={}", path("server.hcl")));
-        if let Listener::Tls(name) = listener {
-            command.args(["-dev-tls", &format!("-dev-tls-san={name}")]);
-            command.arg(format!("-dev-tls-cert-dir={}", folder.path().display()));
-        }
-        let scheme = match listener {
-            Listener::Plain => "http",
-            Listener::Tls(_) => "https",
-        };
         let log = fs::File::create(path("server.log")).unwrap();
         command
             .current_dir(folder.path())
@@ -103,7 +120,8 @@ impl Server {
         let mut server = Self {
             child: command.spawn().unwrap(),
             folder,
-            address: format!("{scheme}://127.0.0.1:{port}"),
+            plain: format!("http://127.0.0.1:{plain}"),
+            address,
         };
         if server.is_up() {
             return Some(server);
@@ -134,7 +152,7 @@ impl Server {
 
     /// The certificate of the authority that its own is from.
     pub(crate) fn ca(&self) -> PathBuf {
-        self.path("vault-ca.pem")
+        self.path("ca.pem")
     }
 
     /// Asks the API as somebody who may do everything: the status and the answer.
@@ -152,7 +170,7 @@ impl Server {
     ) -> (u16, Value) {
         let mut command = Command::new("curl");
         command
-            .args(["-sS", "--noproxy", "*", "-k", "-X", method])
+            .args(["-sS", "--noproxy", "*", "-X", method])
             .args(["-w", "\n%{http_code}", "-H"])
             .arg(format!("X-Vault-Token: {ROOT}"));
         if !namespace.is_empty() {
@@ -163,7 +181,7 @@ impl Server {
         if !body.is_null() {
             command.args(["-d", "@-"]);
         }
-        command.arg(format!("{}/v1/{path}", self.address));
+        command.arg(format!("{}/v1/{path}", self.plain));
         let outcome = run(command, body.to_string().as_bytes());
         let (answer, status) = outcome.stdout.rsplit_once('\n').unwrap();
         let answer = serde_json::from_str(answer).unwrap_or_default();
@@ -239,6 +257,26 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// An authority, certificates of it for a server and a client, and their keys, in files of a folder.
+fn certificates(folder: &Path, name: &str) {
+    let mut parameters = CertificateParams::new([]).unwrap();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let authority = parameters.self_signed(&key).unwrap();
+    fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
+    let issuer = Issuer::new(parameters, key);
+    for who in ["server", "client"] {
+        let names = [name, "localhost", "127.0.0.1"].map(str::to_owned);
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(names)
+            .unwrap()
+            .signed_by(&key, &issuer);
+        let certificate = certificate.unwrap().pem();
+        fs::write(folder.join(format!("{who}.pem")), certificate).unwrap();
+        write_private(&folder.join(format!("{who}.key")), &key.serialize_pem());
     }
 }
 
