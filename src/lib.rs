@@ -6,7 +6,6 @@
 #![cfg(feature = "fuzzing")]
 #![expect(
     dead_code,
-    unused_imports,
     reason = "most of the program is not entered from here"
 )]
 
