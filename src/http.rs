@@ -137,7 +137,7 @@ fn wipe(value: &mut serde_json::Value) {
 }
 
 /// More than any answer we want to read.
-const LONGEST_BODY: u64 = 64 << 10;
+const LONGEST_BODY: usize = 64 << 10;
 
 /// Somebody who asks over one route.
 #[derive(Debug)]
@@ -358,10 +358,12 @@ impl Client {
 }
 
 /// The body of a response, unless it is too long.
-fn read(response: &mut ureq::http::Response<ureq::Body>) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
-    let body = response.body_mut().with_config().limit(LONGEST_BODY);
+fn read(
+    response: &mut ureq::http::Response<ureq::Body>,
+) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
+    let body = response.body_mut().with_config().limit(LONGEST_BODY as u64);
     // Room for all of it at once: a buffer that grows leaves copies of a secret behind.
-    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_BODY as usize + 1));
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_BODY + 1));
     body.reader().read_to_end(&mut text)?;
     Ok(text)
 }

@@ -21,7 +21,7 @@ use crate::remote::{self, Url, urls_in};
 use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::store::Name;
-use crate::vault::reply::{self, Version};
+use crate::vault::reply::{self, Content, Version};
 
 /// git's requests: what is read can be matched, and what we would reply with it is read back as the same.
 pub fn request(data: &[u8]) {
@@ -184,11 +184,15 @@ pub fn vault(data: &[u8]) {
         assert!(!token.is_empty() && token.iter().all(u8::is_ascii_graphic));
     }
     for version in [Version::One, Version::Two] {
-        let Some(Some(Ok(fields))) = reply.fields(version) else {
+        let Content::Secret(Ok(fields)) = reply.content(version) else {
             continue;
         };
-        if let Ok((account, kept)) = fields.into_account("place", Name::Vault, &bitbucket::cloud()) {
-            let texts = [&account.email, &account.username.map(|name| name.to_string())];
+        if let Ok((account, kept)) = fields.into_account("place", Name::Vault, &bitbucket::cloud())
+        {
+            let texts = [
+                &account.email,
+                &account.username.map(|name| name.to_string()),
+            ];
             let is_text = |text: &String| !text.chars().any(char::is_control);
             assert!(texts.into_iter().flatten().all(is_text));
             assert!(!kept.secret.is_empty());

@@ -91,7 +91,11 @@ impl<'a> Session<'a> {
         let Some(kept) = entrance.kept.as_mut().filter(|kept| !kept.is_mute) else {
             return Ok(false);
         };
-        let is_alive = self.server.get("auth/token/lookup-self", Some(token))?.status == 200;
+        let is_alive = self
+            .server
+            .get("auth/token/lookup-self", Some(token))?
+            .status
+            == 200;
         if is_alive || !entrance.is_old {
             // One that is new and may not ask about itself either would be taken for dead at each question.
             kept.is_mute = !is_alive;
@@ -136,7 +140,10 @@ impl Entrance {
     /// whoever has waited takes what came of it.
     fn enter(&mut self, server: &Server, over: Option<&Secret>) -> Result<Secret> {
         let path = self.path.as_deref();
-        let earlier = || path.and_then(Kept::read).filter(|kept| over != Some(&kept.token));
+        let earlier = || {
+            path.and_then(Kept::read)
+                .filter(|kept| over != Some(&kept.token))
+        };
         let kept = earlier();
         // Where it cannot be had everybody logs in on his own.
         let lock = path.filter(|_| kept.is_none());

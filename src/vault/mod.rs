@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::login::Session;
-use self::reply::Version;
+use self::reply::{Content, Version};
 use self::server::Server;
 use crate::config::VaultSection;
 use crate::context::Host;
@@ -52,25 +52,28 @@ pub(crate) fn find(
     if paths.is_empty() {
         return Ok(None);
     }
+    let version = match settings.version {
+        None => None,
+        Some(1) => Some(Version::One),
+        Some(2) => Some(Version::Two),
+        Some(_) => bail!(Hinted::new(
+            "'version' of [store.vault] in config.toml is neither 1 nor 2",
+            "take it out: it is found out",
+        )),
+    };
     let server = Server::of(settings, deadline)?;
     let mut engine = Engine {
         session: Session::begin(&server, settings, kept)?,
         mount: settings.mount.as_deref().unwrap_or(MOUNT).trim_matches('/'),
     };
-    match settings.version {
-        Some(1) => engine.first(&paths, Version::One),
-        Some(2) => engine.first(&paths, Version::Two),
-        Some(_) => bail!(Hinted::new(
-            "'version' of [store.vault] in config.toml is neither 1 nor 2",
-            "take it out: it is found out",
-        )),
-        // Of the second version nearly all are; so only who finds nothing asks which one it is.
-        None => match engine.first(&paths, Version::Two) {
-            Ok(None) | Err(Failure::Forbidden(_)) if engine.is_of_version_one()? => {
-                engine.first(&paths, Version::One)
-            }
-            outcome => outcome,
-        },
+    // Of the second version nearly all are; so only who finds nothing asks which one it is.
+    match engine.first(&paths, version.unwrap_or(Version::Two)) {
+        Ok(None) | Err(Failure::Forbidden(_))
+            if version.is_none() && engine.is_of_version_one()? =>
+        {
+            engine.first(&paths, Version::One)
+        }
+        outcome => outcome,
     }
     .map_err(Failure::into_error)
 }
@@ -91,7 +94,12 @@ pub(crate) fn knock(
     let Server { address, .. } = &server;
     let method = settings.auth.method();
     if is_in {
-        return Ok(format!("'{address}' lets us in with {method}"));
+        let warning = if server.is_careless {
+            "; whose it is nobody looks at, since VAULT_SKIP_VERIFY is set"
+        } else {
+            ""
+        };
+        return Ok(format!("'{address}' lets us in with {method}{warning}"));
     }
     bail!(Hinted::new(
         format!(
@@ -190,22 +198,23 @@ impl Engine<'_> {
             };
             let address = format!("{}/{between}{}", encoded(self.mount), encoded(path));
             let reply = self.session.get(&address)?;
-            let found = match reply.status {
-                200 => reply.fields(version),
+            let fields = match reply.status {
+                200 => match reply.content(version) {
+                    Content::Secret(fields) => fields,
+                    Content::Nothing => continue,
+                    Content::Strange => return Err(self.session.server.unexpected(&reply).into()),
+                },
                 403 => {
                     let named = format!("{}/{between}{path}", self.mount);
                     forbidden.get_or_insert_with(|| self.session.may_not_read(&named));
-                    Some(None)
+                    continue;
                 }
-                _ if reply.is_absence() => Some(None),
-                _ => None,
+                _ if reply.is_absence() => continue,
+                _ => return Err(self.session.server.unexpected(&reply).into()),
             };
-            let found = found.ok_or_else(|| self.session.server.unexpected(&reply))?;
-            if let Some(fields) = found {
-                let place = format!("vault:{}/{path}", self.mount);
-                let fields = fields.with_context(|| format!("'{place}' cannot be used"))?;
-                return Ok(Some((place, fields)));
-            }
+            let place = format!("vault:{}/{path}", self.mount);
+            let fields = fields.with_context(|| format!("'{place}' cannot be used"))?;
+            return Ok(Some((place, fields)));
         }
         forbidden.map_or(Ok(None), |error| Err(Failure::Forbidden(error)))
     }

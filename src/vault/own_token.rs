@@ -63,7 +63,9 @@ fn token_helper() -> Result<Option<PathBuf>> {
     for path in files.iter().filter(|path| path.is_file()) {
         // It names a program: nobody else may have written it.
         let content = file::read_trusted(path)?.unwrap_or_default();
-        let helper = String::from_utf8_lossy(&content).lines().find_map(helper_in);
+        let helper = String::from_utf8_lossy(&content)
+            .lines()
+            .find_map(helper_in);
         if helper.is_some() {
             return Ok(helper);
         }

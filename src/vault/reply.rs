@@ -25,6 +25,15 @@ pub(crate) struct Login {
     pub(crate) lease: Option<Duration>,
 }
 
+/// What lies at a path of a KV engine.
+pub(crate) enum Content {
+    Secret(Result<Fields>),
+    /// There was one, and it was deleted.
+    Nothing,
+    /// This is no KV engine, or no such answer.
+    Strange,
+}
+
 /// The two versions of the KV engine have other addresses and wrap their answers differently.
 #[derive(Clone, Copy)]
 pub(crate) enum Version {
@@ -45,15 +54,18 @@ impl Reply {
         self.status == 404 && self.json.is_some() && errors.is_none_or(Vec::is_empty)
     }
 
-    /// The fields of a secret; the inner nothing is a secret that was deleted. Nothing at all when it is no secret.
-    pub(crate) fn fields(&self, version: Version) -> Option<Option<Result<Fields>>> {
-        let data = self.at(match version {
+    /// What lies at the path of the engine that was asked for.
+    pub(crate) fn content(&self, version: Version) -> Content {
+        let pointer = match version {
             Version::One => "/data",
             Version::Two => "/data/data",
-        });
-        match data? {
-            Value::Object(_) => Some(data.map(|data| Fields::read(|name| value(data, name)))),
-            _ => Some(None),
+        };
+        match self.at(pointer) {
+            None => Content::Strange,
+            Some(data @ Value::Object(_)) => {
+                Content::Secret(Fields::read(|name| value(data, name)))
+            }
+            Some(_) => Content::Nothing,
         }
     }
 
@@ -102,9 +114,9 @@ fn said(json: &Json, sent: &[&Secret]) -> Option<String> {
         .flat_map(str::split_whitespace)
         // The stars before the items of a list.
         .filter(|word| *word != "*")
-        .map(|word| match sent.iter().any(|secret| shares(word, secret)) {
-            true => "…",
-            false => word,
+        .map(|word| {
+            let is_secret = sent.iter().any(|secret| shares(word, secret));
+            if is_secret { "…" } else { word }
         });
     let said: String = words.collect::<Vec<_>>().join(" ");
     let said: String = printable(&said).chars().take(LONGEST).collect();
@@ -114,14 +126,12 @@ fn said(json: &Json, sent: &[&Secret]) -> Option<String> {
 /// Whether a word has so much of a secret that it may tell it.
 fn shares(word: &str, secret: &Secret) -> bool {
     const MUCH: usize = 8;
-    let secret = secret.expose();
-    match secret.len() < MUCH {
-        true => word.as_bytes() == secret,
-        false => word
-            .as_bytes()
-            .windows(MUCH)
-            .any(|part| secret.windows(MUCH).any(|other| other == part)),
+    let (word, secret) = (word.as_bytes(), secret.expose());
+    if secret.len() < MUCH {
+        return word == secret;
     }
+    let is_in_it = |part| secret.windows(MUCH).any(|other| other == part);
+    word.windows(MUCH).any(is_in_it)
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub(super) struct Server {
     /// As it was given, without a slash at its end.
     pub(super) address: String,
     pub(super) namespace: Option<String>,
+    /// Whether any certificate will do, since somebody has said so.
+    pub(super) is_careless: bool,
     client: Client,
 }
 
@@ -43,13 +45,14 @@ impl Server {
         let (host, is_tls) = examine(&address)?;
         let own = vault_variable("CLIENT_CERT").zip(vault_variable("CLIENT_KEY"));
         let ca = vault_variable("CACERT").map(PathBuf::from);
+        let is_careless = vault_variable("SKIP_VERIFY").is_some_and(|value| is_true(&value));
         let route = Route {
             proxy: route::proxy_to_service(&host, is_tls),
             trust: Trust {
                 ca: settings.ca.clone().or(ca),
                 own: own.map(|(certificate, key)| (certificate.into(), key.into())),
                 is_plain_enough: !is_tls,
-                is_careless: vault_variable("SKIP_VERIFY").is_some_and(|value| is_true(&value)),
+                is_careless,
             },
             patience: deadline.saturating_duration_since(Instant::now()),
             deadline,
@@ -59,6 +62,7 @@ impl Server {
         Ok(Self {
             client: Client::new(&route).map_err(|error| out_of_reach(&address, &error))?,
             namespace: namespace.or_else(|| vault_variable("NAMESPACE")),
+            is_careless,
             address,
         })
     }

@@ -1,4 +1,4 @@
-//! What a login presents: the ids of AppRole, or a JWT.
+//! What a login presents: two ids (`approle`), or a JWT.
 
 use std::path::{Path, PathBuf};
 
@@ -131,6 +131,12 @@ fn app_role(settings: &VaultSection) -> Result<(Secret, Secret)> {
 
 fn with_jwt(settings: &VaultSection) -> Result<(Secret, Secret)> {
     let is_kubernetes = settings.auth == Auth::Kubernetes;
+    if is_kubernetes && settings.role.is_none() {
+        bail!(Hinted::new(
+            "no role is named for the login with kubernetes",
+            "set 'role' of [store.vault] in config.toml",
+        ));
+    }
     let jwt = match (&settings.jwt_file, is_kubernetes) {
         (Some(path), _) => mounted(path)?,
         (None, true) => mounted(Path::new(SERVICE_ACCOUNT))?,
@@ -141,12 +147,6 @@ fn with_jwt(settings: &VaultSection) -> Result<(Secret, Secret)> {
             )
         })?,
     };
-    if is_kubernetes && settings.role.is_none() {
-        bail!(Hinted::new(
-            "no role is named for the login with kubernetes",
-            "set 'role' of [store.vault] in config.toml",
-        ));
-    }
     let document = to_json(&Jwt {
         role: settings.role.as_deref(),
         jwt: text(&jwt)?,
