@@ -65,6 +65,7 @@ main() {
         headline "install.sh, use, uninstall"
         install_for_real
         step cargo bench --locked --bench helper -- --quick
+        step env REQUIRE_ALL=1 cargo bench --locked --bench vault -- --quick
     fi
     step cargo test --locked --features fuzzing --test corpus
     # Last, so that its results end the output. With REQUIRE_ALL no test may skip.
