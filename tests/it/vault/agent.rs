@@ -106,7 +106,10 @@ fn behind_an_agent_no_token_is_needed_and_none_is_sent() {
         let path = "secret/data/bitbucket/acme/app";
         assert_eq!(
             error(&env),
-            format!("Vault at '{}' does not let us read '{path}' (403)", agent.address)
+            format!(
+                "Vault at '{}' does not let us read '{path}' (403)",
+                agent.address
+            )
         );
         // It goes on trying, longer than git would wait.
         drop(server);

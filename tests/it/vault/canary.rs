@@ -10,9 +10,17 @@ use crate::harness::{PROGRAM, has, run};
 use crate::leak::leaks;
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     entries
-        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
         .collect()
 }
 
@@ -36,10 +44,10 @@ fn nothing_of_a_login_is_in_a_trace_a_message_or_another_file() {
                 tokens.extend(text.split_whitespace().nth(1).map(str::to_owned));
             }
         }
-        tokens.iter().for_each(|token| {
-            assert!(!outcome.stderr.contains(token.as_str()), "{outcome:?}");
-            assert!(!outcome.stdout.contains(token.as_str()), "{outcome:?}");
-        });
+        for token in &tokens {
+            assert!(!outcome.stderr.contains(token), "{outcome:?}");
+            assert!(!outcome.stdout.contains(token), "{outcome:?}");
+        }
     };
     silent(&env, &["get"]);
     for arguments in [&["doctor"][..], &["doctor", "--json"], &["status"]] {
@@ -56,7 +64,10 @@ fn nothing_of_a_login_is_in_a_trace_a_message_or_another_file() {
     let text = String::from_utf8_lossy(&trace);
     assert!(text.contains("vault: login with approle"), "{text}");
     assert!(!leaks(&trace), "{text}");
-    assert!(tokens.iter().all(|token| !text.contains(token.as_str())), "{text}");
+    assert!(
+        tokens.iter().all(|token| !text.contains(token.as_str())),
+        "{text}"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::stand_in::{Credential, StandIn};
 
 const APP: &str = "https://bitbucket.org/acme/app.git";
 
-/// A runner that logs in with AppRole, and has set up git.
+/// A runner that logs in with `approle`, and has set up git.
 fn runner() -> Option<(TestEnv, Server, StandIn)> {
     if !has_openbao() {
         return None;
@@ -51,7 +51,10 @@ fn clone_fetch_and_push_with_large_files_cost_one_login() {
     assert_eq!(large.len(), 100_000);
     assert_eq!(server.logins(), 1);
     assert!(stand_in.refused().is_empty(), "{:?}", stand_in.refused());
-    assert!(!env.data().join("accounts.toml").exists(), "nothing is kept");
+    assert!(
+        !env.data().join("accounts.toml").exists(),
+        "nothing is kept"
+    );
     assert!(!env.data().join("secrets").exists());
 }
 
@@ -95,8 +98,14 @@ fn a_submodule_of_another_workspace_gets_that_ones_secret() {
     stand_in.repository("beta/lib");
     stand_in.allow(Credential::access_token(ACCESS_TOKEN).sees("acme"));
     stand_in.allow(Credential::access_token("ATCTT3xbeta").sees("beta"));
-    server.put("bitbucket/acme/_default", &json!({ "password": ACCESS_TOKEN }));
-    server.put("bitbucket/beta/_default", &json!({ "password": "ATCTT3xbeta" }));
+    server.put(
+        "bitbucket/acme/_default",
+        &json!({ "password": ACCESS_TOKEN }),
+    );
+    server.put(
+        "bitbucket/beta/_default",
+        &json!({ "password": "ATCTT3xbeta" }),
+    );
     env.git_succeeds(&["clone", "--quiet", APP, "app"]);
     let other = "https://bitbucket.org/beta/lib.git";
     env.git_succeeds(&["-C", "app", "submodule", "--quiet", "add", other, "lib"]);

@@ -59,7 +59,10 @@ fn one_login_serves_many_questions_and_its_token_is_private() {
         .unwrap();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let left = until - now.unwrap().as_secs();
-    assert!((3500..=3570).contains(&left), "its hour, less a little: {left}");
+    assert!(
+        (3500..=3570).contains(&left),
+        "its hour, less a little: {left}"
+    );
 }
 
 #[test]
@@ -78,7 +81,10 @@ fn of_sixteen_at_once_one_logs_in() {
     };
     all();
     assert_eq!(server.logins(), 1);
-    server.change("auth/token/revoke", &json!({ "token": token(&kept(&env)[0]) }));
+    server.change(
+        "auth/token/revoke",
+        &json!({ "token": token(&kept(&env)[0]) }),
+    );
     all();
     assert_eq!(server.logins(), 2, "and once more after it was revoked");
 }
@@ -89,7 +95,10 @@ fn a_token_that_was_revoked_costs_one_more_login() {
         return;
     };
     assert_eq!(get(&env).stdout, answer());
-    server.change("auth/token/revoke", &json!({ "token": token(&kept(&env)[0]) }));
+    server.change(
+        "auth/token/revoke",
+        &json!({ "token": token(&kept(&env)[0]) }),
+    );
     for _ in 0..3 {
         assert_eq!(get(&env).stdout, answer());
     }
@@ -100,7 +109,8 @@ fn a_token_that_was_revoked_costs_one_more_login() {
 fn what_the_policy_forbids_is_no_reason_to_log_in_again() {
     // A role whose policies do not even let a token ask about itself cannot tell the two apart.
     for no_default in [false, true] {
-        let Some((env, server)) = world_of_app_role(&json!({ "token_no_default_policy": no_default }))
+        let Some((env, server)) =
+            world_of_app_role(&json!({ "token_no_default_policy": no_default }))
         else {
             return;
         };
@@ -121,7 +131,10 @@ fn a_role_that_may_not_ask_about_itself_gets_over_a_revoked_token_too() {
         return;
     };
     assert_eq!(get(&env).stdout, answer());
-    server.change("auth/token/revoke", &json!({ "token": token(&kept(&env)[0]) }));
+    server.change(
+        "auth/token/revoke",
+        &json!({ "token": token(&kept(&env)[0]) }),
+    );
     for _ in 0..3 {
         assert_eq!(get(&env).stdout, answer());
     }
@@ -147,7 +160,11 @@ fn a_token_is_not_used_beyond_its_lease() {
     assert_eq!(get(&env).stdout, answer());
     thread::sleep(Duration::from_secs(2));
     assert_eq!(get(&env).stdout, answer());
-    assert_eq!((server.logins(), lookups(&server)), (2, 0), "it was not even tried");
+    assert_eq!(
+        (server.logins(), lookups(&server)),
+        (2, 0),
+        "it was not even tried"
+    );
 }
 
 #[test]
@@ -199,7 +216,14 @@ fn a_kept_token_that_others_could_read_or_that_is_damaged_is_not_used() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(get(&env).stdout, answer());
     assert_eq!(server.logins(), 2);
-    for damage in ["", "x", "99999999999", "99999999999 ", "\u{0}\u{1}", "9 9 9"] {
+    for damage in [
+        "",
+        "x",
+        "99999999999",
+        "99999999999 ",
+        "\u{0}\u{1}",
+        "9 9 9",
+    ] {
         write_private(&path, damage);
         assert_eq!(get(&env).stdout, answer(), "{damage:?}");
     }
@@ -229,7 +253,10 @@ fn it_lies_in_the_folder_of_the_session_where_there_is_one() {
     ask(Some(&run_folder));
     ask(Some(&run_folder));
     assert_eq!(server.logins(), 1);
-    assert_eq!(kept_in(&run_folder.join("git-credential-bitbucket")).len(), 1);
+    assert_eq!(
+        kept_in(&run_folder.join("git-credential-bitbucket")).len(),
+        1
+    );
     ask(None);
     let data = env.home().join(".local/share/git-credential-bitbucket");
     assert_eq!(kept_in(&data).len(), 1);
@@ -245,6 +272,9 @@ fn where_nothing_can_be_written_everybody_logs_in() {
     fs::write(env.path().join("wanted"), super::WANTED).unwrap();
     shell.args(["-c", script, "sh"]).arg(program);
     let outcome = run(shell, b"");
-    assert_eq!((outcome.stdout, outcome.stderr), (answer().repeat(2), String::new()));
+    assert_eq!(
+        (outcome.stdout, outcome.stderr),
+        (answer().repeat(2), String::new())
+    );
     assert_eq!((server.logins(), kept(&env).len()), (2, 0));
 }

@@ -1,4 +1,4 @@
-//! Logins: AppRole, the JWT of a Pipelines step, Kubernetes; and namespaces.
+//! Logins: `approle`, the JWT of a Pipelines step, Kubernetes; and namespaces.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,8 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde_json::{Value, json};
 
 use super::{
-    Listener, Server, address, answer, app_role_lines, configure, error, get, has_openbao, world_of_app_role,
+    Listener, Server, address, answer, app_role_lines, configure, error, get, has_openbao,
+    world_of_app_role,
 };
 use crate::harness::{API_TOKEN, TestEnv, has, run};
 
@@ -32,7 +33,10 @@ fn approle_takes_its_ids_from_files_or_from_the_environment() {
     configure(&env, &lines.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(
         error(&env),
-        format!("'{}' is empty, or is not there", env.path().join("secret-id").display())
+        format!(
+            "'{}' is empty, or is not there",
+            env.path().join("secret-id").display()
+        )
     );
 }
 
@@ -48,11 +52,17 @@ fn an_approle_login_that_is_refused_says_so_in_one_line() {
             server.address
         )
     };
-    assert_eq!(error(&env), refusal("approle", "400") + "invalid role or secret ID");
+    assert_eq!(
+        error(&env),
+        refusal("approle", "400") + "invalid role or secret ID"
+    );
     let mut lines = app_role_lines(&env, &server).to_vec();
     lines.push("auth_mount = \"elsewhere\"".to_owned());
     configure(&env, &lines.iter().map(String::as_str).collect::<Vec<_>>());
-    assert_eq!(error(&env), refusal("elsewhere", "403") + "permission denied");
+    assert_eq!(
+        error(&env),
+        refusal("elsewhere", "403") + "permission denied"
+    );
 }
 
 #[test]
@@ -86,7 +96,15 @@ impl Issuer {
             outcome.stdout
         };
         let bits = "rsa_keygen_bits:2048";
-        openssl(&["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", bits, "-out"]);
+        openssl(&[
+            "genpkey",
+            "-quiet",
+            "-algorithm",
+            "RSA",
+            "-pkeyopt",
+            bits,
+            "-out",
+        ]);
         let public = openssl(&["pkey", "-pubout", "-in"]);
         Self { key, public }
     }
@@ -132,7 +150,10 @@ impl Issuer {
 }
 
 fn audience() -> String {
-    format!("ari:cloud:bitbucket::workspace/{}", WORKSPACE.trim_matches(['{', '}']))
+    format!(
+        "ari:cloud:bitbucket::workspace/{}",
+        WORKSPACE.trim_matches(['{', '}'])
+    )
 }
 
 /// A server that trusts an issuer, with a role for one repository's steps.
@@ -168,7 +189,10 @@ fn a_step_of_pipelines_comes_in_with_its_own_token_and_anothers_does_not() {
     let Some((mut env, server, issuer)) = world_of_jwt("jwt") else {
         return;
     };
-    configure(&env, &[&address(&server), "auth = \"jwt\"", "role = \"acme-app\""]);
+    configure(
+        &env,
+        &[&address(&server), "auth = \"jwt\"", "role = \"acme-app\""],
+    );
     assert_eq!(error(&env), "there is no JWT to log in to Vault with");
     let mine = issuer.step(&env, REPOSITORY, "{1}", 600);
     env.set("BITBUCKET_STEP_OIDC_TOKEN", &mine);
@@ -194,7 +218,10 @@ fn a_step_of_pipelines_comes_in_with_its_own_token_and_anothers_does_not() {
     for token in [&other, &over, "canary-no-token", &mine[..mine.len() - 9]] {
         env.set("BITBUCKET_STEP_OIDC_TOKEN", token);
         let error = error(&env);
-        assert!(error.starts_with(&refusal) && error.contains("): "), "{error}");
+        assert!(
+            error.starts_with(&refusal) && error.contains("): "),
+            "{error}"
+        );
         assert!(!error.contains("canary"), "{error}");
     }
 }
@@ -208,9 +235,18 @@ fn a_jwt_may_lie_in_a_file_which_others_change() {
     let line = format!("jwt_file = \"{}\"", file.display());
     configure(
         &env,
-        &[&address(&server), "auth = \"jwt\"", "auth_mount = \"runners\"", "role = \"acme-app\"", &line],
+        &[
+            &address(&server),
+            "auth = \"jwt\"",
+            "auth_mount = \"runners\"",
+            "role = \"acme-app\"",
+            &line,
+        ],
     );
-    assert_eq!(error(&env), format!("'{}' is empty, or is not there", file.display()));
+    assert_eq!(
+        error(&env),
+        format!("'{}' is empty, or is not there", file.display())
+    );
     for step in ["{1}", "{2}"] {
         let token = issuer.step(&env, REPOSITORY, step, 600);
         fs::write(&file, format!("{token}\n")).unwrap();
@@ -230,14 +266,25 @@ fn a_service_account_of_kubernetes_comes_in() {
     fs::write(&file, issuer.step(&env, REPOSITORY, "{1}", 600)).unwrap();
     let line = format!("jwt_file = \"{}\"", file.display());
     configure(&env, &[&address(&server), "auth = \"kubernetes\"", &line]);
-    assert_eq!(error(&env), "no role is named for the login with kubernetes");
+    assert_eq!(
+        error(&env),
+        "no role is named for the login with kubernetes"
+    );
     configure(
         &env,
-        &[&address(&server), "auth = \"kubernetes\"", "role = \"acme-app\"", &line],
+        &[
+            &address(&server),
+            "auth = \"kubernetes\"",
+            "role = \"acme-app\"",
+            &line,
+        ],
     );
     assert_eq!(get(&env).stdout, answer());
     assert_eq!(server.count("update", "auth/kubernetes/login"), 1);
-    configure(&env, &[&address(&server), "auth = \"kubernetes\"", "role = \"x\""]);
+    configure(
+        &env,
+        &[&address(&server), "auth = \"kubernetes\"", "role = \"x\""],
+    );
     assert_eq!(
         error(&env),
         "'/var/run/secrets/kubernetes.io/serviceaccount/token' is empty, or is not there"
@@ -257,12 +304,21 @@ fn a_namespace_has_logins_and_secrets_of_its_own() {
         assert!(matches!(status, 200 | 204), "{path}: {status} {answer}");
         answer
     };
-    own("sys/mounts/secret", &json!({ "type": "kv", "options": { "version": "2" } }));
-    own("secret/data/bitbucket/acme/app", &json!({ "data": { "password": API_TOKEN } }));
+    own(
+        "sys/mounts/secret",
+        &json!({ "type": "kv", "options": { "version": "2" } }),
+    );
+    own(
+        "secret/data/bitbucket/acme/app",
+        &json!({ "data": { "password": API_TOKEN } }),
+    );
     let rule = "path \"secret/data/bitbucket/*\" { capabilities = [\"read\"] }";
     own("sys/policies/acl/git", &json!({ "policy": rule }));
     own("sys/auth/approle", &json!({ "type": "approle" }));
-    own("auth/approle/role/git", &json!({ "token_policies": "git", "token_ttl": "1h" }));
+    own(
+        "auth/approle/role/git",
+        &json!({ "token_policies": "git", "token_ttl": "1h" }),
+    );
     let (_, id) = server.ask_in("team", "GET", "auth/approle/role/git/role-id", &Value::Null);
     env.set("VAULT_ROLE_ID", &super::text(&id, "/data/role_id"));
     let id = own("auth/approle/role/git/secret-id", &Value::Null);
@@ -272,10 +328,16 @@ fn a_namespace_has_logins_and_secrets_of_its_own() {
     configure(&env, &[&address(&server), app_role, "namespace = \"team\""]);
     assert_eq!(get(&env).stdout, answer());
     configure(&env, &[&address(&server), app_role]);
-    assert!(error(&env).contains(" refuses the login "), "another namespace");
+    assert!(
+        error(&env).contains(" refuses the login "),
+        "another namespace"
+    );
     env.set("BAO_NAMESPACE", "team");
     assert_eq!(get(&env).stdout, answer());
-    configure(&env, &[&address(&server), app_role, "namespace = \"nobodys\""]);
+    configure(
+        &env,
+        &[&address(&server), app_role, "namespace = \"nobodys\""],
+    );
     let error = error(&env);
     assert!(error.contains("namespace not found"), "{error}");
 }

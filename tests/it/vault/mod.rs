@@ -83,12 +83,12 @@ impl Server {
             _ => "localhost",
         };
         certificates(folder.path(), name);
-        let mut config = format!(
-            "audit \"file\" \"all\" {{\n options = {{ file_path = \"{}\" }}\n}}\n",
-            path("audit.log")
-        );
-        let mut address = format!("http://127.0.0.1:{plain}");
-        if !matches!(listener, Listener::Plain) {
+        let audit = path("audit.log");
+        let audit =
+            format!("audit \"file\" \"all\" {{\n options = {{ file_path = \"{audit}\" }}\n}}\n");
+        let (address, listen) = if matches!(listener, Listener::Plain) {
+            (format!("http://127.0.0.1:{plain}"), String::new())
+        } else {
             let is_mutual = matches!(listener, Listener::Mutual);
             let lines = [
                 format!("address = \"127.0.0.1:{tls}\""),
@@ -97,9 +97,10 @@ impl Server {
                 format!("tls_client_ca_file = \"{}\"", path("ca.pem")),
                 format!("tls_require_and_verify_client_cert = {is_mutual}"),
             ];
-            config += &format!("listener \"tcp\" {{\n{}\n}}\n", lines.join("\n"));
-            address = format!("https://127.0.0.1:{tls}");
-        }
+            let listen = format!("listener \"tcp\" {{\n{}\n}}\n", lines.join("\n"));
+            (format!("https://127.0.0.1:{tls}"), listen)
+        };
+        let config = audit + &listen;
         fs::write(path("server.hcl"), config).unwrap();
         // It ends whatever becomes of the test.
         let mut command = Command::new("setpriv");
@@ -216,7 +217,7 @@ impl Server {
         text(&answer, "/auth/client_token")
     }
 
-    /// Has an AppRole method with the role `git`, and more settings of it; its role id and a secret id.
+    /// Has an `approle` method with the role `git`, and more settings of it; its role id and a secret id.
     pub(crate) fn app_role(&self, more: &Value) -> (String, String) {
         self.policy("git", &["secret/data/bitbucket/*"]);
         self.change("sys/auth/approle", &json!({ "type": "approle" }));
@@ -247,7 +248,7 @@ impl Server {
             .count()
     }
 
-    /// How often somebody logged in with AppRole.
+    /// How often somebody logged in with `approle`.
     pub(crate) fn logins(&self) -> usize {
         self.count("update", "auth/approle/login")
     }
@@ -299,7 +300,10 @@ pub(crate) fn configure(env: &TestEnv, lines: &[&str]) {
     use std::os::unix::fs::PermissionsExt as _;
     fs::create_dir_all(env.data()).unwrap();
     fs::set_permissions(env.data(), fs::Permissions::from_mode(0o700)).unwrap();
-    let text = format!("lookup = [\"vault\"]\n[store.vault]\n{}\n", lines.join("\n"));
+    let text = format!(
+        "lookup = [\"vault\"]\n[store.vault]\n{}\n",
+        lines.join("\n")
+    );
     fs::write(env.data().join("config.toml"), text).unwrap();
 }
 
@@ -320,7 +324,7 @@ pub(crate) fn address(server: &Server) -> String {
     format!("address = \"{}\"", server.address)
 }
 
-/// The same with AppRole, its ids in files; the secret of acme/app is there.
+/// The same with `approle`, its ids in files; the secret of acme/app is there.
 pub(crate) fn world_of_app_role(more: &Value) -> Option<(TestEnv, Server)> {
     if !has_openbao() {
         return None;

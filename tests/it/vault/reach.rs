@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Listener, ROOT, Server, address, answer, configure, error, free_port, get, has_openbao, world};
+use super::{
+    Listener, ROOT, Server, address, answer, configure, error, free_port, get, has_openbao, world,
+};
 use crate::harness::{API_TOKEN, TestEnv};
 
 fn with_tls(name: &str) -> Option<(TestEnv, Server)> {
@@ -45,7 +47,10 @@ fn a_certificate_is_believed_when_its_authority_is_named() {
     let other = Server::start(Listener::Tls("vault.corp.example"));
     configure(&env, &[&address(&server), &ca_line(&other.ca())]);
     let message = error(&env);
-    assert!(message.starts_with(&untrusted), "another authority: {message}");
+    assert!(
+        message.starts_with(&untrusted),
+        "another authority: {message}"
+    );
 
     configure(&env, &[&address(&server)]);
     env.set("VAULT_CACERT", server.ca().to_str().unwrap());
@@ -87,8 +92,17 @@ fn without_verification_any_certificate_will_do_when_somebody_says_so() {
     assert!(error(&env).contains("not trusted"));
     env.set("VAULT_SKIP_VERIFY", "true");
     assert_eq!(get(&env).stdout, answer());
+    let doctor = env.program(&["doctor", "--json"], "");
+    let said = format!(
+        "'{}' lets us in with token; whose it is nobody looks at, since VAULT_SKIP_VERIFY is set",
+        server.address
+    );
+    assert!(doctor.stdout.contains(&said), "{doctor:?}");
     env.set("BAO_SKIP_VERIFY", "0");
-    assert!(error(&env).contains("not trusted"), "OpenBao's name of it first");
+    assert!(
+        error(&env).contains("not trusted"),
+        "OpenBao's name of it first"
+    );
 }
 
 #[test]
@@ -124,7 +138,10 @@ fn proxy_to(port: u16) -> (String, std::sync::mpsc::Receiver<String>) {
         for client in listener.incoming() {
             let mut client = client.unwrap();
             let head = head(&mut client);
-            if sender.send(head.lines().next().unwrap().to_owned()).is_err() {
+            if sender
+                .send(head.lines().next().unwrap().to_owned())
+                .is_err()
+            {
                 return;
             }
             let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -205,7 +222,10 @@ fn too_many_requests_are_told_as_such() {
     server.change("sys/quotas/rate-limit/git", &quota);
     let message = (0..5).map(|_| get(&env)).find(|one| one.status != 0);
     let message = message.expect("a refusal").stderr;
-    let expected = format!("Vault at '{}' has had too many requests (429)", server.address);
+    let expected = format!(
+        "Vault at '{}' has had too many requests (429)",
+        server.address
+    );
     assert!(message.contains(&expected), "{message}");
 }
 

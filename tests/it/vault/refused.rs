@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{ROOT, Listener, Server, WANTED, address, answer, configure, get, has_openbao};
+use super::{Listener, ROOT, Server, WANTED, address, answer, configure, get, has_openbao};
 use crate::harness::{ACCESS_TOKEN, API_TOKEN, Outcome, TestEnv, reply};
 use crate::stand_in::{Credential, Handle, StandIn};
 
@@ -26,7 +26,11 @@ fn world() -> Option<(TestEnv, Server, StandIn, Handle)> {
 /// git reports what became of the answer; git before 2.46 says no more than this.
 fn report(env: &TestEnv, operation: &str, given: &str) -> Outcome {
     let outcome = env.program(&[operation], format!("{WANTED}{given}"));
-    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+    assert_eq!(
+        (outcome.status, outcome.stderr.as_str()),
+        (0, ""),
+        "{outcome:?}"
+    );
     outcome
 }
 
@@ -67,7 +71,11 @@ fn what_vault_does_not_have_is_kept_as_ever() {
     let given = reply("x-token-auth", ACCESS_TOKEN);
     env.program(&["store"], format!("{wanted}{given}"));
     assert_eq!(env.get(wanted), given);
-    assert_eq!(get(&env).stdout, answer(), "and serves its own repository alone");
+    assert_eq!(
+        get(&env).stdout,
+        answer(),
+        "and serves its own repository alone"
+    );
 }
 
 #[test]
@@ -79,9 +87,16 @@ fn a_refused_secret_is_answered_again_when_it_has_changed() {
     report(&env, "erase", &answer());
     for _ in 0..4 {
         let outcome = get(&env);
-        assert_eq!((outcome.status, outcome.stdout.as_str()), (0, ""), "{outcome:?}");
+        assert_eq!(
+            (outcome.status, outcome.stdout.as_str()),
+            (0, ""),
+            "{outcome:?}"
+        );
     }
-    assert!(stand_in.requests().len() <= 2, "Bitbucket is not asked each time");
+    assert!(
+        stand_in.requests().len() <= 2,
+        "Bitbucket is not asked each time"
+    );
     server.put("bitbucket/acme/app", &json!({ "password": ACCESS_TOKEN }));
     assert_eq!(get(&env).stdout, reply("x-token-auth", ACCESS_TOKEN));
     server.put("bitbucket/acme/app", &json!({ "password": API_TOKEN }));
@@ -119,7 +134,10 @@ fn an_erase_of_another_secret_or_without_one_changes_nothing() {
     report(&env, "erase", &reply("ada", "typed"));
     report(&env, "erase", "");
     let wanted = "protocol=https\nhost=api.bitbucket.org\npath=2.0/repositories/acme/app\n";
-    env.program(&["erase"], format!("{wanted}{}", reply("ada@example.com", API_TOKEN)));
+    env.program(
+        &["erase"],
+        format!("{wanted}{}", reply("ada@example.com", API_TOKEN)),
+    );
     assert_eq!(get(&env).stdout, answer());
     assert!(stand_in.requests().is_empty());
 }

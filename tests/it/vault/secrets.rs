@@ -7,7 +7,9 @@ use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply};
 
 /// What `get` answers for a path of bitbucket.org.
 fn of(env: &TestEnv, path: &str) -> String {
-    env.get(&format!("protocol=https\nhost=bitbucket.org\npath={path}\n"))
+    env.get(&format!(
+        "protocol=https\nhost=bitbucket.org\npath={path}\n"
+    ))
 }
 
 #[test]
@@ -48,7 +50,8 @@ fn an_e_mail_beside_the_token_serves_rest() {
     let Some((env, server)) = world() else {
         return;
     };
-    let fields = json!({ "password": API_TOKEN, "email": "ada@example.com", "expires": "2099-01-31" });
+    let fields =
+        json!({ "password": API_TOKEN, "email": "ada@example.com", "expires": "2099-01-31" });
     server.put("bitbucket/acme/app", &fields);
     let wanted = "protocol=https\nhost=api.bitbucket.org\npath=2.0/repositories/acme/app\n";
     assert_eq!(env.get(wanted), reply("ada@example.com", API_TOKEN));
@@ -97,7 +100,10 @@ fn the_repository_comes_before_the_workspace_and_what_was_deleted_is_passed_over
         return;
     };
     assert_eq!(of(&env, "acme/app.git"), "", "nothing lies there");
-    server.put("bitbucket/acme/_default", &json!({ "password": "ATCTT3xworkspace" }));
+    server.put(
+        "bitbucket/acme/_default",
+        &json!({ "password": "ATCTT3xworkspace" }),
+    );
     server.put("bitbucket/acme/app", &json!({ "password": API_TOKEN }));
     let workspace = reply("x-token-auth", "ATCTT3xworkspace");
     assert_eq!(of(&env, "Acme/App.git/info/lfs"), answer());
@@ -107,16 +113,23 @@ fn the_repository_comes_before_the_workspace_and_what_was_deleted_is_passed_over
     assert_eq!(of(&env, "acme/%2e%2e"), "");
 
     assert_eq!(
-        server.ask("DELETE", "secret/data/bitbucket/acme/app", &Value::Null).0,
+        server
+            .ask("DELETE", "secret/data/bitbucket/acme/app", &Value::Null)
+            .0,
         204
     );
     assert_eq!(of(&env, "acme/app.git"), workspace, "deleted");
-    server.change("secret/undelete/bitbucket/acme/app", &json!({ "versions": [1] }));
+    server.change(
+        "secret/undelete/bitbucket/acme/app",
+        &json!({ "versions": [1] }),
+    );
     assert_eq!(of(&env, "acme/app.git"), answer());
-    server.change("secret/destroy/bitbucket/acme/app", &json!({ "versions": [1] }));
+    server.change(
+        "secret/destroy/bitbucket/acme/app",
+        &json!({ "versions": [1] }),
+    );
     assert_eq!(of(&env, "acme/app.git"), workspace, "destroyed");
-    server
-        .ask("DELETE", "secret/metadata/bitbucket/acme/app", &Value::Null);
+    server.ask("DELETE", "secret/metadata/bitbucket/acme/app", &Value::Null);
     assert_eq!(of(&env, "acme/app.git"), workspace, "gone without a trace");
 }
 
@@ -143,9 +156,18 @@ fn without_a_path_and_for_other_hosts_nobody_is_asked() {
     };
     let before = server.count("read", "secret/data/bitbucket/acme/app");
     assert_eq!(env.get_cloud(""), "");
-    assert_eq!(env.get("protocol=https\nhost=evil.example\npath=acme/app\n"), "");
-    assert_eq!(env.get("protocol=http\nhost=bitbucket.org\npath=acme/app\n"), "");
-    assert_eq!(server.count("read", "secret/data/bitbucket/acme/app"), before);
+    assert_eq!(
+        env.get("protocol=https\nhost=evil.example\npath=acme/app\n"),
+        ""
+    );
+    assert_eq!(
+        env.get("protocol=http\nhost=bitbucket.org\npath=acme/app\n"),
+        ""
+    );
+    assert_eq!(
+        server.count("read", "secret/data/bitbucket/acme/app"),
+        before
+    );
 }
 
 #[test]
@@ -155,15 +177,25 @@ fn templates_say_where_a_secret_lies_and_a_data_center_has_its_own() {
     };
     let paths = r#"path = ["git/{host}/{workspace}-{repository}", "git/{host}/all of them"]"#;
     configure(&env, &[&address(&server), paths]);
-    server.put("git/bitbucket.org/acme-app", &json!({ "password": API_TOKEN }));
-    server.put("git/bitbucket.org/all%20of%20them", &json!({ "password": ACCESS_TOKEN }));
+    server.put(
+        "git/bitbucket.org/acme-app",
+        &json!({ "password": API_TOKEN }),
+    );
+    server.put(
+        "git/bitbucket.org/all%20of%20them",
+        &json!({ "password": ACCESS_TOKEN }),
+    );
     assert_eq!(get(&env).stdout, answer());
     assert_eq!(of(&env, "other/app"), reply("x-token-auth", ACCESS_TOKEN));
     assert_eq!(env.get_cloud(""), reply("x-token-auth", ACCESS_TOKEN));
 
     let config = env.data().join("config.toml");
     let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, format!("hosts = ['git.corp.example:7990']\n{text}")).unwrap();
+    std::fs::write(
+        &config,
+        format!("hosts = ['git.corp.example:7990']\n{text}"),
+    )
+    .unwrap();
     let fields = json!({ "password": "plain", "username": "ada", "kind": "http-access-token" });
     server.put("git/git.corp.example:7990/acme-app", &fields);
     assert_eq!(
@@ -177,14 +209,23 @@ fn version_one_of_the_engine_is_found_out_or_said() {
     let Some((env, server)) = world() else {
         return;
     };
-    server.change("sys/mounts/old/er", &json!({ "type": "kv", "options": { "version": "1" } }));
-    server.change("old/er/bitbucket/acme/app", &json!({ "password": API_TOKEN }));
+    server.change(
+        "sys/mounts/old/er",
+        &json!({ "type": "kv", "options": { "version": "1" } }),
+    );
+    server.change(
+        "old/er/bitbucket/acme/app",
+        &json!({ "password": API_TOKEN }),
+    );
     for version in ["", "version = 1"] {
         configure(&env, &[&address(&server), "mount = \"/old/er/\"", version]);
         assert_eq!(get(&env).stdout, answer(), "{version}");
         assert_eq!(of(&env, "acme/other"), "", "{version}");
     }
-    configure(&env, &[&address(&server), "mount = \"old/er\"", "version = 2"]);
+    configure(
+        &env,
+        &[&address(&server), "mount = \"old/er\"", "version = 2"],
+    );
     assert_eq!(get(&env).stdout, "");
     configure(&env, &[&address(&server), "version = 3"]);
     assert_eq!(
@@ -198,7 +239,10 @@ fn version_one_is_found_out_where_a_policy_forbids_the_paths_of_version_two() {
     let Some((mut env, server)) = world() else {
         return;
     };
-    server.change("sys/mounts/old", &json!({ "type": "kv", "options": { "version": "1" } }));
+    server.change(
+        "sys/mounts/old",
+        &json!({ "type": "kv", "options": { "version": "1" } }),
+    );
     server.change("old/bitbucket/acme/app", &json!({ "password": API_TOKEN }));
     server.policy("git", &["old/bitbucket/*"]);
     env.set("BAO_TOKEN", &server.token(&["git"]));
@@ -211,9 +255,15 @@ fn a_mount_that_does_not_exist_is_not_taken_for_an_empty_one() {
     let Some((env, server)) = world() else {
         return;
     };
-    configure(&env, &[&address(&server), "mount = \"nowhere\"", "version = 2"]);
+    configure(
+        &env,
+        &[&address(&server), "mount = \"nowhere\"", "version = 2"],
+    );
     let error = error(&env);
-    let expected = format!("Vault at '{}' has nothing of that kind (404): ", server.address);
+    let expected = format!(
+        "Vault at '{}' has nothing of that kind (404): ",
+        server.address
+    );
     assert!(error.starts_with(&expected), "{error}");
 }
 

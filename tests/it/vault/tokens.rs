@@ -43,13 +43,25 @@ fn each_source_of_a_token_comes_before_the_next() {
     };
     assert_eq!(error(&env), "there is no token for Vault");
     write_private(&env.home().join(".vault-token"), &format!("{token}\n"));
-    assert_eq!(get(&env).stdout, answer(), "the file that signing in writes");
+    assert_eq!(
+        get(&env).stdout,
+        answer(),
+        "the file that signing in writes"
+    );
     helper(&env, "echo wrong");
-    assert_eq!(error(&env), forbidden(&server), "the helper's comes before it");
+    assert_eq!(
+        error(&env),
+        forbidden(&server),
+        "the helper's comes before it"
+    );
     env.set("VAULT_TOKEN", &token);
     assert_eq!(get(&env).stdout, answer(), "and the variable's before that");
     env.set("BAO_TOKEN", "wrong");
-    assert_eq!(error(&env), forbidden(&server), "OpenBao's name of it first");
+    assert_eq!(
+        error(&env),
+        forbidden(&server),
+        "OpenBao's name of it first"
+    );
     env.set("BAO_TOKEN", &format!(" {token}\n"));
     env.set("VAULT_TOKEN", "wrong");
     assert_eq!(get(&env).stdout, answer());
@@ -139,7 +151,10 @@ fn a_token_helper_is_told_none_of_bitbuckets_secrets() {
     env.set("BITBUCKET_EMAIL", "ada@example.com");
     assert_eq!(get(&env).stdout, answer());
     let seen = fs::read_to_string(seen).unwrap();
-    assert!(seen.contains("BITBUCKET_EMAIL") && !seen.contains("canary"), "{seen}");
+    assert!(
+        seen.contains("BITBUCKET_EMAIL") && !seen.contains("canary"),
+        "{seen}"
+    );
 }
 
 #[test]
