@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,12 +100,18 @@ impl Answer {
 
     /// The body, if it is JSON: anything else may hold what the server pleases, and is never shown.
     pub(crate) fn json(&self) -> Option<Json> {
-        serde_json::from_slice(&self.body).ok().map(Json)
+        Json::parse(&self.body)
     }
 }
 
 /// A document whose texts are wiped when it is dropped: some of them may be tokens.
 pub(crate) struct Json(serde_json::Value);
+
+impl Json {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok().map(Self)
+    }
+}
 
 impl Deref for Json {
     type Target = serde_json::Value;
@@ -131,7 +137,7 @@ fn wipe(value: &mut serde_json::Value) {
 }
 
 /// More than any answer we want to read.
-const LONGEST_BODY: u64 = 64 << 10;
+const LONGEST_BODY: usize = 64 << 10;
 
 /// Somebody who asks over one route.
 #[derive(Debug)]
@@ -251,16 +257,15 @@ impl Client {
             Err(error) => format!("http: {error}"),
         });
         let mut response = response?;
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(LONGEST_BODY)
-            .read_to_vec();
+        let body = match read(&mut response) {
+            Err(error @ ureq::Error::Timeout(_)) => return Err(self.explain(error)),
+            // What is too long or breaks off is no JSON, and nothing else is looked at.
+            other => other.unwrap_or_default(),
+        };
         Ok(Answer {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
-            // What is too long or breaks off is no JSON, and nothing else is looked at.
-            body: Zeroizing::new(body.unwrap_or_default()),
+            body,
         })
     }
 
@@ -312,16 +317,11 @@ impl Client {
             Err(error) => format!("http: {error}"),
         });
         let mut response = outcome?;
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(LONGEST_BODY)
-            .read_to_vec()
-            .map_err(|error| Error::Unanswered(error.to_string()))?;
+        let body = read(&mut response).map_err(|error| Error::Unanswered(error.to_string()))?;
         Ok(Answer {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
-            body: Zeroizing::new(body),
+            body,
         })
     }
 
@@ -340,6 +340,17 @@ impl Client {
             other => Error::Unreachable(other.to_string()),
         }
     }
+}
+
+/// The body of a response, unless it is too long.
+fn read(
+    response: &mut ureq::http::Response<ureq::Body>,
+) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
+    let body = response.body_mut().with_config().limit(LONGEST_BODY as u64);
+    // Room for all of it at once: a buffer that grows leaves copies of a secret behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_BODY + 1));
+    body.reader().read_to_end(&mut text)?;
+    Ok(text)
 }
 
 fn sensitive(value: &Secret) -> Result<HeaderValue, Error> {

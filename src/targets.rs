@@ -9,6 +9,7 @@ use crate::command::scrub::rewrite::config_without;
 use crate::config::{self, Config};
 use crate::context::Host;
 use crate::git_config::GitConfig;
+use crate::http::Json;
 use crate::import::netrc::Netrc;
 use crate::import::{git_credentials, in_url};
 use crate::loopback::{self, Callback};
@@ -19,6 +20,8 @@ use crate::protocol::{Form, Reply, Request};
 use crate::remote::{self, Url, urls_in};
 use crate::scope::Scope;
 use crate::secret::Secret;
+use crate::store::Name;
+use crate::vault::reply::{self, Content, Version};
 
 /// git's requests: what is read can be matched, and what we would reply with it is read back as the same.
 pub fn request(data: &[u8]) {
@@ -165,5 +168,36 @@ pub fn oauth(data: &[u8]) {
         && loopback::callback(address, &state) != Callback::Stray
     {
         assert!(address.contains("state="));
+    }
+}
+
+/// What Vault answers, or who answers in its place: what is taken from it can go into a header, a file of one line and a
+/// reply to git, and of what was sent nothing is shown.
+pub fn vault(data: &[u8]) {
+    let sent = Secret::new(b"hvs.0123456789".to_vec());
+    let reply = reply::Reply::new(404, Json::parse(data), &[&sent]);
+    let _ = (reply.is_absence(), reply.tells_of_version_one());
+    if let Some(said) = &reply.said {
+        assert!(!said.chars().any(char::is_control) && !said.contains("hvs.0123456789"));
+    }
+    if let Some(login) = reply.login() {
+        let token = login.token.expose();
+        assert!(!token.is_empty() && token.iter().all(u8::is_ascii_graphic));
+    }
+    for version in [Version::One, Version::Two] {
+        let Content::Secret(Ok(fields)) = reply.content(version) else {
+            continue;
+        };
+        if let Ok((account, kept)) = fields.into_account("place", Name::Vault, &bitbucket::cloud())
+        {
+            let texts = [
+                &account.email,
+                &account.username.map(|name| name.to_string()),
+            ];
+            let is_text = |text: &String| !text.chars().any(char::is_control);
+            assert!(texts.into_iter().flatten().all(is_text));
+            assert!(!kept.secret.is_empty());
+            assert!(!kept.secret.expose().iter().any(u8::is_ascii_control));
+        }
     }
 }

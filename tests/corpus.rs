@@ -9,7 +9,7 @@ use git_credential_bitbucket::targets;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 7] = [
+const TARGETS: [(&str, Target); 8] = [
     ("accounts", targets::accounts),
     ("config", targets::config),
     ("git_config", targets::git_config),
@@ -17,6 +17,7 @@ const TARGETS: [(&str, Target); 7] = [
     ("oauth", targets::oauth),
     ("request", targets::request),
     ("url", targets::url),
+    ("vault", targets::vault),
 ];
 
 #[test]

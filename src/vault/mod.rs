@@ -1,25 +1,27 @@
 //! Vault and OpenBao: the secrets of a fleet in a KV engine, read anew each time
 //! (<https://openbao.org/api-docs/secret/kv/>).
 
+mod kept;
 mod login;
+mod own_token;
+pub(crate) mod reply;
 mod server;
+mod ticket;
 
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
 
 use self::login::Session;
+use self::reply::{Content, Version};
 use self::server::Server;
 use crate::config::VaultSection;
 use crate::context::Host;
 use crate::error::Hinted;
 use crate::fields::Fields;
-use crate::http::Answer;
 use crate::scope::Scope;
-use crate::secret::Secret;
 use crate::trace;
 
 /// Where the KV engine of a new server is mounted.
@@ -50,25 +52,28 @@ pub(crate) fn find(
     if paths.is_empty() {
         return Ok(None);
     }
+    let version = match settings.version {
+        None => None,
+        Some(1) => Some(Version::One),
+        Some(2) => Some(Version::Two),
+        Some(_) => bail!(Hinted::new(
+            "'version' of [store.vault] in config.toml is neither 1 nor 2",
+            "take it out: it is found out",
+        )),
+    };
     let server = Server::of(settings, deadline)?;
     let mut engine = Engine {
         session: Session::begin(&server, settings, kept)?,
         mount: settings.mount.as_deref().unwrap_or(MOUNT).trim_matches('/'),
     };
-    match settings.version {
-        Some(1) => engine.first(&paths, Version::One),
-        Some(2) => engine.first(&paths, Version::Two),
-        Some(_) => bail!(Hinted::new(
-            "'version' of [store.vault] in config.toml is neither 1 nor 2",
-            "take it out: it is found out",
-        )),
-        // Of the second version nearly all are; so only who finds nothing asks which one it is.
-        None => match engine.first(&paths, Version::Two) {
-            Ok(None) | Err(Failure::Forbidden(_)) if engine.is_of_version_one()? => {
-                engine.first(&paths, Version::One)
-            }
-            outcome => outcome,
-        },
+    // Of the second version nearly all are; so only who finds nothing asks which one it is.
+    match engine.first(&paths, version.unwrap_or(Version::Two)) {
+        Ok(None) | Err(Failure::Forbidden(_))
+            if version.is_none() && engine.is_of_version_one()? =>
+        {
+            engine.first(&paths, Version::One)
+        }
+        outcome => outcome,
     }
     .map_err(Failure::into_error)
 }
@@ -84,19 +89,25 @@ pub(crate) fn knock(
 ) -> Result<String> {
     let server = Server::of(settings, deadline)?;
     let mut session = Session::begin(&server, settings, kept)?;
-    let answer = session.get("auth/token/lookup-self")?;
+    let reply = session.get("auth/token/lookup-self")?;
+    let is_in = reply.status == 200 || session.is_renewed()? || session.is_in();
     let Server { address, .. } = &server;
     let method = settings.auth.method();
-    match answer.status {
-        200 => Ok(format!("'{address}' lets us in with {method}")),
-        _ => bail!(Hinted::new(
-            format!(
-                "Vault at '{address}' does not take our token (status {})",
-                answer.status
-            ),
-            "sign in to it again ('bao login' or 'vault login'), or see 'auth' of [store.vault] in config.toml",
-        )),
+    if is_in {
+        let warning = if server.is_careless {
+            "; whose it is nobody looks at, since VAULT_SKIP_VERIFY is set"
+        } else {
+            ""
+        };
+        return Ok(format!("'{address}' lets us in with {method}{warning}"));
     }
+    bail!(Hinted::new(
+        format!(
+            "Vault at '{address}' does not take our token (status {})",
+            reply.status
+        ),
+        "sign in to it again ('bao login' or 'vault login'), or see 'auth' of [store.vault] in config.toml",
+    ))
 }
 
 /// What the templates name, as far as the scope has what they ask for.
@@ -131,13 +142,6 @@ fn paths(templates: &[&str], host: &Host, scope: Option<&Scope>) -> Result<Vec<S
     Ok(paths)
 }
 
-/// The two versions of the engine have other addresses and wrap their answers differently.
-#[derive(Clone, Copy)]
-enum Version {
-    One,
-    Two,
-}
-
 /// Why there is no answer.
 enum Failure {
     /// The token may not read any of the paths at which something might lie; this is the first of them.
@@ -166,79 +170,63 @@ struct Engine<'a> {
 }
 
 impl Engine<'_> {
-    /// The first of these paths at which something lies. One that must not be read may be none of ours: the next is
-    /// tried before that is an error.
+    /// The first of these paths at which something lies; with another token, if the one we had is over.
     fn first(
         &mut self,
         paths: &[String],
         version: Version,
     ) -> Result<Option<(String, Fields)>, Failure> {
+        loop {
+            match self.look(paths, version) {
+                Err(Failure::Forbidden(_)) if self.session.is_renewed()? => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// One path that must not be read may be none of ours: the next is tried before that is an error.
+    fn look(
+        &self,
+        paths: &[String],
+        version: Version,
+    ) -> Result<Option<(String, Fields)>, Failure> {
         let mut forbidden = None;
         for path in paths {
-            let (between, pointer) = match version {
-                Version::One => ("", "/data"),
-                Version::Two => ("data/", "/data/data"),
+            let between = match version {
+                Version::One => "",
+                Version::Two => "data/",
             };
             let address = format!("{}/{between}{}", encoded(self.mount), encoded(path));
-            let answer = self.session.get(&address)?;
-            match answer.status {
-                200 => {}
+            let reply = self.session.get(&address)?;
+            let fields = match reply.status {
+                200 => match reply.content(version) {
+                    Content::Secret(fields) => fields,
+                    Content::Nothing => continue,
+                    Content::Strange => return Err(self.session.server.unexpected(&reply).into()),
+                },
                 403 => {
                     let named = format!("{}/{between}{path}", self.mount);
                     forbidden.get_or_insert_with(|| self.session.may_not_read(&named));
                     continue;
                 }
-                404 if is_plainly_absent(&answer) => continue,
-                _ => return Err(self.session.server.unexpected(&answer).into()),
-            }
-            let json = answer.json();
-            let Some(data) = json.as_ref().and_then(|json| json.pointer(pointer)) else {
-                return Err(self.session.server.unexpected(&answer).into());
+                _ if reply.is_absence() => continue,
+                _ => return Err(self.session.server.unexpected(&reply).into()),
             };
-            if data.is_object() {
-                let place = format!("vault:{}/{path}", self.mount);
-                let fields = Fields::read(|name| value(data, name));
-                let fields =
-                    fields.map_err(|error| error.context(format!("'{place}' cannot be used")))?;
-                return Ok(Some((place, fields)));
-            }
+            let place = format!("vault:{}/{path}", self.mount);
+            let fields = fields.with_context(|| format!("'{place}' cannot be used"))?;
+            return Ok(Some((place, fields)));
         }
-        match forbidden {
-            Some(error) => Err(Failure::Forbidden(error)),
-            None => Ok(None),
-        }
+        forbidden.map_or(Ok(None), |error| Err(Failure::Forbidden(error)))
     }
 
     /// What the server says of the engine; who may not know gets to know nothing.
-    fn is_of_version_one(&mut self) -> Result<bool> {
+    fn is_of_version_one(&self) -> Result<bool> {
         let address = format!("sys/internal/ui/mounts/{}", encoded(self.mount));
-        let answer = self.session.get(&address)?;
-        let json = answer.json().filter(|_| answer.status == 200);
-        let text = |pointer: &str| json.as_ref()?.pointer(pointer)?.as_str();
-        let is_kv = matches!(text("/data/type"), Some("kv" | "generic"));
-        let is_one = is_kv && text("/data/options/version").is_none_or(|version| version == "1");
+        let reply = self.session.get(&address)?;
+        let is_one = reply.status == 200 && reply.tells_of_version_one();
         trace::say(|| format!("vault: '{}' is of version 1: {is_one}", self.mount));
         Ok(is_one)
     }
-}
-
-/// A field of a secret; a number is as good as its text.
-fn value(data: &Value, name: &str) -> Result<Option<Secret>> {
-    match data.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(Secret::new(text.as_bytes().to_vec()))),
-        Some(Value::Number(number)) => Ok(Some(Secret::new(number.to_string().into_bytes()))),
-        Some(_) => bail!("the field '{name}' is no text"),
-    }
-}
-
-/// Whether nothing lies there, or what lay there was deleted; otherwise there is no such engine or namespace.
-fn is_plainly_absent(answer: &Answer) -> bool {
-    let json = answer.json();
-    let errors = json
-        .as_ref()
-        .and_then(|json| json.get("errors")?.as_array());
-    json.is_some() && errors.is_none_or(Vec::is_empty)
 }
 
 /// A path as part of a URL (RFC 3986, 3.3).

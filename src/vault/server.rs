@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 
+use super::reply::Reply;
 use crate::config::{Auth, VaultSection};
 use crate::context::Host;
 use crate::environment::vault_variable;
-use crate::error::{Hinted, printable};
-use crate::http::{self, Answer, Client, Route, Trust};
+use crate::error::Hinted;
+use crate::http::{self, Client, Route, Trust};
 use crate::remote::Url;
 use crate::route;
 use crate::secret::Secret;
@@ -19,6 +20,8 @@ pub(super) struct Server {
     /// As it was given, without a slash at its end.
     pub(super) address: String,
     pub(super) namespace: Option<String>,
+    /// Whether any certificate will do, since somebody has said so.
+    pub(super) is_careless: bool,
     client: Client,
 }
 
@@ -42,13 +45,14 @@ impl Server {
         let (host, is_tls) = examine(&address)?;
         let own = vault_variable("CLIENT_CERT").zip(vault_variable("CLIENT_KEY"));
         let ca = vault_variable("CACERT").map(PathBuf::from);
+        let is_careless = vault_variable("SKIP_VERIFY").is_some_and(|value| is_true(&value));
         let route = Route {
             proxy: route::proxy_to_service(&host, is_tls),
             trust: Trust {
                 ca: settings.ca.clone().or(ca),
                 own: own.map(|(certificate, key)| (certificate.into(), key.into())),
                 is_plain_enough: !is_tls,
-                is_careless: vault_variable("SKIP_VERIFY").is_some_and(|value| is_true(&value)),
+                is_careless,
             },
             patience: deadline.saturating_duration_since(Instant::now()),
             deadline,
@@ -58,6 +62,7 @@ impl Server {
         Ok(Self {
             client: Client::new(&route).map_err(|error| out_of_reach(&address, &error))?,
             namespace: namespace.or_else(|| vault_variable("NAMESPACE")),
+            is_careless,
             address,
         })
     }
@@ -66,39 +71,47 @@ impl Server {
     ///
     /// # Errors
     /// When there is no answer, or one that tells about the server and not about the path.
-    pub(super) fn get(&self, path: &str, token: Option<&Secret>) -> Result<Answer> {
-        self.ask(path, token, None)
+    pub(super) fn get(&self, path: &str, token: Option<&Secret>) -> Result<Reply> {
+        let header = token.map(|token| ("X-Vault-Token", token));
+        self.ask(path, header, None, token.as_slice())
     }
 
-    /// Sends a document to a path of the API.
+    /// Sends a document to a path of the API; `proof` is what of it nobody may see.
     ///
     /// # Errors
     /// As [`Server::get`].
-    pub(super) fn post(&self, path: &str, document: &Secret) -> Result<Answer> {
-        self.ask(path, None, Some(document))
+    pub(super) fn post(&self, path: &str, document: &Secret, proof: &Secret) -> Result<Reply> {
+        self.ask(path, None, Some(document), &[proof])
     }
 
-    fn ask(&self, path: &str, token: Option<&Secret>, document: Option<&Secret>) -> Result<Answer> {
+    fn ask(
+        &self,
+        path: &str,
+        header: Option<(&str, &Secret)>,
+        document: Option<&Secret>,
+        secrets: &[&Secret],
+    ) -> Result<Reply> {
         // An agent may be told to take no request without it, so that no page in a browser can make one.
         let is_meant = Secret::new(b"true".to_vec());
         let namespace = self.namespace.as_ref();
         let namespace = namespace.map(|name| Secret::new(name.as_bytes().to_vec()));
         let mut headers = vec![("X-Vault-Request", &is_meant)];
         headers.extend(namespace.as_ref().map(|name| ("X-Vault-Namespace", name)));
-        headers.extend(token.map(|token| ("X-Vault-Token", token)));
+        headers.extend(header);
         let url = format!("{}/v1/{path}", self.address);
         let answer = self.client.ask(&url, &headers, document);
         let answer = answer.map_err(|error| out_of_reach(&self.address, &error))?;
-        match answer.status {
-            429 | 300..=399 | 500..=599 => Err(self.unexpected(&answer)),
-            _ => Ok(answer),
+        let reply = Reply::new(answer.status, answer.json(), secrets);
+        match reply.status {
+            429 | 300..=399 | 500..=599 => Err(self.unexpected(&reply)),
+            _ => Ok(reply),
         }
     }
 
     /// What an answer means that nobody has asked for.
-    pub(super) fn unexpected(&self, answer: &Answer) -> anyhow::Error {
+    pub(super) fn unexpected(&self, reply: &Reply) -> anyhow::Error {
         let Self { address, .. } = self;
-        let (what, hint) = match answer.status {
+        let (what, hint) = match reply.status {
             429 => (
                 "has had too many requests (429)",
                 "try again later; where it happens often, run an agent near those who ask",
@@ -125,27 +138,14 @@ impl Server {
                 "look into its log; 'bao status' or 'vault status' tells how it is",
             ),
         };
-        let status = match answer.status {
+        let status = match reply.status {
             429 | 503 | 404 | 200 => String::new(),
             status => format!(" (status {status})"),
         };
-        let said = said(answer).map_or(String::new(), |said| format!(": {said}"));
+        let said = reply.said.as_ref();
+        let said = said.map_or(String::new(), |said| format!(": {said}"));
         Hinted::new(format!("Vault at '{address}' {what}{status}{said}"), hint).into()
     }
-}
-
-/// What a server says of a failure, in one line. It is the company's own, and is shown since nobody else knows.
-pub(super) fn said(answer: &Answer) -> Option<String> {
-    const LONGEST: usize = 160;
-    let json = answer.json()?;
-    let errors = json.get("errors")?.as_array()?;
-    let words: Vec<&str> = errors
-        .iter()
-        .filter_map(|error| error.as_str())
-        .flat_map(str::split_whitespace)
-        .collect();
-    let said: String = words.join(" ").chars().take(LONGEST).collect();
-    (!said.is_empty()).then(|| printable(&said))
 }
 
 /// The host of an address, and whether it is reached by TLS.
@@ -157,6 +157,9 @@ fn examine(address: &str) -> Result<(Host, bool)> {
         )
     };
     let url = Url::parse(address).ok_or_else(no_address)?;
+    if address.contains(['?', '#']) {
+        bail!(no_address());
+    }
     let host = url.host().ok_or_else(no_address)?;
     if url.username().is_some() || url.password().is_some() {
         bail!(Hinted::new(
@@ -231,6 +234,8 @@ mod tests {
             "unix:///run/agent.sock",
             "vault.corp.example:8200",
             "https://",
+            "https://vault.corp.example/?a",
+            "https://vault.corp.example#a",
             "",
         ] {
             let error = format!("{:#}", examine(address).expect_err(address));

@@ -53,3 +53,5 @@ mod stand_in;
 mod stories;
 #[cfg(unix)]
 mod terminal;
+#[cfg(target_os = "linux")]
+mod vault;
