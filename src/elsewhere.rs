@@ -117,18 +117,21 @@ fn of_program(
     scope: Option<&Scope>,
 ) -> Result<Option<(String, Fields)>> {
     let store = lookup.exec_store()?;
+    let mut found = None;
     for url in urls(host, scope) {
         let login = store.look_up(&url).map_err(store::Error::with_hint)?;
         if let Some(login) = login {
             let fields = Fields {
-                username: Some(login.username).filter(|name| !name.is_empty()),
+                username: login.username,
                 password: Some(login.secret),
                 ..Fields::default()
             };
-            return Ok(Some((url, fields)));
+            found = Some((url, fields));
+            break;
         }
     }
-    Ok(None)
+    lookup.forgive_a_prompt();
+    Ok(found)
 }
 
 fn urls(host: &Host, scope: Option<&Scope>) -> Vec<String> {

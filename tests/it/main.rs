@@ -19,6 +19,10 @@ mod dependencies;
 mod disk;
 #[cfg(unix)]
 mod doctor;
+#[cfg(target_os = "linux")]
+mod exec;
+#[cfg(target_os = "linux")]
+mod exec_faults;
 #[cfg(unix)]
 mod first_contact;
 mod harness;
