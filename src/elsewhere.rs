@@ -92,9 +92,9 @@ fn look_into(
     let settings = &lookup.config()?.store;
     let found = match source {
         Source::Exec => of_program(lookup, &host, scope)?,
+        Source::Folder if !settings.folder.is_for(&host) => None,
         Source::Folder => {
-            let root = folder::root(settings.folder.path.as_deref())?;
-            let found = folder::find(&root, scope)?;
+            let found = folder::Root::of(settings.folder.path.as_deref())?.find(scope)?;
             found.map(|(path, fields)| (path.display().to_string(), fields))
         }
         Source::Vault => {

@@ -25,6 +25,8 @@ mod exec;
 mod exec_faults;
 #[cfg(unix)]
 mod first_contact;
+#[cfg(unix)]
+mod folder;
 mod harness;
 mod helper;
 #[cfg(unix)]
