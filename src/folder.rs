@@ -29,20 +29,21 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// The folder of the settings, else of systemd's variable; the variable may also begin the path of the settings.
+    /// The folder of the settings, else of systemd's variable; the variable may also begin the path of the settings, and
+    /// outside of a service there is then nothing.
     ///
     /// # Errors
     /// When neither says one, or the path is not absolute.
     pub(crate) fn of(setting: Option<&Path>) -> Result<Self> {
         let of_systemd = environment::credentials_directory();
-        let path = match setting {
-            None => of_systemd,
-            Some(path) => match (path.strip_prefix(OF_SYSTEMD), of_systemd) {
-                (Ok(rest), of_systemd) => of_systemd.map(|folder| folder.join(rest)),
-                (Err(_), _) => Some(path.to_owned()),
-            },
+        let below = setting.map(|path| (path, path.strip_prefix(OF_SYSTEMD).ok()));
+        let path = match (below, of_systemd) {
+            (None, of_systemd) => of_systemd,
+            (Some((_, Some(rest))), Some(folder)) => Some(folder.join(rest)),
+            (Some((path, _)), _) => Some(path.to_owned()),
         };
-        let path = path.filter(|path| path.is_absolute()).ok_or_else(|| {
+        let is_usable = |path: &PathBuf| path.is_absolute() || path.starts_with(OF_SYSTEMD);
+        let path = path.filter(is_usable).ok_or_else(|| {
             Hinted::new(
                 "no folder is named for the store 'folder'",
                 "set 'path' of [store.folder] in config.toml to an absolute path",
@@ -59,6 +60,9 @@ impl Root {
     /// # Errors
     /// When it is there and cannot be read.
     pub(crate) fn find(&self, scope: Option<&Scope>) -> Result<Option<(PathBuf, Fields)>> {
+        if !self.path.is_absolute() {
+            return Ok(None);
+        }
         for name in names(scope) {
             // Nothing in a name leads out of the folder.
             let is_below = name

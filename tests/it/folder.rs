@@ -151,10 +151,14 @@ fn systemds_folder_is_looked_into_and_a_strangers_password_in_it_is_not_taken() 
 #[test]
 fn without_a_folder_the_settings_are_at_fault_and_an_empty_one_has_nothing() {
     let env = TestEnv::new();
-    for settings in ["", "path = '$CREDENTIALS_DIRECTORY/x'", "path = 'here'"] {
+    for settings in ["", "path = 'here'", "path = '$CREDENTIALS'"] {
         configure(&env, settings);
         assert_fails(&env, "no folder is named for the store 'folder'");
     }
+    // Whoever is at work outside of the service; in a repository that has such a folder.
+    configure(&env, "path = '$CREDENTIALS_DIRECTORY/x'");
+    put(&env.home(), &[("$CREDENTIALS_DIRECTORY/x", "canary")]);
+    assert_eq!(env.get(WANTED), "");
     configure(&env, &format!("path = '{}'", mounted(&env).display()));
     assert_eq!(env.get(WANTED), "");
     fs::create_dir(mounted(&env)).unwrap();

@@ -51,6 +51,8 @@ mod oauth;
 #[cfg(target_os = "linux")]
 mod policy;
 mod probe;
+#[cfg(target_os = "linux")]
+mod recipes;
 #[cfg(unix)]
 mod scrub;
 mod setup;
