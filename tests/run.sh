@@ -34,6 +34,15 @@ node:nodejs
 npm:npm
 chromium:chromium
 chromedriver:chromium-driver
+docker-credential-pass:golang-docker-credential-helpers
+docker-credential-secretservice:golang-docker-credential-helpers
+pass:pass
+gpg:gnupg
+gpgconf:gnupg
+python3:python3
+buildah:buildah
+ldd:libc-bin
+systemd-analyze:systemd
 "
 
 main() {
@@ -49,6 +58,7 @@ main() {
 
     install_tools
     install_oauth_server
+    install_recipe_checkers
     find_rust
     if [ "$fast" = no ]; then
         step shellcheck install.sh tests/run.sh .ci/run
@@ -114,6 +124,7 @@ missing_packages() {
     fi
     # The benchmark builds git-credential-libsecret from what git brings along.
     [ -e /usr/include/libsecret-1/libsecret/secret.h ] || [ ! -e /etc/debian_version ] || add libsecret-1-dev
+    python3 -c 'import ensurepip, venv' 2>/dev/null || add python3-venv
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || add ca-certificates
     printf '%s' "$packages"
 }
@@ -150,6 +161,13 @@ install_oauth_server() {
     mkdir -p target/oauth-server
     cp tests/oauth_server/* target/oauth-server/
     step npm ci --prefix target/oauth-server --ignore-scripts --no-audit --no-fund --loglevel=error
+}
+
+# What reads the files that docs/ci shows: the schemas of their makers.
+install_recipe_checkers() {
+    step python3 -m venv target/recipes
+    step target/recipes/bin/pip install --quiet --disable-pip-version-check --only-binary :all: \
+        --require-hashes --requirement tests/recipes/requirements.txt
 }
 
 find_component() {
