@@ -218,7 +218,10 @@ impl Kept {
             more.iter()
                 .filter_map(|(key, value)| Some((*key, value.as_ref()?.expose()))),
         );
-        protocol::to_lines(&lines).map(|text| Secret::new(text.to_vec()))
+        let text = protocol::to_lines(&lines)?;
+        // Some programs of the store `exec` drop a newline at the end.
+        let text = text.strip_suffix(b"\n").unwrap_or(&text);
+        Some(Secret::new(text.to_vec()))
     }
 
     /// The reverse of [`Kept::to_entry`].

@@ -1,7 +1,7 @@
 //! Running another program, for so long and no longer.
 
 use std::io::{self, Read, Write as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,62 +27,88 @@ pub(crate) fn run(
     input: &[u8],
     patience: Duration,
 ) -> io::Result<Option<Output>> {
+    in_a_group_of_its_own(&mut command);
+    run_to_its_end(command, input, patience, end_group)
+}
+
+/// The same for a program that may ask a person on our terminal: that is for our own group of processes alone, any other
+/// would be stopped there. So it alone is killed when time is up, and what it started lives on.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_at_the_terminal(
+    command: Command,
+    input: &[u8],
+    patience: Duration,
+) -> io::Result<Option<Output>> {
+    run_to_its_end(command, input, patience, end)
+}
+
+fn run_to_its_end(
+    mut command: Command,
+    input: &[u8],
+    patience: Duration,
+    end: impl Fn(&mut Child),
+) -> io::Result<Option<Output>> {
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    in_a_group_of_its_own(&mut command);
-    let mut child = command.spawn()?;
-    let (reporter, reports) = mpsc::channel();
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    if let Some(mut stdin) = stdin {
-        // Who does not read it does not want it.
-        let _ = stdin.write_all(input);
-    }
-    for (stream, is_answer) in [
-        (
-            stdout.map(|stream| Box::new(stream) as Box<dyn Read + Send>),
-            true,
-        ),
-        (
-            stderr.map(|stream| Box::new(stream) as Box<dyn Read + Send>),
-            false,
-        ),
-    ] {
-        let reporter = reporter.clone();
-        thread::spawn(move || {
-            let text = stream.map(read_whole).transpose();
-            // Nobody listens any more when time was up.
-            let _ = reporter.send((is_answer, text));
-        });
-    }
     let deadline = Instant::now() + patience;
-    let (mut answer, mut errors) = (Zeroizing::default(), Zeroizing::default());
-    for _ in 0..2 {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let Ok((is_answer, text)) = reports.recv_timeout(left) else {
-            end_group(&mut child);
-            return Ok(None);
-        };
-        let text = text?.unwrap_or_default();
-        *(if is_answer { &mut answer } else { &mut errors }) = text;
+    let mut child = command.spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        let input = Zeroizing::new(input.to_vec());
+        // Who does not read it does not want it, and must not keep us waiting.
+        thread::spawn(move || stdin.write_all(&input));
     }
-    let status = child.wait()?;
+    let answer = child.stdout.take().map(in_the_background);
+    let errors = child.stderr.take().map(in_the_background);
+    let mut texts = Vec::with_capacity(2);
+    for reader in [answer, errors].into_iter().flatten() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match reader.recv_timeout(left) {
+            Ok(Ok(text)) => texts.push(text),
+            Ok(Err(error)) => {
+                end(&mut child);
+                return Err(error);
+            }
+            Err(_) => {
+                end(&mut child);
+                return Ok(None);
+            }
+        }
+    }
+    let Some(status) = wait(&mut child, deadline)? else {
+        end(&mut child);
+        return Ok(None);
+    };
+    let mut texts = texts.into_iter();
     Ok(Some(Output {
         code: status.code(),
-        answer,
-        errors,
+        answer: texts.next().unwrap_or_default(),
+        errors: texts.next().unwrap_or_default(),
     }))
 }
 
+fn in_the_background(
+    stream: impl Read + Send + 'static,
+) -> mpsc::Receiver<io::Result<Zeroizing<Vec<u8>>>> {
+    let (reporter, report) = mpsc::channel();
+    thread::spawn(move || {
+        // Nobody listens any more when time was up.
+        let _ = reporter.send(read_whole(stream));
+    });
+    report
+}
+
 fn read_whole(mut stream: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    /// What is longer is cut off: no answer that we ask for is.
-    const LONGEST: u64 = 64 << 20;
+    /// What is longer is cut off: no answer that we ask for is. Who goes on writing then is ended by that.
+    const LONGEST: usize = 1 << 20;
     let mut text = Zeroizing::new(Vec::with_capacity(1 << 17));
     let mut part = Zeroizing::new([0; 1 << 14]);
     loop {
         let read = stream.read(&mut part[..])?;
-        if read == 0 {
+        if read == 0 || text.len() + read > LONGEST {
             return Ok(text);
         }
         if text.len() + read > text.capacity() {
@@ -91,9 +117,21 @@ fn read_whole(mut stream: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
             larger.extend_from_slice(&text);
             text = larger;
         }
-        if text.len() as u64 + read as u64 <= LONGEST {
-            text.extend_from_slice(&part[..read]);
+        text.extend_from_slice(&part[..read]);
+    }
+}
+
+/// Waits for a program that has closed its output: it need not end with that.
+fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    const LONGEST: Duration = Duration::from_millis(20);
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let status = child.try_wait()?;
+        if status.is_some() || Instant::now() >= deadline {
+            return Ok(status);
         }
+        thread::sleep(pause);
+        pause = LONGEST.min(2 * pause);
     }
 }
 
@@ -112,6 +150,10 @@ fn end_group(child: &mut Child) {
         // What has ended already need not be killed.
         let _ = kill_process_group(group, Signal::KILL);
     }
+    end(child);
+}
+
+fn end(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
 }

@@ -109,6 +109,18 @@ pub(crate) struct ExecSection {
 pub(crate) struct FolderSection {
     /// By default what systemd.exec(5) calls `$CREDENTIALS_DIRECTORY`.
     pub(crate) path: Option<PathBuf>,
+    /// Whose secrets lie there; by default bitbucket.org's.
+    pub(crate) host: Option<Host>,
+}
+
+impl FolderSection {
+    /// Whether the secrets there are for this host. Nothing in a folder says so, and none must come to another one.
+    pub(crate) fn is_for(&self, host: &Host) -> bool {
+        match &self.host {
+            Some(its) => its == host,
+            None => bitbucket::is_cloud(host),
+        }
+    }
 }
 
 /// Where the secrets lie in Vault or OpenBao, and how to get in. What is not said the variables of Vault's own say.
@@ -161,7 +173,7 @@ impl Auth {
 }
 
 /// The keys this version knows; a table ends with a dot.
-const KNOWN: [&str; 24] = [
+const KNOWN: [&str; 25] = [
     "hosts",
     "lookup",
     "store.",
@@ -173,6 +185,7 @@ const KNOWN: [&str; 24] = [
     "store.file.key",
     "store.folder.",
     "store.folder.path",
+    "store.folder.host",
     "store.vault.",
     "store.vault.address",
     "store.vault.namespace",

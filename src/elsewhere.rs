@@ -92,9 +92,9 @@ fn look_into(
     let settings = &lookup.config()?.store;
     let found = match source {
         Source::Exec => of_program(lookup, &host, scope)?,
+        Source::Folder if !settings.folder.is_for(&host) => None,
         Source::Folder => {
-            let root = folder::root(settings.folder.path.as_deref())?;
-            let found = folder::find(&root, scope)?;
+            let found = folder::Root::of(settings.folder.path.as_deref())?.find(scope)?;
             found.map(|(path, fields)| (path.display().to_string(), fields))
         }
         Source::Vault => {
@@ -117,18 +117,21 @@ fn of_program(
     scope: Option<&Scope>,
 ) -> Result<Option<(String, Fields)>> {
     let store = lookup.exec_store()?;
+    let mut found = None;
     for url in urls(host, scope) {
         let login = store.look_up(&url).map_err(store::Error::with_hint)?;
         if let Some(login) = login {
             let fields = Fields {
-                username: Some(login.username).filter(|name| !name.is_empty()),
+                username: login.username,
                 password: Some(login.secret),
                 ..Fields::default()
             };
-            return Ok(Some((url, fields)));
+            found = Some((url, fields));
+            break;
         }
     }
-    Ok(None)
+    lookup.forgive_a_prompt();
+    Ok(found)
 }
 
 fn urls(host: &Host, scope: Option<&Scope>) -> Vec<String> {

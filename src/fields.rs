@@ -77,6 +77,15 @@ impl Fields {
                 "has a password with a line break or another control character".to_owned()
             ));
         }
+        if self
+            .username
+            .as_ref()
+            .is_some_and(|name| name.chars().any(char::is_control))
+        {
+            bail!(wrong(
+                "has a user name with a line break or another control character".to_owned()
+            ));
+        }
         let username = self.username.map(String::into_bytes);
         let kind = match &self.kind {
             Some(name) => {

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::environment;
 use crate::error::Hinted;
@@ -16,46 +17,65 @@ const OF_SYSTEMD: &str = "$CREDENTIALS_DIRECTORY";
 /// The name of what is for everything that has no secret of its own.
 const DEFAULT: &str = "_default";
 /// How often a folder is read that is swapped while it is read.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: usize = 16;
 
-/// The folder of the settings, else of systemd's variable; the variable may also begin the path of the settings.
-///
-/// # Errors
-/// When neither says one, or the path is not absolute.
-pub(crate) fn root(setting: Option<&Path>) -> Result<PathBuf> {
-    let of_systemd = environment::credentials_directory();
-    let path = match setting {
-        None => of_systemd,
-        Some(path) => match (path.strip_prefix(OF_SYSTEMD), of_systemd) {
-            (Ok(rest), of_systemd) => of_systemd.map(|folder| folder.join(rest)),
-            (Err(_), _) => Some(path.to_owned()),
-        },
-    };
-    let path = path.filter(|path| path.is_absolute());
-    path.ok_or_else(|| {
-        anyhow!(Hinted::new(
-            "no folder is named for the store 'folder'",
-            "set 'path' of [store.folder] in config.toml to an absolute path",
-        ))
-    })
+/// Where the secrets are mounted.
+#[derive(Debug)]
+pub(crate) struct Root {
+    pub(crate) path: PathBuf,
+    /// It may be the one secret itself: a file, or a folder with a file for each field. systemd's folder is not, unless
+    /// it is named: a `password` there may be another service's.
+    is_named: bool,
 }
 
-/// The first secret there is for the scope, and where it lies: its own, its workspace's, the one for all.
-///
-/// # Errors
-/// When it is there and cannot be read.
-pub(crate) fn find(root: &Path, scope: Option<&Scope>) -> Result<Option<(PathBuf, Fields)>> {
-    for name in names(scope) {
-        let path = root.join(&name);
-        // Nothing in a name leads out of the folder.
-        let is_below = name
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)));
-        if let Some(fields) = is_below.then(|| read(&path)).transpose()?.flatten() {
-            return Ok(Some((path, fields)));
-        }
+impl Root {
+    /// The folder of the settings, else of systemd's variable; the variable may also begin the path of the settings, and
+    /// outside of a service there is then nothing.
+    ///
+    /// # Errors
+    /// When neither says one, or the path is not absolute.
+    pub(crate) fn of(setting: Option<&Path>) -> Result<Self> {
+        let of_systemd = environment::credentials_directory();
+        let below = setting.map(|path| (path, path.strip_prefix(OF_SYSTEMD).ok()));
+        let path = match (below, of_systemd) {
+            (None, of_systemd) => of_systemd,
+            (Some((_, Some(rest))), Some(folder)) => Some(folder.join(rest)),
+            (Some((path, _)), _) => Some(path.to_owned()),
+        };
+        let is_usable = |path: &PathBuf| path.is_absolute() || path.starts_with(OF_SYSTEMD);
+        let path = path.filter(is_usable).ok_or_else(|| {
+            Hinted::new(
+                "no folder is named for the store 'folder'",
+                "set 'path' of [store.folder] in config.toml to an absolute path",
+            )
+        })?;
+        Ok(Self {
+            path,
+            is_named: setting.is_some(),
+        })
     }
-    Ok(None)
+
+    /// The first secret there is for the scope, and where it lies: its own, its workspace's, the one for all.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub(crate) fn find(&self, scope: Option<&Scope>) -> Result<Option<(PathBuf, Fields)>> {
+        if !self.path.is_absolute() {
+            return Ok(None);
+        }
+        for name in names(scope) {
+            // Nothing in a name leads out of the folder.
+            let is_below = name
+                .components()
+                .all(|part| matches!(part, Component::Normal(_)));
+            let path = self.path.join(&name);
+            if is_below && let Some(fields) = read(&path, false)? {
+                return Ok(Some((path, fields)));
+            }
+        }
+        let itself = self.is_named.then(|| read(&self.path, true)).transpose()?;
+        Ok(itself.flatten().map(|fields| (self.path.clone(), fields)))
+    }
 }
 
 fn names(scope: Option<&Scope>) -> Vec<PathBuf> {
@@ -73,41 +93,111 @@ fn names(scope: Option<&Scope>) -> Vec<PathBuf> {
     names
 }
 
-/// A file is the secret itself; a folder has a file for each field.
-fn read(path: &Path) -> Result<Option<Fields>> {
+/// What lies at a path, or nothing.
+///
+/// Kubernetes puts a new version beside the old one, swaps a link to it, and then removes the old one: whoever looks in
+/// just that moment finds nothing there, or a part.
+fn read(path: &Path, is_root: bool) -> Result<Option<Fields>> {
     let cannot = || format!("cannot read '{}'", path.display());
     for _ in 0..ATTEMPTS {
-        let metadata = match fs::metadata(path) {
-            Err(error) if file::is_absence(&error) => return Ok(None),
-            outcome => outcome.with_context(cannot)?,
+        let seen = match fs::metadata(path) {
+            Err(error) if file::is_absence(&error) => is_absent(path).then_some(None),
+            Ok(metadata) if metadata.is_dir() => read_fields(path, is_root).with_context(cannot)?,
+            Ok(_) => read_secret(path)?.map(Some),
+            Err(error) => return Err(error).with_context(cannot),
         };
-        if !metadata.is_dir() {
-            let password = file::read_mounted(path)?;
-            return Ok(Some(Fields {
-                password,
-                ..Fields::default()
-            }));
-        }
-        // Kubernetes swaps a link to the folder in which the files really lie: all are read out of the same one.
-        let Ok(real) = path.join("password").canonicalize() else {
-            // Of a folder of repositories that is as it should be.
-            return Ok(None);
-        };
-        let real = real.parent().unwrap_or(path);
-        let fields =
-            Fields::read(|name| file::read_mounted(&real.join(name))).with_context(cannot)?;
-        if fields.password.is_some() || path.join("password").exists() && real.exists() {
-            return Ok(Some(fields));
+        if let Some(found) = seen {
+            return Ok(found);
         }
     }
-    Err(anyhow!("it is replaced all the time")).with_context(cannot)
+    // A link that leads nowhere stays one, however often it is looked at.
+    if path.exists() {
+        return Err(anyhow!("it is replaced all the time")).with_context(cannot);
+    }
+    Ok(None)
+}
+
+/// Whether there is nothing at a path and no link on the way was swapped meanwhile.
+fn is_absent(path: &Path) -> bool {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return false;
+    };
+    let Ok(real) = folder.canonicalize() else {
+        return is_absent(folder);
+    };
+    let entry = real.join(name).symlink_metadata();
+    let has_none = entry.is_err_and(|error| file::is_absence(&error));
+    has_none && folder.canonicalize().is_ok_and(|now| now == real)
+}
+
+/// A file is the secret itself. Nothing when it is gone meanwhile.
+fn read_secret(path: &Path) -> Result<Option<Fields>> {
+    let Some(password) = file::read_mounted(path)? else {
+        return Ok(None);
+    };
+    if password.is_empty() {
+        bail!("'{}' is empty", path.display());
+    }
+    Ok(Some(Fields {
+        password: Some(password),
+        ..Fields::default()
+    }))
+}
+
+/// A folder has a file for each field, or none of them; the root has folders of workspaces as well. Nothing when it has
+/// changed meanwhile: what was read belongs together if the same files are there before and after.
+#[expect(
+    clippy::option_option,
+    reason = "nothing seen is not the same as nothing there"
+)]
+fn read_fields(folder: &Path, is_root: bool) -> Result<Option<Option<Fields>>> {
+    let places = || Fields::NAMES.map(|name| Place::of(&folder.join(name), is_root));
+    let real = folder.canonicalize().ok();
+    let before = places();
+    let mut each = before.iter();
+    let fields = Fields::read(|_| match each.next() {
+        Some(Some(place)) => file::read_mounted(&place.path),
+        _ => Ok(None),
+    });
+    let is_same = before == places()
+        && real.is_some_and(|real| {
+            real.is_dir() && folder.canonicalize().is_ok_and(|now| now == real)
+        });
+    if !is_same {
+        return Ok(None);
+    }
+    let is_empty = before.iter().all(Option::is_none);
+    fields.map(|fields| Some((!is_empty).then_some(fields)))
+}
+
+/// Where a file really lies, and since when.
+#[derive(PartialEq, Eq)]
+struct Place {
+    path: PathBuf,
+    modified: Option<SystemTime>,
+}
+
+impl Place {
+    fn of(path: &Path, is_root: bool) -> Option<Self> {
+        // What cannot be looked at is left to who reads it.
+        let path = match path.canonicalize() {
+            Err(error) if file::is_absence(&error) => return None,
+            real => real.unwrap_or_else(|_| path.to_owned()),
+        };
+        let metadata = path.metadata().ok();
+        let is_workspace = is_root && metadata.as_ref().is_some_and(fs::Metadata::is_dir);
+        (!is_workspace).then(|| Self {
+            modified: metadata.and_then(|metadata| metadata.modified().ok()),
+            path,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use super::find;
+    use super::Root;
     use crate::scope::Scope;
 
     #[test]
@@ -125,11 +215,13 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a folder")).expect("made");
             fs::write(path, content).expect("written");
         }
+        let root = Root {
+            path: root,
+            is_named: true,
+        };
         let password = |scope: &str| {
             let scope: Option<Scope> = scope.parse().ok();
-            let (_, fields) = find(&root, scope.as_ref())
-                .expect("an answer")
-                .expect("one");
+            let (_, fields) = root.find(scope.as_ref()).expect("an answer").expect("one");
             fields.password.expect("a password").expose().to_vec()
         };
         assert_eq!(password("acme/site"), b"site\n", "one newline is dropped");
@@ -140,9 +232,7 @@ mod tests {
             workspace: "..".to_owned(),
             repository: Some("outside".to_owned()),
         };
-        let (path, _) = find(&root, Some(&strange))
-            .expect("an answer")
-            .expect("one");
-        assert_eq!(path, root.join("_default"));
+        let (path, _) = root.find(Some(&strange)).expect("an answer").expect("one");
+        assert_eq!(path, root.path.join("_default"));
     }
 }

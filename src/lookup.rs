@@ -680,7 +680,11 @@ impl Lookup {
         match name {
             Name::Keyring => {}
             Name::File => return question(&self.file_store()?),
-            Name::Exec => return question(&self.exec_store()?),
+            Name::Exec => {
+                let answer = question(&self.exec_store()?)?;
+                self.forgive_a_prompt();
+                return Ok(answer);
+            }
             Name::Env | Name::Folder | Name::Vault => {
                 return Err(anyhow!("'{name}' is only ever looked into").into());
             }
@@ -690,7 +694,6 @@ impl Lookup {
         }
         let answer = self.patience();
         let unlock = self.patience_with_a_prompt();
-        let start = Instant::now();
         let outcome = question(&keyring::open(Patience { answer, unlock }));
         match &outcome {
             Err(error) => {
@@ -699,13 +702,16 @@ impl Lookup {
                     let _ = self.is_out_of_reach.set(reason);
                 }
             }
-            // Somebody was at the unlock prompt: that time is not what git waited for us.
-            Ok(_) if start.elapsed() > answer && self.end.get().is_some() => {
-                self.start_over();
-            }
-            Ok(_) => {}
+            Ok(_) => self.forgive_a_prompt(),
         }
         outcome
+    }
+
+    /// Somebody was at the unlock prompt of a store that has answered: that time is not what git waited for us.
+    pub(crate) fn forgive_a_prompt(&self) {
+        if self.patience().is_zero() {
+            self.start_over();
+        }
     }
 
     /// How long a store may take that may have to ask somebody for a password of its own.
@@ -731,6 +737,8 @@ impl Lookup {
                 )
             })?,
             patience: self.patience_with_a_prompt(),
+            since: Instant::now(),
+            may_ask: terminal::is_there(),
             withheld: environment::secret_variables().collect(),
         })
     }

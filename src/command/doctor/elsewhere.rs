@@ -43,12 +43,14 @@ fn look_into(lookup: &Lookup, source: Source) -> anyhow::Result<String> {
             Ok(format!("'{}' answers", store.program))
         }
         Source::Folder => {
-            let root = folder::root(settings.folder.path.as_deref())?;
+            let root = folder::Root::of(settings.folder.path.as_deref())?;
+            root.find(None)?;
+            let path = root.path.display();
             // What is not mounted has nothing: the next store is looked into.
-            Ok(if root.is_dir() {
-                format!("'{}' is there", root.display())
+            Ok(if root.path.exists() {
+                format!("'{path}' is there")
             } else {
-                format!("'{}' is not there, so it has nothing", root.display())
+                format!("'{path}' is not there, so it has nothing")
             })
         }
         Source::Vault => {
