@@ -352,6 +352,16 @@ fn a_build_clones_with_its_secret_and_no_layer_has_it() {
         return;
     }
     let (env, _stand_in) = world(Credential::access_token(ACCESS_TOKEN));
+    if !rustix::process::geteuid().is_root() {
+        let mut probe = env.command("buildah");
+        probe.args(["unshare", "true"]);
+        let outcome = run(probe, b"");
+        if outcome.status != 0 {
+            assert!(std::env::var_os("REQUIRE_ALL").is_none(), "{outcome:?}");
+            eprintln!("skipped: no user names of one's own: {}", outcome.stderr);
+            return;
+        }
+    }
     let mut make = env.command("sh");
     make.args(["-euc", IMAGE, "sh", crate::harness::PROGRAM]);
     let outcome = run(make, b"");
