@@ -46,6 +46,7 @@ mod renewal;
 mod route;
 mod scope;
 mod secret;
+mod shortlist;
 mod state;
 mod store;
 pub mod targets;

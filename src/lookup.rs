@@ -20,6 +20,7 @@ use crate::probe;
 use crate::refusal::Refusals;
 use crate::renewal;
 use crate::secret::Secret;
+use crate::shortlist;
 use crate::state::State;
 use crate::store::file::{FileStore, KeyPlace};
 use crate::store::{self, Name, Patience, Store, keyring};
@@ -164,7 +165,7 @@ impl Lookup {
         wanted: &Wanted<'_>,
         now: Timestamp,
     ) -> Result<(Option<(Account, Option<Kept>)>, Vec<String>)> {
-        let accounts = self.accounts()?;
+        let accounts = shortlist::read(&self.locations()?.accounts(), wanted)?;
         let (aside, fitting): (Vec<_>, Vec<_>) = matching::fitting(&accounts, wanted)
             .into_iter()
             .partition(|(_, account)| account.is_set_aside(now));

@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 10] = [
     ],
     &["browser", "git", "quiet", "terminal"],
     &["http", "loopback", "oauth", "route"],
-    &["matching", "lookup", "probe", "renewal"],
+    &["matching", "lookup", "probe", "renewal", "shortlist"],
     &["check", "first_contact", "helper", "import"],
     &["command", "cli"],
 ];
