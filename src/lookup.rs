@@ -165,7 +165,7 @@ impl Lookup {
         wanted: &Wanted<'_>,
         now: Timestamp,
     ) -> Result<(Option<(Account, Option<Kept>)>, Vec<String>)> {
-        let accounts = shortlist::read(&self.locations()?.accounts(), wanted)?;
+        let accounts = self.accounts_for(wanted)?;
         let (aside, fitting): (Vec<_>, Vec<_>) = matching::fitting(&accounts, wanted)
             .into_iter()
             .partition(|(_, account)| account.is_set_aside(now));
@@ -309,6 +309,14 @@ impl Lookup {
     /// When the file is damaged or open to others.
     pub(crate) fn accounts(&self) -> Result<Accounts> {
         Accounts::read(&self.locations()?.accounts())
+    }
+
+    /// Of the accounts at least those that may answer.
+    ///
+    /// # Errors
+    /// As [`shortlist::read`].
+    pub(crate) fn accounts_for(&self, wanted: &Wanted<'_>) -> Result<Accounts> {
+        shortlist::read(&self.locations()?.accounts(), wanted)
     }
 
     /// # Errors
