@@ -51,3 +51,4 @@ mod stand_in;
 mod stories;
 #[cfg(unix)]
 mod terminal;
+mod thrift;
