@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use memchr::{memchr, memchr_iter, memchr2, memmem};
 
 use crate::accounts::Accounts;
 use crate::bitbucket;
@@ -20,9 +21,11 @@ use crate::trace;
 /// # Errors
 /// As [`Accounts::read`]; damage to an account that does not fit is not noticed while another one does.
 pub(crate) fn read(path: &Path, wanted: &Wanted<'_>) -> Result<Accounts> {
-    let Some(content) = file::read_private(path)? else {
+    let Some(mut content) = file::read_private(path)? else {
         return Ok(Accounts::default());
     };
+    // No secret is in it: to wipe it takes as long as to look through it.
+    let content = std::mem::take(&mut *content);
     match of(&content, wanted) {
         Some(accounts) => Ok(accounts),
         None => Accounts::of_file(path, &content),
@@ -31,8 +34,7 @@ pub(crate) fn read(path: &Path, wanted: &Wanted<'_>) -> Result<Accounts> {
 
 /// The accounts that may answer, when one of them fits and others were left out.
 pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
-    let text = std::str::from_utf8(content).ok()?;
-    let accounts = Accounts::parse(shortened(text, wanted)?.as_bytes()).ok()?;
+    let accounts = Accounts::parse(&shortened(content, wanted)?).ok()?;
     let home = bitbucket::home_of(&wanted.host);
     let at_home = accounts
         .iter()
@@ -49,27 +51,21 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
 /// with a scope then answers if it is the only one of its host.
 const SPARED: usize = 2;
 
-const HEADER: &str = "[[account]]\n";
+/// The line with which a block begins, and the end of the line before.
+const HEADER: &[u8] = b"\n[[account]]\n";
 
 /// The file without the blocks that cannot answer; nothing when there are none.
-fn shortened(text: &str, wanted: &Wanted<'_>) -> Option<String> {
-    // What looks like the start of a block may lie in a string of several lines.
-    if text.contains("\"\"\"") || text.contains("'''") {
-        return None;
-    }
-    let mut starts = text
-        .match_indices(HEADER)
-        .map(|(start, _)| start)
-        .filter(|start| *start == 0 || text.as_bytes()[start - 1] == b'\n')
-        .peekable();
+fn shortened(content: &[u8], wanted: &Wanted<'_>) -> Option<Vec<u8>> {
+    let mut starts = memmem::find_iter(content, HEADER).peekable();
     let home = bitbucket::home_of(&wanted.host);
-    let mut short = text[..*starts.peek()?].to_owned();
+    let mut short = content[..*starts.peek()?].to_vec();
     let (mut blocks, mut left_out, mut spared) = (0, 0, 0);
     while let Some(start) = starts.next() {
-        let end = starts.peek().copied().unwrap_or(text.len());
-        let block = &text[start..end];
+        let end = starts.peek().copied().unwrap_or(content.len());
+        let block = &content[start..end];
         blocks += 1;
-        match Block::of(&block[HEADER.len()..]).and_then(|block| block.misfit(wanted, &home)) {
+        let misfit = Block::of(&block[HEADER.len()..]).and_then(|it| it.misfit(wanted, &home));
+        match misfit {
             Some(Misfit::NoPath) if spared < SPARED => spared += 1,
             Some(_) => {
                 left_out += 1;
@@ -77,10 +73,15 @@ fn shortened(text: &str, wanted: &Wanted<'_>) -> Option<String> {
             }
             None => {}
         }
-        short.push_str(block);
+        short.extend_from_slice(block);
     }
+    // What looks like the start of a block may lie in a string of several lines. Such a string begins in what is kept:
+    // no block that is left out has any.
+    let has_long_strings = [&b"\"\"\""[..], b"'''"]
+        .iter()
+        .any(|quotes| memmem::find(&short, quotes).is_some());
     trace::say(|| format!("accounts: {left_out} of {blocks} cannot answer"));
-    (left_out > 0).then_some(short)
+    (left_out > 0 && !has_long_strings).then_some(short)
 }
 
 /// Why an account certainly does not fit.
@@ -95,40 +96,44 @@ enum Misfit {
 /// What a block says that decides whether its account fits.
 #[derive(Default)]
 struct Block<'a> {
-    host: Option<&'a str>,
-    kind: Option<&'a str>,
-    username: Option<&'a str>,
-    path: Option<&'a str>,
-    scopes: Option<&'a str>,
+    host: Option<&'a [u8]>,
+    kind: Option<&'a [u8]>,
+    username: Option<&'a [u8]>,
+    path: Option<&'a [u8]>,
+    scopes: Option<&'a [u8]>,
 }
 
 impl<'a> Block<'a> {
     /// Nothing unless each line is blank, the header of a table in the account, or a key with a value that ends on
     /// the same line: then no line can be anything else than it seems.
-    fn of(text: &'a str) -> Option<Self> {
+    fn of(text: &'a [u8]) -> Option<Self> {
         let mut block = Self::default();
         let mut is_own = true;
-        for line in text.split('\n').filter(|line| !line.is_empty()) {
-            if let Some(rest) = line.strip_prefix("[account.") {
-                is_own = false;
-                is_bare(rest.strip_suffix(']')?).then_some(())?;
+        let mut start = 0;
+        for end in memchr_iter(b'\n', text).chain([text.len()]) {
+            let line = &text[start..end];
+            start = end + 1;
+            if line.is_empty() {
                 continue;
             }
-            let (key, value) = line.split_once(" = ")?;
-            let value = Value::of(value)?;
-            if !is_bare(key) {
-                return None;
+            if let Some(rest) = line.strip_prefix(b"[account.") {
+                is_own = false;
+                let name = rest.strip_suffix(b"]")?;
+                name.iter().all(|&byte| is_bare(byte)).then_some(())?;
+                continue;
             }
+            let (key, rest) = line.split_at(line.iter().position(|&byte| !is_bare(byte))?);
+            let value = Value::of(rest.strip_prefix(b" = ")?)?;
             if !is_own {
                 continue;
             }
             match (key, value) {
-                ("host", Value::Text(text)) => block.host = Some(text),
-                ("kind", Value::Text(text)) => block.kind = Some(text),
-                ("username", Value::Text(text)) => block.username = Some(text),
-                ("path", Value::Text(text)) => block.path = Some(text),
-                ("for", Value::List(list)) => block.scopes = Some(list),
-                ("host" | "kind" | "username" | "path" | "for", _) => return None,
+                (b"host", Value::Text(text)) => block.host = Some(text),
+                (b"kind", Value::Text(text)) => block.kind = Some(text),
+                (b"username", Value::Text(text)) => block.username = Some(text),
+                (b"path", Value::Text(text)) => block.path = Some(text),
+                (b"for", Value::List(list)) => block.scopes = Some(list),
+                (b"host" | b"kind" | b"username" | b"path" | b"for", _) => return None,
                 _ => {}
             }
         }
@@ -137,13 +142,11 @@ impl<'a> Block<'a> {
 
     /// The same rules as those of `matching`, as far as they need no more than this.
     fn misfit(&self, wanted: &Wanted<'_>, home: &Host) -> Option<Misfit> {
-        let text = self.host?;
-        let expected = if self.kind.is_some() {
-            home
-        } else {
-            &wanted.host
+        let expected = match self.kind {
+            Some(_) => home,
+            None => &wanted.host,
         };
-        if text != expected.as_str() && text.parse::<Host>().ok()? != *expected {
+        if !is_host(self.host?, expected)? {
             return Some(Misfit::Host);
         }
         if self.kind.is_none() {
@@ -162,80 +165,83 @@ impl<'a> Block<'a> {
 /// A value that ends on the line on which it starts.
 enum Value<'a> {
     /// What stands between two quotation marks, with nothing in it that means something else.
-    Text(&'a str),
+    Text(&'a [u8]),
     /// What stands between the brackets of a list without further ones.
-    List(&'a str),
+    List(&'a [u8]),
     /// A number, a date, or a truth value.
     Other,
 }
 
 impl<'a> Value<'a> {
-    fn of(text: &'a str) -> Option<Self> {
-        if let Some(list) = text
-            .strip_prefix('[')
-            .and_then(|text| text.strip_suffix(']'))
-        {
-            let is_flat = !list.bytes().any(|byte| b"[]{}#\\".contains(&byte));
-            return is_flat.then_some(Self::List(list));
+    fn of(text: &'a [u8]) -> Option<Self> {
+        match text.first()? {
+            b'[' => {
+                let list = text[1..].strip_suffix(b"]")?;
+                let is_flat = !list.iter().any(|byte| b"[]{}#\\".contains(byte));
+                is_flat.then_some(Self::List(list))
+            }
+            b'"' | b'\'' => unquoted(text).map(Self::Text),
+            _ => {
+                let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.:_".contains(byte);
+                text.iter().all(is_word).then_some(Self::Other)
+            }
         }
-        if let Some(text) = unquoted(text) {
-            return Some(Self::Text(text));
-        }
-        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.:_".contains(&byte);
-        text.bytes().all(is_word).then_some(Self::Other)
     }
 }
 
-fn unquoted(text: &str) -> Option<&str> {
-    let quote = text
-        .chars()
-        .next()
-        .filter(|quote| matches!(quote, '"' | '\''))?;
-    let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
-    let quote = u8::try_from(quote).ok()?;
-    (!inner.bytes().any(|byte| byte == quote || byte == b'\\')).then_some(inner)
+fn unquoted(text: &[u8]) -> Option<&[u8]> {
+    let (&quote, rest) = text.split_first()?;
+    let inner = rest.strip_suffix(&[quote])?;
+    let is_plain = matches!(quote, b'"' | b'\'') && memchr2(quote, b'\\', inner).is_none();
+    is_plain.then_some(inner)
 }
 
-/// Whether this is a key that needs no quotation marks.
-fn is_bare(key: &str) -> bool {
-    !key.is_empty()
-        && key
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+/// Whether a key may have this letter without quotation marks.
+fn is_bare(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
 /// The strings of a list that has at least one, and nothing else.
-fn texts_of(list: &str) -> Option<impl Iterator<Item = &str>> {
-    let all = || list.split(',').map(|text| unquoted(text.trim_matches(' ')));
+fn texts_of(list: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+    let all = || {
+        let texts = list.split(|&byte| byte == b',');
+        texts.map(|text| unquoted(text.trim_ascii()))
+    };
     all().all(|text| text.is_some()).then(|| all().flatten())
 }
 
+/// Whether this is the name of the host; nothing when it is that of none.
+fn is_host(name: &[u8], host: &Host) -> Option<bool> {
+    if name == host.as_str().as_bytes() {
+        return Some(true);
+    }
+    let name: Host = std::str::from_utf8(name).ok()?.parse().ok()?;
+    Some(name == *host)
+}
+
 /// Whether an attribute is in the request and not the same in the account; nothing when it is not written plainly.
-fn differs(wanted: Option<&[u8]>, own: Option<&str>) -> Option<bool> {
+fn differs(wanted: Option<&[u8]>, own: Option<&[u8]>) -> Option<bool> {
     match own {
-        Some(own) if own.contains('%') => None,
-        own => Some(wanted.is_some_and(|wanted| own.map(str::as_bytes) != Some(wanted))),
+        Some(own) if own.contains(&b'%') => None,
+        own => Some(wanted.is_some() && wanted != own),
     }
 }
 
 /// Whether the scope of this text may contain the wanted one.
-fn may_contain(text: &str, wanted: &Scope) -> bool {
-    let (workspace, repository) = text.split_once('/').unwrap_or((text, ""));
-    let repository = match repository.len().checked_sub(SUFFIX.len()) {
-        Some(end)
-            if repository.is_char_boundary(end)
-                && repository[end..].eq_ignore_ascii_case(SUFFIX) =>
-        {
-            &repository[..end]
+fn may_contain(text: &[u8], wanted: &Scope) -> bool {
+    let slash = memchr(b'/', text).unwrap_or(text.len());
+    let (workspace, repository) = text.split_at(slash);
+    let is = |text: &[u8], name: &str| text.eq_ignore_ascii_case(name.as_bytes());
+    is(workspace, &wanted.workspace)
+        && match (repository, &wanted.repository) {
+            ([], _) => true,
+            (_, None) => false,
+            ([_, repository @ ..], Some(name)) => {
+                let end = repository.len().saturating_sub(SUFFIX.len());
+                is(repository, name)
+                    || (is(&repository[end..], SUFFIX) && is(&repository[..end], name))
+            }
         }
-        _ => repository,
-    };
-    workspace.eq_ignore_ascii_case(&wanted.workspace)
-        && (repository.is_empty()
-            || wanted
-                .repository
-                .as_ref()
-                .is_some_and(|wanted| wanted.eq_ignore_ascii_case(repository)))
 }
 
 const SUFFIX: &str = ".git";
