@@ -204,26 +204,38 @@ build() {
     [ -z "${INSTALL_BINARY:-}" ] || return 0
     choose_target
     say "building, which takes a few minutes the first time"
-    (cd "$checkout" && cargo build --release --locked ${target:+--target "$target"}) || fail "the build failed"
+    (cd "$checkout" && cargo build --release --locked ${target:+--target "$target"} ${flags:+--config "$flags"}) ||
+        fail "the build failed"
 }
 
 # A static program starts several times faster, and git starts this one with every command. So where Rust has the
 # target for it (rustup target add x86_64-unknown-linux-musl) that is what is built.
 choose_target() {
-    target=''
+    target='' flags=''
     [ -z "${CARGO_BUILD_TARGET:-}" ] || return 0
     case $(rustc -vV | sed -n 's/^host: //p') in
     x86_64-unknown-linux-gnu) static=x86_64-unknown-linux-musl ;;
     aarch64-unknown-linux-gnu) static=aarch64-unknown-linux-musl ;;
     *) return 0 ;;
     esac
-    [ -d "$(rustc --print sysroot)/lib/rustlib/$static/lib" ] || return 0
+    if [ ! -d "$(rustc --print sysroot)/lib/rustlib/$static/lib" ]; then
+        choose_flags
+        return
+    fi
     target=$static
     # The little C in it needs no library of that target.
     case $static in
     x86_64-*) export CC_x86_64_unknown_linux_musl="${CC_x86_64_unknown_linux_musl:-cc}" ;;
     aarch64-*) export CC_aarch64_unknown_linux_musl="${CC_aarch64_unknown_linux_musl:-cc}" ;;
     esac
+}
+
+# Otherwise one library less to load: of libgcc only what unwinds the stack is linked to, and gcc has that as an archive
+# too. cargo has no place for this in Cargo.toml; whoever sets RUSTFLAGS keeps to those.
+choose_flags() {
+    if echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - -lgcc_eh 2>/dev/null; then
+        flags="target.'cfg(all())'.rustflags=['-lgcc_eh']"
+    fi
 }
 
 # Collects all files in one folder, so that nothing is installed unless everything can be. The folder lies below the
@@ -245,7 +257,8 @@ stage() {
     else
         # Copies what was built; cargo knows where it is, whatever CARGO_TARGET_DIR, CARGO_BUILD_TARGET and its
         # configuration files say.
-        (cd "$checkout" && cargo install --quiet --locked --no-track --path . --root "$staging" ${target:+--target "$target"}) ||
+        (cd "$checkout" && cargo install --quiet --locked --no-track --path . --root "$staging" \
+            ${target:+--target "$target"} ${flags:+--config "$flags"}) ||
             fail "cannot find what was built"
     fi
     chmod 755 "$staging/bin/$name"

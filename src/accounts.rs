@@ -41,12 +41,20 @@ impl Accounts {
         let Some(content) = file::read_private(path)? else {
             return Ok(Self::default());
         };
+        Self::of_file(path, &content)
+    }
+
+    /// What the file of this name says.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub(crate) fn of_file(path: &Path, content: &[u8]) -> Result<Self> {
         let damaged = |what: String| {
             let message = format!("cannot parse '{}'", path.display());
             let hint = "mend it, or sign in again: 'git credential-bitbucket login' sets it aside";
             anyhow::Error::new(Damage(what)).context(Hinted::new(message, hint))
         };
-        Self::parse(&content).map_err(damaged)
+        Self::parse(content).map_err(damaged)
     }
 
     /// What the file says, or what is wrong with it, without its text.

@@ -18,11 +18,22 @@ use crate::secret::Secret;
 /// # Errors
 /// When others can read it, or can write to its folder, or it cannot be read.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    let Some(file) = open_private(path)? else {
+        return Ok(None);
+    };
+    read_whole(path, file).map(Some)
+}
+
+/// A private file to read from, or nothing when there is none.
+///
+/// # Errors
+/// As [`read_private`].
+pub(crate) fn open_private(path: &Path) -> Result<Option<File>> {
     let Some(file) = open(path)? else {
         return Ok(None);
     };
     platform::refuse_open_to_others(path, &file, platform::READABLE | platform::WRITABLE)?;
-    read_whole(path, file).map(Some)
+    Ok(Some(file))
 }
 
 /// The content of a file the user writes by hand, or nothing when there is none.

@@ -100,7 +100,7 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<Option<String>>
         }
         return Ok(None);
     }
-    let accounts = lookup.accounts()?;
+    let accounts = lookup.accounts_for(&wanted)?;
     if !lookup.is_ours(&wanted.host, &accounts)? {
         return Ok(None);
     }
@@ -172,7 +172,7 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
         return Ok(());
     }
     first_contact::settle(lookup, false);
-    let accounts = lookup.accounts()?;
+    let accounts = lookup.accounts_for(&wanted)?;
     let mut removed = Vec::new();
     let mut set_aside = Vec::new();
     let mut unread = None;

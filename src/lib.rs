@@ -50,6 +50,7 @@ mod renewal;
 mod route;
 mod scope;
 mod secret;
+mod shortlist;
 mod state;
 mod store;
 pub mod targets;

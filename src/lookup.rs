@@ -25,6 +25,7 @@ use crate::refusal::Refusals;
 use crate::rejection::{Asked, Rejection};
 use crate::renewal;
 use crate::secret::Secret;
+use crate::shortlist;
 use crate::state::State;
 use crate::store::exec::ExecStore;
 use crate::store::file::{FileStore, KeyPlace};
@@ -211,7 +212,7 @@ impl Lookup {
     }
 
     fn look(&self, wanted: &Wanted<'_>, now: Timestamp) -> Result<Look> {
-        let accounts = self.accounts()?;
+        let accounts = self.accounts_for(wanted)?;
         let policy = self.policy()?;
         let (allowed, forbidden): (Vec<_>, Vec<_>) = matching::fitting(&accounts, wanted)
             .into_iter()
@@ -369,6 +370,14 @@ impl Lookup {
     /// When the file is damaged or open to others.
     pub(crate) fn accounts(&self) -> Result<Accounts> {
         Accounts::read(&self.locations()?.accounts())
+    }
+
+    /// Of the accounts at least those that may answer.
+    ///
+    /// # Errors
+    /// As [`shortlist::read`].
+    pub(crate) fn accounts_for(&self, wanted: &Wanted<'_>) -> Result<Accounts> {
+        shortlist::read(&self.locations()?.accounts(), wanted)
     }
 
     /// The settings; without a home folder the machine's alone.

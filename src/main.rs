@@ -47,6 +47,7 @@ mod renewal;
 mod route;
 mod scope;
 mod secret;
+mod shortlist;
 mod state;
 mod store;
 mod terminal;

@@ -7,7 +7,7 @@ use crate::bitbucket;
 use crate::command::scrub::find::{self, Ours};
 use crate::command::scrub::rewrite::config_without;
 use crate::config::{self, Config};
-use crate::context::Host;
+use crate::context::{Context, Host};
 use crate::git_config::GitConfig;
 use crate::http::Json;
 use crate::import::netrc::Netrc;
@@ -20,6 +20,7 @@ use crate::protocol::{Form, Reply, Request};
 use crate::remote::{self, Url, urls_in};
 use crate::scope::Scope;
 use crate::secret::Secret;
+use crate::shortlist;
 use crate::store::Name;
 use crate::vault::reply::{self, Content, Version};
 
@@ -111,12 +112,37 @@ pub fn git_config(data: &[u8]) {
     }
 }
 
-/// `accounts.toml`, and what we would write in its place.
+/// `accounts.toml`, and what we would write in its place; what is read of it for a request answers as the whole does.
 pub fn accounts(data: &[u8]) {
     if let Ok(accounts) = Accounts::parse(data) {
         let text = accounts.to_toml().expect("what was read can be written");
         let again = Accounts::parse(text.as_bytes()).expect("what was written can be read");
         assert!(again.iter().count() == accounts.iter().count());
+        for (path, username) in [
+            (None, None),
+            (Some("acme/app.git"), None),
+            (Some("acme"), Some("ada")),
+        ] {
+            let bytes = |text: &str| text.as_bytes().to_vec();
+            let context = Context {
+                protocol: Some(bytes("https")),
+                host: Some(bytes("bitbucket.org")),
+                path: path.map(bytes),
+                username: username.map(bytes),
+            };
+            let wanted = Wanted::of(&context).expect("it is for Bitbucket Cloud");
+            let fitting = |accounts: &Accounts| -> Vec<(u8, String)> {
+                let fitting = matching::fitting(accounts, &wanted).into_iter();
+                fitting
+                    .map(|(exactness, account)| (exactness, account.entry.clone()))
+                    .collect()
+            };
+            for text in [data, text.as_bytes()] {
+                if let Some(few) = shortlist::of(text, &wanted) {
+                    assert!(fitting(&few) == fitting(&accounts));
+                }
+            }
+        }
     }
 }
 

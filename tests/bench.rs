@@ -1,4 +1,4 @@
-//! `cargo bench`: how long the helper takes as git sees it, whole processes side by side with git's own helpers.
+//! `cargo bench`: what the helper takes as git sees it, whole processes side by side with other helpers.
 
 #![expect(
     clippy::print_stdout,
@@ -8,14 +8,16 @@
 
 #[path = "bench/contender.rs"]
 mod contender;
-#[path = "bench/memory.rs"]
-mod memory;
+#[path = "bench/meter.rs"]
+mod meter;
 #[path = "bench/ours.rs"]
 mod ours;
 #[path = "bench/report.rs"]
 mod report;
 #[path = "bench/rivals.rs"]
 mod rivals;
+#[path = "bench/row.rs"]
+mod row;
 #[path = "bench/session.rs"]
 mod session;
 #[path = "bench/tree.rs"]
@@ -25,10 +27,10 @@ use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use contender::Contender;
-use memory::Memory;
+use meter::Meter;
 use session::Session;
 
 const ROUNDS: usize = 300;
@@ -97,8 +99,16 @@ impl Options {
 fn compare(session: &Session, rounds: usize) -> Result<()> {
     let mut notes = Vec::new();
     let mut contenders = ours::contenders(session, &mut notes)?;
-    let cache = rivals::Cache(session);
-    contenders.extend(rivals::contenders(session, &cache, &mut notes)?);
+    let (cache, pass) = (rivals::Cache(session), rivals::Pass(session));
+    contenders.extend(rivals::contenders(session, &cache, &pass, &mut notes)?);
+    let (meters, missing) = Meter::all(&session.folder);
+    notes.extend(missing);
+    // Where everything has to be there, a table with a row less must not pass for one.
+    ensure!(
+        notes.is_empty() || env::var_os("REQUIRE_ALL").is_none(),
+        "missing: {}",
+        notes.join("; ")
+    );
 
     for round in 0..rounds {
         // There and back, so that none always runs behind the same other one.
@@ -110,13 +120,10 @@ fn compare(session: &Session, rounds: usize) -> Result<()> {
             contender.run_against_the_clock()?;
         }
     }
-    match Memory::find(&session.folder) {
-        Some(memory) => {
-            for contender in &mut contenders {
-                contender.measure_memory(&memory)?;
-            }
+    for meter in &meters {
+        for contender in &mut contenders {
+            contender.count(meter)?;
         }
-        None => notes.push("memory: it needs GNU time, Debian package 'time'".to_owned()),
     }
 
     println!("\nWhole processes, {rounds} rounds, one of each per round\n");

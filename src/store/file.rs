@@ -3,6 +3,7 @@
 //! Each line is an entry: its name, percent-encoded, a blank, and in base64 a nonce with the secret sealed by
 //! XChaCha20-Poly1305; the name is authenticated with it, so that no line can stand in for another one.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,14 +45,8 @@ const HEADER: &str = "# Secrets of git-credential-bitbucket, sealed.";
 
 impl Store for FileStore {
     fn get(&self, entry: &str) -> Result<Option<Secret>, Error> {
-        let Some(content) = self.read()? else {
-            return Ok(None);
-        };
-        if content.is_empty() {
-            return Err(self.is_empty().into());
-        }
-        match line_of(&content, entry) {
-            Some(line) => Ok(Some(self.open(entry, line)?)),
+        match self.find(entry)? {
+            Some(sealed) => Ok(Some(self.open(entry, &sealed)?)),
             None => Ok(None),
         }
     }
@@ -83,18 +78,49 @@ impl Store for FileStore {
 }
 
 impl FileStore {
+    /// What is sealed under an entry. Read line by line, and no further: there may be thousands.
+    fn find(&self, entry: &str) -> Result<Option<Vec<u8>>> {
+        let Some(file) = file::open_private(&self.path)? else {
+            return Ok(None);
+        };
+        let start = start_of(entry);
+        let mut lines = BufReader::new(file);
+        let mut line = Vec::new();
+        let mut next = |line: &mut Vec<u8>| {
+            line.clear();
+            lines
+                .read_until(b'\n', line)
+                .with_context(|| format!("cannot read '{}'", self.path.display()))
+        };
+        if next(&mut line)? == 0 {
+            return Err(self.is_empty());
+        }
+        self.refuse_foreign(&line)?;
+        while next(&mut line)? > 0 {
+            if let Some(sealed) = line.strip_prefix(start.as_bytes()) {
+                return Ok(Some(sealed.strip_suffix(b"\n").unwrap_or(sealed).to_vec()));
+            }
+        }
+        Ok(None)
+    }
+
     /// The sealed file, unless it is somebody's file of another kind.
     fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let content = file::read_private(&self.path)?;
-        match &content {
-            Some(text) if !text.is_empty() && !text.starts_with(HEADER.as_bytes()) => {
-                bail!(Hinted::new(
-                    format!("'{}' is not a file of secrets of ours", self.path.display()),
-                    "name another file as 'path' of [store.file] in config.toml, or move this one away",
-                ))
-            }
-            _ => Ok(content),
+        if let Some(text) = content.as_ref().filter(|text| !text.is_empty()) {
+            self.refuse_foreign(text)?;
         }
+        Ok(content)
+    }
+
+    fn refuse_foreign(&self, text: &[u8]) -> Result<()> {
+        if text.starts_with(HEADER.as_bytes()) {
+            return Ok(());
+        }
+        bail!(Hinted::new(
+            format!("'{}' is not a file of secrets of ours", self.path.display()),
+            "name another file as 'path' of [store.file] in config.toml, or move this one away",
+        ))
     }
 
     fn lock(&self) -> Result<Lock> {

@@ -1,6 +1,7 @@
 //! A program with all that belongs to one run of it, and what was measured.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -8,33 +9,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::memory::Memory;
+use crate::meter::{Count, Meter};
+use crate::row::Row;
 
 /// What git asks.
 pub(crate) const REQUEST: &str = "protocol=https\nhost=bitbucket.org\n\n";
 
-/// The rows of the table.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Row {
-    OursFile,
-    OursEnvironment,
-    OursKeyring,
-    OursStore,
-    /// As install.sh builds it where it can.
-    StaticFile,
-    StaticEnvironment,
-    StaticKeyring,
-    GitStore,
-    GitCache,
-    GitLibsecret,
-    Empty,
-}
-
+#[derive(Clone)]
 pub(crate) struct Contender {
     pub(crate) row: Row,
     pub(crate) times: Vec<Duration>,
-    /// The most it ever had in memory, in KiB.
-    pub(crate) memory: Option<u64>,
+    counts: Vec<(Count, u64)>,
     program: PathBuf,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -51,7 +36,7 @@ impl Contender {
         Self {
             row,
             times: Vec::new(),
-            memory: None,
+            counts: Vec::new(),
             program: program.into(),
             arguments: Vec::new(),
             environment,
@@ -99,14 +84,28 @@ impl Contender {
         self.check(&output)
     }
 
-    pub(crate) fn measure_memory(&mut self, memory: &Memory) -> Result<()> {
-        for _ in 0..5 {
-            let mut command = memory.command(&self.program);
+    /// The median of three: where threads or other processes have a part, no two runs are the same.
+    pub(crate) fn count(&mut self, meter: &Meter) -> Result<()> {
+        let mut counts = Vec::new();
+        for _ in 0..3 {
+            let mut command = meter.command(&self.program);
             let output = self.run(command.args(&self.arguments))?;
             self.check(&output)?;
-            self.memory = self.memory.max(Some(memory.read()?));
+            counts.push(meter.read()?);
         }
+        counts.sort_unstable();
+        self.counts.push((meter.count, counts[1]));
         Ok(())
+    }
+
+    pub(crate) fn counted(&self, count: Count) -> Option<u64> {
+        let known = self.counts.iter().find(|(known, _)| *known == count);
+        known.map(|(_, number)| *number)
+    }
+
+    /// Of the program's file, in bytes.
+    pub(crate) fn size(&self) -> Option<u64> {
+        fs::metadata(&self.program).ok().map(|file| file.len())
     }
 
     pub(crate) fn minimum(&self) -> Duration {
@@ -117,6 +116,17 @@ impl Contender {
         let mut times = self.times.clone();
         times.sort_unstable();
         times.get(times.len() / 2).copied().unwrap_or_default()
+    }
+
+    /// The median of what its time was as a part of the other's in the same round: the machine has moods, and those are
+    /// the same for both.
+    pub(crate) fn ratio(&self, other: &Self) -> f64 {
+        let pairs = self.times.iter().zip(&other.times);
+        let mut ratios: Vec<f64> = pairs
+            .map(|(own, other)| own.as_secs_f64() / other.as_secs_f64())
+            .collect();
+        ratios.sort_unstable_by(f64::total_cmp);
+        ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
     }
 
     fn run(&self, command: &mut Command) -> Result<Output> {

@@ -3,125 +3,191 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::contender::{Contender, Row};
+use crate::contender::Contender;
+use crate::meter::Count;
+use crate::row::{Entries, Helper, MOST, Operation, Row};
 
-const OURS: [Row; 7] = [
-    Row::OursFile,
-    Row::OursEnvironment,
-    Row::OursKeyring,
-    Row::OursStore,
-    Row::StaticFile,
-    Row::StaticEnvironment,
-    Row::StaticKeyring,
-];
-
-/// Of the time of git-credential-store, and of that of git-credential-libsecret.
-const MOST_OF_STORE: f64 = 0.8;
-const MOST_OF_LIBSECRET: f64 = 0.85;
-const MEMORY_LIMIT: u64 = 8 * 1024;
-
-impl Row {
-    fn label(self) -> &'static str {
-        match self {
-            Self::OursFile => "bitbucket get, file store",
-            Self::OursEnvironment => "bitbucket get, environment",
-            Self::OursKeyring => "bitbucket get, keyring",
-            Self::OursStore => "bitbucket store, own reply",
-            Self::StaticFile => "static get, file store",
-            Self::StaticEnvironment => "static get, environment",
-            Self::StaticKeyring => "static get, keyring",
-            Self::GitStore => "store get",
-            Self::GitCache => "cache get, warm",
-            Self::GitLibsecret => "libsecret get",
-            Self::Empty => "(true: does nothing)",
-        }
-    }
-}
+const KIB: u64 = 1024;
+const MEMORY_LIMIT: u64 = 8 * KIB;
+const MEMORY_LIMIT_OF_MANY: u64 = 16 * KIB;
+const SIZE_LIMIT: u64 = 4 * KIB * KIB;
 
 pub(crate) fn table(contenders: &[Contender]) -> String {
     let mut text = line(
-        "git-credential-…",
-        ["minimum", "median", "of store", "of libsecret", "memory"].map(str::to_owned),
+        "whole process",
+        &[
+            "minimum",
+            "median",
+            "ratio",
+            "of",
+            "instructions",
+            "memory",
+            "system calls",
+            "program",
+        ]
+        .map(str::to_owned),
+    );
+    text += &line(
+        &"-".repeat(NAME_WIDTH),
+        &WIDTHS.map(|width| "-".repeat(width - 1) + ":"),
     );
     for contender in contenders {
-        let uses_the_keyring = matches!(
-            contender.row,
-            Row::OursKeyring | Row::StaticKeyring | Row::GitLibsecret
-        );
-        let of_libsecret = ratio(contenders, contender.row, Row::GitLibsecret);
+        let yardstick = yardstick(contender.row);
+        let ratio = ratio(contenders, contender.row, yardstick);
+        let of = ratio.map_or_else(String::new, |_| name(yardstick));
         let cells = [
             milliseconds(contender.minimum()),
             milliseconds(contender.median()),
-            or_dash(ratio(contenders, contender.row, Row::GitStore)),
-            or_dash(of_libsecret.filter(|_| uses_the_keyring)),
+            ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}")),
+            of,
+            counted(contender, Count::Instructions, ""),
+            counted(contender, Count::Memory, " KiB"),
+            counted(contender, Count::SystemCalls, ""),
             contender
-                .memory
-                .map_or_else(|| "-".to_owned(), |memory| format!("{memory} KiB")),
+                .size()
+                .map_or_else(String::new, |size| format!("{} KiB", size / KIB)),
         ];
-        text += &line(contender.row.label(), cells);
+        text += &line(&contender.row.to_string(), &cells);
     }
     text
+}
+
+/// What a row is to be compared with: what does the same in the same place.
+fn yardstick(row: Row) -> Row {
+    let (helper, entries) = match row.entries {
+        Entries::Keyring => (Helper::GitLibsecret, Entries::Keyring),
+        Entries::Many(MOST) => (Helper::GitStore, Entries::Many(MOST)),
+        _ => (Helper::GitStore, Entries::Own),
+    };
+    let operation = match row.operation {
+        Operation::Get | Operation::Store => row.operation,
+        Operation::StoreEphemeral => return NOTHING,
+        Operation::GetNothing | Operation::Nothing => Operation::Get,
+    };
+    Row {
+        helper,
+        operation,
+        entries,
+    }
+}
+
+/// The empty program.
+const NOTHING: Row = Row {
+    helper: Helper::Empty,
+    operation: Operation::Nothing,
+    entries: Entries::Own,
+};
+
+fn name(row: Row) -> String {
+    let name = row.to_string();
+    name.trim_start_matches("git-credential-").to_owned()
 }
 
 /// A line for each goal. Whoever misses one has not failed: the figures depend on the machine and its mood.
 pub(crate) fn goals(contenders: &[Contender]) -> String {
     let mut text = String::new();
-    let times = [
-        (Row::OursFile, Row::GitStore, MOST_OF_STORE),
-        (Row::OursEnvironment, Row::GitStore, MOST_OF_STORE),
-        (Row::OursKeyring, Row::GitLibsecret, MOST_OF_LIBSECRET),
-        (Row::StaticFile, Row::GitStore, MOST_OF_STORE),
-        (Row::StaticEnvironment, Row::GitStore, MOST_OF_STORE),
-        (Row::StaticKeyring, Row::GitLibsecret, MOST_OF_LIBSECRET),
-    ];
-    for (row, rival, most) in times {
-        let rival_name = rival.label().trim_end_matches(" get");
-        let goal = format!(
-            "{}: at most {most} of git-credential-{rival_name}",
-            row.label()
-        );
-        let verdict = match ratio(contenders, row, rival) {
-            Some(ratio) => verdict(ratio <= most, &format!("{ratio:.2}")),
-            None => "not measured".to_owned(),
+    for (helper, operation, entries, most) in [
+        (Helper::Dynamic, Operation::Get, Entries::Environment, 0.7),
+        (Helper::Dynamic, Operation::Get, Entries::File, 0.7),
+        (Helper::Dynamic, Operation::Get, Entries::Keyring, 0.75),
+        (
+            Helper::Dynamic,
+            Operation::StoreEphemeral,
+            Entries::File,
+            1.1,
+        ),
+        (Helper::Dynamic, Operation::Get, Entries::Many(MOST), 1.0),
+        (Helper::Static, Operation::Get, Entries::Environment, 0.35),
+        (Helper::Static, Operation::Get, Entries::File, 0.35),
+        (Helper::Static, Operation::Get, Entries::Keyring, 0.75),
+        (
+            Helper::Static,
+            Operation::StoreEphemeral,
+            Entries::File,
+            1.1,
+        ),
+        (Helper::Static, Operation::Get, Entries::Many(MOST), 1.0),
+    ] {
+        let row = Row {
+            helper,
+            operation,
+            entries,
         };
-        let _ = writeln!(text, "{goal}: {verdict}");
+        let yardstick = yardstick(row);
+        let goal = format!("{row}: at most {most} of {}", name(yardstick));
+        let ratio = ratio(contenders, row, yardstick);
+        let verdict = ratio.map(|ratio| (ratio <= most, format!("{ratio:.2}")));
+        say(&mut text, &goal, verdict);
     }
-    let memory = contenders
-        .iter()
-        .filter(|contender| OURS.contains(&contender.row))
-        .filter_map(|contender| contender.memory)
-        .max();
-    let verdict = match memory {
-        Some(memory) => verdict(memory < MEMORY_LIMIT, &format!("{memory} KiB")),
-        None => "not measured".to_owned(),
-    };
-    let _ = writeln!(text, "memory of each: below {MEMORY_LIMIT} KiB: {verdict}");
+    let nothing = find(contenders, NOTHING);
+    let nothing = nothing.and_then(|nothing| nothing.counted(Count::Instructions));
+    for entries in [Entries::Environment, Entries::File] {
+        let row = Row {
+            helper: Helper::Dynamic,
+            operation: Operation::Get,
+            entries,
+        };
+        let goal = format!("{row}: at most 1.25 of true's instructions and 250000 more");
+        let own = find(contenders, row).and_then(|own| own.counted(Count::Instructions));
+        let verdict = own
+            .zip(nothing)
+            .map(|(own, nothing)| (own <= nothing * 5 / 4 + 250_000, own.to_string()));
+        say(&mut text, &goal, verdict);
+    }
+    let ours = |contender: &&Contender| contender.row.helper.is_ours();
+    let is_many = |contender: &&Contender| contender.row.entries == Entries::Many(MOST);
+    let memory = |contender: &Contender| contender.counted(Count::Memory);
+    let ours = contenders.iter().filter(ours);
+    let (many, others): (Vec<&Contender>, Vec<&Contender>) = ours.clone().partition(is_many);
+    let most = many.into_iter().filter_map(memory).max();
+    let verdict = most.map(|most| (most < MEMORY_LIMIT_OF_MANY, format!("{most} KiB")));
+    let goal = format!("memory with {MOST} entries: below {MEMORY_LIMIT_OF_MANY} KiB");
+    say(&mut text, &goal, verdict);
+    let most = others.into_iter().filter_map(memory).max();
+    let verdict = most.map(|most| (most < MEMORY_LIMIT, format!("{most} KiB")));
+    let goal = format!("memory of the others: below {MEMORY_LIMIT} KiB");
+    say(&mut text, &goal, verdict);
+    let largest = ours.filter_map(Contender::size).max();
+    let verdict = largest.map(|size| (size < SIZE_LIMIT, format!("{} KiB", size / KIB)));
+    let goal = format!("our programs: below {} KiB", SIZE_LIMIT / KIB);
+    say(&mut text, &goal, verdict);
     text
 }
 
-fn verdict(met: bool, figure: &str) -> String {
-    format!("{figure}, {}", if met { "met" } else { "missed" })
-}
-
-/// The median of one row as a part of another's.
-fn ratio(contenders: &[Contender], row: Row, rival: Row) -> Option<f64> {
-    let median = |wanted| {
-        let contender = contenders
-            .iter()
-            .find(|contender| contender.row == wanted)?;
-        Some(contender.median().as_secs_f64())
+fn say(text: &mut String, goal: &str, verdict: Option<(bool, String)>) {
+    let verdict = match verdict {
+        Some((true, figure)) => format!("{figure}, met"),
+        Some((false, figure)) => format!("{figure}, missed"),
+        None => "not measured".to_owned(),
     };
-    Some(median(row)? / median(rival)?)
+    let _ = writeln!(text, "{goal}: {verdict}");
 }
 
-fn line(label: &str, [minimum, median, of_store, of_libsecret, memory]: [String; 5]) -> String {
-    format!("{label:27}{minimum:>9}{median:>10}{of_store:>10}{of_libsecret:>14}{memory:>10}\n")
+fn find(contenders: &[Contender], row: Row) -> Option<&Contender> {
+    contenders.iter().find(|contender| contender.row == row)
+}
+
+fn ratio(contenders: &[Contender], row: Row, yardstick: Row) -> Option<f64> {
+    Some(find(contenders, row)?.ratio(find(contenders, yardstick)?))
+}
+
+fn counted(contender: &Contender, count: Count, unit: &str) -> String {
+    let number = contender.counted(count);
+    number.map_or_else(String::new, |number| format!("{number}{unit}"))
 }
 
 fn milliseconds(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1000.0)
 }
 
-fn or_dash(ratio: Option<f64>) -> String {
-    ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"))
+const NAME_WIDTH: usize = 43;
+const WIDTHS: [usize; 8] = [9, 9, 6, 26, 12, 10, 12, 9];
+
+/// Of a table in Markdown.
+fn line(name: &str, cells: &[String; 8]) -> String {
+    let mut text = format!("| {name:NAME_WIDTH$} |");
+    for (cell, width) in cells.iter().zip(WIDTHS) {
+        let _ = write!(text, " {cell:>width$} |");
+    }
+    text + "\n"
 }

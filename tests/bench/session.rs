@@ -74,7 +74,8 @@ pub(crate) fn command(folder: &Path) -> Command {
     command
         .args(["--", "sh", "-c", WITH_KEYRING, "sh"])
         .env_clear()
-        .envs(environment(folder));
+        .envs(environment(folder))
+        .envs(env::var_os("REQUIRE_ALL").map(|value| ("REQUIRE_ALL", value)));
     command
 }
 

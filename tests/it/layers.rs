@@ -26,7 +26,14 @@ const LAYERS: [&[&str]; 10] = [
     ],
     &["browser", "git", "quiet", "terminal"],
     &["http", "loopback", "oauth", "route", "vault"],
-    &["elsewhere", "matching", "lookup", "probe", "renewal"],
+    &[
+        "elsewhere",
+        "matching",
+        "lookup",
+        "probe",
+        "renewal",
+        "shortlist",
+    ],
     &["check", "first_contact", "helper", "import"],
     &["command", "cli"],
 ];

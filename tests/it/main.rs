@@ -61,5 +61,6 @@ mod stand_in;
 mod stories;
 #[cfg(unix)]
 mod terminal;
+mod thrift;
 #[cfg(target_os = "linux")]
 mod vault;

@@ -1,0 +1,459 @@
+//! Of many accounts those that may answer: `accounts.toml` without the blocks that certainly do not fit.
+//!
+//! To parse a block takes some hundred times as long as to see whose it is. A block is left out only where it has the
+//! form in which the program itself writes; whatever is in doubt is parsed, and decided by `matching`.
+
+use std::path::Path;
+
+use anyhow::Result;
+use memchr::{memchr, memchr_iter, memchr2, memmem};
+
+use crate::accounts::Accounts;
+use crate::bitbucket;
+use crate::context::Host;
+use crate::file;
+use crate::matching::{self, Wanted};
+use crate::scope::Scope;
+use crate::trace;
+
+/// Reads of the accounts those that may answer, or all of them when none of those does.
+///
+/// # Errors
+/// As [`Accounts::read`]; damage to an account that does not fit is not noticed while another one does.
+pub(crate) fn read(path: &Path, wanted: &Wanted<'_>) -> Result<Accounts> {
+    let Some(mut content) = file::read_private(path)? else {
+        return Ok(Accounts::default());
+    };
+    // No secret is in it: to wipe it takes as long as to look through it.
+    let content = std::mem::take(&mut *content);
+    match of(&content, wanted) {
+        Some(accounts) => Ok(accounts),
+        None => Accounts::of_file(path, &content),
+    }
+}
+
+/// The accounts that may answer, when one of them fits and others were left out.
+pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
+    let accounts = Accounts::parse(&shortened(content, wanted)?).ok()?;
+    let home = bitbucket::home_of(&wanted.host);
+    let at_home = accounts
+        .iter()
+        .filter(|account| account.host == home)
+        .count();
+    // One that is left alone has rights which it would not have among the others.
+    let is_certain = wanted.scope.is_some() || at_home >= SPARED;
+    // That none fits may come from damage, which is told by whoever reads everything.
+    let fits = is_certain && !matching::fitting(&accounts, wanted).is_empty();
+    fits.then_some(accounts)
+}
+
+/// How many accounts of the wanted host are left in although they do not fit when the request has no path: an account
+/// with a scope then answers if it is the only one of its host.
+const SPARED: usize = 2;
+
+/// The line with which a block begins, and the end of the line before.
+const HEADER: &[u8] = b"\n[[account]]\n";
+
+/// The file without the blocks that cannot answer; nothing when there are none.
+fn shortened(content: &[u8], wanted: &Wanted<'_>) -> Option<Vec<u8>> {
+    let mut starts = memmem::find_iter(content, HEADER).peekable();
+    let home = bitbucket::home_of(&wanted.host);
+    let mut short = content[..*starts.peek()?].to_vec();
+    let (mut blocks, mut left_out, mut spared) = (0, 0, 0);
+    while let Some(start) = starts.next() {
+        let end = starts.peek().copied().unwrap_or(content.len());
+        let block = &content[start..end];
+        blocks += 1;
+        let misfit = Block::of(&block[HEADER.len()..]).and_then(|it| it.misfit(wanted, &home));
+        match misfit {
+            Some(Misfit::NoPath) if spared < SPARED => spared += 1,
+            Some(_) => {
+                left_out += 1;
+                continue;
+            }
+            None => {}
+        }
+        short.extend_from_slice(block);
+    }
+    // What looks like the start of a block may lie in a string of several lines. Such a string begins in what is kept:
+    // no block that is left out has any.
+    let has_long_strings = [&b"\"\"\""[..], b"'''"]
+        .iter()
+        .any(|quotes| memmem::find(&short, quotes).is_some());
+    trace::say(|| format!("accounts: {left_out} of {blocks} cannot answer"));
+    (left_out > 0 && !has_long_strings).then_some(short)
+}
+
+/// Why an account certainly does not fit.
+enum Misfit {
+    Host,
+    Attribute,
+    Scope,
+    /// It has a scope, and the request has none.
+    NoPath,
+}
+
+/// What a block says that decides whether its account fits.
+#[derive(Default)]
+struct Block<'a> {
+    host: Option<&'a [u8]>,
+    kind: Option<&'a [u8]>,
+    username: Option<&'a [u8]>,
+    path: Option<&'a [u8]>,
+    scopes: Option<&'a [u8]>,
+}
+
+impl<'a> Block<'a> {
+    /// Nothing unless each line is blank, the header of a table in the account, or a key with a value that ends on
+    /// the same line: then no line can be anything else than it seems.
+    fn of(text: &'a [u8]) -> Option<Self> {
+        let mut block = Self::default();
+        let mut is_own = true;
+        let mut start = 0;
+        for end in memchr_iter(b'\n', text).chain([text.len()]) {
+            let line = &text[start..end];
+            start = end + 1;
+            if line.is_empty() {
+                continue;
+            }
+            if let Some(rest) = line.strip_prefix(b"[account.") {
+                is_own = false;
+                let name = rest.strip_suffix(b"]")?;
+                name.iter().all(|&byte| is_bare(byte)).then_some(())?;
+                continue;
+            }
+            let (key, rest) = line.split_at(line.iter().position(|&byte| !is_bare(byte))?);
+            let value = Value::of(rest.strip_prefix(b" = ")?)?;
+            if !is_own {
+                continue;
+            }
+            match (key, value) {
+                (b"host", Value::Text(text)) => block.host = Some(text),
+                (b"kind", Value::Text(text)) => block.kind = Some(text),
+                (b"username", Value::Text(text)) => block.username = Some(text),
+                (b"path", Value::Text(text)) => block.path = Some(text),
+                (b"for", Value::List(list)) => block.scopes = Some(list),
+                (b"host" | b"kind" | b"username" | b"path" | b"for", _) => return None,
+                _ => {}
+            }
+        }
+        Some(block)
+    }
+
+    /// The same rules as those of `matching`, as far as they need no more than this.
+    fn misfit(&self, wanted: &Wanted<'_>, home: &Host) -> Option<Misfit> {
+        let expected = match self.kind {
+            Some(_) => home,
+            None => &wanted.host,
+        };
+        if !is_host(self.host?, expected)? {
+            return Some(Misfit::Host);
+        }
+        if self.kind.is_none() {
+            let differs =
+                differs(wanted.username, self.username)? || differs(wanted.path, self.path)?;
+            return differs.then_some(Misfit::Attribute);
+        }
+        let mut texts = texts_of(self.scopes?)?;
+        match &wanted.scope {
+            Some(wanted) => (!texts.any(|text| may_contain(text, wanted))).then_some(Misfit::Scope),
+            None => Some(Misfit::NoPath),
+        }
+    }
+}
+
+/// A value that ends on the line on which it starts.
+enum Value<'a> {
+    /// What stands between two quotation marks, with nothing in it that means something else.
+    Text(&'a [u8]),
+    /// What stands between the brackets of a list without further ones.
+    List(&'a [u8]),
+    /// A number, a date, or a truth value.
+    Other,
+}
+
+impl<'a> Value<'a> {
+    fn of(text: &'a [u8]) -> Option<Self> {
+        match text.first()? {
+            b'[' => {
+                let list = text[1..].strip_suffix(b"]")?;
+                let is_flat = !list.iter().any(|byte| b"[]{}#\\".contains(byte));
+                is_flat.then_some(Self::List(list))
+            }
+            b'"' | b'\'' => unquoted(text).map(Self::Text),
+            _ => {
+                let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.:_".contains(byte);
+                text.iter().all(is_word).then_some(Self::Other)
+            }
+        }
+    }
+}
+
+fn unquoted(text: &[u8]) -> Option<&[u8]> {
+    let (&quote, rest) = text.split_first()?;
+    let inner = rest.strip_suffix(&[quote])?;
+    let is_plain = matches!(quote, b'"' | b'\'') && memchr2(quote, b'\\', inner).is_none();
+    is_plain.then_some(inner)
+}
+
+/// Whether a key may have this letter without quotation marks.
+fn is_bare(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+/// The strings of a list that has at least one, and nothing else.
+fn texts_of(list: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+    let all = || {
+        let texts = list.split(|&byte| byte == b',');
+        texts.map(|text| unquoted(text.trim_ascii()))
+    };
+    all().all(|text| text.is_some()).then(|| all().flatten())
+}
+
+/// Whether this is the name of the host; nothing when it is that of none.
+fn is_host(name: &[u8], host: &Host) -> Option<bool> {
+    if name == host.as_str().as_bytes() {
+        return Some(true);
+    }
+    let name: Host = std::str::from_utf8(name).ok()?.parse().ok()?;
+    Some(name == *host)
+}
+
+/// Whether an attribute is in the request and not the same in the account; nothing when it is not written plainly.
+fn differs(wanted: Option<&[u8]>, own: Option<&[u8]>) -> Option<bool> {
+    match own {
+        Some(own) if own.contains(&b'%') => None,
+        own => Some(wanted.is_some() && wanted != own),
+    }
+}
+
+/// Whether the scope of this text may contain the wanted one.
+fn may_contain(text: &[u8], wanted: &Scope) -> bool {
+    let slash = memchr(b'/', text).unwrap_or(text.len());
+    let (workspace, repository) = text.split_at(slash);
+    let is = |text: &[u8], name: &str| text.eq_ignore_ascii_case(name.as_bytes());
+    is(workspace, &wanted.workspace)
+        && match (repository, &wanted.repository) {
+            ([], _) => true,
+            (_, None) => false,
+            ([_, repository @ ..], Some(name)) => {
+                let end = repository.len().saturating_sub(SUFFIX.len());
+                is(repository, name)
+                    || (is(&repository[end..], SUFFIX) && is(&repository[..end], name))
+            }
+        }
+}
+
+const SUFFIX: &str = ".git";
+
+#[cfg(test)]
+mod tests {
+    use super::of;
+    use crate::account::{Account, Origin};
+    use crate::accounts::Accounts;
+    use crate::bitbucket::Kind;
+    use crate::bytes::Bytes;
+    use crate::context::Context;
+    use crate::matching::{self, Wanted};
+    use crate::rejection::Rejection;
+
+    /// Numbers that look random and are the same each time (xorshift64).
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn below(&mut self, end: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            usize::try_from(self.0 >> 33).expect("31 bits") % end
+        }
+
+        fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+            all[self.below(all.len())]
+        }
+
+        fn one_in(&mut self, number: usize) -> bool {
+            self.below(number) == 0
+        }
+    }
+
+    const HOSTS: [&str; 3] = [
+        "bitbucket.org",
+        "api.bitbucket.org",
+        "git.corp.example:7990",
+    ];
+    const NAMES: [&str; 4] = ["ada", "bob", "b%b", "x-token-auth"];
+    const PATHS: [&str; 8] = [
+        "acme/app",
+        "acme/app.git",
+        "ACME/App.git",
+        "acme/application",
+        "acme",
+        "beta/app.git/info/lfs",
+        "2.0/repositories/acme/app",
+        "2.0/user",
+    ];
+    const SCOPES: [&str; 8] = [
+        "acme",
+        "acme/app",
+        "acme/app.git",
+        "acme/application",
+        "beta",
+        "acme-old/app",
+        "ACME/site",
+        "acme/ä",
+    ];
+    const KINDS: [Kind; 4] = [
+        Kind::ApiToken,
+        Kind::AccessToken,
+        Kind::AppPassword,
+        Kind::HttpAccessToken,
+    ];
+
+    fn account(numbers: &mut Numbers, number: usize) -> Account {
+        let host = numbers.one_of(&HOSTS).parse().expect("a host");
+        let origin = numbers.one_of(&[Origin::Git, Origin::Login]);
+        let mut account = Account::new(format!("account-{number}"), host, origin);
+        account.entry = format!("{}@{}#0", account.name, account.host);
+        let bytes = |text: &str| Bytes::from(text.as_bytes().to_vec());
+        account.username = numbers.one_in(2).then(|| bytes(numbers.one_of(&NAMES)));
+        if numbers.one_in(4) {
+            account.path = numbers.one_in(2).then(|| bytes(numbers.one_of(&PATHS)));
+        } else {
+            account.kind = Some(numbers.one_of(&KINDS));
+            let scopes = (0..numbers.below(3)).map(|_| numbers.one_of(&SCOPES));
+            account.scopes = scopes.map(|text| text.parse().expect("a scope")).collect();
+        }
+        if numbers.one_in(5) {
+            account.rejected = Some(Rejection::again(None, jiff::Timestamp::UNIX_EPOCH));
+        }
+        account
+    }
+
+    /// What somebody may do to the file, and it stays one (mostly).
+    fn edited(numbers: &mut Numbers, text: &str) -> String {
+        const EDITS: [(&str, &str); 14] = [
+            ("[[account]]\n", "[[ account ]]\n"),
+            ("[[account]]\n", "[[account]] # mine\n"),
+            ("[[account]]\n", " [[account]]\n"),
+            ("\n", "\r\n"),
+            ("for = [\"", "for = [\n  \""),
+            ("for = [", "'for' = ["),
+            ("for = [", "for=["),
+            ("for = [", "x = [ { y = 1, # ]\nfor = ["),
+            ("\"]\n", "\",]\n"),
+            ("\"acme\"", "\"\\u0061cme\""),
+            ("\"acme\"", "'acme'"),
+            ("host = \"bitbucket.org\"", "host = \"BitBucket.org:443\""),
+            ("kind = ", "note = \"\"\"\n[[account]]\n\"\"\"\nkind = "),
+            ("store = \"file\"", "store = \"moon\""),
+        ];
+        let mut text = text.to_owned();
+        for (from, to) in EDITS {
+            let places: Vec<usize> = text.match_indices(from).map(|(place, _)| place).collect();
+            if numbers.one_in(6) && !places.is_empty() {
+                let place = numbers.one_of(&places);
+                text.replace_range(place..place + from.len(), to);
+            }
+        }
+        text
+    }
+
+    fn context(numbers: &mut Numbers) -> Context {
+        let bytes = |text: &str| text.as_bytes().to_vec();
+        Context {
+            protocol: Some(bytes("https")),
+            host: Some(bytes(numbers.one_of(&HOSTS))),
+            path: numbers
+                .one_in(4)
+                .then(|| bytes(numbers.one_of(&PATHS)))
+                .or_else(|| (!numbers.one_in(3)).then(|| bytes(numbers.one_of(&PATHS[..3])))),
+            username: numbers.one_in(3).then(|| bytes(numbers.one_of(&NAMES))),
+        }
+    }
+
+    /// All that a lookup concludes from the accounts.
+    fn conclusions(accounts: &Accounts, wanted: &Wanted<'_>) -> impl PartialEq + std::fmt::Debug {
+        let fitting = matching::fitting(accounts, wanted);
+        let named: Vec<(u8, String)> = fitting
+            .iter()
+            .map(|(exactness, account)| (*exactness, account.name.clone()))
+            .collect();
+        let chosen = matching::choose(&fitting, wanted)
+            .map(|chosen| chosen.map(|account| account.name.clone()))
+            .map_err(|error| format!("{error:#}"));
+        let lacks_a_path = wanted.path.is_none() && matching::only_lacks_a_path(accounts, wanted);
+        (named, chosen, lacks_a_path)
+    }
+
+    #[test]
+    fn whatever_is_left_out_the_answer_is_that_of_the_whole_file() {
+        let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
+        let mut short = 0;
+        for _ in 0..400 {
+            let mut all = Accounts::default();
+            for number in 0..numbers.below(9) {
+                all.add(account(&mut numbers, number));
+            }
+            let mut text = all.to_toml().expect("a file");
+            if numbers.one_in(2) {
+                text = edited(&mut numbers, &text);
+            }
+            let Ok(whole) = Accounts::parse(text.as_bytes()) else {
+                continue;
+            };
+            for _ in 0..8 {
+                let context = context(&mut numbers);
+                let wanted = Wanted::of(&context).expect("something of ours");
+                let Some(few) = of(text.as_bytes(), &wanted) else {
+                    continue;
+                };
+                short += 1;
+                assert_eq!(
+                    conclusions(&few, &wanted),
+                    conclusions(&whole, &wanted),
+                    "{wanted:?} of\n{text}"
+                );
+            }
+        }
+        assert!(short > 400, "{short}: the test looks at something");
+    }
+
+    #[test]
+    fn of_many_accounts_few_are_parsed() {
+        let mut all = Accounts::default();
+        for number in 0..100 {
+            let mut account = Account::new(
+                format!("a{number}"),
+                crate::bitbucket::cloud(),
+                Origin::Login,
+            );
+            account.kind = Some(Kind::AccessToken);
+            account.scopes = vec![format!("acme/r{number}").parse().expect("a scope")];
+            all.add(account);
+        }
+        let text = all.to_toml().expect("a file");
+        let context = |path: Option<&str>| Context {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"bitbucket.org".to_vec()),
+            path: path.map(|path| path.as_bytes().to_vec()),
+            ..Context::default()
+        };
+        let read = |path: Option<&str>, text: &str| {
+            let context = context(path);
+            let accounts = of(
+                text.as_bytes(),
+                &Wanted::of(&context).expect("something of ours"),
+            )?;
+            Some(accounts.iter().count())
+        };
+        assert_eq!(read(Some("acme/r7.git"), &text), Some(1));
+        assert_eq!(read(Some("acme/other"), &text), None);
+        assert_eq!(read(None, &text), None);
+        let with_another = format!(
+            "{text}\n[[account]]\nname = 'all'\nhost = 'bitbucket.org'\nkind = 'api-token'\n\
+                                    store = 'file'\nentry = 'x'\norigin = 'login'\n"
+        );
+        assert_eq!(read(None, &with_another), Some(3));
+    }
+}
