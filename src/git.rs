@@ -671,9 +671,8 @@ pub(crate) fn matches_host(pattern: &str, host: &Host) -> bool {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::Duration;
 
-    use super::{Helper, chain, credential, helper_value, list_of, matches_host, parsed, quoted};
+    use super::{Helper, chain, helper_value, list_of, matches_host, parsed, quoted};
     use crate::bitbucket::cloud;
     use crate::git_config::GitConfig;
 
@@ -766,6 +765,10 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_helper_that_hangs_is_ended_with_all_it_started() {
+        use std::time::Duration;
+
+        use super::credential;
+
         let marker = tempfile::NamedTempFile::new().expect("a file");
         let path = marker.path().display();
         let helper = format!("!sh -c 'sleep 1; echo late >{path}' & wait");
@@ -856,6 +859,18 @@ mod tests {
         assert_eq!(quoted("/usr/bin/x"), "/usr/bin/x");
     }
 
+    #[cfg(windows)]
+    #[test]
+    fn a_path_of_windows_reaches_git_with_slashes_and_quoted_where_it_must_be() {
+        for (path, value) in [
+            (r"C:\Users\ada\x.exe", "C:/Users/ada/x.exe"),
+            (r"\\?\C:\Users\ada\x.exe", "C:/Users/ada/x.exe"),
+            (r"C:\Program Files\x.exe", "!'C:/Program Files/x.exe'"),
+        ] {
+            assert_eq!(helper_value(Path::new(path)).expect("a value"), value);
+        }
+    }
+
     #[test]
     fn the_program_of_a_helper_is_told_where_a_path_names_it() {
         let helper = |value: &str| Helper {
@@ -863,14 +878,17 @@ mod tests {
             key: String::new(),
             origin: String::new(),
         };
-        let path = Path::new("/a b/it's");
-        let value = helper_value(path).expect("a value");
-        assert_eq!(helper(&value).program().as_deref(), Some(path));
-        for value in ["/usr/bin/x --y", "!/usr/bin/x", "!\"/usr/bin/x\" --y"] {
-            assert_eq!(
-                helper(value).program().as_deref(),
-                Some(Path::new("/usr/bin/x"))
-            );
+        let disk = if cfg!(windows) { "C:" } else { "" };
+        let path = format!("{disk}/a b/it's");
+        let value = helper_value(Path::new(&path)).expect("a value");
+        assert_eq!(helper(&value).program(), Some(path.into()));
+        let path = format!("{disk}/usr/bin/x");
+        for value in [
+            format!("{path} --y"),
+            format!("!{path}"),
+            format!("!\"{path}\" --y"),
+        ] {
+            assert_eq!(helper(&value).program().as_deref(), Some(Path::new(&path)));
         }
         assert_eq!(helper("bitbucket").program(), None);
         assert_eq!(helper("!git credential-bitbucket").program(), None);
