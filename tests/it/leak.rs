@@ -246,6 +246,7 @@ fn what_lay_in_the_open_is_shown_by_no_command_and_stays_in_no_file() {
 }
 
 /// Commands that write down their own arguments and environment before they become the real ones.
+#[cfg(target_os = "linux")]
 fn with_witnesses(env: &mut TestEnv) -> PathBuf {
     let folder = env.path().join("witnesses");
     let log = env.path().join("seen");

@@ -1,5 +1,7 @@
-//! The program from outside: the real binary, real git, real stores.
+//! The program from outside: the real binary, real git, real stores. On Unix; `tests/windows.rs` has what Windows does
+//! in its own way.
 
+#![cfg(unix)]
 #![expect(
     clippy::print_stderr,
     clippy::unwrap_used,
