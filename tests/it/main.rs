@@ -44,6 +44,7 @@ mod login;
 mod manual;
 mod messages;
 mod oauth;
+mod packages;
 mod probe;
 #[cfg(unix)]
 mod scrub;
