@@ -3,6 +3,7 @@
 #
 #   tests/package.sh tarball     the static program with all that belongs to it, and its checksum
 #   tests/package.sh deb         a Debian package: built, held against lintian, installed, run, removed
+#   tests/package.sh notices     the licences of all that is compiled into the program, on standard output
 #   tests/package.sh platforms   the compiler and its lints for Windows, macOS and the static program
 #   tests/package.sh wine        the Windows program and its tests under Wine
 #
@@ -29,9 +30,10 @@ main() {
         make_deb
         try_deb
         ;;
+    1notices) notices "$(host)" ;;
     1platforms) check_platforms ;;
     1wine) try_wine ;;
-    *) fail "usage: tests/package.sh tarball|deb|platforms|wine" 2 ;;
+    *) fail "usage: tests/package.sh tarball|deb|notices|platforms|wine" 2 ;;
     esac
 }
 
@@ -90,6 +92,10 @@ notices() {
     done <"$work/crates"
 }
 
+host() {
+    rustc -vV | sed -n 's/^host: //p'
+}
+
 # The same files make the same tarball, whoever packs them and when.
 pack() {
     chmod -R u=rwX,go=rX "$1"
@@ -117,7 +123,7 @@ make_deb() {
     PACKAGE_BINARY=$built/release/$name
     rm -rf target/package/deb
     lay_out "$PWD/target/package/deb"
-    notices "$(rustc -vV | sed -n 's/^host: //p')" >target/package/deb/NOTICES
+    notices "$(host)" >target/package/deb/NOTICES
     maintainer=''
     [ -z "${DEBFULLNAME:-}" ] || maintainer="$DEBFULLNAME <${DEBEMAIL:?}>"
     deb=$(cargo deb --locked --no-build --output "$folder/" ${maintainer:+--maintainer "$maintainer"})

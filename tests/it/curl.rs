@@ -1,11 +1,12 @@
 //! `curl`: the user's own curl, with the right authorization, and the secret nowhere else.
 
 use std::fs;
+use std::time::Duration;
 #[cfg(target_os = "linux")]
 use std::{
     process::{Command, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 #[cfg(target_os = "linux")]

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use base64ct::{Base64, Encoding as _};
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, has, run};
+#[cfg(target_os = "linux")]
+use crate::harness::PROGRAM;
+use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, TestEnv, has, run};
 use crate::stand_in::Credential;
 
 /// What must not be found: the secrets, and how Basic would encode them.

@@ -1,4 +1,4 @@
-/* Random numbers as Rust's standard library asks Windows for them; Wine has had this library only since version 9. */
+/* Random numbers, as Rust's standard library asks Windows for them: a library that Wine 8 lacks. */
 #include <windows.h>
 
 BOOLEAN NTAPI SystemFunction036(PVOID data, ULONG size);
