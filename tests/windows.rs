@@ -6,7 +6,11 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
+use stand_in::{Credential, StandIn};
 use tempfile::TempDir;
+
+#[path = "stand_in/mod.rs"]
+mod stand_in;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_git-credential-bitbucket");
 /// It looks like Bitbucket's; it is none.
@@ -25,6 +29,24 @@ fn credential_manager_keeps_what_login_was_given_until_logout() {
 
     place.succeeds(&["logout", "work"], "");
     assert_eq!(place.succeeds(&["get"], CLOUD), "");
+}
+
+#[test]
+fn login_asks_bitbucket_through_the_proxy_and_over_tls() {
+    let place = Place::new();
+    let stand_in = StandIn::start(place.folder.path().join("stand-in")).unwrap();
+    stand_in.allow(
+        Credential::api_token(API_TOKEN)
+            .user("ada")
+            .email("ada@example.com"),
+    );
+    for (token, status) in [(API_TOKEN, 0), ("ATATT3xFfGF0another=0A1B2C3D", 1)] {
+        let mut command = place.command(&["login", "--with-token"]);
+        command.args(["--store", "file", "--email", "ada@example.com"]);
+        let output = run(command.envs(stand_in.environment()), token);
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+    }
+    assert!(stand_in.requests().len() > 1, "nobody was asked");
 }
 
 #[test]
@@ -110,8 +132,9 @@ impl Place {
     }
 
     /// Windows needs much of its environment, so only what would answer in place of the stores is taken out.
-    fn run(&self, arguments: &[&str], input: &str) -> Output {
-        let mut child = Command::new(PROGRAM)
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
             .args(arguments)
             .env("GIT_CREDENTIAL_BITBUCKET_HOME", self.folder.path())
             .env("GIT_TERMINAL_PROMPT", "0")
@@ -119,15 +142,12 @@ impl Place {
             .env_remove("BITBUCKET_ACCESS_TOKEN")
             .env_remove("BITBUCKET_TOKEN")
             .env_remove("BITBUCKET_APP_PASSWORD")
-            .env("HTTPS_PROXY", "http://127.0.0.1:9")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Who needs no input does not read it.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
+            .env("HTTPS_PROXY", "http://127.0.0.1:9");
+        command
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Output {
+        run(&mut self.command(arguments), input)
     }
 
     fn succeeds(&self, arguments: &[&str], input: &str) -> String {
@@ -140,4 +160,16 @@ impl Place {
         let options = ["login", "--with-token", "--no-verify"];
         self.succeeds(&[&options, arguments].concat(), API_TOKEN);
     }
+}
+
+fn run(command: &mut Command, input: &str) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Who needs no input does not read it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
 }
