@@ -138,6 +138,7 @@ try_deb() {
     mkdir "$HOME"
     printf '[user]\n\tname = Ada\n' >"$HOME/.gitconfig"
     cp "$HOME/.gitconfig" "$work/before"
+    trap 'as_root dpkg -P "$name"; rm -rf "$work"' EXIT # whatever fails from here on
     as_root dpkg -i "$deb"
     cmp "$HOME/.gitconfig" "$work/before"
     dpkg -L "$name" >"$work/files"
@@ -151,6 +152,7 @@ try_deb() {
     cmp "$HOME/.gitconfig" "$work/before"
     as_root dpkg -r "$name"
     as_root dpkg -P "$name"
+    trap 'rm -rf "$work"' EXIT
     while read -r file; do
         [ ! -e "$file" ] || dpkg -S "$file" >/dev/null 2>&1 || fail "'$file' is left"
     done <"$work/files"
