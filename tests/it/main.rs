@@ -12,24 +12,17 @@ mod accounts;
 mod check;
 mod concurrency;
 mod conformance;
-#[cfg(unix)]
 mod curl;
-#[cfg(unix)]
 mod damage;
 mod dependencies;
 #[cfg(target_os = "linux")]
 mod disk;
-#[cfg(unix)]
 mod doctor;
-#[cfg(unix)]
 mod first_contact;
 mod harness;
 mod helper;
-#[cfg(unix)]
 mod hostile;
-#[cfg(unix)]
 mod import;
-#[cfg(unix)]
 mod install;
 #[cfg(target_os = "linux")]
 mod keyring;
@@ -46,11 +39,9 @@ mod messages;
 mod oauth;
 mod packages;
 mod probe;
-#[cfg(unix)]
 mod scrub;
 mod setup;
 #[path = "../stand_in/mod.rs"]
 mod stand_in;
 mod stories;
-#[cfg(unix)]
 mod terminal;
