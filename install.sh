@@ -312,7 +312,7 @@ collect_built() {
 # What is verified is a copy, and the copy is what is unpacked: nobody exchanges the file in between.
 unpack() {
     copy=$staging/tarball
-    cp "$tarball" "$copy" 2>/dev/null || fail "cannot read '$tarball'"
+    cp "$tarball" "$copy" || fail "cannot read '$tarball'"
     verify
     list_safely
     mkdir "$staging/unpacked"
