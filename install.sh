@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds git-credential-bitbucket from the checkout this script lies in, installs it, and sets git up to use it.
+# Builds git-credential-bitbucket from the checkout this script lies in, or takes it from a tarball; installs it, and
+# sets git up to use it. In an unpacked tarball it installs what lies beside it.
 #
 # For tests and packagers: INSTALL_BINARY=/path/to/git-credential-bitbucket installs that program and builds nothing.
 
@@ -16,36 +17,44 @@ bin/$name
 
 usage() {
     cat <<'HELP'
-usage: install.sh [--prefix DIR] [--no-setup]
+usage: install.sh [--from TARBALL] [--prefix DIR] [--no-setup]
        install.sh --uninstall [--accounts] [--prefix DIR] [--no-setup]
 
 Builds git-credential-bitbucket, installs it with its man page and the completions
 for bash, zsh and fish, and puts it into your git configuration.
 
-  --prefix DIR   where to install (default: ~/.local)
-  --no-setup     leave git's configuration alone
-  --uninstall    take the program out of git's configuration and remove its files;
-                 accounts and secrets stay
-  --accounts     with --uninstall: remove all accounts and their secrets first
-  -h, --help     show this
+  --from TARBALL  build nothing: install what is in a tarball of a release, if its
+                  checksum is the one in TARBALL.sha256 beside it
+  --prefix DIR    where to install (default: ~/.local)
+  --no-setup      leave git's configuration alone
+  --uninstall     take the program out of git's configuration and remove its files;
+                  accounts and secrets stay
+  --accounts      with --uninstall: remove all accounts and their secrets first
+  -h, --help      show this
 HELP
 }
 
 main() {
     parse "$@"
-    find_checkout
     find_prefix
     if [ "$action" = uninstall ]; then
         uninstall
     else
+        find_source
         install
     fi
 }
 
 parse() {
-    action=install accounts=no setup=yes prefix='' prefix_given=no
+    action=install accounts=no setup=yes prefix='' prefix_given=no tarball='' tarball_given=no
     while [ $# -gt 0 ]; do
         case $1 in
+        --from)
+            [ $# -gt 1 ] || refuse "'--from' needs a tarball"
+            tarball=$2 tarball_given=yes
+            shift
+            ;;
+        --from=*) tarball=${1#--from=} tarball_given=yes ;;
         --prefix)
             [ $# -gt 1 ] || refuse "'--prefix' needs a folder"
             prefix=$2 prefix_given=yes
@@ -65,11 +74,23 @@ parse() {
     done
     [ "$accounts" = no ] || [ "$action" = uninstall ] || refuse "'--accounts' goes with '--uninstall'"
     [ "$prefix_given" = no ] || [ -n "$prefix" ] || refuse "'--prefix' needs a folder"
+    [ "$tarball_given" = no ] || [ -n "$tarball" ] || refuse "'--from' needs a tarball"
+    [ "$tarball_given" = no ] || [ "$action" = install ] || refuse "'--from' does not go with '--uninstall'"
 }
 
-find_checkout() {
-    checkout=$(CDPATH='' cd "$(dirname "$0")" && pwd)
-    [ -f "$checkout/Cargo.toml" ] || fail "no Cargo.toml in '$checkout': run install.sh inside the checkout"
+# Where the program comes from: a tarball, what was unpacked from one, or this checkout.
+find_source() {
+    here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
+    if [ -n "$tarball" ]; then
+        source=tarball
+        tarball=$(absolute "$tarball")
+    elif [ -f "$here/Cargo.toml" ]; then
+        source=checkout
+    elif [ -f "$here/bin/$name" ]; then
+        source=unpacked
+    else
+        fail "no Cargo.toml in '$here': run install.sh inside the checkout, or give '--from TARBALL'"
+    fi
 }
 
 find_prefix() {
@@ -85,11 +106,7 @@ find_prefix() {
     fi
 
     [ "$prefix_given" = yes ] || prefix=$HOME/.local
-    case $prefix in
-    \~ | \~/*) prefix=${HOME:?}${prefix#?} ;; # '--prefix=~/x': no shell has expanded it
-    /*) ;;
-    *) prefix=$PWD/$prefix ;;
-    esac
+    prefix=$(absolute "$prefix")
     if [ -d "$prefix" ]; then
         prefix=$(CDPATH='' cd "$prefix" && pwd)
     fi
@@ -97,10 +114,18 @@ find_prefix() {
     program=$prefix/bin/$name
 }
 
+absolute() {
+    case $1 in
+    \~ | \~/*) printf '%s\n' "${HOME:?}${1#?}" ;; # '--prefix=~/x': no shell has expanded it
+    /*) printf '%s\n' "$1" ;;
+    *) printf '%s\n' "$PWD/$1" ;;
+    esac
+}
+
 install() {
     check_tools
     check_writable
-    build
+    [ "$source" != checkout ] || build
     stage
     for file in $files; do
         put "$file"
@@ -116,7 +141,9 @@ check_tools() {
     MINGW* | MSYS* | CYGWIN*) fail "this script is for Unix; on Windows: 'cargo install --locked --path .'" ;;
     esac
     missing=0
-    if [ -z "${INSTALL_BINARY:-}" ]; then
+    if [ "$source" = tarball ]; then
+        check_unpacker
+    elif [ "$source" = checkout ] && [ -z "${INSTALL_BINARY:-}" ]; then
         check_rust
         check_linker
     fi
@@ -126,15 +153,22 @@ check_tools() {
     [ "$missing" -eq 0 ] || exit 1
 }
 
+check_unpacker() {
+    for tool in tar gzip; do
+        has "$tool" || miss "$tool is missing: $(how_to_get "$tool")"
+    done
+    has sha256sum || has shasum || miss "sha256sum is missing: $(how_to_get coreutils)"
+}
+
 check_rust() {
-    wanted=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' "$checkout/Cargo.toml")
+    wanted=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' "$here/Cargo.toml")
     get_rust="install Rust $wanted or newer: https://rustup.rs, or your distribution's packages rustc and cargo"
     find_cargo
     if ! has cargo; then
         miss "cargo is missing: $get_rust"
     elif ! has "${RUSTC:-rustc}"; then
         miss "rustc is missing: $get_rust"
-    elif ! version=$(cd "$checkout" && "${RUSTC:-rustc}" --version); then
+    elif ! version=$(cd "$here" && "${RUSTC:-rustc}" --version); then
         miss "rustc does not run: $get_rust"
     else
         version=${version#rustc }
@@ -204,7 +238,7 @@ build() {
     [ -z "${INSTALL_BINARY:-}" ] || return 0
     choose_target
     say "building, which takes a few minutes the first time"
-    (cd "$checkout" && cargo build --release --locked ${target:+--target "$target"} ${flags:+--config "$flags"}) ||
+    (cd "$here" && cargo build --release --locked ${target:+--target "$target"} ${flags:+--config "$flags"}) ||
         fail "the build failed"
 }
 
@@ -252,20 +286,84 @@ stage() {
         make_folder "$(dirname "$staging/$file")"
     done
 
+    case $source in
+    tarball) unpack ;;
+    unpacked) collect "$here" ;;
+    checkout) collect_built ;;
+    esac
+    chmod 755 "$staging/bin/$name"
+    "$staging/bin/$name" --version >/dev/null || fail "the program does not run here: is it for another kind of machine?"
+}
+
+# Only of the files that are installed.
+collect() {
+    for file in $files; do
+        if [ ! -f "$1/$file" ] || [ -L "$1/$file" ]; then
+            fail "there is no file '$file' in it: this is no tarball of $name"
+        fi
+        cp "$1/$file" "$staging/$file" || fail "cannot write to '$staging'"
+    done
+}
+
+collect_built() {
     if [ -n "${INSTALL_BINARY:-}" ]; then
         cp "$INSTALL_BINARY" "$staging/bin/$name" || fail "cannot read INSTALL_BINARY"
     else
         # Copies what was built; cargo knows where it is, whatever CARGO_TARGET_DIR, CARGO_BUILD_TARGET and its
         # configuration files say.
-        (cd "$checkout" && cargo install --quiet --locked --no-track --path . --root "$staging" \
+        (cd "$here" && cargo install --quiet --locked --no-track --path . --root "$staging" \
             ${target:+--target "$target"} ${flags:+--config "$flags"}) ||
             fail "cannot find what was built"
     fi
     chmod 755 "$staging/bin/$name"
-    cp "$checkout/docs/$name.1" "$staging/share/man/man1/$name.1"
+    cp "$here/docs/$name.1" "$staging/share/man/man1/$name.1"
     write_completions bash "share/bash-completion/completions/$name"
     write_completions zsh "share/zsh/site-functions/_$name"
     write_completions fish "share/fish/vendor_completions.d/$name.fish"
+}
+
+# What is verified is a copy, and the copy is what is unpacked: nobody exchanges the file in between.
+unpack() {
+    copy=$staging/tarball
+    cp "$tarball" "$copy" || fail "cannot read '$tarball'"
+    verify
+    list_safely
+    mkdir "$staging/unpacked"
+    # From standard input, because tar takes a name with a colon for another machine's.
+    tar -xzof - -C "$staging/unpacked" <"$copy" || fail "cannot unpack '$tarball'"
+    collect "$staging/unpacked/$top"
+}
+
+verify() {
+    [ -f "$tarball.sha256" ] || fail "there is no '$tarball.sha256': download it too, from where the tarball came from"
+    wanted=''
+    read -r wanted _ <"$tarball.sha256" || : # a last line without its end is one all the same
+    case $wanted in
+    *[!0-9a-f]* | '') wanted='' ;;
+    esac
+    [ ${#wanted} -eq 64 ] || fail "'$tarball.sha256' holds no SHA-256 checksum: download it again"
+    if has sha256sum; then
+        sum=$(sha256sum <"$copy")
+    else
+        sum=$(shasum -a 256 <"$copy")
+    fi
+    [ "${sum%% *}" = "$wanted" ] ||
+        fail "'$tarball' is not what its checksum says: download both again, and install neither if that does not help"
+}
+
+# One folder, with plain files and folders in it, and nothing that could be written beside it.
+list_safely() {
+    listing=$(tar -tzf - <"$copy") || fail "'$tarball' is no tarball: download it again"
+    top=${listing%%/*}
+    case $top in
+    '' | . | .. | -* | *[!A-Za-z0-9._-]*) fail "'$tarball' does not hold one folder: this is no tarball of $name" ;;
+    esac
+    if printf '%s\n' "$listing" | grep -Eqv "^$top/" || printf '%s\n' "$listing" | grep -Eq '(^|/)\.\.(/|$)'; then
+        fail "'$tarball' has files outside its folder: this is no tarball of $name"
+    fi
+    if tar -tvzf - <"$copy" | grep -Eqv '^[-d]'; then
+        fail "'$tarball' holds links: this is no tarball of $name"
+    fi
 }
 
 write_completions() {

@@ -46,6 +46,7 @@ fn opener(url: &str) -> Option<Command> {
 }
 
 #[cfg(target_os = "macos")]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there may be none")]
 fn opener(url: &str) -> Option<Command> {
     let mut browser = Command::new("open");
     browser.arg(url);
@@ -53,6 +54,7 @@ fn opener(url: &str) -> Option<Command> {
 }
 
 #[cfg(windows)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there may be none")]
 fn opener(url: &str) -> Option<Command> {
     let mut browser = Command::new("rundll32");
     browser.args(["url.dll,FileProtocolHandler", url]);

@@ -278,7 +278,7 @@ fn read_whole(path: &Path, file: File) -> Result<Zeroizing<Vec<u8>>> {
 /// When the link leads nowhere: the disk may not be mounted, and the secret would lie on the wrong one.
 fn target_of(path: &Path) -> Result<PathBuf> {
     match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => path.canonicalize().context(Hinted::new(
+        Ok(metadata) if metadata.is_symlink() => dunce::canonicalize(path).context(Hinted::new(
             format!("the symbolic link '{}' leads nowhere", path.display()),
             "bring back what it leads to, or remove the link",
         )),
@@ -573,6 +573,7 @@ mod platform {
 }
 
 #[cfg(windows)]
+#[expect(clippy::unnecessary_wraps, reason = "on Unix the same calls can fail")]
 mod platform {
     use std::fs::{DirBuilder, File, Metadata, OpenOptions};
     use std::io;

@@ -46,6 +46,13 @@ ldd:libc-bin
 systemd-analyze:systemd
 "
 
+# The same for what is done on Debian alone: its package, and the program for other systems.
+needs_on_debian="
+lintian:lintian
+wine:wine
+x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64
+"
+
 main() {
     fast=no
     case $# in
@@ -56,6 +63,11 @@ main() {
         ;;
     esac
     cd "$(CDPATH='' cd "$(dirname "$0")" && pwd)/.."
+    on_debian=no
+    if [ "$fast" = no ] && [ -e /etc/debian_version ]; then
+        on_debian=yes
+        needs=$needs$needs_on_debian
+    fi
 
     install_tools
     install_oauth_server
@@ -63,7 +75,7 @@ main() {
     install_recipe_checkers
     find_rust
     if [ "$fast" = no ]; then
-        step shellcheck install.sh tests/run.sh .ci/run
+        step shellcheck install.sh tests/run.sh tests/package.sh .ci/run
         step mandoc -Tlint -W warning docs/git-credential-bitbucket.1
     fi
     step cargo fmt --check
@@ -73,8 +85,18 @@ main() {
         step cargo build --locked
         step cargo check --locked --no-default-features
         step cargo run --locked --example tour
+        rm -rf target/package
+        step tests/package.sh tarball
         headline "install.sh, use, uninstall"
         install_for_real
+        install_for_real --from "$(echo target/package/*.tar.gz)"
+    fi
+    if [ "$on_debian" = yes ]; then
+        step tests/package.sh deb
+        step tests/package.sh platforms
+        step tests/package.sh wine
+    fi
+    if [ "$fast" = no ]; then
         step cargo bench --locked --bench helper -- --quick
         step env REQUIRE_ALL=1 cargo bench --locked --bench vault -- --quick
     fi
@@ -191,11 +213,11 @@ find_component() {
     step rustup component add "$2"
 }
 
-# The installer with a release build of its own; the tests of the installer give it the program under test.
+# The installer with a release build of its own, or a tarball; the tests of the installer give it the program under test.
 install_for_real() {
     prefix=$(mktemp -d)
     trap 'rm -rf "$prefix"' EXIT
-    ./install.sh --prefix "$prefix" --no-setup
+    ./install.sh --prefix "$prefix" --no-setup "$@"
     "$prefix/bin/git-credential-bitbucket" --version
     ./install.sh --prefix "$prefix" --no-setup --uninstall
     [ -z "$(find "$prefix" ! -type d)" ] || fail "uninstalling left files in $prefix"

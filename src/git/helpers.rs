@@ -283,6 +283,18 @@ mod tests {
         );
     }
 
+    #[cfg(windows)]
+    #[test]
+    fn a_path_of_windows_reaches_git_with_slashes_and_quoted_where_it_must_be() {
+        for (path, value) in [
+            (r"C:\Users\ada\x.exe", "C:/Users/ada/x.exe"),
+            (r"\\?\C:\Users\ada\x.exe", "C:/Users/ada/x.exe"),
+            (r"C:\Program Files\x.exe", "!'C:/Program Files/x.exe'"),
+        ] {
+            assert_eq!(helper_value(Path::new(path)).expect("a value"), value);
+        }
+    }
+
     #[test]
     fn the_program_of_a_helper_is_told_where_a_path_names_it() {
         let helper = |value: &str| Helper {
@@ -290,14 +302,17 @@ mod tests {
             key: String::new(),
             origin: String::new(),
         };
-        let path = Path::new("/a b/it's");
-        let value = helper_value(path).expect("a value");
-        assert_eq!(helper(&value).program().as_deref(), Some(path));
-        for value in ["/usr/bin/x --y", "!/usr/bin/x", "!\"/usr/bin/x\" --y"] {
-            assert_eq!(
-                helper(value).program().as_deref(),
-                Some(Path::new("/usr/bin/x"))
-            );
+        let disk = if cfg!(windows) { "C:" } else { "" };
+        let path = format!("{disk}/a b/it's");
+        let value = helper_value(Path::new(&path)).expect("a value");
+        assert_eq!(helper(&value).program(), Some(path.into()));
+        let path = format!("{disk}/usr/bin/x");
+        for value in [
+            format!("{path} --y"),
+            format!("!{path}"),
+            format!("!\"{path}\" --y"),
+        ] {
+            assert_eq!(helper(&value).program().as_deref(), Some(Path::new(&path)));
         }
         assert_eq!(helper("bitbucket").program(), None);
         assert_eq!(helper("!git credential-bitbucket").program(), None);

@@ -186,13 +186,12 @@ fn parsed(list: &str) -> Vec<Setting> {
     settings
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::time::Duration;
 
     use super::credential;
 
-    #[cfg(unix)]
     #[test]
     fn a_helper_that_hangs_is_ended_with_all_it_started() {
         let marker = tempfile::NamedTempFile::new().expect("a file");

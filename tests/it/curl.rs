@@ -1,11 +1,17 @@
 //! `curl`: the user's own curl, with the right authorization, and the secret nowhere else.
 
 use std::fs;
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::{
+    process::{Command, Stdio},
+    thread,
+    time::Instant,
+};
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, has, run};
+#[cfg(target_os = "linux")]
+use crate::harness::has;
+use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, run};
 use crate::leak::leaks;
 use crate::stand_in::{Authorization, Credential, StandIn};
 

@@ -228,7 +228,6 @@ impl TestEnv {
     }
 
     /// A shell of somebody who is not root, to whom modes and owners mean something, and a program that he can start.
-    #[cfg(unix)]
     pub(crate) fn shell_of_a_plain_user(&self) -> (Command, PathBuf) {
         let program = self.path().join("git-credential-bitbucket");
         // Copied by another process: one that was forked while we wrote would keep it from being started.

@@ -651,7 +651,6 @@ fn a_path_that_tells_no_repository_is_not_the_same_as_no_path() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_pipe_or_a_huge_file_in_place_of_ours_is_refused_at_once() {
     let env = TestEnv::new();

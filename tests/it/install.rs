@@ -13,7 +13,7 @@ use std::{
 use tempfile::TempDir;
 
 const NAME: &str = "git-credential-bitbucket";
-const INSTALLED: [&str; 5] = [
+pub(crate) const INSTALLED: [&str; 5] = [
     "bin/git-credential-bitbucket",
     "share/bash-completion/completions/git-credential-bitbucket",
     "share/fish/vendor_completions.d/git-credential-bitbucket.fish",
@@ -308,6 +308,9 @@ fn a_mistake_on_the_command_line_is_one_line() {
         &["--prefix"][..],
         &["--prefix="][..],
         &["--accounts"][..],
+        &["--from"][..],
+        &["--from="][..],
+        &["--from", "x", "--uninstall"][..],
         &["somewhere"][..],
     ] {
         let output = place
@@ -366,13 +369,13 @@ fn half_a_script_does_nothing() {
 }
 
 /// A home, a prefix and git configuration of its own.
-struct Place {
-    folder: TempDir,
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
     prefix: PathBuf,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("there is a temporary folder");
         fs::create_dir(folder.path().join("home")).expect("the folder is ours");
         Self {
@@ -381,11 +384,11 @@ impl Place {
         }
     }
 
-    fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.folder.path().join("home")
     }
 
-    fn prefix(&self) -> PathBuf {
+    pub(crate) fn prefix(&self) -> PathBuf {
         self.home().join(&self.prefix)
     }
 
@@ -393,11 +396,11 @@ impl Place {
         self.prefix().join("bin").join(NAME)
     }
 
-    fn git_configuration(&self) -> PathBuf {
+    pub(crate) fn git_configuration(&self) -> PathBuf {
         self.home().join(".gitconfig")
     }
 
-    fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(self.folder.path())
@@ -411,7 +414,7 @@ impl Place {
         command
     }
 
-    fn installer(&self, program: &Path, options: &[&str]) -> Command {
+    pub(crate) fn installer(&self, program: &Path, options: &[&str]) -> Command {
         let mut command = self.command("sh");
         command.arg(script()).arg("--prefix").arg(self.prefix());
         command.args(options).env("INSTALL_BINARY", program);
@@ -422,7 +425,7 @@ impl Place {
         self.installer(program, options).output().expect("sh runs")
     }
 
-    fn install(&self, options: &[&str]) -> Output {
+    pub(crate) fn install(&self, options: &[&str]) -> Output {
         self.install_with(&binary(), options)
     }
 
@@ -434,7 +437,7 @@ impl Place {
     }
 
     /// A program that prints something and then runs these lines, so that it can stand in for ours.
-    fn stand_in(&self, lines: &str) -> PathBuf {
+    pub(crate) fn stand_in(&self, lines: &str) -> PathBuf {
         let program = self.folder.path().join("stand-in").join(NAME);
         self.write_script(&program, &format!("echo stand-in\n{lines}"));
         program
@@ -468,7 +471,7 @@ impl Place {
     }
 }
 
-fn script() -> PathBuf {
+pub(crate) fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("install.sh")
 }
 
@@ -484,7 +487,7 @@ fn path_with(first: &Path) -> OsString {
     env::join_paths(folders).expect("no folder has a colon")
 }
 
-fn find(program: &str) -> PathBuf {
+pub(crate) fn find(program: &str) -> PathBuf {
     let path = env::var_os("PATH").expect("cargo sets it");
     env::split_paths(&path)
         .map(|folder| folder.join(program))
@@ -493,11 +496,11 @@ fn find(program: &str) -> PathBuf {
 }
 
 /// The files below a folder, sorted, by their path from there.
-fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     contents(folder).into_keys().collect()
 }
 
-fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -518,11 +521,11 @@ fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub(crate) fn text(bytes: &[u8]) -> &str {
     str::from_utf8(bytes).expect("the script prints UTF-8")
 }
 
-fn assert_succeeded(output: &Output) {
+pub(crate) fn assert_succeeded(output: &Output) {
     assert!(
         output.status.success(),
         "{}{}",

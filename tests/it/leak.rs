@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use base64ct::{Base64, Encoding as _};
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, has, run};
+#[cfg(target_os = "linux")]
+use crate::harness::PROGRAM;
+use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, TestEnv, has, run};
 use crate::stand_in::Credential;
 
 /// What must not be found: the secrets, and how Basic would encode them.
@@ -246,6 +248,7 @@ fn what_lay_in_the_open_is_shown_by_no_command_and_stays_in_no_file() {
 }
 
 /// Commands that write down their own arguments and environment before they become the real ones.
+#[cfg(target_os = "linux")]
 fn with_witnesses(env: &mut TestEnv) -> PathBuf {
     let folder = env.path().join("witnesses");
     let log = env.path().join("seen");

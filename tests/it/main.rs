@@ -1,5 +1,7 @@
-//! The program from outside: the real binary, real git, real stores.
+//! The program from outside: the real binary, real git, real stores. On Unix; `tests/windows.rs` has what Windows does
+//! in its own way.
 
+#![cfg(unix)]
 #![expect(
     clippy::print_stderr,
     clippy::unwrap_used,
@@ -10,30 +12,22 @@ mod accounts;
 mod check;
 mod concurrency;
 mod conformance;
-#[cfg(unix)]
 mod curl;
-#[cfg(unix)]
 mod damage;
 mod dependencies;
 #[cfg(target_os = "linux")]
 mod disk;
-#[cfg(unix)]
 mod doctor;
 #[cfg(target_os = "linux")]
 mod exec;
 #[cfg(target_os = "linux")]
 mod exec_faults;
-#[cfg(unix)]
 mod first_contact;
-#[cfg(unix)]
 mod folder;
 mod harness;
 mod helper;
-#[cfg(unix)]
 mod hostile;
-#[cfg(unix)]
 mod import;
-#[cfg(unix)]
 mod install;
 #[cfg(target_os = "linux")]
 mod keyring;
@@ -48,18 +42,17 @@ mod login;
 mod manual;
 mod messages;
 mod oauth;
+mod packages;
 #[cfg(target_os = "linux")]
 mod policy;
 mod probe;
 #[cfg(target_os = "linux")]
 mod recipes;
-#[cfg(unix)]
 mod scrub;
 mod setup;
 #[path = "../stand_in/mod.rs"]
 mod stand_in;
 mod stories;
-#[cfg(unix)]
 mod terminal;
 mod thrift;
 #[cfg(target_os = "linux")]

@@ -77,8 +77,8 @@ fn wrong_program(id: &str, helper: &Helper) -> Option<Check> {
         ));
     }
     let is_own = |path: &Path| {
-        let own = env::current_exe().and_then(|own| own.canonicalize());
-        own.is_ok_and(|own| path.canonicalize().is_ok_and(|path| path == own))
+        let own = env::current_exe().and_then(dunce::canonicalize);
+        own.is_ok_and(|own| dunce::canonicalize(path).is_ok_and(|path| path == own))
     };
     (!is_own(&path)).then(|| {
         Check::warn(

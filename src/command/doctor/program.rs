@@ -125,7 +125,7 @@ pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Che
 /// Whether another program is called like this one, and which of them git finds.
 pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
     let id = "program";
-    let own = match env::current_exe().and_then(|path| path.canonicalize()) {
+    let own = match env::current_exe().and_then(dunce::canonicalize) {
         Ok(own) => own,
         Err(error) => {
             return Check::skip(id, format!("cannot tell where this program lies: {error}"));
@@ -182,7 +182,7 @@ fn programs(surroundings: &Surroundings<'_>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for folder in exec_path.into_iter().chain(env::split_paths(&path)) {
         let candidate = folder.join(&name);
-        let Ok(real) = candidate.canonicalize() else {
+        let Ok(real) = dunce::canonicalize(candidate) else {
             continue;
         };
         if is_program(&real) && !found.contains(&real) {

@@ -538,9 +538,11 @@ fn included(path: &Path, config: &GitConfig) -> Vec<PathBuf> {
             let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;
             let named = match value.strip_prefix("~/") {
                 Some(rest) => dirs::home_dir()?.join(rest),
-                None => path.canonicalize().ok()?.parent()?.join(value),
+                None => dunce::canonicalize(path).ok()?.parent()?.join(value),
             };
-            named.canonicalize().ok().filter(|path| path.is_file())
+            dunce::canonicalize(named)
+                .ok()
+                .filter(|path| path.is_file())
         })
         .collect()
 }

@@ -39,7 +39,7 @@ pub(super) const COMMITTED: [&str; 2] = [".gitmodules", ".lfsconfig"];
 impl Walk {
     /// The repository in which a folder lies; whether there is one.
     pub(super) fn around(&mut self, folder: &Path) -> bool {
-        let Ok(folder) = folder.canonicalize() else {
+        let Ok(folder) = dunce::canonicalize(folder) else {
             return false;
         };
         for folder in folder.ancestors() {
@@ -94,7 +94,7 @@ impl Walk {
     }
 
     fn file(&mut self, path: &Path, form: Form) {
-        let Ok(real) = path.canonicalize() else {
+        let Ok(real) = dunce::canonicalize(path) else {
             return;
         };
         if self.seen.insert(real) {
@@ -107,7 +107,9 @@ impl Walk {
 
     /// A repository by git's folder of it, and all that belongs to it.
     fn repository(&mut self, git: &Path, tree: Option<&Path>) {
-        let Ok(real) = git.canonicalize() else { return };
+        let Ok(real) = dunce::canonicalize(git) else {
+            return;
+        };
         let is_new = self.seen.insert(real);
         if is_new {
             self.config(&git.join("config"));
@@ -161,7 +163,7 @@ impl Walk {
     }
 
     fn tree(&mut self, tree: &Path) {
-        let Ok(real) = tree.canonicalize() else {
+        let Ok(real) = dunce::canonicalize(tree) else {
             return;
         };
         // The set also holds git's own folders, which are never work trees.

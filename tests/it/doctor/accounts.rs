@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+#[cfg(target_os = "linux")]
 use std::time::{Duration, Instant};
 
 use super::{assert_starts, doctor, edit_accounts, finding, found, one};
