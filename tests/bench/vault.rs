@@ -15,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 const ROUNDS: usize = 300;
 const QUICK_ROUNDS: usize = 30;
@@ -242,6 +242,9 @@ impl Contender {
 /// An authority, and a certificate of it for the loopback interface.
 fn certificates(folder: &Path) {
     let mut parameters = CertificateParams::new([]).unwrap();
+    // Another name than that of what it signs, or curl takes that for its own authority.
+    let name = &mut parameters.distinguished_name;
+    name.push(DnType::CommonName, "Benchmark's authority");
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     let authority = parameters.self_signed(&key).unwrap();

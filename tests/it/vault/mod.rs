@@ -7,6 +7,7 @@ mod git;
 mod kept;
 mod load;
 mod logins;
+mod manual;
 mod reach;
 mod refused;
 mod secrets;
@@ -19,7 +20,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -264,6 +265,9 @@ impl Drop for Server {
 /// An authority, certificates of it for a server and a client, and their keys, in files of a folder.
 fn certificates(folder: &Path, name: &str) {
     let mut parameters = CertificateParams::new([]).unwrap();
+    // Another name than that of what it signs: OpenSSL takes that for its own authority else.
+    let name_of_authority = &mut parameters.distinguished_name;
+    name_of_authority.push(DnType::CommonName, "Tests' authority");
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     let authority = parameters.self_signed(&key).unwrap();
