@@ -116,10 +116,14 @@ pub(crate) struct FolderSection {
 impl FolderSection {
     /// Whether the secrets there are for this host. Nothing in a folder says so, and none must come to another one.
     pub(crate) fn is_for(&self, host: &Host) -> bool {
-        match &self.host {
-            Some(its) => its == host,
-            None => bitbucket::is_cloud(host),
-        }
+        is_for(self.host.as_ref(), host)
+    }
+}
+
+fn is_for(its: Option<&Host>, host: &Host) -> bool {
+    match its {
+        Some(its) => its == host,
+        None => bitbucket::is_cloud(host),
     }
 }
 
@@ -137,6 +141,8 @@ pub(crate) struct VaultSection {
     pub(crate) version: Option<u8>,
     /// Templates with `{workspace}`, `{repository}` and `{host}`: the first that exists.
     pub(crate) path: Option<Vec<String>>,
+    /// Whose secrets lie where a template does not say so; by default bitbucket.org's.
+    pub(crate) host: Option<Host>,
     pub(crate) auth: Auth,
     /// Of the auth method.
     pub(crate) auth_mount: Option<String>,
@@ -144,6 +150,13 @@ pub(crate) struct VaultSection {
     pub(crate) role_id_file: Option<PathBuf>,
     pub(crate) secret_id_file: Option<PathBuf>,
     pub(crate) jwt_file: Option<PathBuf>,
+}
+
+impl VaultSection {
+    /// Whether what lies at a path that does not name its host is for this one; none must come to another.
+    pub(crate) fn is_for(&self, host: &Host) -> bool {
+        is_for(self.host.as_ref(), host)
+    }
 }
 
 /// How one gets into Vault.
@@ -173,7 +186,7 @@ impl Auth {
 }
 
 /// The keys this version knows; a table ends with a dot.
-const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 26] = [
     "hosts",
     "lookup",
     "store.",
@@ -193,6 +206,7 @@ const KNOWN: [&str; 25] = [
     "store.vault.mount",
     "store.vault.version",
     "store.vault.path",
+    "store.vault.host",
     "store.vault.auth",
     "store.vault.auth_mount",
     "store.vault.role",

@@ -44,10 +44,11 @@ pub(crate) fn find(
     kept: Option<&Path>,
     deadline: Instant,
 ) -> Result<Option<(String, Fields)>> {
-    let templates = match &settings.path {
+    let mut templates = match &settings.path {
         Some(templates) => templates.iter().map(String::as_str).collect(),
         None => PATHS.to_vec(),
     };
+    templates.retain(|template| template.contains("{host}") || settings.is_for(host));
     let paths = paths(&templates, host, scope)?;
     if paths.is_empty() {
         return Ok(None);

@@ -205,6 +205,29 @@ fn templates_say_where_a_secret_lies_and_a_data_center_has_its_own() {
 }
 
 #[test]
+fn what_lies_at_a_path_without_its_host_goes_to_no_other_host() {
+    let Some((env, server)) = world() else {
+        return;
+    };
+    let config = env.data().join("config.toml");
+    let elsewhere = "protocol=https\nhost=git.corp.example\npath=scm/acme/app.git\n";
+    let fields = json!({ "password": "BBDC-canary", "username": "ada" });
+    server.put("bitbucket/acme/app", &fields);
+    for (host, answers) in [("", false), ("host = 'git.corp.example'", true)] {
+        configure(&env, &[&address(&server), host]);
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, format!("hosts = ['git.corp.example']\n{text}")).unwrap();
+        let expected = if answers {
+            reply("ada", "BBDC-canary")
+        } else {
+            String::new()
+        };
+        assert_eq!(env.get(elsewhere), expected, "{host}");
+    }
+    assert_eq!(get(&env).stdout, "", "nor to bitbucket.org then");
+}
+
+#[test]
 fn version_one_of_the_engine_is_found_out_or_said() {
     let Some((env, server)) = world() else {
         return;
