@@ -1,0 +1,227 @@
+//! From what is wanted to an account and its secret. Here: all that is looked at on the way, and how long that may take.
+
+mod find;
+mod permission;
+mod stores;
+
+use std::cell::{Cell, OnceCell};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use crate::account::{Account, Kept};
+use crate::accounts::{Accounts, Damage};
+use crate::bitbucket;
+use crate::config::{self, Config};
+use crate::context::Host;
+use crate::environment;
+use crate::locations::{Locations, system_config};
+use crate::matching::Wanted;
+use crate::policy::Policy;
+use crate::refusal::Refusals;
+use crate::rejection::Rejection;
+use crate::secret::Secret;
+use crate::shortlist;
+use crate::store;
+
+/// How long a store, or whoever holds a lock, may keep us waiting; and an operation of git's as a whole.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// An account that answers, and what its store had for it.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) account: Account,
+    pub(crate) kept: Kept,
+}
+
+/// What a lookup brought to light.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) found: Option<Found>,
+    /// What a person would want to know, a line each.
+    pub(crate) notices: Vec<String>,
+}
+
+/// Everything a lookup looks at.
+#[derive(Debug, Default)]
+pub(crate) struct Lookup {
+    locations: OnceCell<Locations>,
+    config: OnceCell<Config>,
+    policy: OnceCell<Policy>,
+    /// When an operation of git's has to be over. What a person types has no such end: each wait has its own.
+    end: Cell<Option<Instant>>,
+    /// Why the keyring could not be had. It is not asked a second time: the waits would add up, and so would the
+    /// prompts that somebody has just sent away.
+    is_out_of_reach: OnceCell<store::Error>,
+}
+
+impl Lookup {
+    /// For `get`, `store` and `erase`, while git waits: all that they do has to fit into the time of one answer.
+    pub(crate) fn for_git() -> Self {
+        Self {
+            end: Cell::new(Some(Instant::now() + ANSWER)),
+            ..Self::default()
+        }
+    }
+
+    /// How long the next wait may be.
+    fn patience(&self) -> Duration {
+        self.end
+            .get()
+            .map_or(ANSWER, |end| end.saturating_duration_since(Instant::now()))
+    }
+
+    /// When the next wait has to be over.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.patience()
+    }
+
+    /// Gives what follows the time of an answer again: what has passed was waiting for Bitbucket, which has bounds of its
+    /// own.
+    pub(crate) fn start_over(&self) {
+        if self.end.get().is_some() {
+            self.end.set(Some(Instant::now() + ANSWER));
+        }
+    }
+
+    /// Where our files lie; only asked for when one is needed, so that the environment's account needs no home folder.
+    ///
+    /// # Errors
+    /// When there is no home folder.
+    pub(crate) fn locations(&self) -> Result<&Locations> {
+        once(&self.locations, Locations::of_environment)
+    }
+
+    /// Whether credentials for this host are ours to keep.
+    ///
+    /// # Errors
+    /// When accounts or configuration cannot be read.
+    pub(crate) fn is_ours(&self, host: &Host, accounts: &Accounts) -> Result<bool> {
+        let named = || accounts.iter().any(|account| account.host == *host);
+        let is_known = bitbucket::is_cloud(host) || named() || self.config()?.hosts.contains(host);
+        Ok(is_known && self.policy()?.allows_host(host))
+    }
+
+    /// # Errors
+    /// When the file is damaged or open to others.
+    pub(crate) fn accounts(&self) -> Result<Accounts> {
+        Accounts::read(&self.locations()?.accounts())
+    }
+
+    /// Of the accounts at least those that may answer.
+    ///
+    /// # Errors
+    /// As [`shortlist::read`].
+    pub(crate) fn accounts_for(&self, wanted: &Wanted<'_>) -> Result<Accounts> {
+        shortlist::read(&self.locations()?.accounts(), wanted)
+    }
+
+    /// The settings; without a home folder the machine's alone.
+    ///
+    /// # Errors
+    /// When a file does not say what it should.
+    pub(crate) fn config(&self) -> Result<&Config> {
+        once(&self.config, || {
+            let user = self.locations().ok().map(Locations::config);
+            Config::read(&system_config(), user.as_deref())
+        })
+    }
+
+    /// What is the matter with the keys in both files, a line each.
+    ///
+    /// # Errors
+    /// As [`Lookup::config`].
+    pub(crate) fn unknown_keys(&self) -> Result<Vec<String>> {
+        let mut unknown = config::unknown_keys(&system_config(), true)?;
+        if let Ok(locations) = self.locations() {
+            unknown.extend(config::unknown_keys(&locations.config(), false)?);
+        }
+        Ok(unknown)
+    }
+
+    /// What the administrators of the machine allow.
+    ///
+    /// # Errors
+    /// When that cannot be found out: then nothing is allowed.
+    pub(crate) fn policy(&self) -> Result<&Policy> {
+        once(&self.policy, || Policy::read(&system_config()))
+    }
+
+    /// The secrets from elsewhere that a server refused.
+    ///
+    /// # Errors
+    /// When there is no home folder.
+    pub(crate) fn refusals(&self) -> Result<Refusals> {
+        Ok(Refusals::at(self.locations()?.refusals(), self.patience()))
+    }
+
+    /// Whether a server refused this secret from elsewhere.
+    pub(crate) fn is_refused(&self, secret: &Secret, now: Timestamp) -> bool {
+        self.refusal_of(secret).is_some_and(|it| it.holds(now))
+    }
+
+    /// What is known against a secret from elsewhere; where nothing can be read, that is nothing.
+    fn refusal_of(&self, secret: &Secret) -> Option<Rejection> {
+        let known = self.refusals().and_then(|refusals| refusals.of(secret));
+        known.unwrap_or_default()
+    }
+
+    /// The environment's account, unless the policy does not allow it.
+    ///
+    /// # Errors
+    /// As [`environment::account`] and [`Lookup::policy`].
+    pub(crate) fn environment_account(&self, host: &Host) -> Result<Option<(Account, Kept)>> {
+        Ok(match environment::account(host)? {
+            Some((account, kept)) if self.objection(&account)?.is_none() => Some((account, kept)),
+            _ => None,
+        })
+    }
+
+    /// Changes the accounts.
+    ///
+    /// # Errors
+    /// As [`Accounts::update`].
+    pub(crate) fn update_accounts<T>(
+        &self,
+        change: impl FnOnce(&mut Accounts) -> Result<T>,
+    ) -> Result<T> {
+        Accounts::update(&self.locations()?.accounts(), self.patience(), change)
+    }
+
+    /// Notes what is known against an account's secret, unless somebody has signed in anew.
+    ///
+    /// # Errors
+    /// As [`Accounts::update`].
+    pub(crate) fn set_rejected(
+        &self,
+        account: &Account,
+        rejected: Option<Rejection>,
+    ) -> Result<()> {
+        self.update_accounts(|accounts| {
+            let mut accounts = accounts.iter_mut();
+            if let Some(known) = accounts.find(|known| known.entry == account.entry) {
+                known.rejected = rejected;
+            }
+            Ok(())
+        })
+    }
+
+    /// Sets accounts aside that cannot be understood; their new name and what is wrong with them.
+    ///
+    /// # Errors
+    /// As [`Accounts::set_aside_if_damaged`].
+    pub(crate) fn set_damaged_accounts_aside(&self) -> Result<Option<(PathBuf, Damage)>> {
+        Accounts::set_aside_if_damaged(&self.locations()?.accounts(), self.patience())
+    }
+}
+
+/// What a cell holds, or will.
+fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(value) = cell.get() {
+        return Ok(value);
+    }
+    let value = make()?;
+    Ok(cell.get_or_init(|| value))
+}

@@ -1,0 +1,82 @@
+//! What the policy of the machine says to an account, and to a secret that is to be kept.
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use super::Lookup;
+use crate::account::Account;
+use crate::config::StoreChoice;
+use crate::policy::Objection;
+use crate::store::Name;
+
+impl Lookup {
+    /// What the policy has against an account.
+    ///
+    /// # Errors
+    /// As [`Lookup::policy`].
+    pub(crate) fn objection(&self, account: &Account) -> Result<Option<Objection>> {
+        Ok(self.policy()?.objection(account))
+    }
+
+    /// Whether the policy keeps an account from answering; one that is not known keeps all.
+    pub(crate) fn is_forbidden(&self, account: &Account) -> bool {
+        !matches!(self.objection(account), Ok(None))
+    }
+
+    /// Whether an account does not answer, whatever fits.
+    pub(crate) fn is_out(&self, account: &Account) -> bool {
+        account.is_set_aside(Timestamp::now()) || self.is_forbidden(account)
+    }
+
+    /// What the policy has against keeping a secret of this account.
+    ///
+    /// # Errors
+    /// As [`Lookup::policy`].
+    pub(crate) fn objection_to_keeping(
+        &self,
+        account: &Account,
+        choice: StoreChoice,
+    ) -> Result<Option<Objection>> {
+        let policy = self.policy()?;
+        let Some(store) = self.stores_of(choice)?.first().copied() else {
+            return Ok(Some(policy.objection_to_keeping()));
+        };
+        // What it has against the first of them it has against all.
+        let account = account.clone();
+        Ok(policy.objection(&Account { store, ..account }))
+    }
+
+    /// What the policy has against these stores, whatever they are to keep.
+    ///
+    /// # Errors
+    /// As [`Lookup::policy`].
+    pub(crate) fn objection_to_choice(&self, choice: StoreChoice) -> Result<Option<Objection>> {
+        let policy = self.policy()?;
+        Ok(match self.stores_of(choice)?.first() {
+            Some(store) => policy.objection_to_store(*store),
+            None => Some(policy.objection_to_keeping()),
+        })
+    }
+
+    /// The stores that are tried for a new secret, one after the other.
+    pub(super) fn stores_of(&self, choice: StoreChoice) -> Result<Vec<Name>> {
+        let policy = self.policy()?;
+        let allowed = |names: &[Name]| -> Vec<Name> {
+            let allowed = names.iter().filter(|name| policy.allows_store(**name));
+            allowed.copied().collect()
+        };
+        Ok(match choice {
+            StoreChoice::Exec => vec![Name::Exec],
+            StoreChoice::File => vec![Name::File],
+            StoreChoice::Keyring => vec![Name::Keyring],
+            StoreChoice::Auto => {
+                let usual = allowed(&[Name::Keyring, Name::File]);
+                if usual.is_empty() {
+                    allowed(&[Name::Exec])
+                } else {
+                    usual
+                }
+            }
+        })
+    }
+}
