@@ -341,7 +341,12 @@ impl Lookup {
     /// # Errors
     /// When the file is damaged or open to others.
     pub(crate) fn accounts(&self) -> Result<Accounts> {
-        Accounts::read(&self.locations()?.accounts())
+        match self.locations() {
+            Ok(locations) => Accounts::read(&locations.accounts()),
+            // Who has no home has no accounts; what the machine's settings name is still there for him.
+            Err(_) if !self.config()?.lookup.is_empty() => Ok(Accounts::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The settings; without a home folder the machine's alone.
