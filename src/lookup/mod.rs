@@ -107,7 +107,12 @@ impl Lookup {
     /// # Errors
     /// When the file is damaged or open to others.
     pub(crate) fn accounts(&self) -> Result<Accounts> {
-        Accounts::read(&self.locations()?.accounts())
+        match self.locations() {
+            Ok(locations) => Accounts::read(&locations.accounts()),
+            // Who has no home has no accounts; what the machine's settings name is still there for him.
+            Err(_) if !self.config()?.lookup.is_empty() => Ok(Accounts::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Of the accounts at least those that may answer.
@@ -115,7 +120,10 @@ impl Lookup {
     /// # Errors
     /// As [`shortlist::read`].
     pub(crate) fn accounts_for(&self, wanted: &Wanted<'_>) -> Result<Accounts> {
-        shortlist::read(&self.locations()?.accounts(), wanted)
+        match self.locations() {
+            Ok(locations) => shortlist::read(&locations.accounts(), wanted),
+            Err(_) => self.accounts(),
+        }
     }
 
     /// The settings; without a home folder the machine's alone.

@@ -96,10 +96,15 @@ impl<'a> Session<'a> {
             .get("auth/token/lookup-self", Some(token))?
             .status
             == 200;
-        if is_alive || !entrance.is_old {
+        if is_alive {
+            // That need not be asked twice.
+            entrance.kept = None;
+            return Ok(false);
+        }
+        if !entrance.is_old {
             // One that is new and may not ask about itself either would be taken for dead at each question.
-            kept.is_mute = !is_alive;
-            if let Some(path) = entrance.path.as_ref().filter(|_| !is_alive) {
+            kept.is_mute = true;
+            if let Some(path) = &entrance.path {
                 // It only spares the next question.
                 let _ = kept.write(path);
             }

@@ -113,34 +113,43 @@ pub(crate) fn knock(
 
 /// What the templates name, as far as the scope has what they ask for.
 fn paths(templates: &[&str], host: &Host, scope: Option<&Scope>) -> Result<Vec<String>> {
-    let repository = scope.and_then(|scope| scope.repository.as_deref());
-    let values = [
-        ("{workspace}", scope.map(|scope| scope.workspace.as_str())),
-        ("{repository}", repository),
-        ("{host}", Some(host.as_str())),
-    ];
-    let mut paths = Vec::new();
-    for template in templates {
-        let mut path = Some(template.trim_matches('/').to_owned());
-        for (name, value) in values {
-            path = path.filter(|path| value.is_some() || !path.contains(name));
-            path = path.map(|path| path.replace(name, value.unwrap_or_default()));
-        }
-        // What a name of a workspace may hold is none of these.
-        let rest = values
-            .iter()
-            .fold((*template).to_owned(), |rest, (name, _)| {
-                rest.replace(name, "")
-            });
-        if rest.contains(['{', '}']) || template.trim_matches('/').is_empty() {
-            bail!(Hinted::new(
-                "'path' of [store.vault] in config.toml has a template that cannot be understood",
-                "it may hold {workspace}, {repository} and {host}, each as often as you like",
-            ));
-        }
-        paths.extend(path);
+    let filled = |template: &&str| filled(template.trim_matches('/'), host, scope).transpose();
+    templates.iter().filter_map(filled).collect()
+}
+
+/// A template with its names replaced; nothing when there is no value for one. What was put in is not looked at again:
+/// a workspace may be called `{repository}`, in a URL at least.
+fn filled(template: &str, host: &Host, scope: Option<&Scope>) -> Result<Option<String>> {
+    let wrong = || {
+        Hinted::new(
+            "'path' of [store.vault] in config.toml has a template that cannot be understood",
+            "it may hold {workspace}, {repository} and {host}, each as often as you like",
+        )
+    };
+    if template.is_empty() {
+        bail!(wrong());
     }
-    Ok(paths)
+    let (mut path, mut is_known) = (String::new(), true);
+    let mut rest = template;
+    while let Some((before, name)) = rest.split_once('{') {
+        let (name, after) = name.split_once('}').ok_or_else(wrong)?;
+        let value = match name {
+            "workspace" => scope.map(|scope| scope.workspace.as_str()),
+            "repository" => scope.and_then(|scope| scope.repository.as_deref()),
+            "host" => Some(host.as_str()),
+            _ => bail!(wrong()),
+        };
+        if before.contains('}') {
+            bail!(wrong());
+        }
+        is_known &= value.is_some();
+        path = path + before + value.unwrap_or_default();
+        rest = after;
+    }
+    if rest.contains('}') {
+        bail!(wrong());
+    }
+    Ok(is_known.then(|| path + rest))
 }
 
 /// Why there is no answer.
@@ -269,11 +278,29 @@ mod tests {
             "bitbucket/{workspce}",
             "bitbucket/{workspace",
             "x}",
+            "x}{host}",
+            "{host}{",
             "",
             "/",
         ] {
             assert!(paths(&[template], &cloud(), None).is_err(), "{template}");
         }
+    }
+
+    #[test]
+    fn a_workspace_whose_name_is_that_of_a_part_is_no_other_workspace() {
+        let scope = Scope {
+            workspace: "{repository}".to_owned(),
+            repository: Some("acme".to_owned()),
+        };
+        let paths = paths(&PATHS, &cloud(), Some(&scope)).expect("paths");
+        assert_eq!(
+            paths,
+            [
+                "bitbucket/{repository}/acme",
+                "bitbucket/{repository}/_default"
+            ]
+        );
     }
 
     #[test]

@@ -95,11 +95,18 @@ impl Reply {
     }
 }
 
-/// A field of a secret; a number is as good as its text.
+/// A field of a secret, without the final newline that comes along from a file or standard input; a number is as good as
+/// its text.
 fn value(data: &Value, name: &str) -> Result<Option<Secret>> {
     match data.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(Secret::new(text.as_bytes().to_vec()))),
+        Some(Value::String(text)) => {
+            let line = text
+                .strip_suffix("\r\n")
+                .or_else(|| text.strip_suffix('\n'));
+            let line = line.unwrap_or(text);
+            Ok(Some(Secret::new(line.as_bytes().to_vec())))
+        }
         Some(Value::Number(number)) => Ok(Some(Secret::new(number.to_string().into_bytes()))),
         Some(_) => bail!("the field '{name}' is no text"),
     }

@@ -56,6 +56,10 @@ pub(super) fn refuse_unless_for_all(program: &Path) -> Result<()> {
 
 /// Access lists are not looked at.
 #[cfg(not(unix))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "where there are modes it can fail"
+)]
 pub(super) fn refuse_unless_for_all(_program: &Path) -> Result<()> {
     Ok(())
 }

@@ -119,6 +119,7 @@ fn what_the_policy_forbids_is_no_reason_to_log_in_again() {
             assert!(error(&env).ends_with("(403)"), "{no_default}");
         }
         assert_eq!(server.logins(), 1, "{no_default}");
+        assert_eq!(lookups(&server), if no_default { 1 } else { 4 });
         server.policy("git", &["secret/data/bitbucket/*"]);
         assert_eq!(get(&env).stdout, answer(), "a policy counts at once");
         assert_eq!(server.logins(), 1, "{no_default}");

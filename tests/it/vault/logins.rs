@@ -194,6 +194,8 @@ fn a_step_of_pipelines_comes_in_with_its_own_token_and_anothers_does_not() {
         &[&address(&server), "auth = \"jwt\"", "role = \"acme-app\""],
     );
     assert_eq!(error(&env), "there is no JWT to log in to Vault with");
+    let trace = env.path().join("trace.log");
+    env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", trace.to_str().unwrap());
     let mine = issuer.step(&env, REPOSITORY, "{1}", 600);
     env.set("BITBUCKET_STEP_OIDC_TOKEN", &mine);
     for _ in 0..3 {
@@ -223,6 +225,12 @@ fn a_step_of_pipelines_comes_in_with_its_own_token_and_anothers_does_not() {
             "{error}"
         );
         assert!(!error.contains("canary"), "{error}");
+    }
+    // The last part of a token is what makes it good.
+    let trace = fs::read_to_string(trace).unwrap();
+    for token in [&mine, &other, &over] {
+        let signature = token.rsplit('.').next().unwrap();
+        assert!(!trace.contains(signature), "{trace}");
     }
 }
 

@@ -4,6 +4,7 @@ mod agent;
 mod answers;
 mod canary;
 mod git;
+mod homeless;
 mod kept;
 mod load;
 mod logins;

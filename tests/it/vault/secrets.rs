@@ -35,6 +35,11 @@ fn the_kind_is_told_from_the_secret_or_is_said() {
             reply("ada", APP_PASSWORD),
         ),
         (
+            // As `bao kv put … password=@FILE` puts it there.
+            json!({ "password": format!("{API_TOKEN}\n"), "email": "ada@example.com\r\n" }),
+            answer(),
+        ),
+        (
             json!({ "password": 12_345_678, "kind": "access-token", "more": [1] }),
             reply("x-token-auth", "12345678"),
         ),
