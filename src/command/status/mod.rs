@@ -69,8 +69,15 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         if !rows.is_empty() {
             super::print(table::text(&rows, terminal::width()).as_bytes())?;
         }
-        if rows.is_empty() {
-            super::tell("No account yet: 'git credential-bitbucket login' adds one");
+        match (rows.is_empty(), looked_into(&lookup)) {
+            (true, None) => {
+                super::tell("No account yet: 'git credential-bitbucket login' adds one");
+            }
+            (true, Some(stores)) => super::tell(&format!("No account; {stores} is looked into")),
+            (false, Some(stores)) => {
+                super::tell(&format!("Where no account fits, {stores} is looked into"));
+            }
+            (false, None) => {}
         }
         for notice in shown
             .iter()
@@ -112,6 +119,16 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     super::warn_of_ties(&lookup, &accounts);
     super::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
     Ok(ExitCode::from(u8::from(needs_attention)))
+}
+
+/// The stores of `lookup`, as they are enumerated in a sentence, if there are some.
+fn looked_into(lookup: &Lookup) -> Option<String> {
+    // That the settings cannot be read is said below.
+    let sources = lookup.config().ok()?.lookup.iter();
+    let names: Vec<String> = sources
+        .map(|source| format!("'{}'", store::Name::from(*source)))
+        .collect();
+    (!names.is_empty()).then(|| names.join(", then "))
 }
 
 /// Names the accounts that the policy keeps from answering, whatever their state, and whether there are some; nobody can

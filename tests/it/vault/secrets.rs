@@ -233,6 +233,23 @@ fn what_lies_at_a_path_without_its_host_goes_to_no_other_host() {
 }
 
 #[test]
+fn status_says_what_is_looked_into() {
+    let Some((env, server)) = world() else {
+        return;
+    };
+    configure(&env, &[&address(&server)]);
+    let status = || env.program(&["status"], "").stderr;
+    assert!(
+        status().starts_with("No account; 'vault' is looked into\n"),
+        "{}",
+        status()
+    );
+    env.login(API_TOKEN, &["--for", "acme/app"]);
+    let expected = "Where no account fits, 'vault' is looked into\n";
+    assert!(status().starts_with(expected), "{}", status());
+}
+
+#[test]
 fn version_one_of_the_engine_is_found_out_or_said() {
     let Some((env, server)) = world() else {
         return;
