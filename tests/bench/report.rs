@@ -180,7 +180,7 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1000.0)
 }
 
-const NAME_WIDTH: usize = 43;
+const NAME_WIDTH: usize = 49;
 const WIDTHS: [usize; 8] = [9, 9, 6, 26, 12, 10, 12, 9];
 
 /// Of a table in Markdown.
