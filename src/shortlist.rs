@@ -192,15 +192,20 @@ impl<'a> Value<'a> {
     fn read(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
         match text.split_first()? {
             (b'[', list) => {
-                let (list, rest) = split(list, |byte| !b"[]{}#\\\n".contains(&byte));
+                let (list, rest) = split(list, |byte| {
+                    !matches!(byte, b'[' | b']' | b'{' | b'}' | b'#' | b'\\' | b'\n')
+                });
                 Some((Self::List(list), rest.strip_prefix(b"]")?))
             }
             (&quote @ (b'"' | b'\''), text) => {
-                let (text, rest) = split(text, |byte| byte != quote && !b"\\\n".contains(&byte));
+                let (text, rest) =
+                    split(text, |byte| byte != quote && !matches!(byte, b'\\' | b'\n'));
                 Some((Self::Text(text), rest.strip_prefix(&[quote])?))
             }
             _ => {
-                let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.:_".contains(&byte);
+                let is_word = |byte: u8| {
+                    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b':' | b'_')
+                };
                 let (word, rest) = split(text, is_word);
                 (!word.is_empty()).then_some((Self::Other, rest))
             }
