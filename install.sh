@@ -209,7 +209,7 @@ build() {
         fail "the build failed"
 }
 
-# A static program starts several times faster, and git starts this one with every command. So where Rust has the
+# A static program answers in half the time, and git starts this one with every command. So where Rust has the
 # target for it (rustup target add x86_64-unknown-linux-musl) that is what is built.
 choose_target() {
     target=''
@@ -230,9 +230,9 @@ choose_target() {
 
 # What cargo has no place for in Cargo.toml; whoever sets RUSTFLAGS keeps to those.
 #
-# To ask the processor what it can do (cpuid) stops a virtual machine for longer than the portable code takes for the few
-# bytes of a secret. And of libgcc only what unwinds the stack is linked to: gcc has that as an archive too, and a dynamic
-# program has one library less to load.
+# To ask the processor what it can do (cpuid) stops a virtual machine for longer than the portable code takes for the
+# few bytes of a secret. And of libgcc only what unwinds the stack is linked to: gcc has that as an archive too, and a
+# dynamic program has one library less to load.
 choose_flags() {
     flags="'--cfg=chacha20_backend=\"soft\"', '--cfg=poly1305_backend=\"soft\"'"
     if [ -z "$target" ] && echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - -lgcc_eh 2>/dev/null; then

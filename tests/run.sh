@@ -69,7 +69,7 @@ main() {
         step env REQUIRE_ALL=1 cargo bench --locked --bench helper -- --quick
     fi
     step cargo test --locked --features fuzzing --test corpus
-    # Last, so that its results end the output. With REQUIRE_ALL no test may skip, and no row of the benchmark be missing.
+    # Last, so that its results end the output. With REQUIRE_ALL no test may skip, and no row of the table be missing.
     step env REQUIRE_ALL=1 KILLS=1000 cargo test --locked
 }
 
