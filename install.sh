@@ -235,7 +235,8 @@ choose_target() {
 # dynamic program has one library less to load.
 choose_flags() {
     flags="'--cfg=chacha20_backend=\"soft\"', '--cfg=poly1305_backend=\"soft\"'"
-    if [ -z "$target" ] && echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - -lgcc_eh 2>/dev/null; then
+    if [ -z "$target${CARGO_BUILD_TARGET:-}" ] &&
+        echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - -lgcc_eh 2>/dev/null; then
         flags="$flags, '-lgcc_eh'"
     fi
     flags="target.'cfg(all())'.rustflags=[$flags]"
