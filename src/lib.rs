@@ -4,11 +4,7 @@
 //! name in `tests/fuzz/Cargo.toml`.
 
 #![cfg(feature = "fuzzing")]
-#![expect(
-    dead_code,
-    unused_imports,
-    reason = "most of the program is not entered from here"
-)]
+#![expect(dead_code, reason = "most of the program is not entered from here")]
 
 mod account;
 mod accounts;
