@@ -237,25 +237,23 @@ check_writable() {
 build() {
     [ -z "${INSTALL_BINARY:-}" ] || return 0
     choose_target
+    choose_flags
     say "building, which takes a few minutes the first time"
-    (cd "$here" && cargo build --release --locked ${target:+--target "$target"} ${flags:+--config "$flags"}) ||
+    (cd "$here" && cargo build --release --locked ${target:+--target "$target"} --config "$flags") ||
         fail "the build failed"
 }
 
-# A static program starts several times faster, and git starts this one with every command. So where Rust has the
+# A static program answers in half the time, and git starts this one with every command. So where Rust has the
 # target for it (rustup target add x86_64-unknown-linux-musl) that is what is built.
 choose_target() {
-    target='' flags=''
+    target=''
     [ -z "${CARGO_BUILD_TARGET:-}" ] || return 0
     case $(rustc -vV | sed -n 's/^host: //p') in
     x86_64-unknown-linux-gnu) static=x86_64-unknown-linux-musl ;;
     aarch64-unknown-linux-gnu) static=aarch64-unknown-linux-musl ;;
     *) return 0 ;;
     esac
-    if [ ! -d "$(rustc --print sysroot)/lib/rustlib/$static/lib" ]; then
-        choose_flags
-        return
-    fi
+    [ -d "$(rustc --print sysroot)/lib/rustlib/$static/lib" ] || return 0
     target=$static
     # The little C in it needs no library of that target.
     case $static in
@@ -264,12 +262,18 @@ choose_target() {
     esac
 }
 
-# Otherwise one library less to load: of libgcc only what unwinds the stack is linked to, and gcc has that as an archive
-# too. cargo has no place for this in Cargo.toml; whoever sets RUSTFLAGS keeps to those.
+# What cargo has no place for in Cargo.toml; whoever sets RUSTFLAGS keeps to those.
+#
+# To ask the processor what it can do (cpuid) stops a virtual machine for longer than the portable code takes for the
+# few bytes of a secret. And of libgcc only what unwinds the stack is linked to: gcc has that as an archive too, and a
+# dynamic program has one library less to load.
 choose_flags() {
-    if echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - -lgcc_eh 2>/dev/null; then
-        flags="target.'cfg(all())'.rustflags=['-lgcc_eh']"
+    flags="'--cfg=chacha20_backend=\"soft\"', '--cfg=poly1305_backend=\"soft\"'"
+    if [ -z "$target${CARGO_BUILD_TARGET:-}" ] &&
+        echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - -lgcc_eh 2>/dev/null; then
+        flags="$flags, '-lgcc_eh'"
     fi
+    flags="target.'cfg(all())'.rustflags=[$flags]"
 }
 
 # Collects all files in one folder, so that nothing is installed unless everything can be. The folder lies below the
@@ -312,7 +316,7 @@ collect_built() {
         # Copies what was built; cargo knows where it is, whatever CARGO_TARGET_DIR, CARGO_BUILD_TARGET and its
         # configuration files say.
         (cd "$here" && cargo install --quiet --locked --no-track --path . --root "$staging" \
-            ${target:+--target "$target"} ${flags:+--config "$flags"}) ||
+            ${target:+--target "$target"} --config "$flags") ||
             fail "cannot find what was built"
     fi
     chmod 755 "$staging/bin/$name"

@@ -6,7 +6,6 @@
 use std::path::Path;
 
 use anyhow::Result;
-use memchr::{memchr, memchr_iter, memchr2, memmem};
 
 use crate::accounts::Accounts;
 use crate::bitbucket;
@@ -51,20 +50,24 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
 /// with a scope then answers if it is the only one of its host.
 const SPARED: usize = 2;
 
-/// The line with which a block begins, and the end of the line before.
-const HEADER: &[u8] = b"\n[[account]]\n";
+/// The line with which a block begins.
+const HEADER: &[u8] = b"[[account]]\n";
 
 /// The file without the blocks that cannot answer; nothing when there are none.
 fn shortened(content: &[u8], wanted: &Wanted<'_>) -> Option<Vec<u8>> {
-    let mut starts = memmem::find_iter(content, HEADER).peekable();
     let home = bitbucket::home_of(&wanted.host);
-    let mut short = content[..*starts.peek()?].to_vec();
+    let mut rest = from_header(content);
+    let mut short = content[..content.len() - rest.len()].to_vec();
     let (mut blocks, mut left_out, mut spared) = (0, 0, 0);
-    while let Some(start) = starts.next() {
-        let end = starts.peek().copied().unwrap_or(content.len());
-        let block = &content[start..end];
+    while let Some(text) = rest.strip_prefix(HEADER) {
+        let read = Block::read(text);
+        let (misfit, next) = match &read {
+            Some((block, next)) => (block.misfit(wanted, &home), *next),
+            None => (None, from_header(text)),
+        };
+        let block = &rest[..rest.len() - next.len()];
+        rest = next;
         blocks += 1;
-        let misfit = Block::of(&block[HEADER.len()..]).and_then(|it| it.misfit(wanted, &home));
         match misfit {
             Some(Misfit::NoPath) if spared < SPARED => spared += 1,
             Some(_) => {
@@ -77,11 +80,20 @@ fn shortened(content: &[u8], wanted: &Wanted<'_>) -> Option<Vec<u8>> {
     }
     // What looks like the start of a block may lie in a string of several lines. Such a string begins in what is kept:
     // no block that is left out has any.
-    let has_long_strings = [&b"\"\"\""[..], b"'''"]
-        .iter()
-        .any(|quotes| memmem::find(&short, quotes).is_some());
+    let has_long_strings = short
+        .windows(3)
+        .any(|quotes| matches!(quotes, b"\"\"\"" | b"'''"));
     trace::say(|| format!("accounts: {left_out} of {blocks} cannot answer"));
     (left_out > 0 && !has_long_strings).then_some(short)
+}
+
+/// What is left from the next line on that begins a block; the text begins with a line.
+fn from_header(mut text: &[u8]) -> &[u8] {
+    while !text.is_empty() && !text.starts_with(HEADER) {
+        let line = text.iter().position(|&byte| byte == b'\n');
+        text = line.map_or(&[], |end| &text[end + 1..]);
+    }
+    text
 }
 
 /// Why an account certainly does not fit.
@@ -104,40 +116,43 @@ struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// Nothing unless each line is blank, the header of a table in the account, or a key with a value that ends on
-    /// the same line: then no line can be anything else than it seems.
-    fn of(text: &'a [u8]) -> Option<Self> {
+    /// Reads a block, and returns what follows it. Each byte is looked at once.
+    ///
+    /// Nothing unless each line is blank, the header of a table in the account, or a key with a value that ends on the
+    /// same line: then no line can be anything else than it seems.
+    fn read(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let mut block = Self::default();
         let mut is_own = true;
-        let mut start = 0;
-        for end in memchr_iter(b'\n', text).chain([text.len()]) {
-            let line = &text[start..end];
-            start = end + 1;
-            if line.is_empty() {
-                continue;
-            }
-            if let Some(rest) = line.strip_prefix(b"[account.") {
+        let mut rest = text;
+        while !rest.is_empty() && !rest.starts_with(HEADER) {
+            if let Some(next) = rest.strip_prefix(b"\n") {
+                rest = next;
+            } else if let Some(name) = rest.strip_prefix(b"[account.") {
                 is_own = false;
-                let name = rest.strip_suffix(b"]")?;
-                name.iter().all(|&byte| is_bare(byte)).then_some(())?;
-                continue;
-            }
-            let (key, rest) = line.split_at(line.iter().position(|&byte| !is_bare(byte))?);
-            let value = Value::of(rest.strip_prefix(b" = ")?)?;
-            if !is_own {
-                continue;
-            }
-            match (key, value) {
-                (b"host", Value::Text(text)) => block.host = Some(text),
-                (b"kind", Value::Text(text)) => block.kind = Some(text),
-                (b"username", Value::Text(text)) => block.username = Some(text),
-                (b"path", Value::Text(text)) => block.path = Some(text),
-                (b"for", Value::List(list)) => block.scopes = Some(list),
-                (b"host" | b"kind" | b"username" | b"path" | b"for", _) => return None,
-                _ => {}
+                rest = split(name, is_bare).1.strip_prefix(b"]\n")?;
+            } else {
+                let (key, value) = split(rest, is_bare);
+                let (value, next) = Value::read(value.strip_prefix(b" = ")?)?;
+                rest = next.strip_prefix(b"\n")?;
+                if is_own {
+                    block.set(key, value)?;
+                }
             }
         }
-        Some(block)
+        Some((block, rest))
+    }
+
+    fn set(&mut self, key: &[u8], value: Value<'a>) -> Option<()> {
+        match (key, value) {
+            (b"host", Value::Text(text)) => self.host = Some(text),
+            (b"kind", Value::Text(text)) => self.kind = Some(text),
+            (b"username", Value::Text(text)) => self.username = Some(text),
+            (b"path", Value::Text(text)) => self.path = Some(text),
+            (b"for", Value::List(list)) => self.scopes = Some(list),
+            (b"host" | b"kind" | b"username" | b"path" | b"for", _) => return None,
+            _ => {}
+        }
+        Some(())
     }
 
     /// The same rules as those of `matching`, as far as they need no more than this.
@@ -173,27 +188,35 @@ enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    fn of(text: &'a [u8]) -> Option<Self> {
-        match text.first()? {
-            b'[' => {
-                let list = text[1..].strip_suffix(b"]")?;
-                let is_flat = !list.iter().any(|byte| b"[]{}#\\".contains(byte));
-                is_flat.then_some(Self::List(list))
+    /// Reads a value, and returns what follows it.
+    fn read(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        match text.split_first()? {
+            (b'[', list) => {
+                let (list, rest) = split(list, |byte| {
+                    !matches!(byte, b'[' | b']' | b'{' | b'}' | b'#' | b'\\' | b'\n')
+                });
+                Some((Self::List(list), rest.strip_prefix(b"]")?))
             }
-            b'"' | b'\'' => unquoted(text).map(Self::Text),
+            (&quote @ (b'"' | b'\''), text) => {
+                let (text, rest) =
+                    split(text, |byte| byte != quote && !matches!(byte, b'\\' | b'\n'));
+                Some((Self::Text(text), rest.strip_prefix(&[quote])?))
+            }
             _ => {
-                let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.:_".contains(byte);
-                text.iter().all(is_word).then_some(Self::Other)
+                let is_word = |byte: u8| {
+                    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b':' | b'_')
+                };
+                let (word, rest) = split(text, is_word);
+                (!word.is_empty()).then_some((Self::Other, rest))
             }
         }
     }
 }
 
-fn unquoted(text: &[u8]) -> Option<&[u8]> {
-    let (&quote, rest) = text.split_first()?;
-    let inner = rest.strip_suffix(&[quote])?;
-    let is_plain = matches!(quote, b'"' | b'\'') && memchr2(quote, b'\\', inner).is_none();
-    is_plain.then_some(inner)
+/// What the text begins with, and what comes after.
+fn split(text: &[u8], belongs: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|&byte| !belongs(byte));
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 /// Whether a key may have this letter without quotation marks.
@@ -204,8 +227,11 @@ fn is_bare(byte: u8) -> bool {
 /// The strings of a list that has at least one, and nothing else.
 fn texts_of(list: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     let all = || {
-        let texts = list.split(|&byte| byte == b',');
-        texts.map(|text| unquoted(text.trim_ascii()))
+        let texts = list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        texts.map(|text| match Value::read(text) {
+            Some((Value::Text(text), [])) => Some(text),
+            _ => None,
+        })
     };
     all().all(|text| text.is_some()).then(|| all().flatten())
 }
@@ -229,8 +255,7 @@ fn differs(wanted: Option<&[u8]>, own: Option<&[u8]>) -> Option<bool> {
 
 /// Whether the scope of this text may contain the wanted one.
 fn may_contain(text: &[u8], wanted: &Scope) -> bool {
-    let slash = memchr(b'/', text).unwrap_or(text.len());
-    let (workspace, repository) = text.split_at(slash);
+    let (workspace, repository) = split(text, |byte| byte != b'/');
     let is = |text: &[u8], name: &str| text.eq_ignore_ascii_case(name.as_bytes());
     is(workspace, &wanted.workspace)
         && match (repository, &wanted.repository) {

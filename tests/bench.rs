@@ -29,7 +29,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use contender::Contender;
 use meter::Meter;
 use session::Session;
 
@@ -111,13 +110,8 @@ fn compare(session: &Session, rounds: usize) -> Result<()> {
     );
 
     for round in 0..rounds {
-        // There and back, so that none always runs behind the same other one.
-        let mut order: Vec<&mut Contender> = contenders.iter_mut().collect();
-        if round % 2 == 1 {
-            order.reverse();
-        }
-        for contender in order {
-            contender.run_against_the_clock()?;
+        for number in order(contenders.len(), round) {
+            contenders[number].run_against_the_clock()?;
         }
     }
     for meter in &meters {
@@ -137,6 +131,22 @@ fn compare(session: &Session, rounds: usize) -> Result<()> {
     print!("{}", report::goals(&contenders));
     print!("{}", tree::compare(session)?);
     Ok(())
+}
+
+/// Each of so many once, in each round after other ones: what ran before leaves the caches behind in a state of its own.
+fn order(count: usize, round: usize) -> impl Iterator<Item = usize> {
+    let is_prime_to_count = |step: usize| {
+        let (mut a, mut b) = (step, count);
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a == 1
+    };
+    let steps: Vec<usize> = (1..=count)
+        .filter(|step| is_prime_to_count(*step))
+        .collect();
+    let step = steps[round % steps.len()];
+    (0..count).map(move |number| (number * step + round) % count)
 }
 
 /// What looks like a token, another one for each letter.

@@ -45,7 +45,7 @@ pub(crate) fn table(contenders: &[Contender]) -> String {
             counted(contender, Count::SystemCalls, ""),
             contender
                 .size()
-                .map_or_else(String::new, |size| format!("{} KiB", size / KIB)),
+                .map_or_else(String::new, |size| format!("{} KiB", size.div_ceil(KIB))),
         ];
         text += &line(&contender.row.to_string(), &cells);
     }
@@ -148,7 +148,7 @@ pub(crate) fn goals(contenders: &[Contender]) -> String {
     let goal = format!("memory of the others: below {MEMORY_LIMIT} KiB");
     say(&mut text, &goal, verdict);
     let largest = ours.filter_map(Contender::size).max();
-    let verdict = largest.map(|size| (size < SIZE_LIMIT, format!("{} KiB", size / KIB)));
+    let verdict = largest.map(|size| (size < SIZE_LIMIT, format!("{} KiB", size.div_ceil(KIB))));
     let goal = format!("our programs: below {} KiB", SIZE_LIMIT / KIB);
     say(&mut text, &goal, verdict);
     text
@@ -180,8 +180,8 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1000.0)
 }
 
-const NAME_WIDTH: usize = 43;
-const WIDTHS: [usize; 8] = [9, 9, 6, 26, 12, 10, 12, 9];
+const NAME_WIDTH: usize = 49;
+const WIDTHS: [usize; 8] = [9, 9, 6, 32, 12, 10, 12, 9];
 
 /// Of a table in Markdown.
 fn line(name: &str, cells: &[String; 8]) -> String {

@@ -83,17 +83,22 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// `store` of what is then there, and `get` of it.
-    fn rows(&self, entries: Entries, request: &str, token: &str) -> Result<Vec<Contender>> {
-        let entry = format!("{}\nusername=ada\npassword={token}\n\n", request.trim_end());
-        let store = self.contender(Operation::Store, entries).input(&entry);
-        store.answer()?;
+    /// `get` of what is there.
+    fn get(&self, entries: Entries, request: &str, token: &str) -> Result<Contender> {
         let get = self
             .contender(Operation::Get, entries)
             .input(request)
             .expect(token);
         get.answer()?;
-        Ok(vec![get, store])
+        Ok(get)
+    }
+
+    /// `store` of what is then there, and `get` of it.
+    fn rows(&self, entries: Entries, request: &str, token: &str) -> Result<Vec<Contender>> {
+        let entry = format!("{}\nusername=ada\npassword={token}\n\n", request.trim_end());
+        let store = self.contender(Operation::Store, entries).input(&entry);
+        store.answer()?;
+        Ok(vec![self.get(entries, request, token)?, store])
     }
 }
 
@@ -108,7 +113,6 @@ fn store(session: &Session) -> Result<Vec<Contender>> {
     let mut rows =
         caller(&session.folder.join("git-credentials")).rows(Entries::Own, REQUEST, &token)?;
 
-    let many = session.folder.join("git-credentials-many");
     let mut text = String::new();
     for number in 0..MOST {
         let _ = writeln!(
@@ -116,9 +120,15 @@ fn store(session: &Session) -> Result<Vec<Contender>> {
             "https://ada:{token}@bitbucket.org/w{number}/r{number}.git"
         );
     }
-    fs::write(&many, text)?;
     let request = ours::request_for(MOST / 2);
-    rows.extend(caller(&many).rows(Entries::Many(MOST), &request, &token)?);
+    // `store` puts what it is given in front of all others: each operation has a file of its own.
+    let many = ["get", "store"].map(|name| session.folder.join(format!("git-credentials-{name}")));
+    for file in &many {
+        fs::write(file, &text)?;
+    }
+    let stored = caller(&many[1]).rows(Entries::Many(MOST), &request, &token)?;
+    rows.push(caller(&many[0]).get(Entries::Many(MOST), &request, &token)?);
+    rows.extend(stored.into_iter().skip(1));
     Ok(rows)
 }
 
@@ -204,7 +214,8 @@ impl Pass<'_> {
         ensure!(quiet(&mut prepare), "it takes pass and gnupg");
         let mut caller = Caller::new(self.0, Helper::Pass, program);
         caller.environment = vec![("GNUPGHOME", self.gnupg())];
-        caller.rows(Entries::Own, REQUEST, &token)
+        // It stores nothing: with `pass` one does that oneself.
+        Ok(vec![caller.get(Entries::Own, REQUEST, &token)?])
     }
 
     fn gnupg(&self) -> PathBuf {

@@ -84,7 +84,8 @@ impl fmt::Display for Row {
             Entries::File => ", file".to_owned(),
             Entries::Kernel => ", file, key in the kernel".to_owned(),
             Entries::Keyring => ", keyring".to_owned(),
-            Entries::Many(number) => format!(", {number} entries"),
+            Entries::Many(1) => ", file, 1 entry".to_owned(),
+            Entries::Many(number) => format!(", file, {number} entries"),
             Entries::Own => String::new(),
         };
         f.pad(&format!("{helper}{operation}{entries}"))
