@@ -43,7 +43,10 @@ make_tarball() {
         add_target "$target"
         compiler=CC_$(echo "$target" | tr - _)
         # The little C in it needs no library of that target.
-        env "$compiler=${CC:-cc}" cargo build --release --locked --target "$target"
+        # With the flags of install.sh, which says why.
+        flags="'--cfg=chacha20_backend=\"soft\"', '--cfg=poly1305_backend=\"soft\"'"
+        env "$compiler=${CC:-cc}" cargo build --release --locked --target "$target" \
+            --config "target.'cfg(all())'.rustflags=[$flags]"
         PACKAGE_BINARY=$built/$target/release/$name
     fi
     top=$name-$version-$target
