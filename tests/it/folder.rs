@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::harness::{
     ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, has, reply, run,
@@ -325,19 +325,20 @@ fn while_a_version_is_swapped_no_answer_mixes_two_of_them() {
     let first = version(0);
     symlink("..data/acme", root.join("acme")).unwrap();
     let is_over = AtomicBool::new(false);
+    let number = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             let mut old = first;
-            let mut number = 0;
             while !is_over.load(Ordering::Relaxed) {
-                number += 1;
-                let new = version(number);
+                let new = version(number.fetch_add(1, Ordering::Relaxed) + 1);
                 fs::remove_dir_all(root.join(old)).unwrap();
                 old = new;
             }
-            assert!(number > 200, "{number} versions");
         });
-        for _ in 0..200 {
+        let mut answers = 0;
+        while answers < 200 || number.load(Ordering::Relaxed) < 200 {
+            assert!(!writer.is_finished(), "no more versions come");
+            answers += 1;
             let answer = env.program(&["get"], WANTED);
             let number = |start: &str| {
                 let line = answer
