@@ -31,7 +31,7 @@ pub(crate) fn find(
     wanted: &Wanted<'_>,
 ) -> Result<(Option<Found>, Option<anyhow::Error>)> {
     let mut forbidden = None;
-    if !is_asked(lookup, &wanted.host)? {
+    if is_about_nothing(wanted) || !is_asked(lookup, &wanted.host)? {
         return Ok((None, forbidden));
     }
     let policy = lookup.policy()?;
@@ -65,6 +65,13 @@ pub(crate) fn find(
 pub(crate) fn may_answer(lookup: &Lookup, wanted: &Wanted<'_>) -> bool {
     // One that does not answer now may have had it before.
     find(lookup, wanted).map_or(true, |(found, _)| found.is_some())
+}
+
+/// Whether a path of git's tells no repository: it holds `..`, say, and a server may read it in another way than we do.
+/// That is not the same as no path, which is about the whole host.
+fn is_about_nothing(wanted: &Wanted<'_>) -> bool {
+    let is_of_git = |path: &[u8]| !bitbucket::is_rest(&wanted.host, path);
+    wanted.scope.is_none() && wanted.path.is_some_and(is_of_git)
 }
 
 /// Whether any of these stores is asked for a host.

@@ -75,7 +75,6 @@ fn one_file_for_each_repository_workspace_and_all() {
         ("path=acme/site.git\n", "x-token-auth", "for-acme"),
         ("path=acme/empty-folder\n", "x-token-auth", "for-acme"),
         ("path=acme-old/app\n", "x-token-auth", "for-all"),
-        ("path=acme/../app\n", "x-token-auth", "for-all"),
         ("", "x-token-auth", "for-all"),
     ] {
         assert_eq!(env.get_cloud(path), reply(username, password), "{path}");
@@ -299,6 +298,29 @@ fn a_folder_is_for_one_host_alone() {
     settings("host = 'git.corp.example'");
     assert_eq!(env.get(data_center), reply("x-token-auth", "canary"));
     assert_eq!(env.get_cloud("path=prj/app\n"), "");
+}
+
+#[test]
+fn a_path_that_tells_no_repository_is_answered_with_nothing() {
+    let env = env_with(&[("_default", ACCESS_TOKEN)]);
+    let answer = reply("x-token-auth", ACCESS_TOKEN);
+    assert_eq!(env.get_cloud("path=acme/app.git\n"), answer);
+    assert_eq!(env.get_cloud(""), answer, "no path is the whole host");
+    for path in [
+        "..",
+        "../app",
+        "acme/..",
+        "acme//app",
+        "./app",
+        "acme/a%2fb",
+    ] {
+        assert_eq!(env.get_cloud(&format!("path={path}\n")), "", "{path}");
+    }
+    let rest = "protocol=https\nhost=api.bitbucket.org\ncapability[]=authtype\n";
+    for path in ["2.0/user", "2.0/repositories/acme/app/src/main/a%20b"] {
+        let answer = env.get(&format!("{rest}path={path}\n"));
+        assert!(answer.contains(ACCESS_TOKEN), "{path}: {answer}");
+    }
 }
 
 #[test]
