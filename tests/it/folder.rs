@@ -301,6 +301,36 @@ fn a_folder_is_for_one_host_alone() {
 }
 
 #[test]
+fn a_secret_that_is_another_hosts_by_its_start_is_shown_to_nobody() {
+    let env = env_with(&[("_default", "BBDC-canary-of-a-data-center")]);
+    assert_fails(
+        &env,
+        "_default' has an HTTP access token, and bitbucket.org is another host",
+    );
+    let path = mounted(&env).display().to_string();
+    configure(&env, &format!("path = '{path}'\nhost = 'git.corp.example'"));
+    let config = env.data().join("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    write_private(&config, &format!("hosts = ['git.corp.example']\n{text}"));
+    let wanted = "protocol=https\nhost=git.corp.example\npath=scm/prj/app.git\n";
+    assert_eq!(
+        env.get(wanted),
+        reply("x-token-auth", "BBDC-canary-of-a-data-center")
+    );
+    for (secret, what) in [
+        (API_TOKEN, "an API token"),
+        (ACCESS_TOKEN, "an access token"),
+        (APP_PASSWORD, "an app password"),
+    ] {
+        put(&mounted(&env), &[("_default", secret)]);
+        let outcome = env.program(&["get"], wanted);
+        assert_eq!((outcome.status, &outcome.stdout[..]), (1, ""), "{what}");
+        let expected = format!("_default' has {what}, and git.corp.example is another host");
+        assert!(outcome.stderr.contains(&expected), "{outcome:?}");
+    }
+}
+
+#[test]
 fn a_path_that_tells_no_repository_is_answered_with_nothing() {
     let env = env_with(&[("_default", ACCESS_TOKEN)]);
     let answer = reply("x-token-auth", ACCESS_TOKEN);

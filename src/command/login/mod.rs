@@ -342,19 +342,19 @@ fn kind(
     if let Some(kind) = arguments.kind.filter(|kind| !kind.exists_on(host)) {
         bail!(Usage(format!("{host} has no credential of kind '{kind}'")));
     }
-    let elsewhere = if bitbucket::is_cloud(host) {
-        None
-    } else {
-        Kind::of_secret(secret, &bitbucket::cloud())
-    };
-    if let Some(kind) = elsewhere {
-        bail!(Hinted::new(
-            format!(
-                "that is {} of bitbucket.org, and {host} is another host",
-                kind.noun()
-            ),
-            "leave '--host' out, or give a secret of that host",
-        ));
+    if let Some(kind) = Kind::of_another_host(secret, host) {
+        let kind = kind.noun();
+        bail!(if bitbucket::is_cloud(host) {
+            Hinted::new(
+                format!("that is {kind} of a Data Center, and {host} is another host"),
+                "name its host with '--host HOST', or give a secret of bitbucket.org",
+            )
+        } else {
+            Hinted::new(
+                format!("that is {kind} of bitbucket.org, and {host} is another host"),
+                "leave '--host' out, or give a secret of that host",
+            )
+        });
     }
     match (arguments.kind, Kind::of_secret(secret, host)) {
         (Some(said), Some(told)) if said != told => bail!(Hinted::new(
