@@ -2,6 +2,7 @@
 //! account of the moment. Nothing is written there, and nothing of it is kept.
 
 use anyhow::{Context as _, Result};
+use jiff::civil::Date;
 
 use crate::account::{Account, Kept};
 use crate::bitbucket;
@@ -16,6 +17,7 @@ use crate::lookup::{Found, Lookup};
 use crate::matching::Wanted;
 use crate::scope::Scope;
 use crate::secret::Secret;
+use crate::state::State;
 use crate::store;
 use crate::trace;
 use crate::vault;
@@ -176,6 +178,18 @@ pub(crate) fn refused_notice(account: &Account) -> String {
         format!("{name} was refused by {host}: give it another value")
     } else {
         format!("'{name}' was refused by {host}: put another secret there")
+    }
+}
+
+/// What to say of a secret that lies there: that it is an app password, or its last day near or gone.
+pub(crate) fn notice(account: &Account, today: Date) -> Option<String> {
+    match State::of(account, today) {
+        State::Retired => Some(retired_notice(account)),
+        state @ (State::Expired | State::Expiring) => {
+            let complaint = state.complaint(account)?;
+            Some(format!("{complaint}: put another secret there"))
+        }
+        _ => None,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::harness::{
     write_private,
 };
 use crate::stand_in::{Credential, StandIn};
+use crate::terminal::Terminal;
 
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
 const APP: &str = "https://bitbucket.org/acme/app.git";
@@ -468,6 +469,34 @@ fn an_app_password_that_is_mounted_is_named_as_retired() {
     assert!(
         text.contains("is an app password, which Bitbucket removed"),
         "{text}"
+    );
+}
+
+#[test]
+fn the_last_day_of_what_is_mounted_is_told_and_changes_no_answer() {
+    let env = env_with(&[
+        ("_default/password", API_TOKEN),
+        ("_default/expires", "2026-07-01"),
+    ]);
+    let name = mounted(&env).join("_default").display().to_string();
+    let complaint = format!("'{name}' has expired on 2026-07-01");
+    let outcome = env.program(&["doctor", APP, "--json"], "");
+    let json: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let mut checks = json["checks"].as_array().unwrap().iter();
+    let answer = checks.find(|check| check["id"] == "answer").unwrap();
+    assert_eq!(answer["outcome"], "warn", "{answer}");
+    let message = answer["message"].as_str().unwrap();
+    assert!(message.ends_with(&complaint), "{message}");
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    fs::write(env.home().join("wanted"), WANTED).unwrap();
+    terminal.types("git credential-bitbucket get <wanted");
+    let screen = terminal.expect("put another secret there");
+    let screen = screen.replace('\n', "");
+    assert!(
+        screen.contains(&complaint) && screen.contains(API_TOKEN),
+        "{screen}"
     );
 }
 

@@ -363,7 +363,14 @@ fn elsewhere(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Option<Che
         Check::fail(id, elsewhere::refused_notice(&account), hint)
     } else {
         let message = format!("'{name}' of the store '{store}' answers {presented}");
-        Check::pass(id, message)
+        match State::of(&account, today()).complaint(&account) {
+            Some(complaint) => Check::warn(
+                id,
+                format!("{message}; {complaint}"),
+                "put another secret there",
+            ),
+            None => Check::pass(id, message),
+        }
     })
 }
 
