@@ -57,7 +57,7 @@ fn one_login_serves_many_questions_and_its_token_is_private() {
         .unwrap()
         .parse()
         .unwrap();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let left = until - now.unwrap().as_secs();
     assert!(
         (3500..=3570).contains(&left),
