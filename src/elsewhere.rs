@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use crate::account::{Account, Kept};
 use crate::bitbucket;
-use crate::config::Source;
+use crate::config::{Config, Source};
 use crate::context::Host;
 use crate::environment;
 use crate::error::Hinted;
@@ -117,6 +117,22 @@ fn look_into(
     let account =
         |(place, fields): (String, Fields)| fields.into_account(&place, source.into(), &host);
     found.map(account).transpose()
+}
+
+/// The first of these stores that has nothing for a Data Center because its settings name no host: then all it has is
+/// for bitbucket.org.
+///
+/// # Errors
+/// When the settings cannot be read.
+pub(crate) fn for_bitbucket_org_alone(lookup: &Lookup, host: &Host) -> Result<Option<store::Name>> {
+    let Config { lookup, store, .. } = lookup.config()?;
+    let is_left_open = |source: &&Source| match source {
+        Source::Exec => false,
+        Source::Folder => store.folder.host.is_none(),
+        Source::Vault => store.vault.host.is_none() && !store.vault.has_a_path_for_each_host(),
+    };
+    let mut sources = lookup.iter().filter(|_| !bitbucket::is_cloud(host));
+    Ok(sources.find(is_left_open).map(|source| (*source).into()))
 }
 
 /// What the program of the store `exec` has: for the repository, its workspace, the host.

@@ -296,6 +296,12 @@ fn a_folder_is_for_one_host_alone() {
     };
     settings("");
     assert_eq!(env.get(data_center), "", "a token of the cloud stays there");
+    let url = "https://git.corp.example/scm/prj/app.git";
+    let told = env.program(&["doctor", url, "--json"], "").stdout;
+    assert!(
+        told.contains("what the store 'folder' has is for bitbucket.org"),
+        "{told}"
+    );
     settings("host = 'git.corp.example'");
     assert_eq!(env.get(data_center), reply("x-token-auth", "canary"));
     assert_eq!(env.get_cloud("path=prj/app\n"), "");

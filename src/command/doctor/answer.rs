@@ -143,12 +143,26 @@ pub(super) fn tie(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Check
     fitting.retain(|(_, account)| !surroundings.lookup.is_out(account));
     match matching::choose(&fitting, wanted) {
         Err(error) => Check::failed("answer", &error),
-        Ok(_) => nobody(wanted, None),
+        Ok(_) => nobody(surroundings, wanted, None),
     }
 }
 
 /// Nobody answers, and it is git's turn.
-pub(super) fn nobody(wanted: &Wanted<'_>, lacks_path: Option<&Account>) -> Check {
+pub(super) fn nobody(
+    surroundings: &Surroundings<'_>,
+    wanted: &Wanted<'_>,
+    lacks_path: Option<&Account>,
+) -> Check {
+    if let Ok(Some(store)) = elsewhere::for_bitbucket_org_alone(surroundings.lookup, &wanted.host) {
+        let host = &wanted.host;
+        return Check::fail(
+            "answer",
+            format!("no account answers, and what the store '{store}' has is for bitbucket.org"),
+            format!(
+                "if it is for {host}, say so: 'host = \"{host}\"' in [store.{store}] of config.toml"
+            ),
+        );
+    }
     let message = "no account answers: git asks its next helper, or you";
     let home = bitbucket::home_of(&wanted.host);
     let hint = match lacks_path {

@@ -157,7 +157,7 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
                     }
                     None => answer::set_aside(account),
                 },
-                None => answer::nobody(wanted, of(Verdict::NoPath)),
+                None => answer::nobody(surroundings, wanted, of(Verdict::NoPath)),
             })
         }
     }];
