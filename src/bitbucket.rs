@@ -93,20 +93,15 @@ impl Kind {
     ///
     /// Lengths are never looked at: Atlassian says they vary.
     pub(crate) fn of_secret(secret: &Secret, host: &Host) -> Option<Self> {
-        let prefixes: &[(&str, Self)] = if is_cloud(host) {
-            &[
-                ("ATATT", Self::ApiToken),
-                ("ATCTT", Self::AccessToken),
-                ("ATBB", Self::AppPassword),
-            ]
-        } else {
-            &[("BBDC-", Self::HttpAccessToken)]
-        };
-        let starts = |prefix: &str| secret.expose().starts_with(prefix.as_bytes());
-        prefixes
-            .iter()
-            .find(|(prefix, _)| starts(prefix))
-            .map(|(_, kind)| *kind)
+        let [own, _] = prefixes(host);
+        named(own, secret)
+    }
+
+    /// The kind it names on the other side: of bitbucket.org where the host is a Data Center, and the other way round.
+    /// Such a secret is not for this host, and must not be shown to it.
+    pub(crate) fn of_another_host(secret: &Secret, host: &Host) -> Option<Self> {
+        let [_, other] = prefixes(host);
+        named(other, secret)
     }
 
     /// The kind of a secret that was found together with a user name, in a URL for instance, where nobody can be asked.
@@ -223,6 +218,28 @@ impl Kind {
             Self::AppPassword => None,
         }
     }
+}
+
+/// How secrets start and what kind that is, on the side of the host and on the other one.
+fn prefixes(host: &Host) -> [&'static [(&'static str, Kind)]; 2] {
+    const CLOUD: [(&str, Kind); 3] = [
+        ("ATATT", Kind::ApiToken),
+        ("ATCTT", Kind::AccessToken),
+        ("ATBB", Kind::AppPassword),
+    ];
+    const DATA_CENTER: [(&str, Kind); 1] = [("BBDC-", Kind::HttpAccessToken)];
+    if is_cloud(host) {
+        [&CLOUD, &DATA_CENTER]
+    } else {
+        [&DATA_CENTER, &CLOUD]
+    }
+}
+
+fn named(prefixes: &[(&str, Kind)], secret: &Secret) -> Option<Kind> {
+    let starts = |prefix: &str| secret.expose().starts_with(prefix.as_bytes());
+    let mut prefixes = prefixes.iter();
+    let found = prefixes.find(|(prefix, _)| starts(prefix));
+    found.map(|(_, kind)| *kind)
 }
 
 impl fmt::Display for Kind {

@@ -157,6 +157,12 @@ impl VaultSection {
     pub(crate) fn is_for(&self, host: &Host) -> bool {
         is_for(self.host.as_ref(), host)
     }
+
+    /// Whether one of the paths names its host.
+    pub(crate) fn has_a_path_for_each_host(&self) -> bool {
+        let mut paths = self.path.iter().flatten();
+        paths.any(|path| path.contains("{host}"))
+    }
 }
 
 /// How one gets into Vault.

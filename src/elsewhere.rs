@@ -2,10 +2,11 @@
 //! account of the moment. Nothing is written there, and nothing of it is kept.
 
 use anyhow::{Context as _, Result};
+use jiff::civil::Date;
 
 use crate::account::{Account, Kept};
 use crate::bitbucket;
-use crate::config::Source;
+use crate::config::{Config, Source};
 use crate::context::Host;
 use crate::environment;
 use crate::error::Hinted;
@@ -16,6 +17,7 @@ use crate::lookup::{Found, Lookup};
 use crate::matching::Wanted;
 use crate::scope::Scope;
 use crate::secret::Secret;
+use crate::state::State;
 use crate::store;
 use crate::trace;
 use crate::vault;
@@ -31,7 +33,7 @@ pub(crate) fn find(
     wanted: &Wanted<'_>,
 ) -> Result<(Option<Found>, Option<anyhow::Error>)> {
     let mut forbidden = None;
-    if !is_asked(lookup, &wanted.host)? {
+    if is_about_nothing(wanted) || !is_asked(lookup, &wanted.host)? {
         return Ok((None, forbidden));
     }
     let policy = lookup.policy()?;
@@ -65,6 +67,13 @@ pub(crate) fn find(
 pub(crate) fn may_answer(lookup: &Lookup, wanted: &Wanted<'_>) -> bool {
     // One that does not answer now may have had it before.
     find(lookup, wanted).map_or(true, |(found, _)| found.is_some())
+}
+
+/// Whether a path of git's tells no repository: it holds `..`, say, and a server may read it in another way than we do.
+/// That is not the same as no path, which is about the whole host.
+fn is_about_nothing(wanted: &Wanted<'_>) -> bool {
+    let is_of_git = |path: &[u8]| !bitbucket::is_rest(&wanted.host, path);
+    wanted.scope.is_none() && wanted.path.is_some_and(is_of_git)
 }
 
 /// Whether any of these stores is asked for a host.
@@ -108,6 +117,22 @@ fn look_into(
     let account =
         |(place, fields): (String, Fields)| fields.into_account(&place, source.into(), &host);
     found.map(account).transpose()
+}
+
+/// The first of these stores that has nothing for a Data Center because its settings name no host: then all it has is
+/// for bitbucket.org.
+///
+/// # Errors
+/// When the settings cannot be read.
+pub(crate) fn for_bitbucket_org_alone(lookup: &Lookup, host: &Host) -> Result<Option<store::Name>> {
+    let Config { lookup, store, .. } = lookup.config()?;
+    let is_left_open = |source: &&Source| match source {
+        Source::Exec => false,
+        Source::Folder => store.folder.host.is_none(),
+        Source::Vault => store.vault.host.is_none() && !store.vault.has_a_path_for_each_host(),
+    };
+    let mut sources = lookup.iter().filter(|_| !bitbucket::is_cloud(host));
+    Ok(sources.find(is_left_open).map(|source| (*source).into()))
 }
 
 /// What the program of the store `exec` has: for the repository, its workspace, the host.
@@ -169,6 +194,18 @@ pub(crate) fn refused_notice(account: &Account) -> String {
         format!("{name} was refused by {host}: give it another value")
     } else {
         format!("'{name}' was refused by {host}: put another secret there")
+    }
+}
+
+/// What to say of a secret that lies there: that it is an app password, or its last day near or gone.
+pub(crate) fn notice(account: &Account, today: Date) -> Option<String> {
+    match State::of(account, today) {
+        State::Retired => Some(retired_notice(account)),
+        state @ (State::Expired | State::Expiring) => {
+            let complaint = state.complaint(account)?;
+            Some(format!("{complaint}: put another secret there"))
+        }
+        _ => None,
     }
 }
 

@@ -29,9 +29,12 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
     if !bitbucket::is_cloud(host) {
         return Ok(None);
     }
+    // One of a Data Center may be there for another program, and Bitbucket Cloud must not see it.
+    let set =
+        |name| secret_variable(name).filter(|secret| Kind::of_another_host(secret, host).is_none());
     let Some((variable, kind, secret)) = SECRETS
         .into_iter()
-        .find_map(|(variable, kind)| Some((variable, kind, secret_variable(variable)?)))
+        .find_map(|(variable, kind)| Some((variable, kind, set(variable)?)))
     else {
         return Ok(None);
     };

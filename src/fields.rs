@@ -77,6 +77,14 @@ impl Fields {
                 "has a password with a line break or another control character".to_owned()
             ));
         }
+        // Nothing in a mounted folder, say, tells whose it is.
+        if let Some(kind) = Kind::of_another_host(&secret, host) {
+            let what = kind.noun();
+            bail!(Hinted::new(
+                format!("'{place}' has {what}, and {host} is another host"),
+                "put it where its own host is asked for, or name that one as 'host' of the store in config.toml",
+            ));
+        }
         if self
             .username
             .as_ref()
@@ -195,6 +203,7 @@ mod tests {
             &[("password", "canary"), ("kind", "http-access-token")],
             &[("password", "canary"), ("expires", "canary")],
             &[("password", "canary"), ("kind", "app-password")],
+            &[("password", "BBDC-canary"), ("username", "ada")],
         ] {
             let outcome = fields(pairs).into_account("place", Name::Folder, &cloud());
             let error = format!("{:#}", outcome.expect_err("no account"));

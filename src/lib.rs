@@ -4,7 +4,11 @@
 //! name in `tests/fuzz/Cargo.toml`.
 
 #![cfg(feature = "fuzzing")]
-#![expect(dead_code, reason = "most of the program is not entered from here")]
+#![expect(
+    dead_code,
+    unused_imports,
+    reason = "most of the program is not entered from here"
+)]
 
 mod account;
 mod accounts;

@@ -120,9 +120,7 @@ impl Lookup {
                 notices: vec![elsewhere::refused_notice(account)],
             };
         }
-        let notices = account
-            .is_retired()
-            .then(|| elsewhere::retired_notice(account));
+        let notices = elsewhere::notice(account, today());
         Findings {
             found: Some(found),
             notices: notices.into_iter().collect(),

@@ -16,6 +16,8 @@ pub(super) const START: &str = "vault-login-";
 pub(super) const LOCK: &str = "lock";
 /// How old a lock is that nobody waits for any more.
 const OLD: Duration = Duration::from_secs(24 * 3600);
+/// How old a draft is whose writer is no longer at work.
+const AT_WORK: Duration = Duration::from_secs(60);
 
 /// A token that was kept.
 pub(super) struct Kept {
@@ -81,9 +83,9 @@ pub(super) fn sweep(path: &Path) {
         let is_over = match rest.split_once('.') {
             None => other != path && Kept::read(&other).is_none(),
             // One that is taken away while somebody holds it costs no more than one more login.
-            Some((_, LOCK)) => other.with_extension("") != path && is_old(&entry),
-            // A draft: whoever writes it sees to it.
-            Some(_) => false,
+            Some((_, LOCK)) => other.with_extension("") != path && is_older(&entry, OLD),
+            // A draft, with a token in it: the job that was killed over it writes no file of that name again.
+            Some(_) => is_older(&entry, AT_WORK),
         };
         if is_over {
             // Whoever comes next tries again.
@@ -92,9 +94,9 @@ pub(super) fn sweep(path: &Path) {
     }
 }
 
-fn is_old(entry: &DirEntry) -> bool {
+fn is_older(entry: &DirEntry, least: Duration) -> bool {
     let modified = entry.metadata().and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > OLD))
+    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > least))
 }
 
 fn seconds_since_1970() -> u64 {

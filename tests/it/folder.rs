@@ -3,13 +3,14 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::harness::{
     ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, has, reply, run,
     write_private,
 };
 use crate::stand_in::{Credential, StandIn};
+use crate::terminal::Terminal;
 
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
 const APP: &str = "https://bitbucket.org/acme/app.git";
@@ -75,7 +76,6 @@ fn one_file_for_each_repository_workspace_and_all() {
         ("path=acme/site.git\n", "x-token-auth", "for-acme"),
         ("path=acme/empty-folder\n", "x-token-auth", "for-acme"),
         ("path=acme-old/app\n", "x-token-auth", "for-all"),
-        ("path=acme/../app\n", "x-token-auth", "for-all"),
         ("", "x-token-auth", "for-all"),
     ] {
         assert_eq!(env.get_cloud(path), reply(username, password), "{path}");
@@ -296,9 +296,68 @@ fn a_folder_is_for_one_host_alone() {
     };
     settings("");
     assert_eq!(env.get(data_center), "", "a token of the cloud stays there");
+    let url = "https://git.corp.example/scm/prj/app.git";
+    let told = env.program(&["doctor", url, "--json"], "").stdout;
+    assert!(
+        told.contains("what the store 'folder' has is for bitbucket.org"),
+        "{told}"
+    );
     settings("host = 'git.corp.example'");
     assert_eq!(env.get(data_center), reply("x-token-auth", "canary"));
     assert_eq!(env.get_cloud("path=prj/app\n"), "");
+}
+
+#[test]
+fn a_secret_that_is_another_hosts_by_its_start_is_shown_to_nobody() {
+    let env = env_with(&[("_default", "BBDC-canary-of-a-data-center")]);
+    assert_fails(
+        &env,
+        "_default' has an HTTP access token, and bitbucket.org is another host",
+    );
+    let path = mounted(&env).display().to_string();
+    configure(&env, &format!("path = '{path}'\nhost = 'git.corp.example'"));
+    let config = env.data().join("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    write_private(&config, &format!("hosts = ['git.corp.example']\n{text}"));
+    let wanted = "protocol=https\nhost=git.corp.example\npath=scm/prj/app.git\n";
+    assert_eq!(
+        env.get(wanted),
+        reply("x-token-auth", "BBDC-canary-of-a-data-center")
+    );
+    for (secret, what) in [
+        (API_TOKEN, "an API token"),
+        (ACCESS_TOKEN, "an access token"),
+        (APP_PASSWORD, "an app password"),
+    ] {
+        put(&mounted(&env), &[("_default", secret)]);
+        let outcome = env.program(&["get"], wanted);
+        assert_eq!((outcome.status, &outcome.stdout[..]), (1, ""), "{what}");
+        let expected = format!("_default' has {what}, and git.corp.example is another host");
+        assert!(outcome.stderr.contains(&expected), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_path_that_tells_no_repository_is_answered_with_nothing() {
+    let env = env_with(&[("_default", ACCESS_TOKEN)]);
+    let answer = reply("x-token-auth", ACCESS_TOKEN);
+    assert_eq!(env.get_cloud("path=acme/app.git\n"), answer);
+    assert_eq!(env.get_cloud(""), answer, "no path is the whole host");
+    for path in [
+        "..",
+        "../app",
+        "acme/..",
+        "acme//app",
+        "./app",
+        "acme/a%2fb",
+    ] {
+        assert_eq!(env.get_cloud(&format!("path={path}\n")), "", "{path}");
+    }
+    let rest = "protocol=https\nhost=api.bitbucket.org\ncapability[]=authtype\n";
+    for path in ["2.0/user", "2.0/repositories/acme/app/src/main/a%20b"] {
+        let answer = env.get(&format!("{rest}path={path}\n"));
+        assert!(answer.contains(ACCESS_TOKEN), "{path}: {answer}");
+    }
 }
 
 #[test]
@@ -325,19 +384,20 @@ fn while_a_version_is_swapped_no_answer_mixes_two_of_them() {
     let first = version(0);
     symlink("..data/acme", root.join("acme")).unwrap();
     let is_over = AtomicBool::new(false);
+    let number = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             let mut old = first;
-            let mut number = 0;
             while !is_over.load(Ordering::Relaxed) {
-                number += 1;
-                let new = version(number);
+                let new = version(number.fetch_add(1, Ordering::Relaxed) + 1);
                 fs::remove_dir_all(root.join(old)).unwrap();
                 old = new;
             }
-            assert!(number > 200, "{number} versions");
         });
-        for _ in 0..200 {
+        let mut answers = 0;
+        while answers < 200 || number.load(Ordering::Relaxed) < 200 {
+            assert!(!writer.is_finished(), "no more versions come");
+            answers += 1;
             let answer = env.program(&["get"], WANTED);
             let number = |start: &str| {
                 let line = answer
@@ -415,6 +475,34 @@ fn an_app_password_that_is_mounted_is_named_as_retired() {
     assert!(
         text.contains("is an app password, which Bitbucket removed"),
         "{text}"
+    );
+}
+
+#[test]
+fn the_last_day_of_what_is_mounted_is_told_and_changes_no_answer() {
+    let env = env_with(&[
+        ("_default/password", API_TOKEN),
+        ("_default/expires", "2026-07-01"),
+    ]);
+    let name = mounted(&env).join("_default").display().to_string();
+    let complaint = format!("'{name}' has expired on 2026-07-01");
+    let outcome = env.program(&["doctor", APP, "--json"], "");
+    let json: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let mut checks = json["checks"].as_array().unwrap().iter();
+    let answer = checks.find(|check| check["id"] == "answer").unwrap();
+    assert_eq!(answer["outcome"], "warn", "{answer}");
+    let message = answer["message"].as_str().unwrap();
+    assert!(message.ends_with(&complaint), "{message}");
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    fs::write(env.home().join("wanted"), WANTED).unwrap();
+    terminal.types("git credential-bitbucket get <wanted");
+    let screen = terminal.expect("put another secret there");
+    let screen = screen.replace('\n', "");
+    assert!(
+        screen.contains(&complaint) && screen.contains(API_TOKEN),
+        "{screen}"
     );
 }
 

@@ -506,6 +506,15 @@ fn each_variable_of_the_environment_is_answered_as_its_kind() {
 }
 
 #[test]
+fn a_data_centers_token_in_the_environment_is_not_shown_to_bitbucket_org() {
+    let mut env = TestEnv::new();
+    env.set("BITBUCKET_TOKEN", "BBDC-canary-of-a-data-center");
+    assert_eq!(env.get_cloud(""), "");
+    env.login(API_TOKEN, &[]);
+    assert_eq!(env.get_cloud(""), reply(STATIC, API_TOKEN));
+}
+
+#[test]
 fn a_refused_token_of_the_environment_is_not_answered_again_until_it_changes() {
     let mut env = TestEnv::new();
     env.set("BITBUCKET_API_TOKEN", API_TOKEN);

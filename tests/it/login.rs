@@ -128,12 +128,18 @@ fn only_the_first_line_is_the_token_and_white_space_around_it_is_dropped() {
 #[test]
 fn mistakes_of_kind_and_name_are_explained() {
     let env = TestEnv::new();
-    let rows: [(&[&str], &str, i32, &str); 7] = [
+    let rows: [(&[&str], &str, i32, &str); 8] = [
         (
             &["--kind", "access-token"],
             API_TOKEN,
             1,
             "that is an API token, not an access token",
+        ),
+        (
+            &["--kind", "access-token"],
+            "BBDC-x",
+            1,
+            "that is an HTTP access token of a Data Center, and bitbucket.org is another host",
         ),
         (
             &["--kind", "http-access-token"],

@@ -1,26 +1,20 @@
 //! `doctor URL`: which account answers for it, and why the others do not.
 
 use anyhow::Result;
-use jiff::Timestamp;
 
 use super::check::Check;
-use super::{Surroundings, accounts, chain};
-use crate::account::{Account, Origin, today};
-use crate::bitbucket::{self, API_HOST};
-use crate::bytes::Bytes;
+use super::{Surroundings, accounts, answer, chain};
+use crate::account::Account;
+use crate::bitbucket;
 use crate::context::Host;
-use crate::elsewhere;
 use crate::environment;
 use crate::error::{Hinted, Usage, printable};
 use crate::git;
-use crate::identity::{Identity, Missing};
 use crate::import::in_url;
-use crate::lookup::Found;
 use crate::matching::{self, Verdict, Wanted};
 use crate::remote::Url;
 use crate::scope::Scope;
-use crate::secret::Secret;
-use crate::state::{self, State};
+use crate::state;
 
 /// The findings for one URL, the answer first, then each account that does not answer.
 ///
@@ -134,7 +128,7 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
     match environment::account(&wanted.host) {
         Ok(None) => {}
         Ok(Some((own, kept))) => match forbidden(&own) {
-            None => return of_environment(surroundings, wanted, &own, &kept.secret),
+            None => return answer::of_environment(surroundings, wanted, &own, &kept.secret),
             Some(objection) => {
                 let check =
                     Check::warn("environment", objection.notice(&own), objection.mend(&own));
@@ -153,22 +147,24 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
         verdicts.find_map(move |(account, verdict)| (*verdict == wanted).then_some(*account))
     };
     let mut checks = vec![match (of(Verdict::Answers), of(Verdict::Ambiguous)) {
-        (Some(account), _) => answer(surroundings, wanted, account),
-        (None, Some(_)) => tie(surroundings, wanted),
+        (Some(account), _) => answer::of_account(surroundings, wanted, account),
+        (None, Some(_)) => answer::tie(surroundings, wanted),
         (None, None) => {
-            elsewhere(surroundings, wanted).unwrap_or_else(|| match of(Verdict::SetAside) {
+            answer::of_store(surroundings, wanted).unwrap_or_else(|| match of(Verdict::SetAside) {
                 Some(account) => match forbidden(account) {
                     Some(objection) => {
                         Check::fail("answer", objection.notice(account), objection.mend(account))
                     }
-                    None => set_aside(account),
+                    None => answer::set_aside(account),
                 },
-                None => nobody(wanted, of(Verdict::NoPath)),
+                None => answer::nobody(surroundings, wanted, of(Verdict::NoPath)),
             })
         }
     }];
     checks.extend(passed_over);
-    checks.extend(of(Verdict::Answers).and_then(|account| refused_before_asking(wanted, account)));
+    checks.extend(
+        of(Verdict::Answers).and_then(|account| answer::refused_before_asking(wanted, account)),
+    );
     let others = verdicts
         .iter()
         .filter(|(_, verdict)| *verdict != Verdict::Answers);
@@ -188,203 +184,6 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
         check
     }));
     checks
-}
-
-/// What becomes of the environment's account, ahead of all others.
-fn of_environment(
-    surroundings: &Surroundings<'_>,
-    wanted: &Wanted<'_>,
-    own: &Account,
-    secret: &Secret,
-) -> Vec<Check> {
-    let id = "answer";
-    let name = &own.name;
-    let answer = if own.is_retired() {
-        let hint = "unset it, or set BITBUCKET_API_TOKEN";
-        Check::fail(id, environment::retired_notice(own), hint)
-    } else if let Err(missing) = identity(wanted, own) {
-        let message =
-            format!("{name} is meant, which is set in the environment, but lacks {missing}");
-        let hint = "set BITBUCKET_EMAIL to the e-mail of the Atlassian account";
-        Check::fail(id, message, hint)
-    } else if surroundings.lookup.is_refused(secret, Timestamp::now()) {
-        let message =
-            format!("{name} is meant, which is set in the environment, but it was refused");
-        Check::fail(id, message, "give it another value")
-    } else {
-        Check::pass(
-            id,
-            format!("{name} answers, which is set in the environment"),
-        )
-    };
-    let others = surroundings.accounts.iter().map(|account| {
-        let message = format!("'{}' does not answer while {name} is set", account.name);
-        Check::skip(accounts::id(account), message)
-    });
-    std::iter::once(answer).chain(others).collect()
-}
-
-/// The account that answers, if it has a secret and what else it takes.
-fn answer(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, account: &Account) -> Check {
-    let id = "answer";
-    let identity = account.kind.map(|_| identity(wanted, account));
-    let presented = match identity {
-        Some(Ok(Identity::Basic { username, .. })) => {
-            format!("with the user name '{}'", Bytes::from(username))
-        }
-        Some(Ok(Identity::Bearer(_))) => "as Bearer".to_owned(),
-        Some(Err(missing)) => {
-            let message = format!("'{}' is meant, but lacks {missing}", account.name);
-            return Check::fail(id, message, accounts::complete(account, missing));
-        }
-        Some(Ok(Identity::Header { .. })) | None => "as git gave it".to_owned(),
-    };
-    let state = match surroundings.lookup.secret_of(account) {
-        Ok(Some(_)) => State::of(account, today()),
-        Ok(None) => State::Missing,
-        Err(error) => {
-            let meant = format!("'{}' is meant, but its store does not answer", account.name);
-            return Check::failed(id, &error.context(meant));
-        }
-    };
-    match state.complaint(account) {
-        Some(complaint) if matches!(state, State::Missing | State::Retired) => {
-            let name = format!("'{}' ", account.name);
-            let what = complaint.strip_prefix(&name).unwrap_or(&complaint);
-            let message = format!("{name}is meant, but it {what}");
-            Check::fail(id, message, state::mend(account))
-        }
-        complaint => {
-            let mut message = format!(
-                "'{}' answers {presented}: {}",
-                account.name,
-                why(wanted, account)
-            );
-            match complaint {
-                // Or else it would not answer.
-                Some(_) if state == State::Rejected => {
-                    message += "; it was refused once, and gets one more chance";
-                    Check::warn(id, message, state::mend(account))
-                }
-                Some(complaint) => {
-                    Check::warn(id, format!("{message}; {complaint}"), state::mend(account))
-                }
-                None => Check::pass(id, message),
-            }
-        }
-    }
-}
-
-/// As whom an account presents itself there; the secret makes no difference to that.
-fn identity(wanted: &Wanted<'_>, account: &Account) -> Result<Identity, Missing> {
-    if wanted.host.as_str() == API_HOST {
-        Identity::for_rest(account, Secret::default())
-    } else {
-        Identity::for_git(account, Secret::default())
-    }
-}
-
-/// Why just this account: scope, user name, origin.
-fn why(wanted: &Wanted<'_>, account: &Account) -> String {
-    let scope = match &wanted.scope {
-        Some(scope) => account.scopes.iter().find(|own| own.contains(scope)),
-        None => None,
-    };
-    let mut reasons = vec![match scope {
-        Some(scope) => format!("it is for {scope}"),
-        None if account.scopes.is_empty() => format!("it is for all of {}", account.host),
-        None => "it is the only account of its host".to_owned(),
-    }];
-    if wanted
-        .username
-        .is_some_and(|username| account.is_called(username))
-    {
-        reasons.push("the user name means it".to_owned());
-    }
-    reasons.push(match account.origin {
-        Origin::Git => "git gave it".to_owned(),
-        Origin::Login => "it comes from login".to_owned(),
-    });
-    reasons.join(", ")
-}
-
-/// The error that `get` would end with.
-fn tie(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Check {
-    let mut fitting = matching::fitting(&surroundings.accounts, wanted);
-    fitting.retain(|(_, account)| !surroundings.lookup.is_out(account));
-    match matching::choose(&fitting, wanted) {
-        Err(error) => Check::failed("answer", &error),
-        Ok(_) => nobody(wanted, None),
-    }
-}
-
-fn nobody(wanted: &Wanted<'_>, lacks_path: Option<&Account>) -> Check {
-    let message = "no account answers: git asks its next helper, or you";
-    let home = bitbucket::home_of(&wanted.host);
-    let hint = match lacks_path {
-        Some(_) if wanted.path.is_none() => {
-            "'git credential-bitbucket setup' makes git say which repository it wants".to_owned()
-        }
-        _ if bitbucket::is_cloud(&home) => {
-            "'git credential-bitbucket login' adds an account".to_owned()
-        }
-        _ => format!("'git credential-bitbucket login --host {home}' adds an account"),
-    };
-    Check::fail("answer", message, hint)
-}
-
-/// What the stores have that are only looked into; nothing when they have nothing.
-fn elsewhere(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Option<Check> {
-    let id = "answer";
-    let (account, kept) = match elsewhere::find(surroundings.lookup, wanted) {
-        Ok((Some(Found { account, kept }), _)) => (account, kept),
-        Ok((None, forbidden)) => return Some(Check::failed(id, &forbidden?)),
-        Err(error) => return Some(Check::failed(id, &error)),
-    };
-    let Account { name, store, .. } = &account;
-    let presented = match identity(wanted, &account) {
-        Ok(Identity::Basic { username, .. }) => {
-            format!("with the user name '{}'", Bytes::from(username))
-        }
-        Ok(_) => "as Bearer".to_owned(),
-        Err(missing) => {
-            let message = format!("'{name}' of the store '{store}' is meant, but lacks {missing}");
-            return Some(Check::fail(id, message, "put it there beside the password"));
-        }
-    };
-    let is_refused = surroundings
-        .lookup
-        .is_refused(&kept.secret, Timestamp::now());
-    Some(if account.is_retired() {
-        let hint = "put an API token there";
-        Check::fail(id, elsewhere::retired_notice(&account), hint)
-    } else if is_refused {
-        let hint = "put another secret there";
-        Check::fail(id, elsewhere::refused_notice(&account), hint)
-    } else {
-        let message = format!("'{name}' of the store '{store}' answers {presented}");
-        Check::pass(id, message)
-    })
-}
-
-/// The one that would answer was refused, and nothing else fits.
-fn set_aside(account: &Account) -> Check {
-    let Account { name, host, .. } = account;
-    let message = format!("'{name}' is meant, but {host} refused it and it is set aside");
-    Check::fail("answer", message, state::mend(account))
-}
-
-/// libcurl answers a Basic challenge with the URL's user name by itself; an instance that refuses Basic says 403 to
-/// that, and git never comes to ask a helper.
-fn refused_before_asking(wanted: &Wanted<'_>, account: &Account) -> Option<Check> {
-    let has_name = wanted.username.is_some_and(|name| !name.is_empty());
-    (account.bearer && has_name).then(|| {
-        Check::warn(
-            "url",
-            format!("'{}' goes as Bearer, and where Basic is refused a user name in the URL is answered 403", account.name),
-            format!("take the name out of the remote: 'https://{}/…'", wanted.host),
-        )
-    })
 }
 
 /// What follows the name of an account that does not answer.

@@ -1,6 +1,7 @@
 //! `doctor`: looks at everything that can be wrong, and says how to mend it.
 
 mod accounts;
+mod answer;
 mod bypass;
 mod chain;
 mod check;

@@ -24,6 +24,8 @@ use crate::renewal;
 use crate::secret::Secret;
 use crate::terminal;
 
+use super::secret;
+
 /// The port of the callback: below those that systems hand out by chance, and of no other service.
 const PORT: u16 = 23418;
 /// How long somebody may take in the browser.
@@ -167,7 +169,7 @@ fn explain(account: &Account, flow: Flow, port: u16) {
 fn ask_client_secret(arguments: &Login) -> Result<Secret> {
     let prompt = "Secret of the OAuth consumer (it will not show): ";
     let secret = if arguments.with_token && !io::stdin().is_terminal() {
-        super::next_line(&mut terminal::input()?)?
+        secret::next_line(&mut terminal::input()?)?
     } else if terminal::can_ask() {
         terminal::ask_secret(prompt)?
     } else {
@@ -179,7 +181,7 @@ fn ask_client_secret(arguments: &Login) -> Result<Secret> {
             "give it on standard input, with '--with-token'",
         ));
     };
-    super::refuse_what_is_no_secret(&secret, "secret")?;
+    secret::refuse_what_is_no_secret(&secret, "secret")?;
     Ok(secret)
 }
 
@@ -225,7 +227,7 @@ fn by_hand(arguments: &Login, consumer: &Consumer, port: u16) -> Result<Outcome>
     command::tell("It ends on a page that cannot be loaded; copy that page's address");
     let is_piped = arguments.with_token && !io::stdin().is_terminal();
     let line = if is_piped || !terminal::can_ask() {
-        super::next_line(&mut terminal::input()?)?
+        secret::next_line(&mut terminal::input()?)?
     } else {
         Secret::default()
     };

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ fn one_login_serves_many_questions_and_its_token_is_private() {
         .unwrap()
         .parse()
         .unwrap();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let left = until - now.unwrap().as_secs();
     assert!(
         (3500..=3570).contains(&left),
@@ -202,7 +202,20 @@ fn another_secret_id_gets_a_login_of_its_own_and_what_is_over_is_swept() {
     for path in kept(&env) {
         write_private(&path, "1000000000 token");
     }
+    // And the draft of one that was killed while it wrote down what it had got; another one may be at work.
+    let draft = |name: &str, age: u64| {
+        let path = env.data().join(name);
+        write_private(&path, "9999999999 canary");
+        let modified = SystemTime::now() - Duration::from_secs(age);
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(modified).unwrap();
+        path
+    };
+    let left = draft("vault-login-of-some-job.0a1b2c3d.new", 90);
+    let at_work = draft("vault-login-of-another.0a1b2c3d.new", 0);
     assert_eq!(get(&env).stdout, answer());
+    assert!(!left.exists() && at_work.exists());
+    fs::remove_file(at_work).unwrap();
     assert_eq!(kept(&env).len(), 1);
     assert!(!lock.exists());
 }

@@ -1,0 +1,82 @@
+//! What came of signing in: where the secret lies, what Bitbucket says of it, and when it ends.
+
+use anyhow::Result;
+
+use crate::account::{Account, today};
+use crate::check::Verdict;
+use crate::cli::Login;
+use crate::command;
+use crate::lookup::Lookup;
+use crate::store;
+
+/// # Errors
+/// When the settings do not say where the store is.
+pub(super) fn tell_where(
+    lookup: &Lookup,
+    account: &Account,
+    is_replaced: bool,
+    reason: Option<&store::Error>,
+) -> Result<()> {
+    let verb = if is_replaced { "Replaced" } else { "Stored" };
+    let what = format!(
+        "{verb} the secret of '{}' for {}",
+        account.name, account.host
+    );
+    command::tell(&match account.store {
+        store::Name::Keyring => format!("{what} in the OS keyring"),
+        store::Name::Exec => format!("{what} with '{}'", lookup.exec_store()?.program),
+        store::Name::File => {
+            let path = lookup.file_store()?.path;
+            match reason {
+                None => format!("{what} in the file '{}'", path.display()),
+                Some(reason) => format!(
+                    "{what} in the file '{}', as {}",
+                    path.display(),
+                    reason.briefly()
+                ),
+            }
+        }
+        // Nothing is ever put there.
+        store @ (store::Name::Env | store::Name::Folder | store::Name::Vault) => {
+            format!("{what} in '{store}'")
+        }
+    });
+    Ok(())
+}
+
+pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
+    match verdict {
+        None | Some(Verdict::Refused { .. }) => {}
+        Some(Verdict::Good { who: Some(who) }) => {
+            command::tell(&format!("{} knows it as '{who}'", account.host));
+        }
+        Some(Verdict::Good { who: None }) => command::tell(&format!("{} knows it", account.host)),
+        Some(Verdict::Limited { message, hint }) => {
+            command::warn(message);
+            command::hint(hint);
+        }
+        // That app passwords are gone is said at more length.
+        Some(Verdict::Unchecked { .. }) if account.is_retired() => {}
+        Some(Verdict::Unchecked { reason, hint }) => {
+            command::warn(format_args!("it is stored unchecked: {reason}"));
+            if let Some(hint) = hint {
+                command::hint(hint);
+            }
+        }
+    }
+}
+
+/// A day that stays from the old secret is worth a look, and one that has passed a doubt.
+pub(super) fn tell_expiry(arguments: &Login, account: &Account) {
+    match (arguments.expires, account.expires) {
+        (Some(day), _) if day < today() => {
+            command::warn(format_args!("{day}, the day of '--expires', has passed"));
+        }
+        (None, Some(day)) if arguments.with_token => {
+            command::tell(&format!(
+                "Its last day stays {day}; '--expires' changes that"
+            ));
+        }
+        _ => {}
+    }
+}

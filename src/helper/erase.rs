@@ -1,0 +1,117 @@
+//! `erase`: what was refused is removed, or set aside when it cannot be given again.
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use crate::account::{Account, Kept};
+use crate::bitbucket::API_HOST;
+use crate::elsewhere;
+use crate::first_contact;
+use crate::lookup::Lookup;
+use crate::matching::{self, Wanted};
+use crate::protocol::Request;
+use crate::rejection::Rejection;
+use crate::secret::Secret;
+use crate::trace;
+
+/// Drops a credential that was refused: what git gave us is removed, what the user signed in with is only set aside.
+///
+/// # Errors
+/// When the store does not answer or the accounts cannot be written.
+pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
+    let Some(wanted) = Wanted::of(&request.context) else {
+        return Ok(());
+    };
+    let refused = request.credential.as_ref().or(request.password.as_ref());
+    let now = Timestamp::now();
+    let is_rest = wanted.host.as_str() == API_HOST;
+    if let Some((account, kept)) = lookup.environment_account(&wanted.host)? {
+        if let Some(refused) = refused.filter(|_| !is_rest)
+            && is_refused(&account, &kept, request, refused)
+        {
+            elsewhere::note(lookup, refused, false);
+        }
+        return Ok(());
+    }
+    first_contact::settle(lookup, false);
+    let accounts = lookup.accounts_for(&wanted)?;
+    let mut removed = Vec::new();
+    let mut set_aside = Vec::new();
+    let mut unread = None;
+    // Of what the policy does not allow nothing was given to anybody.
+    let fitting = matching::fitting(&accounts, &wanted).into_iter();
+    for (_, account) in fitting.filter(|(_, account)| !lookup.is_forbidden(account)) {
+        let is_unknown = account.kind.is_none();
+        let is_meant = match refused {
+            // Without any secret: only what git gave us and can be given again. A broken URL produces such an erase
+            // (git dies while writing a value with a CR), and a token from `login` cannot be displayed a second time.
+            None => is_unknown,
+            Some(_) if is_rest && !is_unknown => false,
+            Some(refused) => match lookup.secret_of(account) {
+                Ok(Some(kept)) => is_refused(account, &kept, request, refused),
+                Ok(None) => false,
+                // What was refused may lie in another store.
+                Err(error) => {
+                    unread.get_or_insert(error);
+                    false
+                }
+            },
+        };
+        match is_meant {
+            false => {}
+            true if is_unknown => removed.push(account.entry.clone()),
+            true => set_aside.push(account.entry.clone()),
+        }
+    }
+    trace::say(|| {
+        format!(
+            "erase: {} to remove, {} to set aside",
+            removed.len(),
+            set_aside.len()
+        )
+    });
+    if removed.is_empty() && set_aside.is_empty() {
+        // Whether it came from there is not asked: of what did not come from there the note says nothing.
+        if let Some(refused) = refused.filter(|_| !is_rest)
+            && elsewhere::is_asked(lookup, &wanted.host)?
+        {
+            elsewhere::note(lookup, refused, false);
+        }
+        return unread.map_or(Ok(()), Err);
+    }
+    let removed = lookup.update_accounts(|accounts| {
+        for account in accounts
+            .iter_mut()
+            .filter(|account| set_aside.contains(&account.entry))
+        {
+            // git-lfs before 3.6 knows no Bearer, and sends as a password what only works as Bearer.
+            if account.bearer && request.credential.is_none() {
+                account.bearer_only = true;
+            } else {
+                account.rejected = Some(Rejection::again(account.rejected, now));
+            }
+        }
+        Ok(accounts.remove(|account| removed.contains(&account.entry)))
+    })?;
+    removed
+        .iter()
+        .try_for_each(|account| lookup.forget(account))
+}
+
+/// Whether it is this account's credential that a server refused.
+///
+/// A token that somebody sent with a name it cannot work with (an e-mail, say, out of a URL) says nothing about the token.
+fn is_refused(account: &Account, kept: &Kept, request: &Request, refused: &Secret) -> bool {
+    let username = request.context.username.as_deref();
+    let is_possible = match account.kind {
+        None => true,
+        Some(_) => username.is_none_or(|username| {
+            let own = account
+                .username
+                .as_ref()
+                .is_some_and(|own| own.as_slice() == username);
+            own || account.git_username() == Some(username)
+        }),
+    };
+    is_possible && kept.secret == *refused
+}

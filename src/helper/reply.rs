@@ -1,0 +1,143 @@
+//! The answer to `get`: an account's secret in the form in which its taker wants it.
+
+use anyhow::{Result, bail};
+
+use crate::account::{Account, Kept};
+use crate::bitbucket::API_HOST;
+use crate::environment;
+use crate::error::Hinted;
+use crate::identity::{Identity, Missing};
+use crate::lookup::Found;
+use crate::matching::Wanted;
+use crate::protocol::{Form, Reply};
+use crate::secret::Secret;
+
+/// The reply for whoever wants it; nothing when it cannot be said in a form that he understands.
+///
+/// # Errors
+/// When REST takes it in another form only.
+pub(super) fn of(
+    wanted: &Wanted<'_>,
+    found: Found,
+    offers_authtype: bool,
+) -> Result<Option<Reply>> {
+    let Found {
+        account,
+        kept: Kept {
+            secret,
+            oauth_refresh_token,
+            ..
+        },
+    } = found;
+    // What we renew ourselves nobody else has to know.
+    let oauth_refresh_token = oauth_refresh_token.filter(|_| account.kind.is_none());
+    let form = if account.kind.is_none() {
+        as_it_came(&account, secret, offers_authtype)
+    } else if wanted.host.as_str() == API_HOST {
+        Some(for_rest(&account, secret, offers_authtype)?)
+    } else {
+        for_git(&account, secret, offers_authtype)
+    };
+    // With nothing noted against it, its success would change nothing; and other helpers need not keep a copy.
+    let is_ephemeral = offers_authtype && account.kind.is_some() && account.rejected.is_none();
+    Ok(form.map(|form| Reply {
+        form,
+        password_expiry_utc: account.password_expiry_utc,
+        oauth_refresh_token,
+        is_ephemeral,
+    }))
+}
+
+/// What git gave us goes back in the form in which it came; whoever does not offer the header form would drop it
+/// without a word.
+fn as_it_came(account: &Account, secret: Secret, offers_authtype: bool) -> Option<Form> {
+    let username = account
+        .username
+        .as_ref()
+        .map(|name| name.as_slice().to_vec());
+    match &account.authtype {
+        Some(scheme) if offers_authtype => Some(Form::Header {
+            authtype: scheme.as_slice().to_vec(),
+            credential: secret,
+            username,
+        }),
+        Some(_) => None,
+        None => Some(Form::Password {
+            username: username?,
+            password: secret,
+        }),
+    }
+}
+
+fn for_git(account: &Account, secret: Secret, offers_authtype: bool) -> Option<Form> {
+    match Identity::for_git(account, secret).ok()? {
+        Identity::Header {
+            authtype,
+            credential,
+        } => Some(Form::Header {
+            authtype,
+            credential,
+            username: None,
+        }),
+        Identity::Basic { username, password } => Some(Form::Password { username, password }),
+        Identity::Bearer(credential) if offers_authtype => Some(bearer(credential)),
+        Identity::Bearer(_) if account.bearer_only => None,
+        // Recent Data Centers take the static name from gits that know no Bearer.
+        Identity::Bearer(password) => Some(Form::Password {
+            username: account.git_username()?.to_vec(),
+            password,
+        }),
+    }
+}
+
+fn for_rest(account: &Account, secret: Secret, offers_authtype: bool) -> Result<Form> {
+    match Identity::for_rest(account, secret) {
+        Ok(Identity::Header {
+            authtype,
+            credential,
+        }) => Ok(Form::Header {
+            authtype,
+            credential,
+            username: None,
+        }),
+        Ok(Identity::Basic { username, password }) => Ok(Form::Password { username, password }),
+        Ok(Identity::Bearer(credential)) if offers_authtype => Ok(bearer(credential)),
+        Ok(Identity::Bearer(_)) => bail!(Hinted::new(
+            format!(
+                "Bitbucket's REST API takes '{}' only as Bearer, which was not asked for",
+                account.name
+            ),
+            "put 'capability[]=authtype' in front of what 'git credential fill' is given",
+        )),
+        Err(missing) => Err(lacking(account, missing)),
+    }
+}
+
+fn bearer(credential: Secret) -> Form {
+    Form::Header {
+        authtype: b"Bearer".to_vec(),
+        credential,
+        username: None,
+    }
+}
+
+/// That an account cannot present itself at REST, and how to mend it.
+pub(crate) fn lacking(account: &Account, missing: Missing) -> anyhow::Error {
+    let name = &account.name;
+    let hint = match missing {
+        _ if environment::is_its_account(account) => {
+            "set BITBUCKET_EMAIL to the e-mail of the Atlassian account".to_owned()
+        }
+        Missing::Email => format!(
+            "sign in again with it: 'git credential-bitbucket login {name} --email ADDRESS'"
+        ),
+        Missing::Username => format!(
+            "sign in again with it: 'git credential-bitbucket login {name} --username NAME'"
+        ),
+    };
+    Hinted::new(
+        format!("Bitbucket's REST API wants {missing} with the secret, and '{name}' has none"),
+        hint,
+    )
+    .into()
+}

@@ -1,0 +1,224 @@
+//! `store`: what worked is kept, unless it is not for us, not to be kept, or known already.
+
+use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+
+use crate::account::{Account, Kept, Origin};
+use crate::bitbucket::{self, Kind};
+use crate::bytes::Bytes;
+use crate::config::StoreChoice;
+use crate::elsewhere;
+use crate::first_contact;
+use crate::lookup::Lookup;
+use crate::matching::{self, Wanted};
+use crate::protocol::Request;
+use crate::secret::Secret;
+use crate::trace;
+
+/// Keeps a credential that worked, unless it is not for us, not to be kept, or what we have already; what a person would
+/// want to know of that.
+///
+/// # Errors
+/// When the store or the accounts cannot be written.
+pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<Option<String>> {
+    let Some(wanted) = Wanted::of(&request.context).filter(|_| !request.ephemeral) else {
+        return Ok(None);
+    };
+    let Some(given) = Given::of(&request) else {
+        return Ok(None);
+    };
+    if let Some((_, kept)) = lookup.environment_account(&wanted.host)? {
+        if kept.secret == *given.secret {
+            elsewhere::note(lookup, given.secret, true);
+        }
+        return Ok(None);
+    }
+    let accounts = lookup.accounts_for(&wanted)?;
+    if !lookup.is_ours(&wanted.host, &accounts)? {
+        return Ok(None);
+    }
+    let account = account_of(&wanted, &given, &request);
+    let mut fitting = matching::fitting(&accounts, &wanted);
+    fitting.retain(|(_, known)| !lookup.is_forbidden(known));
+    for (_, known) in &fitting {
+        if is_same(lookup, known, &account, &given)? {
+            trace::say(|| format!("store: it is what '{}' has already", known.name));
+            back_in_service(lookup, known)?;
+            return Ok(None);
+        }
+    }
+    if fitting.iter().any(|(_, known)| known.oauth.is_some()) {
+        trace::say(|| "store: a grant answers here, whose tokens come and go".to_owned());
+        return Ok(None);
+    }
+    let now = Timestamp::now();
+    let in_service: Vec<_> = fitting
+        .into_iter()
+        .filter(|(_, known)| !known.is_set_aside(now))
+        .collect();
+    if matching::choose(&in_service, &wanted)
+        .is_ok_and(|chosen| chosen.is_some_and(|chosen| chosen.kind.is_some()))
+    {
+        // git asks the user only when we answer nothing. So this came out of a URL, or from another helper; and of a
+        // public repository's URL git stores the secret although no server ever saw it. It must not displace ours.
+        trace::say(|| "store: another account answers here, and stays".to_owned());
+        return Ok(None);
+    }
+    if elsewhere::may_answer(lookup, &wanted) {
+        // A copy of a secret that is changed there would be served when it is no longer good.
+        trace::say(|| "store: a store that is looked into answers here".to_owned());
+        elsewhere::note(lookup, given.secret, true);
+        return Ok(None);
+    }
+    let choice = lookup.config()?.store.default;
+    if let Some(objection) = lookup.objection_to_keeping(&account, choice)? {
+        first_contact::settle(lookup, true);
+        return Ok(Some(format!("what git gave is not kept: {objection}")));
+    }
+    let kept = Kept {
+        secret: given.secret.clone(),
+        oauth_refresh_token: request.oauth_refresh_token,
+        client_secret: None,
+    };
+    add(lookup, account, &kept, choice)?;
+    first_contact::settle(lookup, true);
+    Ok(None)
+}
+
+/// A complete credential that git gives us to keep.
+struct Given<'a> {
+    username: Option<&'a [u8]>,
+    authtype: Option<&'a [u8]>,
+    /// The password, or what follows the scheme in the header form.
+    secret: &'a Secret,
+}
+
+impl<'a> Given<'a> {
+    fn of(request: &'a Request) -> Option<Self> {
+        let username = request
+            .context
+            .username
+            .as_deref()
+            .filter(|name| !name.is_empty());
+        let authtype = request
+            .authtype
+            .as_deref()
+            .filter(|scheme| !scheme.is_empty());
+        let given = match (authtype, &request.credential) {
+            (Some(_), Some(secret)) => Self {
+                username,
+                authtype,
+                secret,
+            },
+            _ => Self {
+                username: Some(username?),
+                authtype: None,
+                secret: request.password.as_ref()?,
+            },
+        };
+        Some(given).filter(|given| !given.secret.is_empty())
+    }
+}
+
+/// The account that a given credential makes.
+///
+/// A secret whose prefix names its kind serves every repository, and not just the path it was typed for; an access
+/// token's scope is that path's repository.
+fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Account {
+    let bytes = |value: &[u8]| Bytes::from(value.to_vec());
+    let home = bitbucket::home_of(&wanted.host);
+    let is_plain = given.authtype.is_none() && request.oauth_refresh_token.is_none();
+    let kind = Kind::of_secret(given.secret, &home).filter(|_| is_plain);
+    let mut account = Account::new(String::new(), wanted.host.clone(), Origin::Git);
+    // A date that no file can hold is none.
+    account.password_expiry_utc = request
+        .password_expiry_utc
+        .filter(|seconds| i64::try_from(*seconds).is_ok());
+    let Some(kind) = kind else {
+        account.username = given.username.map(bytes);
+        account.authtype = given.authtype.map(bytes);
+        account.path = wanted.path.map(bytes);
+        return account;
+    };
+    account.host = home;
+    account.kind = Some(kind);
+    let own = given
+        .username
+        .filter(|name| kind.needs_username() || kind.git_username(None) != Some(name));
+    match own.map(|name| (name, std::str::from_utf8(name))) {
+        Some((_, Ok(text))) if kind == Kind::ApiToken && text.contains('@') => {
+            account.email = Some(text.to_owned());
+        }
+        Some((name, _)) => account.username = Some(bytes(name)),
+        None => {}
+    }
+    if kind == Kind::AccessToken {
+        account.scopes = wanted.scope.iter().cloned().collect();
+    }
+    account
+}
+
+/// Whether what git gives is what an account of ours has already.
+fn is_same(lookup: &Lookup, known: &Account, new: &Account, given: &Given<'_>) -> Result<bool> {
+    if known.kind.is_none() {
+        let attributes = |account: &Account| {
+            (
+                account.username.clone(),
+                account.path.clone(),
+                account.authtype.clone(),
+                account.password_expiry_utc,
+            )
+        };
+        if attributes(known) != attributes(new) {
+            return Ok(false);
+        }
+    }
+    let kept = lookup.secret_of(known)?;
+    Ok(kept.is_some_and(|kept| kept.secret == *given.secret))
+}
+
+/// A server took the secret: nothing is known against it any more, and how often it came back is forgotten.
+fn back_in_service(lookup: &Lookup, account: &Account) -> Result<()> {
+    match account.rejected {
+        Some(_) => lookup.set_rejected(account, None),
+        None => Ok(()),
+    }
+}
+
+/// Adds what git gave, in place of what it gave before for the same protocol, host, path and user name.
+///
+/// Only what is of no known kind is replaced: a token cannot be displayed a second time, and may only have been refused
+/// once.
+fn add(lookup: &Lookup, mut account: Account, kept: &Kept, choice: StoreChoice) -> Result<()> {
+    let named = account
+        .username
+        .as_ref()
+        .map(ToString::to_string)
+        .or_else(|| account.email.clone());
+    let wanted_name = named.unwrap_or_else(|| account.host.to_string());
+    account.name.clone_from(&wanted_name);
+    lookup
+        .keep(&mut account, kept, choice)
+        .context("cannot keep the credential that git gave")?;
+
+    let identity = |account: &Account| {
+        let Account {
+            host,
+            kind,
+            username,
+            path,
+            authtype,
+            origin,
+            ..
+        } = account.clone();
+        (host, kind, username, path, authtype, origin)
+    };
+    let replaced = lookup.update(&account, |accounts, account| {
+        let replaced =
+            accounts.remove(|known| known.kind.is_none() && identity(known) == identity(account));
+        account.name = accounts.free_name(&wanted_name);
+        accounts.add(account.clone());
+        replaced
+    })?;
+    replaced.iter().try_for_each(|old| lookup.forget(old))
+}
