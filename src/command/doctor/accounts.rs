@@ -22,7 +22,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
         )];
     }
     let mut checks = Vec::new();
-    for store in [Name::Keyring, Name::File, Name::Exec] {
+    for store in Name::KEEPING {
         checks.extend(of_store(store, &asked));
     }
     checks.extend(asked.iter().map(|(account, has_secret)| {
