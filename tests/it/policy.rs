@@ -1145,7 +1145,7 @@ fn the_whole_machine_is_set_up_for_its_own_hosts_and_another_administrator_can_u
     let written = format!(
         "[core]\n\tpager = less\n{}{}{}",
         section("bitbucket.org", "\tuseHttpPath = true\n"),
-        section("api.bitbucket.org", ""),
+        section("api.bitbucket.org", "\tuseHttpPath = true\n"),
         section("git.corp.example:7990", "\tuseHttpPath = true\n")
     );
     assert_eq!(fs::read_to_string(&gitconfig).unwrap(), written);
