@@ -18,7 +18,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     if asked.is_empty() {
         return vec![Check::skip(
             "accounts",
-            "there is none: 'git credential-bitbucket login' adds one",
+            "there is no account yet: 'git credential-bitbucket login' adds one",
         )];
     }
     let mut checks = Vec::new();
@@ -70,7 +70,7 @@ fn of_store(store: Name, asked: &[Asked<'_>]) -> Option<Check> {
         .peekable();
     own.peek()?;
     if answers(store, asked) {
-        return Some(Check::pass(id, "it answers"));
+        return Some(Check::pass(id, format!("the store '{store}' answers")));
     }
     let error = own.find_map(|(_, outcome)| outcome.as_ref()?.as_ref().err())?;
     Some(Check::failed(id, error))

@@ -99,7 +99,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     tell_expiry(arguments, &account);
     if account.is_retired() {
         super::warn(format_args!(
-            "Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}: git will be answered 410"
+            "Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}: git shows error 410"
         ));
         super::hint(format_args!(
             "make an API token and replace it: 'git credential-bitbucket login {}', {}",
@@ -588,8 +588,9 @@ fn tell_where(
 ) -> Result<()> {
     let verb = if is_replaced { "Replaced" } else { "Stored" };
     let what = format!(
-        "{verb} the secret of '{}' for {}",
-        account.name, account.host
+        "{verb} the secret of '{}'{}",
+        account.name,
+        super::for_its_host(account)
     );
     super::tell(&match account.store {
         store::Name::Keyring => format!("{what} in the OS keyring"),
