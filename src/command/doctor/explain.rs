@@ -403,7 +403,7 @@ fn reason(account: &Account, verdict: Verdict) -> String {
         },
         Verdict::OtherScope => format!("is for {} only", accounts::listed(scopes)),
         Verdict::NoPath => format!(
-            "is for {} only, and no repository is told",
+            "is for {} only, and git names no repository",
             accounts::listed(scopes)
         ),
         Verdict::OtherAttributes => "was given by git for another path or user name".to_owned(),

@@ -82,7 +82,7 @@ fn without_use_http_path_a_url_is_judged_without_its_path() {
     );
     assert_eq!(
         one(&checks, "account.one"),
-        "skip: 'one' is for acme only, and no repository is told"
+        "skip: 'one' is for acme only, and git names no repository"
     );
     assert_eq!(env.get_cloud(""), "");
 }
