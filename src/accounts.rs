@@ -51,7 +51,7 @@ impl Accounts {
     pub(crate) fn of_file(path: &Path, content: &[u8]) -> Result<Self> {
         let damaged = |what: String| {
             let message = format!("cannot parse '{}'", path.display());
-            let hint = "mend it, or sign in again: 'git credential-bitbucket login' sets it aside";
+            let hint = "mend it, or sign in again: 'git credential-bitbucket login' renames it and begins a new one";
             anyhow::Error::new(Damage(what)).context(Hinted::new(message, hint))
         };
         Self::parse(content).map_err(damaged)
@@ -71,7 +71,7 @@ impl Accounts {
                 .into_iter()
                 .map(Slot::of)
                 .collect::<Option<_>>()
-                .ok_or_else(|| format!("an '{KEY}' is not one"))?,
+                .ok_or_else(|| format!("an '{KEY}' is not a table"))?,
             Some(_) => return Err(format!("'{KEY}' is not an array of tables")),
         };
         Ok(Self { slots, other })

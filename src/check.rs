@@ -46,7 +46,7 @@ pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -
         data_center(account, secret, deadline)
     };
     checked.unwrap_or_else(|error| Verdict::Unchecked {
-        reason: error.to_string(),
+        reason: format!("cannot ask {}: {error}", account.host),
         hint: Some(error.hint().to_owned()),
     })
 }
@@ -142,7 +142,7 @@ fn data_center(
     }
     match refs(account, secret, deadline)? {
         None if who.is_none() => Ok(unchecked(&format!(
-            "{} does not say whose it is",
+            "{} does not say whose token it is",
             account.host
         ))),
         None | Some(Verdict::Good { .. }) => Ok(Verdict::Good { who }),

@@ -168,7 +168,7 @@ pub(crate) struct Status {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Ask Bitbucket about each account first, and believe what it says
+    /// First ask Bitbucket whether the secret of each account works
     #[arg(long)]
     pub(crate) verify: bool,
 }
@@ -287,7 +287,7 @@ impl FromStr for Source {
 
 #[derive(Debug, Args)]
 struct Completions {
-    /// bash, zsh, fish or powershell
+    /// Whose completions to print
     #[arg(value_parser = PossibleValuesParser::new(["bash", "zsh", "fish", "powershell"]).map(shell))]
     shell: Shell,
 }
@@ -391,11 +391,20 @@ fn mistake(error: &clap::Error) -> anyhow::Error {
             let other = text(ContextKind::PriorArg).unwrap_or_default();
             format!("'{option}' does not go with '{other}'")
         }
-        _ => "the command line is not one".to_owned(),
+        _ => "the command line cannot be understood".to_owned(),
     };
-    let hint =
-        "'git credential-bitbucket -h' lists the commands, and '-h' behind a command its options";
+    let hint = match command_typed() {
+        Some(command) => format!("'git credential-bitbucket {command} -h' lists what it takes"),
+        None => "'git credential-bitbucket -h' lists the commands".to_owned(),
+    };
     anyhow::Error::from(Usage(message.clone())).context(Hinted::new(message, hint))
+}
+
+/// The command of ours that was typed, if it was one.
+fn command_typed() -> Option<String> {
+    let typed = env::args_os().nth(1)?.into_string().ok()?;
+    let is_known = Cli::command().find_subcommand(&typed).is_some();
+    is_known.then_some(typed)
 }
 
 fn kinds() -> impl TypedValueParser<Value = Kind> {

@@ -72,7 +72,7 @@ pub(crate) fn secret_variables() -> impl Iterator<Item = &'static str> {
 /// What to say of an app password in the environment.
 pub(crate) fn retired_notice(account: &Account) -> String {
     format!(
-        "{} is an app password, which Bitbucket removed on {} (git sees 410): set BITBUCKET_API_TOKEN instead",
+        "{} is an app password; Bitbucket removed these on {} (git shows error 410): set BITBUCKET_API_TOKEN instead",
         account.name,
         bitbucket::APP_PASSWORDS_REMOVED
     )

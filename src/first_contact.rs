@@ -57,7 +57,7 @@ pub(crate) fn ask(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Outcome> {
             wanted.host
         ));
         terminal::show(
-            "'git credential-bitbucket login' signs in as it wants; '… doctor' shows what it allows.",
+            "See what it allows: 'git credential-bitbucket doctor'. Then sign in: 'git credential-bitbucket login'.",
         );
         return Ok(Outcome::Nothing);
     }

@@ -47,7 +47,7 @@ pub(crate) struct Trust {
 pub(crate) enum Error {
     #[error("cannot read the certificates in '{}': {reason}", path.display())]
     Certificates { path: PathBuf, reason: String },
-    #[error("the proxy does not get us there: {0}")]
+    #[error("cannot get through the proxy: {0}")]
     Proxy(String),
     #[error("no answer within {} seconds", .0.as_secs())]
     Silent(Duration),
@@ -163,7 +163,7 @@ impl Client {
             None => RootCerts::PlatformVerifier,
         };
         let proxy = route.proxy.as_deref().map(Proxy::new).transpose();
-        let proxy = proxy.map_err(|_| Error::Proxy("its address is not one".to_owned()))?;
+        let proxy = proxy.map_err(|_| Error::Proxy("its address is not a URL".to_owned()))?;
         if proxy.as_ref().is_some_and(|proxy| {
             !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
         }) {

@@ -131,8 +131,7 @@ impl Policy {
     }
 
     fn stores_rule(&self) -> Rule {
-        let keeping = [Name::Keyring, Name::File, Name::Exec];
-        let keeping = keeping
+        let keeping = Name::KEEPING
             .into_iter()
             .filter(|store| self.allows_store(*store));
         Rule::Stores {

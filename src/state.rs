@@ -69,7 +69,7 @@ impl State {
             Self::Rejected => format!("was refused by {host} and is set aside"),
             Self::Retired => {
                 format!(
-                    "is an app password, which Bitbucket removed on {APP_PASSWORDS_REMOVED} (git sees 410)"
+                    "is an app password; Bitbucket removed these on {APP_PASSWORDS_REMOVED} (git shows error 410)"
                 )
             }
         };

@@ -35,8 +35,9 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
             Ok(())
         })?;
         super::tell(&format!(
-            "Removed '{}' and its secret for {}",
-            account.name, account.host
+            "Removed '{}' and its secret{}",
+            account.name,
+            super::for_its_host(account)
         ));
         if let Some(kind) = account.kind.filter(|kind| *kind != Kind::AppPassword) {
             let page = kind.page(&account.host, &account.context, &account.scopes);

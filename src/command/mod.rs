@@ -117,6 +117,15 @@ fn warn_of_ties(lookup: &Lookup, accounts: &Accounts) {
     }
 }
 
+/// ` for HOST`, to stand behind an account's name; nothing where that is the host already.
+fn for_its_host(account: &Account) -> String {
+    if account.name == account.host.as_str() {
+        String::new()
+    } else {
+        format!(" for {}", account.host)
+    }
+}
+
 /// Says what keeps git from asking us, or hands our secrets to somebody else as well, and then what mends it.
 fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, mend: &str) {
     let mut not_asked = Vec::new();
@@ -142,7 +151,7 @@ fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, mend: &str) 
             .iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>()
-            .join(", ")
+            .join(" and ")
     };
     if !not_asked.is_empty() {
         warn(format_args!(

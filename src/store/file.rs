@@ -118,7 +118,10 @@ impl FileStore {
             return Ok(());
         }
         bail!(Hinted::new(
-            format!("'{}' is not a file of secrets of ours", self.path.display()),
+            format!(
+                "'{}' is not a file of this program's secrets",
+                self.path.display()
+            ),
             "name another file as 'path' of [store.file] in config.toml, or move this one away",
         ))
     }

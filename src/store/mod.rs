@@ -44,6 +44,11 @@ pub(crate) enum Name {
     Vault,
 }
 
+impl Name {
+    /// Those in which accounts can lie.
+    pub(crate) const KEEPING: [Self; 3] = [Self::Keyring, Self::File, Self::Exec];
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -32,7 +32,7 @@ fn status_shows_a_table_and_says_what_to_do() {
     );
     assert_eq!(
         outcome.stderr,
-        "'old' is an app password, which Bitbucket removed on 2026-07-28 (git sees 410): 'git credential-bitbucket login old' replaces it\n"
+        "'old' is an app password; Bitbucket removed these on 2026-07-28 (git shows error 410): 'git credential-bitbucket login old' replaces it\n"
     );
     assert_eq!(env.program(&["status", "work"], "").status, 0);
     assert_eq!(env.program(&["status", "nobody"], "").status, 1);
@@ -344,7 +344,7 @@ fn status_tells_of_an_app_password_in_the_environment() {
     let told = env.program(&["status"], "").stderr;
     assert!(
         told.contains(
-            "BITBUCKET_APP_PASSWORD is an app password, which Bitbucket removed on 2026-07-28"
+            "BITBUCKET_APP_PASSWORD is an app password; Bitbucket removed these on 2026-07-28"
         ),
         "{told}"
     );

@@ -227,7 +227,7 @@ fn secrets_that_are_no_file_of_ours_are_left_alone() {
         assert!(
             outcome
                 .stderr
-                .contains("secrets' is not a file of secrets of ours"),
+                .contains("secrets' is not a file of this program's secrets"),
             "{outcome:?}"
         );
         assert_eq!(fs::read_to_string(&path).unwrap(), content);

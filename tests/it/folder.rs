@@ -473,7 +473,7 @@ fn an_app_password_that_is_mounted_is_named_as_retired() {
     let words = outcome.stdout.split_whitespace().collect::<Vec<_>>();
     let text = words.join(" ");
     assert!(
-        text.contains("is an app password, which Bitbucket removed"),
+        text.contains("is an app password; Bitbucket removed these"),
         "{text}"
     );
 }

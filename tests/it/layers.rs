@@ -111,6 +111,26 @@ fn each_module_imports_only_from_its_own_layer_or_below() {
 }
 
 #[test]
+fn the_page_on_how_it_is_built_has_each_room_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let rooms = page.split("| Room |").nth(1).unwrap();
+    let rooms = rooms
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let cells = rooms.map(|line| line.split('|').nth(1).unwrap());
+    let mut named: Vec<&str> = cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .map(|room| room.trim_end_matches('/'))
+        .collect();
+    let mut modules: Vec<&str> = LAYERS.concat();
+    named.sort_unstable();
+    modules.sort_unstable();
+    assert_eq!(named, modules);
+}
+
+#[test]
 fn only_the_modules_named_for_it_start_git_open_the_terminal_or_read_the_environment() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let starters = [

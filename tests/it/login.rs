@@ -527,7 +527,9 @@ fn a_file_of_somebody_s_own_is_not_taken_for_the_store() {
     );
     assert_eq!(outcome.status, 1);
     assert!(
-        outcome.stderr.contains("is not a file of secrets of ours"),
+        outcome
+            .stderr
+            .contains("is not a file of this program's secrets"),
         "{}",
         outcome.stderr
     );

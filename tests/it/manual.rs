@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::harness::{TestEnv, write_private};
+
 const PAGE: &str = include_str!("../../docs/git-credential-bitbucket.1");
 /// What git calls; `-h` does not list them.
 const OPERATIONS: [&str; 4] = ["get", "store", "erase", "capability"];
@@ -122,17 +124,48 @@ fn each_environment_variable_in_the_documents_is_in_the_source() {
 }
 
 #[test]
-fn each_link_between_documents_leads_to_a_file() {
+fn each_link_between_documents_leads_to_a_file_and_to_a_heading_in_it() {
+    let mut count = 0;
     for document in documents() {
-        for target in links(&read(&document)) {
+        for link in links(&read(&document)) {
+            let (target, heading) = link.split_once('#').unwrap_or((&link, ""));
             let folder = document.parent().expect("a file lies in a folder");
-            assert!(
-                folder.join(&target).exists(),
-                "'{target}' in {} leads nowhere",
-                document.display()
-            );
+            let path = match target {
+                "" => document.clone(),
+                target => folder.join(target),
+            };
+            let is_there = path.exists()
+                && (heading.is_empty() || headings(&read(&path)).iter().any(|it| it == heading));
+            assert!(is_there, "'{link}' in {} leads nowhere", document.display());
+            count += 1;
         }
     }
+    assert!(count > 40, "{count}");
+}
+
+#[test]
+fn each_setting_that_the_documents_show_is_known_to_the_program() {
+    let mut count = 0;
+    for document in documents() {
+        // Its own test knows which section its blocks are of.
+        if document.ends_with("vault.md") {
+            continue;
+        }
+        for block in read(&document).split("\n```toml\n").skip(1) {
+            let block = block.split("\n```").next().expect("a first part");
+            let env = TestEnv::new();
+            fs::create_dir_all(env.data()).expect("a folder");
+            write_private(&env.data().join("config.toml"), block);
+            let said = env.program(&["status"], "").stderr;
+            assert!(
+                !said.contains("unknown key") && !said.contains("cannot"),
+                "{}: {block}: {said}",
+                document.display()
+            );
+            count += 1;
+        }
+    }
+    assert!(count > 5, "{count}");
 }
 
 /// The page's text without what roff needs to print a hyphen, and with mdoc's `Fl` as the hyphen it prints.
@@ -209,13 +242,26 @@ fn variables(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The relative targets of a document's links, without what follows a `#`.
+/// The relative targets of a document's links.
 fn links(text: &str) -> Vec<String> {
     text.split("](")
         .skip(1)
-        .filter_map(|rest| rest.split([')', '#']).next())
+        .filter_map(|rest| rest.split(')').next())
         .filter(|target| !target.is_empty() && !target.contains("://"))
         .map(str::to_owned)
+        .collect()
+}
+
+/// The headings of a document as links name them.
+fn headings(text: &str) -> Vec<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings
+        .map(|line| {
+            let kept =
+                |letter: &char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
+            let name: String = line.trim_matches(['#', ' ']).chars().filter(kept).collect();
+            name.to_lowercase().replace(' ', "-")
+        })
         .collect()
 }
 

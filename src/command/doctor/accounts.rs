@@ -18,11 +18,11 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     if asked.is_empty() {
         return vec![Check::skip(
             "accounts",
-            "there is none: 'git credential-bitbucket login' adds one",
+            "there is no account yet: 'git credential-bitbucket login' adds one",
         )];
     }
     let mut checks = Vec::new();
-    for store in [Name::Keyring, Name::File, Name::Exec] {
+    for store in Name::KEEPING {
         checks.extend(of_store(store, &asked));
     }
     checks.extend(asked.iter().map(|(account, has_secret)| {
@@ -70,7 +70,7 @@ fn of_store(store: Name, asked: &[Asked<'_>]) -> Option<Check> {
         .peekable();
     own.peek()?;
     if answers(store, asked) {
-        return Some(Check::pass(id, "it answers"));
+        return Some(Check::pass(id, format!("the store '{store}' answers")));
     }
     let error = own.find_map(|(_, outcome)| outcome.as_ref()?.as_ref().err())?;
     Some(Check::failed(id, error))

@@ -49,7 +49,7 @@ pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>, git: &Git) -> Vec
     or_pass(
         checks,
         id,
-        "no URL in git's configuration holds a secret for our hosts",
+        "no URL in git's configuration holds a secret for Bitbucket",
     )
 }
 

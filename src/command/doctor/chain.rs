@@ -4,7 +4,7 @@ use std::env;
 use std::path::Path;
 
 use super::check::Check;
-use super::{Git, Surroundings};
+use super::{Git, Surroundings, accounts};
 use crate::bitbucket::{self, API_HOST};
 use crate::context::Host;
 use crate::error;
@@ -111,11 +111,17 @@ fn mend<'a>(mut helpers: impl Iterator<Item = &'a Helper>) -> String {
 /// Whether git says which repository it wants, where an account is for one, or a store has a place for each.
 fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> {
     let home = bitbucket::home_of(host);
-    let mut accounts = surroundings.accounts.iter();
-    let account = accounts.find(|account| account.host == home && !account.scopes.is_empty());
+    let mut known = surroundings.accounts.iter();
+    let account = known.find(|account| account.host == home && !account.scopes.is_empty());
     let who_needs_it = match account {
-        Some(account) => format!("'{}' is for some only", account.name),
-        None if surroundings.is_looked_up() => "'lookup' is asked for each".to_owned(),
+        Some(account) => format!(
+            "'{}' is for {} only",
+            account.name,
+            accounts::listed(&account.scopes)
+        ),
+        None if surroundings.is_looked_up() => {
+            "the stores of 'lookup' are asked for each".to_owned()
+        }
         None => return None,
     };
     let id = format!("use-http-path.{host}");

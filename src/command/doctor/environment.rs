@@ -17,7 +17,7 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
     let id = "environment";
     let (account, kept) = match environment::account(&bitbucket::cloud()) {
         Ok(Some(found)) => found,
-        Ok(None) => return Check::pass(id, "no credential for Bitbucket is set in it"),
+        Ok(None) => return Check::pass(id, "no variable holds a credential for Bitbucket"),
         Err(error) => return Check::failed(id, &error),
     };
     let name = &account.name;
@@ -90,12 +90,12 @@ pub(super) fn proxies(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let hosts = surroundings.hosts.iter();
     let check = |host| {
         let message = match route::proxy(host) {
-            None => "git goes there directly".to_owned(),
+            None => format!("git goes to {host} directly"),
             Some(proxy) => {
                 // curl(1), "--proxy": without a scheme it is http.
                 let scheme = if proxy.contains("://") { "" } else { "http://" };
                 format!(
-                    "git goes there through '{}'",
+                    "git goes to {host} through '{}'",
                     remote::masked(&format!("{scheme}{proxy}"))
                 )
             }

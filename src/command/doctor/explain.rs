@@ -75,7 +75,7 @@ fn not_for_us(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> Op
         Check::skip(
             "url",
             format!(
-                "{host} is none of our hosts: those are bitbucket.org and what an account or config.toml names"
+                "this helper does not answer for {host}, but for bitbucket.org and the hosts that an account or config.toml names"
             ),
         )
     })
@@ -87,11 +87,14 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
     let Some(path) = url.path() else {
         return (
             None,
-            Check::pass(id, "the URL has none, so no repository is told"),
+            Check::pass(id, "the URL has no path, so git names no repository"),
         );
     };
     if surroundings.git.is_none() {
-        let check = Check::skip(id, "git does not tell whether it sends it: judged as if");
+        let check = Check::skip(
+            id,
+            "git could not be asked whether it sends the path; it is judged as if it did",
+        );
         return (Some(path), check);
     }
     if git::is_true("credential.useHttpPath", &url.bare()) {
@@ -102,7 +105,7 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
         };
         return (Some(path), Check::pass(id, about));
     }
-    let message = "git does not send it (credential.useHttpPath), so it is judged without";
+    let message = "git does not send the path (credential.useHttpPath is not set), so the URL is judged without it";
     let home = bitbucket::home_of(host);
     let mut own = surroundings
         .accounts
@@ -199,7 +202,7 @@ fn reason(account: &Account, verdict: Verdict) -> String {
         },
         Verdict::OtherScope => format!("is for {} only", accounts::listed(scopes)),
         Verdict::NoPath => format!(
-            "is for {} only, and no repository is told",
+            "is for {} only, and git names no repository",
             accounts::listed(scopes)
         ),
         Verdict::OtherAttributes => "was given by git for another path or user name".to_owned(),

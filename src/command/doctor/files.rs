@@ -31,8 +31,8 @@ pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
         let there: Vec<String> = there.map(|path| format!("'{}'", path.display())).collect();
         let message = match there.as_slice() {
             [] => "there is no config.toml, and none is needed".to_owned(),
-            [one] => format!("{one} says what it can say"),
-            several => format!("{} say what they can say", several.join(" and ")),
+            [one] => format!("{one} has no mistake"),
+            several => format!("{} have no mistake", several.join(" and ")),
         };
         return vec![Check::pass(id, message)];
     }
@@ -89,7 +89,7 @@ pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
         checks.push(Check::skip(id, message));
     } else if checks.is_empty() {
         checks.push(if fine.is_empty() {
-            Check::skip(id, "there are none yet")
+            Check::skip(id, "this program has written none yet")
         } else {
             Check::pass(
                 id,

@@ -73,7 +73,7 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
             checks.extend(bypass::extra_headers(surroundings, git));
             checks.extend(bypass::lfs_access(surroundings, git));
         }
-        None => checks.extend(NEED_GIT.map(|id| Check::skip(id, "git does not tell"))),
+        None => checks.extend(NEED_GIT.map(|id| Check::skip(id, "git could not be asked"))),
     }
     checks.extend(netrc::check(surroundings));
     checks.extend(files::configuration(surroundings));

@@ -52,5 +52,5 @@ pub(super) fn check(surroundings: &Surroundings<'_>) -> Vec<Check> {
             ));
         }
     }
-    super::bypass::or_pass(checks, id, "no netrc file has an entry for our hosts")
+    super::bypass::or_pass(checks, id, "no netrc file has an entry for Bitbucket")
 }

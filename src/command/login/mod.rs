@@ -93,12 +93,12 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     outcome::tell_expiry(arguments, &account);
     if account.is_retired() {
         super::warn(format_args!(
-            "Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}: git will be answered 410"
+            "Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}: git shows error 410"
         ));
         super::hint(format_args!(
-            "make an API token and replace it: 'git credential-bitbucket login {}', {}",
-            account.name,
-            Kind::AppPassword.page(&account.host, "", &[])
+            "make an API token at {}, then replace it: 'git credential-bitbucket login {}'",
+            Kind::AppPassword.page(&account.host, "", &[]),
+            account.name
         ));
     }
     super::warn_of_ties(&lookup, &lookup.accounts()?);

@@ -19,8 +19,9 @@ pub(super) fn tell_where(
 ) -> Result<()> {
     let verb = if is_replaced { "Replaced" } else { "Stored" };
     let what = format!(
-        "{verb} the secret of '{}' for {}",
-        account.name, account.host
+        "{verb} the secret of '{}'{}",
+        account.name,
+        command::for_its_host(account)
     );
     command::tell(&match account.store {
         store::Name::Keyring => format!("{what} in the OS keyring"),

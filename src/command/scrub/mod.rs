@@ -358,8 +358,8 @@ impl Scrubbing {
         };
         let account = account.unwrap_or_default();
         let action = match action {
-            Action::Moved => format!("moved to '{account}'"),
-            Action::WouldMove => format!("would move to '{account}'"),
+            Action::Moved => format!("moved to account '{account}'"),
+            Action::WouldMove => format!("would move to account '{account}'"),
             Action::Reported if self.is_committed(secret) => "committed".to_owned(),
             Action::Reported => "still there".to_owned(),
         };
@@ -387,7 +387,7 @@ impl Scrubbing {
         let left = those(&|secret| reported(secret) && !self.is_committed(secret));
         let number = |secrets: &[&Secret]| super::plural(secrets.len(), "secret", "secrets");
         if self.secrets.is_empty() {
-            super::tell("No secret of Bitbucket's found");
+            super::tell("No secret for Bitbucket found");
         }
         if self.foreign > 0 {
             super::tell(&format!(

@@ -291,7 +291,10 @@ fn apply(before: &Record, path: &Path, sections: &[Section]) -> Result<bool> {
 fn undo(lookup: &Lookup, path: &Path, is_system: bool) -> Result<ExitCode> {
     let mut record = Record::read(lookup, is_system)?;
     let Some(written) = record.take(path) else {
-        super::tell(&format!("There is nothing of ours in '{}'", path.display()));
+        super::tell(&format!(
+            "There is nothing in '{}' that setup has put there",
+            path.display()
+        ));
         return Ok(ExitCode::SUCCESS);
     };
     let mut was_there = false;

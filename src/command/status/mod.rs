@@ -3,7 +3,6 @@
 mod table;
 mod verify;
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -110,12 +109,17 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             )
         });
     }
-    let hosts: BTreeSet<Host> = std::iter::once(&cloud)
+    let hosts: Vec<Host> = std::iter::once(&cloud)
         .chain(shown.iter().map(|account| &account.host))
         .flat_map(bitbucket::hosts_asked_for)
         // For the others nothing ever answers.
         .filter(|host| lookup.policy().is_ok_and(|policy| policy.allows_host(host)))
-        .collect();
+        .fold(Vec::new(), |mut hosts, host| {
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+            hosts
+        });
     super::warn_of_ties(&lookup, &accounts);
     super::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
     Ok(ExitCode::from(u8::from(needs_attention)))

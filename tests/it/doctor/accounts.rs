@@ -30,7 +30,7 @@ fn what_is_the_matter_with_an_account_is_said_with_its_mend() {
     );
     assert_starts(
         &one(&checks, "account.old"),
-        "fail: 'old' is an app password, which",
+        "fail: 'old' is an app password; Bitbucket removed these",
     );
     assert_starts(&one(&checks, "account.gone"), "pass: ");
 
@@ -145,7 +145,10 @@ fn a_store_that_is_not_there_is_named_and_its_accounts_are_not_judged() {
     let env = TestEnv::new();
     env.login(API_TOKEN, &["one"]);
     env.login(ACCESS_TOKEN, &["two", "--for", "acme"]);
-    assert_eq!(finding(&env, "store.file"), "pass: it answers");
+    assert_eq!(
+        finding(&env, "store.file"),
+        "pass: the store 'file' answers"
+    );
     edit_accounts(&env, "store = \"file\"", "store = \"keyring\"");
     let (status, checks) = doctor(&env, &[]);
     assert_eq!(status, 1);

@@ -175,7 +175,7 @@ fn an_account_for_a_workspace_needs_use_http_path() {
     env.login(ACCESS_TOKEN, &["work", "--for", "acme"]);
     assert_eq!(
         finding(&env, id),
-        "fail: git does not say which repository it wants, but 'work' is for some only; \
+        "fail: git does not say which repository it wants, but 'work' is for acme only; \
          mend: 'git credential-bitbucket setup'"
     );
     config(&env, "credential.https://bitbucket.org.useHttpPath", "yes");

@@ -73,7 +73,7 @@ fn without_use_http_path_a_url_is_judged_without_its_path() {
     assert_eq!(status, 1);
     assert_starts(
         &one(&checks, "path"),
-        "warn: git does not send it (credential.useHttpPath), so it is judged without",
+        "warn: git does not send the path (credential.useHttpPath is not set), so the URL is judged without it",
     );
     assert_eq!(
         one(&checks, "answer"),
@@ -82,7 +82,7 @@ fn without_use_http_path_a_url_is_judged_without_its_path() {
     );
     assert_eq!(
         one(&checks, "account.one"),
-        "skip: 'one' is for acme only, and no repository is told"
+        "skip: 'one' is for acme only, and git names no repository"
     );
     assert_eq!(env.get_cloud(""), "");
 }
@@ -142,7 +142,7 @@ fn what_is_not_ours_is_said_not_to_be() {
     ] {
         let (status, line) = explain(url);
         assert_eq!(status, 0);
-        assert!(line.contains("is none of our hosts"), "{line}");
+        assert!(line.contains("this helper does not answer for "), "{line}");
     }
     let (status, line) = explain("http://ada:canary@bitbucket.org/acme/site.git");
     assert_eq!(status, 1);

@@ -59,8 +59,11 @@ fn without_accounts_home_or_repository_it_still_says_what_it_can() {
     env.set("HOME", env.path().join("nowhere").to_str().unwrap());
     let (status, checks) = doctor(&env, &[]);
     assert_eq!(status, 1, "git does not ask us");
-    assert_starts(&one(&checks, "accounts"), "skip: there is none");
-    assert_eq!(one(&checks, "files"), "skip: there are none yet");
+    assert_starts(&one(&checks, "accounts"), "skip: there is no account yet");
+    assert_eq!(
+        one(&checks, "files"),
+        "skip: this program has written none yet"
+    );
     assert_starts(&one(&checks, "config"), "pass: there is no config.toml");
 }
 
@@ -78,7 +81,7 @@ fn without_git_the_rest_is_looked_at() {
         git.ends_with("; mend: install git, or put it on PATH"),
         "{git}"
     );
-    assert_eq!(one(&checks, "chain"), "skip: git does not tell");
+    assert_eq!(one(&checks, "chain"), "skip: git could not be asked");
     assert_starts(&one(&checks, "account.me"), "pass: 'me' is an API token");
     assert_starts(
         &one(&doctor(&env, &[HTTPS]).1, "answer"),
@@ -121,16 +124,19 @@ fn the_proxy_of_each_host_is_told_without_its_password() {
     let mut env = TestEnv::new();
     let id = "proxy.bitbucket.org";
     env.set("HTTPS_PROXY", "");
-    assert_eq!(finding(&env, id), "pass: git goes there directly");
+    assert_eq!(
+        finding(&env, id),
+        "pass: git goes to bitbucket.org directly"
+    );
     env.set("HTTPS_PROXY", "u:canary@proxy.example:3128");
     assert_eq!(
         finding(&env, id),
-        "pass: git goes there through 'http://***@proxy.example:3128'"
+        "pass: git goes to bitbucket.org through 'http://***@proxy.example:3128'"
     );
     env.set("NO_PROXY", "api.bitbucket.org");
     assert_eq!(
         finding(&env, "proxy.api.bitbucket.org"),
-        "pass: git goes there directly"
+        "pass: git goes to api.bitbucket.org directly"
     );
     config(
         &env,
@@ -139,7 +145,7 @@ fn the_proxy_of_each_host_is_told_without_its_password() {
     );
     assert_eq!(
         finding(&env, id),
-        "pass: git goes there through 'socks5://***@other.example'"
+        "pass: git goes to bitbucket.org through 'socks5://***@other.example'"
     );
 }
 
@@ -147,7 +153,7 @@ fn the_proxy_of_each_host_is_told_without_its_password() {
 fn the_environment_says_which_credential_wins() {
     let mut env = TestEnv::new();
     let id = "environment";
-    assert_starts(&finding(&env, id), "pass: no credential");
+    assert_starts(&finding(&env, id), "pass: no variable");
     env.set("BITBUCKET_TOKEN", API_TOKEN);
     env.set("BITBUCKET_ACCESS_TOKEN", ACCESS_TOKEN);
     assert_eq!(

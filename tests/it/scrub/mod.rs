@@ -166,7 +166,7 @@ fn outside_a_repository_it_says_what_to_name() {
         "{outcome:?}"
     );
     let nothing = scrub(&env, &["."]);
-    assert_eq!(nothing.stderr, "No secret of Bitbucket's found\n");
+    assert_eq!(nothing.stderr, "No secret for Bitbucket found\n");
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn each_setting_on_the_page_is_known_to_the_program() {
             configure(&env, &[&block.replace("[store.vault]\n", "")]);
             let doctor = env.program(&["doctor", "--json"], "");
             assert!(
-                doctor.stdout.contains("says what it can say"),
+                doctor.stdout.contains("has no mistake"),
                 "{block}: {doctor:?}"
             );
             count += 1;

@@ -194,7 +194,7 @@ fn a_server_elsewhere_is_asked_through_the_proxy_and_one_on_this_machine_is_not(
     configure(&env, &[&elsewhere, &ca_line(&server.ca())]);
     let message = error(&env);
     let expected = format!(
-        "cannot ask Vault at 'https://vault.corp.example:{port}': the proxy does not get us there: "
+        "cannot ask Vault at 'https://vault.corp.example:{port}': cannot get through the proxy: "
     );
     assert!(message.starts_with(&expected), "{message}");
 }
