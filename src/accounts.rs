@@ -254,7 +254,7 @@ mod tests {
                      origin = 'login'\ncolour = 'blue'\n\n[[account]]\nname = 'b'\nhost = 'bitbucket.org'\n\
                      kind = 'quantum-token'\nstore = 'moon'\n";
         crate::file::write_private(&path, newer.as_bytes()).expect("written");
-        Accounts::update(&path, Duration::ZERO, |accounts| {
+        Accounts::update(&path, Duration::from_secs(5), |accounts| {
             assert_eq!(accounts.iter().count(), 1);
             assert_eq!(accounts.free_name("b"), "b-2");
             accounts.add(Account::new("c".to_owned(), cloud(), Origin::Git));

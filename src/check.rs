@@ -36,7 +36,8 @@ pub(crate) enum Verdict {
 ///
 /// All questions together are answered by the deadline, or it could not be asked.
 pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -> Verdict {
-    let checked = if bitbucket::is_cloud(&account.host) {
+    let is_cloud = bitbucket::is_cloud(&account.host);
+    let checked = if is_cloud {
         if account.is_retired() {
             // Bitbucket refuses them all, whether right or wrong.
             return unchecked("Bitbucket accepts no app passwords any more");
@@ -46,7 +47,12 @@ pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -
         data_center(account, secret, deadline)
     };
     checked.unwrap_or_else(|error| Verdict::Unchecked {
-        reason: format!("cannot ask {}: {error}", account.host),
+        reason: if is_cloud {
+            // Of its two hosts it may have been either.
+            format!("cannot ask Bitbucket: {error}")
+        } else {
+            format!("cannot ask {}: {error}", account.host)
+        },
         hint: Some(error.hint().to_owned()),
     })
 }

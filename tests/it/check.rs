@@ -248,14 +248,14 @@ fn a_rate_limit_and_an_unreachable_bitbucket_leave_the_token_unchecked() {
     drop(stand_in);
     stored(
         &login(&env, ACCESS_TOKEN, &["two"]),
-        "stored unchecked: cannot ask bitbucket.org: cannot get through the proxy: ",
+        "stored unchecked: cannot ask Bitbucket: cannot get through the proxy: ",
     );
 
     let (mut env, _stand_in) = start();
     env.set("NO_PROXY", "bitbucket.org");
     stored(
         &login(&env, ACCESS_TOKEN, &["three"]),
-        "stored unchecked: cannot ask bitbucket.org: cannot connect: ",
+        "stored unchecked: cannot ask Bitbucket: cannot connect: ",
     );
 }
 
@@ -266,7 +266,7 @@ fn a_bitbucket_that_never_answers_is_not_waited_for_for_ever() {
     stand_in.fall_silent(Silence::Request);
     stored(
         &login(&env, ACCESS_TOKEN, &[]),
-        "stored unchecked: cannot ask bitbucket.org: no answer within 10 seconds",
+        "stored unchecked: cannot ask Bitbucket: no answer within 10 seconds",
     );
 }
 
@@ -280,7 +280,7 @@ fn certificates_come_from_where_git_has_them() {
     let outcome = login(&env, ACCESS_TOKEN, &["one"]);
     stored(
         &outcome,
-        "stored unchecked: cannot ask bitbucket.org: the server's certificate is not trusted",
+        "stored unchecked: cannot ask Bitbucket: the server's certificate is not trusted",
     );
     assert!(outcome.stderr.contains("http.sslCAInfo"), "{outcome:?}");
     env.git_succeeds(&[
