@@ -59,7 +59,7 @@ pub(crate) fn find(
         Some(2) => Some(Version::Two),
         Some(_) => bail!(Hinted::new(
             "'version' of [store.vault] in config.toml is neither 1 nor 2",
-            "take it out: it is found out",
+            "take it out: the server is asked which version it is",
         )),
     };
     let server = Server::of(settings, deadline)?;

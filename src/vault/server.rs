@@ -152,7 +152,7 @@ impl Server {
 fn examine(address: &str) -> Result<(Host, bool)> {
     let no_address = || {
         Hinted::new(
-            "the address of Vault is not one",
+            "the address of Vault cannot be understood",
             "name one such as 'https://vault.corp.example:8200'; a socket of Unix cannot be used",
         )
     };

@@ -231,10 +231,13 @@ fn a_token_goes_over_http_to_this_machine_alone() {
             "http://vault.corp.example:8200",
             "Vault at 'http://vault.corp.example:8200' would be asked over http, where secrets travel in clear",
         ),
-        ("unix:///run/agent.sock", "the address of Vault is not one"),
+        (
+            "unix:///run/agent.sock",
+            "the address of Vault cannot be understood",
+        ),
         (
             "https://vault.corp.example/?x",
-            "the address of Vault is not one",
+            "the address of Vault cannot be understood",
         ),
         (
             "https://ada:canary@vault.corp.example",
