@@ -36,6 +36,8 @@ pub(crate) fn find(
     if is_about_nothing(wanted) || !is_asked(lookup, &wanted.host)? {
         return Ok((None, forbidden));
     }
+    // A keyring that kept us waiting for a secret which is set aside is no fault of theirs.
+    lookup.start_over_when_late();
     let policy = lookup.policy()?;
     for source in &lookup.config()?.lookup {
         let name = store::Name::from(*source);
@@ -155,7 +157,7 @@ fn of_program(
             break;
         }
     }
-    lookup.forgive_a_prompt();
+    lookup.start_over_when_late();
     Ok(found)
 }
 

@@ -128,6 +128,8 @@ pub(crate) fn lacking(account: &Account, missing: Missing) -> anyhow::Error {
         _ if environment::is_its_account(account) => {
             "set BITBUCKET_EMAIL to the e-mail of the Atlassian account".to_owned()
         }
+        // What lies elsewhere is no account that one signs in to.
+        _ if account.entry.is_empty() => "put it there beside the password".to_owned(),
         Missing::Email => format!(
             "sign in again with it: 'git credential-bitbucket login {name} --email ADDRESS'"
         ),

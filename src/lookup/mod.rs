@@ -86,6 +86,14 @@ impl Lookup {
         }
     }
 
+    /// The same where no time is left: somebody was at the unlock prompt of a store that has answered, or a keyring was
+    /// silent about a secret that is not even needed.
+    pub(crate) fn start_over_when_late(&self) {
+        if self.patience().is_zero() {
+            self.start_over();
+        }
+    }
+
     /// Where our files lie; only asked for when one is needed, so that the environment's account needs no home folder.
     ///
     /// # Errors

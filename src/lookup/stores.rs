@@ -164,7 +164,7 @@ impl Lookup {
             Name::File => return question(&self.file_store()?),
             Name::Exec => {
                 let answer = question(&self.exec_store()?)?;
-                self.forgive_a_prompt();
+                self.start_over_when_late();
                 return Ok(answer);
             }
             Name::Env | Name::Folder | Name::Vault => {
@@ -184,16 +184,9 @@ impl Lookup {
                     let _ = self.is_out_of_reach.set(reason);
                 }
             }
-            Ok(_) => self.forgive_a_prompt(),
+            Ok(_) => self.start_over_when_late(),
         }
         outcome
-    }
-
-    /// Somebody was at the unlock prompt of a store that has answered: that time is not what git waited for us.
-    pub(crate) fn forgive_a_prompt(&self) {
-        if self.patience().is_zero() {
-            self.start_over();
-        }
     }
 
     /// How long a store may take that may have to ask somebody for a password of its own.

@@ -338,6 +338,18 @@ fn a_secret_that_is_another_hosts_by_its_start_is_shown_to_nobody() {
 }
 
 #[test]
+fn what_rest_wants_and_is_not_there_is_to_be_put_there() {
+    let env = env_with(&[("_default", API_TOKEN)]);
+    let wanted = "protocol=https\nhost=api.bitbucket.org\npath=2.0/user\n";
+    let outcome = env.program(&["get"], wanted);
+    assert_eq!((outcome.status, &outcome.stdout[..]), (1, ""));
+    let outcome = env.program(&["curl", "https://api.bitbucket.org/2.0/user"], "");
+    assert_eq!(outcome.status, 1);
+    let hint = "hint: put it there beside the password";
+    assert!(outcome.stderr.contains(hint), "{}", outcome.stderr);
+}
+
+#[test]
 fn a_path_that_tells_no_repository_is_answered_with_nothing() {
     let env = env_with(&[("_default", ACCESS_TOKEN)]);
     let answer = reply("x-token-auth", ACCESS_TOKEN);

@@ -252,6 +252,39 @@ fn a_socket_behind_which_nobody_listens_is_no_bus() {
 }
 
 #[test]
+fn a_keyring_that_hangs_over_a_refused_secret_keeps_no_other_store_from_answering() {
+    let Some(mut env) = env_with_three_accounts() else {
+        return;
+    };
+    let path = env.data().join("accounts.toml");
+    let accounts = fs::read_to_string(&path).unwrap();
+    let first = "origin = 'login'\n";
+    let refused = format!("{first}[account.rejected]\nat = '2026-01-01T00:00:00Z'\ntimes = 2\n");
+    write_private(&path, &accounts.replacen(first, &refused, 1));
+    let program = env.path().join("program");
+    fs::write(
+        &program,
+        format!("#!/bin/sh\nread url\necho '{{\"Secret\":\"{API_TOKEN}\"}}'\n"),
+    )
+    .unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    let settings = format!(
+        "lookup = ['exec']\n[store.exec]\nprogram = '{}'\n",
+        program.display()
+    );
+    write_private(&env.data().join("config.toml"), &settings);
+    // Whoever connects waits for a word.
+    let socket = env.path().join("silent");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let address = format!("unix:path={}", socket.display());
+    env.set("DBUS_SESSION_BUS_ADDRESS", &address);
+    assert_eq!(
+        env.get_cloud("path=acme/app\n"),
+        reply("x-bitbucket-api-token-auth", API_TOKEN)
+    );
+}
+
+#[test]
 fn a_bus_without_a_keyring_is_told() {
     let Some(env) = env_with_three_accounts() else {
         return;
