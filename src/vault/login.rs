@@ -152,7 +152,9 @@ impl Entrance {
         let kept = earlier();
         // Where it cannot be had everybody logs in on his own.
         let lock = path.filter(|_| kept.is_none());
-        let _lock = lock.map(|path| Lock::acquire(&path.with_extension(kept::LOCK), OTHERS));
+        // Half of the time that is left has to do for a login of our own.
+        let patience = OTHERS.min(server.time_left() / 2);
+        let _lock = lock.map(|path| Lock::acquire(&path.with_extension(kept::LOCK), patience));
         self.kept = kept.or_else(earlier);
         self.is_old = self.kept.is_some();
         match &self.kept {

@@ -23,6 +23,7 @@ pub(super) struct Server {
     /// Whether any certificate will do, since somebody has said so.
     pub(super) is_careless: bool,
     client: Client,
+    deadline: Instant,
 }
 
 impl Server {
@@ -64,7 +65,13 @@ impl Server {
             namespace: namespace.or_else(|| vault_variable("NAMESPACE")),
             is_careless,
             address,
+            deadline,
         })
+    }
+
+    /// How long all that is still asked may take.
+    pub(super) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// Asks for what lies at a path of the API.
