@@ -78,11 +78,11 @@ fn answer_next(server: &Server, host: &Host, stream: &mut Encrypted) -> io::Resu
     } else {
         routing::answer(server, host, &mut incoming, record.authorization.as_ref())
     };
-    let delay = server.faults().answer_delay;
-    server.sleep(delay);
-    // Recorded before it is sent, so that whoever has the answer finds the record.
+    // Recorded before it is sent, so that whoever has the answer, or has given up, finds the record.
     record.status = Some(response.status);
     server.record(record);
+    let delay = server.faults().answer_delay;
+    server.sleep(delay);
     response.send(stream.get_mut(), incoming.method == "HEAD")?;
     Ok(incoming.keeps_alive())
 }
