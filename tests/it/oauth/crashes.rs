@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::world;
 use super::{
     CLIENT_SECRET, WANTED, asked, browser, die_half_way, ended, free_port, get, let_it_end, login,
-    password, signed_in, start_get, works,
+    password, renew_and_die, signed_in, start_get, works,
 };
 #[cfg(target_os = "linux")]
 use crate::disk::on_a_small_disk;
@@ -35,18 +35,10 @@ fn whatever_a_crash_leaves_behind_goes_with_the_next_renewal_or_logout() {
     let (env, stand_in, consumer) = signed_in();
     let renew_and_kill = |number: u64| {
         let_it_end(&env);
-        let before = consumer.issued();
-        stand_in.delay_answers(Duration::from_millis(40));
-        let mut process = start_get(&env);
-        let end = Instant::now() + Duration::from_secs(10);
-        while consumer.issued() == before && Instant::now() < end {
-            thread::sleep(Duration::from_micros(200));
-        }
+        let delay = Duration::from_millis(40);
         // From when the answer arrives until after everything is kept.
-        thread::sleep(Duration::from_millis(40) + Duration::from_micros(number * 1500));
-        process.kill().unwrap();
-        process.wait().unwrap();
-        stand_in.delay_answers(Duration::ZERO);
+        let moment = delay + Duration::from_micros(number * 1500);
+        renew_and_die(&env, &stand_in, &consumer, delay, moment);
     };
     for number in 0..40 {
         renew_and_kill(number);

@@ -387,35 +387,46 @@ fn killed_between_the_answer_and_its_storing_the_account_still_works() {
     let mut lost = 0;
     for number in 0..kills {
         let_it_end(&env);
-        let before = consumer.issued();
-        stand_in.delay_answers(Duration::from_millis(40));
-        let mut process = start_get(&env);
-        let end = Instant::now() + Duration::from_secs(10);
-        while consumer.issued() == before && Instant::now() < end {
-            thread::sleep(Duration::from_micros(200));
-        }
+        let delay = Duration::from_millis(40);
         // From before the answer arrives until after everything is kept.
-        thread::sleep(Duration::from_micros(u64::from(number % 50) * 1500));
-        process.kill().unwrap();
-        process.wait().unwrap();
-        stand_in.delay_answers(Duration::ZERO);
+        let moment = Duration::from_micros(u64::from(number % 50) * 1500);
+        renew_and_die(&env, &stand_in, &consumer, delay, moment);
         lost += usize::from(get(&env).stdout.is_empty());
         assert!(works(&env), "after kill {number}");
     }
     assert_eq!((lost, consumer.punished()), (0, 0));
 }
 
-/// A process that dies with its refresh token under way.
-fn die_half_way(env: &TestEnv, stand_in: &StandIn, consumer: &Consumer) {
+/// A process that is killed so long after Bitbucket has given it tokens; the answer with them is on its way for `delay`.
+fn renew_and_die(
+    env: &TestEnv,
+    stand_in: &StandIn,
+    consumer: &Consumer,
+    delay: Duration,
+    moment: Duration,
+) {
     let before = consumer.issued();
-    stand_in.delay_answers(Duration::from_secs(5));
+    stand_in.delay_answers(delay);
     let mut process = start_get(env);
-    while consumer.issued() == before {
-        thread::sleep(Duration::from_millis(1));
+    let end = Instant::now() + Duration::from_secs(10);
+    while consumer.issued() == before && Instant::now() < end {
+        thread::sleep(Duration::from_micros(200));
     }
+    thread::sleep(moment);
     process.kill().unwrap();
     process.wait().unwrap();
     stand_in.delay_answers(Duration::ZERO);
+}
+
+/// A process that dies with its refresh token under way.
+fn die_half_way(env: &TestEnv, stand_in: &StandIn, consumer: &Consumer) {
+    renew_and_die(
+        env,
+        stand_in,
+        consumer,
+        Duration::from_secs(5),
+        Duration::ZERO,
+    );
 }
 
 #[test]
