@@ -1,5 +1,6 @@
 //! What the user has set up: `config.toml`, written by hand; what it leaves open the machine's own says.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -229,9 +230,11 @@ impl Config {
     ///
     /// # Errors
     /// When others could have changed one of them, or it does not say what it should.
-    pub(crate) fn read(system: &Path, user: Option<&Path>) -> Result<Self> {
-        let machine = read_system(system)?
-            .map(|content| table::<Self>(system, &content).context(not_known()))
+    pub(crate) fn read(machine: &MachineFile, user: Option<&Path>) -> Result<Self> {
+        let MachineFile { path, content } = machine;
+        let machine = content
+            .as_ref()
+            .map(|content| table::<Self>(path, content).context(not_known()))
             .transpose()?;
         let user = match user {
             Some(path) => file::read_trusted(path)?
@@ -256,24 +259,41 @@ fn table<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<Table> {
     parse(path, content)
 }
 
-/// The content of the machine's file, or nothing when there is none.
-///
-/// # Errors
-/// When it cannot be read, or others could have changed it, or it is a link that leads nowhere: what it would forbid
-/// must not become allowed because a disk is not mounted.
-pub(crate) fn read_system(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    let read = || {
-        let content = file::read_trusted(path)?;
-        let folder = path.parent().unwrap_or(path);
-        let mut links = [folder, path].into_iter();
-        if content.is_none()
-            && let Some(link) = links.find(|link| link.is_symlink() && !link.exists())
-        {
-            bail!("the symbolic link '{}' leads nowhere", link.display());
-        }
-        Ok(content)
-    };
-    read().context(not_known())
+/// The machine's own file, read once: what it sets and what it forbids come from the same content.
+pub(crate) struct MachineFile {
+    pub(crate) path: PathBuf,
+    /// None where there is no such file.
+    pub(crate) content: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// Somebody may have put a token there.
+impl fmt::Debug for MachineFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MachineFile")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl MachineFile {
+    /// # Errors
+    /// When it cannot be read, or others could have changed it, or it is a link that leads nowhere: what it would forbid
+    /// must not become allowed because a disk is not mounted.
+    pub(crate) fn read(path: PathBuf) -> Result<Self> {
+        let read = || {
+            let content = file::read_trusted(&path)?;
+            let folder = path.parent().unwrap_or(&path);
+            let mut links = [folder, &path].into_iter();
+            if content.is_none()
+                && let Some(link) = links.find(|link| link.is_symlink() && !link.exists())
+            {
+                bail!("the symbolic link '{}' leads nowhere", link.display());
+            }
+            Ok(content)
+        };
+        let content = read().context(not_known())?;
+        Ok(Self { path, content })
+    }
 }
 
 /// That nothing is allowed, as the machine's file may forbid anything. Who sees this can seldom mend it.
@@ -386,10 +406,15 @@ fn broken(path: &Path, what: &str) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
-    use super::{Config, StoreChoice, unknown_keys};
+    use super::{Config, MachineFile, StoreChoice, unknown_keys};
 
-    fn with_config<T>(text: &str, check: impl FnOnce(&std::path::Path) -> T) -> T {
+    fn machine(path: impl AsRef<Path>) -> MachineFile {
+        MachineFile::read(path.as_ref().to_owned()).expect("it can be read")
+    }
+
+    fn with_config<T>(text: &str, check: impl FnOnce(&Path) -> T) -> T {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("config.toml");
         fs::write(&path, text).expect("written");
@@ -400,8 +425,7 @@ mod tests {
     fn settings_are_read_and_the_rest_is_reported_with_its_line_but_not_its_value() {
         let text = "hosts = ['Git.Corp.Example:7990']\ntokn = 'ATATTsecret'\n[store]\ndefault = 'file'\n[store.fil]\nx = 1\n";
         with_config(text, |path| {
-            let config =
-                Config::read(std::path::Path::new("/nonexistent"), Some(path)).expect("settings");
+            let config = Config::read(&machine("/nonexistent"), Some(path)).expect("settings");
             assert_eq!(config.hosts[0].as_str(), "git.corp.example:7990");
             assert_eq!(config.store.default, StoreChoice::File);
             let unknown = unknown_keys(path, false).expect("keys");
@@ -416,11 +440,11 @@ mod tests {
 
     #[test]
     fn a_user_s_key_takes_the_place_of_the_machine_s_and_leaves_the_others() {
-        let machine = "hosts = ['a.example', 'b.example']\nlookup = ['vault']\n[store.vault]\naddress = 'machine'\nrole = 'machine'\n";
+        let of_machine = "hosts = ['a.example', 'b.example']\nlookup = ['vault']\n[store.vault]\naddress = 'machine'\nrole = 'machine'\n";
         let user = "hosts = ['c.example']\n[store.vault]\naddress = 'user'\n";
-        with_config(machine, |machine| {
+        with_config(of_machine, |file| {
             with_config(user, |user| {
-                let config = Config::read(machine, Some(user)).expect("settings");
+                let config = Config::read(&machine(file), Some(user)).expect("settings");
                 assert_eq!(config.hosts.len(), 1);
                 assert_eq!(config.hosts[0].as_str(), "c.example");
                 assert_eq!(config.lookup.len(), 1);
@@ -439,8 +463,7 @@ mod tests {
             let error = with_config(text, |path| {
                 format!(
                     "{:#}",
-                    Config::read(std::path::Path::new("/nonexistent"), Some(path))
-                        .expect_err("a mistake")
+                    Config::read(&machine("/nonexistent"), Some(path)).expect_err("a mistake")
                 )
             });
             assert!(error.contains(line), "{error}");

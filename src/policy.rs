@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use crate::account::Account;
 use crate::bitbucket::{self, Kind};
-use crate::config;
+use crate::config::{self, MachineFile};
 use crate::context::Host;
 use crate::error::Hinted;
 use crate::store::Name;
@@ -41,10 +41,10 @@ struct SystemFile {
 
 impl Policy {
     /// # Errors
-    /// When the file cannot be read or understood: then nothing is allowed.
-    pub(crate) fn read(system: &Path) -> Result<Self> {
-        match config::read_system(system)? {
-            Some(content) => Self::parse(system, &content).context(config::not_known()),
+    /// When the file cannot be understood: then nothing is allowed.
+    pub(crate) fn read(machine: &MachineFile) -> Result<Self> {
+        match &machine.content {
+            Some(content) => Self::parse(&machine.path, content).context(config::not_known()),
             None => Ok(Self::default()),
         }
     }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::account::{Account, Kept};
 use crate::accounts::{Accounts, Damage};
 use crate::bitbucket;
-use crate::config::{self, Config};
+use crate::config::{self, Config, MachineFile};
 use crate::context::Host;
 use crate::environment;
 use crate::locations::{Locations, system_config};
@@ -48,6 +48,7 @@ pub(crate) struct Findings {
 #[derive(Debug, Default)]
 pub(crate) struct Lookup {
     locations: OnceCell<Locations>,
+    machine: OnceCell<MachineFile>,
     config: OnceCell<Config>,
     policy: OnceCell<Policy>,
     /// When an operation of git's has to be over. What a person types has no such end: each wait has its own.
@@ -141,7 +142,7 @@ impl Lookup {
     pub(crate) fn config(&self) -> Result<&Config> {
         once(&self.config, || {
             let user = self.locations().ok().map(Locations::config);
-            Config::read(&system_config(), user.as_deref())
+            Config::read(self.machine()?, user.as_deref())
         })
     }
 
@@ -157,12 +158,20 @@ impl Lookup {
         Ok(unknown)
     }
 
+    /// The machine's own file.
+    ///
+    /// # Errors
+    /// As [`MachineFile::read`].
+    pub(crate) fn machine(&self) -> Result<&MachineFile> {
+        once(&self.machine, || MachineFile::read(system_config()))
+    }
+
     /// What the administrators of the machine allow.
     ///
     /// # Errors
     /// When that cannot be found out: then nothing is allowed.
     pub(crate) fn policy(&self) -> Result<&Policy> {
-        once(&self.policy, || Policy::read(&system_config()))
+        once(&self.policy, || Policy::read(self.machine()?))
     }
 
     /// The secrets from elsewhere that a server refused.

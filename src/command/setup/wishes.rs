@@ -13,7 +13,6 @@ use crate::config::Config;
 use crate::context::Host;
 use crate::error::Hinted;
 use crate::git;
-use crate::locations::system_config;
 use crate::lookup::Lookup;
 
 /// What the sections depend on.
@@ -31,7 +30,7 @@ impl Wishes {
     }
 
     pub(super) fn of_the_machine(lookup: &Lookup) -> Result<Self> {
-        let config = Config::read(&system_config(), None)?;
+        let config = Config::read(lookup.machine()?, None)?;
         Self::of(lookup, &config, Accounts::default())
     }
 
