@@ -1,14 +1,7 @@
-//! Entry points for the fuzzer, and nothing else: the program is `main.rs`, whose modules these are.
+//! A git credential helper for Bitbucket.
 //!
-//! A reader of hostile input gets a function in `targets.rs`, a file of three lines in `tests/fuzz/targets`, and its
-//! name in `tests/fuzz/Cargo.toml`.
-
-#![cfg(feature = "fuzzing")]
-#![expect(
-    dead_code,
-    unused_imports,
-    reason = "most of the program is not entered from here"
-)]
+//! `helper::answer` tells the data's way: git's attributes on stdin become a request, its context finds an account and the
+//! secret from its store, and the reply goes to stdout in one piece.
 
 mod account;
 mod accounts;
@@ -29,6 +22,8 @@ mod fields;
 mod file;
 mod first_contact;
 mod folder;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 mod git;
 mod git_config;
 mod grant;
@@ -40,6 +35,7 @@ mod locations;
 mod lookup;
 mod loopback;
 mod matching;
+mod message;
 mod oauth;
 mod policy;
 mod probe;
@@ -57,7 +53,107 @@ mod secret;
 mod shortlist;
 mod state;
 mod store;
-pub mod targets;
 mod terminal;
 mod trace;
 mod vault;
+
+use std::process::ExitCode;
+
+use crate::helper::Operation;
+
+/// Answers git, or does what somebody typed.
+#[must_use]
+pub fn main() -> ExitCode {
+    process::keep_to_itself();
+    trace::start();
+    match Operation::of_arguments() {
+        // In the middle of git's own output, hints are for people only.
+        Some(operation) => match helper::answer(operation) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => message::report(&error, terminal::is_watched()),
+        },
+        None => cli::run().unwrap_or_else(|error| message::report(&error, true)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::account::{Account, Kept, Origin};
+    use crate::bitbucket::cloud;
+    use crate::helper::Answer;
+    use crate::identity::Identity;
+    use crate::import::Credential;
+    use crate::lookup::{Findings, Found};
+    use crate::protocol::{Form, Reply, Request};
+    use crate::secret::Secret;
+
+    #[test]
+    fn no_debug_shows_a_secret() {
+        let text = "protocol=https\nhost=bitbucket.org\nusername=ada\npassword=canary\ncredential=canary\n\
+                    oauth_refresh_token=canary\n";
+        let request = Request::read(&mut text.as_bytes()).expect("a request");
+        let secret = || Secret::new(b"canary".to_vec());
+        let kept = || Kept {
+            secret: secret(),
+            oauth_refresh_token: Some(secret()),
+            client_secret: Some(secret()),
+        };
+        let forms = [
+            Form::Password {
+                username: b"ada".to_vec(),
+                password: secret(),
+            },
+            Form::Header {
+                authtype: b"Bearer".to_vec(),
+                credential: secret(),
+                username: None,
+            },
+        ];
+        let mut shown = vec![format!("{request:?}"), format!("{:?}", kept())];
+        for form in forms {
+            let reply = Reply {
+                form,
+                password_expiry_utc: None,
+                oauth_refresh_token: Some(secret()),
+                is_ephemeral: false,
+            };
+            shown.push(format!("{reply:?} {}", reply.describe()));
+            let answer = Answer {
+                reply: Some(reply),
+                ..Answer::default()
+            };
+            shown.push(format!("{answer:?}"));
+        }
+        for identity in [
+            Identity::Bearer(secret()),
+            Identity::Basic {
+                username: b"ada".to_vec(),
+                password: secret(),
+            },
+            Identity::Header {
+                authtype: b"x".to_vec(),
+                credential: secret(),
+            },
+        ] {
+            shown.push(format!("{identity:?} {:?}", identity.authorization()));
+        }
+        let account = Account::new("ada".to_owned(), cloud(), Origin::Login);
+        let found = Some(Found {
+            account,
+            kept: kept(),
+        });
+        let findings = Findings {
+            found,
+            notices: Vec::new(),
+        };
+        shown.push(format!("{findings:?}"));
+        shown.push(format!("{:?}", Credential::new(&cloud(), None, secret())));
+        for text in shown {
+            // As text, and as the numbers of its bytes.
+            assert!(
+                !text.contains("canary") && !text.contains("99, 97, 110"),
+                "{text}"
+            );
+        }
+    }
+}

@@ -15,10 +15,11 @@ use crate::cli::Curl;
 use crate::context::Context;
 use crate::environment;
 use crate::error::Hinted;
-use crate::helper;
+use crate::helper::reply;
 use crate::identity::Identity;
 use crate::lookup::{Findings, Found, Lookup};
 use crate::matching::{self, Wanted};
+use crate::message;
 use crate::secret::Secret;
 
 /// # Errors
@@ -27,7 +28,7 @@ pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
     let Call { url, warnings } = Call::of(&arguments.arguments)?;
     let settings = settings(&authorization(url)?)?;
     for warning in &warnings {
-        super::warn(warning);
+        message::warn(warning);
     }
     start(&arguments.arguments, &settings)
 }
@@ -52,14 +53,14 @@ fn authorization(url: Url) -> Result<Secret> {
     let wanted = Wanted::of(&context).context("the URL has no host")?;
     let Findings { found, notices } = lookup.find(&wanted)?;
     for notice in &notices {
-        super::warn(notice);
+        message::warn(notice);
     }
     let Some(Found { account, kept }) = found else {
         return Err(nobody(&lookup, &wanted, !notices.is_empty())?);
     };
     match Identity::for_rest(&account, kept.secret) {
         Ok(identity) => Ok(identity.authorization()),
-        Err(missing) => Err(helper::lacking(&account, missing)),
+        Err(missing) => Err(reply::lacking(&account, missing)),
     }
 }
 

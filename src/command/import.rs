@@ -17,6 +17,7 @@ use crate::git::{self, Helper};
 use crate::import::netrc::Netrc;
 use crate::import::{Content, Credential, Entry, IsOurs, Plan, git_credentials, helper};
 use crate::lookup::Lookup;
+use crate::message;
 
 /// # Errors
 /// When a source that was named is not there, or the accounts cannot be read.
@@ -34,16 +35,16 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         match Gathered::from(place, &hosts, &usernames) {
             Ok(from) => gathered.push(from),
             Err(error) => {
-                super::warn(error::one_line(&error));
+                message::warn(error::one_line(&error));
                 if let Some(hint) = error::hint(&error) {
-                    super::hint(hint);
+                    message::hint(hint);
                 }
                 all_well = false;
             }
         }
     }
     for from in &gathered {
-        from.mistakes.iter().for_each(super::warn);
+        from.mistakes.iter().for_each(message::warn);
         all_well &= from.mistakes.is_empty();
     }
 
@@ -54,7 +55,7 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         .rev()
         .collect();
     let mut plan = Plan::make(&lookup, &credentials)?;
-    plan.warnings.iter().for_each(super::warn);
+    plan.warnings.iter().for_each(message::warn);
     let outcomes = if arguments.dry_run {
         plan.foresee()
     } else {
@@ -76,7 +77,9 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         setup::refresh(&lookup).context(
             "the accounts are stored, but git's configuration could not be brought up to date",
         )?;
-        plan.notices().iter().for_each(|notice| super::tell(notice));
+        plan.notices()
+            .iter()
+            .for_each(|notice| message::tell(notice));
         super::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
     }
     Ok(ExitCode::from(u8::from(!all_well)))
@@ -127,7 +130,7 @@ fn places(sources: &[Source]) -> Result<Vec<Place>> {
         );
         places.extend(there(netrc()?).into_iter().map(Place::Netrc));
         if places.is_empty() {
-            super::tell(
+            message::tell(
                 "There is neither a '~/.git-credentials' nor a '~/.netrc' to take over from",
             );
         }
@@ -227,7 +230,7 @@ impl Gathered {
             match failure {
                 None => names.push(format!("'{name}'")),
                 Some(reason) => {
-                    super::warn(format_args!("cannot store '{name}': {reason}"));
+                    message::warn(format_args!("cannot store '{name}': {reason}"));
                     all_well = false;
                 }
             }
@@ -239,12 +242,12 @@ impl Gathered {
         } else {
             "Took over"
         };
-        super::tell(&match names.as_slice() {
+        message::tell(&match names.as_slice() {
             [] => format!("Nothing for Bitbucket in {shown}"),
             names => format!("{verb} {} from {shown}", names.join(", ")),
         });
         if self.foreign > 0 {
-            super::tell(&format!(
+            message::tell(&format!(
                 "{} for other hosts, left alone",
                 super::plural(self.foreign, "entry", "entries")
             ));
@@ -259,14 +262,14 @@ impl Gathered {
                 })
             };
             match self.remove(&is_stored) {
-                Ok(()) => super::tell(&format!("Took it out of {shown}")),
+                Ok(()) => message::tell(&format!("Took it out of {shown}")),
                 Err(error) => {
-                    super::warn(format_args!("{shown}: {}", error::one_line(&error)));
+                    message::warn(format_args!("{shown}: {}", error::one_line(&error)));
                     all_well = false;
                 }
             }
         } else {
-            super::tell(&format!(
+            message::tell(&format!(
                 "It is still in {shown}; '--remove' takes it out there"
             ));
         }

@@ -9,6 +9,7 @@ use crate::bitbucket::{self, Kind};
 use crate::cli::Logout;
 use crate::grant::Flow;
 use crate::lookup::Lookup;
+use crate::message;
 use crate::renewal;
 
 use super::setup;
@@ -24,7 +25,7 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
         vec![super::pick(&accounts, arguments.name.as_deref())?]
     };
     if leaving.is_empty() {
-        super::tell("There is no account");
+        message::tell("There is no account");
     }
     for account in leaving {
         // First the secret: after a failure half-way the account still says where to look for it.
@@ -34,14 +35,14 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
             accounts.remove(|known| known.entry == account.entry && known.name == account.name);
             Ok(())
         })?;
-        super::tell(&format!(
+        message::tell(&format!(
             "Removed '{}' and its secret{}",
             account.name,
             super::for_its_host(account)
         ));
         if let Some(kind) = account.kind.filter(|kind| *kind != Kind::AppPassword) {
             let page = kind.page(&account.host, &account.context, &account.scopes);
-            super::tell(&match account.oauth.as_ref().map(|grant| grant.flow) {
+            message::tell(&match account.oauth.as_ref().map(|grant| grant.flow) {
                 None => format!(
                     "Bitbucket accepts the token of '{}' until it is revoked: {page}",
                     account.name

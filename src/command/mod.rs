@@ -14,53 +14,19 @@ pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod unknown;
 
-use std::fmt::Display;
 use std::io::{self, Write as _};
-use std::process::ExitCode;
 
 use anyhow::Result;
 
 use crate::account::Account;
 use crate::accounts::Accounts;
 use crate::context::Host;
-use crate::error::{self, Hinted, Usage};
+use crate::error::Hinted;
 use crate::git::{self, Helper};
 use crate::lookup::Lookup;
 use crate::matching;
+use crate::message::{hint, warn};
 use crate::terminal;
-
-const PROGRAM: &str = "git-credential-bitbucket";
-
-/// Tells the user what failed, and gives the exit status for it.
-pub(crate) fn report(error: &anyhow::Error, hints: bool) -> ExitCode {
-    let is_usage = error.chain().any(<dyn std::error::Error>::is::<Usage>);
-    let message = if is_usage {
-        error.to_string()
-    } else {
-        error::one_line(error)
-    };
-    tell(&format!("{PROGRAM}: error: {message}"));
-    if let Some(hint) = error::hint(error).filter(|_| hints) {
-        tell(&format!("{PROGRAM}: hint: {hint}"));
-    }
-    ExitCode::from(if is_usage { 2 } else { 1 })
-}
-
-/// Warns of something that did not stop us.
-pub(crate) fn warn(message: impl Display) {
-    tell(&format!("{PROGRAM}: warning: {message}"));
-}
-
-/// Names an act.
-fn hint(message: impl Display) {
-    tell(&format!("{PROGRAM}: hint: {message}"));
-}
-
-/// Says what was done, or what somebody who reads along wants to know.
-fn tell(line: &str) {
-    // That stderr is closed must not keep us from the work.
-    let _ = writeln!(io::stderr(), "{}", error::printable(line));
-}
 
 /// A number with its noun.
 fn plural(count: usize, one: &str, many: &str) -> String {

@@ -8,9 +8,9 @@ use crate::accounts::Accounts;
 use crate::bitbucket::{self, Kind};
 use crate::bytes::Bytes;
 use crate::cli::Login;
-use crate::command;
 use crate::context::Host;
 use crate::error::{Hinted, Usage};
+use crate::message;
 use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::terminal;
@@ -103,7 +103,7 @@ fn ask_email() -> Result<Option<String>> {
         match answer.as_str() {
             "" => return Ok(None),
             email if email.contains('@') => return Ok(Some(answer)),
-            _ => command::tell("That is no e-mail"),
+            _ => message::tell("That is no e-mail"),
         }
     }
 }
@@ -118,7 +118,7 @@ fn ask_expiry(is_wanted: bool) -> Result<Option<Date>> {
     loop {
         let answer = terminal::ask_line(prompt)?;
         if answer.is_empty() && is_wanted {
-            command::tell("The policy of this machine wants it");
+            message::tell("The policy of this machine wants it");
             continue;
         }
         if answer.is_empty() {
@@ -126,8 +126,8 @@ fn ask_expiry(is_wanted: bool) -> Result<Option<Date>> {
         }
         match answer.parse::<Date>() {
             Ok(day) if day >= today() => return Ok(Some(day)),
-            Ok(_) => command::tell("That day has passed"),
-            Err(_) => command::tell("Please type a date such as 2027-01-31"),
+            Ok(_) => message::tell("That day has passed"),
+            Err(_) => message::tell("Please type a date such as 2027-01-31"),
         }
     }
 }

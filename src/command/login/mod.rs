@@ -20,6 +20,7 @@ use crate::config::StoreChoice;
 use crate::context::Host;
 use crate::error::Hinted;
 use crate::lookup::Lookup;
+use crate::message;
 use crate::renewal;
 use crate::terminal;
 
@@ -83,7 +84,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         // The account is signed in; an old secret that cannot be reached any more must not undo that.
         if let Err(error) = renewal::forget(&lookup, old) {
             let error = crate::error::one_line(&error);
-            super::warn(format_args!(
+            message::warn(format_args!(
                 "the old secret stays in the {}: {error}",
                 old.store
             ));
@@ -92,10 +93,10 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     outcome::tell_verdict(&account, verdict);
     outcome::tell_expiry(arguments, &account);
     if account.is_retired() {
-        super::warn(format_args!(
+        message::warn(format_args!(
             "Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}: git shows error 410"
         ));
-        super::hint(format_args!(
+        message::hint(format_args!(
             "make an API token at {}, then replace it: 'git credential-bitbucket login {}'",
             Kind::AppPassword.page(&account.host, "", &[]),
             account.name
@@ -167,12 +168,12 @@ fn choice(arguments: &Login, lookup: &Lookup, existing: Option<&Account>) -> Res
 fn set_accounts_aside(lookup: &Lookup) -> Result<()> {
     let path = lookup.locations()?.accounts();
     if let Some((aside, damage)) = lookup.set_damaged_accounts_aside()? {
-        super::warn(format_args!(
+        message::warn(format_args!(
             "'{}' is damaged ({damage}) and now called '{}'",
             path.display(),
             aside.display()
         ));
-        super::hint("mend it and give it its name back, or sign in again to its other accounts");
+        message::hint("mend it and give it its name back, or sign in again to its other accounts");
     }
     Ok(())
 }

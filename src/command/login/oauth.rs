@@ -14,11 +14,11 @@ use crate::account::{Account, Kept};
 use crate::bitbucket::{self, Kind};
 use crate::browser;
 use crate::cli::Login;
-use crate::command;
 use crate::error::{Hinted, Usage};
 use crate::grant::{Ended, Flow, Grant};
 use crate::lookup::Lookup;
 use crate::loopback::{Callback, Loopback, Visitor, callback};
+use crate::message;
 use crate::oauth::{self, Attempt, Consumer, Proof, Tokens};
 use crate::renewal;
 use crate::secret::Secret;
@@ -99,7 +99,7 @@ pub(super) fn sign_in(
                         "'--port N' takes another one, which has to be in the consumer's callback URL"
                     ));
                 }
-                command::warn(message);
+                message::warn(message);
                 by_hand(arguments, &consumer, port)?
             }
         },
@@ -154,15 +154,15 @@ fn ask_consumer(
 
 /// What to register, and where.
 fn explain(account: &Account, flow: Flow, port: u16) {
-    command::tell("The OAuth consumer is registered at:");
-    command::tell(&bitbucket::oauth::consumers_page(&account.scopes));
+    message::tell("The OAuth consumer is registered at:");
+    message::tell(&bitbucket::oauth::consumers_page(&account.scopes));
     // Bitbucket wants one even where no browser ever comes back.
-    command::tell(&format!("Callback URL: {}", oauth::redirect(port)));
+    message::tell(&format!("Callback URL: {}", oauth::redirect(port)));
     if let Some(scopes) = Kind::Oauth.scopes_to_tick() {
-        command::tell(&format!("Permissions: {scopes}"));
+        message::tell(&format!("Permissions: {scopes}"));
     }
     if flow == Flow::ClientCredentials {
-        command::tell("Tick 'This is a private consumer'");
+        message::tell("Tick 'This is a private consumer'");
     }
 }
 
@@ -189,10 +189,10 @@ fn ask_client_secret(arguments: &Login) -> Result<Secret> {
 fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<Outcome> {
     let attempt = attempt(loopback.port())?;
     let url = attempt.url(&consumer.id);
-    command::tell("Allow it in the browser:");
-    command::tell(&url);
+    message::tell("Allow it in the browser:");
+    message::tell(&url);
     if !browser::open(&url) {
-        command::tell(
+        message::tell(
             "No browser could be opened here; one on another machine takes '--no-browser'",
         );
     }
@@ -222,9 +222,9 @@ fn show(visitor: Visitor, outcome: &Result<Outcome>) {
 /// Asks for the address with which a browser somewhere else came back: the page fails to load there, which is no harm.
 fn by_hand(arguments: &Login, consumer: &Consumer, port: u16) -> Result<Outcome> {
     let attempt = attempt(port)?;
-    command::tell("Open this page in a browser, on any machine:");
-    command::tell(&attempt.url(&consumer.id));
-    command::tell("It ends on a page that cannot be loaded; copy that page's address");
+    message::tell("Open this page in a browser, on any machine:");
+    message::tell(&attempt.url(&consumer.id));
+    message::tell("It ends on a page that cannot be loaded; copy that page's address");
     let is_piped = arguments.with_token && !io::stdin().is_terminal();
     let line = if is_piped || !terminal::can_ask() {
         secret::next_line(&mut terminal::input()?)?

@@ -7,6 +7,7 @@ use crate::check::Verdict;
 use crate::cli::Login;
 use crate::command;
 use crate::lookup::Lookup;
+use crate::message;
 use crate::store;
 
 /// # Errors
@@ -23,7 +24,7 @@ pub(super) fn tell_where(
         account.name,
         command::for_its_host(account)
     );
-    command::tell(&match account.store {
+    message::tell(&match account.store {
         store::Name::Keyring => format!("{what} in the OS keyring"),
         store::Name::Exec => format!("{what} with '{}'", lookup.exec_store()?.program),
         store::Name::File => {
@@ -49,19 +50,19 @@ pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
     match verdict {
         None | Some(Verdict::Refused { .. }) => {}
         Some(Verdict::Good { who: Some(who) }) => {
-            command::tell(&format!("{} knows it as '{who}'", account.host));
+            message::tell(&format!("{} knows it as '{who}'", account.host));
         }
-        Some(Verdict::Good { who: None }) => command::tell(&format!("{} knows it", account.host)),
+        Some(Verdict::Good { who: None }) => message::tell(&format!("{} knows it", account.host)),
         Some(Verdict::Limited { message, hint }) => {
-            command::warn(message);
-            command::hint(hint);
+            message::warn(message);
+            message::hint(hint);
         }
         // That app passwords are gone is said at more length.
         Some(Verdict::Unchecked { .. }) if account.is_retired() => {}
         Some(Verdict::Unchecked { reason, hint }) => {
-            command::warn(format_args!("it is stored unchecked: {reason}"));
+            message::warn(format_args!("it is stored unchecked: {reason}"));
             if let Some(hint) = hint {
-                command::hint(hint);
+                message::hint(hint);
             }
         }
     }
@@ -71,10 +72,10 @@ pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
 pub(super) fn tell_expiry(arguments: &Login, account: &Account) {
     match (arguments.expires, account.expires) {
         (Some(day), _) if day < today() => {
-            command::warn(format_args!("{day}, the day of '--expires', has passed"));
+            message::warn(format_args!("{day}, the day of '--expires', has passed"));
         }
         (None, Some(day)) if arguments.with_token => {
-            command::tell(&format!(
+            message::tell(&format!(
                 "Its last day stays {day}; '--expires' changes that"
             ));
         }

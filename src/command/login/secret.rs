@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result, bail};
 use crate::account::Account;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Login;
-use crate::command;
 use crate::context::Host;
 use crate::error::{Hinted, Usage};
+use crate::message;
 use crate::policy::Policy;
 use crate::secret::Secret;
 use crate::terminal;
@@ -78,10 +78,10 @@ fn explain_where_to_make_one(arguments: &Login, policy: &Policy, host: &Host) {
         .as_ref()
         .map_or("", |place| place.context.as_str());
     for line in bitbucket::how_to_make(kind, host, context, &arguments.scopes) {
-        command::tell(&line);
+        message::tell(&line);
     }
     if arguments.kind.is_none() && usual.next() == Some(Kind::AccessToken) {
-        command::tell("A repository, project or workspace access token is as welcome");
+        message::tell("A repository, project or workspace access token is as welcome");
     }
 }
 
@@ -161,14 +161,14 @@ fn ask_kind(arguments: &Login, policy: &Policy, host: &Host) -> Result<Kind> {
             format!("say '--kind' with one of {names}")
         ));
     }
-    command::tell(
+    message::tell(
         "It does not start like one of Bitbucket's tokens; if that is a slip, press Ctrl-C",
     );
     for _ in 0..3 {
         let answer = terminal::ask_line(&format!("What kind of secret is it ({names})? "))?;
         match answer.parse::<Kind>() {
             Ok(kind) if can_be(kind) => return Ok(kind),
-            _ => command::tell(&format!("Please type one of {names}")),
+            _ => message::tell(&format!("Please type one of {names}")),
         }
     }
     bail!(Hinted::new(

@@ -28,6 +28,7 @@ use crate::git;
 use crate::git_config::GitConfig;
 use crate::import::{Credential, Plan};
 use crate::lookup::Lookup;
+use crate::message;
 
 use super::setup;
 
@@ -55,7 +56,7 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
         .flat_map(|secret| secret.found.credentials.clone())
         .collect();
     let mut plan = Plan::make(&lookup, &credentials.iter().collect::<Vec<_>>())?;
-    plan.warnings.iter().for_each(super::warn);
+    plan.warnings.iter().for_each(message::warn);
     if arguments.dry_run {
         scrub.foresee(&plan, &credentials);
     } else if !credentials.is_empty() {
@@ -70,7 +71,9 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
         .iter()
         .any(|secret| secret.action == Action::Moved)
     {
-        plan.notices().iter().for_each(|notice| super::tell(notice));
+        plan.notices()
+            .iter()
+            .for_each(|notice| message::tell(notice));
         super::warn_of_ties(&lookup, &lookup.accounts()?);
         super::warn_of_the_chain(&ours.hosts, "'git credential-bitbucket setup' mends that");
     }
@@ -325,7 +328,7 @@ impl Scrubbing {
             super::print(lines.as_bytes())?;
         }
         for problem in &self.problems {
-            super::warn(problem);
+            message::warn(problem);
         }
         self.tell();
         Ok(())
@@ -387,17 +390,17 @@ impl Scrubbing {
         let left = those(&|secret| reported(secret) && !self.is_committed(secret));
         let number = |secrets: &[&Secret]| super::plural(secrets.len(), "secret", "secrets");
         if self.secrets.is_empty() {
-            super::tell("No secret for Bitbucket found");
+            message::tell("No secret for Bitbucket found");
         }
         if self.foreign > 0 {
-            super::tell(&format!(
+            message::tell(&format!(
                 "{} for other hosts, left alone",
                 super::plural(self.foreign, "secret", "secrets")
             ));
         }
         if !would_move.is_empty() {
             let number = number(&would_move);
-            super::tell(&format!(
+            message::tell(&format!(
                 "{number} would move into the store; nothing was changed"
             ));
         }
@@ -407,7 +410,7 @@ impl Scrubbing {
                 .filter_map(|secret| secret.account.as_ref())
                 .collect();
             let names: Vec<String> = names.into_iter().map(|name| format!("'{name}'")).collect();
-            super::tell(&format!(
+            message::tell(&format!(
                 "Moved {} into the store: {}",
                 number(&moved),
                 names.join(", ")
@@ -420,7 +423,7 @@ impl Scrubbing {
             .map(|secret| self.targets[secret.target].path.as_path())
             .collect();
         for path in changed {
-            super::tell(&format!("Commit the change to '{}'", path.display()));
+            message::tell(&format!("Commit the change to '{}'", path.display()));
         }
         let is_clear = |secret: &&&Secret| {
             let url = secret.found.url.as_deref().unwrap_or_default();
@@ -431,18 +434,18 @@ impl Scrubbing {
             .find(is_clear)
             .and_then(|secret| secret.found.url.as_ref())
         {
-            super::tell(&format!(
+            message::tell(&format!(
                 "Make it 'https:': no helper sends a secret in clear to '{url}'"
             ));
         }
         if !committed.is_empty() {
-            super::tell(&format!(
+            message::tell(&format!(
                 "{} committed: the history is not rewritten, so only revoking helps",
                 super::plural(committed.len(), "secret is", "secrets are")
             ));
         }
         if !left.is_empty() {
-            super::tell(&format!(
+            message::tell(&format!(
                 "{} still there: take it out by hand",
                 super::plural(left.len(), "secret is", "secrets are")
             ));
@@ -457,7 +460,7 @@ impl Scrubbing {
             const MOST: usize = 3;
             let more = if pages.len() > MOST { " …" } else { "" };
             let pages: Vec<String> = pages.into_iter().take(MOST).collect();
-            super::tell(&format!(
+            message::tell(&format!(
                 "Revoke what lay in plain text, and sign in with a new one: {}{more}",
                 pages.join(" ")
             ));

@@ -21,6 +21,7 @@ use crate::error::Hinted;
 use crate::file;
 use crate::git::{self, Helper, Setting};
 use crate::lookup::Lookup;
+use crate::message;
 use crate::terminal;
 
 /// # Errors
@@ -88,7 +89,7 @@ fn for_the_machine(arguments: &Setup, lookup: &Lookup, path: &Path) -> Result<Ex
     let guard = Guard::decide(arguments, record.has_guard(path), is_there)?;
     write(lookup, path, &record, &wishes, guard)?;
     name_those_cut_off(&before, &chains(&wishes.hosts, &git::settings_in(path)));
-    super::tell(
+    message::tell(
         "Helpers in a user's own configuration stand behind it, and are handed what works: 'git credential-bitbucket doctor' names them to each user, and 'git credential-bitbucket setup' cuts them off",
     );
     Ok(ExitCode::SUCCESS)
@@ -112,7 +113,7 @@ fn write(
     verify(lookup, path, is_system, &wishes.hosts[0])?;
     let hosts: Vec<String> = wishes.hosts.iter().map(ToString::to_string).collect();
     let list = hosts.join(" and ");
-    super::tell(&if changed {
+    message::tell(&if changed {
         format!(
             "git now asks this helper for {list} (written to '{}')",
             path.display()
@@ -199,11 +200,11 @@ impl Guard {
             "setup --guard"
         };
         match self {
-            Self::Set => super::tell(
+            Self::Set => message::tell(
                 "git refuses URLs that hold a password; 'git credential-bitbucket scrub' takes Bitbucket's out of a repository",
             ),
             Self::There => {}
-            Self::No => super::tell(&format!(
+            Self::No => message::tell(&format!(
                 "git still takes URLs that hold a password; 'git credential-bitbucket {command}' makes it refuse them"
             )),
         }
@@ -244,13 +245,13 @@ fn name_those_cut_off(before: &[(Host, Vec<Helper>)], after: &[(Host, Vec<Helper
                 continue;
             }
             told.push(&helper.value);
-            super::tell(&format!(
+            message::tell(&format!(
                 "The helper '{}' in '{}' is no longer asked for {host}, nor handed its credentials",
                 helper.shown(),
                 helper.origin
             ));
             if let Some(name) = helper.name() {
-                super::tell(&format!(
+                message::tell(&format!(
                     "What it has can be taken over: 'git credential-bitbucket import {name}'"
                 ));
             }
@@ -291,7 +292,7 @@ fn apply(before: &Record, path: &Path, sections: &[Section]) -> Result<bool> {
 fn undo(lookup: &Lookup, path: &Path, is_system: bool) -> Result<ExitCode> {
     let mut record = Record::read(lookup, is_system)?;
     let Some(written) = record.take(path) else {
-        super::tell(&format!(
+        message::tell(&format!(
             "There is nothing in '{}' that setup has put there",
             path.display()
         ));
@@ -322,7 +323,7 @@ fn undo(lookup: &Lookup, path: &Path, is_system: bool) -> Result<ExitCode> {
         ));
     }
     record.write()?;
-    super::tell(&if was_there {
+    message::tell(&if was_there {
         format!("Took out of '{}' what setup had put there", path.display())
     } else {
         format!(

@@ -16,6 +16,7 @@ use crate::cli::Status;
 use crate::context::Host;
 use crate::environment;
 use crate::lookup::Lookup;
+use crate::message;
 use crate::state::{self, State};
 use crate::store;
 use crate::terminal;
@@ -70,11 +71,11 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         }
         match (rows.is_empty(), looked_into(&lookup)) {
             (true, None) => {
-                super::tell("No account yet: 'git credential-bitbucket login' adds one");
+                message::tell("No account yet: 'git credential-bitbucket login' adds one");
             }
-            (true, Some(stores)) => super::tell(&format!("No account; {stores} is looked into")),
+            (true, Some(stores)) => message::tell(&format!("No account; {stores} is looked into")),
             (false, Some(stores)) => {
-                super::tell(&format!("Where no account fits, {stores} is looked into"));
+                message::tell(&format!("Where no account fits, {stores} is looked into"));
             }
             (false, None) => {}
         }
@@ -83,17 +84,17 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             .zip(&rows)
             .filter_map(|(account, row)| row.state.notice(account))
         {
-            super::tell(&notice);
+            message::tell(&notice);
         }
     }
     match lookup.config().and_then(|_| lookup.unknown_keys()) {
-        Ok(unknown) => unknown.iter().for_each(super::warn),
-        Err(error) => super::warn(crate::error::one_line(&error)),
+        Ok(unknown) => unknown.iter().for_each(message::warn),
+        Err(error) => message::warn(crate::error::one_line(&error)),
     }
     needs_attention |= warn_of_the_policy(&lookup, &shown);
     let cloud = bitbucket::cloud();
     if let Some((account, kept)) = environment::account(&cloud)? {
-        super::tell(&if let Ok(Some(objection)) = lookup.objection(&account) {
+        message::tell(&if let Ok(Some(objection)) = lookup.objection(&account) {
             objection.notice(&account)
         } else if account.is_retired() {
             environment::retired_notice(&account)
@@ -143,7 +144,7 @@ fn warn_of_the_policy(lookup: &Lookup, accounts: &[&Account]) -> bool {
         Err(error) => {
             // What keeps the settings from being read is said already.
             if lookup.config().is_ok() {
-                super::warn(crate::error::one_line(&error));
+                message::warn(crate::error::one_line(&error));
             }
             return true;
         }
@@ -151,7 +152,7 @@ fn warn_of_the_policy(lookup: &Lookup, accounts: &[&Account]) -> bool {
     let mut is_forbidden = false;
     for account in accounts {
         if let Some(objection) = policy.objection(account) {
-            super::warn(format_args!(
+            message::warn(format_args!(
                 "{}: {}",
                 objection.notice(account),
                 objection.mend(account)
@@ -187,7 +188,7 @@ impl Examiner<'_> {
             Ok(false) => State::Missing,
             Err(error) => {
                 self.silent.push(account.store);
-                super::warn(format_args!(
+                message::warn(format_args!(
                     "'{}': {}",
                     account.name,
                     crate::error::one_line(&error)

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use crate::account::Account;
 use crate::bitbucket;
 use crate::check::{self, Verdict};
-use crate::command;
 use crate::error;
 use crate::lookup::Lookup;
+use crate::message;
 use crate::rejection::{Asked, Rejection};
 use crate::renewal;
 
@@ -34,7 +34,7 @@ pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
             continue;
         };
         if account.kind.is_none() {
-            command::warn(format_args!(
+            message::warn(format_args!(
                 "'{}' is unchecked: its kind is not known, so nobody can be asked",
                 account.name
             ));
@@ -43,7 +43,7 @@ pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
         let (account, kept) = match renewal::again(lookup, account.clone(), kept) {
             Ok(current) => current,
             Err(error) => {
-                command::warn(error::one_line(&error));
+                message::warn(error::one_line(&error));
                 continue;
             }
         };
@@ -78,24 +78,24 @@ fn tell(account: &Account, verdict: &Verdict) {
     let name = &account.name;
     match verdict {
         Verdict::Good { who: Some(who) } => {
-            command::tell(&format!("'{name}': {} knows it as '{who}'", account.host));
+            message::tell(&format!("'{name}': {} knows it as '{who}'", account.host));
         }
         Verdict::Good { who: None } => {
-            command::tell(&format!("'{name}': {} knows it", account.host));
+            message::tell(&format!("'{name}': {} knows it", account.host));
         }
         Verdict::Limited { message, hint } | Verdict::Refused { message, hint } => {
-            command::warn(format_args!("'{name}': {message}"));
-            command::hint(hint);
+            message::warn(format_args!("'{name}': {message}"));
+            message::hint(hint);
         }
         // Its state says more.
         Verdict::Unchecked { .. } if account.is_retired() => {}
         Verdict::Unchecked { reason, hint } => {
-            command::warn(format_args!(
+            message::warn(format_args!(
                 "'{name}' is unchecked: {}",
                 error::printable(reason)
             ));
             if let Some(hint) = hint {
-                command::hint(hint);
+                message::hint(hint);
             }
         }
     }
