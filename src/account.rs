@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use crate::bitbucket::Kind;
-use crate::bytes::Bytes;
 use crate::context::Host;
 use crate::grant::Grant;
 use crate::protocol;
 use crate::rejection::Rejection;
 use crate::scope::Scope;
-use crate::secret::Secret;
 use crate::store;
+use crate::sys::bytes::Bytes;
+use crate::sys::secret::Secret;
 
 /// One account: everything but its secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -253,7 +253,7 @@ fn is_bare(account: &Account) -> bool {
 mod tests {
     use super::{Account, Kept, Origin};
     use crate::bitbucket::{Kind, cloud};
-    use crate::secret::Secret;
+    use crate::sys::secret::Secret;
 
     fn account(name: &str) -> Account {
         Account::new(name.to_owned(), cloud(), Origin::Git)

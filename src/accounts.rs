@@ -9,9 +9,9 @@ use toml::{Table, Value};
 
 use crate::account::{Account, Origin};
 use crate::bitbucket::Kind;
-use crate::error::Hinted;
-use crate::file::{self, Lock};
 use crate::store;
+use crate::sys::error::Hinted;
+use crate::sys::files::{self, Lock};
 
 /// What is wrong with a file of ours that somebody, or something, has changed.
 #[derive(Debug, Error)]
@@ -38,7 +38,7 @@ impl Accounts {
     /// # Errors
     /// When it is damaged, or others could have read or changed it.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let Some(content) = file::read_private(path)? else {
+        let Some(content) = files::read_private(path)? else {
             return Ok(Self::default());
         };
         Self::of_file(path, &content)
@@ -104,7 +104,7 @@ impl Accounts {
         let _lock = Lock::acquire(&lock_path(path), patience)?;
         match Self::read(path).map_err(anyhow::Error::downcast::<Damage>) {
             Ok(_) => Ok(None),
-            Err(Ok(damage)) => Ok(Some((file::set_aside(path)?, damage))),
+            Err(Ok(damage)) => Ok(Some((files::set_aside(path)?, damage))),
             Err(Err(error)) => Err(error),
         }
     }
@@ -253,7 +253,7 @@ mod tests {
         let newer = "future = 1\n\n[[account]]\nname = 'a'\nhost = 'bitbucket.org'\nstore = 'file'\nentry = 'a#1'\n\
                      origin = 'login'\ncolour = 'blue'\n\n[[account]]\nname = 'b'\nhost = 'bitbucket.org'\n\
                      kind = 'quantum-token'\nstore = 'moon'\n";
-        crate::file::write_private(&path, newer.as_bytes()).expect("written");
+        crate::sys::files::write_private(&path, newer.as_bytes()).expect("written");
         Accounts::update(&path, Duration::from_secs(5), |accounts| {
             assert_eq!(accounts.iter().count(), 1);
             assert_eq!(accounts.free_name("b"), "b-2");
@@ -277,7 +277,7 @@ mod tests {
     fn a_damaged_file_is_named_and_its_content_is_not_shown() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("accounts.toml");
-        crate::file::write_private(&path, b"x = 1\nATATTsecret\n").expect("written");
+        crate::sys::files::write_private(&path, b"x = 1\nATATTsecret\n").expect("written");
         let error = format!("{:#}", Accounts::read(&path).expect_err("damage"));
         assert!(
             error.contains("accounts.toml") && error.contains("line 2"),

@@ -11,7 +11,8 @@ use thiserror::Error;
 
 use crate::context::Host;
 use crate::scope::{Scope, is_segment};
-use crate::secret::Secret;
+use crate::sys::secret::Secret;
+use crate::sys::serde_as_text::serde_as_text;
 
 /// git, LFS and OAuth of Bitbucket Cloud.
 pub(crate) const CLOUD_HOST: &str = "bitbucket.org";
@@ -511,31 +512,13 @@ pub(crate) fn cloud() -> Host {
     CLOUD_HOST.parse().expect("a well-formed host")
 }
 
-/// Written into files as its text, and read from it.
-macro_rules! serde_as_text {
-    ($($name:ty),*) => {$(
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )*};
-}
-
 serde_as_text!(Host, Kind);
 
 #[cfg(test)]
 mod tests {
     use super::{Kind, cloud, context_of};
     use crate::context::Host;
-    use crate::secret::Secret;
+    use crate::sys::secret::Secret;
 
     fn data_center() -> Host {
         "git.corp.example:7990".parse().expect("a host")

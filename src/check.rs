@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::bitbucket::{self, Kind};
-use crate::bytes::Bytes;
-use crate::http::{self, Answer, Client};
 use crate::identity::Identity;
 use crate::probe::is_bitbucket;
 use crate::route;
 use crate::scope::Scope;
-use crate::secret::Secret;
+use crate::sys::bytes::Bytes;
+use crate::sys::http::{self, Answer, Client};
+use crate::sys::secret::Secret;
 
 /// How long Bitbucket may take for one answer while somebody waits at `login`.
 const PATIENCE: Duration = Duration::from_secs(10);

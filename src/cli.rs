@@ -18,8 +18,8 @@ use crate::bitbucket::{self, Kind};
 use crate::command;
 use crate::config::StoreChoice;
 use crate::context::{Host, NotAHost};
-use crate::error::{Hinted, Usage};
 use crate::scope::Scope;
+use crate::sys::error::{Hinted, Usage};
 
 /// A git credential helper for Bitbucket: sign in once, git never asks again
 #[derive(Debug, Parser)]

@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 use crate::accounts::describe;
 use crate::bitbucket;
 use crate::context::Host;
-use crate::error::Hinted;
-use crate::file;
 use crate::store;
+use crate::sys::error::Hinted;
+use crate::sys::files;
 
 /// The settings. Every key is optional; one we do not know is ignored here and reported by [`unknown_keys`].
 #[derive(Debug, Default, Deserialize)]
@@ -237,7 +237,7 @@ impl Config {
             .map(|content| table::<Self>(path, content).context(not_known()))
             .transpose()?;
         let user = match user {
-            Some(path) => file::read_trusted(path)?
+            Some(path) => files::read_trusted(path)?
                 .map(|content| table::<Self>(path, &content))
                 .transpose()?,
             None => None,
@@ -281,7 +281,7 @@ impl MachineFile {
     /// must not become allowed because a disk is not mounted.
     pub(crate) fn read(path: PathBuf) -> Result<Self> {
         let read = || {
-            let content = file::read_trusted(&path)?;
+            let content = files::read_trusted(&path)?;
             let folder = path.parent().unwrap_or(&path);
             let mut links = [folder, &path].into_iter();
             if content.is_none()
@@ -340,7 +340,7 @@ fn merge(machine: &mut Table, user: Table) {
 /// # Errors
 /// As [`Config::read`].
 pub(crate) fn unknown_keys(path: &Path, is_system: bool) -> Result<Vec<String>> {
-    let Some(content) = file::read_trusted(path)? else {
+    let Some(content) = files::read_trusted(path)? else {
         return Ok(Vec::new());
     };
     let text = text(path, &content)?;

@@ -9,17 +9,17 @@ use crate::bitbucket;
 use crate::config::{Config, Source};
 use crate::context::Host;
 use crate::environment;
-use crate::error::Hinted;
 use crate::fields::Fields;
 use crate::folder;
 use crate::locations::Locations;
 use crate::lookup::{Found, Lookup};
 use crate::matching::Wanted;
 use crate::scope::Scope;
-use crate::secret::Secret;
 use crate::state::State;
 use crate::store;
-use crate::trace;
+use crate::sys::error::Hinted;
+use crate::sys::secret::Secret;
+use crate::sys::trace;
 use crate::vault;
 
 /// The first of the stores of `lookup` in the settings that has something; and the first that the policy does not allow,

@@ -7,19 +7,23 @@ use anyhow::{Result, bail};
 
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{self, Kind};
-use crate::bytes::Bytes;
 use crate::context::Host;
-use crate::error::Hinted;
-use crate::secret::Secret;
 use crate::store;
+use crate::sys::bytes::Bytes;
+use crate::sys::child::SECRET_VARIABLES;
+use crate::sys::error::Hinted;
+use crate::sys::secret::Secret;
 
 /// The variables that hold a secret, and the kind each one names.
-const SECRETS: [(&str, Option<Kind>); 4] = [
-    ("BITBUCKET_API_TOKEN", Some(Kind::ApiToken)),
-    ("BITBUCKET_ACCESS_TOKEN", Some(Kind::AccessToken)),
-    ("BITBUCKET_TOKEN", None),
-    ("BITBUCKET_APP_PASSWORD", Some(Kind::AppPassword)),
-];
+const SECRETS: [(&str, Option<Kind>); SECRET_VARIABLES.len()] = {
+    let [api_token, access_token, token, app_password] = SECRET_VARIABLES;
+    [
+        (api_token, Some(Kind::ApiToken)),
+        (access_token, Some(Kind::AccessToken)),
+        (token, None),
+        (app_password, Some(Kind::AppPassword)),
+    ]
+};
 
 /// The account of the environment, when its variables are set and the host is Bitbucket Cloud.
 ///
@@ -62,11 +66,6 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
         ));
     }
     Ok(Some((account, Kept::only(secret))))
-}
-
-/// What another program need not inherit.
-pub(crate) fn secret_variables() -> impl Iterator<Item = &'static str> {
-    SECRETS.into_iter().map(|(variable, _)| variable)
 }
 
 /// What to say of an app password in the environment.

@@ -7,11 +7,11 @@ use jiff::tz::TimeZone;
 
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{Kind, STATIC_USERNAMES};
-use crate::bytes::Bytes;
 use crate::context::Host;
-use crate::error::Hinted;
-use crate::secret::Secret;
 use crate::store;
+use crate::sys::bytes::Bytes;
+use crate::sys::error::Hinted;
+use crate::sys::secret::Secret;
 
 /// The fields by their names; what is empty is as good as absent.
 #[derive(Debug, Default)]
@@ -145,8 +145,8 @@ fn day(text: &str) -> Option<Date> {
 mod tests {
     use super::Fields;
     use crate::bitbucket::{Kind, cloud};
-    use crate::secret::Secret;
     use crate::store::Name;
+    use crate::sys::secret::Secret;
 
     fn fields(pairs: &[(&str, &str)]) -> Fields {
         let value = |name: &str| {

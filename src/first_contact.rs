@@ -14,14 +14,14 @@ use anyhow::Result;
 use crate::account::{Account, Origin};
 use crate::bitbucket::{self, Kind};
 use crate::context::Host;
-use crate::file::{self, Lock};
 use crate::git;
 use crate::locations::Locations;
 use crate::lookup::{Findings, Found, Lookup};
 use crate::matching::Wanted;
 use crate::policy::Objection;
-use crate::secret::Secret;
-use crate::terminal::{self, Interrupted};
+use crate::sys::files::{self, Lock};
+use crate::sys::secret::Secret;
+use crate::sys::terminal::{self, Interrupted};
 
 /// How long one process waits while another one is asking: a person is on the way to a web page and back.
 const ASKING: Duration = Duration::from_secs(300);
@@ -108,7 +108,7 @@ pub(crate) fn settle(lookup: &Lookup, has_worked: bool) {
     };
     let _ = match (mark.exists(), has_worked) {
         (false, _) => Ok(()),
-        (true, true) => file::remove(&mark),
+        (true, true) => files::remove(&mark),
         (true, false) => Mark::Refused.leave(&mark),
     };
 }
@@ -136,7 +136,7 @@ impl Mark {
     }
 
     fn leave(self, mark: &Path) -> Result<()> {
-        file::write_private(mark, self.word())
+        files::write_private(mark, self.word())
     }
 
     fn left_since(mark: &Path, start: SystemTime) -> Option<Self> {

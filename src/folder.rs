@@ -7,10 +7,10 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::environment;
-use crate::error::Hinted;
 use crate::fields::Fields;
-use crate::file;
 use crate::scope::Scope;
+use crate::sys::error::Hinted;
+use crate::sys::files;
 
 /// How the path of the settings begins that lies below systemd's folder.
 const OF_SYSTEMD: &str = "$CREDENTIALS_DIRECTORY";
@@ -101,7 +101,7 @@ fn read(path: &Path, is_root: bool) -> Result<Option<Fields>> {
     let cannot = || format!("cannot read '{}'", path.display());
     for _ in 0..ATTEMPTS {
         let seen = match fs::metadata(path) {
-            Err(error) if file::is_absence(&error) => is_absent(path).then_some(None),
+            Err(error) if files::is_absence(&error) => is_absent(path).then_some(None),
             Ok(metadata) if metadata.is_dir() => read_fields(path, is_root).with_context(cannot)?,
             Ok(_) => read_secret(path)?.map(Some),
             Err(error) => return Err(error).with_context(cannot),
@@ -126,13 +126,13 @@ fn is_absent(path: &Path) -> bool {
         return is_absent(folder);
     };
     let entry = real.join(name).symlink_metadata();
-    let has_none = entry.is_err_and(|error| file::is_absence(&error));
+    let has_none = entry.is_err_and(|error| files::is_absence(&error));
     has_none && folder.canonicalize().is_ok_and(|now| now == real)
 }
 
 /// A file is the secret itself. Nothing when it is gone meanwhile.
 fn read_secret(path: &Path) -> Result<Option<Fields>> {
-    let Some(password) = file::read_mounted(path)? else {
+    let Some(password) = files::read_mounted(path)? else {
         return Ok(None);
     };
     if password.is_empty() {
@@ -156,7 +156,7 @@ fn read_fields(folder: &Path, is_root: bool) -> Result<Option<Option<Fields>>> {
     let before = places();
     let mut each = before.iter();
     let fields = Fields::read(|_| match each.next() {
-        Some(Some(place)) => file::read_mounted(&place.path),
+        Some(Some(place)) => files::read_mounted(&place.path),
         _ => Ok(None),
     });
     let is_same = before == places()
@@ -181,7 +181,7 @@ impl Place {
     fn of(path: &Path, is_root: bool) -> Option<Self> {
         // What cannot be looked at is left to who reads it.
         let path = match path.canonicalize() {
-            Err(error) if file::is_absence(&error) => return None,
+            Err(error) if files::is_absence(&error) => return None,
             real => real.unwrap_or_else(|_| path.to_owned()),
         };
         let metadata = path.metadata().ok();

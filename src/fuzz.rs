@@ -9,19 +9,19 @@ use crate::command::scrub::rewrite::config_without;
 use crate::config::{self, Config};
 use crate::context::{Context, Host};
 use crate::git_config::GitConfig;
-use crate::http::Json;
 use crate::import::netrc::Netrc;
 use crate::import::{git_credentials, in_url};
-use crate::loopback::{self, Callback};
 use crate::matching::{self, Wanted};
 use crate::oauth;
 use crate::policy::Policy;
 use crate::protocol::{Form, Reply, Request};
 use crate::remote::{self, Url, urls_in};
 use crate::scope::Scope;
-use crate::secret::Secret;
 use crate::shortlist;
 use crate::store::Name;
+use crate::sys::http::Json;
+use crate::sys::loopback::{self, Callback};
+use crate::sys::secret::Secret;
 use crate::vault::reply::{self, Content, Version};
 
 /// git's requests: what is read can be matched, and what we would reply with it is read back as the same.

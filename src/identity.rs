@@ -5,8 +5,8 @@ use thiserror::Error;
 
 use crate::account::Account;
 use crate::bitbucket::{Kind, RestScheme};
-use crate::bytes::Bytes;
-use crate::secret::Secret;
+use crate::sys::bytes::Bytes;
+use crate::sys::secret::Secret;
 
 /// What goes into the `Authorization` header.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,8 +93,8 @@ mod tests {
     use super::{Identity, Missing};
     use crate::account::{Account, Origin};
     use crate::bitbucket::{Kind, cloud};
-    use crate::bytes::Bytes;
-    use crate::secret::Secret;
+    use crate::sys::bytes::Bytes;
+    use crate::sys::secret::Secret;
 
     fn account(kind: Kind) -> Account {
         let mut account = Account::new("a".to_owned(), cloud(), Origin::Login);

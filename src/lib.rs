@@ -5,21 +5,15 @@
 
 mod account;
 mod accounts;
-#[macro_use]
 mod bitbucket;
-mod browser;
-mod bytes;
 mod check;
-mod child;
 mod cli;
 mod command;
 mod config;
 mod context;
 mod elsewhere;
 mod environment;
-mod error;
 mod fields;
-mod file;
 mod first_contact;
 mod folder;
 #[cfg(feature = "fuzzing")]
@@ -28,43 +22,36 @@ mod git;
 mod git_config;
 mod grant;
 mod helper;
-mod http;
 mod identity;
 mod import;
 mod locations;
 mod lookup;
-mod loopback;
 mod matching;
-mod message;
 mod oauth;
 mod policy;
 mod probe;
-mod process;
 mod protocol;
-#[cfg(unix)]
-mod quiet;
 mod refusal;
 mod rejection;
 mod remote;
 mod renewal;
 mod route;
 mod scope;
-mod secret;
 mod shortlist;
 mod state;
 mod store;
-mod terminal;
-mod trace;
+mod sys;
 mod vault;
 
 use std::process::ExitCode;
 
 use crate::helper::Operation;
+use crate::sys::{hardening, message, terminal, trace};
 
 /// Answers git, or does what somebody typed.
 #[must_use]
 pub fn main() -> ExitCode {
-    process::keep_to_itself();
+    hardening::keep_to_itself();
     trace::start();
     match Operation::of_arguments() {
         // In the middle of git's own output, hints are for people only.
@@ -85,7 +72,7 @@ mod tests {
     use crate::import::Credential;
     use crate::lookup::{Findings, Found};
     use crate::protocol::{Form, Reply, Request};
-    use crate::secret::Secret;
+    use crate::sys::secret::Secret;
 
     #[test]
     fn no_debug_shows_a_secret() {

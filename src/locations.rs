@@ -8,7 +8,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::account::Account;
-use crate::error::Hinted;
+use crate::sys::error::Hinted;
 
 /// The folder in which configuration, accounts and secrets lie, all in one; for tests and containers.
 const HOME_VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_HOME";

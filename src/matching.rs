@@ -7,10 +7,10 @@ use anyhow::Result;
 use crate::account::{Account, Origin};
 use crate::accounts::Accounts;
 use crate::bitbucket;
-use crate::bytes::Bytes;
 use crate::context::{Context, Host};
-use crate::error::{Hinted, printable};
 use crate::scope::Scope;
+use crate::sys::bytes::Bytes;
+use crate::sys::error::{Hinted, printable};
 
 /// What a request is about, once it is clear that it is for one of our hosts.
 #[derive(Debug)]
@@ -391,8 +391,8 @@ mod tests {
     use crate::account::{Account, Origin};
     use crate::accounts::Accounts;
     use crate::bitbucket::{Kind, cloud};
-    use crate::bytes::Bytes;
     use crate::context::Context;
+    use crate::sys::bytes::Bytes;
 
     fn account(name: &str, scopes: &[&str]) -> Account {
         let mut account = Account::new(name.to_owned(), cloud(), Origin::Login);

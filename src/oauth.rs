@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 use crate::bitbucket;
 use crate::bitbucket::oauth::{ACCESS_TOKEN, AUTHORIZE, USUAL_LIFETIME};
 use crate::grant::Ended;
-use crate::http::{self, Answer, Client};
 use crate::identity::Identity;
 use crate::route;
-use crate::secret::Secret;
+use crate::sys::http::{self, Answer, Client};
+use crate::sys::secret::Secret;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -285,7 +285,7 @@ mod tests {
     use serde_json::json;
 
     use super::{Attempt, Proof, code, form, parse};
-    use crate::secret::Secret;
+    use crate::sys::secret::Secret;
 
     #[test]
     fn tokens_are_read_as_both_texts_of_the_documentation_have_them() {

@@ -19,8 +19,8 @@ use crate::account::Account;
 use crate::bitbucket::{self, Kind};
 use crate::config::{self, MachineFile};
 use crate::context::Host;
-use crate::error::Hinted;
 use crate::store::Name;
+use crate::sys::error::Hinted;
 
 /// The rules; what is not said is allowed. A key that is not known is refused: it may forbid something.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]

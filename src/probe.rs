@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::bitbucket;
-use crate::http::{self, Answer, Client};
 use crate::identity::Identity;
 use crate::rejection::Asked;
 use crate::route;
 use crate::scope::Scope;
-use crate::secret::Secret;
-use crate::trace;
+use crate::sys::http::{self, Answer, Client};
+use crate::sys::secret::Secret;
+use crate::sys::trace;
 
 /// How long Bitbucket may take for one answer while git waits.
 const PATIENCE: Duration = Duration::from_secs(3);

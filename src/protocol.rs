@@ -6,7 +6,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::context::Context;
-use crate::secret::Secret;
+use crate::sys::secret::Secret;
 
 /// The longest line there is, without its newline (git-credential(1): 65535 bytes).
 const LONGEST_LINE: usize = 65_535;
@@ -316,7 +316,7 @@ fn read_to_blank_line(input: &mut impl Read) -> Result<Zeroizing<Vec<u8>>, ReadE
 #[cfg(test)]
 mod tests {
     use super::{Form, LONGEST_LINE, ReadError, Reply, Request};
-    use crate::secret::Secret;
+    use crate::sys::secret::Secret;
 
     fn read(text: &[u8]) -> Result<Request, ReadError> {
         Request::read(&mut &text[..])

@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::file::{self, Lock};
 use crate::rejection::Rejection;
-use crate::secret::Secret;
-use crate::trace;
+use crate::sys::files::{self, Lock};
+use crate::sys::secret::Secret;
+use crate::sys::trace;
 
 /// The refused secrets that no account of ours holds.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl Refusals {
         let lock = Lock::acquire(&self.path.with_extension("lock"), self.patience)?;
         let known = read(&self.path)?;
         if known.is_none() && self.path.exists() {
-            let aside = file::set_aside(&self.path)?;
+            let aside = files::set_aside(&self.path)?;
             trace::say(|| format!("refusals: damaged, now '{}'", aside.display()));
         }
         let mut content = known.map_or_else(Content::with_new_key, Ok)?;
@@ -132,7 +132,7 @@ impl Content {
 }
 
 fn read(path: &Path) -> Result<Option<Content>> {
-    let Some(content) = file::read_private(path)? else {
+    let Some(content) = files::read_private(path)? else {
         return Ok(None);
     };
     // What cannot be understood tells nothing, and is set aside at the next refusal.
@@ -148,7 +148,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::Refusals;
-    use crate::secret::Secret;
+    use crate::sys::secret::Secret;
 
     #[test]
     fn a_refused_secret_is_known_again_and_stands_nowhere() {

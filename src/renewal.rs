@@ -14,13 +14,13 @@ use crate::account::{Account, Kept};
 use crate::accounts::Accounts;
 use crate::bitbucket::oauth::GRACE;
 use crate::config::StoreChoice;
-use crate::error::one_line;
-use crate::file::Lock;
 use crate::grant::{Ended, Flow, Grant};
 use crate::lookup::Lookup;
 use crate::oauth::{self, Consumer, Proof, Tokens};
 use crate::rejection::Asked;
-use crate::trace;
+use crate::sys::error::one_line;
+use crate::sys::files::Lock;
+use crate::sys::trace;
 
 /// How long an access token has to be good for: a clone may take its time until it shows it.
 const GOOD_FOR: i64 = 60;

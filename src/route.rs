@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::context::Host;
 use crate::git;
-use crate::http::{Route, Trust};
+use crate::sys::http::{Route, Trust};
 
 /// The route to a host, as git's configuration and the environment have it; for how long one answer may take, and when
 /// the last one has to be there.

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::bitbucket::{API_HOST, is_cloud};
 use crate::context::Host;
+use crate::sys::serde_as_text::serde_as_text;
 
 /// A workspace (Data Center: a project) or one repository of it, in lower case: Bitbucket's paths ignore case.
 #[derive(Clone, Debug, PartialEq, Eq)]

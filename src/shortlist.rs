@@ -10,17 +10,17 @@ use anyhow::Result;
 use crate::accounts::Accounts;
 use crate::bitbucket;
 use crate::context::Host;
-use crate::file;
 use crate::matching::{self, Wanted};
 use crate::scope::Scope;
-use crate::trace;
+use crate::sys::files;
+use crate::sys::trace;
 
 /// Reads of the accounts those that may answer, or all of them when none of those does.
 ///
 /// # Errors
 /// As [`Accounts::read`]; damage to an account that does not fit is not noticed while another one does.
 pub(crate) fn read(path: &Path, wanted: &Wanted<'_>) -> Result<Accounts> {
-    let Some(mut content) = file::read_private(path)? else {
+    let Some(mut content) = files::read_private(path)? else {
         return Ok(Accounts::default());
     };
     // No secret is in it: to wipe it takes as long as to look through it.
@@ -277,10 +277,10 @@ mod tests {
     use crate::account::{Account, Origin};
     use crate::accounts::Accounts;
     use crate::bitbucket::Kind;
-    use crate::bytes::Bytes;
     use crate::context::Context;
     use crate::matching::{self, Wanted};
     use crate::rejection::Rejection;
+    use crate::sys::bytes::Bytes;
 
     /// Numbers that look random and are the same each time (xorshift64).
     struct Numbers(u64);

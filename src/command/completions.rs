@@ -22,7 +22,7 @@ _git_credential_bitbucket() {
 /// When standard output cannot be written.
 pub(crate) fn run(shell: Shell, mut command: clap::Command) -> Result<ExitCode> {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut command, crate::message::PROGRAM, &mut text);
+    clap_complete::generate(shell, &mut command, crate::sys::message::PROGRAM, &mut text);
     if shell == Shell::Bash {
         // clap_complete 4.6 takes a hyphen in the program's name for the end of a command, and then completes no option.
         let script = String::from_utf8(text)?.replace(

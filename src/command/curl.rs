@@ -13,14 +13,14 @@ use super::curl_arguments::{Call, Url, refusal};
 use crate::bitbucket;
 use crate::cli::Curl;
 use crate::context::Context;
-use crate::environment;
-use crate::error::Hinted;
 use crate::helper::reply;
 use crate::identity::Identity;
 use crate::lookup::{Findings, Found, Lookup};
 use crate::matching::{self, Wanted};
-use crate::message;
-use crate::secret::Secret;
+use crate::sys::child::SECRET_VARIABLES;
+use crate::sys::error::Hinted;
+use crate::sys::message;
+use crate::sys::secret::Secret;
 
 /// # Errors
 /// When curl may not be given the secret with these arguments, no account fits, or there is no curl.
@@ -166,7 +166,7 @@ fn curl(config: &str, arguments: &[OsString]) -> Command {
     let mut curl = Command::new("curl");
     // `-q`, which has to come first: a `.curlrc` could take the secret elsewhere, as could the options refused.
     curl.args(["-q", "--config", config]).args(arguments);
-    for variable in environment::secret_variables() {
+    for variable in SECRET_VARIABLES {
         curl.env_remove(variable);
     }
     curl
@@ -186,7 +186,7 @@ fn no_curl(error: &io::Error) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::settings;
-    use crate::secret::Secret;
+    use crate::sys::secret::Secret;
 
     #[test]
     fn a_secret_cannot_end_its_line_in_the_configuration() {

@@ -8,7 +8,7 @@ use super::curl_options::{CurlOption, Effect};
 use percent_encoding::percent_decode_str;
 
 use crate::context::Host;
-use crate::error::{Hinted, Usage};
+use crate::sys::error::{Hinted, Usage};
 
 /// A command line that curl may be given together with a secret.
 #[derive(Debug)]

@@ -9,15 +9,15 @@ use anyhow::{Context as _, Result, bail};
 use zeroize::Zeroizing;
 
 use super::setup;
-use crate::bytes::Bytes;
 use crate::cli::{Import, Source};
 use crate::context::Host;
-use crate::error::{self, Hinted};
 use crate::git::{self, Helper};
 use crate::import::netrc::Netrc;
 use crate::import::{Content, Credential, Entry, IsOurs, Plan, git_credentials, helper};
 use crate::lookup::Lookup;
-use crate::message;
+use crate::sys::bytes::Bytes;
+use crate::sys::error::{self, Hinted};
+use crate::sys::message;
 
 /// # Errors
 /// When a source that was named is not there, or the accounts cannot be read.

@@ -9,8 +9,8 @@ use crate::bitbucket::{self, Kind};
 use crate::cli::Logout;
 use crate::grant::Flow;
 use crate::lookup::Lookup;
-use crate::message;
 use crate::renewal;
+use crate::sys::message;
 
 use super::setup;
 

@@ -21,12 +21,12 @@ use anyhow::Result;
 use crate::account::Account;
 use crate::accounts::Accounts;
 use crate::context::Host;
-use crate::error::Hinted;
 use crate::git::{self, Helper};
 use crate::lookup::Lookup;
 use crate::matching;
-use crate::message::{hint, warn};
-use crate::terminal;
+use crate::sys::error::Hinted;
+use crate::sys::message::{hint, warn};
+use crate::sys::terminal;
 
 /// A number with its noun.
 fn plural(count: usize, one: &str, many: &str) -> String {

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use crate::cli::Token;
-use crate::error::Hinted;
 use crate::lookup::Lookup;
 use crate::renewal;
+use crate::sys::error::Hinted;
 
 /// # Errors
 /// When there is no such account, or its store has no secret for it.

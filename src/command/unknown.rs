@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::error::{Hinted, Usage};
+use crate::sys::error::{Hinted, Usage};
 
 /// gitcredentials(7): a helper "should silently ignore" an operation it does not know; a person wants to be told.
 ///

@@ -11,8 +11,8 @@ use anyhow::{Context as _, Result, bail};
 use zeroize::Zeroizing;
 
 use super::{git, run};
-use crate::error::Hinted;
-use crate::file::{self, Draft, Mode};
+use crate::sys::error::Hinted;
+use crate::sys::files::{self, Draft, Mode};
 
 /// git's configuration file of a scope, as `git config --global` or `--system` would write to it.
 ///
@@ -160,7 +160,7 @@ pub(crate) fn edit(
                 draft.sweep();
                 draft.take_its_place().with_context(cannot_write)?;
             }
-            None => file::remove(&real)?,
+            None => files::remove(&real)?,
         }
         return Ok(());
     }

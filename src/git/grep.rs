@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use zeroize::Zeroizing;
 
 use super::run;
-use crate::child::Output;
+use crate::sys::child::Output;
 
 /// How long git may search one repository: the largest there are take less.
 const GREP_PATIENCE: Duration = Duration::from_secs(120);

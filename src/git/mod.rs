@@ -11,9 +11,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use zeroize::Zeroizing;
 
-use crate::child::{self, Output};
 use crate::context::Host;
-use crate::error::Hinted;
+use crate::sys::child::{self, Output};
+use crate::sys::error::Hinted;
 
 pub(crate) use self::files::{
     config_file, config_folder, edit, edit_config, global_config_files, list_of, lock_of, quoted,

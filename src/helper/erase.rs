@@ -11,8 +11,8 @@ use crate::lookup::Lookup;
 use crate::matching::{self, Wanted};
 use crate::protocol::Request;
 use crate::rejection::Rejection;
-use crate::secret::Secret;
-use crate::trace;
+use crate::sys::secret::Secret;
+use crate::sys::trace;
 
 /// Drops a credential that was refused: what git gave us is removed, what the user signed in with is only set aside.
 ///

@@ -15,10 +15,10 @@ pub(crate) use self::erase::erase;
 pub(crate) use self::get::{Answer, get};
 pub(crate) use self::store::store;
 use crate::lookup::Lookup;
-use crate::message;
 use crate::protocol::{ReadError, Request};
-use crate::terminal;
-use crate::trace;
+use crate::sys::message;
+use crate::sys::terminal;
+use crate::sys::trace;
 
 /// What git starts a helper for; `capability` is defined for whoever asks (git-credential(1)).
 #[derive(Clone, Copy)]

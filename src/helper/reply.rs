@@ -5,12 +5,12 @@ use anyhow::{Result, bail};
 use crate::account::{Account, Kept};
 use crate::bitbucket::API_HOST;
 use crate::environment;
-use crate::error::Hinted;
 use crate::identity::{Identity, Missing};
 use crate::lookup::Found;
 use crate::matching::Wanted;
 use crate::protocol::{Form, Reply};
-use crate::secret::Secret;
+use crate::sys::error::Hinted;
+use crate::sys::secret::Secret;
 
 /// The reply for whoever wants it; nothing when it cannot be said in a form that he understands.
 ///

@@ -5,15 +5,15 @@ use jiff::Timestamp;
 
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{self, Kind};
-use crate::bytes::Bytes;
 use crate::config::StoreChoice;
 use crate::elsewhere;
 use crate::first_contact;
 use crate::lookup::Lookup;
 use crate::matching::{self, Wanted};
 use crate::protocol::Request;
-use crate::secret::Secret;
-use crate::trace;
+use crate::sys::bytes::Bytes;
+use crate::sys::secret::Secret;
+use crate::sys::trace;
 
 /// Keeps a credential that worked, unless it is not for us, not to be kept, or what we have already; what a person would
 /// want to know of that.

@@ -14,17 +14,17 @@ use anyhow::Result;
 use crate::account::{Account, Kept, Origin};
 use crate::accounts::Accounts;
 use crate::bitbucket::{self, Kind};
-use crate::bytes::Bytes;
 use crate::config::StoreChoice;
 use crate::context::Host;
-use crate::error;
 use crate::lookup::Lookup;
 use crate::matching::{self, Wanted};
 use crate::remote::Url;
 use crate::scope::Scope;
-use crate::secret::Secret;
 use crate::state::State;
 use crate::store;
+use crate::sys::bytes::Bytes;
+use crate::sys::error;
+use crate::sys::secret::Secret;
 
 /// A credential that lies in the open, and what can be told of it there.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{Content, Credential, IsOurs};
 use crate::context::Host;
-use crate::secret::Secret;
+use crate::sys::secret::Secret;
 
 /// What a netrc file says.
 #[derive(Default)]

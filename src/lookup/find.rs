@@ -10,14 +10,14 @@ use super::{Findings, Found, Lookup};
 use crate::account::{Account, Kept, today};
 use crate::elsewhere;
 use crate::environment;
-use crate::file::Lock;
 use crate::matching::{self, Wanted};
 use crate::probe;
 use crate::rejection::{Asked, Rejection};
 use crate::renewal;
-use crate::secret::Secret;
 use crate::state::State;
-use crate::trace;
+use crate::sys::files::Lock;
+use crate::sys::secret::Secret;
+use crate::sys::trace;
 
 /// What of an answer's time is left for writing down what Bitbucket said of a refused secret.
 const NOTE: Duration = Duration::from_millis(500);
@@ -154,7 +154,9 @@ impl Lookup {
         match self.back_in_service(&aside, &fitting, wanted) {
             Some(Ok(back)) => return Ok(Look::of(back)),
             Some(Err(error)) if fitting.is_empty() => return Err(error),
-            Some(Err(error)) => trace::say(|| format!("oauth: {}", crate::error::one_line(&error))),
+            Some(Err(error)) => {
+                trace::say(|| format!("oauth: {}", crate::sys::error::one_line(&error)))
+            }
             None => {}
         }
         if let Some(account) = matching::choose(&fitting, wanted)? {
@@ -267,7 +269,7 @@ impl Lookup {
             Ok(asked == Asked::Known)
         };
         ask().unwrap_or_else(|error| {
-            trace::say(|| format!("probe: {}", crate::error::one_line(&error)));
+            trace::say(|| format!("probe: {}", crate::sys::error::one_line(&error)));
             false
         })
     }

@@ -22,9 +22,9 @@ use crate::matching::Wanted;
 use crate::policy::Policy;
 use crate::refusal::Refusals;
 use crate::rejection::Rejection;
-use crate::secret::Secret;
 use crate::shortlist;
 use crate::store;
+use crate::sys::secret::Secret;
 
 /// How long a store, or whoever holds a lock, may keep us waiting; and an operation of git's as a whole.
 const ANSWER: Duration = Duration::from_secs(5);

@@ -9,13 +9,13 @@ use super::Lookup;
 use crate::account::{Account, Kept};
 use crate::accounts::Accounts;
 use crate::config::StoreChoice;
-use crate::environment;
-use crate::error::Hinted;
 use crate::store::exec::ExecStore;
 use crate::store::file::{FileStore, KeyPlace};
 use crate::store::{self, Name, Patience, Store, keyring};
-use crate::terminal;
-use crate::trace;
+use crate::sys::child::SECRET_VARIABLES;
+use crate::sys::error::Hinted;
+use crate::sys::terminal;
+use crate::sys::trace;
 
 /// How long somebody may take at a keyring's unlock prompt.
 const UNLOCK: Duration = Duration::from_secs(60);
@@ -214,7 +214,7 @@ impl Lookup {
             patience: self.patience_with_a_prompt(),
             since: Instant::now(),
             may_ask: terminal::is_there(),
-            withheld: environment::secret_variables().collect(),
+            withheld: SECRET_VARIABLES.to_vec(),
         })
     }
 

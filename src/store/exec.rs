@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize as _;
 
 use super::{Error, Store, within};
-use crate::child::{self, Output};
-use crate::error::Hinted;
-use crate::secret::Secret;
+use crate::sys::child::{self, Output};
+use crate::sys::error::Hinted;
+use crate::sys::secret::Secret;
 
 /// The program, and how long all that is asked of it may take together: somebody may be typing at its unlock prompt.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 
 use super::{Error, Store};
-use crate::secret::Secret;
+use crate::sys::secret::Secret;
 
 /// A store on top of another one whose entries hold at most `longest` bytes.
 ///
@@ -88,9 +88,9 @@ fn name(entry: &str, number: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::InPieces;
-    use crate::secret::Secret;
     use crate::store::Store as _;
     use crate::store::memory::Memory;
+    use crate::sys::secret::Secret;
 
     #[test]
     fn secrets_of_any_length_come_back_and_leave_nothing_when_deleted() {

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 
-use crate::file;
-use crate::secret::Secret;
+use crate::sys::files;
+use crate::sys::secret::Secret;
 
 /// How the names of these files, and of their locks, begin.
 pub(super) const START: &str = "vault-login-";
@@ -45,7 +45,7 @@ impl Kept {
 
     /// What is kept in a file, unless its time is over.
     pub(super) fn read(path: &Path) -> Option<Self> {
-        let content = file::read_private(path).ok()??;
+        let content = files::read_private(path).ok()??;
         let mut words = std::str::from_utf8(&content).ok()?.split_ascii_whitespace();
         let until = words.next()?.parse().ok()?;
         let token = Secret::new(words.next()?.as_bytes().to_vec());
@@ -64,7 +64,7 @@ impl Kept {
         let mute = if self.is_mute { MUTE } else { "" };
         let parts = [until.as_bytes(), self.token.expose(), b" ", mute.as_bytes()];
         let content = Secret::new(parts.concat());
-        file::write_private(path, content.expose())
+        files::write_private(path, content.expose())
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Kept, sweep};
-    use crate::secret::Secret;
+    use crate::sys::secret::Secret;
 
     #[test]
     fn a_kept_token_is_over_before_its_lease() {

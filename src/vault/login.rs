@@ -11,10 +11,10 @@ use super::reply::Reply;
 use super::server::Server;
 use super::ticket::Ticket;
 use crate::config::{Auth, VaultSection};
-use crate::error::{Hinted, one_line};
-use crate::file::Lock;
-use crate::secret::Secret;
-use crate::trace;
+use crate::sys::error::{Hinted, one_line};
+use crate::sys::files::Lock;
+use crate::sys::secret::Secret;
+use crate::sys::trace;
 
 /// How long another process may take for the same login.
 const OTHERS: Duration = Duration::from_secs(2);

@@ -19,10 +19,10 @@ use self::reply::{Content, Version};
 use self::server::Server;
 use crate::config::VaultSection;
 use crate::context::Host;
-use crate::error::Hinted;
 use crate::fields::Fields;
 use crate::scope::Scope;
-use crate::trace;
+use crate::sys::error::Hinted;
+use crate::sys::trace;
 
 /// Where the KV engine of a new server is mounted.
 const MOUNT: &str = "secret";

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::child;
-use crate::environment::{self, vault_variable};
-use crate::error::Hinted;
-use crate::file;
-use crate::secret::Secret;
+use crate::environment::vault_variable;
+use crate::sys::child;
+use crate::sys::child::SECRET_VARIABLES;
+use crate::sys::error::Hinted;
+use crate::sys::files;
+use crate::sys::secret::Secret;
 
 /// How long the user's token helper may take.
 const HELPER: Duration = Duration::from_secs(3);
@@ -27,7 +28,7 @@ pub(super) fn find() -> Result<Secret> {
         (from_helper(&program, &source)?, source)
     } else {
         let path = token_file().unwrap_or_default();
-        let token = file::read_mounted(&path)?.unwrap_or_default();
+        let token = files::read_mounted(&path)?.unwrap_or_default();
         (token, format!("'{}'", path.display()))
     };
     let token = token.trimmed();
@@ -62,7 +63,7 @@ fn token_helper() -> Result<Option<PathBuf>> {
     };
     for path in files.iter().filter(|path| path.is_file()) {
         // It names a program: nobody else may have written it.
-        let content = file::read_trusted(path)?.unwrap_or_default();
+        let content = files::read_trusted(path)?.unwrap_or_default();
         let helper = String::from_utf8_lossy(&content)
             .lines()
             .find_map(helper_in);
@@ -90,7 +91,7 @@ fn from_helper(program: &Path, source: &str) -> Result<Secret> {
     };
     let mut command = Command::new(program);
     command.arg("get");
-    for variable in environment::secret_variables() {
+    for variable in SECRET_VARIABLES {
         command.env_remove(variable);
     }
     let output = child::run(command, b"", HELPER)

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use crate::error::printable;
 use crate::fields::Fields;
-use crate::http::Json;
-use crate::secret::Secret;
+use crate::sys::error::printable;
+use crate::sys::http::Json;
+use crate::sys::secret::Secret;
 
 /// An answer of the API (<https://openbao.org/api-docs/>).
 pub(crate) struct Reply {
@@ -144,8 +144,8 @@ fn shares(word: &str, secret: &Secret) -> bool {
 #[cfg(test)]
 mod tests {
     use super::Reply;
-    use crate::http::Json;
-    use crate::secret::Secret;
+    use crate::sys::http::Json;
+    use crate::sys::secret::Secret;
 
     #[test]
     fn a_server_that_says_a_secret_back_is_not_quoted() {

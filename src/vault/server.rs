@@ -9,11 +9,11 @@ use super::reply::Reply;
 use crate::config::{Auth, VaultSection};
 use crate::context::Host;
 use crate::environment::vault_variable;
-use crate::error::Hinted;
-use crate::http::{self, Client, Route, Trust};
 use crate::remote::Url;
 use crate::route;
-use crate::secret::Secret;
+use crate::sys::error::Hinted;
+use crate::sys::http::{self, Client, Route, Trust};
+use crate::sys::secret::Secret;
 
 /// A server, or an agent in front of it.
 pub(super) struct Server {

@@ -12,10 +12,10 @@ use super::reply::{Login, Reply};
 use super::server::Server;
 use crate::config::{Auth, VaultSection};
 use crate::environment::{self, vault_variable};
-use crate::error::Hinted;
-use crate::file;
-use crate::secret::Secret;
-use crate::trace;
+use crate::sys::error::Hinted;
+use crate::sys::files;
+use crate::sys::secret::Secret;
+use crate::sys::trace;
 
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -167,7 +167,7 @@ fn text(secret: &Secret) -> Result<&str> {
 
 /// What somebody else has put into a file, without the white space around it.
 fn mounted(path: &Path) -> Result<Secret> {
-    let secret = file::read_mounted(path)?.map(|secret| secret.trimmed());
+    let secret = files::read_mounted(path)?.map(|secret| secret.trimmed());
     let secret = secret.filter(|secret| !secret.is_empty());
     secret.ok_or_else(|| {
         anyhow!(Hinted::new(

@@ -8,9 +8,9 @@ use crate::account::{Account, today};
 use crate::identity::{Identity, Missing};
 use crate::matching::{self, Tie};
 use crate::scope::Scope;
-use crate::secret::Secret;
 use crate::state::{self, State};
 use crate::store::Name;
+use crate::sys::secret::Secret;
 
 /// Each store that an account names, each account, and those accounts that stand in one another's way.
 pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {

@@ -6,14 +6,14 @@ use super::check::Check;
 use super::{Surroundings, accounts};
 use crate::account::{Account, Origin, today};
 use crate::bitbucket::{self, API_HOST};
-use crate::bytes::Bytes;
 use crate::elsewhere;
 use crate::environment;
 use crate::identity::{Identity, Missing};
 use crate::lookup::Found;
 use crate::matching::{self, Wanted};
-use crate::secret::Secret;
 use crate::state::{self, State};
+use crate::sys::bytes::Bytes;
+use crate::sys::secret::Secret;
 
 /// What becomes of the environment's account, ahead of all others.
 pub(super) fn of_environment(

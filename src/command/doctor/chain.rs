@@ -7,8 +7,8 @@ use super::check::Check;
 use super::{Git, Surroundings, accounts};
 use crate::bitbucket::{self, API_HOST};
 use crate::context::Host;
-use crate::error;
 use crate::git::{self, Helper};
+use crate::sys::error;
 
 const SETUP: &str = "'git credential-bitbucket setup'";
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::error;
+use crate::sys::error;
 
 /// What one check found. The names are a contract: `doctor --json` shows them.
 #[derive(Debug, Serialize)]

@@ -10,7 +10,8 @@ use crate::bitbucket::{self, APP_PASSWORDS_REMOVED};
 use crate::environment;
 use crate::remote;
 use crate::route;
-use crate::terminal;
+use crate::sys::child::SECRET_VARIABLES;
+use crate::sys::terminal;
 
 /// Whether the environment holds a credential, and which of several is used.
 pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
@@ -43,7 +44,7 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
             "give it another value",
         );
     }
-    let others = environment::secret_variables();
+    let others = SECRET_VARIABLES.into_iter();
     let others: Vec<&str> = others
         .filter(|other| other != name && is_set(other))
         .collect();

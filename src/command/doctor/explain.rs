@@ -8,13 +8,13 @@ use crate::account::Account;
 use crate::bitbucket;
 use crate::context::Host;
 use crate::environment;
-use crate::error::{Hinted, Usage, printable};
 use crate::git;
 use crate::import::in_url;
 use crate::matching::{self, Verdict, Wanted};
 use crate::remote::Url;
 use crate::scope::Scope;
 use crate::state;
+use crate::sys::error::{Hinted, Usage, printable};
 
 /// The findings for one URL, the answer first, then each account that does not answer.
 ///

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::Surroundings;
 use super::check::Check;
-use crate::file;
 use crate::locations::system_config;
 use crate::store::file::KeyPlace;
+use crate::sys::files;
 
 /// Whether `config.toml` says what it can say.
 pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
@@ -66,13 +66,13 @@ pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
     }
     let looked = private.into_iter().map(|path| {
         (
-            file::read_private(&path).map(|content| content.is_some()),
+            files::read_private(&path).map(|content| content.is_some()),
             path,
         )
     });
     let config = locations.config();
     let config = (
-        file::read_trusted(&config).map(|content| content.is_some()),
+        files::read_trusted(&config).map(|content| content.is_some()),
         config,
     );
     let mut fine: Vec<String> = Vec::new();
@@ -107,7 +107,7 @@ pub(super) fn set_aside(surroundings: &Surroundings<'_>) -> Vec<Check> {
     };
     let aside = [locations.accounts(), locations.refusals()]
         .into_iter()
-        .flat_map(|path| file::set_aside_before(&path))
+        .flat_map(|path| files::set_aside_before(&path))
         .map(|path| {
             let hint = "mend it and give it its name back, or remove it";
             let message = format!("'{}' was damaged and set aside", path.display());

@@ -6,14 +6,14 @@ use jiff::civil::Date;
 use crate::account::{Account, Origin, today};
 use crate::accounts::Accounts;
 use crate::bitbucket::{self, Kind};
-use crate::bytes::Bytes;
 use crate::cli::Login;
 use crate::context::Host;
-use crate::error::{Hinted, Usage};
-use crate::message;
 use crate::policy::Policy;
 use crate::scope::Scope;
-use crate::terminal;
+use crate::sys::bytes::Bytes;
+use crate::sys::error::{Hinted, Usage};
+use crate::sys::message;
+use crate::sys::terminal;
 
 /// The account as it is to be: what was named, what the one it replaces had, and what can be asked for.
 ///

@@ -18,11 +18,11 @@ use crate::check::{self, Verdict};
 use crate::cli::Login;
 use crate::config::StoreChoice;
 use crate::context::Host;
-use crate::error::Hinted;
 use crate::lookup::Lookup;
-use crate::message;
 use crate::renewal;
-use crate::terminal;
+use crate::sys::error::Hinted;
+use crate::sys::message;
+use crate::sys::terminal;
 
 use super::setup;
 
@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     if let Some(old) = &replaced {
         // The account is signed in; an old secret that cannot be reached any more must not undo that.
         if let Err(error) = renewal::forget(&lookup, old) {
-            let error = crate::error::one_line(&error);
+            let error = crate::sys::error::one_line(&error);
             message::warn(format_args!(
                 "the old secret stays in the {}: {error}",
                 old.store

@@ -12,17 +12,17 @@ use jiff::Timestamp;
 
 use crate::account::{Account, Kept};
 use crate::bitbucket::{self, Kind};
-use crate::browser;
 use crate::cli::Login;
-use crate::error::{Hinted, Usage};
 use crate::grant::{Ended, Flow, Grant};
 use crate::lookup::Lookup;
-use crate::loopback::{Callback, Loopback, Visitor, callback};
-use crate::message;
 use crate::oauth::{self, Attempt, Consumer, Proof, Tokens};
 use crate::renewal;
-use crate::secret::Secret;
-use crate::terminal;
+use crate::sys::browser;
+use crate::sys::error::{Hinted, Usage};
+use crate::sys::loopback::{Callback, Loopback, Visitor, callback};
+use crate::sys::message;
+use crate::sys::secret::Secret;
+use crate::sys::terminal;
 
 use super::secret;
 

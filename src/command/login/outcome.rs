@@ -7,8 +7,8 @@ use crate::check::Verdict;
 use crate::cli::Login;
 use crate::command;
 use crate::lookup::Lookup;
-use crate::message;
 use crate::store;
+use crate::sys::message;
 
 /// # Errors
 /// When the settings do not say where the store is.

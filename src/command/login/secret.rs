@@ -8,11 +8,11 @@ use crate::account::Account;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Login;
 use crate::context::Host;
-use crate::error::{Hinted, Usage};
-use crate::message;
 use crate::policy::Policy;
-use crate::secret::Secret;
-use crate::terminal;
+use crate::sys::error::{Hinted, Usage};
+use crate::sys::message;
+use crate::sys::secret::Secret;
+use crate::sys::terminal;
 
 /// The longest secret git's protocol can carry, with room for the key in front of it.
 const LONGEST: usize = 65_000;

@@ -12,7 +12,7 @@ use crate::git_config::{Entry, GitConfig, Piece};
 use crate::import::{Credential, InUrl, in_url};
 use crate::remote::{self, Url, urls_in};
 use crate::scope::Scope;
-use crate::secret::Secret;
+use crate::sys::secret::Secret;
 
 /// A secret, and where it stands.
 pub(crate) struct Found {

@@ -23,12 +23,12 @@ use self::committed::Committed;
 use self::find::{Found, Ours};
 use self::walk::{Form, Target, Walk};
 use crate::cli::Scrub;
-use crate::error::{self, Hinted};
 use crate::git;
 use crate::git_config::GitConfig;
 use crate::import::{Credential, Plan};
 use crate::lookup::Lookup;
-use crate::message;
+use crate::sys::error::{self, Hinted};
+use crate::sys::message;
 
 use super::setup;
 

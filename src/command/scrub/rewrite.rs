@@ -10,10 +10,10 @@ use zeroize::Zeroizing;
 
 use super::find::{self, Found, Ours};
 use super::walk::{Form, Target};
-use crate::error::Hinted;
 use crate::git;
 use crate::git_config::{Entry, GitConfig};
 use crate::import::Credential;
+use crate::sys::error::Hinted;
 
 /// Takes out what `is_stored` says is safe elsewhere.
 ///

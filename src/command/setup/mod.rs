@@ -17,12 +17,12 @@ pub(in crate::command) use self::wishes::hosts_of;
 use self::wishes::{Wishes, helper_value, program_path, sections};
 use crate::cli::Setup;
 use crate::context::Host;
-use crate::error::Hinted;
-use crate::file;
 use crate::git::{self, Helper, Setting};
 use crate::lookup::Lookup;
-use crate::message;
-use crate::terminal;
+use crate::sys::error::Hinted;
+use crate::sys::files;
+use crate::sys::message;
+use crate::sys::terminal;
 
 /// # Errors
 /// When a foreign helper for Bitbucket would be disturbed, or git's configuration cannot be written.
@@ -108,7 +108,7 @@ fn write(
     let changed = apply(record, path, &sections(wishes, guard == Guard::Set)?)?;
     if is_new && is_system {
         // A git that cannot read it does nothing at all.
-        file::open_to_readers(path)?;
+        files::open_to_readers(path)?;
     }
     verify(lookup, path, is_system, &wishes.hosts[0])?;
     let hosts: Vec<String> = wishes.hosts.iter().map(ToString::to_string).collect();

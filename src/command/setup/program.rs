@@ -16,7 +16,7 @@ pub(super) fn refuse_unless_for_all(program: &Path) -> Result<()> {
     use anyhow::{Context as _, bail};
     use rustix::process::geteuid;
 
-    use crate::error::Hinted;
+    use crate::sys::error::Hinted;
 
     /// "Others" may start a program, or pass through a folder.
     const REACHABLE: u32 = 0o001;

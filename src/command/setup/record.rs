@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::block::Written;
-use crate::error::Hinted;
-use crate::file;
 use crate::locations::system_setup;
 use crate::lookup::Lookup;
+use crate::sys::error::Hinted;
+use crate::sys::files;
 
 /// What was written, so that just that can be taken back.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -51,11 +51,11 @@ impl Record {
     pub(super) fn read(lookup: &Lookup, is_system: bool) -> Result<Self> {
         let (place, content) = if is_system {
             let path = system_setup();
-            let content = file::read_trusted(&path)?;
+            let content = files::read_trusted(&path)?;
             (Place::System(path), content)
         } else {
             let path = lookup.locations()?.setup();
-            let content = file::read_private(&path)?;
+            let content = files::read_private(&path)?;
             (Place::User(path), content)
         };
         let Some(content) = content else {
@@ -82,12 +82,12 @@ impl Record {
     pub(super) fn write(&self) -> Result<()> {
         let path = self.place.path();
         if self.files.is_empty() {
-            return file::remove(path);
+            return files::remove(path);
         }
         let content = toml::to_string(self)?;
         match self.place {
-            Place::User(_) => file::write_private(path, content.as_bytes()),
-            Place::System(_) => file::write_public(path, content.as_bytes()),
+            Place::User(_) => files::write_private(path, content.as_bytes()),
+            Place::System(_) => files::write_public(path, content.as_bytes()),
         }
     }
 

@@ -11,9 +11,9 @@ use crate::accounts::Accounts;
 use crate::bitbucket;
 use crate::config::Config;
 use crate::context::Host;
-use crate::error::Hinted;
 use crate::git;
 use crate::lookup::Lookup;
+use crate::sys::error::Hinted;
 
 /// What the sections depend on.
 pub(super) struct Wishes {

@@ -16,10 +16,10 @@ use crate::cli::Status;
 use crate::context::Host;
 use crate::environment;
 use crate::lookup::Lookup;
-use crate::message;
 use crate::state::{self, State};
 use crate::store;
-use crate::terminal;
+use crate::sys::message;
+use crate::sys::terminal;
 
 /// An account as `--json` shows it: the names are a contract.
 #[derive(Serialize)]
@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     }
     match lookup.config().and_then(|_| lookup.unknown_keys()) {
         Ok(unknown) => unknown.iter().for_each(message::warn),
-        Err(error) => message::warn(crate::error::one_line(&error)),
+        Err(error) => message::warn(crate::sys::error::one_line(&error)),
     }
     needs_attention |= warn_of_the_policy(&lookup, &shown);
     let cloud = bitbucket::cloud();
@@ -144,7 +144,7 @@ fn warn_of_the_policy(lookup: &Lookup, accounts: &[&Account]) -> bool {
         Err(error) => {
             // What keeps the settings from being read is said already.
             if lookup.config().is_ok() {
-                message::warn(crate::error::one_line(&error));
+                message::warn(crate::sys::error::one_line(&error));
             }
             return true;
         }
@@ -191,7 +191,7 @@ impl Examiner<'_> {
                 message::warn(format_args!(
                     "'{}': {}",
                     account.name,
-                    crate::error::one_line(&error)
+                    crate::sys::error::one_line(&error)
                 ));
                 State::Unreachable
             }

@@ -1,7 +1,7 @@
 //! The accounts as a person reads or hears them.
 
 use super::Row;
-use crate::error::printable;
+use crate::sys::error::printable;
 
 const HEAD: [&str; 7] = ["NAME", "KIND", "HOST", "FOR", "STORE", "EXPIRES", "STATE"];
 

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use crate::account::Account;
 use crate::bitbucket;
 use crate::check::{self, Verdict};
-use crate::error;
 use crate::lookup::Lookup;
-use crate::message;
 use crate::rejection::{Asked, Rejection};
 use crate::renewal;
+use crate::sys::error;
+use crate::sys::message;
 
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(30);

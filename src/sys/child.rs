@@ -10,6 +10,14 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use zeroize::Zeroizing;
 
+/// The variables in which a user hands us a secret. No program that we start inherits them.
+pub(crate) const SECRET_VARIABLES: [&str; 4] = [
+    "BITBUCKET_API_TOKEN",
+    "BITBUCKET_ACCESS_TOKEN",
+    "BITBUCKET_TOKEN",
+    "BITBUCKET_APP_PASSWORD",
+];
+
 /// What a program left behind.
 pub(crate) struct Output {
     /// None when a signal ended it.

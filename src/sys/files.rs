@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::error::Hinted;
-use crate::secret::Secret;
+use crate::sys::error::Hinted;
+use crate::sys::secret::Secret;
 
 /// The content of a private file, or nothing when there is none.
 ///
@@ -445,7 +445,7 @@ mod platform {
     use anyhow::{Context as _, Result, bail};
     use rustix::process::geteuid;
 
-    use crate::error::Hinted;
+    use crate::sys::error::Hinted;
 
     pub(super) const READABLE: u32 = 0o044;
     pub(super) const WRITABLE: u32 = 0o022;

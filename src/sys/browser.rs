@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::sys::child::SECRET_VARIABLES;
+
 /// How long a browser's starter is watched: one that fails does so at once.
 const STARTING: Duration = Duration::from_secs(2);
 
@@ -63,7 +65,7 @@ fn opener(url: &str) -> Option<Command> {
 
 /// Starts it without our streams: whatever it has to say is nobody's answer.
 fn start(mut browser: Command) -> bool {
-    for variable in crate::environment::secret_variables() {
+    for variable in SECRET_VARIABLES {
         browser.env_remove(variable);
     }
     browser

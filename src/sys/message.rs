@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use crate::error::{self, Usage};
+use crate::sys::error::{self, Usage};
 
 pub(crate) const PROGRAM: &str = "git-credential-bitbucket";
 

@@ -14,8 +14,8 @@ use ureq::tls::{ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy, ProxyProtocol, SendBody};
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
-use crate::trace;
+use crate::sys::secret::Secret;
+use crate::sys::trace;
 
 /// How to get to a server.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
-use crate::error::printable;
+use crate::sys::error::printable;
 
 /// `1` (or `2`, or `true`) traces to stderr, a path to the end of that file, as with git's `GIT_TRACE`.
 const VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_TRACE";

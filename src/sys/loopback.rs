@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use crate::sys::secret::Secret;
 
 /// How long one connection may take to say what it wants. Browsers open some that never say anything.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -204,7 +204,7 @@ impl Visitor {
 #[cfg(test)]
 mod tests {
     use super::{Callback, callback, target};
-    use crate::secret::Secret;
+    use crate::sys::secret::Secret;
 
     fn secret(text: &str) -> Secret {
         Secret::new(text.into())

@@ -1,5 +1,8 @@
 //! The terminal, where a person is asked something, and the two standard streams.
 
+#[cfg(unix)]
+mod hidden;
+
 use std::env;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
@@ -7,10 +10,10 @@ use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
 use anyhow::{Result, anyhow};
 use thiserror::Error;
 
-use crate::error::Hinted;
 #[cfg(unix)]
-use crate::quiet::Quiet;
-use crate::secret::Secret;
+use self::hidden::Quiet;
+use crate::sys::error::Hinted;
+use crate::sys::secret::Secret;
 
 /// Whether somebody can be asked: there is a terminal, and git's own `GIT_TERMINAL_PROMPT` does not forbid it.
 pub(crate) fn can_ask() -> bool {
