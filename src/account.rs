@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use crate::bitbucket::Kind;
-use crate::context::Host;
+use crate::git::context::Host;
+use crate::git::protocol;
 use crate::grant::Grant;
-use crate::protocol;
 use crate::rejection::Rejection;
 use crate::scope::Scope;
 use crate::store;

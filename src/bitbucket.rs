@@ -9,7 +9,7 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use thiserror::Error;
 
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::scope::{Scope, is_segment};
 use crate::sys::secret::Secret;
 use crate::sys::serde_as_text::serde_as_text;
@@ -517,7 +517,7 @@ serde_as_text!(Host, Kind);
 #[cfg(test)]
 mod tests {
     use super::{Kind, cloud, context_of};
-    use crate::context::Host;
+    use crate::git::context::Host;
     use crate::sys::secret::Secret;
 
     fn data_center() -> Host {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::bitbucket::{self, Kind};
+use crate::git::route;
 use crate::identity::Identity;
 use crate::probe::is_bitbucket;
-use crate::route;
 use crate::scope::Scope;
 use crate::sys::bytes::Bytes;
 use crate::sys::http::{self, Answer, Client};

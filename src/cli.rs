@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::bitbucket::{self, Kind};
 use crate::command;
 use crate::config::StoreChoice;
-use crate::context::{Host, NotAHost};
+use crate::git::context::{Host, NotAHost};
 use crate::scope::Scope;
 use crate::sys::error::{Hinted, Usage};
 

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::accounts::describe;
 use crate::bitbucket;
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::store;
 use crate::sys::error::Hinted;
 use crate::sys::files;

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{self, Kind};
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::store;
 use crate::sys::bytes::Bytes;
 use crate::sys::child::SECRET_VARIABLES;

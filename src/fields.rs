@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{Kind, STATIC_USERNAMES};
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::store;
 use crate::sys::bytes::Bytes;
 use crate::sys::error::Hinted;

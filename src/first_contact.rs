@@ -13,8 +13,8 @@ use anyhow::Result;
 
 use crate::account::{Account, Origin};
 use crate::bitbucket::{self, Kind};
-use crate::context::Host;
 use crate::git;
+use crate::git::context::Host;
 use crate::locations::Locations;
 use crate::lookup::{Findings, Found, Lookup};
 use crate::matching::Wanted;

@@ -7,15 +7,15 @@ use crate::bitbucket;
 use crate::command::scrub::find::{self, Ours};
 use crate::command::scrub::rewrite::config_without;
 use crate::config::{self, Config};
-use crate::context::{Context, Host};
-use crate::git_config::GitConfig;
+use crate::git::config::GitConfig;
+use crate::git::context::{Context, Host};
+use crate::git::protocol::{Form, Reply, Request};
+use crate::git::url::{self, Url, urls_in};
 use crate::import::netrc::Netrc;
 use crate::import::{git_credentials, in_url};
 use crate::matching::{self, Wanted};
 use crate::oauth;
 use crate::policy::Policy;
-use crate::protocol::{Form, Reply, Request};
-use crate::remote::{self, Url, urls_in};
 use crate::scope::Scope;
 use crate::shortlist;
 use crate::store::Name;
@@ -79,7 +79,7 @@ pub fn url(data: &[u8]) {
         }
     }
     if let Ok(text) = std::str::from_utf8(data) {
-        let _ = remote::masked(text);
+        let _ = url::masked(text);
         if let Ok(host) = text.parse::<Host>() {
             assert!(host.as_str().parse::<Host>().expect("a host is one") == host);
         }

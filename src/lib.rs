@@ -10,7 +10,6 @@ mod check;
 mod cli;
 mod command;
 mod config;
-mod context;
 mod elsewhere;
 mod environment;
 mod fields;
@@ -19,7 +18,6 @@ mod folder;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
 mod git;
-mod git_config;
 mod grant;
 mod helper;
 mod identity;
@@ -30,12 +28,9 @@ mod matching;
 mod oauth;
 mod policy;
 mod probe;
-mod protocol;
 mod refusal;
 mod rejection;
-mod remote;
 mod renewal;
-mod route;
 mod scope;
 mod shortlist;
 mod state;
@@ -67,11 +62,11 @@ pub fn main() -> ExitCode {
 mod tests {
     use crate::account::{Account, Kept, Origin};
     use crate::bitbucket::cloud;
+    use crate::git::protocol::{Form, Reply, Request};
     use crate::helper::Answer;
     use crate::identity::Identity;
     use crate::import::Credential;
     use crate::lookup::{Findings, Found};
-    use crate::protocol::{Form, Reply, Request};
     use crate::sys::secret::Secret;
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::account::{Account, Origin};
 use crate::accounts::Accounts;
 use crate::bitbucket;
-use crate::context::{Context, Host};
+use crate::git::context::{Context, Host};
 use crate::scope::Scope;
 use crate::sys::bytes::Bytes;
 use crate::sys::error::{Hinted, printable};
@@ -391,7 +391,7 @@ mod tests {
     use crate::account::{Account, Origin};
     use crate::accounts::Accounts;
     use crate::bitbucket::{Kind, cloud};
-    use crate::context::Context;
+    use crate::git::context::Context;
     use crate::sys::bytes::Bytes;
 
     fn account(name: &str, scopes: &[&str]) -> Account {

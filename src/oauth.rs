@@ -12,9 +12,9 @@ use zeroize::Zeroizing;
 
 use crate::bitbucket;
 use crate::bitbucket::oauth::{ACCESS_TOKEN, AUTHORIZE, USUAL_LIFETIME};
+use crate::git::route;
 use crate::grant::Ended;
 use crate::identity::Identity;
-use crate::route;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
 

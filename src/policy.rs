@@ -18,7 +18,7 @@ use serde::Deserialize;
 use crate::account::Account;
 use crate::bitbucket::{self, Kind};
 use crate::config::{self, MachineFile};
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::store::Name;
 use crate::sys::error::Hinted;
 

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::bitbucket;
+use crate::git::route;
 use crate::identity::Identity;
 use crate::rejection::Asked;
-use crate::route;
 use crate::scope::Scope;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;

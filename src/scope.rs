@@ -6,7 +6,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::bitbucket::{API_HOST, is_cloud};
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::sys::serde_as_text::serde_as_text;
 
 /// A workspace (Data Center: a project) or one repository of it, in lower case: Bitbucket's paths ignore case.
@@ -123,7 +123,7 @@ serde_as_text!(Scope);
 mod tests {
     use super::Scope;
     use crate::bitbucket::{cloud, is_general_rest, is_rest};
-    use crate::context::Host;
+    use crate::git::context::Host;
 
     fn data_center() -> Host {
         "git.corp.example:7990".parse().expect("a host")

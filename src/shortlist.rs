@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::accounts::Accounts;
 use crate::bitbucket;
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::matching::{self, Wanted};
 use crate::scope::Scope;
 use crate::sys::files;
@@ -277,7 +277,7 @@ mod tests {
     use crate::account::{Account, Origin};
     use crate::accounts::Accounts;
     use crate::bitbucket::Kind;
-    use crate::context::Context;
+    use crate::git::context::Context;
     use crate::matching::{self, Wanted};
     use crate::rejection::Rejection;
     use crate::sys::bytes::Bytes;

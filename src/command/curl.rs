@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, anyhow};
 use super::curl_arguments::{Call, Url, refusal};
 use crate::bitbucket;
 use crate::cli::Curl;
-use crate::context::Context;
+use crate::git::context::Context;
 use crate::helper::reply;
 use crate::identity::Identity;
 use crate::lookup::{Findings, Found, Lookup};

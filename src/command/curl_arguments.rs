@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::curl_options::{CurlOption, Effect};
 use percent_encoding::percent_decode_str;
 
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::sys::error::{Hinted, Usage};
 
 /// A command line that curl may be given together with a secret.

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::setup;
 use crate::cli::{Import, Source};
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::git::{self, Helper};
 use crate::import::netrc::Netrc;
 use crate::import::{Content, Credential, Entry, IsOurs, Plan, git_credentials, helper};

@@ -20,7 +20,7 @@ use anyhow::Result;
 
 use crate::account::Account;
 use crate::accounts::Accounts;
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::git::{self, Helper};
 use crate::lookup::Lookup;
 use crate::matching;

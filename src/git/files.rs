@@ -271,7 +271,7 @@ impl Drop for ConfigLock {
 #[cfg(test)]
 mod tests {
     use super::{list_of, quoted};
-    use crate::git_config::GitConfig;
+    use crate::git::config::GitConfig;
 
     #[test]
     fn a_configuration_file_is_read_as_git_reads_it() {

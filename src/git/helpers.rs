@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::{Setting, settings};
-use crate::context::Host;
+use crate::git::context::Host;
 
 /// A helper that git asks, and where it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]

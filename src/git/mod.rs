@@ -1,8 +1,13 @@
 //! The one place which starts `git`: what it says of itself and of its settings, and what it asks other helpers.
 
+pub(crate) mod config;
+pub(crate) mod context;
 mod files;
 mod grep;
 mod helpers;
+pub(crate) mod protocol;
+pub(crate) mod route;
+pub(crate) mod url;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use zeroize::Zeroizing;
 
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::sys::child::{self, Output};
 use crate::sys::error::Hinted;
 

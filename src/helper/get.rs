@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use super::reply;
 use crate::first_contact::{self, Outcome};
+use crate::git::protocol::{Form, Reply, Request};
 use crate::lookup::{Findings, Lookup};
 use crate::matching::Wanted;
-use crate::protocol::{Form, Reply, Request};
 
 /// What `get` has to say.
 #[derive(Debug, Default)]

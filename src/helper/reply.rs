@@ -5,10 +5,10 @@ use anyhow::{Result, bail};
 use crate::account::{Account, Kept};
 use crate::bitbucket::API_HOST;
 use crate::environment;
+use crate::git::protocol::{Form, Reply};
 use crate::identity::{Identity, Missing};
 use crate::lookup::Found;
 use crate::matching::Wanted;
-use crate::protocol::{Form, Reply};
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 

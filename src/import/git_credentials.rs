@@ -1,7 +1,7 @@
 //! The file of git-credential-store: a URL in each line, with user name and password (git-credential-store(1)).
 
 use super::{Content, Credential, Entry, InUrl, IsOurs, in_url};
-use crate::remote::Url;
+use crate::git::url::Url;
 
 /// The entries of the file. What git would not understand either is bad; blank lines and comments are no entries.
 pub(crate) fn entries(text: &[u8], is_ours: IsOurs<'_>) -> Vec<Entry> {

@@ -8,9 +8,9 @@ use zeroize::Zeroizing;
 
 use super::Credential;
 use crate::bitbucket;
-use crate::context::Host;
 use crate::git;
-use crate::protocol::Request;
+use crate::git::context::Host;
+use crate::git::protocol::Request;
 
 /// How long a helper may take: somebody may be typing at its unlock prompt.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::{Content, Credential, IsOurs};
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::sys::secret::Secret;
 
 /// What a netrc file says.

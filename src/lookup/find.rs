@@ -155,7 +155,7 @@ impl Lookup {
             Some(Ok(back)) => return Ok(Look::of(back)),
             Some(Err(error)) if fitting.is_empty() => return Err(error),
             Some(Err(error)) => {
-                trace::say(|| format!("oauth: {}", crate::sys::error::one_line(&error)))
+                trace::say(|| format!("oauth: {}", crate::sys::error::one_line(&error)));
             }
             None => {}
         }

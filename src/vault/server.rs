@@ -7,10 +7,10 @@ use anyhow::{Result, anyhow, bail};
 
 use super::reply::Reply;
 use crate::config::{Auth, VaultSection};
-use crate::context::Host;
 use crate::environment::vault_variable;
-use crate::remote::Url;
-use crate::route;
+use crate::git::context::Host;
+use crate::git::route;
+use crate::git::url::Url;
 use crate::sys::error::Hinted;
 use crate::sys::http::{self, Client, Route, Trust};
 use crate::sys::secret::Secret;

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::check::Check;
 use super::{Git, Surroundings};
-use crate::context::Host;
+use crate::git::context::Host;
+use crate::git::url::{self, Url};
 use crate::git::{self, Setting};
 use crate::import::in_url;
-use crate::remote::{self, Url};
 
 /// Whether git refuses URLs that hold a password (git-config(1), `transfer.credentialsInUrl`).
 pub(super) fn credentials_in_url(git: &Git) -> Check {
@@ -40,7 +40,7 @@ pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>, git: &Git) -> Vec
             id,
             format!(
                 "'{}' in '{origin}' holds a secret for {host}",
-                remote::masked(key)
+                url::masked(key)
             ),
             format!("{}, and revoke the secret", scrub(origin)),
         ))
@@ -83,7 +83,7 @@ pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<C
         if !name.trim().eq_ignore_ascii_case("authorization") {
             return None;
         }
-        let key = remote::masked(key);
+        let key = url::masked(key);
         let hint = format!("once an account answers, {}", scrub(origin));
         let Some(pattern) = pattern.strip_suffix('.') else {
             return Some(Check::fail(
@@ -137,7 +137,7 @@ pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Chec
             id,
             format!(
                 "'{}' in '{origin}' is not 'basic', which {host} takes",
-                remote::masked(key)
+                url::masked(key)
             ),
             hint,
         ))

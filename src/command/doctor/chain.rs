@@ -6,7 +6,7 @@ use std::path::Path;
 use super::check::Check;
 use super::{Git, Surroundings, accounts};
 use crate::bitbucket::{self, API_HOST};
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::git::{self, Helper};
 use crate::sys::error;
 

@@ -8,8 +8,8 @@ use super::Surroundings;
 use super::check::Check;
 use crate::bitbucket::{self, APP_PASSWORDS_REMOVED};
 use crate::environment;
-use crate::remote;
-use crate::route;
+use crate::git::route;
+use crate::git::url;
 use crate::sys::child::SECRET_VARIABLES;
 use crate::sys::terminal;
 
@@ -97,7 +97,7 @@ pub(super) fn proxies(surroundings: &Surroundings<'_>) -> Vec<Check> {
                 let scheme = if proxy.contains("://") { "" } else { "http://" };
                 format!(
                     "git goes to {host} through '{}'",
-                    remote::masked(&format!("{scheme}{proxy}"))
+                    url::masked(&format!("{scheme}{proxy}"))
                 )
             }
         };

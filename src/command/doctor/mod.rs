@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use crate::accounts::Accounts;
 use crate::cli::Doctor;
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::git::{self, Setting};
 use crate::lookup::Lookup;
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::check::Check;
 use super::{Git, Surroundings};
-use crate::context::Host;
 use crate::git;
+use crate::git::context::Host;
 
 /// A release of git: `2.47.3`, `2.39.5 (Apple Git-154)`, `2.47.1.windows.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,7 +7,7 @@ use crate::account::{Account, Origin, today};
 use crate::accounts::Accounts;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Login;
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::sys::bytes::Bytes;

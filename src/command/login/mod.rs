@@ -17,7 +17,7 @@ use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind};
 use crate::check::{self, Verdict};
 use crate::cli::Login;
 use crate::config::StoreChoice;
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::lookup::Lookup;
 use crate::renewal;
 use crate::sys::error::Hinted;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::account::Account;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Login;
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::policy::Policy;
 use crate::sys::error::{Hinted, Usage};
 use crate::sys::message;

@@ -6,11 +6,11 @@ use std::ops::Range;
 use base64ct::{Base64, Encoding as _};
 
 use crate::bitbucket;
-use crate::context::Host;
 use crate::git;
-use crate::git_config::{Entry, GitConfig, Piece};
+use crate::git::config::{Entry, GitConfig, Piece};
+use crate::git::context::Host;
+use crate::git::url::{self, Url, urls_in};
 use crate::import::{Credential, InUrl, in_url};
-use crate::remote::{self, Url, urls_in};
 use crate::scope::Scope;
 use crate::sys::secret::Secret;
 
@@ -69,7 +69,7 @@ pub(crate) fn in_config(text: &[u8], ours: &Ours) -> Option<(GitConfig, Findings
             let key = [&section.name, &b"."[..], subsection.bytes()].concat();
             search.urls(
                 subsection,
-                Some(&remote::masked(&String::from_utf8_lossy(&key))),
+                Some(&url::masked(&String::from_utf8_lossy(&key))),
             );
         }
     }
@@ -156,7 +156,7 @@ impl<'a> Search<'a> {
             .subsection
             .as_ref()
             .map(|piece| String::from_utf8_lossy(piece.bytes()));
-        let key = remote::masked(&String::from_utf8_lossy(&entry.key));
+        let key = url::masked(&String::from_utf8_lossy(&entry.key));
         let name = entry
             .key
             .rsplit(|&byte| byte == b'.')

@@ -24,7 +24,7 @@ use self::find::{Found, Ours};
 use self::walk::{Form, Target, Walk};
 use crate::cli::Scrub;
 use crate::git;
-use crate::git_config::GitConfig;
+use crate::git::config::GitConfig;
 use crate::import::{Credential, Plan};
 use crate::lookup::Lookup;
 use crate::sys::error::{self, Hinted};

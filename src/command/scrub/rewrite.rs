@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::find::{self, Found, Ours};
 use super::walk::{Form, Target};
 use crate::git;
-use crate::git_config::{Entry, GitConfig};
+use crate::git::config::{Entry, GitConfig};
 use crate::import::Credential;
 use crate::sys::error::Hinted;
 

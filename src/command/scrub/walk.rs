@@ -230,7 +230,7 @@ fn is_git_folder(folder: &Path) -> bool {
 /// The work tree of a submodule, as its configuration tells it.
 fn tree_of_module(git: &Path) -> Option<PathBuf> {
     let text = fs::read(git.join("config")).ok()?;
-    let config = crate::git_config::GitConfig::parse(&text)?;
+    let config = crate::git::config::GitConfig::parse(&text)?;
     let mut entries = config.entries.iter().rev();
     let tree = entries.find(|entry| *entry.key == b"core.worktree")?;
     let tree = std::str::from_utf8(tree.value.as_ref()?.bytes()).ok()?;

@@ -16,7 +16,7 @@ use self::record::Record;
 pub(in crate::command) use self::wishes::hosts_of;
 use self::wishes::{Wishes, helper_value, program_path, sections};
 use crate::cli::Setup;
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::git::{self, Helper, Setting};
 use crate::lookup::Lookup;
 use crate::sys::error::Hinted;

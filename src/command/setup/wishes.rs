@@ -10,8 +10,8 @@ use super::block::Section;
 use crate::accounts::Accounts;
 use crate::bitbucket;
 use crate::config::Config;
-use crate::context::Host;
 use crate::git;
+use crate::git::context::Host;
 use crate::lookup::Lookup;
 use crate::sys::error::Hinted;
 

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::context::Host;
 use crate::git;
+use crate::git::context::Host;
 use crate::sys::http::{Route, Trust};
 
 /// The route to a host, as git's configuration and the environment have it; for how long one answer may take, and when

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use percent_encoding::percent_decode_str;
 
-use crate::context::Host;
+use crate::git::context::Host;
 use crate::sys::secret::Secret;
 
 /// What stands in place of a user name and password.

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::context::Context;
+use crate::git::context::Context;
 use crate::sys::secret::Secret;
 
 /// The longest line there is, without its newline (git-credential(1): 65535 bytes).
