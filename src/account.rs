@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use crate::bitbucket::Kind;
+use crate::bitbucket::scope::Scope;
 use crate::git::context::Host;
 use crate::git::protocol;
 use crate::grant::Grant;
 use crate::rejection::Rejection;
-use crate::scope::Scope;
 use crate::store;
 use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;

@@ -14,11 +14,11 @@ use clap_complete::Shell;
 use jiff::civil::Date;
 use thiserror::Error;
 
+use crate::bitbucket::scope::Scope;
 use crate::bitbucket::{self, Kind};
 use crate::command;
 use crate::config::StoreChoice;
 use crate::git::context::{Host, NotAHost};
-use crate::scope::Scope;
 use crate::sys::error::{Hinted, Usage};
 
 /// A git credential helper for Bitbucket: sign in once, git never asks again

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 
 use crate::account::{Account, Kept};
 use crate::bitbucket;
+use crate::bitbucket::scope::Scope;
 use crate::config::{Config, Source};
 use crate::environment;
 use crate::fields::Fields;
@@ -14,7 +15,6 @@ use crate::git::context::Host;
 use crate::locations::Locations;
 use crate::lookup::{Found, Lookup};
 use crate::matching::Wanted;
-use crate::scope::Scope;
 use crate::state::State;
 use crate::store;
 use crate::sys::error::Hinted;

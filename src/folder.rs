@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use crate::bitbucket::scope::Scope;
 use crate::environment;
 use crate::fields::Fields;
-use crate::scope::Scope;
 use crate::sys::error::Hinted;
 use crate::sys::files;
 
@@ -198,7 +198,7 @@ mod tests {
     use std::fs;
 
     use super::Root;
-    use crate::scope::Scope;
+    use crate::bitbucket::scope::Scope;
 
     #[test]
     fn the_most_exact_secret_is_found_and_nothing_outside_of_the_folder() {

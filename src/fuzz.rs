@@ -4,6 +4,8 @@ use std::path::Path;
 
 use crate::accounts::Accounts;
 use crate::bitbucket;
+use crate::bitbucket::oauth;
+use crate::bitbucket::scope::Scope;
 use crate::command::scrub::find::{self, Ours};
 use crate::command::scrub::rewrite::config_without;
 use crate::config::{self, Config};
@@ -14,9 +16,7 @@ use crate::git::url::{self, Url, urls_in};
 use crate::import::netrc::Netrc;
 use crate::import::{git_credentials, in_url};
 use crate::matching::{self, Wanted};
-use crate::oauth;
 use crate::policy::Policy;
-use crate::scope::Scope;
 use crate::shortlist;
 use crate::store::Name;
 use crate::sys::http::Json;

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::bitbucket::oauth::{Ended, Flow};
+
 /// A grant of OAuth 2.0: all but its secrets, and how the last renewal of its access token went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Grant {
@@ -49,50 +51,6 @@ impl Grant {
             ended: None,
             failed: None,
             ..self.clone()
-        }
-    }
-}
-
-/// How access tokens are come by (RFC 6749).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Flow {
-    /// Somebody signed in with a browser; the refresh token does the rest.
-    AuthorizationCode,
-    /// The consumer acts for itself; there is no refresh token.
-    ClientCredentials,
-}
-
-/// Why a grant gives no more tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Ended {
-    /// `invalid_grant`
-    Grant,
-    /// `unauthorized_client`, `invalid_client`
-    Client,
-    /// The answer with the new refresh token was lost.
-    Lost,
-}
-
-impl Ended {
-    /// The same in half a sentence.
-    pub(crate) fn reason(self, flow: Flow) -> &'static str {
-        match (self, flow) {
-            (Self::Grant, Flow::AuthorizationCode) => {
-                "Bitbucket has ended the grant (invalid_grant): it was revoked, or not used for three months"
-            }
-            (Self::Grant, Flow::ClientCredentials) => {
-                "Bitbucket gives the OAuth consumer no token (invalid_grant): it is not marked 'private'"
-            }
-            (Self::Client, Flow::AuthorizationCode) => {
-                "Bitbucket refuses the OAuth consumer (unauthorized_client): its key or secret has changed, or the \
-                 refresh token was used elsewhere"
-            }
-            (Self::Client, Flow::ClientCredentials) => {
-                "Bitbucket refuses the OAuth consumer (unauthorized_client): its key or secret has changed"
-            }
-            (Self::Lost, _) => "the last renewal broke off, and the new refresh token is lost",
         }
     }
 }

@@ -1,27 +1,12 @@
 //! As whom an account presents its secret: one to git, another one to the REST API. People mix the two up by hand.
 
-use base64ct::{Base64, Encoding as _};
 use thiserror::Error;
 
 use crate::account::Account;
+use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::{Kind, RestScheme};
 use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;
-
-/// What goes into the `Authorization` header.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Identity {
-    Basic {
-        username: Vec<u8>,
-        password: Secret,
-    },
-    Bearer(Secret),
-    /// What git gave in the header form: scheme and credential as they are.
-    Header {
-        authtype: Vec<u8>,
-        credential: Secret,
-    },
-}
 
 /// What an account lacks to present itself.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -69,22 +54,6 @@ impl Identity {
             username: username.to_vec(),
             password: secret,
         })
-    }
-
-    /// The value of the `Authorization` header (RFC 7617, RFC 6750); nothing in it is percent-encoded.
-    pub(crate) fn authorization(&self) -> Secret {
-        match self {
-            Self::Basic { username, password } => {
-                let pair = Secret::new([username, &b":"[..], password.expose()].concat());
-                let encoded = Secret::new(Base64::encode_string(pair.expose()).into_bytes());
-                Secret::new([b"Basic ", encoded.expose()].concat())
-            }
-            Self::Bearer(secret) => Secret::new([b"Bearer ", secret.expose()].concat()),
-            Self::Header {
-                authtype,
-                credential,
-            } => Secret::new([authtype, &b" "[..], credential.expose()].concat()),
-        }
     }
 }
 
@@ -149,22 +118,6 @@ mod tests {
         assert_eq!(
             Identity::for_git(&account(Kind::AppPassword), secret()),
             Err(Missing::Username)
-        );
-    }
-
-    #[test]
-    fn basic_is_encoded_as_rfc_7617_says() {
-        let identity = Identity::Basic {
-            username: b"Aladdin".to_vec(),
-            password: Secret::new(b"open sesame".to_vec()),
-        };
-        assert_eq!(
-            identity.authorization().expose(),
-            b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
-        );
-        assert_eq!(
-            Identity::Bearer(secret()).authorization().expose(),
-            b"Bearer t"
         );
     }
 }

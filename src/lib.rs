@@ -25,13 +25,11 @@ mod import;
 mod locations;
 mod lookup;
 mod matching;
-mod oauth;
 mod policy;
 mod probe;
 mod refusal;
 mod rejection;
 mod renewal;
-mod scope;
 mod shortlist;
 mod state;
 mod store;
@@ -61,10 +59,10 @@ pub fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use crate::account::{Account, Kept, Origin};
+    use crate::bitbucket::authorization::Identity;
     use crate::bitbucket::cloud;
     use crate::git::protocol::{Form, Reply, Request};
     use crate::helper::Answer;
-    use crate::identity::Identity;
     use crate::import::Credential;
     use crate::lookup::{Findings, Found};
     use crate::sys::secret::Secret;

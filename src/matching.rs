@@ -7,8 +7,8 @@ use anyhow::Result;
 use crate::account::{Account, Origin};
 use crate::accounts::Accounts;
 use crate::bitbucket;
+use crate::bitbucket::scope::Scope;
 use crate::git::context::{Context, Host};
-use crate::scope::Scope;
 use crate::sys::bytes::Bytes;
 use crate::sys::error::{Hinted, printable};
 

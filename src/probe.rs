@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::bitbucket;
+use crate::bitbucket::authorization::Identity;
+use crate::bitbucket::scope::Scope;
 use crate::git::route;
-use crate::identity::Identity;
 use crate::rejection::Asked;
-use crate::scope::Scope;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
 use crate::sys::trace;

@@ -9,9 +9,9 @@ use anyhow::Result;
 
 use crate::accounts::Accounts;
 use crate::bitbucket;
+use crate::bitbucket::scope::Scope;
 use crate::git::context::Host;
 use crate::matching::{self, Wanted};
-use crate::scope::Scope;
 use crate::sys::files;
 use crate::sys::trace;
 

@@ -11,10 +11,10 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::curl_arguments::{Call, Url, refusal};
 use crate::bitbucket;
+use crate::bitbucket::authorization::Identity;
 use crate::cli::Curl;
 use crate::git::context::Context;
 use crate::helper::reply;
-use crate::identity::Identity;
 use crate::lookup::{Findings, Found, Lookup};
 use crate::matching::{self, Wanted};
 use crate::sys::child::SECRET_VARIABLES;

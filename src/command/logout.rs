@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use crate::account::Account;
+use crate::bitbucket::oauth::Flow;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Logout;
-use crate::grant::Flow;
 use crate::lookup::Lookup;
 use crate::renewal;
 use crate::sys::message;

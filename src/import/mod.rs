@@ -13,13 +13,13 @@ use anyhow::Result;
 
 use crate::account::{Account, Kept, Origin};
 use crate::accounts::Accounts;
+use crate::bitbucket::scope::Scope;
 use crate::bitbucket::{self, Kind};
 use crate::config::StoreChoice;
 use crate::git::context::Host;
 use crate::git::url::Url;
 use crate::lookup::Lookup;
 use crate::matching::{self, Wanted};
-use crate::scope::Scope;
 use crate::state::State;
 use crate::store;
 use crate::sys::bytes::Bytes;

@@ -17,10 +17,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use self::login::Session;
 use self::reply::{Content, Version};
 use self::server::Server;
+use crate::bitbucket::scope::Scope;
 use crate::config::VaultSection;
 use crate::fields::Fields;
 use crate::git::context::Host;
-use crate::scope::Scope;
 use crate::sys::error::Hinted;
 use crate::sys::trace;
 
@@ -254,7 +254,7 @@ fn encoded(path: &str) -> String {
 mod tests {
     use super::{PATHS, encoded, paths};
     use crate::bitbucket::cloud;
-    use crate::scope::Scope;
+    use crate::bitbucket::scope::Scope;
 
     #[test]
     fn a_template_is_passed_over_that_asks_for_what_is_not_told() {

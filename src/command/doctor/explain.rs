@@ -6,13 +6,13 @@ use super::check::Check;
 use super::{Surroundings, accounts, answer, chain};
 use crate::account::Account;
 use crate::bitbucket;
+use crate::bitbucket::scope::Scope;
 use crate::environment;
 use crate::git;
 use crate::git::context::Host;
 use crate::git::url::Url;
 use crate::import::in_url;
 use crate::matching::{self, Verdict, Wanted};
-use crate::scope::Scope;
 use crate::state;
 use crate::sys::error::{Hinted, Usage, printable};
 

@@ -5,11 +5,11 @@ use jiff::civil::Date;
 
 use crate::account::{Account, Origin, today};
 use crate::accounts::Accounts;
+use crate::bitbucket::scope::Scope;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Login;
 use crate::git::context::Host;
 use crate::policy::Policy;
-use crate::scope::Scope;
 use crate::sys::bytes::Bytes;
 use crate::sys::error::{Hinted, Usage};
 use crate::sys::message;

@@ -11,11 +11,12 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 
 use crate::account::{Account, Kept};
+use crate::bitbucket::oauth::{self, Attempt, Consumer, Proof, Tokens};
+use crate::bitbucket::oauth::{Ended, Flow};
 use crate::bitbucket::{self, Kind};
 use crate::cli::Login;
-use crate::grant::{Ended, Flow, Grant};
+use crate::grant::Grant;
 use crate::lookup::Lookup;
-use crate::oauth::{self, Attempt, Consumer, Proof, Tokens};
 use crate::renewal;
 use crate::sys::browser;
 use crate::sys::error::{Hinted, Usage};
@@ -130,7 +131,7 @@ fn ask_consumer(
             "the key of an OAuth consumer is missing",
             format!(
                 "register one at {}, and say '--client-id KEY'",
-                bitbucket::oauth::consumers_page(&account.scopes)
+                oauth::consumers_page(&account.scopes)
             ),
         )
     };
@@ -155,7 +156,7 @@ fn ask_consumer(
 /// What to register, and where.
 fn explain(account: &Account, flow: Flow, port: u16) {
     message::tell("The OAuth consumer is registered at:");
-    message::tell(&bitbucket::oauth::consumers_page(&account.scopes));
+    message::tell(&oauth::consumers_page(&account.scopes));
     // Bitbucket wants one even where no browser ever comes back.
     message::tell(&format!("Callback URL: {}", oauth::redirect(port)));
     if let Some(scopes) = Kind::Oauth.scopes_to_tick() {
@@ -271,7 +272,7 @@ fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Resul
 
 /// What was refused, and what to look at.
 fn explained(error: &oauth::Error, account: &Account, flow: Flow) -> anyhow::Error {
-    let page = bitbucket::oauth::consumers_page(&account.scopes);
+    let page = oauth::consumers_page(&account.scopes);
     let hint = match error.end() {
         Some(Ended::Client) => format!("look at key and secret of the consumer: {page}"),
         Some(Ended::Grant) if flow == Flow::ClientCredentials => {

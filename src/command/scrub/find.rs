@@ -6,12 +6,12 @@ use std::ops::Range;
 use base64ct::{Base64, Encoding as _};
 
 use crate::bitbucket;
+use crate::bitbucket::scope::Scope;
 use crate::git;
 use crate::git::config::{Entry, GitConfig, Piece};
 use crate::git::context::Host;
 use crate::git::url::{self, Url, urls_in};
 use crate::import::{Credential, InUrl, in_url};
-use crate::scope::Scope;
 use crate::sys::secret::Secret;
 
 /// A secret, and where it stands.

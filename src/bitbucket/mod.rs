@@ -2,6 +2,10 @@
 //!
 //! All of it can change, and nothing of it stands anywhere else.
 
+pub(crate) mod authorization;
+pub(crate) mod oauth;
+pub(crate) mod scope;
+
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -9,8 +13,8 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use thiserror::Error;
 
+use crate::bitbucket::scope::{Scope, is_segment};
 use crate::git::context::Host;
-use crate::scope::{Scope, is_segment};
 use crate::sys::secret::Secret;
 use crate::sys::serde_as_text::serde_as_text;
 
@@ -321,33 +325,6 @@ pub(crate) fn grants(granted: &[&str], wanted: &str) -> bool {
     granted
         .iter()
         .any(|scope| *scope == wanted || implied.contains(scope))
-}
-
-/// OAuth 2.0 of Bitbucket Cloud: <https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/>.
-pub(crate) mod oauth {
-    use std::time::Duration;
-
-    use jiff::SignedDuration;
-
-    use crate::scope::Scope;
-
-    /// Where somebody allows a consumer to act for them.
-    pub(crate) const AUTHORIZE: &str = "https://bitbucket.org/site/oauth2/authorize";
-    /// Where tokens come from.
-    pub(crate) const ACCESS_TOKEN: &str = "https://bitbucket.org/site/oauth2/access_token";
-    /// How long an access token lives where the answer does not say.
-    pub(crate) const USUAL_LIFETIME: Duration = Duration::from_secs(7200);
-    /// How long a used refresh token is still taken: ten minutes (git-credential-manager, pull request 2433), less one
-    /// for clocks that differ.
-    pub(crate) const GRACE: SignedDuration = SignedDuration::from_mins(9);
-
-    /// Where a workspace's consumers are registered.
-    pub(crate) fn consumers_page(scopes: &[Scope]) -> String {
-        let workspace = scopes
-            .first()
-            .map_or("WORKSPACE", |scope| scope.workspace.as_str());
-        format!("https://bitbucket.org/{workspace}/workspace/settings/api")
-    }
 }
 
 /// The REST address that tells who somebody is. An access token is no user: it gets 403, and is known all the same.

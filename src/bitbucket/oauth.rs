@@ -1,28 +1,93 @@
 //! OAuth 2.0 as Bitbucket Cloud speaks it (RFC 6749, RFC 7636): what is asked, and what the answers mean.
+//!
+//! <https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/>
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
+use jiff::SignedDuration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::bitbucket;
-use crate::bitbucket::oauth::{ACCESS_TOKEN, AUTHORIZE, USUAL_LIFETIME};
+use crate::bitbucket::authorization::Identity;
+use crate::bitbucket::scope::Scope;
 use crate::git::route;
-use crate::grant::Ended;
-use crate::identity::Identity;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
+
+/// Where somebody allows a consumer to act for them.
+pub(crate) const AUTHORIZE: &str = "https://bitbucket.org/site/oauth2/authorize";
+/// Where tokens come from.
+pub(crate) const ACCESS_TOKEN: &str = "https://bitbucket.org/site/oauth2/access_token";
+/// How long an access token lives where the answer does not say.
+pub(crate) const USUAL_LIFETIME: Duration = Duration::from_secs(7200);
+/// How long a used refresh token is still taken: ten minutes (git-credential-manager, pull request 2433), less one
+/// for clocks that differ.
+pub(crate) const GRACE: SignedDuration = SignedDuration::from_mins(9);
+
+/// Where a workspace's consumers are registered.
+pub(crate) fn consumers_page(scopes: &[Scope]) -> String {
+    let workspace = scopes
+        .first()
+        .map_or("WORKSPACE", |scope| scope.workspace.as_str());
+    format!("https://bitbucket.org/{workspace}/workspace/settings/api")
+}
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long the answer to a request that was sent may take. It is not given up earlier: it holds the only copy of the
 /// new refresh token.
 pub(crate) const ANSWER: Duration = Duration::from_secs(30);
+
+/// How access tokens are come by (RFC 6749).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Flow {
+    /// Somebody signed in with a browser; the refresh token does the rest.
+    AuthorizationCode,
+    /// The consumer acts for itself; there is no refresh token.
+    ClientCredentials,
+}
+
+/// Why a grant gives no more tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Ended {
+    /// `invalid_grant`
+    Grant,
+    /// `unauthorized_client`, `invalid_client`
+    Client,
+    /// The answer with the new refresh token was lost.
+    Lost,
+}
+
+impl Ended {
+    /// The same in half a sentence.
+    pub(crate) fn reason(self, flow: Flow) -> &'static str {
+        match (self, flow) {
+            (Self::Grant, Flow::AuthorizationCode) => {
+                "Bitbucket has ended the grant (invalid_grant): it was revoked, or not used for three months"
+            }
+            (Self::Grant, Flow::ClientCredentials) => {
+                "Bitbucket gives the OAuth consumer no token (invalid_grant): it is not marked 'private'"
+            }
+            (Self::Client, Flow::AuthorizationCode) => {
+                "Bitbucket refuses the OAuth consumer (unauthorized_client): its key or secret has changed, or the \
+                 refresh token was used elsewhere"
+            }
+            (Self::Client, Flow::ClientCredentials) => {
+                "Bitbucket refuses the OAuth consumer (unauthorized_client): its key or secret has changed"
+            }
+            (Self::Lost, _) => "the last renewal broke off, and the new refresh token is lost",
+        }
+    }
+}
 
 /// Who asks: a consumer that the user has registered, by its key and secret.
 #[derive(Clone, Debug)]
