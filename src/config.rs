@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 use zeroize::Zeroizing;
 
-use crate::accounts::describe;
+use crate::account::file::describe;
 use crate::bitbucket;
 use crate::git::context::Host;
 use crate::store;

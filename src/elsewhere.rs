@@ -4,6 +4,7 @@
 use anyhow::{Context as _, Result};
 use jiff::civil::Date;
 
+use crate::account::state::State;
 use crate::account::{Account, Kept};
 use crate::bitbucket;
 use crate::bitbucket::scope::Scope;
@@ -15,7 +16,6 @@ use crate::git::context::Host;
 use crate::locations::Locations;
 use crate::lookup::{Found, Lookup};
 use crate::matching::Wanted;
-use crate::state::State;
 use crate::store;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::accounts::Accounts;
+use crate::account::file::Accounts;
 use crate::bitbucket;
 use crate::bitbucket::oauth;
 use crate::bitbucket::scope::Scope;

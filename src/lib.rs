@@ -4,9 +4,7 @@
 //! secret from its store, and the reply goes to stdout in one piece.
 
 mod account;
-mod accounts;
 mod bitbucket;
-mod check;
 mod cli;
 mod command;
 mod config;
@@ -18,20 +16,14 @@ mod folder;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
 mod git;
-mod grant;
 mod helper;
-mod identity;
 mod import;
 mod locations;
 mod lookup;
 mod matching;
 mod policy;
-mod probe;
-mod refusal;
-mod rejection;
 mod renewal;
 mod shortlist;
-mod state;
 mod store;
 mod sys;
 mod vault;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
+use crate::account::file::Accounts;
 use crate::account::{Account, Origin};
-use crate::accounts::Accounts;
 use crate::bitbucket;
 use crate::bitbucket::scope::Scope;
 use crate::git::context::{Context, Host};
@@ -388,8 +388,8 @@ fn ambiguous(wanted: &Wanted<'_>, first: &Account, second: &Account) -> anyhow::
 #[cfg(test)]
 mod tests {
     use super::{Verdict, Wanted, choose, fitting, verdicts};
+    use crate::account::file::Accounts;
     use crate::account::{Account, Origin};
-    use crate::accounts::Accounts;
     use crate::bitbucket::{Kind, cloud};
     use crate::git::context::Context;
     use crate::sys::bytes::Bytes;

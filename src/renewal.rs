@@ -10,15 +10,15 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::account::file::Accounts;
+use crate::account::grant::Grant;
+use crate::account::rejection::Asked;
 use crate::account::{Account, Kept};
-use crate::accounts::Accounts;
 use crate::bitbucket::oauth::GRACE;
 use crate::bitbucket::oauth::{self, Consumer, Proof, Tokens};
 use crate::bitbucket::oauth::{Ended, Flow};
 use crate::config::StoreChoice;
-use crate::grant::Grant;
 use crate::lookup::Lookup;
-use crate::rejection::Asked;
 use crate::sys::error::one_line;
 use crate::sys::files::Lock;
 use crate::sys::trace;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::accounts::Accounts;
+use crate::account::file::Accounts;
 use crate::bitbucket;
 use crate::bitbucket::scope::Scope;
 use crate::git::context::Host;
@@ -274,12 +274,12 @@ const SUFFIX: &str = ".git";
 #[cfg(test)]
 mod tests {
     use super::of;
+    use crate::account::file::Accounts;
+    use crate::account::rejection::Rejection;
     use crate::account::{Account, Origin};
-    use crate::accounts::Accounts;
     use crate::bitbucket::Kind;
     use crate::git::context::Context;
     use crate::matching::{self, Wanted};
-    use crate::rejection::Rejection;
     use crate::sys::bytes::Bytes;
 
     /// Numbers that look random and are the same each time (xorshift64).

@@ -19,7 +19,7 @@ use std::io::{self, Write as _};
 use anyhow::Result;
 
 use crate::account::Account;
-use crate::accounts::Accounts;
+use crate::account::file::Accounts;
 use crate::git::context::Host;
 use crate::git::{self, Helper};
 use crate::lookup::Lookup;

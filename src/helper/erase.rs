@@ -3,6 +3,7 @@
 use anyhow::Result;
 use jiff::Timestamp;
 
+use crate::account::rejection::Rejection;
 use crate::account::{Account, Kept};
 use crate::bitbucket::API_HOST;
 use crate::elsewhere;
@@ -10,7 +11,6 @@ use crate::first_contact;
 use crate::git::protocol::Request;
 use crate::lookup::Lookup;
 use crate::matching::{self, Wanted};
-use crate::rejection::Rejection;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 

@@ -2,12 +2,12 @@
 
 use anyhow::{Result, bail};
 
+use crate::account::present::Missing;
 use crate::account::{Account, Kept};
 use crate::bitbucket::API_HOST;
 use crate::bitbucket::authorization::Identity;
 use crate::environment;
 use crate::git::protocol::{Form, Reply};
-use crate::identity::Missing;
 use crate::lookup::Found;
 use crate::matching::Wanted;
 use crate::sys::error::Hinted;

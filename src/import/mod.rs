@@ -11,8 +11,9 @@ use std::ops::Range;
 
 use anyhow::Result;
 
+use crate::account::file::Accounts;
+use crate::account::state::State;
 use crate::account::{Account, Kept, Origin};
-use crate::accounts::Accounts;
 use crate::bitbucket::scope::Scope;
 use crate::bitbucket::{self, Kind};
 use crate::config::StoreChoice;
@@ -20,7 +21,6 @@ use crate::git::context::Host;
 use crate::git::url::Url;
 use crate::lookup::Lookup;
 use crate::matching::{self, Wanted};
-use crate::state::State;
 use crate::store;
 use crate::sys::bytes::Bytes;
 use crate::sys::error;

@@ -7,14 +7,14 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use super::{Findings, Found, Lookup};
+use crate::account::probe;
+use crate::account::rejection::{Asked, Rejection};
+use crate::account::state::State;
 use crate::account::{Account, Kept, today};
 use crate::elsewhere;
 use crate::environment;
 use crate::matching::{self, Wanted};
-use crate::probe;
-use crate::rejection::{Asked, Rejection};
 use crate::renewal;
-use crate::state::State;
 use crate::sys::files::Lock;
 use crate::sys::secret::Secret;
 use crate::sys::trace;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::Lookup;
+use crate::account::file::Accounts;
 use crate::account::{Account, Kept};
-use crate::accounts::Accounts;
 use crate::config::StoreChoice;
 use crate::store::exec::ExecStore;
 use crate::store::file::{FileStore, KeyPlace};

@@ -4,12 +4,12 @@ use anyhow::Result;
 
 use super::Surroundings;
 use super::check::Check;
+use crate::account::present::Missing;
+use crate::account::state::{self, State};
 use crate::account::{Account, today};
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::scope::Scope;
-use crate::identity::Missing;
 use crate::matching::{self, Tie};
-use crate::state::{self, State};
 use crate::store::Name;
 use crate::sys::secret::Secret;
 

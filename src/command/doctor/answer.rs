@@ -4,15 +4,15 @@ use jiff::Timestamp;
 
 use super::check::Check;
 use super::{Surroundings, accounts};
+use crate::account::present::Missing;
+use crate::account::state::{self, State};
 use crate::account::{Account, Origin, today};
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::{self, API_HOST};
 use crate::elsewhere;
 use crate::environment;
-use crate::identity::Missing;
 use crate::lookup::Found;
 use crate::matching::{self, Wanted};
-use crate::state::{self, State};
 use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;
 

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::accounts::Accounts;
+use crate::account::file::Accounts;
 use crate::cli::Doctor;
 use crate::git::context::Host;
 use crate::git::{self, Setting};

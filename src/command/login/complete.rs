@@ -3,8 +3,8 @@
 use anyhow::{Result, bail};
 use jiff::civil::Date;
 
+use crate::account::file::Accounts;
 use crate::account::{Account, Origin, today};
-use crate::accounts::Accounts;
 use crate::bitbucket::scope::Scope;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Login;

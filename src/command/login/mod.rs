@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use self::complete::complete;
+use crate::account::file::{Accounts, Damage};
+use crate::account::verify::{self, Verdict};
 use crate::account::{Account, Kept, Origin, today};
-use crate::accounts::{Accounts, Damage};
 use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind};
-use crate::check::{self, Verdict};
 use crate::cli::Login;
 use crate::config::StoreChoice;
 use crate::git::context::Host;
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         None
     } else {
         let deadline = Instant::now() + CHECK;
-        Some(check::check(&mut account, &kept.secret, deadline))
+        Some(verify::check(&mut account, &kept.secret, deadline))
     };
     if let Some(Verdict::Refused { message, hint }) = verdict {
         bail!(Hinted::new(message, hint));

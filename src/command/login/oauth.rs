@@ -10,12 +10,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 
+use crate::account::grant::Grant;
 use crate::account::{Account, Kept};
 use crate::bitbucket::oauth::{self, Attempt, Consumer, Proof, Tokens};
 use crate::bitbucket::oauth::{Ended, Flow};
-use crate::bitbucket::{self, Kind};
+use crate::bitbucket::Kind;
 use crate::cli::Login;
-use crate::grant::Grant;
 use crate::lookup::Lookup;
 use crate::renewal;
 use crate::sys::browser;

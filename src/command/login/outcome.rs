@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
+use crate::account::verify::Verdict;
 use crate::account::{Account, today};
-use crate::check::Verdict;
 use crate::cli::Login;
 use crate::command;
 use crate::lookup::Lookup;

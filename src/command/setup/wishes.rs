@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 
 use super::block::Section;
-use crate::accounts::Accounts;
+use crate::account::file::Accounts;
 use crate::bitbucket;
 use crate::config::Config;
 use crate::git;

@@ -9,14 +9,14 @@ use anyhow::Result;
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 
+use crate::account::file::Accounts;
+use crate::account::state::{self, State};
 use crate::account::{Account, Origin, today};
-use crate::accounts::Accounts;
 use crate::bitbucket;
 use crate::cli::Status;
 use crate::environment;
 use crate::git::context::Host;
 use crate::lookup::Lookup;
-use crate::state::{self, State};
 use crate::store;
 use crate::sys::message;
 use crate::sys::terminal;

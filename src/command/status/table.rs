@@ -74,8 +74,8 @@ fn cells(row: &Row) -> [String; 7] {
 mod tests {
     use super::text;
     use crate::account::Origin;
+    use crate::account::state::State;
     use crate::command::status::Row;
-    use crate::state::State;
 
     #[test]
     fn on_a_narrow_terminal_each_account_is_a_paragraph() {

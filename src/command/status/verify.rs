@@ -6,10 +6,10 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::account::Account;
+use crate::account::rejection::{Asked, Rejection};
+use crate::account::verify::{self, Verdict};
 use crate::bitbucket;
-use crate::check::{self, Verdict};
 use crate::lookup::Lookup;
-use crate::rejection::{Asked, Rejection};
 use crate::renewal;
 use crate::sys::error;
 use crate::sys::message;
@@ -48,7 +48,7 @@ pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
             }
         };
         let account = &account;
-        let verdict = check::check(&mut account.clone(), &kept.secret, deadline);
+        let verdict = verify::check(&mut account.clone(), &kept.secret, deadline);
         tell(account, &verdict);
         let now = Timestamp::now();
         let rejected = match verdict {
@@ -65,7 +65,7 @@ pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
     if let (None, Some((mut account, kept))) =
         (name, lookup.environment_account(&bitbucket::cloud())?)
     {
-        let verdict = check::check(&mut account, &kept.secret, deadline);
+        let verdict = verify::check(&mut account, &kept.secret, deadline);
         tell(&account, &verdict);
         if matches!(verdict, Verdict::Good { .. } | Verdict::Limited { .. }) {
             lookup.refusals()?.remove(&kept.secret)?;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::rejection::Rejection;
+use crate::account::rejection::Rejection;
 use crate::sys::files::{self, Lock};
 use crate::sys::secret::Secret;
 use crate::sys::trace;

@@ -1,5 +1,14 @@
 //! An account: all that is known of it but its secret, and what of it lies in a store.
 
+pub(crate) mod file;
+pub(crate) mod grant;
+pub(crate) mod present;
+pub(crate) mod probe;
+pub(crate) mod refusals;
+pub(crate) mod rejection;
+pub(crate) mod state;
+pub(crate) mod verify;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
@@ -9,12 +18,12 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
+use crate::account::grant::Grant;
+use crate::account::rejection::Rejection;
 use crate::bitbucket::Kind;
 use crate::bitbucket::scope::Scope;
 use crate::git::context::Host;
 use crate::git::protocol;
-use crate::grant::Grant;
-use crate::rejection::Rejection;
 use crate::store;
 use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;

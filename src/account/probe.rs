@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
+use crate::account::rejection::Asked;
 use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::scope::Scope;
 use crate::git::route;
-use crate::rejection::Asked;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
 use crate::sys::trace;

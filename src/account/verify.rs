@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
+use crate::account::probe::is_bitbucket;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::scope::Scope;
 use crate::bitbucket::{self, Kind};
 use crate::git::route;
-use crate::probe::is_bitbucket;
 use crate::sys::bytes::Bytes;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
