@@ -17,8 +17,8 @@ use thiserror::Error;
 use crate::bitbucket::scope::Scope;
 use crate::bitbucket::{self, Kind};
 use crate::command;
-use crate::config::StoreChoice;
 use crate::git::context::{Host, NotAHost};
+use crate::settings::config::StoreChoice;
 use crate::sys::error::{Hinted, Usage};
 
 /// A git credential helper for Bitbucket: sign in once, git never asks again

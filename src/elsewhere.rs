@@ -6,16 +6,17 @@ use jiff::civil::Date;
 
 use crate::account::state::State;
 use crate::account::{Account, Kept};
+use crate::answer::Found;
 use crate::bitbucket;
 use crate::bitbucket::scope::Scope;
-use crate::config::{Config, Source};
 use crate::environment;
 use crate::fields::Fields;
 use crate::folder;
 use crate::git::context::Host;
-use crate::locations::Locations;
-use crate::lookup::{Found, Lookup};
 use crate::matching::Wanted;
+use crate::settings::config::{Config, Source};
+use crate::settings::locations::Locations;
+use crate::settings::session::Session;
 use crate::store;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
@@ -29,17 +30,17 @@ use crate::vault;
 /// When one of them does not answer, or has what cannot be a credential: what comes after it is then not asked, as it
 /// might have another account's.
 pub(crate) fn find(
-    lookup: &Lookup,
+    session: &Session,
     wanted: &Wanted<'_>,
 ) -> Result<(Option<Found>, Option<anyhow::Error>)> {
     let mut forbidden = None;
-    if is_about_nothing(wanted) || !is_asked(lookup, &wanted.host)? {
+    if is_about_nothing(wanted) || !is_asked(session, &wanted.host)? {
         return Ok((None, forbidden));
     }
     // A keyring that kept us waiting for a secret which is set aside is no fault of theirs.
-    lookup.start_over_when_late();
-    let policy = lookup.policy()?;
-    for source in &lookup.config()?.lookup {
+    session.start_over_when_late();
+    let policy = session.policy()?;
+    for source in &session.config()?.lookup {
         let name = store::Name::from(*source);
         if let Some(objection) = policy.objection_to_store(name) {
             forbidden.get_or_insert_with(|| {
@@ -48,7 +49,7 @@ pub(crate) fn find(
             });
             continue;
         }
-        let found = look_into(lookup, *source, wanted)
+        let found = look_into(session, *source, wanted)
             .with_context(|| format!("cannot look into the store '{name}'"))?;
         let Some((account, kept)) = found else {
             trace::say(|| format!("lookup: '{name}' has nothing"));
@@ -66,9 +67,9 @@ pub(crate) fn find(
 }
 
 /// Whether these stores have, or may have, a credential for it: then what git reports of one is none of our business.
-pub(crate) fn may_answer(lookup: &Lookup, wanted: &Wanted<'_>) -> bool {
+pub(crate) fn may_answer(session: &Session, wanted: &Wanted<'_>) -> bool {
     // One that does not answer now may have had it before.
-    find(lookup, wanted).map_or(true, |(found, _)| found.is_some())
+    find(session, wanted).map_or(true, |(found, _)| found.is_some())
 }
 
 /// Whether a path of git's tells no repository: it holds `..`, say, and a server may read it in another way than we do.
@@ -82,37 +83,37 @@ fn is_about_nothing(wanted: &Wanted<'_>) -> bool {
 ///
 /// # Errors
 /// When accounts or settings cannot be read.
-pub(crate) fn is_asked(lookup: &Lookup, host: &Host) -> Result<bool> {
-    if lookup.config()?.lookup.is_empty() {
+pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
+    if session.config()?.lookup.is_empty() {
         return Ok(false);
     }
     // Who the host's accounts are makes a difference only to a Data Center.
     if bitbucket::is_cloud(host) {
-        return Ok(lookup.policy()?.allows_host(host));
+        return Ok(session.policy()?.allows_host(host));
     }
-    lookup.is_ours(host, &lookup.accounts()?)
+    session.is_ours(host, &session.accounts()?)
 }
 
 fn look_into(
-    lookup: &Lookup,
+    session: &Session,
     source: Source,
     wanted: &Wanted<'_>,
 ) -> Result<Option<(Account, Kept)>> {
     let host = bitbucket::home_of(&wanted.host);
     let scope = wanted.scope.as_ref();
-    let settings = &lookup.config()?.store;
+    let settings = &session.config()?.store;
     let found = match source {
-        Source::Exec => of_program(lookup, &host, scope)?,
+        Source::Exec => of_program(session, &host, scope)?,
         Source::Folder if !settings.folder.is_for(&host) => None,
         Source::Folder => {
             let found = folder::Root::of(settings.folder.path.as_deref())?.find(scope)?;
             found.map(|(path, fields)| (path.display().to_string(), fields))
         }
         Source::Vault => {
-            let kept = lookup.locations().ok().map(Locations::runtime);
-            let deadline = lookup.deadline();
+            let kept = session.locations().ok().map(Locations::runtime);
+            let deadline = session.deadline();
             let found = vault::find(&settings.vault, &host, scope, kept, deadline);
-            lookup.start_over();
+            session.start_over();
             found?
         }
     };
@@ -126,8 +127,11 @@ fn look_into(
 ///
 /// # Errors
 /// When the settings cannot be read.
-pub(crate) fn for_bitbucket_org_alone(lookup: &Lookup, host: &Host) -> Result<Option<store::Name>> {
-    let Config { lookup, store, .. } = lookup.config()?;
+pub(crate) fn for_bitbucket_org_alone(
+    session: &Session,
+    host: &Host,
+) -> Result<Option<store::Name>> {
+    let Config { lookup, store, .. } = session.config()?;
     let is_left_open = |source: &&Source| match source {
         Source::Exec => false,
         Source::Folder => store.folder.host.is_none(),
@@ -139,11 +143,11 @@ pub(crate) fn for_bitbucket_org_alone(lookup: &Lookup, host: &Host) -> Result<Op
 
 /// What the program of the store `exec` has: for the repository, its workspace, the host.
 fn of_program(
-    lookup: &Lookup,
+    session: &Session,
     host: &Host,
     scope: Option<&Scope>,
 ) -> Result<Option<(String, Fields)>> {
-    let store = lookup.exec_store()?;
+    let store = session.exec_store()?;
     let mut found = None;
     for url in urls(host, scope) {
         let login = store.look_up(&url).map_err(store::Error::with_hint)?;
@@ -157,7 +161,7 @@ fn of_program(
             break;
         }
     }
-    lookup.start_over_when_late();
+    session.start_over_when_late();
     Ok(found)
 }
 
@@ -178,8 +182,8 @@ fn urls(host: &Host, scope: Option<&Scope>) -> Vec<String> {
 }
 
 /// Notes what became of a secret that lies in none of our stores. Best effort: there may be nothing to write to.
-pub(crate) fn note(lookup: &Lookup, secret: &Secret, has_worked: bool) {
-    let Ok(refusals) = lookup.refusals() else {
+pub(crate) fn note(session: &Session, secret: &Secret, has_worked: bool) {
+    let Ok(refusals) = session.refusals() else {
         return;
     };
     let _ = if has_worked {

@@ -12,13 +12,14 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Result;
 
 use crate::account::{Account, Origin};
+use crate::answer::{Findings, Found};
 use crate::bitbucket::{self, Kind};
 use crate::git;
 use crate::git::context::Host;
-use crate::locations::Locations;
-use crate::lookup::{Findings, Found, Lookup};
 use crate::matching::Wanted;
-use crate::policy::Objection;
+use crate::settings::locations::Locations;
+use crate::settings::policy::Objection;
+use crate::settings::session::Session;
 use crate::sys::files::{self, Lock};
 use crate::sys::secret::Secret;
 use crate::sys::terminal::{self, Interrupted};
@@ -47,11 +48,11 @@ pub(crate) enum Outcome {
 ///
 /// # Errors
 /// When the data folder cannot be written, or the terminal breaks off.
-pub(crate) fn ask(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Outcome> {
-    if !is_first(lookup, wanted)? || !terminal::can_ask() || !git_allows_it() {
+pub(crate) fn ask(session: &Session, wanted: &Wanted<'_>) -> Result<Outcome> {
+    if !is_first(session, wanted)? || !terminal::can_ask() || !git_allows_it() {
         return Ok(Outcome::Nothing);
     }
-    if let Some(objection) = objection(lookup, wanted)? {
+    if let Some(objection) = objection(session, wanted)? {
         terminal::show(&format!(
             "Nobody has signed in to {} yet, and what you type here is not kept: {objection}.",
             wanted.host
@@ -62,16 +63,16 @@ pub(crate) fn ask(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Outcome> {
         return Ok(Outcome::Nothing);
     }
     let began = SystemTime::now();
-    let mark = lookup.locations()?.first_contact();
+    let mark = session.locations()?.first_contact();
     let _lock = wait_for_the_others(&mark.with_extension("lock"))?;
     wait_while_git_tries(&mark);
     if let Findings {
         found: Some(found), ..
-    } = lookup.find(wanted)?
+    } = session.find(wanted)?
     {
         return Ok(Outcome::Found(Box::new(found)));
     }
-    if !is_first(lookup, wanted)? {
+    if !is_first(session, wanted)? {
         return Ok(Outcome::Nothing);
     }
     // Whoever waited while another process asked gets that answer; whoever begins afterwards asks anew.
@@ -80,7 +81,7 @@ pub(crate) fn ask(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Outcome> {
         Some(Mark::Refused) => return Ok(Outcome::Interrupted),
         Some(Mark::Asked) | None => {}
     }
-    let answer = match question(lookup, wanted) {
+    let answer = match question(session, wanted) {
         Err(error) if error.is::<Interrupted>() => {
             Mark::Declined.leave(&mark)?;
             return Ok(Outcome::Interrupted);
@@ -102,8 +103,8 @@ pub(crate) fn ask(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Outcome> {
 }
 
 /// Notes what git has reported of the token: whoever waits only waits a little longer when this fails.
-pub(crate) fn settle(lookup: &Lookup, has_worked: bool) {
-    let Ok(mark) = lookup.locations().map(Locations::first_contact) else {
+pub(crate) fn settle(session: &Session, has_worked: bool) {
+    let Ok(mark) = session.locations().map(Locations::first_contact) else {
         return;
     };
     let _ = match (mark.exists(), has_worked) {
@@ -149,20 +150,20 @@ impl Mark {
 }
 
 /// Whether the host is one for which git asks, is ours, and has no account.
-fn is_first(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<bool> {
+fn is_first(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
     if wanted.host.as_str() == bitbucket::API_HOST {
         return Ok(false);
     }
-    let accounts = lookup.accounts()?;
+    let accounts = session.accounts()?;
     let has_one = accounts.iter().any(|account| account.host == wanted.host);
-    Ok(!has_one && lookup.is_ours(&wanted.host, &accounts)?)
+    Ok(!has_one && session.is_ours(&wanted.host, &accounts)?)
 }
 
 /// What the policy has against keeping a token of the usual kind.
-fn objection(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Option<Objection>> {
+fn objection(session: &Session, wanted: &Wanted<'_>) -> Result<Option<Objection>> {
     let mut account = Account::new(String::new(), wanted.host.clone(), Origin::Git);
     account.kind = Some(usual_kind(&wanted.host));
-    lookup.objection_to_keeping(&account, lookup.config()?.store.default)
+    session.objection_to_keeping(&account, session.config()?.store.default)
 }
 
 fn usual_kind(host: &Host) -> Kind {
@@ -206,7 +207,7 @@ fn wait_while_git_tries(mark: &Path) {
 }
 
 /// The question itself; an empty answer leaves it to git.
-fn question(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Option<(Vec<u8>, Secret)>> {
+fn question(session: &Session, wanted: &Wanted<'_>) -> Result<Option<(Vec<u8>, Secret)>> {
     let host = &wanted.host;
     let kind = usual_kind(host);
     terminal::show(&format!("Nobody has signed in to {host} yet."));
@@ -218,7 +219,7 @@ fn question(lookup: &Lookup, wanted: &Wanted<'_>) -> Result<Option<(Vec<u8>, Sec
         return Ok(None);
     }
     let told = Kind::of_secret(&secret, host);
-    if let Some(objection) = lookup.policy()?.objection_to_kind(told) {
+    if let Some(objection) = session.policy()?.objection_to_kind(told) {
         terminal::show(&format!("That is not kept: {objection}."));
         return Ok(None);
     }

@@ -4,10 +4,10 @@
 //! secret from its store, and the reply goes to stdout in one piece.
 
 mod account;
+mod answer;
 mod bitbucket;
 mod cli;
 mod command;
-mod config;
 mod elsewhere;
 mod environment;
 mod fields;
@@ -18,11 +18,9 @@ pub mod fuzz;
 mod git;
 mod helper;
 mod import;
-mod locations;
-mod lookup;
 mod matching;
-mod policy;
 mod renewal;
+mod settings;
 mod shortlist;
 mod store;
 mod sys;
@@ -51,12 +49,12 @@ pub fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use crate::account::{Account, Kept, Origin};
+    use crate::answer::{Findings, Found};
     use crate::bitbucket::authorization::Identity;
     use crate::bitbucket::cloud;
     use crate::git::protocol::{Form, Reply, Request};
     use crate::helper::Answer;
     use crate::import::Credential;
-    use crate::lookup::{Findings, Found};
     use crate::sys::secret::Secret;
 
     #[test]

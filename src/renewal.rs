@@ -17,8 +17,8 @@ use crate::account::{Account, Kept};
 use crate::bitbucket::oauth::GRACE;
 use crate::bitbucket::oauth::{self, Consumer, Proof, Tokens};
 use crate::bitbucket::oauth::{Ended, Flow};
-use crate::config::StoreChoice;
-use crate::lookup::Lookup;
+use crate::settings::config::StoreChoice;
+use crate::settings::session::Session;
 use crate::sys::error::one_line;
 use crate::sys::files::Lock;
 use crate::sys::trace;
@@ -34,12 +34,12 @@ const OTHERS: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When the token has ended and no other is to be had.
-pub(crate) fn current(lookup: &Lookup, account: Account, kept: Kept) -> Result<(Account, Kept)> {
+pub(crate) fn current(session: &Session, account: Account, kept: Kept) -> Result<(Account, Kept)> {
     let now = Timestamp::now();
     if account.oauth.is_none() || account.is_good_for(GOOD_FOR, now) {
         return Ok((account, kept));
     }
-    match renew(lookup, &account, Reason::Ended) {
+    match renew(session, &account, Reason::Ended) {
         Err(error) if account.is_good_for(STILL_GOOD, Timestamp::now()) => {
             trace::say(|| format!("oauth: the old token is still good: {}", one_line(&error)));
             Ok((account, kept))
@@ -52,19 +52,19 @@ pub(crate) fn current(lookup: &Lookup, account: Account, kept: Kept) -> Result<(
 ///
 /// # Errors
 /// When none is to be had.
-pub(crate) fn anew(lookup: &Lookup, account: &Account) -> Result<(Account, Kept)> {
-    renew(lookup, account, Reason::Refused)
+pub(crate) fn anew(session: &Session, account: &Account) -> Result<(Account, Kept)> {
+    renew(session, account, Reason::Refused)
 }
 
 /// The same when somebody wants to know: a grant that has ended is given one more try.
 ///
 /// # Errors
 /// When the token has ended and no other is to be had.
-pub(crate) fn again(lookup: &Lookup, account: Account, kept: Kept) -> Result<(Account, Kept)> {
+pub(crate) fn again(session: &Session, account: Account, kept: Kept) -> Result<(Account, Kept)> {
     if account.oauth.is_some() && account.is_rejected() {
-        renew(lookup, &account, Reason::Asked)
+        renew(session, &account, Reason::Asked)
     } else {
-        current(lookup, account, kept)
+        current(session, account, kept)
     }
 }
 
@@ -72,10 +72,10 @@ pub(crate) fn again(lookup: &Lookup, account: Account, kept: Kept) -> Result<(Ac
 ///
 /// # Errors
 /// When the store does not answer: then the secrets may still be there.
-pub(crate) fn forget(lookup: &Lookup, account: &Account) -> Result<()> {
-    lookup.forget(account)?;
+pub(crate) fn forget(session: &Session, account: &Account) -> Result<()> {
+    session.forget(account)?;
     match spare_of(account) {
-        Some(spare) => lookup.forget(&spare),
+        Some(spare) => session.forget(&spare),
         None => Ok(()),
     }
 }
@@ -100,33 +100,33 @@ enum Reason {
     Asked,
 }
 
-fn renew(lookup: &Lookup, account: &Account, reason: Reason) -> Result<(Account, Kept)> {
+fn renew(session: &Session, account: &Account, reason: Reason) -> Result<(Account, Kept)> {
     let begun = Timestamp::now();
-    let _lock = Lock::acquire(&lookup.locations()?.renewal_lock(account), OTHERS)?;
-    lookup.start_over();
+    let _lock = Lock::acquire(&session.locations()?.renewal_lock(account), OTHERS)?;
+    session.start_over();
     // Whoever has signed in meanwhile has brought a token.
-    ask(lookup, account, reason, begun).or_else(|error| successor(lookup, account).ok_or(error))
+    ask(session, account, reason, begun).or_else(|error| successor(session, account).ok_or(error))
 }
 
 /// The same, alone.
 fn ask(
-    lookup: &Lookup,
+    session: &Session,
     account: &Account,
     reason: Reason,
     begun: Timestamp,
 ) -> Result<(Account, Kept)> {
-    let known = find(&lookup.accounts()?, account)?;
+    let known = find(&session.accounts()?, account)?;
     // Whoever held the lock may have done it all.
     let now = Timestamp::now();
     let is_done = known.entry != account.entry && known.is_good_for(STILL_GOOD, now);
     let is_good = reason == Reason::Ended && known.is_good_for(GOOD_FOR, now);
     if (is_done || is_good) && !known.is_set_aside(now) {
         trace::say(|| "oauth: another process has renewed it".to_owned());
-        let kept = secret_of(lookup, &known)?;
+        let kept = secret_of(session, &known)?;
         return Ok((known, kept));
     }
-    let known = finish(lookup, known)?;
-    let kept = secret_of(lookup, &known)?;
+    let known = finish(session, known)?;
+    let kept = secret_of(session, &known)?;
     let before = known.oauth.clone().context("it is no grant any more")?;
     if before
         .failed
@@ -154,19 +154,19 @@ fn ask(
         (Flow::AuthorizationCode, Some(token)) => Proof::RefreshToken(token),
         (Flow::AuthorizationCode, None) => bail!("the refresh token is missing"),
     };
-    let spare = note_that_it_is_sent(lookup, &known, &grant, now)?;
+    let spare = note_that_it_is_sent(session, &known, &grant, now)?;
     trace::say(|| format!("oauth: '{}' is renewed", known.name));
     let outcome = oauth::tokens(&consumer, &proof);
-    lookup.start_over();
+    session.start_over();
     match outcome {
-        Ok(tokens) => keep(lookup, &known, spare, &kept, tokens, now),
-        Err(error) => Err(failed(lookup, &known, &before, &error)),
+        Ok(tokens) => keep(session, &known, spare, &kept, tokens, now),
+        Err(error) => Err(failed(session, &known, &before, &error)),
     }
 }
 
-fn secret_of(lookup: &Lookup, account: &Account) -> Result<Kept> {
+fn secret_of(session: &Session, account: &Account) -> Result<Kept> {
     let Account { name, store, .. } = account;
-    lookup
+    session
         .secret_of(account)
         .with_context(|| format!("cannot read the secret of '{name}'"))?
         .with_context(|| {
@@ -178,7 +178,7 @@ fn secret_of(lookup: &Lookup, account: &Account) -> Result<Kept> {
 
 /// The account with what a process kept that died before it could say so: that the refresh token was sent is then no
 /// matter any more. When the access token ends nobody knows; the refresh token is what counts.
-fn finish(lookup: &Lookup, account: Account) -> Result<Account> {
+fn finish(session: &Session, account: Account) -> Result<Account> {
     let is_open = account
         .oauth
         .as_ref()
@@ -186,7 +186,7 @@ fn finish(lookup: &Lookup, account: Account) -> Result<Account> {
     let Some(mut spare) = spare_of(&account).filter(|_| is_open) else {
         return Ok(account);
     };
-    if !matches!(lookup.secret_of(&spare), Ok(Some(_))) {
+    if !matches!(session.secret_of(&spare), Ok(Some(_))) {
         return Ok(account);
     }
     trace::say(|| "oauth: a process has died with a new token, which is there".to_owned());
@@ -194,43 +194,43 @@ fn finish(lookup: &Lookup, account: Account) -> Result<Account> {
         spare: Some(account.entry.clone()),
         ..grant.rested()
     });
-    succeed(lookup, &account, &spare)?;
+    succeed(session, &account, &spare)?;
     Ok(spare)
 }
 
 /// Puts the account that names the new entry in place of the one that names the old, which is then nobody's.
-fn succeed(lookup: &Lookup, old: &Account, new: &Account) -> Result<()> {
-    lookup.update_accounts(|accounts| {
+fn succeed(session: &Session, old: &Account, new: &Account) -> Result<()> {
+    session.update_accounts(|accounts| {
         *find_mut(accounts, old)? = new.clone();
         Ok(())
     })?;
     // One that stays behind goes with the next renewal.
-    let _ = lookup.forget(old);
+    let _ = session.forget(old);
     Ok(())
 }
 
 /// An account of the same name that has a good token from elsewhere.
-fn successor(lookup: &Lookup, account: &Account) -> Option<(Account, Kept)> {
-    let known = find(&lookup.accounts().ok()?, account).ok()?;
+fn successor(session: &Session, account: &Account) -> Option<(Account, Kept)> {
+    let known = find(&session.accounts().ok()?, account).ok()?;
     let now = Timestamp::now();
     let is_new = known.entry != account.entry && !known.is_set_aside(now);
     if !is_new || !known.is_good_for(STILL_GOOD, now) {
         return None;
     }
-    let kept = lookup.secret_of(&known).ok()??;
+    let kept = session.secret_of(&known).ok()??;
     Some((known, kept))
 }
 
 /// Writes down that the refresh token is under way, unless it was lost on its way before; and the entry in which the new
 /// one is going to lie.
 fn note_that_it_is_sent(
-    lookup: &Lookup,
+    session: &Session,
     account: &Account,
     grant: &Grant,
     now: Timestamp,
 ) -> Result<String> {
     if let Some(spare) = spare_of(account) {
-        lookup.forget(&spare)?;
+        session.forget(&spare)?;
     }
     let mut next = account.clone();
     next.renew_entry()?;
@@ -255,17 +255,17 @@ fn note_that_it_is_sent(
                 ended: Some(Ended::Lost),
                 ..grant.clone()
             };
-            write(lookup, account, ended)?;
+            write(session, account, ended)?;
             return Err(over(account, Ended::Lost, grant));
         }
     };
-    write(lookup, account, note)?;
+    write(session, account, note)?;
     Ok(next.entry)
 }
 
 /// Keeps what the answer brought, and only then hands it out.
 fn keep(
-    lookup: &Lookup,
+    session: &Session,
     account: &Account,
     entry: String,
     old: &Kept,
@@ -296,14 +296,14 @@ fn keep(
             account.name
         )
     };
-    lookup
+    session
         .keep_in_its_entry(&mut new, &kept, StoreChoice::from(account.store))
         .with_context(cannot)?;
-    succeed(lookup, account, &new)
+    succeed(session, account, &new)
         .inspect_err(|error| {
             // What nobody is signed in with any more; else the next renewal finds it.
             if error.is::<Gone>() {
-                let _ = lookup.forget(&new);
+                let _ = session.forget(&new);
             }
         })
         .with_context(cannot)?;
@@ -318,7 +318,7 @@ pub(crate) fn end_of(asked: Timestamp, lifetime: Duration) -> Option<u64> {
 
 /// Takes back the note if nothing can have come of it, and notes if it is the end; what to say.
 fn failed(
-    lookup: &Lookup,
+    session: &Session,
     account: &Account,
     grant: &Grant,
     error: &oauth::Error,
@@ -335,10 +335,10 @@ fn failed(
             ..grant.clone()
         };
         // Where nothing can be written it is found out again.
-        let _ = write(lookup, account, note);
+        let _ = write(session, account, note);
         return over(account, ended, grant);
     }
-    let _ = lookup.update_accounts(|accounts| {
+    let _ = session.update_accounts(|accounts| {
         if let Some(known) = &mut find_mut(accounts, account)?.oauth {
             if !error.is_open() {
                 *known = grant.clone();
@@ -362,8 +362,8 @@ fn over(account: &Account, ended: Ended, grant: &Grant) -> anyhow::Error {
     anyhow!("'{name}': {}: {how}", ended.reason(grant.flow))
 }
 
-fn write(lookup: &Lookup, account: &Account, grant: Grant) -> Result<()> {
-    lookup.update_accounts(|accounts| {
+fn write(session: &Session, account: &Account, grant: Grant) -> Result<()> {
+    session.update_accounts(|accounts| {
         find_mut(accounts, account)?.oauth = Some(grant);
         Ok(())
     })

@@ -10,13 +10,14 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, Result, anyhow};
 
 use super::curl_arguments::{Call, Url, refusal};
+use crate::answer::{Findings, Found};
 use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
 use crate::cli::Curl;
 use crate::git::context::Context;
 use crate::helper::reply;
-use crate::lookup::{Findings, Found, Lookup};
 use crate::matching::{self, Wanted};
+use crate::settings::session::Session;
 use crate::sys::child::SECRET_VARIABLES;
 use crate::sys::error::Hinted;
 use crate::sys::message;
@@ -35,9 +36,9 @@ pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
 
 /// What the account that fits the URL presents to the REST API.
 fn authorization(url: Url) -> Result<Secret> {
-    let lookup = Lookup::default();
+    let session = Session::default();
     let is_ours =
-        bitbucket::is_cloud(&url.host) || lookup.is_ours(&url.host, &lookup.accounts()?)?;
+        bitbucket::is_cloud(&url.host) || session.is_ours(&url.host, &session.accounts()?)?;
     if !is_ours {
         return Err(refusal(
             "the URL's host is neither Bitbucket Cloud nor one that you have an account for",
@@ -51,12 +52,12 @@ fn authorization(url: Url) -> Result<Secret> {
         username: None,
     };
     let wanted = Wanted::of(&context).context("the URL has no host")?;
-    let Findings { found, notices } = lookup.find(&wanted)?;
+    let Findings { found, notices } = session.find(&wanted)?;
     for notice in &notices {
         message::warn(notice);
     }
     let Some(Found { account, kept }) = found else {
-        return Err(nobody(&lookup, &wanted, !notices.is_empty())?);
+        return Err(nobody(&session, &wanted, !notices.is_empty())?);
     };
     match Identity::for_rest(&account, kept.secret) {
         Ok(identity) => Ok(identity.authorization()),
@@ -65,8 +66,8 @@ fn authorization(url: Url) -> Result<Secret> {
 }
 
 /// That no account answers, and what to do about it; `is_said` when a warning told why.
-fn nobody(lookup: &Lookup, wanted: &Wanted<'_>, is_said: bool) -> Result<anyhow::Error> {
-    let accounts = lookup.accounts()?;
+fn nobody(session: &Session, wanted: &Wanted<'_>, is_said: bool) -> Result<anyhow::Error> {
+    let accounts = session.accounts()?;
     let host = bitbucket::home_of(&wanted.host);
     let hint = if accounts.iter().any(|account| account.host == host) {
         "see what each account is for: 'git credential-bitbucket status'".to_owned()

@@ -14,7 +14,7 @@ use crate::git::context::Host;
 use crate::git::{self, Helper};
 use crate::import::netrc::Netrc;
 use crate::import::{Content, Credential, Entry, IsOurs, Plan, git_credentials, helper};
-use crate::lookup::Lookup;
+use crate::settings::session::Session;
 use crate::sys::bytes::Bytes;
 use crate::sys::error::{self, Hinted};
 use crate::sys::message;
@@ -22,9 +22,9 @@ use crate::sys::message;
 /// # Errors
 /// When a source that was named is not there, or the accounts cannot be read.
 pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
-    let lookup = Lookup::default();
-    let accounts = lookup.accounts()?;
-    let hosts = setup::hosts_of(&accounts, &lookup.config()?.hosts);
+    let session = Session::default();
+    let accounts = session.accounts()?;
+    let hosts = setup::hosts_of(&accounts, &session.config()?.hosts);
     let usernames: Vec<Vec<u8>> = accounts
         .iter()
         .filter_map(|account| Some(account.username.as_ref().map(Bytes::as_slice)?.to_vec()))
@@ -54,12 +54,12 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         .flat_map(|from| from.entries.iter().flat_map(|(_, credentials)| credentials))
         .rev()
         .collect();
-    let mut plan = Plan::make(&lookup, &credentials)?;
+    let mut plan = Plan::make(&session, &credentials)?;
     plan.warnings.iter().for_each(message::warn);
     let outcomes = if arguments.dry_run {
         plan.foresee()
     } else {
-        plan.carry_out(&lookup)?
+        plan.carry_out(&session)?
     };
     let outcome_of = |credential: &Credential| {
         let index = credentials
@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         all_well &= from.report(arguments, &outcome_of);
     }
     if !arguments.dry_run && !credentials.is_empty() {
-        setup::refresh(&lookup).context(
+        setup::refresh(&session).context(
             "the accounts are stored, but git's configuration could not be brought up to date",
         )?;
         plan.notices()

@@ -8,8 +8,8 @@ use crate::account::Account;
 use crate::bitbucket::oauth::Flow;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Logout;
-use crate::lookup::Lookup;
 use crate::renewal;
+use crate::settings::session::Session;
 use crate::sys::message;
 
 use super::setup;
@@ -17,8 +17,8 @@ use super::setup;
 /// # Errors
 /// When there is no such account, or its store does not answer: then the account stays, as its secret may.
 pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
-    let lookup = Lookup::default();
-    let accounts = lookup.accounts()?;
+    let session = Session::default();
+    let accounts = session.accounts()?;
     let leaving: Vec<&Account> = if arguments.all {
         accounts.iter().collect()
     } else {
@@ -29,9 +29,9 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
     }
     for account in leaving {
         // First the secret: after a failure half-way the account still says where to look for it.
-        renewal::forget(&lookup, account)
+        renewal::forget(&session, account)
             .with_context(|| format!("cannot remove the secret of '{}'", account.name))?;
-        lookup.update_accounts(|accounts| {
+        session.update_accounts(|accounts| {
             accounts.remove(|known| known.entry == account.entry && known.name == account.name);
             Ok(())
         })?;
@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
             });
         }
     }
-    setup::refresh(&lookup).context(
+    setup::refresh(&session).context(
         "the account is removed, but git's configuration could not be brought up to date",
     )?;
     Ok(ExitCode::SUCCESS)

@@ -22,8 +22,8 @@ use crate::account::Account;
 use crate::account::file::Accounts;
 use crate::git::context::Host;
 use crate::git::{self, Helper};
-use crate::lookup::Lookup;
 use crate::matching;
+use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 use crate::sys::message::{hint, warn};
 use crate::sys::terminal;
@@ -71,8 +71,8 @@ fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a Account> {
 }
 
 /// Says which accounts stand in one another's way.
-fn warn_of_ties(lookup: &Lookup, accounts: &Accounts) {
-    let ties = matching::ties(accounts, &|account| lookup.is_out(account));
+fn warn_of_ties(session: &Session, accounts: &Accounts) {
+    let ties = matching::ties(accounts, &|account| session.is_out(account));
     let mut silent = ties.iter().filter(|tie| !tie.has_user_names()).peekable();
     let mend = silent.peek().map(|tie| tie.mend());
     for tie in silent {

@@ -5,21 +5,21 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use crate::cli::Token;
-use crate::lookup::Lookup;
 use crate::renewal;
+use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 
 /// # Errors
 /// When there is no such account, or its store has no secret for it.
 pub(crate) fn run(arguments: &Token) -> Result<ExitCode> {
-    let lookup = Lookup::default();
-    let accounts = lookup.accounts()?;
+    let session = Session::default();
+    let accounts = session.accounts()?;
     let account = super::pick(&accounts, arguments.name.as_deref())?;
     // Asked here as well, so that the message is about nothing else.
-    if let Some(objection) = lookup.objection(account)? {
+    if let Some(objection) = session.objection(account)? {
         return Err(objection.to_using(account));
     }
-    let kept = lookup
+    let kept = session
         .secret_of(account)
         .with_context(|| format!("cannot read the secret of '{}'", account.name))?;
     let kept = kept.ok_or_else(|| {
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Token) -> Result<ExitCode> {
             ),
         )
     })?;
-    let (_, kept) = renewal::current(&lookup, account.clone(), kept)?;
+    let (_, kept) = renewal::current(&session, account.clone(), kept)?;
     super::print(kept.secret.expose())?;
     super::print(b"\n")?;
     Ok(ExitCode::SUCCESS)

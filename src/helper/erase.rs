@@ -9,8 +9,8 @@ use crate::bitbucket::API_HOST;
 use crate::elsewhere;
 use crate::first_contact;
 use crate::git::protocol::Request;
-use crate::lookup::Lookup;
 use crate::matching::{self, Wanted};
+use crate::settings::session::Session;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 
@@ -18,36 +18,36 @@ use crate::sys::trace;
 ///
 /// # Errors
 /// When the store does not answer or the accounts cannot be written.
-pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
+pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(());
     };
     let refused = request.credential.as_ref().or(request.password.as_ref());
     let now = Timestamp::now();
     let is_rest = wanted.host.as_str() == API_HOST;
-    if let Some((account, kept)) = lookup.environment_account(&wanted.host)? {
+    if let Some((account, kept)) = session.environment_account(&wanted.host)? {
         if let Some(refused) = refused.filter(|_| !is_rest)
             && is_refused(&account, &kept, request, refused)
         {
-            elsewhere::note(lookup, refused, false);
+            elsewhere::note(session, refused, false);
         }
         return Ok(());
     }
-    first_contact::settle(lookup, false);
-    let accounts = lookup.accounts_for(&wanted)?;
+    first_contact::settle(session, false);
+    let accounts = session.accounts_for(&wanted)?;
     let mut removed = Vec::new();
     let mut set_aside = Vec::new();
     let mut unread = None;
     // Of what the policy does not allow nothing was given to anybody.
     let fitting = matching::fitting(&accounts, &wanted).into_iter();
-    for (_, account) in fitting.filter(|(_, account)| !lookup.is_forbidden(account)) {
+    for (_, account) in fitting.filter(|(_, account)| !session.is_forbidden(account)) {
         let is_unknown = account.kind.is_none();
         let is_meant = match refused {
             // Without any secret: only what git gave us and can be given again. A broken URL produces such an erase
             // (git dies while writing a value with a CR), and a token from `login` cannot be displayed a second time.
             None => is_unknown,
             Some(_) if is_rest && !is_unknown => false,
-            Some(refused) => match lookup.secret_of(account) {
+            Some(refused) => match session.secret_of(account) {
                 Ok(Some(kept)) => is_refused(account, &kept, request, refused),
                 Ok(None) => false,
                 // What was refused may lie in another store.
@@ -73,13 +73,13 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
     if removed.is_empty() && set_aside.is_empty() {
         // Whether it came from there is not asked: of what did not come from there the note says nothing.
         if let Some(refused) = refused.filter(|_| !is_rest)
-            && elsewhere::is_asked(lookup, &wanted.host)?
+            && elsewhere::is_asked(session, &wanted.host)?
         {
-            elsewhere::note(lookup, refused, false);
+            elsewhere::note(session, refused, false);
         }
         return unread.map_or(Ok(()), Err);
     }
-    let removed = lookup.update_accounts(|accounts| {
+    let removed = session.update_accounts(|accounts| {
         for account in accounts
             .iter_mut()
             .filter(|account| set_aside.contains(&account.entry))
@@ -95,7 +95,7 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
     })?;
     removed
         .iter()
-        .try_for_each(|account| lookup.forget(account))
+        .try_for_each(|account| session.forget(account))
 }
 
 /// Whether it is this account's credential that a server refused.

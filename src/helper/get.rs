@@ -3,10 +3,11 @@
 use anyhow::Result;
 
 use super::reply;
+use crate::answer::Findings;
 use crate::first_contact::{self, Outcome};
 use crate::git::protocol::{Form, Reply, Request};
-use crate::lookup::{Findings, Lookup};
 use crate::matching::Wanted;
+use crate::settings::session::Session;
 
 /// What `get` has to say.
 #[derive(Debug, Default)]
@@ -23,14 +24,14 @@ pub(crate) struct Answer {
 ///
 /// # Errors
 /// When there is an account, but its secret cannot be had; or several, and none is meant.
-pub(crate) fn get(lookup: &Lookup, request: &Request) -> Result<Answer> {
+pub(crate) fn get(session: &Session, request: &Request) -> Result<Answer> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(Answer::default());
     };
-    let Findings { found, notices } = lookup.find(&wanted)?;
+    let Findings { found, notices } = session.find(&wanted)?;
     let reply = match found {
         Some(found) => reply::of(&wanted, found, request.offers_authtype)?,
-        None if notices.is_empty() => return first_contact(lookup, &wanted, request),
+        None if notices.is_empty() => return first_contact(session, &wanted, request),
         None => None,
     };
     Ok(Answer {
@@ -41,8 +42,8 @@ pub(crate) fn get(lookup: &Lookup, request: &Request) -> Result<Answer> {
 }
 
 /// Asks for a first token where nobody has signed in yet.
-fn first_contact(lookup: &Lookup, wanted: &Wanted<'_>, request: &Request) -> Result<Answer> {
-    match first_contact::ask(lookup, wanted)? {
+fn first_contact(session: &Session, wanted: &Wanted<'_>, request: &Request) -> Result<Answer> {
+    match first_contact::ask(session, wanted)? {
         Outcome::Found(found) => {
             let reply = reply::of(wanted, *found, request.offers_authtype)?;
             Ok(Answer {

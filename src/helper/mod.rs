@@ -15,7 +15,7 @@ pub(crate) use self::erase::erase;
 pub(crate) use self::get::{Answer, get};
 pub(crate) use self::store::store;
 use crate::git::protocol::{ReadError, Request};
-use crate::lookup::Lookup;
+use crate::settings::session::Session;
 use crate::sys::message;
 use crate::sys::terminal;
 use crate::sys::trace;
@@ -72,16 +72,16 @@ pub(crate) fn answer(operation: Operation) -> Result<()> {
         Ok(request) => request,
     };
     trace::say(|| format!("{operation}: {}", request.describe()));
-    let lookup = Lookup::for_git();
+    let session = Session::for_git();
     match operation {
         Operation::Capability => {}
-        Operation::Erase => erase(&lookup, &request)?,
+        Operation::Erase => erase(&session, &request)?,
         Operation::Get => {
             let Answer {
                 reply,
                 notices,
                 quit,
-            } = get(&lookup, &request)?;
+            } = get(&session, &request)?;
             trace::say(|| {
                 reply.as_ref().map_or("no reply".to_owned(), |reply| {
                     format!("reply: {}", reply.describe())
@@ -97,7 +97,7 @@ pub(crate) fn answer(operation: Operation) -> Result<()> {
             }
         }
         Operation::Store => {
-            let notice = store(&lookup, request)?;
+            let notice = store(&session, request)?;
             if let Some(notice) = notice.filter(|_| terminal::is_watched()) {
                 message::warn(notice);
             }

@@ -5,12 +5,12 @@ use jiff::Timestamp;
 
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{self, Kind};
-use crate::config::StoreChoice;
 use crate::elsewhere;
 use crate::first_contact;
 use crate::git::protocol::Request;
-use crate::lookup::Lookup;
 use crate::matching::{self, Wanted};
+use crate::settings::config::StoreChoice;
+use crate::settings::session::Session;
 use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
@@ -20,30 +20,30 @@ use crate::sys::trace;
 ///
 /// # Errors
 /// When the store or the accounts cannot be written.
-pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<Option<String>> {
+pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String>> {
     let Some(wanted) = Wanted::of(&request.context).filter(|_| !request.ephemeral) else {
         return Ok(None);
     };
     let Some(given) = Given::of(&request) else {
         return Ok(None);
     };
-    if let Some((_, kept)) = lookup.environment_account(&wanted.host)? {
+    if let Some((_, kept)) = session.environment_account(&wanted.host)? {
         if kept.secret == *given.secret {
-            elsewhere::note(lookup, given.secret, true);
+            elsewhere::note(session, given.secret, true);
         }
         return Ok(None);
     }
-    let accounts = lookup.accounts_for(&wanted)?;
-    if !lookup.is_ours(&wanted.host, &accounts)? {
+    let accounts = session.accounts_for(&wanted)?;
+    if !session.is_ours(&wanted.host, &accounts)? {
         return Ok(None);
     }
     let account = account_of(&wanted, &given, &request);
     let mut fitting = matching::fitting(&accounts, &wanted);
-    fitting.retain(|(_, known)| !lookup.is_forbidden(known));
+    fitting.retain(|(_, known)| !session.is_forbidden(known));
     for (_, known) in &fitting {
-        if is_same(lookup, known, &account, &given)? {
+        if is_same(session, known, &account, &given)? {
             trace::say(|| format!("store: it is what '{}' has already", known.name));
-            back_in_service(lookup, known)?;
+            back_in_service(session, known)?;
             return Ok(None);
         }
     }
@@ -64,15 +64,15 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<Option<String>>
         trace::say(|| "store: another account answers here, and stays".to_owned());
         return Ok(None);
     }
-    if elsewhere::may_answer(lookup, &wanted) {
+    if elsewhere::may_answer(session, &wanted) {
         // A copy of a secret that is changed there would be served when it is no longer good.
         trace::say(|| "store: a store that is looked into answers here".to_owned());
-        elsewhere::note(lookup, given.secret, true);
+        elsewhere::note(session, given.secret, true);
         return Ok(None);
     }
-    let choice = lookup.config()?.store.default;
-    if let Some(objection) = lookup.objection_to_keeping(&account, choice)? {
-        first_contact::settle(lookup, true);
+    let choice = session.config()?.store.default;
+    if let Some(objection) = session.objection_to_keeping(&account, choice)? {
+        first_contact::settle(session, true);
         return Ok(Some(format!("what git gave is not kept: {objection}")));
     }
     let kept = Kept {
@@ -80,8 +80,8 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<Option<String>>
         oauth_refresh_token: request.oauth_refresh_token,
         client_secret: None,
     };
-    add(lookup, account, &kept, choice)?;
-    first_contact::settle(lookup, true);
+    add(session, account, &kept, choice)?;
+    first_contact::settle(session, true);
     Ok(None)
 }
 
@@ -159,7 +159,7 @@ fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Acco
 }
 
 /// Whether what git gives is what an account of ours has already.
-fn is_same(lookup: &Lookup, known: &Account, new: &Account, given: &Given<'_>) -> Result<bool> {
+fn is_same(session: &Session, known: &Account, new: &Account, given: &Given<'_>) -> Result<bool> {
     if known.kind.is_none() {
         let attributes = |account: &Account| {
             (
@@ -173,14 +173,14 @@ fn is_same(lookup: &Lookup, known: &Account, new: &Account, given: &Given<'_>) -
             return Ok(false);
         }
     }
-    let kept = lookup.secret_of(known)?;
+    let kept = session.secret_of(known)?;
     Ok(kept.is_some_and(|kept| kept.secret == *given.secret))
 }
 
 /// A server took the secret: nothing is known against it any more, and how often it came back is forgotten.
-fn back_in_service(lookup: &Lookup, account: &Account) -> Result<()> {
+fn back_in_service(session: &Session, account: &Account) -> Result<()> {
     match account.rejected {
-        Some(_) => lookup.set_rejected(account, None),
+        Some(_) => session.set_rejected(account, None),
         None => Ok(()),
     }
 }
@@ -189,7 +189,7 @@ fn back_in_service(lookup: &Lookup, account: &Account) -> Result<()> {
 ///
 /// Only what is of no known kind is replaced: a token cannot be displayed a second time, and may only have been refused
 /// once.
-fn add(lookup: &Lookup, mut account: Account, kept: &Kept, choice: StoreChoice) -> Result<()> {
+fn add(session: &Session, mut account: Account, kept: &Kept, choice: StoreChoice) -> Result<()> {
     let named = account
         .username
         .as_ref()
@@ -197,7 +197,7 @@ fn add(lookup: &Lookup, mut account: Account, kept: &Kept, choice: StoreChoice) 
         .or_else(|| account.email.clone());
     let wanted_name = named.unwrap_or_else(|| account.host.to_string());
     account.name.clone_from(&wanted_name);
-    lookup
+    session
         .keep(&mut account, kept, choice)
         .context("cannot keep the credential that git gave")?;
 
@@ -213,12 +213,12 @@ fn add(lookup: &Lookup, mut account: Account, kept: &Kept, choice: StoreChoice) 
         } = account.clone();
         (host, kind, username, path, authtype, origin)
     };
-    let replaced = lookup.update(&account, |accounts, account| {
+    let replaced = session.update(&account, |accounts, account| {
         let replaced =
             accounts.remove(|known| known.kind.is_none() && identity(known) == identity(account));
         account.name = accounts.free_name(&wanted_name);
         accounts.add(account.clone());
         replaced
     })?;
-    replaced.iter().try_for_each(|old| lookup.forget(old))
+    replaced.iter().try_for_each(|old| session.forget(old))
 }

@@ -16,11 +16,11 @@ use crate::account::state::State;
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::scope::Scope;
 use crate::bitbucket::{self, Kind};
-use crate::config::StoreChoice;
 use crate::git::context::Host;
 use crate::git::url::Url;
-use crate::lookup::Lookup;
 use crate::matching::{self, Wanted};
+use crate::settings::config::StoreChoice;
+use crate::settings::session::Session;
 use crate::store;
 use crate::sys::bytes::Bytes;
 use crate::sys::error;
@@ -201,15 +201,15 @@ enum Step {
 impl Plan {
     /// # Errors
     /// When the accounts cannot be read.
-    pub(crate) fn make(lookup: &Lookup, credentials: &[&Credential]) -> Result<Self> {
-        let mut accounts = lookup.accounts()?;
-        let choice = lookup.config()?.store.default;
+    pub(crate) fn make(session: &Session, credentials: &[&Credential]) -> Result<Self> {
+        let mut accounts = session.accounts()?;
+        let choice = session.config()?.store.default;
         let mut plan = Self {
             planned: Vec::new(),
             of: vec![0; credentials.len()],
             warnings: Vec::new(),
         };
-        let known = plan.secrets_of(lookup, &accounts, credentials);
+        let known = plan.secrets_of(session, &accounts, credentials);
         for (index, credential) in credentials.iter().enumerate() {
             let earlier = credentials[..index]
                 .iter()
@@ -236,7 +236,7 @@ impl Plan {
                 None => added(credential, &same, &others, &accounts),
             };
             if let Step::Add = planned.step {
-                let objection = lookup.objection_to_keeping(&planned.account, choice)?;
+                let objection = session.objection_to_keeping(&planned.account, choice)?;
                 planned.objection = objection.map(|objection| objection.to_string());
                 accounts.add(planned.account.clone());
             }
@@ -270,11 +270,11 @@ impl Plan {
     }
 
     /// Stores what is not stored yet; for each credential whether it is in the store now, and confirmed by it.
-    pub(crate) fn carry_out(&mut self, lookup: &Lookup) -> Result<Vec<Result<(), String>>> {
-        let choice = lookup.config()?.store.default;
+    pub(crate) fn carry_out(&mut self, session: &Session) -> Result<Vec<Result<(), String>>> {
+        let choice = session.config()?.store.default;
         let mut outcomes = Vec::new();
         for planned in &mut self.planned {
-            let outcome = planned.carry_out(lookup, choice);
+            let outcome = planned.carry_out(session, choice);
             outcomes.push(outcome.map_err(|error| error::one_line(&error)));
         }
         Ok(self
@@ -287,7 +287,7 @@ impl Plan {
     /// What the stores have for the accounts of these hosts; each store that does not answer is asked once.
     fn secrets_of(
         &mut self,
-        lookup: &Lookup,
+        session: &Session,
         accounts: &Accounts,
         credentials: &[&Credential],
     ) -> Vec<(Account, Secret)> {
@@ -298,13 +298,13 @@ impl Plan {
             // One that is not allowed does not answer: what it has would be lost to git with the place it is found in.
             account.kind.is_some()
                 && hosts.any(|host| *host == account.host)
-                && !lookup.is_forbidden(account)
+                && !session.is_forbidden(account)
         };
         for account in accounts.iter().filter(is_of_interest) {
             if silent.contains(&account.store) {
                 continue;
             }
-            match lookup.secret_of(account) {
+            match session.secret_of(account) {
                 Ok(Some(kept)) => known.push((account.clone(), kept.secret)),
                 Ok(None) => {}
                 Err(error) => {
@@ -320,10 +320,10 @@ impl Plan {
 }
 
 impl Planned {
-    fn carry_out(&mut self, lookup: &Lookup, choice: StoreChoice) -> Result<()> {
+    fn carry_out(&mut self, session: &Session, choice: StoreChoice) -> Result<()> {
         match self.step {
             Step::Nothing => Ok(()),
-            Step::Extend => lookup.update_accounts(|accounts| {
+            Step::Extend => session.update_accounts(|accounts| {
                 let mut accounts = accounts.iter_mut();
                 if let Some(known) = accounts.find(|known| known.entry == self.account.entry) {
                     known.scopes.clone_from(&self.account.scopes);
@@ -332,8 +332,8 @@ impl Planned {
                 Ok(())
             }),
             Step::Add => {
-                lookup.keep(&mut self.account, &Kept::only(self.secret.clone()), choice)?;
-                let name = lookup.update(&self.account, |accounts, account| {
+                session.keep(&mut self.account, &Kept::only(self.secret.clone()), choice)?;
+                let name = session.update(&self.account, |accounts, account| {
                     account.name = accounts.free_name(&account.name);
                     accounts.add(account.clone());
                     account.name.clone()

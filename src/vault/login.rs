@@ -10,7 +10,7 @@ use super::own_token;
 use super::reply::Reply;
 use super::server::Server;
 use super::ticket::Ticket;
-use crate::config::{Auth, VaultSection};
+use crate::settings::config::{Auth, VaultSection};
 use crate::sys::error::{Hinted, one_line};
 use crate::sys::files::Lock;
 use crate::sys::secret::Secret;
@@ -20,7 +20,7 @@ use crate::sys::trace;
 const OTHERS: Duration = Duration::from_secs(2);
 
 /// Somebody whom the server lets in.
-pub(super) struct Session<'a> {
+pub(super) struct VaultSession<'a> {
     pub(super) server: &'a Server,
     auth: Auth,
     /// None behind an agent, which has its own and takes no other.
@@ -39,7 +39,7 @@ struct Entrance {
     is_old: bool,
 }
 
-impl<'a> Session<'a> {
+impl<'a> VaultSession<'a> {
     /// # Errors
     /// When there is nothing to get in with, or the server does not take it.
     pub(super) fn begin(
@@ -83,7 +83,7 @@ impl<'a> Session<'a> {
     /// not let us read; it answers the same to a token that is over and to one that may not.
     ///
     /// # Errors
-    /// As [`Session::begin`].
+    /// As [`VaultSession::begin`].
     pub(super) fn is_renewed(&mut self) -> Result<bool> {
         let (Some(entrance), Some(token)) = (&mut self.entrance, &self.token) else {
             return Ok(false);

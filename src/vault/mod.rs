@@ -14,13 +14,13 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use self::login::Session;
+use self::login::VaultSession;
 use self::reply::{Content, Version};
 use self::server::Server;
 use crate::bitbucket::scope::Scope;
-use crate::config::VaultSection;
 use crate::fields::Fields;
 use crate::git::context::Host;
+use crate::settings::config::VaultSection;
 use crate::sys::error::Hinted;
 use crate::sys::trace;
 
@@ -64,7 +64,7 @@ pub(crate) fn find(
     };
     let server = Server::of(settings, deadline)?;
     let mut engine = Engine {
-        session: Session::begin(&server, settings, kept)?,
+        session: VaultSession::begin(&server, settings, kept)?,
         mount: settings.mount.as_deref().unwrap_or(MOUNT).trim_matches('/'),
     };
     // Of the second version nearly all are; so only who finds nothing asks which one it is.
@@ -89,7 +89,7 @@ pub(crate) fn knock(
     deadline: Instant,
 ) -> Result<String> {
     let server = Server::of(settings, deadline)?;
-    let mut session = Session::begin(&server, settings, kept)?;
+    let mut session = VaultSession::begin(&server, settings, kept)?;
     let reply = session.get("auth/token/lookup-self")?;
     let is_in = reply.status == 200 || session.is_renewed()? || session.is_in();
     let Server { address, .. } = &server;
@@ -175,7 +175,7 @@ impl From<anyhow::Error> for Failure {
 
 /// A KV engine, and a way in.
 struct Engine<'a> {
-    session: Session<'a>,
+    session: VaultSession<'a>,
     mount: &'a str,
 }
 

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail};
 
 use super::reply::Reply;
-use crate::config::{Auth, VaultSection};
 use crate::environment::vault_variable;
 use crate::git::context::Host;
 use crate::git::route;
 use crate::git::url::Url;
+use crate::settings::config::{Auth, VaultSection};
 use crate::sys::error::Hinted;
 use crate::sys::http::{self, Client, Route, Trust};
 use crate::sys::secret::Secret;

@@ -56,7 +56,7 @@ fn ask_stores<'a>(surroundings: &'a Surroundings<'_>) -> Vec<Asked<'a>> {
         if account.store == Name::Keyring && is_silent {
             return (account, None);
         }
-        let has_secret = surroundings.lookup.has_secret(account);
+        let has_secret = surroundings.session.has_secret(account);
         is_silent |= account.store == Name::Keyring && has_secret.is_err();
         (account, Some(has_secret))
     };
@@ -90,7 +90,7 @@ pub(super) fn id(account: &Account) -> String {
 /// That the policy of the machine keeps an account from answering.
 fn forbidden(surroundings: &Surroundings<'_>, account: &Account) -> Option<Check> {
     // That the policy cannot be read is a finding of its own.
-    let objection = surroundings.lookup.objection(account).ok()??;
+    let objection = surroundings.session.objection(account).ok()??;
     Some(Check::fail(
         id(account),
         objection.notice(account),
@@ -167,8 +167,8 @@ pub(super) fn listed(scopes: &[Scope]) -> String {
 
 /// The accounts from `login` of which none answers, because another one fits equally.
 fn ambiguous(surroundings: &Surroundings<'_>) -> Vec<Check> {
-    let lookup = surroundings.lookup;
-    let ties = matching::ties(&surroundings.accounts, &|account| lookup.is_out(account));
+    let session = surroundings.session;
+    let ties = matching::ties(&surroundings.accounts, &|account| session.is_out(account));
     let check = |tie: Tie<'_>| {
         let message = tie.message();
         if tie.has_user_names() {

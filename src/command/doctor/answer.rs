@@ -7,11 +7,11 @@ use super::{Surroundings, accounts};
 use crate::account::present::Missing;
 use crate::account::state::{self, State};
 use crate::account::{Account, Origin, today};
+use crate::answer::Found;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::{self, API_HOST};
 use crate::elsewhere;
 use crate::environment;
-use crate::lookup::Found;
 use crate::matching::{self, Wanted};
 use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;
@@ -33,7 +33,7 @@ pub(super) fn of_environment(
             format!("{name} is meant, which is set in the environment, but lacks {missing}");
         let hint = "set BITBUCKET_EMAIL to the e-mail of the Atlassian account";
         Check::fail(id, message, hint)
-    } else if surroundings.lookup.is_refused(secret, Timestamp::now()) {
+    } else if surroundings.session.is_refused(secret, Timestamp::now()) {
         let message =
             format!("{name} is meant, which is set in the environment, but it was refused");
         Check::fail(id, message, "give it another value")
@@ -69,7 +69,7 @@ pub(super) fn of_account(
         }
         Some(Ok(Identity::Header { .. })) | None => "as git gave it".to_owned(),
     };
-    let state = match surroundings.lookup.secret_of(account) {
+    let state = match surroundings.session.secret_of(account) {
         Ok(Some(_)) => State::of(account, today()),
         Ok(None) => State::Missing,
         Err(error) => {
@@ -141,7 +141,7 @@ fn why(wanted: &Wanted<'_>, account: &Account) -> String {
 /// The error that `get` would end with.
 pub(super) fn tie(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Check {
     let mut fitting = matching::fitting(&surroundings.accounts, wanted);
-    fitting.retain(|(_, account)| !surroundings.lookup.is_out(account));
+    fitting.retain(|(_, account)| !surroundings.session.is_out(account));
     match matching::choose(&fitting, wanted) {
         Err(error) => Check::failed("answer", &error),
         Ok(_) => nobody(surroundings, wanted, None),
@@ -154,7 +154,8 @@ pub(super) fn nobody(
     wanted: &Wanted<'_>,
     lacks_path: Option<&Account>,
 ) -> Check {
-    if let Ok(Some(store)) = elsewhere::for_bitbucket_org_alone(surroundings.lookup, &wanted.host) {
+    if let Ok(Some(store)) = elsewhere::for_bitbucket_org_alone(surroundings.session, &wanted.host)
+    {
         let host = &wanted.host;
         return Check::fail(
             "answer",
@@ -181,7 +182,7 @@ pub(super) fn nobody(
 /// What the stores have that are only looked into; nothing when they have nothing.
 pub(super) fn of_store(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Option<Check> {
     let id = "answer";
-    let (account, kept) = match elsewhere::find(surroundings.lookup, wanted) {
+    let (account, kept) = match elsewhere::find(surroundings.session, wanted) {
         Ok((Some(Found { account, kept }), _)) => (account, kept),
         Ok((None, forbidden)) => return Some(Check::failed(id, &forbidden?)),
         Err(error) => return Some(Check::failed(id, &error)),
@@ -198,7 +199,7 @@ pub(super) fn of_store(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> 
         }
     };
     let is_refused = surroundings
-        .lookup
+        .session
         .is_refused(&kept.secret, Timestamp::now());
     Some(if account.is_retired() {
         let hint = "put an API token there";

@@ -3,27 +3,27 @@
 use super::Surroundings;
 use super::check::Check;
 use crate::bitbucket;
-use crate::config::Source;
 use crate::folder;
-use crate::locations::{Locations, system_config};
-use crate::lookup::Lookup;
+use crate::settings::config::Source;
+use crate::settings::locations::{Locations, system_config};
+use crate::settings::session::Session;
 use crate::store;
 use crate::vault;
 
 /// Whether each of the stores of `lookup` in the settings can be looked into.
 pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
-    let lookup = surroundings.lookup;
+    let session = surroundings.session;
     // That the settings cannot be read is a finding of its own check.
-    let sources = lookup.config().map_or(&[][..], |config| &config.lookup);
+    let sources = session.config().map_or(&[][..], |config| &config.lookup);
     let check = |source: &Source| {
         let name = store::Name::from(*source);
-        let id = format!("lookup.{name}");
-        let policy = lookup.policy().ok();
+        let id = format!("session.{name}");
+        let policy = session.policy().ok();
         if let Some(objection) = policy.and_then(|policy| policy.objection_to_store(name)) {
             let hint = "take it out of 'lookup' in config.toml";
             return Check::warn(id, objection.to_string(), hint);
         }
-        look_into(lookup, *source).map_or_else(
+        look_into(session, *source).map_or_else(
             |error| Check::failed(&id, &error),
             |message| Check::pass(&id, message),
         )
@@ -31,11 +31,11 @@ pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
     sources.iter().map(check).collect()
 }
 
-fn look_into(lookup: &Lookup, source: Source) -> anyhow::Result<String> {
-    let settings = &lookup.config()?.store;
+fn look_into(session: &Session, source: Source) -> anyhow::Result<String> {
+    let settings = &session.config()?.store;
     match source {
         Source::Exec => {
-            let store = lookup.exec_store()?;
+            let store = session.exec_store()?;
             let host = bitbucket::cloud();
             store
                 .look_up(&format!("https://{host}"))
@@ -54,8 +54,8 @@ fn look_into(lookup: &Lookup, source: Source) -> anyhow::Result<String> {
             })
         }
         Source::Vault => {
-            let kept = lookup.locations().ok().map(Locations::runtime);
-            vault::knock(&settings.vault, kept, lookup.deadline())
+            let kept = session.locations().ok().map(Locations::runtime);
+            vault::knock(&settings.vault, kept, session.deadline())
         }
     }
 }
@@ -64,7 +64,7 @@ fn look_into(lookup: &Lookup, source: Source) -> anyhow::Result<String> {
 pub(super) fn policy(surroundings: &Surroundings<'_>) -> Check {
     let id = "policy";
     let path = system_config();
-    match surroundings.lookup.policy() {
+    match surroundings.session.policy() {
         Err(error) => Check::failed(id, &error),
         Ok(policy) => Check::pass(
             id,

@@ -22,7 +22,7 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
         Err(error) => return Check::failed(id, &error),
     };
     let name = &account.name;
-    if let Ok(Some(objection)) = surroundings.lookup.objection(&account) {
+    if let Ok(Some(objection)) = surroundings.session.objection(&account) {
         return Check::warn(id, objection.notice(&account), objection.mend(&account));
     }
     if account.is_retired() {
@@ -35,7 +35,7 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
         );
     }
     if surroundings
-        .lookup
+        .session
         .is_refused(&kept.secret, Timestamp::now())
     {
         return Check::fail(

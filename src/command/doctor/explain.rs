@@ -121,12 +121,12 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
 }
 
 fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
-    let lookup = surroundings.lookup;
+    let session = surroundings.session;
     // Then nobody answers, whoever fits.
-    if let Err(error) = lookup.policy() {
+    if let Err(error) = session.policy() {
         return vec![Check::failed("answer", &error)];
     }
-    let forbidden = |account: &Account| lookup.objection(account).ok().flatten();
+    let forbidden = |account: &Account| session.objection(account).ok().flatten();
     let mut passed_over = None;
     match environment::account(&wanted.host) {
         Ok(None) => {}
@@ -144,7 +144,7 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
         return vec![Check::skip("answer", "the accounts cannot be read")];
     }
     let accounts = &surroundings.accounts;
-    let verdicts = matching::verdicts(accounts, wanted, |account| lookup.is_out(account));
+    let verdicts = matching::verdicts(accounts, wanted, |account| session.is_out(account));
     let of = |wanted: Verdict| {
         let mut verdicts = verdicts.iter();
         verdicts.find_map(move |(account, verdict)| (*verdict == wanted).then_some(*account))

@@ -4,22 +4,22 @@ use std::path::Path;
 
 use super::Surroundings;
 use super::check::Check;
-use crate::locations::system_config;
+use crate::settings::locations::system_config;
 use crate::store::file::KeyPlace;
 use crate::sys::files;
 
 /// Whether `config.toml` says what it can say.
 pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let id = "config";
-    let path = match surroundings.lookup.locations() {
+    let path = match surroundings.session.locations() {
         Ok(locations) => locations.config(),
         Err(error) => return vec![Check::failed(id, &error)],
     };
-    let lookup = surroundings.lookup;
-    let read = lookup
+    let session = surroundings.session;
+    let read = session
         .config()
-        .and_then(|_| lookup.file_store())
-        .and_then(|_| lookup.unknown_keys());
+        .and_then(|_| session.file_store())
+        .and_then(|_| session.unknown_keys());
     let unknown = match read {
         Ok(unknown) => unknown,
         Err(error) => return vec![Check::failed(id, &error)],
@@ -49,7 +49,7 @@ pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
 /// Whether somebody else can read or change our files, or put others in their place.
 pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let id = "files";
-    let Ok(locations) = surroundings.lookup.locations() else {
+    let Ok(locations) = surroundings.session.locations() else {
         return vec![Check::skip(id, "there is no home folder to keep them in")];
     };
     let mut private = vec![
@@ -57,7 +57,7 @@ pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
         locations.refusals(),
         locations.setup(),
     ];
-    if let Ok(store) = surroundings.lookup.file_store() {
+    if let Ok(store) = surroundings.session.file_store() {
         private.push(store.path);
         match store.key {
             KeyPlace::File(path) => private.push(path),
@@ -102,7 +102,7 @@ pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
 
 /// Files of ours that were damaged and set aside.
 pub(super) fn set_aside(surroundings: &Surroundings<'_>) -> Vec<Check> {
-    let Ok(locations) = surroundings.lookup.locations() else {
+    let Ok(locations) = surroundings.session.locations() else {
         return Vec::new();
     };
     let aside = [locations.accounts(), locations.refusals()]

@@ -23,16 +23,16 @@ use crate::account::file::Accounts;
 use crate::cli::Doctor;
 use crate::git::context::Host;
 use crate::git::{self, Setting};
-use crate::lookup::Lookup;
+use crate::settings::session::Session;
 
 use self::check::{Check, Outcome};
 
 /// # Errors
 /// When the URL is none, or nobody takes what is printed. What is wrong elsewhere is a finding.
 pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
-    let lookup = Lookup::default();
+    let session = Session::default();
     let mut checks = Vec::new();
-    let surroundings = Surroundings::look(&lookup, &mut checks);
+    let surroundings = Surroundings::look(&session, &mut checks);
     match &arguments.url {
         None => examine(&surroundings, &mut checks),
         Some(url) => checks.extend(explain::checks(&surroundings, url)?),
@@ -104,7 +104,7 @@ const NEED_GIT: [&str; 5] = [
 
 /// What the checks look at.
 struct Surroundings<'a> {
-    lookup: &'a Lookup,
+    session: &'a Session,
     accounts: Accounts,
     /// Whether the accounts could be read.
     knows_accounts: bool,
@@ -122,24 +122,24 @@ struct Git {
 
 impl<'a> Surroundings<'a> {
     /// Gathers what there is; what cannot be had is a finding.
-    fn look(lookup: &'a Lookup, checks: &mut Vec<Check>) -> Self {
+    fn look(session: &'a Session, checks: &mut Vec<Check>) -> Self {
         let git = Git::look()
             .inspect_err(|error| checks.push(Check::failed("git", error)))
             .ok();
-        let accounts = lookup
+        let accounts = session
             .accounts()
             .inspect_err(|error| checks.push(Check::failed("accounts", error)));
         let knows_accounts = accounts.is_ok();
         let accounts = accounts.unwrap_or_default();
         // That the configuration cannot be read is a finding of its own check.
-        let hosts = lookup.config().map_or(&[][..], |config| &config.hosts);
+        let hosts = session.config().map_or(&[][..], |config| &config.hosts);
         let mut hosts = super::setup::hosts_of(&accounts, hosts);
         // For the others nothing ever answers.
-        if let Ok(policy) = lookup.policy() {
+        if let Ok(policy) = session.policy() {
             hosts.retain(|host| policy.allows_host(host));
         }
         Self {
-            lookup,
+            session,
             accounts,
             knows_accounts,
             hosts,
@@ -150,7 +150,7 @@ impl<'a> Surroundings<'a> {
     /// Whether there are stores that are asked when no account fits.
     fn is_looked_up(&self) -> bool {
         // That the settings cannot be read is a finding of its own check.
-        let config = self.lookup.config();
+        let config = self.session.config();
         config.is_ok_and(|config| !config.lookup.is_empty())
     }
 }

@@ -9,7 +9,7 @@ use crate::bitbucket::scope::Scope;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Login;
 use crate::git::context::Host;
-use crate::policy::Policy;
+use crate::settings::policy::Policy;
 use crate::sys::bytes::Bytes;
 use crate::sys::error::{Hinted, Usage};
 use crate::sys::message;

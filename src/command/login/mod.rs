@@ -16,10 +16,10 @@ use crate::account::verify::{self, Verdict};
 use crate::account::{Account, Kept, Origin, today};
 use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind};
 use crate::cli::Login;
-use crate::config::StoreChoice;
 use crate::git::context::Host;
-use crate::lookup::Lookup;
 use crate::renewal;
+use crate::settings::config::StoreChoice;
+use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 use crate::sys::message;
 use crate::sys::terminal;
@@ -32,8 +32,8 @@ const CHECK: Duration = Duration::from_secs(20);
 /// # Errors
 /// When something is missing that cannot be asked for, does not fit together, or cannot be stored.
 pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
-    let lookup = Lookup::default();
-    let (accounts, is_damaged) = match lookup.accounts() {
+    let session = Session::default();
+    let (accounts, is_damaged) = match session.accounts() {
         Err(error) if error.is::<Damage>() => (Accounts::default(), true),
         accounts => (accounts?, false),
     };
@@ -42,13 +42,13 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         .as_deref()
         .and_then(|name| accounts.named(name));
     let host = host(arguments, named)?;
-    let policy = lookup.policy()?;
+    let policy = session.policy()?;
     let is_oauth = oauth::is_meant(arguments, named)?;
     let said = arguments.kind.or(is_oauth.then_some(Kind::Oauth));
-    refuse_before_asking(arguments, &lookup, named, &host, said)?;
+    refuse_before_asking(arguments, &session, named, &host, said)?;
     let (mut account, kept) = if is_oauth {
         let mut account = complete(arguments, &accounts, policy, host, Kind::Oauth)?;
-        let kept = oauth::sign_in(arguments, &lookup, named, &mut account)?;
+        let kept = oauth::sign_in(arguments, &session, named, &mut account)?;
         (account, kept)
     } else {
         let secret = secret::ask(arguments, policy, &host)?;
@@ -59,9 +59,9 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         let account = complete(arguments, &accounts, policy, host, kind)?;
         (account, Kept::only(secret))
     };
-    let choice = choice(arguments, &lookup, accounts.named(&account.name))?;
+    let choice = choice(arguments, &session, accounts.named(&account.name))?;
     // Before anybody else sees the secret.
-    if let Some(objection) = lookup.objection_to_keeping(&account, choice)? {
+    if let Some(objection) = session.objection_to_keeping(&account, choice)? {
         return Err(objection.to_keeping());
     }
     let verdict = if arguments.no_verify {
@@ -75,14 +75,14 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     }
 
     if is_damaged {
-        set_accounts_aside(&lookup)?;
+        set_accounts_aside(&session)?;
     }
-    let reason = lookup.keep(&mut account, &kept, choice)?;
-    let replaced = put(&lookup, &account, arguments.name.is_some())?;
-    outcome::tell_where(&lookup, &account, replaced.is_some(), reason.as_ref())?;
+    let reason = session.keep(&mut account, &kept, choice)?;
+    let replaced = put(&session, &account, arguments.name.is_some())?;
+    outcome::tell_where(&session, &account, replaced.is_some(), reason.as_ref())?;
     if let Some(old) = &replaced {
         // The account is signed in; an old secret that cannot be reached any more must not undo that.
-        if let Err(error) = renewal::forget(&lookup, old) {
+        if let Err(error) = renewal::forget(&session, old) {
             let error = crate::sys::error::one_line(&error);
             message::warn(format_args!(
                 "the old secret stays in the {}: {error}",
@@ -102,8 +102,8 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
             account.name
         ));
     }
-    super::warn_of_ties(&lookup, &lookup.accounts()?);
-    setup::refresh(&lookup).context(
+    super::warn_of_ties(&session, &session.accounts()?);
+    setup::refresh(&session).context(
         "the account is stored, but git's configuration could not be brought up to date",
     )?;
     super::warn_of_the_chain(
@@ -117,12 +117,12 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
 /// and typed it; `said` is the kind, where it is said.
 fn refuse_before_asking(
     arguments: &Login,
-    lookup: &Lookup,
+    session: &Session,
     named: Option<&Account>,
     host: &Host,
     said: Option<Kind>,
 ) -> Result<()> {
-    let policy = lookup.policy()?;
+    let policy = session.policy()?;
     let mut kinds = Kind::ALL
         .into_iter()
         .filter(|kind| said.unwrap_or(*kind) == *kind && kind.exists_on(host))
@@ -137,7 +137,7 @@ fn refuse_before_asking(
     let is_day_told = arguments.expires.is_some() || asks(arguments) || named.is_some_and(stays);
     let objection = match policy.objection_to_host(host) {
         Some(objection) => Some(objection),
-        None => lookup.objection_to_choice(choice(arguments, lookup, named)?)?,
+        None => session.objection_to_choice(choice(arguments, session, named)?)?,
     };
     let objection = objection
         .or_else(to_kinds)
@@ -151,13 +151,13 @@ fn asks(arguments: &Login) -> bool {
 }
 
 /// Where the secret goes: as it is said, else where the old one is, if it may stay there.
-fn choice(arguments: &Login, lookup: &Lookup, existing: Option<&Account>) -> Result<StoreChoice> {
-    let policy = lookup.policy()?;
+fn choice(arguments: &Login, session: &Session, existing: Option<&Account>) -> Result<StoreChoice> {
+    let policy = session.policy()?;
     let existing = existing.filter(|existing| policy.allows_store(existing.store));
     Ok(match (arguments.store, existing) {
         (Some(choice), _) => choice,
         (None, Some(existing)) => existing.store.into(),
-        (None, None) => lookup.config()?.store.default,
+        (None, None) => session.config()?.store.default,
     })
 }
 
@@ -165,9 +165,9 @@ fn choice(arguments: &Login, lookup: &Lookup, existing: Option<&Account>) -> Res
 ///
 /// Only here: somebody has asked for it and reads what becomes of it. A `store` that git starts would set aside all
 /// accounts behind the user's back, for a slip in a file which the user may mend in a minute.
-fn set_accounts_aside(lookup: &Lookup) -> Result<()> {
-    let path = lookup.locations()?.accounts();
-    if let Some((aside, damage)) = lookup.set_damaged_accounts_aside()? {
+fn set_accounts_aside(session: &Session) -> Result<()> {
+    let path = session.locations()?.accounts();
+    if let Some((aside, damage)) = session.set_damaged_accounts_aside()? {
         message::warn(format_args!(
             "'{}' is damaged ({damage}) and now called '{}'",
             path.display(),
@@ -179,8 +179,8 @@ fn set_accounts_aside(lookup: &Lookup) -> Result<()> {
 }
 
 /// Adds the account, in place of the one of its name.
-fn put(lookup: &Lookup, account: &Account, is_named: bool) -> Result<Option<Account>> {
-    lookup.update(account, |accounts, account| {
+fn put(session: &Session, account: &Account, is_named: bool) -> Result<Option<Account>> {
+    session.update(account, |accounts, account| {
         // The names of what git gave are ours to choose: such an account makes room, unless it is meant.
         let free = accounts.free_name(&account.name);
         let in_the_way = |known: &&mut Account| {

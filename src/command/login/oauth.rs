@@ -12,12 +12,12 @@ use jiff::Timestamp;
 
 use crate::account::grant::Grant;
 use crate::account::{Account, Kept};
+use crate::bitbucket::Kind;
 use crate::bitbucket::oauth::{self, Attempt, Consumer, Proof, Tokens};
 use crate::bitbucket::oauth::{Ended, Flow};
-use crate::bitbucket::Kind;
 use crate::cli::Login;
-use crate::lookup::Lookup;
 use crate::renewal;
+use crate::settings::session::Session;
 use crate::sys::browser;
 use crate::sys::error::{Hinted, Usage};
 use crate::sys::loopback::{Callback, Loopback, Visitor, callback};
@@ -57,7 +57,7 @@ pub(super) fn is_meant(arguments: &Login, existing: Option<&Account>) -> Result<
 /// When something is missing, nobody comes back from the browser, or Bitbucket gives no token.
 pub(super) fn sign_in(
     arguments: &Login,
-    lookup: &Lookup,
+    session: &Session,
     existing: Option<&Account>,
     account: &mut Account,
 ) -> Result<Kept> {
@@ -78,7 +78,7 @@ pub(super) fn sign_in(
     let key = key.or(before.map(|grant| &grant.client_id));
     // What was said before still holds, unless something of it was said anew.
     let known = existing.filter(|_| arguments.client_id.is_none() && !arguments.with_token);
-    let kept = known.and_then(|known| lookup.secret_of(known).ok().flatten());
+    let kept = known.and_then(|known| session.secret_of(known).ok().flatten());
     let consumer = match (key, kept.and_then(|kept| kept.client_secret)) {
         (Some(key), Some(secret)) => Consumer {
             id: key.clone(),

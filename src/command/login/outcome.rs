@@ -6,14 +6,14 @@ use crate::account::verify::Verdict;
 use crate::account::{Account, today};
 use crate::cli::Login;
 use crate::command;
-use crate::lookup::Lookup;
+use crate::settings::session::Session;
 use crate::store;
 use crate::sys::message;
 
 /// # Errors
 /// When the settings do not say where the store is.
 pub(super) fn tell_where(
-    lookup: &Lookup,
+    session: &Session,
     account: &Account,
     is_replaced: bool,
     reason: Option<&store::Error>,
@@ -26,9 +26,9 @@ pub(super) fn tell_where(
     );
     message::tell(&match account.store {
         store::Name::Keyring => format!("{what} in the OS keyring"),
-        store::Name::Exec => format!("{what} with '{}'", lookup.exec_store()?.program),
+        store::Name::Exec => format!("{what} with '{}'", session.exec_store()?.program),
         store::Name::File => {
-            let path = lookup.file_store()?.path;
+            let path = session.file_store()?.path;
             match reason {
                 None => format!("{what} in the file '{}'", path.display()),
                 Some(reason) => format!(

@@ -8,7 +8,7 @@ use crate::account::Account;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Login;
 use crate::git::context::Host;
-use crate::policy::Policy;
+use crate::settings::policy::Policy;
 use crate::sys::error::{Hinted, Usage};
 use crate::sys::message;
 use crate::sys::secret::Secret;

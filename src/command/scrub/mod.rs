@@ -26,7 +26,7 @@ use crate::cli::Scrub;
 use crate::git;
 use crate::git::config::GitConfig;
 use crate::import::{Credential, Plan};
-use crate::lookup::Lookup;
+use crate::settings::session::Session;
 use crate::sys::error::{self, Hinted};
 use crate::sys::message;
 
@@ -39,9 +39,9 @@ const LONGEST: u64 = 64 << 20;
 /// When there is nothing to look into, or the accounts cannot be read. What is wrong with one file is told, and the
 /// rest is done.
 pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
-    let lookup = Lookup::default();
+    let session = Session::default();
     let ours = Ours {
-        hosts: setup::hosts_of(&lookup.accounts()?, &lookup.config()?.hosts),
+        hosts: setup::hosts_of(&session.accounts()?, &session.config()?.hosts),
     };
     let mut walk = walk(arguments)?;
     let mut scrub = Scrubbing::default();
@@ -55,13 +55,13 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
         .filter(|secret| secret.can_move)
         .flat_map(|secret| secret.found.credentials.clone())
         .collect();
-    let mut plan = Plan::make(&lookup, &credentials.iter().collect::<Vec<_>>())?;
+    let mut plan = Plan::make(&session, &credentials.iter().collect::<Vec<_>>())?;
     plan.warnings.iter().for_each(message::warn);
     if arguments.dry_run {
         scrub.foresee(&plan, &credentials);
     } else if !credentials.is_empty() {
-        scrub.take_out(&mut plan, &credentials, &lookup, &ours)?;
-        setup::refresh(&lookup).context(
+        scrub.take_out(&mut plan, &credentials, &session, &ours)?;
+        setup::refresh(&session).context(
             "the secrets are stored, but git's configuration could not be brought up to date",
         )?;
     }
@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
         plan.notices()
             .iter()
             .for_each(|notice| message::tell(notice));
-        super::warn_of_ties(&lookup, &lookup.accounts()?);
+        super::warn_of_ties(&session, &session.accounts()?);
         super::warn_of_the_chain(&ours.hosts, "'git credential-bitbucket setup' mends that");
     }
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))
@@ -276,10 +276,10 @@ impl Scrubbing {
         &mut self,
         plan: &mut Plan,
         credentials: &[Credential],
-        lookup: &Lookup,
+        session: &Session,
         ours: &Ours,
     ) -> Result<()> {
-        let outcomes = plan.carry_out(lookup)?;
+        let outcomes = plan.carry_out(session)?;
         self.tell_failures(plan, &outcomes);
         let is_stored = |credential: &Credential| is_stored(credential, credentials, &outcomes);
         self.name(plan, credentials, Action::Moved);

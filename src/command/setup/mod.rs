@@ -18,7 +18,7 @@ use self::wishes::{Wishes, helper_value, program_path, sections};
 use crate::cli::Setup;
 use crate::git::context::Host;
 use crate::git::{self, Helper, Setting};
-use crate::lookup::Lookup;
+use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 use crate::sys::files;
 use crate::sys::message;
@@ -27,15 +27,15 @@ use crate::sys::terminal;
 /// # Errors
 /// When a foreign helper for Bitbucket would be disturbed, or git's configuration cannot be written.
 pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
-    let lookup = Lookup::default();
+    let session = Session::default();
     let is_system = arguments.system;
     let path = git::config_file(is_system)?;
     let outcome = if arguments.undo {
-        undo(&lookup, &path, is_system)
+        undo(&session, &path, is_system)
     } else if is_system {
-        for_the_machine(arguments, &lookup, &path)
+        for_the_machine(arguments, &session, &path)
     } else {
-        for_the_user(arguments, &lookup, &path)
+        for_the_user(arguments, &session, &path)
     };
     outcome.map_err(|error| {
         let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
@@ -56,16 +56,16 @@ fn is_for_administrators(error: &io::Error) -> bool {
     )
 }
 
-fn for_the_user(arguments: &Setup, lookup: &Lookup, path: &Path) -> Result<ExitCode> {
-    let wishes = Wishes::of_the_user(lookup)?;
+fn for_the_user(arguments: &Setup, session: &Session, path: &Path) -> Result<ExitCode> {
+    let wishes = Wishes::of_the_user(session)?;
     let before = chains(&wishes.hosts, &git::settings()?);
     if !arguments.force {
         refuse_foreign(&before)?;
     }
-    let record = Record::read(lookup, false)?;
+    let record = Record::read(session, false)?;
     let is_there = git::plain_setting(GUARD).is_some_and(|value| value == "die");
     let guard = Guard::decide(arguments, record.has_guard(path), is_there)?;
-    write(lookup, path, &record, &wishes, guard)?;
+    write(session, path, &record, &wishes, guard)?;
     name_those_cut_off(&before, &chains(&wishes.hosts, &git::settings()?));
     super::warn_of_the_chain(
         &wishes.hosts,
@@ -75,19 +75,19 @@ fn for_the_user(arguments: &Setup, lookup: &Lookup, path: &Path) -> Result<ExitC
 }
 
 /// The same for everybody: neither accounts nor settings of whoever runs it make a difference.
-fn for_the_machine(arguments: &Setup, lookup: &Lookup, path: &Path) -> Result<ExitCode> {
+fn for_the_machine(arguments: &Setup, session: &Session, path: &Path) -> Result<ExitCode> {
     program::refuse_unless_for_all(&program_path()?)?;
-    let wishes = Wishes::of_the_machine(lookup)?;
+    let wishes = Wishes::of_the_machine(session)?;
     let before = chains(&wishes.hosts, &git::settings_in(path));
     if !arguments.force {
         refuse_foreign(&before)?;
     }
-    let record = Record::read(lookup, true)?;
+    let record = Record::read(session, true)?;
     let is_there = git::values_in(path, GUARD)?
         .last()
         .is_some_and(|value| value == "die");
     let guard = Guard::decide(arguments, record.has_guard(path), is_there)?;
-    write(lookup, path, &record, &wishes, guard)?;
+    write(session, path, &record, &wishes, guard)?;
     name_those_cut_off(&before, &chains(&wishes.hosts, &git::settings_in(path)));
     message::tell(
         "Helpers in a user's own configuration stand behind it, and are handed what works: 'git credential-bitbucket doctor' names them to each user, and 'git credential-bitbucket setup' cuts them off",
@@ -97,7 +97,7 @@ fn for_the_machine(arguments: &Setup, lookup: &Lookup, path: &Path) -> Result<Ex
 
 /// Writes what is wished for, if git then sees it, and says so.
 fn write(
-    lookup: &Lookup,
+    session: &Session,
     path: &Path,
     record: &Record,
     wishes: &Wishes,
@@ -110,7 +110,7 @@ fn write(
         // A git that cannot read it does nothing at all.
         files::open_to_readers(path)?;
     }
-    verify(lookup, path, is_system, &wishes.hosts[0])?;
+    verify(session, path, is_system, &wishes.hosts[0])?;
     let hosts: Vec<String> = wishes.hosts.iter().map(ToString::to_string).collect();
     let list = hosts.join(" and ");
     message::tell(&if changed {
@@ -126,12 +126,12 @@ fn write(
 }
 
 /// git itself has to see what was written; otherwise it is taken back.
-fn verify(lookup: &Lookup, path: &Path, is_system: bool, host: &Host) -> Result<()> {
+fn verify(session: &Session, path: &Path, is_system: bool, host: &Host) -> Result<()> {
     let value = helper_value()?;
     if git::values_in(path, &format!("credential.https://{host}.helper"))?.contains(&value) {
         return Ok(());
     }
-    undo(lookup, path, is_system)?;
+    undo(session, path, is_system)?;
     bail!(Hinted::new(
         format!(
             "git does not see what was written to '{}', and it was taken back",
@@ -149,17 +149,17 @@ fn verify(lookup: &Lookup, path: &Path, is_system: bool, host: &Host) -> Result<
 ///
 /// # Errors
 /// When git's configuration cannot be written.
-pub(crate) fn refresh(lookup: &Lookup) -> Result<()> {
-    let record = Record::read(lookup, false)?;
+pub(crate) fn refresh(session: &Session) -> Result<()> {
+    let record = Record::read(session, false)?;
     if record.files.is_empty() {
         return Ok(());
     }
-    let wishes = Wishes::of_the_user(lookup)?;
+    let wishes = Wishes::of_the_user(session)?;
     for written in record.files {
         let sections = sections(&wishes, written.has_guard())?;
         let is_there = |text: String| without(&text, &written).is_some();
         if std::fs::read_to_string(&written.path).is_ok_and(is_there) {
-            apply(&Record::read(lookup, false)?, &written.path, &sections)?;
+            apply(&Record::read(session, false)?, &written.path, &sections)?;
         }
     }
     Ok(())
@@ -289,8 +289,8 @@ fn apply(before: &Record, path: &Path, sections: &[Section]) -> Result<bool> {
     edited.map(|()| changed)
 }
 
-fn undo(lookup: &Lookup, path: &Path, is_system: bool) -> Result<ExitCode> {
-    let mut record = Record::read(lookup, is_system)?;
+fn undo(session: &Session, path: &Path, is_system: bool) -> Result<ExitCode> {
+    let mut record = Record::read(session, is_system)?;
     let Some(written) = record.take(path) else {
         message::tell(&format!(
             "There is nothing in '{}' that setup has put there",

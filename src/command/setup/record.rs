@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::block::Written;
-use crate::locations::system_setup;
-use crate::lookup::Lookup;
+use crate::settings::locations::system_setup;
+use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 use crate::sys::files;
 
@@ -48,13 +48,13 @@ impl Place {
 
 impl Record {
     /// What was written for the user, or for the whole machine: that any administrator can take back, whoever wrote it.
-    pub(super) fn read(lookup: &Lookup, is_system: bool) -> Result<Self> {
+    pub(super) fn read(session: &Session, is_system: bool) -> Result<Self> {
         let (place, content) = if is_system {
             let path = system_setup();
             let content = files::read_trusted(&path)?;
             (Place::System(path), content)
         } else {
-            let path = lookup.locations()?.setup();
+            let path = session.locations()?.setup();
             let content = files::read_private(&path)?;
             (Place::User(path), content)
         };

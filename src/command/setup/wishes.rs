@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result, bail};
 use super::block::Section;
 use crate::account::file::Accounts;
 use crate::bitbucket;
-use crate::config::Config;
 use crate::git;
 use crate::git::context::Host;
-use crate::lookup::Lookup;
+use crate::settings::config::Config;
+use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 
 /// What the sections depend on.
@@ -25,17 +25,17 @@ pub(super) struct Wishes {
 }
 
 impl Wishes {
-    pub(super) fn of_the_user(lookup: &Lookup) -> Result<Self> {
-        Self::of(lookup, lookup.config()?, lookup.accounts()?)
+    pub(super) fn of_the_user(session: &Session) -> Result<Self> {
+        Self::of(session, session.config()?, session.accounts()?)
     }
 
-    pub(super) fn of_the_machine(lookup: &Lookup) -> Result<Self> {
-        let config = Config::read(lookup.machine()?, None)?;
-        Self::of(lookup, &config, Accounts::default())
+    pub(super) fn of_the_machine(session: &Session) -> Result<Self> {
+        let config = Config::read(session.machine()?, None)?;
+        Self::of(session, &config, Accounts::default())
     }
 
-    fn of(lookup: &Lookup, config: &Config, accounts: Accounts) -> Result<Self> {
-        let policy = lookup.policy()?;
+    fn of(session: &Session, config: &Config, accounts: Accounts) -> Result<Self> {
+        let policy = session.policy()?;
         let mut hosts = hosts_of(&accounts, &config.hosts);
         // For a host that is not allowed nothing ever answers: others may.
         hosts.retain(|host| policy.allows_host(host));

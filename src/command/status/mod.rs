@@ -16,7 +16,7 @@ use crate::bitbucket;
 use crate::cli::Status;
 use crate::environment;
 use crate::git::context::Host;
-use crate::lookup::Lookup;
+use crate::settings::session::Session;
 use crate::store;
 use crate::sys::message;
 use crate::sys::terminal;
@@ -44,14 +44,14 @@ struct Report {
 /// # Errors
 /// When there is no such account, or the accounts cannot be read.
 pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
-    let lookup = Lookup::default();
+    let session = Session::default();
     if arguments.verify {
-        verify::run(&lookup, arguments.name.as_deref())?;
+        verify::run(&session, arguments.name.as_deref())?;
     }
-    let accounts = lookup.accounts()?;
+    let accounts = session.accounts()?;
     let shown = meant(&accounts, arguments.name.as_deref())?;
     let mut examiner = Examiner {
-        lookup: &lookup,
+        session: &session,
         silent: Vec::new(),
         today: today(),
     };
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         if !rows.is_empty() {
             super::print(table::text(&rows, terminal::width()).as_bytes())?;
         }
-        match (rows.is_empty(), looked_into(&lookup)) {
+        match (rows.is_empty(), looked_into(&session)) {
             (true, None) => {
                 message::tell("No account yet: 'git credential-bitbucket login' adds one");
             }
@@ -87,18 +87,18 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             message::tell(&notice);
         }
     }
-    match lookup.config().and_then(|_| lookup.unknown_keys()) {
+    match session.config().and_then(|_| session.unknown_keys()) {
         Ok(unknown) => unknown.iter().for_each(message::warn),
         Err(error) => message::warn(crate::sys::error::one_line(&error)),
     }
-    needs_attention |= warn_of_the_policy(&lookup, &shown);
+    needs_attention |= warn_of_the_policy(&session, &shown);
     let cloud = bitbucket::cloud();
     if let Some((account, kept)) = environment::account(&cloud)? {
-        message::tell(&if let Ok(Some(objection)) = lookup.objection(&account) {
+        message::tell(&if let Ok(Some(objection)) = session.objection(&account) {
             objection.notice(&account)
         } else if account.is_retired() {
             environment::retired_notice(&account)
-        } else if lookup.is_refused(&kept.secret, Timestamp::now()) {
+        } else if session.is_refused(&kept.secret, Timestamp::now()) {
             format!(
                 "{} is set, but bitbucket.org refused it: give it another value",
                 account.name
@@ -114,22 +114,26 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         .chain(shown.iter().map(|account| &account.host))
         .flat_map(bitbucket::hosts_asked_for)
         // For the others nothing ever answers.
-        .filter(|host| lookup.policy().is_ok_and(|policy| policy.allows_host(host)))
+        .filter(|host| {
+            session
+                .policy()
+                .is_ok_and(|policy| policy.allows_host(host))
+        })
         .fold(Vec::new(), |mut hosts, host| {
             if !hosts.contains(&host) {
                 hosts.push(host);
             }
             hosts
         });
-    super::warn_of_ties(&lookup, &accounts);
+    super::warn_of_ties(&session, &accounts);
     super::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
     Ok(ExitCode::from(u8::from(needs_attention)))
 }
 
 /// The stores of `lookup`, as they are enumerated in a sentence, if there are some.
-fn looked_into(lookup: &Lookup) -> Option<String> {
+fn looked_into(session: &Session) -> Option<String> {
     // That the settings cannot be read is said below.
-    let sources = lookup.config().ok()?.lookup.iter();
+    let sources = session.config().ok()?.lookup.iter();
     let names: Vec<String> = sources
         .map(|source| format!("'{}'", store::Name::from(*source)))
         .collect();
@@ -138,12 +142,12 @@ fn looked_into(lookup: &Lookup) -> Option<String> {
 
 /// Names the accounts that the policy keeps from answering, whatever their state, and whether there are some; nobody can
 /// tell when it is not known.
-fn warn_of_the_policy(lookup: &Lookup, accounts: &[&Account]) -> bool {
-    let policy = match lookup.policy() {
+fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
+    let policy = match session.policy() {
         Ok(policy) => policy,
         Err(error) => {
             // What keeps the settings from being read is said already.
-            if lookup.config().is_ok() {
+            if session.config().is_ok() {
                 message::warn(crate::sys::error::one_line(&error));
             }
             return true;
@@ -172,7 +176,7 @@ fn meant<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<Vec<&'a Accou
 }
 
 struct Examiner<'a> {
-    lookup: &'a Lookup,
+    session: &'a Session,
     /// The stores that did not answer: they are not waited for a second time.
     silent: Vec<store::Name>,
     today: Date,
@@ -183,7 +187,7 @@ impl Examiner<'_> {
         if self.silent.contains(&account.store) {
             return State::Unreachable;
         }
-        match self.lookup.has_secret(account) {
+        match self.session.has_secret(account) {
             Ok(true) => State::of(account, self.today),
             Ok(false) => State::Missing,
             Err(error) => {

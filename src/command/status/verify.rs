@@ -9,8 +9,8 @@ use crate::account::Account;
 use crate::account::rejection::{Asked, Rejection};
 use crate::account::verify::{self, Verdict};
 use crate::bitbucket;
-use crate::lookup::Lookup;
 use crate::renewal;
+use crate::settings::session::Session;
 use crate::sys::error;
 use crate::sys::message;
 
@@ -21,16 +21,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When there is no such account, or the accounts cannot be read or written.
-pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
+pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    let accounts = lookup.accounts()?;
+    let accounts = session.accounts()?;
     for account in super::meant(&accounts, name)? {
         // Lines below the table name what the policy does not allow; Bitbucket is not shown it.
-        if lookup.is_forbidden(account) {
+        if session.is_forbidden(account) {
             continue;
         }
         // That a store does not answer, or has no secret, the state says.
-        let Ok(Some(kept)) = lookup.secret_of(account) else {
+        let Ok(Some(kept)) = session.secret_of(account) else {
             continue;
         };
         if account.kind.is_none() {
@@ -40,7 +40,7 @@ pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
             ));
             continue;
         }
-        let (account, kept) = match renewal::again(lookup, account.clone(), kept) {
+        let (account, kept) = match renewal::again(session, account.clone(), kept) {
             Ok(current) => current,
             Err(error) => {
                 message::warn(error::one_line(&error));
@@ -59,16 +59,16 @@ pub(super) fn run(lookup: &Lookup, name: Option<&str>) -> Result<()> {
             Verdict::Unchecked { .. } => continue,
         };
         if rejected != account.rejected {
-            lookup.set_rejected(account, rejected)?;
+            session.set_rejected(account, rejected)?;
         }
     }
     if let (None, Some((mut account, kept))) =
-        (name, lookup.environment_account(&bitbucket::cloud())?)
+        (name, session.environment_account(&bitbucket::cloud())?)
     {
         let verdict = verify::check(&mut account, &kept.secret, deadline);
         tell(&account, &verdict);
         if matches!(verdict, Verdict::Good { .. } | Verdict::Limited { .. }) {
-            lookup.refusals()?.remove(&kept.secret)?;
+            session.refusals()?.remove(&kept.secret)?;
         }
     }
     Ok(())

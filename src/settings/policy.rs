@@ -2,11 +2,11 @@
 //!
 //! These are the doors through which a secret comes and goes; each of them asks, and where the policy is not known
 //! it stays shut.
-//! - Out: `Lookup::find` for git and `curl`, which passes over what is not allowed in the environment, among the accounts
-//!   and in the stores of `lookup`; `Lookup::secret_of`, which reads it for everybody else (`token`, `status --verify`,
+//! - Out: `Session::find` for git and `curl`, which passes over what is not allowed in the environment, among the accounts
+//!   and in the stores of `lookup`; `Session::secret_of`, which reads it for everybody else (`token`, `status --verify`,
 //!   a renewal, a probe).
-//! - In: `Lookup::keep` alone, for `login`, git's `store`, `import`, `scrub` and a renewal.
-//! - Before: `login`, first contact, `import` and `scrub` ask `Lookup::objection_to_keeping`, so that nobody types, and
+//! - In: `Session::keep` alone, for `login`, git's `store`, `import`, `scrub` and a renewal.
+//! - Before: `login`, first contact, `import` and `scrub` ask `Session::objection_to_keeping`, so that nobody types, and
 //!   nothing takes out of where it lies, what cannot be kept.
 
 use std::fmt;
@@ -17,8 +17,8 @@ use serde::Deserialize;
 
 use crate::account::Account;
 use crate::bitbucket::{self, Kind};
-use crate::config::{self, MachineFile};
 use crate::git::context::Host;
+use crate::settings::config::{self, MachineFile};
 use crate::store::Name;
 use crate::sys::error::Hinted;
 

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use super::Lookup;
 use crate::account::file::Accounts;
 use crate::account::{Account, Kept};
-use crate::config::StoreChoice;
+use crate::settings::config::StoreChoice;
+use crate::settings::session::Session;
 use crate::store::exec::ExecStore;
 use crate::store::file::{FileStore, KeyPlace};
 use crate::store::{self, Name, Patience, Store, keyring};
@@ -20,7 +20,7 @@ use crate::sys::trace;
 /// How long somebody may take at a keyring's unlock prompt.
 const UNLOCK: Duration = Duration::from_secs(60);
 
-impl Lookup {
+impl Session {
     /// What the account's store has for it, to be used.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl Lookup {
     /// Whether the account's store has a secret for it, whatever the policy says.
     ///
     /// # Errors
-    /// As [`Lookup::secret_of`].
+    /// As [`Session::secret_of`].
     pub(crate) fn has_secret(&self, account: &Account) -> Result<bool> {
         Ok(self.read(account)?.is_some())
     }
@@ -84,7 +84,7 @@ impl Lookup {
     /// The same in the entry that the account names.
     ///
     /// # Errors
-    /// As [`Lookup::keep`].
+    /// As [`Session::keep`].
     pub(crate) fn keep_in_its_entry(
         &self,
         account: &mut Account,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
-use super::{Findings, Found, Lookup};
+use super::{Findings, Found};
 use crate::account::probe;
 use crate::account::rejection::{Asked, Rejection};
 use crate::account::state::State;
@@ -15,6 +15,7 @@ use crate::elsewhere;
 use crate::environment;
 use crate::matching::{self, Wanted};
 use crate::renewal;
+use crate::settings::session::Session;
 use crate::sys::files::Lock;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
@@ -42,7 +43,7 @@ impl Look {
     }
 }
 
-impl Lookup {
+impl Session {
     /// The account that answers, with its secret, if there is one.
     ///
     /// # Errors

@@ -1,9 +1,5 @@
 //! From what is wanted to an account and its secret. Here: all that is looked at on the way, and how long that may take.
 
-mod find;
-mod permission;
-mod stores;
-
 use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -11,42 +7,24 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use jiff::Timestamp;
 
+use crate::account::Account;
 use crate::account::file::{Accounts, Damage};
 use crate::account::refusals::Refusals;
 use crate::account::rejection::Rejection;
-use crate::account::{Account, Kept};
 use crate::bitbucket;
-use crate::config::{self, Config, MachineFile};
-use crate::environment;
 use crate::git::context::Host;
-use crate::locations::{Locations, system_config};
-use crate::matching::Wanted;
-use crate::policy::Policy;
-use crate::shortlist;
+use crate::settings::config::{self, Config, MachineFile};
+use crate::settings::locations::{Locations, system_config};
+use crate::settings::policy::Policy;
 use crate::store;
 use crate::sys::secret::Secret;
 
 /// How long a store, or whoever holds a lock, may keep us waiting; and an operation of git's as a whole.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// An account that answers, and what its store had for it.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) account: Account,
-    pub(crate) kept: Kept,
-}
-
-/// What a lookup brought to light.
-#[derive(Debug, Default)]
-pub(crate) struct Findings {
-    pub(crate) found: Option<Found>,
-    /// What a person would want to know, a line each.
-    pub(crate) notices: Vec<String>,
-}
-
 /// Everything a lookup looks at.
 #[derive(Debug, Default)]
-pub(crate) struct Lookup {
+pub(crate) struct Session {
     locations: OnceCell<Locations>,
     machine: OnceCell<MachineFile>,
     config: OnceCell<Config>,
@@ -55,10 +33,10 @@ pub(crate) struct Lookup {
     end: Cell<Option<Instant>>,
     /// Why the keyring could not be had. It is not asked a second time: the waits would add up, and so would the
     /// prompts that somebody has just sent away.
-    is_out_of_reach: OnceCell<store::Error>,
+    pub(super) is_out_of_reach: OnceCell<store::Error>,
 }
 
-impl Lookup {
+impl Session {
     /// For `get`, `store` and `erase`, while git waits: all that they do has to fit into the time of one answer.
     pub(crate) fn for_git() -> Self {
         Self {
@@ -68,7 +46,7 @@ impl Lookup {
     }
 
     /// How long the next wait may be.
-    fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         self.end
             .get()
             .map_or(ANSWER, |end| end.saturating_duration_since(Instant::now()))
@@ -124,17 +102,6 @@ impl Lookup {
         }
     }
 
-    /// Of the accounts at least those that may answer.
-    ///
-    /// # Errors
-    /// As [`shortlist::read`].
-    pub(crate) fn accounts_for(&self, wanted: &Wanted<'_>) -> Result<Accounts> {
-        match self.locations() {
-            Ok(locations) => shortlist::read(&locations.accounts(), wanted),
-            Err(_) => self.accounts(),
-        }
-    }
-
     /// The settings; without a home folder the machine's alone.
     ///
     /// # Errors
@@ -149,7 +116,7 @@ impl Lookup {
     /// What is the matter with the keys in both files, a line each.
     ///
     /// # Errors
-    /// As [`Lookup::config`].
+    /// As [`Session::config`].
     pub(crate) fn unknown_keys(&self) -> Result<Vec<String>> {
         let mut unknown = config::unknown_keys(&system_config(), true)?;
         if let Ok(locations) = self.locations() {
@@ -188,20 +155,9 @@ impl Lookup {
     }
 
     /// What is known against a secret from elsewhere; where nothing can be read, that is nothing.
-    fn refusal_of(&self, secret: &Secret) -> Option<Rejection> {
+    pub(crate) fn refusal_of(&self, secret: &Secret) -> Option<Rejection> {
         let known = self.refusals().and_then(|refusals| refusals.of(secret));
         known.unwrap_or_default()
-    }
-
-    /// The environment's account, unless the policy does not allow it.
-    ///
-    /// # Errors
-    /// As [`environment::account`] and [`Lookup::policy`].
-    pub(crate) fn environment_account(&self, host: &Host) -> Result<Option<(Account, Kept)>> {
-        Ok(match environment::account(host)? {
-            Some((account, kept)) if self.objection(&account)?.is_none() => Some((account, kept)),
-            _ => None,
-        })
     }
 
     /// Changes the accounts.

@@ -3,17 +3,17 @@
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::Lookup;
 use crate::account::Account;
-use crate::config::StoreChoice;
-use crate::policy::Objection;
+use crate::settings::config::StoreChoice;
+use crate::settings::policy::Objection;
+use crate::settings::session::Session;
 use crate::store::Name;
 
-impl Lookup {
+impl Session {
     /// What the policy has against an account.
     ///
     /// # Errors
-    /// As [`Lookup::policy`].
+    /// As [`Session::policy`].
     pub(crate) fn objection(&self, account: &Account) -> Result<Option<Objection>> {
         Ok(self.policy()?.objection(account))
     }
@@ -31,7 +31,7 @@ impl Lookup {
     /// What the policy has against keeping a secret of this account.
     ///
     /// # Errors
-    /// As [`Lookup::policy`].
+    /// As [`Session::policy`].
     pub(crate) fn objection_to_keeping(
         &self,
         account: &Account,
@@ -49,7 +49,7 @@ impl Lookup {
     /// What the policy has against these stores, whatever they are to keep.
     ///
     /// # Errors
-    /// As [`Lookup::policy`].
+    /// As [`Session::policy`].
     pub(crate) fn objection_to_choice(&self, choice: StoreChoice) -> Result<Option<Objection>> {
         let policy = self.policy()?;
         Ok(match self.stores_of(choice)?.first() {
@@ -59,7 +59,7 @@ impl Lookup {
     }
 
     /// The stores that are tried for a new secret, one after the other.
-    pub(super) fn stores_of(&self, choice: StoreChoice) -> Result<Vec<Name>> {
+    pub(crate) fn stores_of(&self, choice: StoreChoice) -> Result<Vec<Name>> {
         let policy = self.policy()?;
         let allowed = |names: &[Name]| -> Vec<Name> {
             let allowed = names.iter().filter(|name| policy.allows_store(**name));
