@@ -12,11 +12,11 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Result;
 
 use crate::account::{Account, Origin};
+use crate::answer::matching::Wanted;
 use crate::answer::{Findings, Found};
 use crate::bitbucket::{self, Kind};
 use crate::git;
 use crate::git::context::Host;
-use crate::matching::Wanted;
 use crate::settings::locations::Locations;
 use crate::settings::policy::Objection;
 use crate::settings::session::Session;

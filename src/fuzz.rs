@@ -3,6 +3,9 @@
 use std::path::Path;
 
 use crate::account::file::Accounts;
+use crate::answer::matching::{self, Wanted};
+use crate::answer::shortlist;
+use crate::answer::source::vault::reply::{self, Content, Version};
 use crate::bitbucket;
 use crate::bitbucket::oauth;
 use crate::bitbucket::scope::Scope;
@@ -14,15 +17,12 @@ use crate::git::protocol::{Form, Reply, Request};
 use crate::git::url::{self, Url, urls_in};
 use crate::import::netrc::Netrc;
 use crate::import::{git_credentials, in_url};
-use crate::matching::{self, Wanted};
 use crate::settings::config::{self, Config};
 use crate::settings::policy::Policy;
-use crate::shortlist;
 use crate::store::Name;
 use crate::sys::http::Json;
 use crate::sys::loopback::{self, Callback};
 use crate::sys::secret::Secret;
-use crate::vault::reply::{self, Content, Version};
 
 /// git's requests: what is read can be matched, and what we would reply with it is read back as the same.
 pub fn request(data: &[u8]) {

@@ -8,23 +8,15 @@ mod answer;
 mod bitbucket;
 mod cli;
 mod command;
-mod elsewhere;
-mod environment;
-mod fields;
 mod first_contact;
-mod folder;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
 mod git;
 mod helper;
 mod import;
-mod matching;
-mod renewal;
 mod settings;
-mod shortlist;
 mod store;
 mod sys;
-mod vault;
 
 use std::process::ExitCode;
 

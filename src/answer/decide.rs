@@ -11,10 +11,10 @@ use crate::account::probe;
 use crate::account::rejection::{Asked, Rejection};
 use crate::account::state::State;
 use crate::account::{Account, Kept, today};
-use crate::elsewhere;
-use crate::environment;
-use crate::matching::{self, Wanted};
-use crate::renewal;
+use crate::answer::matching::{self, Wanted};
+use crate::answer::renewal;
+use crate::answer::source;
+use crate::answer::source::environment;
 use crate::settings::session::Session;
 use crate::sys::files::Lock;
 use crate::sys::secret::Secret;
@@ -88,7 +88,7 @@ impl Session {
                 notices,
             });
         }
-        let (found, elsewhere) = elsewhere::find(self, wanted)?;
+        let (found, elsewhere) = source::find(self, wanted)?;
         let Some(found) = found else {
             // Whoever reads a log wants to know as well, as it looks as if nobody had signed in.
             if let Some(forbidden) = in_the_environment.or(forbidden).or(elsewhere) {
@@ -118,10 +118,10 @@ impl Session {
         if is_out {
             return Findings {
                 found: None,
-                notices: vec![elsewhere::refused_notice(account)],
+                notices: vec![source::refused_notice(account)],
             };
         }
-        let notices = elsewhere::notice(account, today());
+        let notices = source::notice(account, today());
         Findings {
             found: Some(found),
             notices: notices.into_iter().collect(),

@@ -1,16 +1,19 @@
 //! Who answers, with what, and why not the others.
 
-pub(crate) mod decide;
+mod decide;
+pub(crate) mod matching;
+pub(crate) mod renewal;
+pub(crate) mod shortlist;
+pub(crate) mod source;
 
 use anyhow::Result;
 
 use crate::account::file::Accounts;
 use crate::account::{Account, Kept};
-use crate::environment;
+use crate::answer::matching::Wanted;
+use crate::answer::source::environment;
 use crate::git::context::Host;
-use crate::matching::Wanted;
 use crate::settings::session::Session;
-use crate::shortlist;
 
 /// An account that answers, and what its store had for it.
 #[derive(Debug)]

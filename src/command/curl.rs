@@ -10,13 +10,13 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, Result, anyhow};
 
 use super::curl_arguments::{Call, Url, refusal};
+use crate::answer::matching::{self, Wanted};
 use crate::answer::{Findings, Found};
 use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
 use crate::cli::Curl;
 use crate::git::context::Context;
 use crate::helper::reply;
-use crate::matching::{self, Wanted};
 use crate::settings::session::Session;
 use crate::sys::child::SECRET_VARIABLES;
 use crate::sys::error::Hinted;

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use crate::account::Account;
+use crate::answer::renewal;
 use crate::bitbucket::oauth::Flow;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Logout;
-use crate::renewal;
 use crate::settings::session::Session;
 use crate::sys::message;
 

@@ -20,9 +20,9 @@ use anyhow::Result;
 
 use crate::account::Account;
 use crate::account::file::Accounts;
+use crate::answer::matching;
 use crate::git::context::Host;
 use crate::git::{self, Helper};
-use crate::matching;
 use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 use crate::sys::message::{hint, warn};

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
+use crate::answer::renewal;
 use crate::cli::Token;
-use crate::renewal;
 use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
 use crate::account::{Account, Kept};
+use crate::answer::matching::{self, Wanted};
+use crate::answer::source;
 use crate::bitbucket::API_HOST;
-use crate::elsewhere;
 use crate::first_contact;
 use crate::git::protocol::Request;
-use crate::matching::{self, Wanted};
 use crate::settings::session::Session;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
@@ -29,7 +29,7 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
         if let Some(refused) = refused.filter(|_| !is_rest)
             && is_refused(&account, &kept, request, refused)
         {
-            elsewhere::note(session, refused, false);
+            source::note(session, refused, false);
         }
         return Ok(());
     }
@@ -73,9 +73,9 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     if removed.is_empty() && set_aside.is_empty() {
         // Whether it came from there is not asked: of what did not come from there the note says nothing.
         if let Some(refused) = refused.filter(|_| !is_rest)
-            && elsewhere::is_asked(session, &wanted.host)?
+            && source::is_asked(session, &wanted.host)?
         {
-            elsewhere::note(session, refused, false);
+            source::note(session, refused, false);
         }
         return unread.map_or(Ok(()), Err);
     }

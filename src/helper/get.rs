@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use super::reply;
 use crate::answer::Findings;
+use crate::answer::matching::Wanted;
 use crate::first_contact::{self, Outcome};
 use crate::git::protocol::{Form, Reply, Request};
-use crate::matching::Wanted;
 use crate::settings::session::Session;
 
 /// What `get` has to say.

@@ -5,11 +5,11 @@ use anyhow::{Result, bail};
 use crate::account::present::Missing;
 use crate::account::{Account, Kept};
 use crate::answer::Found;
+use crate::answer::matching::Wanted;
+use crate::answer::source::environment;
 use crate::bitbucket::API_HOST;
 use crate::bitbucket::authorization::Identity;
-use crate::environment;
 use crate::git::protocol::{Form, Reply};
-use crate::matching::Wanted;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 

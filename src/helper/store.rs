@@ -4,11 +4,11 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use crate::account::{Account, Kept, Origin};
+use crate::answer::matching::{self, Wanted};
+use crate::answer::source;
 use crate::bitbucket::{self, Kind};
-use crate::elsewhere;
 use crate::first_contact;
 use crate::git::protocol::Request;
-use crate::matching::{self, Wanted};
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
 use crate::sys::bytes::Bytes;
@@ -29,7 +29,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     };
     if let Some((_, kept)) = session.environment_account(&wanted.host)? {
         if kept.secret == *given.secret {
-            elsewhere::note(session, given.secret, true);
+            source::note(session, given.secret, true);
         }
         return Ok(None);
     }
@@ -64,10 +64,10 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
         trace::say(|| "store: another account answers here, and stays".to_owned());
         return Ok(None);
     }
-    if elsewhere::may_answer(session, &wanted) {
+    if source::may_answer(session, &wanted) {
         // A copy of a secret that is changed there would be served when it is no longer good.
         trace::say(|| "store: a store that is looked into answers here".to_owned());
-        elsewhere::note(session, given.secret, true);
+        source::note(session, given.secret, true);
         return Ok(None);
     }
     let choice = session.config()?.store.default;

@@ -7,9 +7,9 @@ use super::check::Check;
 use crate::account::present::Missing;
 use crate::account::state::{self, State};
 use crate::account::{Account, today};
+use crate::answer::matching::{self, Tie};
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::scope::Scope;
-use crate::matching::{self, Tie};
 use crate::store::Name;
 use crate::sys::secret::Secret;
 

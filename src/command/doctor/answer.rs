@@ -8,11 +8,11 @@ use crate::account::present::Missing;
 use crate::account::state::{self, State};
 use crate::account::{Account, Origin, today};
 use crate::answer::Found;
+use crate::answer::matching::{self, Wanted};
+use crate::answer::source;
+use crate::answer::source::environment;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::{self, API_HOST};
-use crate::elsewhere;
-use crate::environment;
-use crate::matching::{self, Wanted};
 use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;
 
@@ -154,8 +154,7 @@ pub(super) fn nobody(
     wanted: &Wanted<'_>,
     lacks_path: Option<&Account>,
 ) -> Check {
-    if let Ok(Some(store)) = elsewhere::for_bitbucket_org_alone(surroundings.session, &wanted.host)
-    {
+    if let Ok(Some(store)) = source::for_bitbucket_org_alone(surroundings.session, &wanted.host) {
         let host = &wanted.host;
         return Check::fail(
             "answer",
@@ -182,7 +181,7 @@ pub(super) fn nobody(
 /// What the stores have that are only looked into; nothing when they have nothing.
 pub(super) fn of_store(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Option<Check> {
     let id = "answer";
-    let (account, kept) = match elsewhere::find(surroundings.session, wanted) {
+    let (account, kept) = match source::find(surroundings.session, wanted) {
         Ok((Some(Found { account, kept }), _)) => (account, kept),
         Ok((None, forbidden)) => return Some(Check::failed(id, &forbidden?)),
         Err(error) => return Some(Check::failed(id, &error)),
@@ -203,10 +202,10 @@ pub(super) fn of_store(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> 
         .is_refused(&kept.secret, Timestamp::now());
     Some(if account.is_retired() {
         let hint = "put an API token there";
-        Check::fail(id, elsewhere::retired_notice(&account), hint)
+        Check::fail(id, source::retired_notice(&account), hint)
     } else if is_refused {
         let hint = "put another secret there";
-        Check::fail(id, elsewhere::refused_notice(&account), hint)
+        Check::fail(id, source::refused_notice(&account), hint)
     } else {
         let message = format!("'{name}' of the store '{store}' answers {presented}");
         match State::of(&account, today()).complaint(&account) {

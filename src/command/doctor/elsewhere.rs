@@ -2,13 +2,13 @@
 
 use super::Surroundings;
 use super::check::Check;
+use crate::answer::source::folder;
+use crate::answer::source::vault;
 use crate::bitbucket;
-use crate::folder;
 use crate::settings::config::Source;
 use crate::settings::locations::{Locations, system_config};
 use crate::settings::session::Session;
 use crate::store;
-use crate::vault;
 
 /// Whether each of the stores of `lookup` in the settings can be looked into.
 pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::Surroundings;
 use super::check::Check;
+use crate::answer::source::environment;
 use crate::bitbucket::{self, APP_PASSWORDS_REMOVED};
-use crate::environment;
 use crate::git::route;
 use crate::git::url;
 use crate::sys::child::SECRET_VARIABLES;

@@ -6,14 +6,14 @@ use super::check::Check;
 use super::{Surroundings, accounts, answer, chain};
 use crate::account::Account;
 use crate::account::state;
+use crate::answer::matching::{self, Verdict, Wanted};
+use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::bitbucket::scope::Scope;
-use crate::environment;
 use crate::git;
 use crate::git::context::Host;
 use crate::git::url::Url;
 use crate::import::in_url;
-use crate::matching::{self, Verdict, Wanted};
 use crate::sys::error::{Hinted, Usage, printable};
 
 /// The findings for one URL, the answer first, then each account that does not answer.

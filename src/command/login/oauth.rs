@@ -12,11 +12,11 @@ use jiff::Timestamp;
 
 use crate::account::grant::Grant;
 use crate::account::{Account, Kept};
+use crate::answer::renewal;
 use crate::bitbucket::Kind;
 use crate::bitbucket::oauth::{self, Attempt, Consumer, Proof, Tokens};
 use crate::bitbucket::oauth::{Ended, Flow};
 use crate::cli::Login;
-use crate::renewal;
 use crate::settings::session::Session;
 use crate::sys::browser;
 use crate::sys::error::{Hinted, Usage};

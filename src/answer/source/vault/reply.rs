@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use crate::fields::Fields;
+use crate::answer::source::record::Fields;
 use crate::sys::error::printable;
 use crate::sys::http::Json;
 use crate::sys::secret::Secret;

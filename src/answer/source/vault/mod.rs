@@ -1,11 +1,11 @@
 //! Vault and OpenBao: the secrets of a fleet in a KV engine, read anew each time
 //! (<https://openbao.org/api-docs/secret/kv/>).
 
-mod kept;
-mod login;
+mod lease;
 mod own_token;
 pub(crate) mod reply;
 mod server;
+mod session;
 mod ticket;
 
 use std::path::Path;
@@ -14,11 +14,11 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use self::login::VaultSession;
 use self::reply::{Content, Version};
 use self::server::Server;
+use self::session::VaultSession;
+use crate::answer::source::record::Fields;
 use crate::bitbucket::scope::Scope;
-use crate::fields::Fields;
 use crate::git::context::Host;
 use crate::settings::config::VaultSection;
 use crate::sys::error::Hinted;

@@ -8,10 +8,10 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::account::file::Accounts;
+use crate::answer::matching::{self, Wanted};
 use crate::bitbucket;
 use crate::bitbucket::scope::Scope;
 use crate::git::context::Host;
-use crate::matching::{self, Wanted};
 use crate::sys::files;
 use crate::sys::trace;
 
@@ -277,9 +277,9 @@ mod tests {
     use crate::account::file::Accounts;
     use crate::account::rejection::Rejection;
     use crate::account::{Account, Origin};
+    use crate::answer::matching::{self, Wanted};
     use crate::bitbucket::Kind;
     use crate::git::context::Context;
-    use crate::matching::{self, Wanted};
     use crate::sys::bytes::Bytes;
 
     /// Numbers that look random and are the same each time (xorshift64).

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use crate::answer::source::environment;
+use crate::answer::source::record::Fields;
 use crate::bitbucket::scope::Scope;
-use crate::environment;
-use crate::fields::Fields;
 use crate::sys::error::Hinted;
 use crate::sys::files;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail};
 
 use super::reply::Reply;
-use crate::environment::vault_variable;
+use crate::answer::source::environment::vault_variable;
 use crate::git::context::Host;
 use crate::git::route;
 use crate::git::url::Url;

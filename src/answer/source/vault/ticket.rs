@@ -7,10 +7,10 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::kept;
+use super::lease;
 use super::reply::{Login, Reply};
 use super::server::Server;
-use crate::environment::{self, vault_variable};
+use crate::answer::source::environment::{self, vault_variable};
 use crate::settings::config::{Auth, VaultSection};
 use crate::sys::error::Hinted;
 use crate::sys::files;
@@ -60,7 +60,7 @@ impl Ticket {
         }
         digest.update(self.document.expose());
         let name = Base64UrlUnpadded::encode_string(&digest.finalize()[..15]);
-        format!("{}{name}", kept::START)
+        format!("{}{name}", lease::START)
     }
 
     /// # Errors

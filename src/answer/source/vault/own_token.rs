@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::environment::vault_variable;
+use crate::answer::source::environment::vault_variable;
 use crate::sys::child;
 use crate::sys::child::SECRET_VARIABLES;
 use crate::sys::error::Hinted;

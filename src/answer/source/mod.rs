@@ -1,19 +1,22 @@
 //! The stores that are only looked into, where somebody else keeps the secrets: what they have for a place is an
 //! account of the moment. Nothing is written there, and nothing of it is kept.
 
+pub(crate) mod environment;
+pub(crate) mod folder;
+mod record;
+pub(crate) mod vault;
+
 use anyhow::{Context as _, Result};
 use jiff::civil::Date;
 
 use crate::account::state::State;
 use crate::account::{Account, Kept};
 use crate::answer::Found;
+use crate::answer::matching::Wanted;
+use crate::answer::source::record::Fields;
 use crate::bitbucket;
 use crate::bitbucket::scope::Scope;
-use crate::environment;
-use crate::fields::Fields;
-use crate::folder;
 use crate::git::context::Host;
-use crate::matching::Wanted;
 use crate::settings::config::{Config, Source};
 use crate::settings::locations::Locations;
 use crate::settings::session::Session;
@@ -21,7 +24,6 @@ use crate::store;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
-use crate::vault;
 
 /// The first of the stores of `lookup` in the settings that has something; and the first that the policy does not allow,
 /// or whose answer it does not.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::kept::{self, Kept};
+use super::lease::{self, Kept};
 use super::own_token;
 use super::reply::Reply;
 use super::server::Server;
@@ -154,7 +154,7 @@ impl Entrance {
         let lock = path.filter(|_| kept.is_none());
         // Half of the time that is left has to do for a login of our own.
         let patience = OTHERS.min(server.time_left() / 2);
-        let _lock = lock.map(|path| Lock::acquire(&path.with_extension(kept::LOCK), patience));
+        let _lock = lock.map(|path| Lock::acquire(&path.with_extension(lease::LOCK), patience));
         self.kept = kept.or_else(earlier);
         self.is_old = self.kept.is_some();
         match &self.kept {
@@ -165,7 +165,7 @@ impl Entrance {
 
     fn log_in(&mut self, server: &Server) -> Result<Secret> {
         if let Some(path) = &self.path {
-            kept::sweep(path);
+            lease::sweep(path);
         }
         let login = self.ticket.log_in(server)?;
         self.kept = login
