@@ -8,7 +8,6 @@ mod answer;
 mod bitbucket;
 mod cli;
 mod command;
-mod first_contact;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
 mod git;

@@ -5,8 +5,8 @@ use anyhow::Result;
 use super::reply;
 use crate::answer::Findings;
 use crate::answer::matching::Wanted;
-use crate::first_contact::{self, Outcome};
 use crate::git::protocol::{Form, Reply, Request};
+use crate::helper::first_contact::{self, Outcome};
 use crate::settings::session::Session;
 
 /// What `get` has to say.

@@ -1,6 +1,7 @@
 //! What git asks and is told.
 
 mod erase;
+mod first_contact;
 mod get;
 pub(crate) mod reply;
 mod store;
