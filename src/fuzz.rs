@@ -1,5 +1,10 @@
 //! What the fuzzer calls with bytes of its own. Each function fails by panicking, and shows nothing.
 
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a panic is what the fuzzer looks for"
+)]
+
 use std::path::Path;
 
 use crate::account::file::Accounts;
@@ -9,14 +14,14 @@ use crate::answer::source::vault::reply::{self, Content, Version};
 use crate::bitbucket;
 use crate::bitbucket::oauth;
 use crate::bitbucket::scope::Scope;
-use crate::command::scrub::find::{self, Ours};
-use crate::command::scrub::rewrite::config_without;
+use crate::cli::takeover::netrc::Netrc;
+use crate::cli::takeover::scrub::find::{self, Ours};
+use crate::cli::takeover::scrub::rewrite::config_without;
+use crate::cli::takeover::{git_credentials, in_url};
 use crate::git::config::GitConfig;
 use crate::git::context::{Context, Host};
 use crate::git::protocol::{Form, Reply, Request};
 use crate::git::url::{self, Url, urls_in};
-use crate::import::netrc::Netrc;
-use crate::import::{git_credentials, in_url};
 use crate::settings::config::{self, Config};
 use crate::settings::policy::Policy;
 use crate::store::Name;

@@ -7,12 +7,10 @@ mod account;
 mod answer;
 mod bitbucket;
 mod cli;
-mod command;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
 mod git;
 mod helper;
-mod import;
 mod settings;
 mod store;
 mod sys;
@@ -43,9 +41,9 @@ mod tests {
     use crate::answer::{Findings, Found};
     use crate::bitbucket::authorization::Identity;
     use crate::bitbucket::cloud;
+    use crate::cli::takeover::Credential;
     use crate::git::protocol::{Form, Reply, Request};
     use crate::helper::Answer;
-    use crate::import::Credential;
     use crate::sys::secret::Secret;
 
     #[test]
