@@ -13,7 +13,7 @@ use crate::answer::shortlist;
 use crate::answer::source::vault::reply::{self, Content, Version};
 use crate::bitbucket;
 use crate::bitbucket::oauth;
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::cli::takeover::netrc::Netrc;
 use crate::cli::takeover::scrub::find::{self, Ours};
 use crate::cli::takeover::scrub::rewrite::config_without;
@@ -77,9 +77,9 @@ pub fn url(data: &[u8]) {
         }
         if let (Some(host), Some(path)) = (url.host(), url.path()) {
             let _ = bitbucket::is_general_rest(&host, &path);
-            if let Some(scope) = Scope::of_path(&host, &path) {
-                let again: Scope = scope.to_string().parse().expect("a scope is one");
-                assert!(again == scope);
+            if let Some(reach) = Reach::of_path(&host, &path) {
+                let again: Reach = reach.to_string().parse().expect("a reach is one");
+                assert!(again == reach);
             }
         }
     }

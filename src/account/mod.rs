@@ -21,7 +21,7 @@ use toml::Value;
 use crate::account::grant::Grant;
 use crate::account::rejection::Rejection;
 use crate::bitbucket::Kind;
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
 use crate::git::protocol;
 use crate::store;
@@ -42,7 +42,7 @@ pub(crate) struct Account {
     pub(crate) email: Option<String>,
     /// The workspaces and repositories it is for; none means the whole host.
     #[serde(rename = "for", default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) scopes: Vec<Scope>,
+    pub(crate) reach: Vec<Reach>,
     pub(crate) store: store::Name,
     /// Where in the store its secret lies; a new secret gets a new entry.
     pub(crate) entry: String,
@@ -95,7 +95,7 @@ impl Account {
             kind: None,
             username: None,
             email: None,
-            scopes: Vec::new(),
+            reach: Vec::new(),
             store: store::Name::File,
             entry: String::new(),
             expires: None,

@@ -7,7 +7,7 @@ use crate::account::Account;
 use crate::account::rejection::Asked;
 use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::git::route;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
@@ -21,12 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(crate) fn ask(
     account: &Account,
     secret: &Secret,
-    scope: Option<&Scope>,
+    reach: Option<&Reach>,
     deadline: Instant,
 ) -> Asked {
     let mut asked = Asked::Nobody;
     for _ in 0..2 {
-        asked = ask_once(account, secret, scope, deadline).unwrap_or(Asked::Nobody);
+        asked = ask_once(account, secret, reach, deadline).unwrap_or(Asked::Nobody);
         trace::say(|| format!("probe: {asked:?}"));
         if asked != Asked::Unknown {
             break;
@@ -38,13 +38,13 @@ pub(crate) fn ask(
 fn ask_once(
     account: &Account,
     secret: &Secret,
-    scope: Option<&Scope>,
+    reach: Option<&Reach>,
     deadline: Instant,
 ) -> Result<Asked, http::Error> {
-    if let Some(Scope {
+    if let Some(Reach {
         workspace,
         repository: Some(repository),
-    }) = scope
+    }) = reach
         && let Ok(identity) = Identity::for_git(account, secret.clone())
     {
         let client = Client::new(&route::to(&account.host, PATIENCE, deadline))?;

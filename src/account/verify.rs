@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::account::Account;
 use crate::account::probe::is_bitbucket;
 use crate::bitbucket::authorization::Identity;
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
 use crate::git::route;
 use crate::sys::bytes::Bytes;
@@ -173,8 +173,8 @@ fn refs(
     let authorization = identity.authorization();
     let client = Client::new(&route::to(&account.host, PATIENCE, deadline))?;
     let mut verdict = None;
-    for scope in &account.scopes {
-        let Scope {
+    for scope in &account.reach {
+        let Reach {
             workspace,
             repository: Some(repository),
         } = scope
@@ -364,7 +364,7 @@ fn page(account: &Account) -> String {
     let kind = account.kind.unwrap_or(Kind::ApiToken);
     if kind == Kind::Oauth {
         // What it may do stands at the consumer.
-        return bitbucket::oauth::consumers_page(&account.scopes);
+        return bitbucket::oauth::consumers_page(&account.reach);
     }
-    kind.page(&account.host, &account.context, &account.scopes)
+    kind.page(&account.host, &account.context, &account.reach)
 }

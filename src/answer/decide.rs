@@ -264,7 +264,7 @@ impl Session {
             };
             // Time to write the answer down.
             let deadline = Instant::now() + self.patience().saturating_sub(NOTE);
-            let asked = probe::ask(account, secret, wanted.scope.as_ref(), deadline);
+            let asked = probe::ask(account, secret, wanted.reach.as_ref(), deadline);
             // Where nothing can be written the answer is as good.
             let _ = note(rejection.after(asked, now));
             Ok(asked == Asked::Known)

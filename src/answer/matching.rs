@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::account::file::Accounts;
 use crate::account::{Account, Origin};
 use crate::bitbucket;
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::git::context::{Context, Host};
 use crate::sys::bytes::Bytes;
 use crate::sys::error::{Hinted, printable};
@@ -19,7 +19,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) path: Option<&'a [u8]>,
     pub(crate) username: Option<&'a [u8]>,
     /// Workspace and repository, where the path tells them.
-    pub(crate) scope: Option<Scope>,
+    pub(crate) reach: Option<Reach>,
 }
 
 impl<'a> Wanted<'a> {
@@ -27,12 +27,12 @@ impl<'a> Wanted<'a> {
     pub(crate) fn of(context: &'a Context) -> Option<Self> {
         let host = context.https_host()?;
         let path = context.path.as_deref().filter(|path| !path.is_empty());
-        let scope = path.and_then(|path| Scope::of_path(&host, path));
+        let reach = path.and_then(|path| Reach::of_path(&host, path));
         Some(Self {
             host,
             path,
             username: context.username.as_deref(),
-            scope,
+            reach,
         })
     }
 
@@ -64,8 +64,8 @@ impl<'a> Wanted<'a> {
         if !kind.exists_on(&account.host) {
             return Err(Verdict::NoSuchKind);
         }
-        match &self.scope {
-            _ if account.scopes.is_empty() => Ok(0),
+        match &self.reach {
+            _ if account.reach.is_empty() => Ok(0),
             // A path that tells no repository is not the same as no path, unless REST has it for everybody.
             None => (is_only
                 && self
@@ -74,14 +74,14 @@ impl<'a> Wanted<'a> {
             .then_some(0)
             .ok_or(Verdict::NoPath),
             Some(wanted) => {
-                let exactness = |scope: &Scope| if scope.repository.is_some() { 2 } else { 1 };
+                let exactness = |reach: &Reach| if reach.repository.is_some() { 2 } else { 1 };
                 account
-                    .scopes
+                    .reach
                     .iter()
-                    .filter(|scope| scope.contains(wanted))
+                    .filter(|reach| reach.contains(wanted))
                     .map(exactness)
                     .max()
-                    .ok_or(Verdict::OtherScope)
+                    .ok_or(Verdict::OtherReach)
             }
         }
     }
@@ -98,7 +98,7 @@ pub(crate) enum Verdict {
     /// Its kind does not exist on its host.
     NoSuchKind,
     /// It is for another workspace or repository.
-    OtherScope,
+    OtherReach,
     /// It is for a workspace or repository, and the request tells none.
     NoPath,
     /// git gave it for another path or user name.
@@ -156,7 +156,7 @@ pub(crate) fn verdicts<'a>(
 pub(crate) struct Tie<'a> {
     pub(crate) host: Host,
     /// The workspace or repository; none is the whole host.
-    pub(crate) scope: Option<Scope>,
+    pub(crate) reach: Option<Reach>,
     pub(crate) accounts: Vec<&'a Account>,
 }
 
@@ -168,8 +168,8 @@ impl Tie<'_> {
             .iter()
             .map(|account| format!("'{}'", account.name))
             .collect();
-        let place = match &self.scope {
-            Some(scope) => format!("{scope} on {}", self.host),
+        let place = match &self.reach {
+            Some(reach) => format!("{reach} on {}", self.host),
             None => self.host.to_string(),
         };
         format!(
@@ -193,14 +193,14 @@ impl Tie<'_> {
     /// The act that tells them apart for good.
     pub(crate) fn mend(&self) -> String {
         let name = &self.accounts[0].name;
-        let place = match &self.scope {
-            Some(Scope {
+        let place = match &self.reach {
+            Some(Reach {
                 repository: Some(_),
                 ..
             }) => {
                 return format!("keep one of them: 'git credential-bitbucket logout {name}'");
             }
-            Some(Scope { workspace, .. }) => format!("{workspace}/REPOSITORY"),
+            Some(Reach { workspace, .. }) => format!("{workspace}/REPOSITORY"),
             None => "WORKSPACE".to_owned(),
         };
         format!(
@@ -218,8 +218,8 @@ pub(crate) fn ties<'a>(
     let mut ties: Vec<Tie<'a>> = Vec::new();
     for host in hosts {
         let own = accounts.iter().filter(|account| account.host == *host);
-        for scope in own
-            .flat_map(|account| &account.scopes)
+        for reach in own
+            .flat_map(|account| &account.reach)
             .map(Some)
             .chain([None])
         {
@@ -227,7 +227,7 @@ pub(crate) fn ties<'a>(
                 host: host.clone(),
                 path: None,
                 username: None,
-                scope: scope.cloned(),
+                reach: reach.cloned(),
             };
             let verdicts = verdicts(accounts, &wanted, is_aside);
             let equal = verdicts
@@ -247,7 +247,7 @@ pub(crate) fn ties<'a>(
             if !equal.is_empty() && !is_known {
                 ties.push(Tie {
                     host: wanted.host,
-                    scope: wanted.scope,
+                    reach: wanted.reach,
                     accounts: equal,
                 });
             }
@@ -276,7 +276,7 @@ pub(crate) fn only_lacks_a_path(accounts: &Accounts, wanted: &Wanted<'_>) -> boo
     let home = bitbucket::home_of(&wanted.host);
     accounts
         .iter()
-        .any(|account| account.host == home && !account.scopes.is_empty())
+        .any(|account| account.host == home && !account.reach.is_empty())
 }
 
 /// The one that answers: the most exact, then the one the user name means, then one from `login`, then the newest.
@@ -371,12 +371,12 @@ fn ambiguous(wanted: &Wanted<'_>, first: &Account, second: &Account) -> anyhow::
         }
         _ => {
             let shared = first
-                .scopes
+                .reach
                 .iter()
-                .find(|scope| second.scopes.contains(scope));
+                .find(|reach| second.reach.contains(reach));
             Tie {
                 host: wanted.host.clone(),
-                scope: shared.cloned(),
+                reach: shared.cloned(),
                 accounts: vec![first, second],
             }
             .mend()
@@ -394,12 +394,12 @@ mod tests {
     use crate::git::context::Context;
     use crate::sys::bytes::Bytes;
 
-    fn account(name: &str, scopes: &[&str]) -> Account {
+    fn account(name: &str, reach: &[&str]) -> Account {
         let mut account = Account::new(name.to_owned(), cloud(), Origin::Login);
         account.kind = Some(Kind::AccessToken);
-        account.scopes = scopes
+        account.reach = reach
             .iter()
-            .map(|scope| scope.parse().expect("a scope"))
+            .map(|reach| reach.parse().expect("a reach"))
             .collect();
         account
     }
@@ -517,7 +517,7 @@ mod tests {
     fn a_retired_app_password_answers_only_when_nothing_else_fits() {
         let retired = Account {
             kind: Some(Kind::AppPassword),
-            scopes: vec!["acme".parse().expect("a scope")],
+            reach: vec!["acme".parse().expect("a reach")],
             ..with_username("ada")
         };
         assert_eq!(
@@ -577,7 +577,7 @@ mod tests {
         };
         let rows = [
             (at("elsewhere", "git.corp.example"), Verdict::OtherHost),
-            (account("beta", &["beta"]), Verdict::OtherScope),
+            (account("beta", &["beta"]), Verdict::OtherReach),
             (account("whole", &[]), Verdict::LessExact),
             (account("aside", &["acme/app"]), Verdict::SetAside),
             (retired, Verdict::Retired),
@@ -585,7 +585,7 @@ mod tests {
             (account("work", &["acme"]), Verdict::Answers),
             (
                 Account {
-                    scopes: vec!["acme".parse().expect("a scope")],
+                    reach: vec!["acme".parse().expect("a reach")],
                     ..from_git("given")
                 },
                 Verdict::OtherName,

@@ -372,7 +372,7 @@ fn write(session: &Session, account: &Account, grant: Grant) -> Result<()> {
 fn find(accounts: &Accounts, account: &Account) -> Result<Account> {
     accounts
         .named(&account.name)
-        .filter(|known| known.host == account.host && known.scopes == account.scopes)
+        .filter(|known| known.host == account.host && known.reach == account.reach)
         .cloned()
         .ok_or_else(|| Gone(account.name.clone()).into())
 }

@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::account::file::Accounts;
 use crate::answer::matching::{self, Wanted};
 use crate::bitbucket;
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
 use crate::sys::files;
 use crate::sys::trace;
@@ -40,14 +40,14 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
         .filter(|account| account.host == home)
         .count();
     // One that is left alone has rights which it would not have among the others.
-    let is_certain = wanted.scope.is_some() || at_home >= SPARED;
+    let is_certain = wanted.reach.is_some() || at_home >= SPARED;
     // That none fits may come from damage, which is told by whoever reads everything.
     let fits = is_certain && !matching::fitting(&accounts, wanted).is_empty();
     fits.then_some(accounts)
 }
 
 /// How many accounts of the wanted host are left in although they do not fit when the request has no path: an account
-/// with a scope then answers if it is the only one of its host.
+/// with a reach then answers if it is the only one of its host.
 const SPARED: usize = 2;
 
 /// The line with which a block begins.
@@ -100,8 +100,8 @@ fn from_header(mut text: &[u8]) -> &[u8] {
 enum Misfit {
     Host,
     Attribute,
-    Scope,
-    /// It has a scope, and the request has none.
+    Reach,
+    /// It has a reach, and the request has none.
     NoPath,
 }
 
@@ -112,7 +112,7 @@ struct Block<'a> {
     kind: Option<&'a [u8]>,
     username: Option<&'a [u8]>,
     path: Option<&'a [u8]>,
-    scopes: Option<&'a [u8]>,
+    reach: Option<&'a [u8]>,
 }
 
 impl<'a> Block<'a> {
@@ -148,7 +148,7 @@ impl<'a> Block<'a> {
             (b"kind", Value::Text(text)) => self.kind = Some(text),
             (b"username", Value::Text(text)) => self.username = Some(text),
             (b"path", Value::Text(text)) => self.path = Some(text),
-            (b"for", Value::List(list)) => self.scopes = Some(list),
+            (b"for", Value::List(list)) => self.reach = Some(list),
             (b"host" | b"kind" | b"username" | b"path" | b"for", _) => return None,
             _ => {}
         }
@@ -169,9 +169,9 @@ impl<'a> Block<'a> {
                 differs(wanted.username, self.username)? || differs(wanted.path, self.path)?;
             return differs.then_some(Misfit::Attribute);
         }
-        let mut texts = texts_of(self.scopes?)?;
-        match &wanted.scope {
-            Some(wanted) => (!texts.any(|text| may_contain(text, wanted))).then_some(Misfit::Scope),
+        let mut texts = texts_of(self.reach?)?;
+        match &wanted.reach {
+            Some(wanted) => (!texts.any(|text| may_contain(text, wanted))).then_some(Misfit::Reach),
             None => Some(Misfit::NoPath),
         }
     }
@@ -253,8 +253,8 @@ fn differs(wanted: Option<&[u8]>, own: Option<&[u8]>) -> Option<bool> {
     }
 }
 
-/// Whether the scope of this text may contain the wanted one.
-fn may_contain(text: &[u8], wanted: &Scope) -> bool {
+/// Whether the reach of this text may contain the wanted one.
+fn may_contain(text: &[u8], wanted: &Reach) -> bool {
     let (workspace, repository) = split(text, |byte| byte != b'/');
     let is = |text: &[u8], name: &str| text.eq_ignore_ascii_case(name.as_bytes());
     is(workspace, &wanted.workspace)
@@ -346,8 +346,8 @@ mod tests {
             account.path = numbers.one_in(2).then(|| bytes(numbers.one_of(&PATHS)));
         } else {
             account.kind = Some(numbers.one_of(&KINDS));
-            let scopes = (0..numbers.below(3)).map(|_| numbers.one_of(&SCOPES));
-            account.scopes = scopes.map(|text| text.parse().expect("a scope")).collect();
+            let reach = (0..numbers.below(3)).map(|_| numbers.one_of(&SCOPES));
+            account.reach = reach.map(|text| text.parse().expect("a reach")).collect();
         }
         if numbers.one_in(5) {
             account.rejected = Some(Rejection::again(None, jiff::Timestamp::UNIX_EPOCH));
@@ -454,7 +454,7 @@ mod tests {
                 Origin::Login,
             );
             account.kind = Some(Kind::AccessToken);
-            account.scopes = vec![format!("acme/r{number}").parse().expect("a scope")];
+            account.reach = vec![format!("acme/r{number}").parse().expect("a reach")];
             all.add(account);
         }
         let text = all.to_toml().expect("a file");

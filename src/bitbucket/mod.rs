@@ -4,7 +4,7 @@
 
 pub(crate) mod authorization;
 pub(crate) mod oauth;
-pub(crate) mod scope;
+pub(crate) mod reach;
 
 use std::fmt;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use thiserror::Error;
 
-use crate::bitbucket::scope::{Scope, is_segment};
+use crate::bitbucket::reach::{Reach, is_segment};
 use crate::git::context::Host;
 use crate::sys::secret::Secret;
 use crate::sys::serde_as_text::serde_as_text;
@@ -177,14 +177,14 @@ impl Kind {
     }
 
     /// The page where such a secret is made, and revoked; `context` is the path of a Data Center instance.
-    pub(crate) fn page(self, host: &Host, context: &str, scopes: &[Scope]) -> String {
-        match (self, scopes) {
+    pub(crate) fn page(self, host: &Host, context: &str, reach: &[Reach]) -> String {
+        match (self, reach) {
             (Self::ApiToken | Self::AppPassword, _) if is_cloud(host) => API_TOKEN_PAGE.to_owned(),
             (Self::Oauth, _) => GRANTS_PAGE.to_owned(),
             (
                 Self::AccessToken,
                 [
-                    Scope {
+                    Reach {
                         workspace,
                         repository: Some(repository),
                     },
@@ -196,7 +196,7 @@ impl Kind {
             (
                 Self::AccessToken,
                 [
-                    Scope {
+                    Reach {
                         workspace,
                         repository: None,
                     },
@@ -269,8 +269,8 @@ impl FromStr for Kind {
 }
 
 /// Where to make a secret of a kind and what to tick, a line each, for somebody who is about to be asked for one.
-pub(crate) fn how_to_make(kind: Kind, host: &Host, context: &str, scopes: &[Scope]) -> Vec<String> {
-    let page = kind.page(host, context, scopes);
+pub(crate) fn how_to_make(kind: Kind, host: &Host, context: &str, reach: &[Reach]) -> Vec<String> {
+    let page = kind.page(host, context, reach);
     let make = match kind {
         Kind::ApiToken => "Make an API token with 'Create API token with scopes', app Bitbucket:",
         Kind::AccessToken => "Make an access token:",

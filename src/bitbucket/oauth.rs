@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::git::route;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
@@ -32,8 +32,8 @@ pub(crate) const USUAL_LIFETIME: Duration = Duration::from_secs(7200);
 pub(crate) const GRACE: SignedDuration = SignedDuration::from_mins(9);
 
 /// Where a workspace's consumers are registered.
-pub(crate) fn consumers_page(scopes: &[Scope]) -> String {
-    let workspace = scopes
+pub(crate) fn consumers_page(reach: &[Reach]) -> String {
+    let workspace = reach
         .first()
         .map_or("WORKSPACE", |scope| scope.workspace.as_str());
     format!("https://bitbucket.org/{workspace}/workspace/settings/api")

@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
             output::for_its_host(account)
         ));
         if let Some(kind) = account.kind.filter(|kind| *kind != Kind::AppPassword) {
-            let page = kind.page(&account.host, &account.context, &account.scopes);
+            let page = kind.page(&account.host, &account.context, &account.reach);
             message::tell(&match account.oauth.as_ref().map(|grant| grant.flow) {
                 None => format!(
                     "Bitbucket accepts the token of '{}' until it is revoked: {page}",
@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
                 Some(Flow::ClientCredentials) => format!(
                     "Bitbucket goes on knowing the OAuth consumer of '{}' until it is deleted: {}",
                     account.name,
-                    bitbucket::oauth::consumers_page(&account.scopes)
+                    bitbucket::oauth::consumers_page(&account.reach)
                 ),
             });
         }

@@ -26,7 +26,7 @@ use clap_complete::Shell;
 use jiff::civil::Date;
 use thiserror::Error;
 
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
 use crate::git::context::{Host, NotAHost};
 use crate::settings::config::StoreChoice;
@@ -109,7 +109,7 @@ pub(crate) struct Login {
     pub(crate) email: Option<String>,
     /// Use the account for this workspace or repository only (repeatable)
     #[arg(long = "for", value_name = "WORKSPACE[/REPOSITORY]")]
-    pub(crate) scopes: Vec<Scope>,
+    pub(crate) reach: Vec<Reach>,
     /// Where to keep the secret [default: auto, the keyring if it answers, else a file]
     #[arg(long, value_parser = stores())]
     pub(crate) store: Option<StoreChoice>,

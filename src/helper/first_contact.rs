@@ -211,7 +211,7 @@ fn question(session: &Session, wanted: &Wanted<'_>) -> Result<Option<(Vec<u8>, S
     let host = &wanted.host;
     let kind = usual_kind(host);
     terminal::show(&format!("Nobody has signed in to {host} yet."));
-    for line in bitbucket::how_to_make(kind, host, "", wanted.scope.as_slice()) {
+    for line in bitbucket::how_to_make(kind, host, "", wanted.reach.as_slice()) {
         terminal::show(&line);
     }
     let secret = terminal::ask_secret(&format!("Token for {host} (it will not show): "))?;

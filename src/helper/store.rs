@@ -123,7 +123,7 @@ impl<'a> Given<'a> {
 /// The account that a given credential makes.
 ///
 /// A secret whose prefix names its kind serves every repository, and not just the path it was typed for; an access
-/// token's scope is that path's repository.
+/// token's reach is that path's repository.
 fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Account {
     let bytes = |value: &[u8]| Bytes::from(value.to_vec());
     let home = bitbucket::home_of(&wanted.host);
@@ -153,7 +153,7 @@ fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Acco
         None => {}
     }
     if kind == Kind::AccessToken {
-        account.scopes = wanted.scope.iter().cloned().collect();
+        account.reach = wanted.reach.iter().cloned().collect();
     }
     account
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::answer::source::environment;
 use crate::answer::source::record::Fields;
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::sys::error::Hinted;
 use crate::sys::files;
 
@@ -55,15 +55,15 @@ impl Root {
         })
     }
 
-    /// The first secret there is for the scope, and where it lies: its own, its workspace's, the one for all.
+    /// The first secret there is for the place, and where it lies: its own, its workspace's, the one for all.
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub(crate) fn find(&self, scope: Option<&Scope>) -> Result<Option<(PathBuf, Fields)>> {
+    pub(crate) fn find(&self, reach: Option<&Reach>) -> Result<Option<(PathBuf, Fields)>> {
         if !self.path.is_absolute() {
             return Ok(None);
         }
-        for name in names(scope) {
+        for name in names(reach) {
             // Nothing in a name leads out of the folder.
             let is_below = name
                 .components()
@@ -78,12 +78,12 @@ impl Root {
     }
 }
 
-fn names(scope: Option<&Scope>) -> Vec<PathBuf> {
+fn names(reach: Option<&Reach>) -> Vec<PathBuf> {
     let mut names = Vec::new();
-    if let Some(Scope {
+    if let Some(Reach {
         workspace,
         repository,
-    }) = scope
+    }) = reach
     {
         let workspace = Path::new(workspace);
         names.extend(repository.as_ref().map(|name| workspace.join(name)));
@@ -198,7 +198,7 @@ mod tests {
     use std::fs;
 
     use super::Root;
-    use crate::bitbucket::scope::Scope;
+    use crate::bitbucket::reach::Reach;
 
     #[test]
     fn the_most_exact_secret_is_found_and_nothing_outside_of_the_folder() {
@@ -219,16 +219,16 @@ mod tests {
             path: root,
             is_named: true,
         };
-        let password = |scope: &str| {
-            let scope: Option<Scope> = scope.parse().ok();
-            let (_, fields) = root.find(scope.as_ref()).expect("an answer").expect("one");
+        let password = |reach: &str| {
+            let reach: Option<Reach> = reach.parse().ok();
+            let (_, fields) = root.find(reach.as_ref()).expect("an answer").expect("one");
             fields.password.expect("a password").expose().to_vec()
         };
         assert_eq!(password("acme/site"), b"site\n", "one newline is dropped");
         assert_eq!(password("acme/app"), b"acme");
         assert_eq!(password("beta/app"), b"all");
         assert_eq!(password("acme/site/.."), b"all");
-        let strange = Scope {
+        let strange = Reach {
             workspace: "..".to_owned(),
             repository: Some("outside".to_owned()),
         };

@@ -15,7 +15,7 @@ use crate::answer::Found;
 use crate::answer::matching::Wanted;
 use crate::answer::source::record::Fields;
 use crate::bitbucket;
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
 use crate::settings::config::{Config, Source};
 use crate::settings::locations::Locations;
@@ -78,7 +78,7 @@ pub(crate) fn may_answer(session: &Session, wanted: &Wanted<'_>) -> bool {
 /// That is not the same as no path, which is about the whole host.
 fn is_about_nothing(wanted: &Wanted<'_>) -> bool {
     let is_of_git = |path: &[u8]| !bitbucket::is_rest(&wanted.host, path);
-    wanted.scope.is_none() && wanted.path.is_some_and(is_of_git)
+    wanted.reach.is_none() && wanted.path.is_some_and(is_of_git)
 }
 
 /// Whether any of these stores is asked for a host.
@@ -102,19 +102,19 @@ fn look_into(
     wanted: &Wanted<'_>,
 ) -> Result<Option<(Account, Kept)>> {
     let host = bitbucket::home_of(&wanted.host);
-    let scope = wanted.scope.as_ref();
+    let reach = wanted.reach.as_ref();
     let settings = &session.config()?.store;
     let found = match source {
-        Source::Exec => of_program(session, &host, scope)?,
+        Source::Exec => of_program(session, &host, reach)?,
         Source::Folder if !settings.folder.is_for(&host) => None,
         Source::Folder => {
-            let found = folder::Root::of(settings.folder.path.as_deref())?.find(scope)?;
+            let found = folder::Root::of(settings.folder.path.as_deref())?.find(reach)?;
             found.map(|(path, fields)| (path.display().to_string(), fields))
         }
         Source::Vault => {
             let kept = session.locations().ok().map(Locations::runtime);
             let deadline = session.deadline();
-            let found = vault::find(&settings.vault, &host, scope, kept, deadline);
+            let found = vault::find(&settings.vault, &host, reach, kept, deadline);
             session.start_over();
             found?
         }
@@ -147,11 +147,11 @@ pub(crate) fn for_bitbucket_org_alone(
 fn of_program(
     session: &Session,
     host: &Host,
-    scope: Option<&Scope>,
+    reach: Option<&Reach>,
 ) -> Result<Option<(String, Fields)>> {
     let store = session.exec_store()?;
     let mut found = None;
-    for url in urls(host, scope) {
+    for url in urls(host, reach) {
         let login = store.look_up(&url).map_err(store::Error::with_hint)?;
         if let Some(login) = login {
             let fields = Fields {
@@ -167,12 +167,12 @@ fn of_program(
     Ok(found)
 }
 
-fn urls(host: &Host, scope: Option<&Scope>) -> Vec<String> {
+fn urls(host: &Host, reach: Option<&Reach>) -> Vec<String> {
     let mut urls = Vec::new();
-    if let Some(Scope {
+    if let Some(Reach {
         workspace,
         repository,
-    }) = scope
+    }) = reach
     {
         if let Some(repository) = repository {
             urls.push(format!("https://{host}/{workspace}/{repository}"));
@@ -236,9 +236,9 @@ mod tests {
 
     #[test]
     fn a_program_is_asked_for_the_repository_first_and_for_the_host_last() {
-        let scope = "acme/site".parse().expect("a scope");
+        let reach = "acme/site".parse().expect("a reach");
         assert_eq!(
-            urls(&cloud(), Some(&scope)),
+            urls(&cloud(), Some(&reach)),
             [
                 "https://bitbucket.org/acme/site",
                 "https://bitbucket.org/acme",

@@ -77,9 +77,9 @@ fn nobody(session: &Session, wanted: &Wanted<'_>, is_said: bool) -> Result<anyho
     } else {
         format!("sign in: 'git credential-bitbucket login --host {host}'")
     };
-    let message = match &wanted.scope {
+    let message = match &wanted.reach {
         _ if is_said => format!("no account of {host} can answer"),
-        Some(scope) => format!("no account of {host} is for '{scope}'"),
+        Some(reach) => format!("no account of {host} is for '{reach}'"),
         None if matching::only_lacks_a_path(&accounts, wanted) => {
             format!("the accounts of {host} are each for a workspace, and the URL names none")
         }

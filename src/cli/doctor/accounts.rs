@@ -9,7 +9,7 @@ use crate::account::state::{self, State};
 use crate::account::{Account, today};
 use crate::answer::matching::{self, Tie};
 use crate::bitbucket::authorization::Identity;
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::store::Name;
 use crate::sys::secret::Secret;
 
@@ -151,18 +151,18 @@ pub(super) fn complete(account: &Account, missing: Missing) -> String {
 fn described(account: &Account) -> String {
     let kind = account.kind.map_or("what git gave", |kind| kind.noun());
     let host = &account.host;
-    let place = if account.scopes.is_empty() {
+    let place = if account.reach.is_empty() {
         host.to_string()
     } else {
-        format!("{} on {host}", listed(&account.scopes))
+        format!("{} on {host}", listed(&account.reach))
     };
     format!("'{}' is {kind} for {place}", account.name)
 }
 
-/// The scopes, as they are enumerated in a sentence.
-pub(super) fn listed(scopes: &[Scope]) -> String {
-    let scopes: Vec<String> = scopes.iter().map(ToString::to_string).collect();
-    scopes.join(", ")
+/// The reach, as they are enumerated in a sentence.
+pub(super) fn listed(reach: &[Reach]) -> String {
+    let reach: Vec<String> = reach.iter().map(ToString::to_string).collect();
+    reach.join(", ")
 }
 
 /// The accounts from `login` of which none answers, because another one fits equally.

@@ -114,15 +114,15 @@ fn identity(wanted: &Wanted<'_>, account: &Account) -> Result<Identity, Missing>
     }
 }
 
-/// Why just this account: scope, user name, origin.
+/// Why just this account: reach, user name, origin.
 fn why(wanted: &Wanted<'_>, account: &Account) -> String {
-    let scope = match &wanted.scope {
-        Some(scope) => account.scopes.iter().find(|own| own.contains(scope)),
+    let reach = match &wanted.reach {
+        Some(reach) => account.reach.iter().find(|own| own.contains(reach)),
         None => None,
     };
-    let mut reasons = vec![match scope {
-        Some(scope) => format!("it is for {scope}"),
-        None if account.scopes.is_empty() => format!("it is for all of {}", account.host),
+    let mut reasons = vec![match reach {
+        Some(reach) => format!("it is for {reach}"),
+        None if account.reach.is_empty() => format!("it is for all of {}", account.host),
         None => "it is the only account of its host".to_owned(),
     }];
     if wanted

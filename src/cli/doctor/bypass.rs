@@ -122,14 +122,14 @@ pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Chec
         if value == "basic" {
             return None;
         }
-        let scope = if Path::new(origin).is_relative() {
+        let option = if Path::new(origin).is_relative() {
             ""
         } else {
             "--global "
         };
         let mended = format!("lfs.{}.access", url.bare());
         let hint = if mended == *key {
-            format!("'git config {scope}{key} basic'")
+            format!("'git config {option}{key} basic'")
         } else {
             format!("take it out of '{origin}'")
         };

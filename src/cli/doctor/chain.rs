@@ -112,12 +112,12 @@ fn mend<'a>(mut helpers: impl Iterator<Item = &'a Helper>) -> String {
 fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> {
     let home = bitbucket::home_of(host);
     let mut known = surroundings.accounts.iter();
-    let account = known.find(|account| account.host == home && !account.scopes.is_empty());
+    let account = known.find(|account| account.host == home && !account.reach.is_empty());
     let who_needs_it = match account {
         Some(account) => format!(
             "'{}' is for {} only",
             account.name,
-            accounts::listed(&account.scopes)
+            accounts::listed(&account.reach)
         ),
         None if surroundings.is_looked_up() => {
             "the stores of 'lookup' are asked for each".to_owned()

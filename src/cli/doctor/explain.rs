@@ -9,7 +9,7 @@ use crate::account::state;
 use crate::answer::matching::{self, Verdict, Wanted};
 use crate::answer::source::environment;
 use crate::bitbucket;
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::cli::takeover::in_url;
 use crate::git;
 use crate::git::context::Host;
@@ -50,7 +50,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<
         .map(|name| name.expose().to_vec())
         .or_else(|| git::setting("credential.username", &host).map(String::into_bytes));
     let wanted = Wanted {
-        scope: path.as_deref().and_then(|path| Scope::of_path(&host, path)),
+        reach: path.as_deref().and_then(|path| Reach::of_path(&host, path)),
         host,
         path: path.as_deref(),
         username: username.as_deref(),
@@ -99,8 +99,8 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
     }
     if git::is_true("credential.useHttpPath", &url.bare()) {
         let shown = printable(&String::from_utf8_lossy(&path));
-        let about = match Scope::of_path(host, &path) {
-            Some(scope) => format!("git sends '{shown}', which is about {scope}"),
+        let about = match Reach::of_path(host, &path) {
+            Some(reach) => format!("git sends '{shown}', which is about {reach}"),
             None => format!("git sends '{shown}', which is about no repository"),
         };
         return (Some(path), Check::pass(id, about));
@@ -112,7 +112,7 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
         .iter()
         .filter(|account| account.host == home);
     // Where no account is for a workspace and no store has a place for each, nothing would be different with it.
-    let check = if surroundings.is_looked_up() || own.any(|account| !account.scopes.is_empty()) {
+    let check = if surroundings.is_looked_up() || own.any(|account| !account.reach.is_empty()) {
         Check::warn(id, message, "'git credential-bitbucket setup'")
     } else {
         Check::pass(id, message)
@@ -191,7 +191,7 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
 
 /// What follows the name of an account that does not answer.
 fn reason(account: &Account, verdict: Verdict) -> String {
-    let Account { host, scopes, .. } = account;
+    let Account { host, reach, .. } = account;
     match verdict {
         Verdict::Answers => "answers".to_owned(),
         Verdict::Ambiguous => "fits as well as another one".to_owned(),
@@ -200,10 +200,10 @@ fn reason(account: &Account, verdict: Verdict) -> String {
             Some(kind) => format!("is {}, which does not exist on {host}", kind.noun()),
             None => format!("does not exist on {host}"),
         },
-        Verdict::OtherScope => format!("is for {} only", accounts::listed(scopes)),
+        Verdict::OtherReach => format!("is for {} only", accounts::listed(reach)),
         Verdict::NoPath => format!(
             "is for {} only, and git names no repository",
-            accounts::listed(scopes)
+            accounts::listed(reach)
         ),
         Verdict::OtherAttributes => "was given by git for another path or user name".to_owned(),
         Verdict::SetAside => format!("would fit, but {host} refused it and it is set aside"),

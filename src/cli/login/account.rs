@@ -5,7 +5,7 @@ use jiff::civil::Date;
 
 use crate::account::file::Accounts;
 use crate::account::{Account, Origin, today};
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Login;
 use crate::git::context::Host;
@@ -54,7 +54,7 @@ pub(super) fn complete(
             ))
         }
         Some(name) => name.clone(),
-        None => default_name(username.as_ref(), &arguments.scopes, &host, accounts),
+        None => default_name(username.as_ref(), &arguments.reach, &host, accounts),
     };
     let mut account = match named.or_else(|| mine(&name)) {
         Some(existing) => existing.clone(),
@@ -82,8 +82,8 @@ pub(super) fn complete(
         None if asks_for_day => None,
         None => account.expires.filter(|day| *day >= today()),
     };
-    if !arguments.scopes.is_empty() {
-        account.scopes.clone_from(&arguments.scopes);
+    if !arguments.reach.is_empty() {
+        account.reach.clone_from(&arguments.reach);
     }
     if account.email.is_none() && kind == Kind::ApiToken && asks {
         account.email = ask_email()?;
@@ -180,16 +180,16 @@ fn refuse_mixed_up_names(account: &Account) -> Result<()> {
     }
 }
 
-/// The user name, else the first scope, else the host; with the host behind it where an account of another host has
+/// The user name, else the first reach, else the host; with the host behind it where an account of another host has
 /// that name already.
 fn default_name(
     username: Option<&Bytes>,
-    scopes: &[Scope],
+    reach: &[Reach],
     host: &Host,
     accounts: &Accounts,
 ) -> String {
     let username = username.map(ToString::to_string);
-    let name = username.or_else(|| scopes.first().map(ToString::to_string));
+    let name = username.or_else(|| reach.first().map(ToString::to_string));
     let name = name.unwrap_or_else(|| host.to_string());
     match accounts.named(&name) {
         Some(known) if known.host != *host => format!("{name}@{host}"),

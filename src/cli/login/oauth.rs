@@ -131,7 +131,7 @@ fn ask_consumer(
             "the key of an OAuth consumer is missing",
             format!(
                 "register one at {}, and say '--client-id KEY'",
-                oauth::consumers_page(&account.scopes)
+                oauth::consumers_page(&account.reach)
             ),
         )
     };
@@ -156,7 +156,7 @@ fn ask_consumer(
 /// What to register, and where.
 fn explain(account: &Account, flow: Flow, port: u16) {
     message::tell("The OAuth consumer is registered at:");
-    message::tell(&oauth::consumers_page(&account.scopes));
+    message::tell(&oauth::consumers_page(&account.reach));
     // Bitbucket wants one even where no browser ever comes back.
     message::tell(&format!("Callback URL: {}", oauth::redirect(port)));
     if let Some(scopes) = Kind::Oauth.scopes_to_tick() {
@@ -272,7 +272,7 @@ fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Resul
 
 /// What was refused, and what to look at.
 fn explained(error: &oauth::Error, account: &Account, flow: Flow) -> anyhow::Error {
-    let page = oauth::consumers_page(&account.scopes);
+    let page = oauth::consumers_page(&account.reach);
     let hint = match error.end() {
         Some(Ended::Client) => format!("look at key and secret of the consumer: {page}"),
         Some(Ended::Grant) if flow == Flow::ClientCredentials => {

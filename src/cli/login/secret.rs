@@ -77,7 +77,7 @@ fn explain_where_to_make_one(arguments: &Login, policy: &Policy, host: &Host) {
         .host
         .as_ref()
         .map_or("", |place| place.context.as_str());
-    for line in bitbucket::how_to_make(kind, host, context, &arguments.scopes) {
+    for line in bitbucket::how_to_make(kind, host, context, &arguments.reach) {
         message::tell(&line);
     }
     if arguments.kind.is_none() && usual.next() == Some(Kind::AccessToken) {

@@ -83,7 +83,7 @@ pub(super) fn sections(wishes: &Wishes, with_guard: bool) -> Result<Vec<Section>
         let home = bitbucket::home_of(host);
         let has_scopes = accounts
             .iter()
-            .any(|account| account.host == home && !account.scopes.is_empty());
+            .any(|account| account.host == home && !account.reach.is_empty());
         let mut lines = vec!["\thelper =".to_owned(), format!("\thelper = {value}")];
         if *host == bitbucket::cloud() || has_scopes || *is_looked_up {
             lines.push("\tuseHttpPath = true".to_owned());

@@ -212,7 +212,7 @@ fn row(account: &Account, state: State) -> Row {
         kind: account.kind.map(bitbucket::Kind::as_str),
         username: account.username.as_ref().map(ToString::to_string),
         email: account.email.clone(),
-        r#for: account.scopes.iter().map(ToString::to_string).collect(),
+        r#for: account.reach.iter().map(ToString::to_string).collect(),
         store: account.store.to_string(),
         expires: expires.or_else(|| Some(state::expiry(account)?.to_string())),
         origin: account.origin,

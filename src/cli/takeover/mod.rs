@@ -17,7 +17,7 @@ use crate::account::file::Accounts;
 use crate::account::state::State;
 use crate::account::{Account, Kept, Origin};
 use crate::answer::matching::{self, Wanted};
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
 use crate::git::context::Host;
 use crate::git::url::Url;
@@ -36,7 +36,7 @@ pub(crate) struct Credential {
     pub(crate) username: Option<Vec<u8>>,
     pub(crate) secret: Secret,
     /// What it was used for.
-    pub(crate) scope: Option<Scope>,
+    pub(crate) reach: Option<Reach>,
     /// Data Center: the path below which the instance lies, with a slash before it.
     pub(crate) context: String,
     /// It was sent as Bearer.
@@ -52,7 +52,7 @@ impl Credential {
             username: username.filter(|name| !name.is_empty()),
             fingerprint: secret.fingerprint(b""),
             secret,
-            scope: None,
+            reach: None,
             context: String::new(),
             is_bearer: false,
         }
@@ -66,14 +66,14 @@ impl Credential {
     /// The page where it is revoked.
     pub(crate) fn page(&self) -> String {
         let kind = Kind::of_pair(&self.secret, self.username.as_deref(), &self.host);
-        let scopes: Vec<Scope> = self.scope.iter().cloned().collect();
-        kind.page(&self.host, &self.context, &scopes)
+        let reach: Vec<Reach> = self.reach.iter().cloned().collect();
+        kind.page(&self.host, &self.context, &reach)
     }
 
     /// What it is for, as a URL's path tells it.
     fn of_path(mut self, host: &Host, path: Option<&[u8]>) -> Self {
         let Some(path) = path else { return self };
-        self.scope = Scope::of_path(host, path);
+        self.reach = Reach::of_path(host, path);
         if !bitbucket::is_cloud(host) {
             self.context = bitbucket::context_of(path);
         }
@@ -328,7 +328,7 @@ impl Planned {
             Step::Extend => session.update_accounts(|accounts| {
                 let mut accounts = accounts.iter_mut();
                 if let Some(known) = accounts.find(|known| known.entry == self.account.entry) {
-                    known.scopes.clone_from(&self.account.scopes);
+                    known.reach.clone_from(&self.account.reach);
                     known.email.clone_from(&self.account.email);
                 }
                 Ok(())
@@ -354,21 +354,21 @@ fn added(
     accounts: &Accounts,
 ) -> Planned {
     let mut account = credential.to_account();
-    for scope in same
+    for reach in same
         .iter()
-        .filter_map(|credential| credential.scope.as_ref())
+        .filter_map(|credential| credential.reach.as_ref())
     {
-        add_scope(&mut account, scope, others, accounts);
+        add_scope(&mut account, reach, others, accounts);
     }
-    if same.iter().any(|credential| credential.scope.is_none()) {
+    if same.iter().any(|credential| credential.reach.is_none()) {
         // Somewhere it served the whole host.
-        account.scopes.clear();
+        account.reach.clear();
     }
     account.email = account.email.or_else(|| email_of(same));
     let name = account.username.as_ref().map(ToString::to_string);
     let name = name
         .or_else(|| account.email.clone())
-        .or_else(|| account.scopes.first().map(ToString::to_string))
+        .or_else(|| account.reach.first().map(ToString::to_string))
         .unwrap_or_else(|| account.host.to_string());
     account.name = accounts.free_name(&name);
     Planned {
@@ -392,16 +392,16 @@ fn extended(
     accounts: &Accounts,
 ) -> Planned {
     let mut account = known.clone();
-    if !account.scopes.is_empty() {
-        for scope in same
+    if !account.reach.is_empty() {
+        for reach in same
             .iter()
-            .filter_map(|credential| credential.scope.as_ref())
+            .filter_map(|credential| credential.reach.as_ref())
         {
-            add_scope(&mut account, scope, others, accounts);
+            add_scope(&mut account, reach, others, accounts);
         }
     }
     account.email = account.email.or_else(|| email_of(same));
-    let is_changed = account.scopes != known.scopes || account.email != known.email;
+    let is_changed = account.reach != known.reach || account.email != known.email;
     Planned {
         secret: same[0].secret.clone(),
         account,
@@ -417,30 +417,30 @@ fn extended(
 /// Lets an account serve a repository: by its whole workspace, unless somebody else serves that.
 ///
 /// The token of one repository must not come before an account that has served the rest of the workspace so far.
-fn add_scope(account: &mut Account, scope: &Scope, others: &[&Credential], accounts: &Accounts) {
-    if account.scopes.iter().any(|known| known.contains(scope)) {
+fn add_scope(account: &mut Account, reach: &Reach, others: &[&Credential], accounts: &Accounts) {
+    if account.reach.iter().any(|known| known.contains(reach)) {
         return;
     }
-    let workspace = Scope {
-        workspace: scope.workspace.clone(),
+    let workspace = Reach {
+        workspace: reach.workspace.clone(),
         repository: None,
     };
-    let is_wanted_by = |other: &Credential| match &other.scope {
-        Some(scope) => scope.workspace == workspace.workspace,
+    let is_wanted_by = |other: &Credential| match &other.reach {
+        Some(reach) => reach.workspace == workspace.workspace,
         None => true,
     };
     let wanted = Wanted {
         host: account.host.clone(),
         path: None,
         username: None,
-        scope: Some(workspace.clone()),
+        reach: Some(workspace.clone()),
     };
     let is_served = matching::fitting(accounts, &wanted)
         .iter()
         .any(|(_, known)| known.entry != account.entry && !known.is_retired());
     let is_contested = others.iter().any(|other| is_wanted_by(other)) || is_served;
-    account.scopes.push(if is_contested {
-        scope.clone()
+    account.reach.push(if is_contested {
+        reach.clone()
     } else {
         workspace
     });

@@ -18,7 +18,7 @@ use self::reply::{Content, Version};
 use self::server::Server;
 use self::session::VaultSession;
 use crate::answer::source::record::Fields;
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
 use crate::settings::config::VaultSection;
 use crate::sys::error::Hinted;
@@ -32,7 +32,7 @@ const PATHS: [&str; 2] = [
     "bitbucket/{workspace}/_default",
 ];
 
-/// The first secret there is for the scope, and where it lies. `kept` is the folder for the tokens of logins, if there
+/// The first secret there is for the reach, and where it lies. `kept` is the folder for the tokens of logins, if there
 /// is one.
 ///
 /// # Errors
@@ -40,7 +40,7 @@ const PATHS: [&str; 2] = [
 pub(crate) fn find(
     settings: &VaultSection,
     host: &Host,
-    scope: Option<&Scope>,
+    reach: Option<&Reach>,
     kept: Option<&Path>,
     deadline: Instant,
 ) -> Result<Option<(String, Fields)>> {
@@ -49,7 +49,7 @@ pub(crate) fn find(
         None => PATHS.to_vec(),
     };
     templates.retain(|template| template.contains("{host}") || settings.is_for(host));
-    let paths = paths(&templates, host, scope)?;
+    let paths = paths(&templates, host, reach)?;
     if paths.is_empty() {
         return Ok(None);
     }
@@ -111,15 +111,15 @@ pub(crate) fn knock(
     ))
 }
 
-/// What the templates name, as far as the scope has what they ask for.
-fn paths(templates: &[&str], host: &Host, scope: Option<&Scope>) -> Result<Vec<String>> {
-    let filled = |template: &&str| filled(template.trim_matches('/'), host, scope).transpose();
+/// What the templates name, as far as the reach has what they ask for.
+fn paths(templates: &[&str], host: &Host, reach: Option<&Reach>) -> Result<Vec<String>> {
+    let filled = |template: &&str| filled(template.trim_matches('/'), host, reach).transpose();
     templates.iter().filter_map(filled).collect()
 }
 
 /// A template with its names replaced; nothing when there is no value for one. What was put in is not looked at again:
 /// a workspace may be called `{repository}`, in a URL at least.
-fn filled(template: &str, host: &Host, scope: Option<&Scope>) -> Result<Option<String>> {
+fn filled(template: &str, host: &Host, reach: Option<&Reach>) -> Result<Option<String>> {
     let wrong = || {
         Hinted::new(
             "'path' of [store.vault] in config.toml has a template that cannot be understood",
@@ -134,8 +134,8 @@ fn filled(template: &str, host: &Host, scope: Option<&Scope>) -> Result<Option<S
     while let Some((before, name)) = rest.split_once('{') {
         let (name, after) = name.split_once('}').ok_or_else(wrong)?;
         let value = match name {
-            "workspace" => scope.map(|scope| scope.workspace.as_str()),
-            "repository" => scope.and_then(|scope| scope.repository.as_deref()),
+            "workspace" => reach.map(|reach| reach.workspace.as_str()),
+            "repository" => reach.and_then(|reach| reach.repository.as_deref()),
             "host" => Some(host.as_str()),
             _ => bail!(wrong()),
         };
@@ -254,13 +254,13 @@ fn encoded(path: &str) -> String {
 mod tests {
     use super::{PATHS, encoded, paths};
     use crate::bitbucket::cloud;
-    use crate::bitbucket::scope::Scope;
+    use crate::bitbucket::reach::Reach;
 
     #[test]
     fn a_template_is_passed_over_that_asks_for_what_is_not_told() {
-        let of = |scope: &str| {
-            let scope: Option<Scope> = scope.parse().ok();
-            paths(&PATHS, &cloud(), scope.as_ref()).expect("paths")
+        let of = |reach: &str| {
+            let reach: Option<Reach> = reach.parse().ok();
+            paths(&PATHS, &cloud(), reach.as_ref()).expect("paths")
         };
         assert_eq!(
             of("Acme/Site"),
@@ -289,11 +289,11 @@ mod tests {
 
     #[test]
     fn a_workspace_whose_name_is_that_of_a_part_is_no_other_workspace() {
-        let scope = Scope {
+        let reach = Reach {
             workspace: "{repository}".to_owned(),
             repository: Some("acme".to_owned()),
         };
-        let paths = paths(&PATHS, &cloud(), Some(&scope)).expect("paths");
+        let paths = paths(&PATHS, &cloud(), Some(&reach)).expect("paths");
         assert_eq!(
             paths,
             [

@@ -6,7 +6,7 @@ use std::ops::Range;
 use base64ct::{Base64, Encoding as _};
 
 use crate::bitbucket;
-use crate::bitbucket::scope::Scope;
+use crate::bitbucket::reach::Reach;
 use crate::cli::takeover::{Credential, InUrl, in_url};
 use crate::git;
 use crate::git::config::{Entry, GitConfig, Piece};
@@ -94,7 +94,7 @@ pub(crate) fn in_text(text: &[u8], ours: &Ours) -> Findings {
 
 /// A secret that says nothing of a repository is for the one in whose configuration it stands.
 fn give_scopes(config: &GitConfig, ours: &Ours, found: &mut [Found]) {
-    let remotes: Vec<(Host, Scope)> = config
+    let remotes: Vec<(Host, Reach)> = config
         .entries
         .iter()
         .filter(|entry| entry.key.starts_with(b"remote."))
@@ -102,18 +102,18 @@ fn give_scopes(config: &GitConfig, ours: &Ours, found: &mut [Found]) {
             let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;
             let url = Url::parse(value)?;
             let host = url.host().filter(|host| ours.has(host))?;
-            let scope = Scope::of_path(&host, &url.path()?)?;
-            Some((bitbucket::home_of(&host), scope))
+            let reach = Reach::of_path(&host, &url.path()?)?;
+            Some((bitbucket::home_of(&host), reach))
         })
         .collect();
     let without = found
         .iter_mut()
         .flat_map(|found| &mut found.credentials)
-        .filter(|credential| credential.scope.is_none());
+        .filter(|credential| credential.reach.is_none());
     for credential in without {
         let mut remotes = remotes.iter();
         let remote = remotes.find(|(host, _)| *host == credential.host);
-        credential.scope = remote.map(|(_, scope)| scope.clone());
+        credential.reach = remote.map(|(_, reach)| reach.clone());
     }
 }
 
@@ -189,7 +189,7 @@ impl<'a> Search<'a> {
         let mut credential = Credential::new(host, alone.username, alone.secret);
         credential.is_bearer = alone.is_bearer;
         let path = pattern.and_then(Url::parse).and_then(|url| url.path());
-        credential.scope = path.and_then(|path| Scope::of_path(host, &path));
+        credential.reach = path.and_then(|path| Reach::of_path(host, &path));
         self.add(entry.span.clone(), Some(key), None, vec![credential]);
     }
 

@@ -483,9 +483,9 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
             done.push((index, work(item)));
         }
     };
-    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+    let mut done: Vec<(usize, R)> = thread::scope(|threads| {
         let workers: Vec<_> = (0..workers.min(items.len()))
-            .map(|_| scope.spawn(worker))
+            .map(|_| threads.spawn(worker))
             .collect();
         let done = workers
             .into_iter()

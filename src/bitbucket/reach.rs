@@ -11,17 +11,17 @@ use crate::sys::serde_as_text::serde_as_text;
 
 /// A workspace (Data Center: a project) or one repository of it, in lower case: Bitbucket's paths ignore case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Scope {
+pub(crate) struct Reach {
     pub(crate) workspace: String,
     pub(crate) repository: Option<String>,
 }
 
 #[derive(Debug, Error)]
 #[error("not of the form WORKSPACE or WORKSPACE/REPOSITORY")]
-pub(crate) struct NotAScope;
+pub(crate) struct NotAReach;
 
-impl Scope {
-    /// Whether what is wanted lies within this scope; compared by segments, so `acme` is not `acme-old`.
+impl Reach {
+    /// Whether what is wanted lies within this reach; compared by segments, so `acme` is not `acme-old`.
     pub(crate) fn contains(&self, wanted: &Self) -> bool {
         self.workspace == wanted.workspace
             && (self.repository.is_none() || self.repository == wanted.repository)
@@ -86,20 +86,20 @@ impl Scope {
     }
 }
 
-impl FromStr for Scope {
-    type Err = NotAScope;
+impl FromStr for Reach {
+    type Err = NotAReach;
 
-    fn from_str(text: &str) -> Result<Self, NotAScope> {
+    fn from_str(text: &str) -> Result<Self, NotAReach> {
         let lower = text.to_ascii_lowercase();
         let segments: Vec<&str> = lower.split('/').collect();
         if segments.len() > 2 || !segments.iter().all(|segment| is_segment(segment)) {
-            return Err(NotAScope);
+            return Err(NotAReach);
         }
-        Self::of_segments(&segments).ok_or(NotAScope)
+        Self::of_segments(&segments).ok_or(NotAReach)
     }
 }
 
-impl fmt::Display for Scope {
+impl fmt::Display for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.repository {
             Some(repository) => write!(f, "{}/{repository}", self.workspace),
@@ -117,11 +117,11 @@ pub(crate) fn is_segment(segment: &str) -> bool {
             .any(|character| character.is_control() || character == '\\')
 }
 
-serde_as_text!(Scope);
+serde_as_text!(Reach);
 
 #[cfg(test)]
 mod tests {
-    use super::Scope;
+    use super::Reach;
     use crate::bitbucket::{cloud, is_general_rest, is_rest};
     use crate::git::context::Host;
 
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_path_tells_workspace_and_repository_whatever_stands_around_them() {
         let of =
-            |path: &str| Scope::of_path(&cloud(), path.as_bytes()).map(|scope| scope.to_string());
+            |path: &str| Reach::of_path(&cloud(), path.as_bytes()).map(|reach| reach.to_string());
         for path in [
             "acme/app",
             "acme/app.git",
@@ -166,12 +166,12 @@ mod tests {
     #[test]
     fn data_center_paths_may_have_a_context_and_scm() {
         let of = |path: &str| {
-            Scope::of_path(&data_center(), path.as_bytes()).map(|scope| scope.to_string())
+            Reach::of_path(&data_center(), path.as_bytes()).map(|reach| reach.to_string())
         };
         assert_eq!(of("scm/PRJ/app.git").as_deref(), Some("prj/app"));
         assert_eq!(of("bitbucket/scm/prj/app.git").as_deref(), Some("prj/app"));
         assert_eq!(of("scm/~ada/app.git").as_deref(), Some("~ada/app"));
-        for (path, scope) in [
+        for (path, reach) in [
             (
                 "rest/api/1.0/projects/PRJ/repos/app/commits",
                 Some("prj/app"),
@@ -179,7 +179,7 @@ mod tests {
             ("bitbucket/rest/api/latest/projects/PRJ", Some("prj")),
             ("rest/build-status/1.0/commits/abc", None),
         ] {
-            assert_eq!(of(path).as_deref(), scope, "{path}");
+            assert_eq!(of(path).as_deref(), reach, "{path}");
             assert!(is_rest(&data_center(), path.as_bytes()), "{path}");
         }
         assert!(!is_rest(&data_center(), b"scm/prj/app.git"));
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn rest_paths_name_repositories_and_workspaces() {
         let api: Host = "api.bitbucket.org".parse().expect("a host");
-        let of = |path: &str| Scope::of_path(&api, path.as_bytes()).map(|scope| scope.to_string());
+        let of = |path: &str| Reach::of_path(&api, path.as_bytes()).map(|reach| reach.to_string());
         assert_eq!(
             of("2.0/repositories/Acme/app/commit/1/statuses/build").as_deref(),
             Some("acme/app")
@@ -214,12 +214,12 @@ mod tests {
 
     #[test]
     fn scopes_are_compared_by_segments() {
-        let scope = |text: &str| text.parse::<Scope>().expect("a scope");
-        assert!(scope("acme").contains(&scope("Acme/app")));
-        assert!(scope("acme/app").contains(&scope("acme/app.git")));
-        assert!(!scope("acme").contains(&scope("acme-old/app")));
-        assert!(!scope("acme/app").contains(&scope("acme/app-old")));
-        assert!(!scope("acme/app").contains(&scope("acme")));
+        let reach = |text: &str| text.parse::<Reach>().expect("a reach");
+        assert!(reach("acme").contains(&reach("Acme/app")));
+        assert!(reach("acme/app").contains(&reach("acme/app.git")));
+        assert!(!reach("acme").contains(&reach("acme-old/app")));
+        assert!(!reach("acme/app").contains(&reach("acme/app-old")));
+        assert!(!reach("acme/app").contains(&reach("acme")));
         for text in [
             "",
             "/",
@@ -228,7 +228,7 @@ mod tests {
             "../a",
             "https://bitbucket.org/acme",
         ] {
-            assert!(text.parse::<Scope>().is_err(), "{text}");
+            assert!(text.parse::<Reach>().is_err(), "{text}");
         }
     }
 }
