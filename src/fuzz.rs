@@ -37,7 +37,11 @@ pub fn request(data: &[u8]) {
     };
     let _ = request.describe();
     if let Some(wanted) = Wanted::of(&request.context) {
-        let _ = matching::fitting(&Accounts::default(), &wanted);
+        assert!(
+            matching::fitting(&Accounts::default(), &wanted)
+                .next()
+                .is_none()
+        );
         assert!(wanted.host.as_str().is_ascii());
     }
     let (Some(username), Some(password)) = (&request.context.username, &request.password) else {
@@ -136,11 +140,9 @@ pub fn accounts(data: &[u8]) {
                 username: username.map(bytes),
             };
             let wanted = Wanted::of(&context).expect("it is for Bitbucket Cloud");
-            let fitting = |accounts: &Accounts| -> Vec<(u8, String)> {
-                let fitting = matching::fitting(accounts, &wanted).into_iter();
-                fitting
-                    .map(|(exactness, account)| (exactness, account.entry.clone()))
-                    .collect()
+            let fitting = |accounts: &Accounts| -> Vec<String> {
+                let fitting = matching::fitting(accounts, &wanted);
+                fitting.map(|account| account.entry.clone()).collect()
             };
             for text in [data, text.as_bytes()] {
                 if let Some(few) = shortlist::of(text, &wanted) {

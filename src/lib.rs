@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use crate::account::{Account, Kept, Origin};
-    use crate::answer::{Findings, Found};
+    use crate::answer::found::{Findings, Found};
     use crate::bitbucket::authorization::Identity;
     use crate::bitbucket::cloud;
     use crate::cli::takeover::Credential;

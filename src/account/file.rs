@@ -116,6 +116,13 @@ impl Accounts {
         })
     }
 
+    pub(crate) fn into_accounts(self) -> impl Iterator<Item = Account> {
+        self.slots.into_iter().filter_map(|slot| match slot {
+            Slot::Account(account) => Some(*account),
+            Slot::Newer(_) => None,
+        })
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Account> {
         self.slots.iter_mut().filter_map(|slot| match slot {
             Slot::Account(account) => Some(account.as_mut()),

@@ -1,277 +1,424 @@
-//! Who answers: the environment first, then the accounts, then the stores that are only looked into; and of what was
-//! refused what is good again.
+//! The decision who answers: the one place that knows the order of what can answer.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result};
 use jiff::Timestamp;
 
-use super::{Findings, Found};
-use crate::account::probe;
-use crate::account::rejection::{Asked, Rejection};
 use crate::account::state::State;
 use crate::account::{Account, Kept, today};
-use crate::answer::matching::{self, Wanted};
+use crate::answer::comeback;
+use crate::answer::found::{Findings, Found};
+use crate::answer::matching::{Misfit, Wanted};
 use crate::answer::renewal;
-use crate::answer::source;
-use crate::answer::source::environment;
+use crate::answer::ruling::{Rank, Ruling, rule};
+use crate::answer::shortlist;
+use crate::answer::source::{self, environment};
+use crate::answer::tie;
 use crate::settings::session::Session;
-use crate::sys::files::Lock;
-use crate::sys::secret::Secret;
+use crate::store::Name;
+use crate::sys::error::Hinted;
 use crate::sys::trace;
 
-/// What of an answer's time is left for writing down what Bitbucket said of a refused secret.
-const NOTE: Duration = Duration::from_millis(500);
-
-/// What the accounts have for a place.
-struct Look {
-    /// The account that is meant, with what its store has for it.
-    candidate: Option<(Account, Option<Kept>)>,
-    /// Why others do not answer, a line each.
-    notices: Vec<String>,
-    /// The first that the policy keeps from answering.
-    forbidden: Option<anyhow::Error>,
+/// How far a decision goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// To an answer: Bitbucket is asked about a refused secret, a grant is renewed, and what comes after is not looked at.
+    Answer,
+    /// To a ruling on every candidate. Nothing changes, and Bitbucket is asked nothing.
+    Explain,
 }
 
-impl Look {
-    fn of(candidate: (Account, Option<Kept>)) -> Self {
-        Self {
-            candidate: Some(candidate),
-            notices: Vec::new(),
-            forbidden: None,
+/// Who answers, and what became of each other candidate.
+#[derive(Debug, Default)]
+pub(crate) struct Decision {
+    /// In the order in which they were considered.
+    pub(crate) candidates: Vec<Candidate>,
+    /// What the candidate that answers has.
+    kept: Option<Kept>,
+    /// Why what the candidate has that is meant cannot be had.
+    failure: Option<Error>,
+    /// Whether nothing that comes later in the order may answer any more.
+    is_over: bool,
+}
+
+/// Somebody who could answer.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) who: Who,
+    pub(crate) ruling: Ruling,
+}
+
+#[derive(Debug)]
+pub(crate) enum Who {
+    Account(Box<Account>),
+    /// A store that is only looked into, and that told no account.
+    Source(Name),
+}
+
+type Stage = fn(&Session, &Wanted<'_>, Effort, &mut Decision) -> Result<()>;
+
+/// The order in which an answer is looked for.
+const ORDER: [Stage; 3] = [of_environment, of_accounts, of_sources];
+
+/// Decides who answers.
+///
+/// # Errors
+/// When accounts, settings or policy cannot be read: nobody knows then who may answer.
+pub(crate) fn decide(session: &Session, wanted: &Wanted<'_>, effort: Effort) -> Result<Decision> {
+    let mut decision = Decision::default();
+    for stage in ORDER {
+        stage(session, wanted, effort, &mut decision)?;
+        if decision.is_over && effort == Effort::Answer {
+            break;
         }
+    }
+    trace::say(|| decision.describe());
+    Ok(decision)
+}
+
+/// The account with what its store has for it, fit to be used: a grant's token is renewed when it has to be.
+///
+/// # Errors
+/// When the policy forbids the account, or its secret cannot be had.
+pub(crate) fn secret_of(session: &Session, account: &Account) -> Result<Option<(Account, Kept)>> {
+    let kept = session
+        .secret_of(account)
+        .map_err(|error| unreadable(account, error))?;
+    kept.map(|kept| renewal::current(session, account.clone(), kept))
+        .transpose()
+}
+
+fn unreadable(account: &Account, error: Error) -> Error {
+    error.context(format!("cannot read the secret of '{}'", account.name))
+}
+
+/// What keeps an account from answering, whatever fits.
+pub(crate) fn hindrance(session: &Session, account: &Account, now: Timestamp) -> Option<Ruling> {
+    match session.objection(account) {
+        Ok(Some(objection)) => Some(Ruling::Forbidden(objection)),
+        // Whoever decides has read the policy before.
+        Err(_) => Some(Ruling::Fails),
+        Ok(None) => account.is_set_aside(now).then_some(Ruling::Refused),
     }
 }
 
-impl Session {
-    /// The account that answers, with its secret, if there is one.
-    ///
-    /// # Errors
-    /// When two accounts of the user's fit equally, or the store of the one that fits does not answer, or nothing fits but
-    /// what the policy does not allow.
-    pub(crate) fn find(&self, wanted: &Wanted<'_>) -> Result<Findings> {
-        let now = Timestamp::now();
-        let mut in_the_environment = None;
-        if let Some((account, kept)) = environment::account(&wanted.host)? {
-            trace::say(|| format!("match: {} of the environment", account.name));
-            match self.objection(&account)? {
-                None => return Ok(self.judged(Found { account, kept }, wanted, now)),
-                Some(objection) => in_the_environment = Some(objection.to_using(&account)),
-            }
-        }
-        let mut look = self.look(wanted, now)?;
-        if matches!(look.candidate, Some((_, None))) {
-            // The secret may have been replaced, and its entry with it, after we had read the account.
-            look = self.look(wanted, now)?;
-        }
-        let Look {
-            candidate,
-            mut notices,
-            forbidden,
-        } = look;
-        if let Some((account, kept)) = candidate {
-            let (account, kept) = match kept {
-                Some(kept) => {
-                    let (account, kept) = renewal::current(self, account, kept)?;
-                    (account, Some(kept))
-                }
-                None => (account, None),
-            };
-            let state = if kept.is_some() {
-                State::of(&account, today())
-            } else {
-                State::Missing
-            };
-            notices.extend(state.notice(&account));
-            return Ok(Findings {
-                found: kept.map(|kept| Found { account, kept }),
-                notices,
-            });
-        }
-        let (found, elsewhere) = source::find(self, wanted)?;
-        let Some(found) = found else {
-            // Whoever reads a log wants to know as well, as it looks as if nobody had signed in.
-            if let Some(forbidden) = in_the_environment.or(forbidden).or(elsewhere) {
-                return Err(forbidden);
-            }
-            return Ok(Findings {
-                found: None,
-                notices,
-            });
-        };
-        let judged = self.judged(found, wanted, now);
-        notices.extend(judged.notices);
-        Ok(Findings {
-            found: judged.found,
-            notices,
-        })
+fn of_environment(
+    session: &Session,
+    wanted: &Wanted<'_>,
+    effort: Effort,
+    decision: &mut Decision,
+) -> Result<()> {
+    let Some((account, kept)) = environment::account(&wanted.host)? else {
+        return Ok(());
+    };
+    match session.objection(&account)? {
+        Some(objection) => decision.push(account, Ruling::Forbidden(objection)),
+        None => judge(session, wanted, effort, Found { account, kept }, decision),
     }
+    Ok(())
+}
 
-    /// A secret that lies in no store of ours, unless a server refused it and Bitbucket does not know it.
-    fn judged(&self, mut found: Found, wanted: &Wanted<'_>, now: Timestamp) -> Findings {
-        found.account.rejected = self.refusal_of(&found.kept.secret);
-        let Found { account, kept } = &found;
-        let refusal = account.rejected.filter(|it| it.holds(now));
-        let is_out = refusal.is_some_and(|it| {
-            !it.may_ask(now) || !self.is_back_from_elsewhere(account, kept, wanted)
-        });
-        if is_out {
-            return Findings {
-                found: None,
-                notices: vec![source::refused_notice(account)],
-            };
-        }
-        let notices = source::notice(account, today());
-        Findings {
-            found: Some(found),
-            notices: notices.into_iter().collect(),
-        }
+/// Rules on a secret that lies in no store of ours.
+fn judge(
+    session: &Session,
+    wanted: &Wanted<'_>,
+    effort: Effort,
+    found: Found,
+    decision: &mut Decision,
+) {
+    let Found { mut account, kept } = found;
+    let now = Timestamp::now();
+    account.rejected = session.refusal_of(&kept.secret);
+    let is_refused = account.rejected.is_some_and(|it| it.holds(now));
+    let is_back = is_refused
+        && effort == Effort::Answer
+        && comeback::of_elsewhere(session, &account, &kept, wanted);
+    if is_refused && !is_back {
+        decision.is_over = true;
+        decision.push(account, Ruling::Refused);
+    } else {
+        decision.answer(account, kept);
     }
+}
 
-    fn look(&self, wanted: &Wanted<'_>, now: Timestamp) -> Result<Look> {
-        let accounts = self.accounts_for(wanted)?;
-        let policy = self.policy()?;
-        let (allowed, forbidden): (Vec<_>, Vec<_>) = matching::fitting(&accounts, wanted)
-            .into_iter()
-            .partition(|(_, account)| policy.objection(account).is_none());
-        let (aside, fitting): (Vec<_>, Vec<_>) = allowed
-            .into_iter()
-            .partition(|(_, account)| account.is_set_aside(now));
-        trace::say(|| {
-            let names = |accounts: &[(u8, &Account)]| {
-                let named = accounts
-                    .iter()
-                    .map(|(exactness, account)| format!("'{}' ({exactness})", account.name));
-                named.collect::<Vec<_>>().join(", ")
-            };
-            let total = accounts.iter().count();
-            format!(
-                "match: {total} accounts; fit: {}; set aside: {}; not allowed: {}",
-                names(&fitting),
-                names(&aside),
-                names(&forbidden)
-            )
-        });
-        match self.back_in_service(&aside, &fitting, wanted) {
-            Some(Ok(back)) => return Ok(Look::of(back)),
-            Some(Err(error)) if fitting.is_empty() => return Err(error),
-            Some(Err(error)) => {
+fn of_accounts(
+    session: &Session,
+    wanted: &Wanted<'_>,
+    effort: Effort,
+    decision: &mut Decision,
+) -> Result<()> {
+    if decision.is_over {
+        let variable = decision.candidates.iter().find_map(Candidate::account);
+        let variable = variable.map_or_else(String::new, |account| account.name.clone());
+        // That they cannot be read makes no difference here.
+        for account in session.accounts().unwrap_or_default().into_accounts() {
+            let rank = Rank::Variable(variable.clone());
+            decision.push(account, Ruling::Outranked(rank));
+        }
+        return Ok(());
+    }
+    let before = decision.candidates.len();
+    look_at_accounts(session, wanted, effort, decision)?;
+    let is_missing = |candidate: &Candidate| candidate.ruling == Ruling::NoSecret;
+    if decision.candidates[before..].iter().any(is_missing) {
+        // The secret may have been replaced, and its entry with it, after we had read the account.
+        decision.candidates.truncate(before);
+        look_at_accounts(session, wanted, effort, decision)?;
+    }
+    Ok(())
+}
+
+fn look_at_accounts(
+    session: &Session,
+    wanted: &Wanted<'_>,
+    effort: Effort,
+    decision: &mut Decision,
+) -> Result<()> {
+    session.policy()?;
+    let accounts = match effort {
+        Effort::Answer => shortlist::accounts(session, wanted)?,
+        Effort::Explain => session.accounts()?,
+    };
+    let now = Timestamp::now();
+    let hindrance = |account: &Account| hindrance(session, account, now);
+    let mut rulings = rule(&accounts, wanted, hindrance);
+    let mut kept = None;
+    if effort == Effort::Answer && rulings.iter().any(|(_, ruling)| *ruling == Ruling::Refused) {
+        match comeback::of_account(session, &accounts, wanted, now) {
+            Some((back, Ok(secret))) => {
+                // It comes back into service: the same order holds, as if nothing had been noted against it.
+                rulings = rule(&accounts, wanted, |account| {
+                    hindrance(account).filter(|_| account.entry != back)
+                });
+                kept = Some(secret);
+            }
+            Some((_, Err(error))) if !rulings.iter().any(|(_, it)| may_answer(it)) => {
+                return Err(error);
+            }
+            Some((_, Err(error))) => {
                 trace::say(|| format!("oauth: {}", crate::sys::error::one_line(&error)));
             }
             None => {}
         }
-        if let Some(account) = matching::choose(&fitting, wanted)? {
-            let kept = self
-                .secret_of(account)
-                .with_context(|| format!("cannot read the secret of '{}'", account.name))?;
-            return Ok(Look::of((account.clone(), kept)));
+    }
+    let rulings: Vec<Ruling> = rulings.into_iter().map(|(_, ruling)| ruling).collect();
+    for (account, ruling) in accounts.into_accounts().zip(rulings) {
+        if ruling != Ruling::Answers {
+            decision.push(account, ruling);
+        } else if let Some((account, kept)) = kept.take() {
+            decision.answer(account, kept);
+        } else {
+            decision.settle(session, effort, account);
         }
-        let mut notices: Vec<String> = aside
-            .iter()
-            .filter_map(|(_, account)| State::Rejected.notice(account))
-            .collect();
-        let mut forbidden = forbidden
-            .iter()
-            .filter_map(|(_, account)| Some(policy.objection(account)?.to_using(account)));
-        let forbidden = forbidden.next();
-        if notices.is_empty()
-            && forbidden.is_none()
-            && wanted.path.is_none()
-            && matching::only_lacks_a_path(&accounts, wanted)
-        {
-            notices.push(format!(
-                "the accounts for {} are each for a workspace, and git does not say which one it wants: \
-                 'git credential-bitbucket setup' makes it say so",
-                wanted.host
-            ));
+    }
+    Ok(())
+}
+
+/// Whether some account would answer, or two of them.
+fn may_answer(ruling: &Ruling) -> bool {
+    matches!(ruling, Ruling::Answers | Ruling::Outranked(Rank::Tie))
+}
+
+/// The stores that are only looked into, in the order of the settings.
+fn of_sources(
+    session: &Session,
+    wanted: &Wanted<'_>,
+    effort: Effort,
+    decision: &mut Decision,
+) -> Result<()> {
+    if decision.is_over || !source::is_asked_for(session, wanted)? {
+        return Ok(());
+    }
+    // A keyring that kept us waiting for a secret which is set aside is no fault of these stores.
+    session.start_over_when_late();
+    let policy = session.policy()?;
+    for source in source::names(session)? {
+        let name = Name::from(source);
+        if let Some(objection) = policy.objection_to_store(name) {
+            decision.push_source(name, Ruling::Forbidden(objection));
+            continue;
         }
-        Ok(Look {
-            candidate: None,
-            notices,
-            forbidden,
-        })
+        match source::look_into(session, source, wanted) {
+            Ok(None) => trace::say(|| format!("lookup: '{name}' has nothing")),
+            Ok(Some(found)) => {
+                let Some(objection) = policy.objection(&found.account) else {
+                    judge(session, wanted, effort, found, decision);
+                    return Ok(());
+                };
+                decision.push(found.account, Ruling::Forbidden(objection));
+            }
+            // What comes after it is not asked, as that might have another account's.
+            Err(error) => {
+                let context = format!("cannot look into the store '{name}'");
+                decision.is_over = true;
+                decision.failure = Some(error.context(context));
+                decision.push_source(name, Ruling::Fails);
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Decision {
+    /// What answers, or why nothing does.
+    ///
+    /// # Errors
+    /// When two accounts fit equally, the secret of the one that is meant cannot be had, or nothing fits but what the
+    /// policy forbids.
+    pub(crate) fn into_findings(mut self, wanted: &Wanted<'_>) -> Result<Findings> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        if let Some(kept) = self.kept.take() {
+            let account = self
+                .candidates
+                .into_iter()
+                .find_map(Candidate::that_answers);
+            let account = account.context("an answer has its candidate")?;
+            let notices = notice_of_answer(&account).into_iter().collect();
+            let found = Some(Found { account, kept });
+            return Ok(Findings { found, notices });
+        }
+        if let [first, second, ..] = self.tied().as_slice() {
+            return Err(tie::ambiguous(wanted, first, second));
+        }
+        let mut notices: Vec<String> = self.candidates.iter().filter_map(notice).collect();
+        if !self.is_over {
+            if let Some(forbidden) = self.candidates.iter().find_map(forbidden) {
+                return Err(forbidden);
+            }
+            if notices.is_empty() && wanted.path.is_none() && self.only_lacks_a_path() {
+                notices.push(format!(
+                    "the accounts for {} are each for a workspace, and git does not say which one it wants: \
+                     'git credential-bitbucket setup' makes it say so",
+                    wanted.host
+                ));
+            }
+        }
+        let found = None;
+        Ok(Findings { found, notices })
     }
 
-    /// Of the accounts that are set aside the one that would answer, if Bitbucket says now that it knows its secret; an
-    /// OAuth grant, if it gives another, or why not.
-    fn back_in_service(
-        &self,
-        aside: &[(u8, &Account)],
-        fitting: &[(u8, &Account)],
-        wanted: &Wanted<'_>,
-    ) -> Option<Result<(Account, Option<Kept>)>> {
-        if aside.is_empty() {
-            return None;
-        }
-        let all = [aside, fitting].concat();
-        let account = matching::choose(&all, wanted).ok().flatten()?;
-        let is_aside = aside.iter().any(|(_, other)| other.entry == account.entry);
-        if !is_aside || account.kind.is_none() || account.is_retired() {
-            return None;
-        }
-        let rejection = || {
-            let accounts = self.accounts()?;
-            let mut accounts = accounts.iter();
-            let known = accounts.find(|known| known.entry == account.entry);
-            // Somebody may have signed in anew: then there is nothing to bring back.
-            Ok(known.context("the account is gone")?.rejected)
+    /// The account that answers.
+    pub(crate) fn answering(&self) -> Option<&Account> {
+        let mut candidates = self.candidates.iter();
+        let answering = candidates.find(|candidate| candidate.ruling == Ruling::Answers);
+        answering.and_then(Candidate::account)
+    }
+
+    /// Whether an account does not fit only because the request tells no workspace.
+    pub(crate) fn only_lacks_a_path(&self) -> bool {
+        let mut candidates = self.candidates.iter();
+        candidates.any(|candidate| candidate.ruling == Ruling::Misfit(Misfit::NoPath))
+    }
+
+    /// Why what is meant cannot be had.
+    pub(crate) fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+
+    /// Accounts that fit equally, so that none of them answers.
+    pub(crate) fn tied(&self) -> Vec<&Account> {
+        let is_tied = |candidate: &&Candidate| candidate.ruling == Ruling::Outranked(Rank::Tie);
+        let tied = self.candidates.iter().filter(is_tied);
+        tied.filter_map(Candidate::account).collect()
+    }
+
+    fn push(&mut self, account: Account, ruling: Ruling) {
+        let who = Who::Account(Box::new(account));
+        self.candidates.push(Candidate { who, ruling });
+    }
+
+    fn push_source(&mut self, name: Name, ruling: Ruling) {
+        let who = Who::Source(name);
+        self.candidates.push(Candidate { who, ruling });
+    }
+
+    fn answer(&mut self, account: Account, kept: Kept) {
+        self.is_over = true;
+        self.kept = Some(kept);
+        self.push(account, Ruling::Answers);
+    }
+
+    /// Gets the secret of the account that is meant.
+    fn settle(&mut self, session: &Session, effort: Effort, account: Account) {
+        self.is_over = true;
+        let outcome = match effort {
+            Effort::Answer => secret_of(session, &account),
+            Effort::Explain => match session.secret_of(&account) {
+                Ok(kept) => Ok(kept.map(|kept| (account.clone(), kept))),
+                Err(error) => Err(unreadable(&account, error)),
+            },
         };
-        let note = |rejection| self.set_rejected(account, Some(rejection));
-        if !account.has_ended() && !account.rejected?.may_ask(Timestamp::now()) {
-            return None;
+        match outcome {
+            Ok(Some((account, kept))) => self.answer(account, kept),
+            Ok(None) => self.push(account, Ruling::NoSecret),
+            Err(error) => {
+                self.failure = Some(error);
+                self.push(account, Ruling::Fails);
+            }
         }
-        if account.oauth.is_some() {
-            let current = renewal::anew(self, account);
-            return Some(current.map(|(account, kept)| (account, Some(kept))));
-        }
-        let kept = self.secret_of(account).ok().flatten()?;
-        let is_back = self.is_back(account, &kept.secret, wanted, &rejection, &note);
-        let rejected = account.rejected;
-        let rejected = rejected.map(|it| it.after(Asked::Known, Timestamp::now()));
-        is_back.then(|| {
-            let account = Account {
-                rejected,
-                ..account.clone()
-            };
-            Ok((account, Some(kept)))
-        })
     }
 
-    /// The same for a secret that lies in no store of ours.
-    fn is_back_from_elsewhere(&self, account: &Account, kept: &Kept, wanted: &Wanted<'_>) -> bool {
-        let rejection = || self.refusals()?.of(&kept.secret);
-        let note = |rejection| self.refusals()?.note(&kept.secret, rejection);
-        !account.is_retired() && self.is_back(account, &kept.secret, wanted, &rejection, &note)
+    fn describe(&self) -> String {
+        let candidates = self
+            .candidates
+            .iter()
+            .map(|candidate| match &candidate.who {
+                Who::Account(account) => format!("'{}': {:?}", account.name, candidate.ruling),
+                Who::Source(name) => format!("store '{name}': {:?}", candidate.ruling),
+            });
+        let candidates: Vec<String> = candidates.collect();
+        format!("decision: {}", candidates.join("; "))
+    }
+}
+
+impl Candidate {
+    pub(crate) fn account(&self) -> Option<&Account> {
+        match &self.who {
+            Who::Account(account) => Some(account),
+            Who::Source(_) => None,
+        }
     }
 
-    /// Asks Bitbucket about a secret that a server refused, and notes the answer; one process at a time, and whoever
-    /// has waited for another one takes that one's answer.
-    fn is_back(
-        &self,
-        account: &Account,
-        secret: &Secret,
-        wanted: &Wanted<'_>,
-        rejection: &dyn Fn() -> Result<Option<Rejection>>,
-        note: &dyn Fn(Rejection) -> Result<()>,
-    ) -> bool {
-        let ask = || -> Result<bool> {
-            let _lock = Lock::acquire(&self.locations()?.probe_lock(), self.patience())?;
-            let now = Timestamp::now();
-            let rejection = match rejection()? {
-                Some(rejection) if rejection.may_ask(now) => rejection,
-                // Somebody else has asked since, or used its one more chance.
-                other => return Ok(!other.is_some_and(|it| it.holds(now))),
-            };
-            // Time to write the answer down.
-            let deadline = Instant::now() + self.patience().saturating_sub(NOTE);
-            let asked = probe::ask(account, secret, wanted.reach.as_ref(), deadline);
-            // Where nothing can be written the answer is as good.
-            let _ = note(rejection.after(asked, now));
-            Ok(asked == Asked::Known)
-        };
-        ask().unwrap_or_else(|error| {
-            trace::say(|| format!("probe: {}", crate::sys::error::one_line(&error)));
-            false
-        })
+    fn that_answers(self) -> Option<Account> {
+        match self.who {
+            Who::Account(account) if self.ruling == Ruling::Answers => Some(*account),
+            _ => None,
+        }
     }
+}
+
+/// What a person would want to know of an account that answers.
+fn notice_of_answer(account: &Account) -> Option<String> {
+    if source::lies_elsewhere(account) {
+        source::notice(account, today())
+    } else {
+        State::of(account, today()).notice(account)
+    }
+}
+
+/// Why a candidate that fits does not answer, where a person can do something about it.
+fn notice(candidate: &Candidate) -> Option<String> {
+    let account = candidate.account()?;
+    match candidate.ruling {
+        Ruling::NoSecret => State::Missing.notice(account),
+        Ruling::Refused if source::lies_elsewhere(account) => Some(source::refused_notice(account)),
+        Ruling::Refused => State::Rejected.notice(account),
+        _ => None,
+    }
+}
+
+/// That the policy forbids a candidate.
+fn forbidden(candidate: &Candidate) -> Option<Error> {
+    let Ruling::Forbidden(objection) = &candidate.ruling else {
+        return None;
+    };
+    Some(match &candidate.who {
+        Who::Account(account) => objection.to_using(account),
+        Who::Source(name) => {
+            let hint = format!("take '{name}' out of 'lookup' in config.toml");
+            Hinted::new(objection.to_string(), hint).into()
+        }
+    })
 }

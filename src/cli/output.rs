@@ -3,10 +3,12 @@
 use std::io::{self, Write as _};
 
 use anyhow::Result;
+use jiff::Timestamp;
 
 use crate::account::Account;
 use crate::account::file::Accounts;
-use crate::answer::matching;
+use crate::answer::decide::hindrance;
+use crate::answer::tie;
 use crate::git::context::Host;
 use crate::git::{self, Helper};
 use crate::settings::session::Session;
@@ -58,7 +60,8 @@ pub(crate) fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a
 
 /// Says which accounts stand in one another's way.
 pub(crate) fn warn_of_ties(session: &Session, accounts: &Accounts) {
-    let ties = matching::ties(accounts, &|account| session.is_out(account));
+    let now = Timestamp::now();
+    let ties = tie::ties(accounts, &|account| hindrance(session, account, now));
     let mut silent = ties.iter().filter(|tie| !tie.has_user_names()).peekable();
     let mend = silent.peek().map(|tie| tie.mend());
     for tie in silent {

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use crate::account::rejection::Rejection;
 use crate::account::{Account, Kept};
 use crate::answer::matching::{self, Wanted};
-use crate::answer::source;
+use crate::answer::shortlist;
+use crate::answer::source::{self, environment};
 use crate::bitbucket::API_HOST;
 use crate::git::protocol::Request;
 use crate::helper::first_contact;
@@ -25,7 +26,7 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     let refused = request.credential.as_ref().or(request.password.as_ref());
     let now = Timestamp::now();
     let is_rest = wanted.host.as_str() == API_HOST;
-    if let Some((account, kept)) = session.environment_account(&wanted.host)? {
+    if let Some((account, kept)) = environment::allowed_account(session, &wanted.host)? {
         if let Some(refused) = refused.filter(|_| !is_rest)
             && is_refused(&account, &kept, request, refused)
         {
@@ -34,13 +35,13 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
         return Ok(());
     }
     first_contact::settle(session, false);
-    let accounts = session.accounts_for(&wanted)?;
+    let accounts = shortlist::accounts(session, &wanted)?;
     let mut removed = Vec::new();
     let mut set_aside = Vec::new();
     let mut unread = None;
     // Of what the policy does not allow nothing was given to anybody.
-    let fitting = matching::fitting(&accounts, &wanted).into_iter();
-    for (_, account) in fitting.filter(|(_, account)| !session.is_forbidden(account)) {
+    let fitting = matching::fitting(&accounts, &wanted);
+    for account in fitting.filter(|account| !session.is_forbidden(account)) {
         let is_unknown = account.kind.is_none();
         let is_meant = match refused {
             // Without any secret: only what git gave us and can be given again. A broken URL produces such an erase

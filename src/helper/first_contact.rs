@@ -12,8 +12,9 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Result;
 
 use crate::account::{Account, Origin};
+use crate::answer::decide::{Effort, decide};
+use crate::answer::found::{Findings, Found};
 use crate::answer::matching::Wanted;
-use crate::answer::{Findings, Found};
 use crate::bitbucket::{self, Kind};
 use crate::git;
 use crate::git::context::Host;
@@ -68,7 +69,7 @@ pub(crate) fn ask(session: &Session, wanted: &Wanted<'_>) -> Result<Outcome> {
     wait_while_git_tries(&mark);
     if let Findings {
         found: Some(found), ..
-    } = session.find(wanted)?
+    } = decide(session, wanted, Effort::Answer)?.into_findings(wanted)?
     {
         return Ok(Outcome::Found(Box::new(found)));
     }

@@ -3,7 +3,8 @@
 use anyhow::Result;
 
 use super::reply;
-use crate::answer::Findings;
+use crate::answer::decide::{Effort, decide};
+use crate::answer::found::Findings;
 use crate::answer::matching::Wanted;
 use crate::git::protocol::{Form, Reply, Request};
 use crate::helper::first_contact::{self, Outcome};
@@ -28,7 +29,8 @@ pub(crate) fn get(session: &Session, request: &Request) -> Result<Answer> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(Answer::default());
     };
-    let Findings { found, notices } = session.find(&wanted)?;
+    let Findings { found, notices } =
+        decide(session, &wanted, Effort::Answer)?.into_findings(&wanted)?;
     let reply = match found {
         Some(found) => reply::of(&wanted, found, request.offers_authtype)?,
         None if notices.is_empty() => return first_contact(session, &wanted, request),

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::account::present::Missing;
 use crate::account::{Account, Kept};
-use crate::answer::Found;
+use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::answer::source::environment;
 use crate::bitbucket::API_HOST;

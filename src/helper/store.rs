@@ -4,8 +4,11 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use crate::account::{Account, Kept, Origin};
-use crate::answer::matching::{self, Wanted};
-use crate::answer::source;
+use crate::answer::decide::hindrance;
+use crate::answer::matching::Wanted;
+use crate::answer::ruling::{Ruling, rule};
+use crate::answer::shortlist;
+use crate::answer::source::{self, environment};
 use crate::bitbucket::{self, Kind};
 use crate::git::protocol::Request;
 use crate::helper::first_contact;
@@ -27,38 +30,40 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     let Some(given) = Given::of(&request) else {
         return Ok(None);
     };
-    if let Some((_, kept)) = session.environment_account(&wanted.host)? {
+    if let Some((_, kept)) = environment::allowed_account(session, &wanted.host)? {
         if kept.secret == *given.secret {
             source::note(session, given.secret, true);
         }
         return Ok(None);
     }
-    let accounts = session.accounts_for(&wanted)?;
+    let accounts = shortlist::accounts(session, &wanted)?;
     if !session.is_ours(&wanted.host, &accounts)? {
         return Ok(None);
     }
     let account = account_of(&wanted, &given, &request);
-    let mut fitting = matching::fitting(&accounts, &wanted);
-    fitting.retain(|(_, known)| !session.is_forbidden(known));
-    for (_, known) in &fitting {
+    let now = Timestamp::now();
+    let rulings = rule(&accounts, &wanted, |known| hindrance(session, known, now));
+    // Of what the policy forbids nothing was given to anybody.
+    let fitting = || {
+        let fitting = rulings
+            .iter()
+            .filter(|(_, ruling)| ruling.may_have_answered());
+        fitting.map(|(known, _)| *known)
+    };
+    for known in fitting() {
         if is_same(session, known, &account, &given)? {
             trace::say(|| format!("store: it is what '{}' has already", known.name));
             back_in_service(session, known)?;
             return Ok(None);
         }
     }
-    if fitting.iter().any(|(_, known)| known.oauth.is_some()) {
+    if fitting().any(|known| known.oauth.is_some()) {
         trace::say(|| "store: a grant answers here, whose tokens come and go".to_owned());
         return Ok(None);
     }
-    let now = Timestamp::now();
-    let in_service: Vec<_> = fitting
-        .into_iter()
-        .filter(|(_, known)| !known.is_set_aside(now))
-        .collect();
-    if matching::choose(&in_service, &wanted)
-        .is_ok_and(|chosen| chosen.is_some_and(|chosen| chosen.kind.is_some()))
-    {
+    let mut rulings = rulings.iter();
+    let answering = rulings.find(|(_, ruling)| *ruling == Ruling::Answers);
+    if answering.is_some_and(|(known, _)| known.kind.is_some()) {
         // git asks the user only when we answer nothing. So this came out of a URL, or from another helper; and of a
         // public repository's URL git stores the secret although no server ever saw it. It must not displace ours.
         trace::say(|| "store: another account answers here, and stays".to_owned());

@@ -1,7 +1,6 @@
 //! What the policy of the machine says to an account, and to a secret that is to be kept.
 
 use anyhow::Result;
-use jiff::Timestamp;
 
 use crate::account::Account;
 use crate::settings::config::StoreChoice;
@@ -21,11 +20,6 @@ impl Session {
     /// Whether the policy keeps an account from answering; one that is not known keeps all.
     pub(crate) fn is_forbidden(&self, account: &Account) -> bool {
         !matches!(self.objection(account), Ok(None))
-    }
-
-    /// Whether an account does not answer, whatever fits.
-    pub(crate) fn is_out(&self, account: &Account) -> bool {
-        account.is_set_aside(Timestamp::now()) || self.is_forbidden(account)
     }
 
     /// What the policy has against keeping a secret of this account.

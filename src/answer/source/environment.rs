@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{self, Kind};
 use crate::git::context::Host;
+use crate::settings::session::Session;
 use crate::store;
 use crate::sys::bytes::Bytes;
 use crate::sys::child::SECRET_VARIABLES;
@@ -66,6 +67,17 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
         ));
     }
     Ok(Some((account, Kept::only(secret))))
+}
+
+/// The same, unless the policy forbids it.
+///
+/// # Errors
+/// As [`account`] and [`Session::policy`].
+pub(crate) fn allowed_account(session: &Session, host: &Host) -> Result<Option<(Account, Kept)>> {
+    Ok(match account(host)? {
+        Some((account, kept)) if session.objection(&account)?.is_none() => Some((account, kept)),
+        _ => None,
+    })
 }
 
 /// What to say of an app password in the environment.

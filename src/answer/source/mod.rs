@@ -6,12 +6,12 @@ pub(crate) mod folder;
 mod record;
 pub(crate) mod vault;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use jiff::civil::Date;
 
+use crate::account::Account;
 use crate::account::state::State;
-use crate::account::{Account, Kept};
-use crate::answer::Found;
+use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::answer::source::record::Fields;
 use crate::bitbucket;
@@ -21,57 +21,44 @@ use crate::settings::config::{Config, Source};
 use crate::settings::locations::Locations;
 use crate::settings::session::Session;
 use crate::store;
-use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
-use crate::sys::trace;
 
-/// The first of the stores of `lookup` in the settings that has something; and the first that the policy does not allow,
-/// or whose answer it does not.
+/// The stores of `lookup` in the settings, in their order.
 ///
 /// # Errors
-/// When one of them does not answer, or has what cannot be a credential: what comes after it is then not asked, as it
-/// might have another account's.
-pub(crate) fn find(
-    session: &Session,
-    wanted: &Wanted<'_>,
-) -> Result<(Option<Found>, Option<anyhow::Error>)> {
-    let mut forbidden = None;
-    if is_about_nothing(wanted) || !is_asked(session, &wanted.host)? {
-        return Ok((None, forbidden));
-    }
-    // A keyring that kept us waiting for a secret which is set aside is no fault of theirs.
-    session.start_over_when_late();
-    let policy = session.policy()?;
-    for source in &session.config()?.lookup {
-        let name = store::Name::from(*source);
-        if let Some(objection) = policy.objection_to_store(name) {
-            forbidden.get_or_insert_with(|| {
-                let hint = format!("take '{name}' out of 'lookup' in config.toml");
-                Hinted::new(objection.to_string(), hint).into()
-            });
-            continue;
-        }
-        let found = look_into(session, *source, wanted)
-            .with_context(|| format!("cannot look into the store '{name}'"))?;
-        let Some((account, kept)) = found else {
-            trace::say(|| format!("lookup: '{name}' has nothing"));
-            continue;
-        };
-        trace::say(|| format!("lookup: '{}' fits", account.name));
-        match policy.objection(&account) {
-            None => return Ok((Some(Found { account, kept }), None)),
-            Some(objection) => {
-                forbidden.get_or_insert_with(|| objection.to_using(&account));
-            }
-        }
-    }
-    Ok((None, forbidden))
+/// As [`Session::config`].
+pub(crate) fn names(session: &Session) -> Result<Vec<Source>> {
+    Ok(session.config()?.lookup.clone())
+}
+
+/// Whether these stores are asked for what is wanted.
+///
+/// # Errors
+/// As [`is_asked`].
+pub(crate) fn is_asked_for(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
+    Ok(!is_about_nothing(wanted) && is_asked(session, &wanted.host)?)
 }
 
 /// Whether these stores have, or may have, a credential for it: then what git reports of one is none of our business.
 pub(crate) fn may_answer(session: &Session, wanted: &Wanted<'_>) -> bool {
+    let asked = || -> Result<bool> {
+        if !is_asked_for(session, wanted)? {
+            return Ok(false);
+        }
+        let policy = session.policy()?;
+        for source in names(session)? {
+            let is_allowed = policy.allows_store(source.into());
+            if is_allowed
+                && let Some(found) = look_into(session, source, wanted)?
+                && policy.objection(&found.account).is_none()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
     // One that does not answer now may have had it before.
-    find(session, wanted).map_or(true, |(found, _)| found.is_some())
+    asked().unwrap_or(true)
 }
 
 /// Whether a path of git's tells no repository: it holds `..`, say, and a server may read it in another way than we do.
@@ -96,11 +83,15 @@ pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
     session.is_ours(host, &session.accounts()?)
 }
 
-fn look_into(
+/// What a store has for what is wanted.
+///
+/// # Errors
+/// When it does not answer, or has what cannot be a credential.
+pub(crate) fn look_into(
     session: &Session,
     source: Source,
     wanted: &Wanted<'_>,
-) -> Result<Option<(Account, Kept)>> {
+) -> Result<Option<Found>> {
     let host = bitbucket::home_of(&wanted.host);
     let reach = wanted.reach.as_ref();
     let settings = &session.config()?.store;
@@ -119,9 +110,11 @@ fn look_into(
             found?
         }
     };
-    let account =
-        |(place, fields): (String, Fields)| fields.into_account(&place, source.into(), &host);
-    found.map(account).transpose()
+    let Some((place, fields)) = found else {
+        return Ok(None);
+    };
+    let (account, kept) = fields.into_account(&place, source.into(), &host)?;
+    Ok(Some(Found { account, kept }))
 }
 
 /// The first of these stores that has nothing for a Data Center because its settings name no host: then all it has is
@@ -193,6 +186,11 @@ pub(crate) fn note(session: &Session, secret: &Secret, has_worked: bool) {
     } else {
         refusals.add(secret, jiff::Timestamp::now())
     };
+}
+
+/// Whether an account's secret lies in no store of ours: in the environment, or where it is only looked for.
+pub(crate) fn lies_elsewhere(account: &Account) -> bool {
+    account.entry.is_empty()
 }
 
 /// That a server refused what lies there.

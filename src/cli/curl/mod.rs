@@ -13,8 +13,9 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, Result, anyhow};
 
 use self::arguments::{Call, Url, refusal};
-use crate::answer::matching::{self, Wanted};
-use crate::answer::{Findings, Found};
+use crate::answer::decide::{Effort, decide};
+use crate::answer::found::{Findings, Found};
+use crate::answer::matching::Wanted;
 use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
 use crate::cli::Curl;
@@ -55,12 +56,19 @@ fn authorization(url: Url) -> Result<Secret> {
         username: None,
     };
     let wanted = Wanted::of(&context).context("the URL has no host")?;
-    let Findings { found, notices } = session.find(&wanted)?;
+    let decision = decide(&session, &wanted, Effort::Answer)?;
+    let lacks_a_path = decision.only_lacks_a_path();
+    let Findings { found, notices } = decision.into_findings(&wanted)?;
     for notice in &notices {
         message::warn(notice);
     }
     let Some(Found { account, kept }) = found else {
-        return Err(nobody(&session, &wanted, !notices.is_empty())?);
+        return Err(nobody(
+            &session,
+            &wanted,
+            lacks_a_path,
+            !notices.is_empty(),
+        )?);
     };
     match Identity::for_rest(&account, kept.secret) {
         Ok(identity) => Ok(identity.authorization()),
@@ -69,7 +77,12 @@ fn authorization(url: Url) -> Result<Secret> {
 }
 
 /// That no account answers, and what to do about it; `is_said` when a warning told why.
-fn nobody(session: &Session, wanted: &Wanted<'_>, is_said: bool) -> Result<anyhow::Error> {
+fn nobody(
+    session: &Session,
+    wanted: &Wanted<'_>,
+    lacks_a_path: bool,
+    is_said: bool,
+) -> Result<anyhow::Error> {
     let accounts = session.accounts()?;
     let host = bitbucket::home_of(&wanted.host);
     let hint = if accounts.iter().any(|account| account.host == host) {
@@ -80,7 +93,7 @@ fn nobody(session: &Session, wanted: &Wanted<'_>, is_said: bool) -> Result<anyho
     let message = match &wanted.reach {
         _ if is_said => format!("no account of {host} can answer"),
         Some(reach) => format!("no account of {host} is for '{reach}'"),
-        None if matching::only_lacks_a_path(&accounts, wanted) => {
+        None if lacks_a_path => {
             format!("the accounts of {host} are each for a workspace, and the URL names none")
         }
         None => format!("no account of {host} answers"),

@@ -1,13 +1,15 @@
 //! The accounts, and the stores that hold their secrets.
 
 use anyhow::Result;
+use jiff::Timestamp;
 
 use super::Surroundings;
 use super::finding::Check;
 use crate::account::present::Missing;
 use crate::account::state::{self, State};
 use crate::account::{Account, today};
-use crate::answer::matching::{self, Tie};
+use crate::answer::decide::hindrance;
+use crate::answer::tie::{self, Tie};
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
 use crate::store::Name;
@@ -168,7 +170,9 @@ pub(super) fn listed(reach: &[Reach]) -> String {
 /// The accounts from `login` of which none answers, because another one fits equally.
 fn ambiguous(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let session = surroundings.session;
-    let ties = matching::ties(&surroundings.accounts, &|account| session.is_out(account));
+    let now = Timestamp::now();
+    let hindrance = |account: &Account| hindrance(session, account, now);
+    let ties = tie::ties(&surroundings.accounts, &hindrance);
     let check = |tie: Tie<'_>| {
         let message = tie.message();
         if tie.has_user_names() {

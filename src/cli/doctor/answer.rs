@@ -1,107 +1,119 @@
-//! Who answers for a URL, as one check: the environment, an account, a store that is looked into, or nobody.
-
-use jiff::Timestamp;
+//! What the decision ruled for a URL, in words: who answers, and why the others do not.
 
 use super::finding::Check;
 use super::{Surroundings, accounts};
 use crate::account::present::Missing;
 use crate::account::state::{self, State};
 use crate::account::{Account, Origin, today};
-use crate::answer::Found;
-use crate::answer::matching::{self, Wanted};
-use crate::answer::source;
-use crate::answer::source::environment;
+use crate::answer::decide::{Candidate, Decision, Who};
+use crate::answer::matching::{Misfit, Wanted};
+use crate::answer::ruling::{Rank, Ruling};
+use crate::answer::source::{self, environment};
+use crate::answer::tie::ambiguous;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::{self, API_HOST};
+use crate::settings::policy::Objection;
 use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;
 
-/// What becomes of the environment's account, ahead of all others.
-pub(super) fn of_environment(
+const ID: &str = "answer";
+
+/// The first line: who answers, or why nobody does.
+pub(super) fn of(
     surroundings: &Surroundings<'_>,
     wanted: &Wanted<'_>,
-    own: &Account,
-    secret: &Secret,
-) -> Vec<Check> {
-    let id = "answer";
-    let name = &own.name;
-    let answer = if own.is_retired() {
-        let hint = "unset it, or set BITBUCKET_API_TOKEN";
-        Check::fail(id, environment::retired_notice(own), hint)
-    } else if let Err(missing) = identity(wanted, own) {
-        let message =
-            format!("{name} is meant, which is set in the environment, but lacks {missing}");
-        let hint = "set BITBUCKET_EMAIL to the e-mail of the Atlassian account";
-        Check::fail(id, message, hint)
-    } else if surroundings.session.is_refused(secret, Timestamp::now()) {
-        let message =
-            format!("{name} is meant, which is set in the environment, but it was refused");
-        Check::fail(id, message, "give it another value")
-    } else {
-        Check::pass(
-            id,
-            format!("{name} answers, which is set in the environment"),
-        )
-    };
-    let others = surroundings.accounts.iter().map(|account| {
-        let message = format!("'{}' does not answer while {name} is set", account.name);
-        Check::skip(accounts::id(account), message)
-    });
-    std::iter::once(answer).chain(others).collect()
+    decision: &Decision,
+) -> Check {
+    if let Some(account) = decision.answering() {
+        return of_answer(wanted, account);
+    }
+    if let Some(failure) = decision.failure() {
+        return Check::failed(ID, failure);
+    }
+    if let [first, second, ..] = decision.tied().as_slice() {
+        return Check::failed(ID, &ambiguous(wanted, first, second));
+    }
+    // What was looked at last was meant: nothing before it answers.
+    let meant = decision.candidates.iter().rev().find_map(meant);
+    meant
+        .or_else(|| decision.candidates.iter().find_map(hindered))
+        .unwrap_or_else(|| nobody(surroundings, wanted, decision.only_lacks_a_path()))
 }
 
-/// The account that answers, if it has a secret and what else it takes.
-pub(super) fn of_account(
-    surroundings: &Surroundings<'_>,
-    wanted: &Wanted<'_>,
-    account: &Account,
-) -> Check {
-    let id = "answer";
-    let identity = account.kind.map(|_| identity(wanted, account));
-    let presented = match identity {
+/// The line of a candidate that does not answer; `is_said` when the first line told what has to be done.
+pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
+    let account = match &candidate.who {
+        Who::Account(account) => account,
+        Who::Source(name) => {
+            let message = format!("the store '{name}' {}", source_reason(&candidate.ruling)?);
+            return Some(Check::skip(format!("store.{name}"), message));
+        }
+    };
+    if environment::is_its_account(account) {
+        let Ruling::Forbidden(objection) = &candidate.ruling else {
+            return None;
+        };
+        let (message, hint) = (objection.notice(account), objection.mend(account));
+        return Some(Check::warn("environment", message, hint));
+    }
+    let (message, hint) = match &candidate.ruling {
+        Ruling::Answers => return None,
+        Ruling::Forbidden(objection) => (objection.notice(account), Some(objection.mend(account))),
+        ruling => {
+            let message = format!("'{}' {}", account.name, reason(account, ruling));
+            let is_refused = *ruling == Ruling::Refused;
+            (message, is_refused.then(|| state::mend(account)))
+        }
+    };
+    let mut check = Check::skip(accounts::id(account), message);
+    check.hint = hint.filter(|_| !is_said);
+    Some(check)
+}
+
+/// The account that answers, as whom and why.
+fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
+    let Account { name, store, .. } = account;
+    let is_variable = environment::is_its_account(account);
+    let is_elsewhere = source::lies_elsewhere(account);
+    let who = match (is_variable, is_elsewhere) {
+        (true, _) => name.clone(),
+        (false, true) => format!("'{name}' of the store '{store}'"),
+        (false, false) => format!("'{name}'"),
+    };
+    let presented = match account.kind.map(|_| identity(wanted, account)) {
         Some(Ok(Identity::Basic { username, .. })) => {
             format!("with the user name '{}'", Bytes::from(username))
         }
         Some(Ok(Identity::Bearer(_))) => "as Bearer".to_owned(),
-        Some(Err(missing)) => {
-            let message = format!("'{}' is meant, but lacks {missing}", account.name);
-            return Check::fail(id, message, accounts::complete(account, missing));
-        }
         Some(Ok(Identity::Header { .. })) | None => "as git gave it".to_owned(),
+        Some(Err(missing)) => return lacking(account, &who, missing),
     };
-    let state = match surroundings.session.secret_of(account) {
-        Ok(Some(_)) => State::of(account, today()),
-        Ok(None) => State::Missing,
-        Err(error) => {
-            let meant = format!("'{}' is meant, but its store does not answer", account.name);
-            return Check::failed(id, &error.context(meant));
-        }
+    if account.is_retired() {
+        return retired(account);
+    }
+    let message = match (is_variable, is_elsewhere) {
+        (true, _) => format!("{who} answers, which is set in the environment"),
+        (false, true) => format!("{who} answers {presented}"),
+        (false, false) => format!("{who} answers {presented}: {}", why(wanted, account)),
     };
-    match state.complaint(account) {
-        Some(complaint) if matches!(state, State::Missing | State::Retired) => {
-            let name = format!("'{}' ", account.name);
-            let what = complaint.strip_prefix(&name).unwrap_or(&complaint);
-            let message = format!("{name}is meant, but it {what}");
-            Check::fail(id, message, state::mend(account))
+    let state = State::of(account, today());
+    let Some(complaint) = state.complaint(account) else {
+        return Check::pass(ID, message);
+    };
+    match (is_elsewhere, state) {
+        // It comes back with one more chance; `get` says no more of it.
+        (true, State::Rejected) => Check::pass(ID, message),
+        (true, _) => Check::warn(
+            ID,
+            format!("{message}; {complaint}"),
+            "put another secret there",
+        ),
+        // Or else it would not answer.
+        (false, State::Rejected) => {
+            let message = format!("{message}; it was refused once, and gets one more chance");
+            Check::warn(ID, message, state::mend(account))
         }
-        complaint => {
-            let mut message = format!(
-                "'{}' answers {presented}: {}",
-                account.name,
-                why(wanted, account)
-            );
-            match complaint {
-                // Or else it would not answer.
-                Some(_) if state == State::Rejected => {
-                    message += "; it was refused once, and gets one more chance";
-                    Check::warn(id, message, state::mend(account))
-                }
-                Some(complaint) => {
-                    Check::warn(id, format!("{message}; {complaint}"), state::mend(account))
-                }
-                None => Check::pass(id, message),
-            }
-        }
+        (false, _) => Check::warn(ID, format!("{message}; {complaint}"), state::mend(account)),
     }
 }
 
@@ -114,12 +126,50 @@ fn identity(wanted: &Wanted<'_>, account: &Account) -> Result<Identity, Missing>
     }
 }
 
+/// That the account which is meant cannot present itself.
+fn lacking(account: &Account, who: &str, missing: Missing) -> Check {
+    if environment::is_its_account(account) {
+        let message =
+            format!("{who} is meant, which is set in the environment, but lacks {missing}");
+        let hint = "set BITBUCKET_EMAIL to the e-mail of the Atlassian account";
+        return Check::fail(ID, message, hint);
+    }
+    let message = format!("{who} is meant, but lacks {missing}");
+    if source::lies_elsewhere(account) {
+        return Check::fail(ID, message, "put it there beside the password");
+    }
+    Check::fail(ID, message, accounts::complete(account, missing))
+}
+
+/// An app password answers, and Bitbucket refuses it.
+fn retired(account: &Account) -> Check {
+    if environment::is_its_account(account) {
+        let hint = "unset it, or set BITBUCKET_API_TOKEN";
+        return Check::fail(ID, environment::retired_notice(account), hint);
+    }
+    if source::lies_elsewhere(account) {
+        return Check::fail(
+            ID,
+            source::retired_notice(account),
+            "put an API token there",
+        );
+    }
+    is_meant_but(account, State::Retired)
+}
+
+/// `'name' is meant, but it …`
+fn is_meant_but(account: &Account, state: State) -> Check {
+    let complaint = state.complaint(account).unwrap_or_default();
+    let name = format!("'{}' ", account.name);
+    let what = complaint.strip_prefix(&name).unwrap_or(&complaint);
+    let message = format!("{name}is meant, but it {what}");
+    Check::fail(ID, message, state::mend(account))
+}
+
 /// Why just this account: reach, user name, origin.
 fn why(wanted: &Wanted<'_>, account: &Account) -> String {
-    let reach = match &wanted.reach {
-        Some(reach) => account.reach.iter().find(|own| own.contains(reach)),
-        None => None,
-    };
+    let reach = wanted.reach.as_ref();
+    let reach = reach.and_then(|wanted| account.reach.iter().find(|own| own.contains(wanted)));
     let mut reasons = vec![match reach {
         Some(reach) => format!("it is for {reach}"),
         None if account.reach.is_empty() => format!("it is for all of {}", account.host),
@@ -138,26 +188,61 @@ fn why(wanted: &Wanted<'_>, account: &Account) -> String {
     reasons.join(", ")
 }
 
-/// The error that `get` would end with.
-pub(super) fn tie(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Check {
-    let mut fitting = matching::fitting(&surroundings.accounts, wanted);
-    fitting.retain(|(_, account)| !surroundings.session.is_out(account));
-    match matching::choose(&fitting, wanted) {
-        Err(error) => Check::failed("answer", &error),
-        Ok(_) => nobody(surroundings, wanted, None),
+/// The candidate that was meant, whatever else fits: a variable or a store that was refused, an account without a secret.
+fn meant(candidate: &Candidate) -> Option<Check> {
+    let account = match &candidate.who {
+        Who::Account(account) => account,
+        Who::Source(name) => {
+            let message = format!("the store '{name}' {}", source_reason(&candidate.ruling)?);
+            let hint = format!("take '{name}' out of 'lookup' in config.toml");
+            return Some(Check::fail(ID, message, hint));
+        }
+    };
+    let name = &account.name;
+    match &candidate.ruling {
+        Ruling::NoSecret => Some(is_meant_but(account, State::Missing)),
+        Ruling::Refused if environment::is_its_account(account) => {
+            let message =
+                format!("{name} is meant, which is set in the environment, but it was refused");
+            Some(Check::fail(ID, message, "give it another value"))
+        }
+        Ruling::Refused if source::lies_elsewhere(account) => {
+            let message = source::refused_notice(account);
+            Some(Check::fail(ID, message, "put another secret there"))
+        }
+        Ruling::Forbidden(objection) if source::lies_elsewhere(account) => {
+            (!environment::is_its_account(account)).then(|| forbidden(account, objection))
+        }
+        _ => None,
     }
 }
 
+/// An account that fits, and that something keeps from answering.
+fn hindered(candidate: &Candidate) -> Option<Check> {
+    let account = candidate.account()?;
+    match &candidate.ruling {
+        Ruling::Forbidden(objection) if !environment::is_its_account(account) => {
+            Some(forbidden(account, objection))
+        }
+        Ruling::Refused => {
+            let Account { name, host, .. } = account;
+            let message = format!("'{name}' is meant, but {host} refused it and it is set aside");
+            Some(Check::fail(ID, message, state::mend(account)))
+        }
+        _ => None,
+    }
+}
+
+fn forbidden(account: &Account, objection: &Objection) -> Check {
+    Check::fail(ID, objection.notice(account), objection.mend(account))
+}
+
 /// Nobody answers, and it is git's turn.
-pub(super) fn nobody(
-    surroundings: &Surroundings<'_>,
-    wanted: &Wanted<'_>,
-    lacks_path: Option<&Account>,
-) -> Check {
+fn nobody(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, lacks_path: bool) -> Check {
     if let Ok(Some(store)) = source::for_bitbucket_org_alone(surroundings.session, &wanted.host) {
         let host = &wanted.host;
         return Check::fail(
-            "answer",
+            ID,
             format!("no account answers, and what the store '{store}' has is for bitbucket.org"),
             format!(
                 "if it is for {host}, say so: 'host = \"{host}\"' in [store.{store}] of config.toml"
@@ -166,64 +251,58 @@ pub(super) fn nobody(
     }
     let message = "no account answers: git asks its next helper, or you";
     let home = bitbucket::home_of(&wanted.host);
-    let hint = match lacks_path {
-        Some(_) if wanted.path.is_none() => {
-            "'git credential-bitbucket setup' makes git say which repository it wants".to_owned()
-        }
-        _ if bitbucket::is_cloud(&home) => {
-            "'git credential-bitbucket login' adds an account".to_owned()
-        }
-        _ => format!("'git credential-bitbucket login --host {home}' adds an account"),
-    };
-    Check::fail("answer", message, hint)
-}
-
-/// What the stores have that are only looked into; nothing when they have nothing.
-pub(super) fn of_store(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Option<Check> {
-    let id = "answer";
-    let (account, kept) = match source::find(surroundings.session, wanted) {
-        Ok((Some(Found { account, kept }), _)) => (account, kept),
-        Ok((None, forbidden)) => return Some(Check::failed(id, &forbidden?)),
-        Err(error) => return Some(Check::failed(id, &error)),
-    };
-    let Account { name, store, .. } = &account;
-    let presented = match identity(wanted, &account) {
-        Ok(Identity::Basic { username, .. }) => {
-            format!("with the user name '{}'", Bytes::from(username))
-        }
-        Ok(_) => "as Bearer".to_owned(),
-        Err(missing) => {
-            let message = format!("'{name}' of the store '{store}' is meant, but lacks {missing}");
-            return Some(Check::fail(id, message, "put it there beside the password"));
-        }
-    };
-    let is_refused = surroundings
-        .session
-        .is_refused(&kept.secret, Timestamp::now());
-    Some(if account.is_retired() {
-        let hint = "put an API token there";
-        Check::fail(id, source::retired_notice(&account), hint)
-    } else if is_refused {
-        let hint = "put another secret there";
-        Check::fail(id, source::refused_notice(&account), hint)
+    let hint = if lacks_path && wanted.path.is_none() {
+        "'git credential-bitbucket setup' makes git say which repository it wants".to_owned()
+    } else if bitbucket::is_cloud(&home) {
+        "'git credential-bitbucket login' adds an account".to_owned()
     } else {
-        let message = format!("'{name}' of the store '{store}' answers {presented}");
-        match State::of(&account, today()).complaint(&account) {
-            Some(complaint) => Check::warn(
-                id,
-                format!("{message}; {complaint}"),
-                "put another secret there",
-            ),
-            None => Check::pass(id, message),
-        }
-    })
+        format!("'git credential-bitbucket login --host {home}' adds an account")
+    };
+    Check::fail(ID, message, hint)
 }
 
-/// The one that would answer was refused, and nothing else fits.
-pub(super) fn set_aside(account: &Account) -> Check {
-    let Account { name, host, .. } = account;
-    let message = format!("'{name}' is meant, but {host} refused it and it is set aside");
-    Check::fail("answer", message, state::mend(account))
+/// What follows the name of an account that does not answer.
+fn reason(account: &Account, ruling: &Ruling) -> String {
+    let Account { host, reach, .. } = account;
+    match ruling {
+        Ruling::Answers => "answers".to_owned(),
+        Ruling::NoSecret => "is meant, but has no secret".to_owned(),
+        Ruling::Fails => "is meant, but its secret cannot be had".to_owned(),
+        Ruling::Forbidden(objection) => objection.notice(account),
+        Ruling::Refused => format!("would fit, but {host} refused it and it is set aside"),
+        Ruling::Misfit(Misfit::OtherHost) => format!("is for {host}"),
+        Ruling::Misfit(Misfit::NoSuchKind) => match account.kind {
+            Some(kind) => format!("is {}, which does not exist on {host}", kind.noun()),
+            None => format!("does not exist on {host}"),
+        },
+        Ruling::Misfit(Misfit::OtherReach) => format!("is for {} only", accounts::listed(reach)),
+        Ruling::Misfit(Misfit::NoPath) => format!(
+            "is for {} only, and git names no repository",
+            accounts::listed(reach)
+        ),
+        Ruling::Misfit(Misfit::OtherAttributes) => {
+            "was given by git for another path or user name".to_owned()
+        }
+        Ruling::Outranked(rank) => match rank {
+            Rank::Variable(name) => format!("does not answer while {name} is set"),
+            Rank::Retired => {
+                "would fit, but is an app password, which Bitbucket has removed".to_owned()
+            }
+            Rank::LessExact => "fits, but not as exactly as another one".to_owned(),
+            Rank::OtherName => "fits, but the user name means another one".to_owned(),
+            Rank::GivenByGit => "fits, but one from login comes before what git gave".to_owned(),
+            Rank::Older => "fits, but git gave another one later".to_owned(),
+            Rank::Tie => "fits as well as another one".to_owned(),
+        },
+    }
+}
+
+/// What follows the name of a store that is only looked into.
+fn source_reason(ruling: &Ruling) -> Option<String> {
+    match ruling {
+        Ruling::Forbidden(objection) => Some(format!("is not asked: {objection}")),
+        _ => None,
+    }
 }
 
 /// libcurl answers a Basic challenge with the URL's user name by itself; an instance that refuses Basic says 403 to

@@ -3,11 +3,9 @@
 use anyhow::Result;
 
 use super::finding::Check;
-use super::{Surroundings, accounts, answer, chain};
-use crate::account::Account;
-use crate::account::state;
-use crate::answer::matching::{self, Verdict, Wanted};
-use crate::answer::source::environment;
+use super::{Surroundings, answer, chain};
+use crate::answer::decide::{Effort, decide};
+use crate::answer::matching::Wanted;
 use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
 use crate::cli::takeover::in_url;
@@ -49,12 +47,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<
         .username()
         .map(|name| name.expose().to_vec())
         .or_else(|| git::setting("credential.username", &host).map(String::into_bytes));
-    let wanted = Wanted {
-        reach: path.as_deref().and_then(|path| Reach::of_path(&host, path)),
-        host,
-        path: path.as_deref(),
-        username: username.as_deref(),
-    };
+    let wanted = Wanted::at(host, path.as_deref(), username.as_deref());
     checks.extend(answers(surroundings, &wanted));
     Ok(checks)
 }
@@ -120,99 +113,25 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
     (None, check)
 }
 
+/// What the decision ruled: who answers, and a line for each candidate that does not.
 fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
-    let session = surroundings.session;
-    // Then nobody answers, whoever fits.
-    if let Err(error) = session.policy() {
-        return vec![Check::failed("answer", &error)];
-    }
-    let forbidden = |account: &Account| session.objection(account).ok().flatten();
-    let mut passed_over = None;
-    match environment::account(&wanted.host) {
-        Ok(None) => {}
-        Ok(Some((own, kept))) => match forbidden(&own) {
-            None => return answer::of_environment(surroundings, wanted, &own, &kept.secret),
-            Some(objection) => {
-                let check =
-                    Check::warn("environment", objection.notice(&own), objection.mend(&own));
-                passed_over = Some(check);
-            }
-        },
+    let decision = match decide(surroundings.session, wanted, Effort::Explain) {
+        Ok(decision) => decision,
+        Err(_) if !surroundings.knows_accounts => {
+            return vec![Check::skip("answer", "the accounts cannot be read")];
+        }
         Err(error) => return vec![Check::failed("answer", &error)],
-    }
-    if !surroundings.knows_accounts {
-        return vec![Check::skip("answer", "the accounts cannot be read")];
-    }
-    let accounts = &surroundings.accounts;
-    let verdicts = matching::verdicts(accounts, wanted, |account| session.is_out(account));
-    let of = |wanted: Verdict| {
-        let mut verdicts = verdicts.iter();
-        verdicts.find_map(move |(account, verdict)| (*verdict == wanted).then_some(*account))
     };
-    let mut checks = vec![match (of(Verdict::Answers), of(Verdict::Ambiguous)) {
-        (Some(account), _) => answer::of_account(surroundings, wanted, account),
-        (None, Some(_)) => answer::tie(surroundings, wanted),
-        (None, None) => {
-            answer::of_store(surroundings, wanted).unwrap_or_else(|| match of(Verdict::SetAside) {
-                Some(account) => match forbidden(account) {
-                    Some(objection) => {
-                        Check::fail("answer", objection.notice(account), objection.mend(account))
-                    }
-                    None => answer::set_aside(account),
-                },
-                None => answer::nobody(surroundings, wanted, of(Verdict::NoPath)),
-            })
-        }
-    }];
-    checks.extend(passed_over);
-    checks.extend(
-        of(Verdict::Answers).and_then(|account| answer::refused_before_asking(wanted, account)),
-    );
-    let others = verdicts
-        .iter()
-        .filter(|(_, verdict)| *verdict != Verdict::Answers);
-    checks.extend(others.map(|(account, verdict)| {
-        let message = match forbidden(account) {
-            Some(objection) if *verdict == Verdict::SetAside => objection.notice(account),
-            _ => format!("'{}' {}", account.name, reason(account, *verdict)),
-        };
-        let mut check = Check::skip(accounts::id(account), message);
-        // Said once, where nobody answers.
-        let is_said = of(Verdict::Answers).is_none() && of(Verdict::Ambiguous).is_none();
-        check.hint =
-            (*verdict == Verdict::SetAside && !is_said).then(|| match forbidden(account) {
-                Some(objection) => objection.mend(account),
-                None => state::mend(account),
-            });
-        check
-    }));
+    let answer = answer::of(surroundings, wanted, &decision);
+    let answering = decision.answering();
+    let refused_before_asking =
+        answering.and_then(|account| answer::refused_before_asking(wanted, account));
+    // Where nobody answers, the first line says what has to be done.
+    let is_said = answering.is_none() && decision.tied().is_empty();
+    let others = decision.candidates.iter();
+    let others = others.filter_map(|candidate| answer::of_other(candidate, is_said));
+    let mut checks = vec![answer];
+    checks.extend(refused_before_asking);
+    checks.extend(others);
     checks
-}
-
-/// What follows the name of an account that does not answer.
-fn reason(account: &Account, verdict: Verdict) -> String {
-    let Account { host, reach, .. } = account;
-    match verdict {
-        Verdict::Answers => "answers".to_owned(),
-        Verdict::Ambiguous => "fits as well as another one".to_owned(),
-        Verdict::OtherHost => format!("is for {host}"),
-        Verdict::NoSuchKind => match account.kind {
-            Some(kind) => format!("is {}, which does not exist on {host}", kind.noun()),
-            None => format!("does not exist on {host}"),
-        },
-        Verdict::OtherReach => format!("is for {} only", accounts::listed(reach)),
-        Verdict::NoPath => format!(
-            "is for {} only, and git names no repository",
-            accounts::listed(reach)
-        ),
-        Verdict::OtherAttributes => "was given by git for another path or user name".to_owned(),
-        Verdict::SetAside => format!("would fit, but {host} refused it and it is set aside"),
-        Verdict::Retired => {
-            "would fit, but is an app password, which Bitbucket has removed".to_owned()
-        }
-        Verdict::LessExact => "fits, but not as exactly as another one".to_owned(),
-        Verdict::OtherName => "fits, but the user name means another one".to_owned(),
-        Verdict::GivenByGit => "fits, but one from login comes before what git gave".to_owned(),
-        Verdict::Older => "fits, but git gave another one later".to_owned(),
-    }
 }

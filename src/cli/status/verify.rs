@@ -9,6 +9,7 @@ use crate::account::Account;
 use crate::account::rejection::{Asked, Rejection};
 use crate::account::verify::{self, Verdict};
 use crate::answer::renewal;
+use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::settings::session::Session;
 use crate::sys::error;
@@ -62,9 +63,10 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
             session.set_rejected(account, rejected)?;
         }
     }
-    if let (None, Some((mut account, kept))) =
-        (name, session.environment_account(&bitbucket::cloud())?)
-    {
+    if let (None, Some((mut account, kept))) = (
+        name,
+        environment::allowed_account(session, &bitbucket::cloud())?,
+    ) {
         let verdict = verify::check(&mut account, &kept.secret, deadline);
         tell(&account, &verdict);
         if matches!(verdict, Verdict::Good { .. } | Verdict::Limited { .. }) {

@@ -436,8 +436,7 @@ fn add_scope(account: &mut Account, reach: &Reach, others: &[&Credential], accou
         reach: Some(workspace.clone()),
     };
     let is_served = matching::fitting(accounts, &wanted)
-        .iter()
-        .any(|(_, known)| known.entry != account.entry && !known.is_retired());
+        .any(|known| known.entry != account.entry && !known.is_retired());
     let is_contested = others.iter().any(|other| is_wanted_by(other)) || is_served;
     account.reach.push(if is_contested {
         reach.clone()
