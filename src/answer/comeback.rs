@@ -56,6 +56,7 @@ fn if_known(session: &Session, account: &Account, wanted: &Wanted<'_>) -> Option
     };
     let note = |rejection| session.set_rejected(account, Some(rejection));
     let kept = session.secret_of(account).ok().flatten()?;
+    let session = &session.afresh_when_late();
     is_back(session, account, &kept.secret, wanted, &rejection, &note).then(|| {
         let rejected = account.rejected;
         let rejected = rejected.map(|it| it.after(Asked::Known, Timestamp::now()));

@@ -162,7 +162,7 @@ fn of_accounts(
     if decision.candidates[before..].iter().any(is_missing) {
         // The secret may have been replaced, and its entry with it, after we had read the account.
         decision.candidates.truncate(before);
-        look_at_accounts(session, wanted, effort, decision)?;
+        look_at_accounts(&session.afresh_when_late(), wanted, effort, decision)?;
     }
     Ok(())
 }
@@ -229,19 +229,22 @@ fn of_sources(
         return Ok(());
     }
     // A keyring that kept us waiting for a secret which is set aside is no fault of these stores.
-    session.start_over_when_late();
-    let policy = session.policy()?;
-    for source in source::names(session)? {
+    let mut session = session.afresh_when_late();
+    let sources = source::names(&session)?;
+    for source in sources {
         let name = Name::from(source);
-        if let Some(objection) = policy.objection_to_store(name) {
+        if let Some(objection) = session.policy()?.objection_to_store(name) {
             decision.push_source(name, Ruling::Forbidden(objection));
             continue;
         }
-        match source::look_into(session, source, wanted) {
+        let found = source::look_into(&session, source, wanted);
+        // These waits have bounds of their own.
+        session = session.afresh();
+        match found {
             Ok(None) => trace::say(|| format!("lookup: '{name}' has nothing")),
             Ok(Some(found)) => {
-                let Some(objection) = policy.objection(&found.account) else {
-                    judge(session, wanted, effort, found, decision);
+                let Some(objection) = session.objection(&found.account)? else {
+                    judge(&session, wanted, effort, found, decision);
                     return Ok(());
                 };
                 decision.push(found.account, Ruling::Forbidden(objection));

@@ -103,9 +103,10 @@ enum Reason {
 fn renew(session: &Session, account: &Account, reason: Reason) -> Result<(Account, Kept)> {
     let begun = Timestamp::now();
     let _lock = Lock::acquire(&session.locations()?.renewal_lock(account), OTHERS)?;
-    session.start_over();
+    let session = &session.afresh();
     // Whoever has signed in meanwhile has brought a token.
-    ask(session, account, reason, begun).or_else(|error| successor(session, account).ok_or(error))
+    ask(session, account, reason, begun)
+        .or_else(|error| successor(&session.afresh(), account).ok_or(error))
 }
 
 /// The same, alone.
@@ -154,10 +155,11 @@ fn ask(
         (Flow::AuthorizationCode, Some(token)) => Proof::RefreshToken(token),
         (Flow::AuthorizationCode, None) => bail!("the refresh token is missing"),
     };
+    let session = &session.afresh_when_late();
     let spare = note_that_it_is_sent(session, &known, &grant, now)?;
     trace::say(|| format!("oauth: '{}' is renewed", known.name));
     let outcome = oauth::tokens(&consumer, &proof);
-    session.start_over();
+    let session = &session.afresh();
     match outcome {
         Ok(tokens) => keep(session, &known, spare, &kept, tokens, now),
         Err(error) => Err(failed(session, &known, &before, &error)),

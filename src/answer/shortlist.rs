@@ -6,7 +6,7 @@
 use anyhow::Result;
 
 use crate::account::file::Accounts;
-use crate::answer::matching::Wanted;
+use crate::answer::matching::{self, Wanted};
 use crate::settings::session::Session;
 use crate::sys::files;
 
@@ -44,10 +44,13 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
             short.push_str(block);
         }
     }
-    let is_shorter = short.len() < text.len();
-    Accounts::parse(short.as_bytes())
-        .ok()
-        .filter(|_| is_shorter)
+    if short.len() == text.len() {
+        return None;
+    }
+    let accounts = Accounts::parse(short.as_bytes()).ok()?;
+    // That none fits may come from damage, which whoever reads everything tells.
+    let fits = matching::fitting(&accounts, wanted).next().is_some();
+    fits.then_some(accounts)
 }
 
 /// How a block begins.
@@ -107,10 +110,10 @@ mod tests {
             "for = [\"\\u0061cme\"]",
             "x = 1\n[account.newer]\nfor = [\"beta\"]",
         ] {
-            let text = block("b", "for = [\"beta\"]") + &block("a", rest);
+            let text = block("b", "for = [\"beta\"]") + &block("a", rest) + &block("c", "");
             assert_eq!(
                 left(&text, Some("acme/app")),
-                Some(vec!["a".to_owned()]),
+                Some(vec!["a".to_owned(), "c".to_owned()]),
                 "{rest}"
             );
         }

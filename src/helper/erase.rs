@@ -39,9 +39,12 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     let mut removed = Vec::new();
     let mut set_aside = Vec::new();
     let mut unread = None;
+    let mut session = session.clone();
     // Of what the policy does not allow nothing was given to anybody.
-    let fitting = matching::fitting(&accounts, &wanted);
-    for account in fitting.filter(|account| !session.is_forbidden(account)) {
+    for account in matching::fitting(&accounts, &wanted) {
+        if session.is_forbidden(account) {
+            continue;
+        }
         let is_unknown = account.kind.is_none();
         let is_meant = match refused {
             // Without any secret: only what git gave us and can be given again. A broken URL produces such an erase
@@ -49,8 +52,11 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
             None => is_unknown,
             Some(_) if is_rest && !is_unknown => false,
             Some(refused) => match session.secret_of(account) {
-                Ok(Some(kept)) => is_refused(account, &kept, request, refused),
-                Ok(None) => false,
+                Ok(kept) => {
+                    // Somebody may have been at an unlock prompt.
+                    session = session.afresh_when_late();
+                    kept.is_some_and(|kept| is_refused(account, &kept, request, refused))
+                }
                 // What was refused may lie in another store.
                 Err(error) => {
                     unread.get_or_insert(error);
@@ -74,9 +80,9 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     if removed.is_empty() && set_aside.is_empty() {
         // Whether it came from there is not asked: of what did not come from there the note says nothing.
         if let Some(refused) = refused.filter(|_| !is_rest)
-            && source::is_asked(session, &wanted.host)?
+            && source::is_asked(&session, &wanted.host)?
         {
-            source::note(session, refused, false);
+            source::note(&session, refused, false);
         }
         return unread.map_or(Ok(()), Err);
     }

@@ -67,6 +67,7 @@ pub(crate) fn ask(session: &Session, wanted: &Wanted<'_>) -> Result<Outcome> {
     let mark = session.locations()?.first_contact();
     let _lock = wait_for_the_others(&mark.with_extension("lock"))?;
     wait_while_git_tries(&mark);
+    let session = &session.afresh_when_late();
     if let Findings {
         found: Some(found), ..
     } = decide(session, wanted, Effort::Answer)?.into_findings(wanted)?

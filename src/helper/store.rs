@@ -50,10 +50,14 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
             .filter(|(_, ruling)| ruling.may_have_answered());
         fitting.map(|(known, _)| *known)
     };
+    let mut session = session.clone();
     for known in fitting() {
-        if is_same(session, known, &account, &given)? {
+        let is_same = is_same(&session, known, &account, &given)?;
+        // Somebody may have been at an unlock prompt.
+        session = session.afresh_when_late();
+        if is_same {
             trace::say(|| format!("store: it is what '{}' has already", known.name));
-            back_in_service(session, known)?;
+            back_in_service(&session, known)?;
             return Ok(None);
         }
     }
@@ -69,6 +73,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
         trace::say(|| "store: another account answers here, and stays".to_owned());
         return Ok(None);
     }
+    let session = &session;
     if source::may_answer(session, &wanted) {
         // A copy of a secret that is changed there would be served when it is no longer good.
         trace::say(|| "store: a store that is looked into answers here".to_owned());

@@ -1,7 +1,8 @@
 //! From what is wanted to an account and its secret. Here: all that is looked at on the way, and how long that may take.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -22,15 +23,23 @@ use crate::sys::secret::Secret;
 /// How long a store, or whoever holds a lock, may keep us waiting; and an operation of git's as a whole.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// Everything a lookup looks at.
-#[derive(Debug, Default)]
+/// What the user and the machine have set up, as one run of the program sees it, and how long it may take.
+///
+/// Clones share what was read and learned; each has a time of its own, which is passed on with it.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Session {
+    pub(super) known: Rc<Known>,
+    /// When an operation of git's has to be over. What a person types has no such end: each wait has its own.
+    end: Option<Instant>,
+}
+
+/// What is read once, and what was learned of the stores.
+#[derive(Debug, Default)]
+pub(super) struct Known {
     locations: OnceCell<Locations>,
     machine: OnceCell<MachineFile>,
     config: OnceCell<Config>,
     policy: OnceCell<Policy>,
-    /// When an operation of git's has to be over. What a person types has no such end: each wait has its own.
-    end: Cell<Option<Instant>>,
     /// Why the keyring could not be had. It is not asked a second time: the waits would add up, and so would the
     /// prompts that somebody has just sent away.
     pub(super) is_out_of_reach: OnceCell<store::Error>,
@@ -40,7 +49,7 @@ impl Session {
     /// For `get`, `store` and `erase`, while git waits: all that they do has to fit into the time of one answer.
     pub(crate) fn for_git() -> Self {
         Self {
-            end: Cell::new(Some(Instant::now() + ANSWER)),
+            end: Some(Instant::now() + ANSWER),
             ..Self::default()
         }
     }
@@ -48,7 +57,6 @@ impl Session {
     /// How long the next wait may be.
     pub(crate) fn patience(&self) -> Duration {
         self.end
-            .get()
             .map_or(ANSWER, |end| end.saturating_duration_since(Instant::now()))
     }
 
@@ -57,19 +65,21 @@ impl Session {
         Instant::now() + self.patience()
     }
 
-    /// Gives what follows the time of an answer again: what has passed was waiting for Bitbucket, which has bounds of its
-    /// own.
-    pub(crate) fn start_over(&self) {
-        if self.end.get().is_some() {
-            self.end.set(Some(Instant::now() + ANSWER));
+    /// The same with the time of a whole answer, for what follows a wait that had bounds of its own.
+    pub(crate) fn afresh(&self) -> Self {
+        Self {
+            known: Rc::clone(&self.known),
+            end: self.end.map(|_| Instant::now() + ANSWER),
         }
     }
 
-    /// The same where no time is left: somebody was at the unlock prompt of a store that has answered, or a keyring was
-    /// silent about a secret that is not even needed.
-    pub(crate) fn start_over_when_late(&self) {
+    /// The same, afresh only where no time is left: somebody was at the unlock prompt of a store that has answered, or a
+    /// keyring was silent about a secret that is not even needed.
+    pub(crate) fn afresh_when_late(&self) -> Self {
         if self.patience().is_zero() {
-            self.start_over();
+            self.afresh()
+        } else {
+            self.clone()
         }
     }
 
@@ -78,7 +88,7 @@ impl Session {
     /// # Errors
     /// When there is no home folder.
     pub(crate) fn locations(&self) -> Result<&Locations> {
-        once(&self.locations, Locations::of_environment)
+        once(&self.known.locations, Locations::of_environment)
     }
 
     /// Whether credentials for this host are ours to keep.
@@ -107,7 +117,7 @@ impl Session {
     /// # Errors
     /// When a file does not say what it should.
     pub(crate) fn config(&self) -> Result<&Config> {
-        once(&self.config, || {
+        once(&self.known.config, || {
             let user = self.locations().ok().map(Locations::config);
             Config::read(self.machine()?, user.as_deref())
         })
@@ -130,7 +140,7 @@ impl Session {
     /// # Errors
     /// As [`MachineFile::read`].
     pub(crate) fn machine(&self) -> Result<&MachineFile> {
-        once(&self.machine, || MachineFile::read(system_config()))
+        once(&self.known.machine, || MachineFile::read(system_config()))
     }
 
     /// What the administrators of the machine allow.
@@ -138,7 +148,7 @@ impl Session {
     /// # Errors
     /// When that cannot be found out: then nothing is allowed.
     pub(crate) fn policy(&self) -> Result<&Policy> {
-        once(&self.policy, || Policy::read(self.machine()?))
+        once(&self.known.policy, || Policy::read(self.machine()?))
     }
 
     /// The secrets from elsewhere that a server refused.

@@ -135,7 +135,9 @@ impl Session {
         change: impl FnOnce(&mut Accounts, &mut Account) -> T,
     ) -> Result<T> {
         let mut account = account.clone();
-        let outcome = self.update_accounts(|accounts| Ok(change(accounts, &mut account)));
+        // Somebody may have been at an unlock prompt while the secret was kept.
+        let session = self.afresh_when_late();
+        let outcome = session.update_accounts(|accounts| Ok(change(accounts, &mut account)));
         if outcome.is_err() {
             // The first error is the one to tell.
             let _ = self.forget(&account);
@@ -163,28 +165,28 @@ impl Session {
             Name::Keyring => {}
             Name::File => return question(&self.file_store()?),
             Name::Exec => {
-                let answer = question(&self.exec_store()?)?;
-                self.start_over_when_late();
-                return Ok(answer);
+                return question(&self.exec_store()?);
             }
             Name::Env | Name::Folder | Name::Vault => {
                 return Err(anyhow!("'{name}' is only ever looked into").into());
             }
         }
-        if let Some(reason) = self.is_out_of_reach.get().and_then(store::Error::lasting) {
+        if let Some(reason) = self
+            .known
+            .is_out_of_reach
+            .get()
+            .and_then(store::Error::lasting)
+        {
             return Err(reason);
         }
         let answer = self.patience();
         let unlock = self.patience_with_a_prompt();
         let outcome = question(&keyring::open(Patience { answer, unlock }));
-        match &outcome {
-            Err(error) => {
-                if let Some(reason) = error.lasting() {
-                    // Whoever came here found it empty.
-                    let _ = self.is_out_of_reach.set(reason);
-                }
-            }
-            Ok(_) => self.start_over_when_late(),
+        if let Err(error) = &outcome
+            && let Some(reason) = error.lasting()
+        {
+            // Whoever came here found it empty.
+            let _ = self.known.is_out_of_reach.set(reason);
         }
         outcome
     }

@@ -105,9 +105,7 @@ pub(crate) fn look_into(
         Source::Vault => {
             let kept = session.locations().ok().map(Locations::runtime);
             let deadline = session.deadline();
-            let found = vault::find(&settings.vault, &host, reach, kept, deadline);
-            session.start_over();
-            found?
+            vault::find(&settings.vault, &host, reach, kept, deadline)?
         }
     };
     let Some((place, fields)) = found else {
@@ -156,7 +154,6 @@ fn of_program(
             break;
         }
     }
-    session.start_over_when_late();
     Ok(found)
 }
 
