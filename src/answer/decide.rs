@@ -364,15 +364,15 @@ impl Decision {
     }
 
     fn describe(&self) -> String {
-        let candidates = self
-            .candidates
-            .iter()
-            .map(|candidate| match &candidate.who {
-                Who::Account(account) => format!("'{}': {:?}", account.name, candidate.ruling),
-                Who::Source(name) => format!("store '{name}': {:?}", candidate.ruling),
-            });
-        let candidates: Vec<String> = candidates.collect();
-        format!("decision: {}", candidates.join("; "))
+        let fits = |candidate: &&Candidate| !matches!(candidate.ruling, Ruling::Misfit(_));
+        let fitting = self.candidates.iter().filter(fits);
+        let fitting = fitting.map(|candidate| match &candidate.who {
+            Who::Account(account) => format!("'{}': {:?}", account.name, candidate.ruling),
+            Who::Source(name) => format!("store '{name}': {:?}", candidate.ruling),
+        });
+        let fitting: Vec<String> = fitting.collect();
+        let others = self.candidates.len() - fitting.len();
+        format!("decision: {}; {others} do not fit", fitting.join("; "))
     }
 }
 

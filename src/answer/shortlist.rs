@@ -1,14 +1,14 @@
 //! `accounts.toml` without the blocks that cannot answer, found by a plain text search: to parse a block takes far longer.
 //!
-//! Only an account for other workspaces is left out, and only where its block has the form in which the program writes it.
-//! A doubt keeps the block.
+//! Only an account for other places is left out, where its block has the form in which we write it. A doubt keeps it.
 
 use anyhow::Result;
 
 use crate::account::file::Accounts;
 use crate::answer::matching::{self, Wanted};
+use crate::bitbucket::reach::Reach;
 use crate::settings::session::Session;
-use crate::sys::files;
+use crate::sys::{files, trace};
 
 /// The accounts, at least those that may answer.
 ///
@@ -31,20 +31,25 @@ pub(crate) fn accounts(session: &Session, wanted: &Wanted<'_>) -> Result<Account
 
 /// The accounts that may answer, when some cannot.
 pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
-    let workspace = &wanted.reach.as_ref()?.workspace;
     let text = std::str::from_utf8(content).ok()?;
     if text.contains("\"\"\"") || text.contains("'''") {
         return None;
     }
+    let places = places(wanted.reach.as_ref()?);
     let (head, blocks) = text.split_once(HEADER)?;
     let mut short = head.to_owned();
+    let (mut all, mut left_out) = (0, 0);
     for block in blocks.split(HEADER) {
-        if !is_for_others(block, workspace) {
+        all += 1;
+        if is_for_others(block, &places) {
+            left_out += 1;
+        } else {
             short.push_str(HEADER);
             short.push_str(block);
         }
     }
-    if short.len() == text.len() {
+    trace::say(|| format!("accounts: {left_out} of {all} cannot answer"));
+    if left_out == 0 {
         return None;
     }
     let accounts = Accounts::parse(short.as_bytes()).ok()?;
@@ -56,11 +61,21 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
 /// How a block begins.
 const HEADER: &str = "\n[[account]]\n";
 
-/// Whether a block is certainly of an account for other workspaces: it has a list of them, and this one is not in its text.
-fn is_for_others(block: &str, workspace: &str) -> bool {
+/// How a list names what contains the wanted place.
+fn places(wanted: &Reach) -> Vec<String> {
+    let workspace = &wanted.workspace;
+    let repository = wanted.repository.iter();
+    let endings = repository.flat_map(|name| [format!("/{name}"), format!("/{name}.git")]);
+    let endings = endings.chain([String::new()]);
+    endings.map(|end| format!("\"{workspace}{end}\"")).collect()
+}
+
+/// Whether a block is certainly of an account for other places: it has a list of them, and this one is not in its text.
+fn is_for_others(block: &str, places: &[String]) -> bool {
     let own = block.split("\n[").next().unwrap_or(block);
-    let is_plain = !block.contains("[[") && !block.contains('\\');
-    is_plain && own.contains("\nfor = [") && !block.to_ascii_lowercase().contains(workspace)
+    let is_plain = !block.contains("[[") && !block.contains(['\\', '\'']);
+    let lower = block.to_ascii_lowercase();
+    is_plain && own.contains("\nfor = [") && !places.iter().any(|place| lower.contains(place))
 }
 
 #[cfg(test)]
@@ -81,15 +96,13 @@ mod tests {
     }
 
     fn block(name: &str, rest: &str) -> String {
-        let known =
-            "host = 'bitbucket.org'\nkind = 'access-token'\nstore = 'file'\norigin = 'login'";
-        format!(
-            "\n[[account]]\nname = '{name}'\nentry = '{name}@bitbucket.org#1'\n{known}\n{rest}\n"
-        )
+        let text = "\n[[account]]\nname = \"NAME\"\nhost = \"bitbucket.org\"\nkind = \"access-token\"\n\
+                    store = \"file\"\nentry = \"NAME@bitbucket.org#1\"\norigin = \"login\"\nREST\n";
+        text.replace("NAME", name).replace("REST", rest)
     }
 
     #[test]
-    fn accounts_for_other_workspaces_are_left_out() {
+    fn accounts_for_other_places_are_left_out() {
         let text =
             block("a", "for = [\"acme\"]") + &block("b", "for = [\"beta/x\"]") + &block("c", "");
         let names = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect());
@@ -106,6 +119,8 @@ mod tests {
     fn a_doubt_keeps_the_block() {
         for rest in [
             "for = [\"ACME\"]",
+            "for = [\"acme/app.git\"]",
+            "for = ['acme']",
             "for=[\"beta\"]",
             "for = [\"\\u0061cme\"]",
             "x = 1\n[account.newer]\nfor = [\"beta\"]",

@@ -580,7 +580,7 @@ fn the_trace_tells_what_was_decided_and_no_secret() {
         }
         for step in [
             "get: protocol https, host bitbucket.org, path acme/app.git; with user name, password",
-            "match: 1 accounts; fit: 'work' (1); set aside: ",
+            "decision: 'work': Answers; 0 do not fit",
             "store: has it",
             "reply: user name 'x-bitbucket-api-token-auth' and password",
             "store: it is what 'work' has already",

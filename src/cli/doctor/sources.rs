@@ -17,7 +17,7 @@ pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let sources = session.config().map_or(&[][..], |config| &config.lookup);
     let check = |source: &Source| {
         let name = store::Name::from(*source);
-        let id = format!("session.{name}");
+        let id = format!("lookup.{name}");
         let policy = session.policy().ok();
         if let Some(objection) = policy.and_then(|policy| policy.objection_to_store(name)) {
             let hint = "take it out of 'lookup' in config.toml";
