@@ -47,8 +47,8 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
         }
         let is_unknown = account.kind.is_none();
         let is_meant = match refused {
-            // Without any secret: only what git gave us and can be given again. A broken URL produces such an erase
-            // (git dies while writing a value with a CR), and a token from `login` cannot be displayed a second time.
+            // A broken URL produces an erase without any secret: git dies while it writes a value with a CR. So nothing
+            // is removed, and of what the user signed in with nothing is even set aside.
             None => is_unknown,
             Some(_) if is_rest && !is_unknown => false,
             Some(refused) => match session.secret_of(account) {
@@ -66,7 +66,7 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
         };
         match is_meant {
             false => {}
-            true if is_unknown => removed.push(account.entry.clone()),
+            true if is_unknown && refused.is_some() => removed.push(account.entry.clone()),
             true => set_aside.push(account.entry.clone()),
         }
     }

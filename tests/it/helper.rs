@@ -407,6 +407,26 @@ fn a_password_that_git_gave_is_removed_when_it_is_refused() {
 }
 
 #[test]
+fn an_erase_without_a_password_removes_nothing_that_git_gave() {
+    let env = TestEnv::new();
+    let pair = "protocol=https\nhost=bitbucket.org\nusername=ada\npassword=right\n";
+    assert_eq!(env.program(&["store"], pair).status, 0);
+    // git dies while it writes `u:x%0dy@`, and the erase ends behind the user name.
+    for erase in [
+        "protocol=https\nhost=bitbucket.org\nusername=ada\n",
+        "protocol=https\nhost=bitbucket.org\n",
+    ] {
+        assert_eq!(env.program(&["erase"], erase).status, 0);
+        assert_eq!(env.get_cloud(""), "", "it is set aside");
+        assert_eq!(env.accounts()[0]["state"], "rejected");
+        assert_eq!(env.accounts().len(), 1);
+        // That it works after all puts it back.
+        assert_eq!(env.program(&["store"], pair).status, 0);
+        assert_eq!(env.get_cloud(""), reply("ada", "right"));
+    }
+}
+
+#[test]
 fn two_accounts_that_fit_equally_are_named_and_none_answers() {
     let env = TestEnv::new();
     env.login(API_TOKEN, &["work"]);
