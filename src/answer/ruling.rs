@@ -29,12 +29,12 @@ pub(crate) enum Rank {
     Variable(String),
     /// Bitbucket has removed its kind: it answers only when nothing else fits.
     Retired,
+    /// One from `login` comes before what git or a file gave, however exact that is.
+    GivenByGit,
     /// Another one is for just this workspace or repository.
     LessExact,
     /// The request's user name means another one.
     OtherName,
-    /// One from `login` comes before what git gave.
-    GivenByGit,
     /// git gave another one later.
     Older,
     /// Another one from `login` fits equally: neither answers.
@@ -97,13 +97,14 @@ fn outranked(contest: Vec<Contestant<'_>>, wanted: &Wanted<'_>) -> Vec<(usize, R
         }
         left.iter().map(|one| one.exactness).max()
     };
-    let most = prefer(Rank::Retired, &|one| !one.account.is_retired());
+    prefer(Rank::Retired, &|one| !one.account.is_retired());
+    // What git or a file gave may have been planted: a public URL can hold any token.
+    let most = prefer(Rank::GivenByGit, &|one| one.account.origin == Origin::Login);
     prefer(Rank::LessExact, &|one| Some(one.exactness) == most);
     prefer(Rank::OtherName, &|one| {
         let is_called = |username| one.account.is_called(username);
         wanted.username.is_some_and(is_called)
     });
-    prefer(Rank::GivenByGit, &|one| one.account.origin == Origin::Login);
     let Some((newest, older)) = left.split_last() else {
         return out;
     };
@@ -328,10 +329,10 @@ mod tests {
             (account("work", &["acme"]), Ruling::Answers),
             (
                 Account {
-                    reach: vec!["acme".parse().expect("a reach")],
+                    reach: vec!["acme/app".parse().expect("a reach")],
                     ..from_git("given")
                 },
-                Ruling::Outranked(Rank::OtherName),
+                Ruling::Outranked(Rank::GivenByGit),
             ),
         ];
         let mut all = Accounts::default();
