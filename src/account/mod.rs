@@ -6,6 +6,7 @@ pub(crate) mod present;
 pub(crate) mod probe;
 pub(crate) mod refusals;
 pub(crate) mod rejection;
+pub(crate) mod standing;
 pub(crate) mod state;
 pub(crate) mod verify;
 
@@ -20,6 +21,7 @@ use toml::Value;
 
 use crate::account::grant::Grant;
 use crate::account::rejection::Rejection;
+use crate::account::standing::Standing;
 use crate::bitbucket::Kind;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
@@ -119,9 +121,23 @@ impl Account {
         Ok(())
     }
 
-    /// Whether a server refused its secret, and nothing good has been heard of it since.
-    pub(crate) fn is_rejected(&self) -> bool {
-        self.rejected.is_some_and(|rejection| !rejection.is_back) || self.has_ended()
+    /// Whether it may answer now, as far as the account tells: what the policy says of it the settings know.
+    pub(crate) fn standing(&self, now: Timestamp) -> Standing {
+        let by_servers = match self.rejected.map(|rejection| rejection.standing(now)) {
+            // An ended grant yields no new token: its last one, once refused, gets no chance.
+            Some(Standing::Resting { .. } | Standing::OneMoreChance) if self.has_ended() => {
+                Standing::Refused
+            }
+            standing => standing.unwrap_or(Standing::InService),
+        };
+        match by_servers {
+            out if !out.may_answer() => out,
+            // An access token that has ended is renewed.
+            _ if self.oauth.is_none() && !self.is_good_for(0, now) => Standing::Expired,
+            _ if self.is_retired() => Standing::Retired,
+            _ if self.has_ended() => Standing::Ended,
+            standing => standing,
+        }
     }
 
     /// Whether it is a grant that gives no more tokens.
@@ -137,12 +153,6 @@ impl Account {
             .password_expiry_utc
             .and_then(|end| i64::try_from(end).ok());
         end.is_none_or(|end| end.saturating_sub(seconds) > now.as_second())
-    }
-
-    /// Whether its secret must not be answered now. Of a grant that has ended nothing else is to be had.
-    pub(crate) fn is_set_aside(&self, now: Timestamp) -> bool {
-        self.rejected
-            .is_some_and(|rejection| rejection.holds(now) || self.has_ended() && !rejection.is_back)
     }
 
     /// Whether the entry was made for the account's host: somebody may have edited the file.

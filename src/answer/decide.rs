@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use super::{Findings, Found};
 use crate::account::probe;
 use crate::account::rejection::{Asked, Rejection};
+use crate::account::standing::Standing;
 use crate::account::state::State;
-use crate::account::{Account, Kept, today};
+use crate::account::{Account, Kept};
 use crate::answer::matching::{self, Wanted};
 use crate::answer::renewal;
 use crate::answer::source;
@@ -78,7 +79,7 @@ impl Session {
                 None => (account, None),
             };
             let state = if kept.is_some() {
-                State::of(&account, today())
+                State::of(&account, now)
             } else {
                 State::Missing
             };
@@ -111,17 +112,16 @@ impl Session {
     fn judged(&self, mut found: Found, wanted: &Wanted<'_>, now: Timestamp) -> Findings {
         found.account.rejected = self.refusal_of(&found.kept.secret);
         let Found { account, kept } = &found;
-        let refusal = account.rejected.filter(|it| it.holds(now));
-        let is_out = refusal.is_some_and(|it| {
-            !it.may_ask(now) || !self.is_back_from_elsewhere(account, kept, wanted)
-        });
-        if is_out {
+        let may_ask = account.rejected.is_some_and(|it| it.may_ask(now));
+        let may_answer = account.standing(now).may_answer()
+            || may_ask && self.is_back_from_elsewhere(account, kept, wanted);
+        if !may_answer {
             return Findings {
                 found: None,
                 notices: vec![source::refused_notice(account)],
             };
         }
-        let notices = source::notice(account, today());
+        let notices = source::notice(account, now);
         Findings {
             found: Some(found),
             notices: notices.into_iter().collect(),
@@ -136,7 +136,7 @@ impl Session {
             .partition(|(_, account)| policy.objection(account).is_none());
         let (aside, fitting): (Vec<_>, Vec<_>) = allowed
             .into_iter()
-            .partition(|(_, account)| account.is_set_aside(now));
+            .partition(|(_, account)| !account.standing(now).may_answer());
         trace::say(|| {
             let names = |accounts: &[(u8, &Account)]| {
                 let named = accounts
@@ -152,7 +152,12 @@ impl Session {
                 names(&forbidden)
             )
         });
-        match self.back_in_service(&aside, &fitting, wanted) {
+        let refused: Vec<_> = aside
+            .iter()
+            .filter(|(_, account)| account.standing(now) != Standing::Expired)
+            .copied()
+            .collect();
+        match self.back_in_service(&refused, &fitting, wanted) {
             Some(Ok(back)) => return Ok(Look::of(back)),
             Some(Err(error)) if fitting.is_empty() => return Err(error),
             Some(Err(error)) => {
@@ -166,9 +171,13 @@ impl Session {
                 .with_context(|| format!("cannot read the secret of '{}'", account.name))?;
             return Ok(Look::of((account.clone(), kept)));
         }
+        let notice = |account: &Account| match account.standing(now) {
+            Standing::Expired => State::Expired.notice(account),
+            _ => State::Rejected.notice(account),
+        };
         let mut notices: Vec<String> = aside
             .iter()
-            .filter_map(|(_, account)| State::Rejected.notice(account))
+            .filter_map(|(_, account)| notice(account))
             .collect();
         let mut forbidden = forbidden
             .iter()
@@ -260,7 +269,7 @@ impl Session {
             let rejection = match rejection()? {
                 Some(rejection) if rejection.may_ask(now) => rejection,
                 // Somebody else has asked since, or used its one more chance.
-                other => return Ok(!other.is_some_and(|it| it.holds(now))),
+                other => return Ok(other.is_none_or(|it| it.standing(now).may_answer())),
             };
             // Time to write the answer down.
             let deadline = Instant::now() + self.patience().saturating_sub(NOTE);

@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::account::file::Accounts;
 use crate::account::grant::Grant;
 use crate::account::rejection::Asked;
+use crate::account::standing::Standing;
 use crate::account::{Account, Kept};
 use crate::bitbucket::oauth::GRACE;
 use crate::bitbucket::oauth::{self, Consumer, Proof, Tokens};
@@ -61,7 +62,7 @@ pub(crate) fn anew(session: &Session, account: &Account) -> Result<(Account, Kep
 /// # Errors
 /// When the token has ended and no other is to be had.
 pub(crate) fn again(session: &Session, account: Account, kept: Kept) -> Result<(Account, Kept)> {
-    if account.oauth.is_some() && account.is_rejected() {
+    if account.oauth.is_some() && account.standing(Timestamp::now()) != Standing::InService {
         renew(session, &account, Reason::Asked)
     } else {
         current(session, account, kept)
@@ -120,7 +121,7 @@ fn ask(
     let now = Timestamp::now();
     let is_done = known.entry != account.entry && known.is_good_for(STILL_GOOD, now);
     let is_good = reason == Reason::Ended && known.is_good_for(GOOD_FOR, now);
-    if (is_done || is_good) && !known.is_set_aside(now) {
+    if (is_done || is_good) && known.standing(now).may_answer() {
         trace::say(|| "oauth: another process has renewed it".to_owned());
         let kept = secret_of(session, &known)?;
         return Ok((known, kept));
@@ -213,7 +214,7 @@ fn succeed(session: &Session, old: &Account, new: &Account) -> Result<()> {
 fn successor(session: &Session, account: &Account) -> Option<(Account, Kept)> {
     let known = find(&session.accounts().ok()?, account).ok()?;
     let now = Timestamp::now();
-    let is_new = known.entry != account.entry && !known.is_set_aside(now);
+    let is_new = known.entry != account.entry && known.standing(now).may_answer();
     if !is_new || !known.is_good_for(STILL_GOOD, now) {
         return None;
     }

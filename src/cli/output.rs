@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use anyhow::Result;
+use jiff::Timestamp;
 
 use crate::account::Account;
 use crate::account::file::Accounts;
@@ -58,7 +59,10 @@ pub(crate) fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a
 
 /// Says which accounts stand in one another's way.
 pub(crate) fn warn_of_ties(session: &Session, accounts: &Accounts) {
-    let ties = matching::ties(accounts, &|account| session.is_out(account));
+    let now = Timestamp::now();
+    let ties = matching::ties(accounts, &|account| {
+        !session.standing(account, now).may_answer()
+    });
     let mut silent = ties.iter().filter(|tie| !tie.has_user_names()).peekable();
     let mend = silent.peek().map(|tie| tie.mend());
     for tie in silent {

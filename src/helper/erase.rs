@@ -4,6 +4,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
+use crate::account::standing::Standing;
 use crate::account::{Account, Kept};
 use crate::answer::matching::{self, Wanted};
 use crate::answer::source;
@@ -40,7 +41,9 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     let mut unread = None;
     // Of what the policy does not allow nothing was given to anybody.
     let fitting = matching::fitting(&accounts, &wanted).into_iter();
-    for (_, account) in fitting.filter(|(_, account)| !session.is_forbidden(account)) {
+    for (_, account) in
+        fitting.filter(|(_, account)| session.standing(account, now) != Standing::Forbidden)
+    {
         let is_unknown = account.kind.is_none();
         let is_meant = match refused {
             // Without any secret: only what git gave us and can be given again. A broken URL produces such an erase

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
+use crate::account::standing::Standing;
 use crate::account::{Account, Kept, Origin};
 use crate::answer::matching::{self, Wanted};
 use crate::answer::source;
@@ -39,7 +40,8 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     }
     let account = account_of(&wanted, &given, &request);
     let mut fitting = matching::fitting(&accounts, &wanted);
-    fitting.retain(|(_, known)| !session.is_forbidden(known));
+    let now = Timestamp::now();
+    fitting.retain(|(_, known)| session.standing(known, now) != Standing::Forbidden);
     for (_, known) in &fitting {
         if is_same(session, known, &account, &given)? {
             trace::say(|| format!("store: it is what '{}' has already", known.name));
@@ -51,10 +53,9 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
         trace::say(|| "store: a grant answers here, whose tokens come and go".to_owned());
         return Ok(None);
     }
-    let now = Timestamp::now();
     let in_service: Vec<_> = fitting
         .into_iter()
-        .filter(|(_, known)| !known.is_set_aside(now))
+        .filter(|(_, known)| known.standing(now).may_answer())
         .collect();
     if matching::choose(&in_service, &wanted)
         .is_ok_and(|chosen| chosen.is_some_and(|chosen| chosen.kind.is_some()))

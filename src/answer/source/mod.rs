@@ -7,7 +7,7 @@ mod record;
 pub(crate) mod vault;
 
 use anyhow::{Context as _, Result};
-use jiff::civil::Date;
+use jiff::Timestamp;
 
 use crate::account::state::State;
 use crate::account::{Account, Kept};
@@ -191,7 +191,7 @@ pub(crate) fn note(session: &Session, secret: &Secret, has_worked: bool) {
     let _ = if has_worked {
         refusals.remove(secret)
     } else {
-        refusals.add(secret, jiff::Timestamp::now())
+        refusals.add(secret, Timestamp::now())
     };
 }
 
@@ -206,8 +206,8 @@ pub(crate) fn refused_notice(account: &Account) -> String {
 }
 
 /// What to say of a secret that lies there: that it is an app password, or its last day near or gone.
-pub(crate) fn notice(account: &Account, today: Date) -> Option<String> {
-    match State::of(account, today) {
+pub(crate) fn notice(account: &Account, now: Timestamp) -> Option<String> {
+    match State::of(account, now) {
         State::Retired => Some(retired_notice(account)),
         state @ (State::Expired | State::Expiring) => {
             let complaint = state.complaint(account)?;

@@ -1,12 +1,13 @@
 //! The accounts, and the stores that hold their secrets.
 
 use anyhow::Result;
+use jiff::Timestamp;
 
 use super::Surroundings;
 use super::finding::Check;
+use crate::account::Account;
 use crate::account::present::Missing;
 use crate::account::state::{self, State};
-use crate::account::{Account, today};
 use crate::answer::matching::{self, Tie};
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
@@ -123,7 +124,7 @@ fn of_account(account: &Account, has_secret: bool) -> Check {
         );
     }
     let state = if has_secret {
-        State::of(account, today())
+        State::of(account, Timestamp::now())
     } else {
         State::Missing
     };
@@ -168,7 +169,10 @@ pub(super) fn listed(reach: &[Reach]) -> String {
 /// The accounts from `login` of which none answers, because another one fits equally.
 fn ambiguous(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let session = surroundings.session;
-    let ties = matching::ties(&surroundings.accounts, &|account| session.is_out(account));
+    let now = Timestamp::now();
+    let ties = matching::ties(&surroundings.accounts, &|account| {
+        !session.standing(account, now).may_answer()
+    });
     let check = |tie: Tie<'_>| {
         let message = tie.message();
         if tie.has_user_names() {

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use super::finding::Check;
 use super::{Surroundings, accounts};
 use crate::account::present::Missing;
+use crate::account::standing::Standing;
 use crate::account::state::{self, State};
-use crate::account::{Account, Origin, today};
+use crate::account::{Account, Origin};
 use crate::answer::Found;
 use crate::answer::matching::{self, Wanted};
 use crate::answer::source;
@@ -25,6 +26,7 @@ pub(super) fn of_environment(
 ) -> Vec<Check> {
     let id = "answer";
     let name = &own.name;
+    let now = Timestamp::now();
     let answer = if own.is_retired() {
         let hint = "unset it, or set BITBUCKET_API_TOKEN";
         Check::fail(id, environment::retired_notice(own), hint)
@@ -33,7 +35,7 @@ pub(super) fn of_environment(
             format!("{name} is meant, which is set in the environment, but lacks {missing}");
         let hint = "set BITBUCKET_EMAIL to the e-mail of the Atlassian account";
         Check::fail(id, message, hint)
-    } else if surroundings.session.is_refused(secret, Timestamp::now()) {
+    } else if is_refused(surroundings, own, secret, now) {
         let message =
             format!("{name} is meant, which is set in the environment, but it was refused");
         Check::fail(id, message, "give it another value")
@@ -70,7 +72,7 @@ pub(super) fn of_account(
         Some(Ok(Identity::Header { .. })) | None => "as git gave it".to_owned(),
     };
     let state = match surroundings.session.secret_of(account) {
-        Ok(Some(_)) => State::of(account, today()),
+        Ok(Some(_)) => State::of(account, Timestamp::now()),
         Ok(None) => State::Missing,
         Err(error) => {
             let meant = format!("'{}' is meant, but its store does not answer", account.name);
@@ -103,6 +105,21 @@ pub(super) fn of_account(
             }
         }
     }
+}
+
+/// Whether a server refused a secret that lies in none of our stores, so that it does not answer now.
+pub(super) fn is_refused(
+    surroundings: &Surroundings<'_>,
+    account: &Account,
+    secret: &Secret,
+    now: Timestamp,
+) -> bool {
+    let rejected = surroundings.session.refusal_of(secret);
+    let account = Account {
+        rejected,
+        ..account.clone()
+    };
+    !account.standing(now).may_answer()
 }
 
 /// As whom an account presents itself there; the secret makes no difference to that.
@@ -141,7 +158,8 @@ fn why(wanted: &Wanted<'_>, account: &Account) -> String {
 /// The error that `get` would end with.
 pub(super) fn tie(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Check {
     let mut fitting = matching::fitting(&surroundings.accounts, wanted);
-    fitting.retain(|(_, account)| !surroundings.session.is_out(account));
+    let (session, now) = (surroundings.session, Timestamp::now());
+    fitting.retain(|(_, account)| session.standing(account, now).may_answer());
     match matching::choose(&fitting, wanted) {
         Err(error) => Check::failed("answer", &error),
         Ok(_) => nobody(surroundings, wanted, None),
@@ -186,6 +204,7 @@ pub(super) fn of_store(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> 
         Ok((None, forbidden)) => return Some(Check::failed(id, &forbidden?)),
         Err(error) => return Some(Check::failed(id, &error)),
     };
+    let now = Timestamp::now();
     let Account { name, store, .. } = &account;
     let presented = match identity(wanted, &account) {
         Ok(Identity::Basic { username, .. }) => {
@@ -197,9 +216,7 @@ pub(super) fn of_store(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> 
             return Some(Check::fail(id, message, "put it there beside the password"));
         }
     };
-    let is_refused = surroundings
-        .session
-        .is_refused(&kept.secret, Timestamp::now());
+    let is_refused = is_refused(surroundings, &account, &kept.secret, now);
     Some(if account.is_retired() {
         let hint = "put an API token there";
         Check::fail(id, source::retired_notice(&account), hint)
@@ -208,7 +225,7 @@ pub(super) fn of_store(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> 
         Check::fail(id, source::refused_notice(&account), hint)
     } else {
         let message = format!("'{name}' of the store '{store}' answers {presented}");
-        match State::of(&account, today()).complaint(&account) {
+        match State::of(&account, now).complaint(&account) {
             Some(complaint) => Check::warn(
                 id,
                 format!("{message}; {complaint}"),
@@ -222,7 +239,10 @@ pub(super) fn of_store(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> 
 /// The one that would answer was refused, and nothing else fits.
 pub(super) fn set_aside(account: &Account) -> Check {
     let Account { name, host, .. } = account;
-    let message = format!("'{name}' is meant, but {host} refused it and it is set aside");
+    let message = match account.standing(Timestamp::now()) {
+        Standing::Expired => format!("'{name}' is meant, but it has expired"),
+        _ => format!("'{name}' is meant, but {host} refused it and it is set aside"),
+    };
     Check::fail("answer", message, state::mend(account))
 }
 

@@ -4,8 +4,8 @@ use std::env;
 
 use jiff::Timestamp;
 
-use super::Surroundings;
 use super::finding::Check;
+use super::{Surroundings, answer};
 use crate::answer::source::environment;
 use crate::bitbucket::{self, APP_PASSWORDS_REMOVED};
 use crate::git::route;
@@ -34,10 +34,7 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
             "unset it, or set BITBUCKET_API_TOKEN",
         );
     }
-    if surroundings
-        .session
-        .is_refused(&kept.secret, Timestamp::now())
-    {
+    if answer::is_refused(surroundings, &account, &kept.secret, Timestamp::now()) {
         return Check::fail(
             id,
             format!("{name} is set, but bitbucket.org refused it"),

@@ -1,10 +1,12 @@
 //! `doctor URL`: which account answers for it, and why the others do not.
 
 use anyhow::Result;
+use jiff::Timestamp;
 
 use super::finding::Check;
 use super::{Surroundings, accounts, answer, chain};
 use crate::account::Account;
+use crate::account::standing::Standing;
 use crate::account::state;
 use crate::answer::matching::{self, Verdict, Wanted};
 use crate::answer::source::environment;
@@ -144,7 +146,10 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
         return vec![Check::skip("answer", "the accounts cannot be read")];
     }
     let accounts = &surroundings.accounts;
-    let verdicts = matching::verdicts(accounts, wanted, |account| session.is_out(account));
+    let now = Timestamp::now();
+    let verdicts = matching::verdicts(accounts, wanted, |account| {
+        !session.standing(account, now).may_answer()
+    });
     let of = |wanted: Verdict| {
         let mut verdicts = verdicts.iter();
         verdicts.find_map(move |(account, verdict)| (*verdict == wanted).then_some(*account))
@@ -206,6 +211,9 @@ fn reason(account: &Account, verdict: Verdict) -> String {
             accounts::listed(reach)
         ),
         Verdict::OtherAttributes => "was given by git for another path or user name".to_owned(),
+        Verdict::SetAside if account.standing(Timestamp::now()) == Standing::Expired => {
+            "would fit, but has expired".to_owned()
+        }
         Verdict::SetAside => format!("would fit, but {host} refused it and it is set aside"),
         Verdict::Retired => {
             "would fit, but is an app password, which Bitbucket has removed".to_owned()

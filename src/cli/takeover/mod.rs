@@ -12,8 +12,10 @@ pub(crate) mod scrub;
 use std::ops::Range;
 
 use anyhow::Result;
+use jiff::Timestamp;
 
 use crate::account::file::Accounts;
+use crate::account::standing::Standing;
 use crate::account::state::State;
 use crate::account::{Account, Kept, Origin};
 use crate::answer::matching::{self, Wanted};
@@ -295,12 +297,13 @@ impl Plan {
     ) -> Vec<(Account, Secret)> {
         let mut silent: Vec<store::Name> = Vec::new();
         let mut known = Vec::new();
+        let now = Timestamp::now();
         let is_of_interest = |account: &&Account| {
             let mut hosts = credentials.iter().map(|credential| &credential.host);
             // One that is not allowed does not answer: what it has would be lost to git with the place it is found in.
             account.kind.is_some()
                 && hosts.any(|host| *host == account.host)
-                && !session.is_forbidden(account)
+                && session.standing(account, now) != Standing::Forbidden
         };
         for account in accounts.iter().filter(is_of_interest) {
             if silent.contains(&account.store) {
