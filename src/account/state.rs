@@ -101,7 +101,7 @@ pub(crate) fn mend(account: &Account) -> String {
 
 /// When git said that the secret ends. An access token that we renew has an end of no interest.
 pub(crate) fn expiry(account: &Account) -> Option<Timestamp> {
-    if account.oauth.is_some() {
+    if account.grant().is_some() {
         return None;
     }
     Timestamp::from_second(i64::try_from(account.password_expiry_utc?).ok()?).ok()
@@ -120,12 +120,18 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::State;
+    use crate::account::sign_in::Known;
     use crate::account::{Account, Origin};
-    use crate::bitbucket::cloud;
+    use crate::bitbucket::{Kind, cloud};
 
     #[test]
     fn a_secret_is_good_to_the_end_of_its_last_day_and_told_fourteen_days_ahead() {
-        let mut account = Account::new("work".to_owned(), cloud(), Origin::Login);
+        let mut account = Account::new(
+            "work".to_owned(),
+            cloud(),
+            Origin::Login,
+            Known::new(Kind::ApiToken),
+        );
         account.expires = Some("2026-11-21".parse().expect("a day"));
         let on = |day: &str| {
             let day: Date = day.parse().expect("a day");

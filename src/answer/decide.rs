@@ -215,7 +215,7 @@ impl Session {
         let all = [aside, fitting].concat();
         let account = matching::choose(&all, wanted).ok().flatten()?;
         let is_aside = aside.iter().any(|(_, other)| other.entry == account.entry);
-        if !is_aside || account.kind.is_none() || account.is_retired() {
+        if !is_aside || account.kind().is_none() || account.is_retired() {
             return None;
         }
         let rejection = || {
@@ -229,7 +229,7 @@ impl Session {
         if !account.has_ended() && !account.rejected?.may_ask(Timestamp::now()) {
             return None;
         }
-        if account.oauth.is_some() {
+        if account.grant().is_some() {
             let current = renewal::anew(self, account);
             return Some(current.map(|(account, kept)| (account, Some(kept))));
         }

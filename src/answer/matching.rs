@@ -9,6 +9,7 @@ use crate::account::{Account, Origin};
 use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::{Context, Host};
+use crate::git::username::Username;
 use crate::sys::bytes::Bytes;
 use crate::sys::error::{Hinted, printable};
 
@@ -47,15 +48,17 @@ impl<'a> Wanted<'a> {
 
     /// How exactly an account fits, the more the better; or why it does not.
     fn fit(&self, account: &Account, is_only: bool) -> Result<u8, Verdict> {
-        let Some(kind) = account.kind else {
+        let Some(kind) = account.kind() else {
             // What git gave us is matched as git's own helpers do: each attribute of the request has to be equal.
-            let equal = |wanted: Option<&[u8]>, own: &Option<Bytes>| {
-                wanted.is_none_or(|wanted| own.as_ref().is_some_and(|own| own.as_slice() == wanted))
+            let equal = |wanted: Option<&[u8]>, own: Option<&[u8]>| {
+                wanted.is_none_or(|wanted| own == Some(wanted))
             };
             if account.host != self.host {
                 return Err(Verdict::OtherHost);
             }
-            let fits = equal(self.username, &account.username) && equal(self.path, &account.path);
+            let path = account.opaque().and_then(|opaque| opaque.path.as_ref());
+            let fits = equal(self.username, account.username().map(Username::as_slice))
+                && equal(self.path, path.map(Bytes::as_slice));
             return fits.then_some(0).ok_or(Verdict::OtherAttributes);
         };
         if account.host != bitbucket::home_of(&self.host) {
@@ -180,11 +183,8 @@ impl Tie<'_> {
 
     /// Whether a user name in the URL could tell them apart.
     pub(crate) fn has_user_names(&self) -> bool {
-        let own = self
-            .accounts
-            .iter()
-            .map(|account| account.username.as_ref());
-        let mut names: Vec<Option<&[u8]>> = own.map(|name| name.map(Bytes::as_slice)).collect();
+        let own = self.accounts.iter().map(|account| account.username());
+        let mut names: Vec<Option<&[u8]>> = own.map(|name| name.map(Username::as_slice)).collect();
         names.sort_unstable();
         names.dedup();
         names.len() == self.accounts.len() && !names.contains(&None)
@@ -361,7 +361,7 @@ fn ambiguous(wanted: &Wanted<'_>, first: &Account, second: &Account) -> anyhow::
     let is_remote = wanted
         .path
         .is_some_and(|path| !bitbucket::is_rest(&wanted.host, path));
-    let name = |account: &Account| account.username.as_ref().map(ToString::to_string);
+    let name = |account: &Account| account.username().map(ToString::to_string);
     let hint = match (name(first), name(second)) {
         (Some(one), Some(other)) if one != other && is_remote => {
             let url = wanted
@@ -389,14 +389,16 @@ fn ambiguous(wanted: &Wanted<'_>, first: &Account, second: &Account) -> anyhow::
 mod tests {
     use super::{Verdict, Wanted, choose, fitting, verdicts};
     use crate::account::file::Accounts;
+    use crate::account::sign_in::{Known, Opaque, SignIn};
     use crate::account::{Account, Origin};
     use crate::bitbucket::{Kind, cloud};
     use crate::git::context::Context;
+    use crate::git::username::Username;
     use crate::sys::bytes::Bytes;
 
     fn account(name: &str, reach: &[&str]) -> Account {
-        let mut account = Account::new(name.to_owned(), cloud(), Origin::Login);
-        account.kind = Some(Kind::AccessToken);
+        let token = Known::new(Kind::AccessToken);
+        let mut account = Account::new(name.to_owned(), cloud(), Origin::Login, token);
         account.reach = reach
             .iter()
             .map(|reach| reach.parse().expect("a reach"))
@@ -406,16 +408,29 @@ mod tests {
 
     fn from_git(name: &str) -> Account {
         Account {
-            kind: Some(Kind::ApiToken),
+            sign_in: Known::new(Kind::ApiToken).into(),
             origin: Origin::Git,
             ..account(name, &[])
         }
     }
 
-    fn with_username(name: &str) -> Account {
+    fn with_username(kind: Kind, name: &str) -> Account {
+        let mut known = Known::new(kind);
+        known.owner.username = Username::new(name);
         Account {
-            username: Some(Bytes::from(name.as_bytes().to_vec())),
+            sign_in: known.into(),
             ..account(name, &[])
+        }
+    }
+
+    fn opaque(name: &str, path: Option<&str>) -> Account {
+        Account {
+            sign_in: SignIn::Opaque(Opaque {
+                username: Username::new(name),
+                path: path.map(|path| Bytes::from(path.as_bytes().to_vec())),
+                authtype: None,
+            }),
+            ..from_git(name)
         }
     }
 
@@ -479,7 +494,7 @@ mod tests {
 
     #[test]
     fn a_user_name_selects_but_does_not_veto() {
-        let accounts = [with_username("ada"), account("bob", &[])];
+        let accounts = [with_username(Kind::AccessToken, "ada"), account("bob", &[])];
         assert_eq!(answer(&accounts, "acme/app", "ada"), is("ada"));
         assert_eq!(answer(&accounts[..1], "acme/app", "old-name"), is("ada"));
         assert!(answer(&accounts, "acme/app", "old-name").is_err());
@@ -488,7 +503,7 @@ mod tests {
     #[test]
     fn a_static_user_name_selects_its_kind() {
         let token = Account {
-            kind: Some(Kind::ApiToken),
+            sign_in: Known::new(Kind::ApiToken).into(),
             ..account("api", &[])
         };
         let accounts = [token, account("access", &[])];
@@ -516,9 +531,8 @@ mod tests {
     #[test]
     fn a_retired_app_password_answers_only_when_nothing_else_fits() {
         let retired = Account {
-            kind: Some(Kind::AppPassword),
             reach: vec!["acme".parse().expect("a reach")],
-            ..with_username("ada")
+            ..with_username(Kind::AppPassword, "ada")
         };
         assert_eq!(
             answer(&[retired.clone(), account("good", &[])], "acme/app", "ada"),
@@ -545,13 +559,7 @@ mod tests {
 
     #[test]
     fn what_git_gave_is_matched_as_git_does_it() {
-        let unknown = |name: &str, path: Option<&str>| Account {
-            kind: None,
-            origin: Origin::Git,
-            path: path.map(|path| Bytes::from(path.as_bytes().to_vec())),
-            ..with_username(name)
-        };
-        let accounts = [unknown("ada", None), unknown("bob", Some("acme/app.git"))];
+        let accounts = [opaque("ada", None), opaque("bob", Some("acme/app.git"))];
         assert_eq!(answer(&accounts, "", "ada"), is("ada"));
         assert_eq!(answer(&accounts, "", "eve"), Ok(None));
         assert_eq!(answer(&accounts, "acme/app.git", ""), is("bob"));
@@ -566,15 +574,8 @@ mod tests {
             host: host.parse().expect("a host"),
             ..account(name, &[])
         };
-        let retired = Account {
-            kind: Some(Kind::AppPassword),
-            ..with_username("retired")
-        };
-        let given = Account {
-            kind: None,
-            origin: Origin::Git,
-            ..with_username("eve")
-        };
+        let retired = with_username(Kind::AppPassword, "retired");
+        let given = opaque("eve", None);
         let rows = [
             (at("elsewhere", "git.corp.example"), Verdict::OtherHost),
             (account("beta", &["beta"]), Verdict::OtherReach),

@@ -276,10 +276,12 @@ mod tests {
     use super::of;
     use crate::account::file::Accounts;
     use crate::account::rejection::Rejection;
+    use crate::account::sign_in::{Known, Opaque, SignIn};
     use crate::account::{Account, Origin};
     use crate::answer::matching::{self, Wanted};
     use crate::bitbucket::Kind;
     use crate::git::context::Context;
+    use crate::git::username::Username;
     use crate::sys::bytes::Bytes;
 
     /// Numbers that look random and are the same each time (xorshift64).
@@ -338,14 +340,22 @@ mod tests {
     fn account(numbers: &mut Numbers, number: usize) -> Account {
         let host = numbers.one_of(&HOSTS).parse().expect("a host");
         let origin = numbers.one_of(&[Origin::Git, Origin::Login]);
-        let mut account = Account::new(format!("account-{number}"), host, origin);
+        let nothing = SignIn::Opaque(Opaque::default());
+        let mut account = Account::new(format!("account-{number}"), host, origin, nothing);
         account.entry = format!("{}@{}#0", account.name, account.host);
         let bytes = |text: &str| Bytes::from(text.as_bytes().to_vec());
-        account.username = numbers.one_in(2).then(|| bytes(numbers.one_of(&NAMES)));
+        let username = numbers.one_in(2).then(|| numbers.one_of(&NAMES));
+        let username = username.and_then(Username::new);
         if numbers.one_in(4) {
-            account.path = numbers.one_in(2).then(|| bytes(numbers.one_of(&PATHS)));
+            account.sign_in = SignIn::Opaque(Opaque {
+                username,
+                path: numbers.one_in(2).then(|| bytes(numbers.one_of(&PATHS))),
+                authtype: None,
+            });
         } else {
-            account.kind = Some(numbers.one_of(&KINDS));
+            let mut known = Known::new(numbers.one_of(&KINDS));
+            known.owner.username = username;
+            account.sign_in = known.into();
             let reach = (0..numbers.below(3)).map(|_| numbers.one_of(&SCOPES));
             account.reach = reach.map(|text| text.parse().expect("a reach")).collect();
         }
@@ -452,8 +462,8 @@ mod tests {
                 format!("a{number}"),
                 crate::bitbucket::cloud(),
                 Origin::Login,
+                Known::new(Kind::AccessToken),
             );
-            account.kind = Some(Kind::AccessToken);
             account.reach = vec![format!("acme/r{number}").parse().expect("a reach")];
             all.add(account);
         }

@@ -4,6 +4,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
+use crate::account::sign_in::Scheme;
 use crate::account::standing::Standing;
 use crate::account::{Account, Kept};
 use crate::answer::matching::{self, Wanted};
@@ -44,7 +45,7 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     for (_, account) in
         fitting.filter(|(_, account)| session.standing(account, now) != Standing::Forbidden)
     {
-        let is_unknown = account.kind.is_none();
+        let is_unknown = account.kind().is_none();
         let is_meant = match refused {
             // Without any secret: only what git gave us and can be given again. A broken URL produces such an erase
             // (git dies while writing a value with a CR), and a token from `login` cannot be displayed a second time.
@@ -88,10 +89,11 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
             .filter(|account| set_aside.contains(&account.entry))
         {
             // git-lfs before 3.6 knows no Bearer, and sends as a password what only works as Bearer.
-            if account.bearer && request.credential.is_none() {
-                account.bearer_only = true;
-            } else {
-                account.rejected = Some(Rejection::again(account.rejected, now));
+            match account.known_mut() {
+                Some(known) if known.scheme != Scheme::Basic && request.credential.is_none() => {
+                    known.scheme = Scheme::BearerOnly;
+                }
+                _ => account.rejected = Some(Rejection::again(account.rejected, now)),
             }
         }
         Ok(accounts.remove(|account| removed.contains(&account.entry)))
@@ -106,12 +108,11 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
 /// A token that somebody sent with a name it cannot work with (an e-mail, say, out of a URL) says nothing about the token.
 fn is_refused(account: &Account, kept: &Kept, request: &Request, refused: &Secret) -> bool {
     let username = request.context.username.as_deref();
-    let is_possible = match account.kind {
+    let is_possible = match account.kind() {
         None => true,
         Some(_) => username.is_none_or(|username| {
             let own = account
-                .username
-                .as_ref()
+                .username()
                 .is_some_and(|own| own.as_slice() == username);
             own || account.git_username() == Some(username)
         }),

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use crate::account::state::State;
-use crate::account::{Account, Kept};
+use crate::account::{Account, Kept, Origin};
 use crate::answer::Found;
 use crate::answer::matching::Wanted;
 use crate::answer::source::record::Fields;
@@ -198,7 +198,7 @@ pub(crate) fn note(session: &Session, secret: &Secret, has_worked: bool) {
 /// That a server refused what lies there.
 pub(crate) fn refused_notice(account: &Account) -> String {
     let Account { name, host, .. } = account;
-    if environment::is_its_account(account) {
+    if let Origin::Variable(_) = account.origin {
         format!("{name} was refused by {host}: give it another value")
     } else {
         format!("'{name}' was refused by {host}: put another secret there")
@@ -219,7 +219,7 @@ pub(crate) fn notice(account: &Account, now: Timestamp) -> Option<String> {
 
 /// That what lies there is an app password.
 pub(crate) fn retired_notice(account: &Account) -> String {
-    if environment::is_its_account(account) {
+    if let Origin::Variable(_) = account.origin {
         return environment::retired_notice(account);
     }
     format!(

@@ -107,14 +107,14 @@ fn of_account(account: &Account, has_secret: bool) -> Check {
             "'git credential-bitbucket logout {name}', then sign in with another '--kind' or '--host'"
         )
     };
-    if let Some(kind) = account.kind.filter(|kind| !kind.exists_on(host)) {
+    if let Some(kind) = account.kind().filter(|kind| !kind.exists_on(host)) {
         let message = format!(
             "'{name}' can never answer: {} does not exist on {host}",
             kind.noun()
         );
         return Check::fail(id, message, again());
     }
-    if account.kind.is_some()
+    if account.kind().is_some()
         && let Err(missing) = Identity::for_git(account, Secret::default())
     {
         return Check::fail(
@@ -150,7 +150,7 @@ pub(super) fn complete(account: &Account, missing: Missing) -> String {
 }
 
 fn described(account: &Account) -> String {
-    let kind = account.kind.map_or("what git gave", |kind| kind.noun());
+    let kind = account.kind().map_or("what git gave", |kind| kind.noun());
     let host = &account.host;
     let place = if account.reach.is_empty() {
         host.to_string()

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::finding::Check;
 use super::{Surroundings, accounts};
 use crate::account::present::Missing;
+use crate::account::sign_in::Scheme;
 use crate::account::standing::Standing;
 use crate::account::state::{self, State};
 use crate::account::{Account, Origin};
@@ -59,7 +60,7 @@ pub(super) fn of_account(
     account: &Account,
 ) -> Check {
     let id = "answer";
-    let identity = account.kind.map(|_| identity(wanted, account));
+    let identity = account.kind().map(|_| identity(wanted, account));
     let presented = match identity {
         Some(Ok(Identity::Basic { username, .. })) => {
             format!("with the user name '{}'", Bytes::from(username))
@@ -151,6 +152,8 @@ fn why(wanted: &Wanted<'_>, account: &Account) -> String {
     reasons.push(match account.origin {
         Origin::Git => "git gave it".to_owned(),
         Origin::Login => "it comes from login".to_owned(),
+        Origin::Variable(name) => format!("it is {name}"),
+        Origin::Source(store) => format!("the store '{store}' has it"),
     });
     reasons.join(", ")
 }
@@ -250,7 +253,7 @@ pub(super) fn set_aside(account: &Account) -> Check {
 /// that, and git never comes to ask a helper.
 pub(super) fn refused_before_asking(wanted: &Wanted<'_>, account: &Account) -> Option<Check> {
     let has_name = wanted.username.is_some_and(|name| !name.is_empty());
-    (account.bearer && has_name).then(|| {
+    (account.scheme() != Scheme::Basic && has_name).then(|| {
         Check::warn(
             "url",
             format!("'{}' goes as Bearer, and where Basic is refused a user name in the URL is answered 403", account.name),

@@ -201,7 +201,7 @@ fn reason(account: &Account, verdict: Verdict) -> String {
         Verdict::Answers => "answers".to_owned(),
         Verdict::Ambiguous => "fits as well as another one".to_owned(),
         Verdict::OtherHost => format!("is for {host}"),
-        Verdict::NoSuchKind => match account.kind {
+        Verdict::NoSuchKind => match account.kind() {
             Some(kind) => format!("is {}, which does not exist on {host}", kind.noun()),
             None => format!("does not exist on {host}"),
         },

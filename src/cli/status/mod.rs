@@ -210,9 +210,9 @@ fn row(account: &Account, state: State) -> Row {
     Row {
         name: account.name.clone(),
         host: account.host.to_string(),
-        kind: account.kind.map(bitbucket::Kind::as_str),
-        username: account.username.as_ref().map(ToString::to_string),
-        email: account.email.clone(),
+        kind: account.kind().map(bitbucket::Kind::as_str),
+        username: account.username().map(ToString::to_string),
+        email: account.email().map(str::to_owned),
         r#for: account.reach.iter().map(ToString::to_string).collect(),
         store: account.store.to_string(),
         expires: expires.or_else(|| Some(state::expiry(account)?.to_string())),

@@ -34,7 +34,7 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
         let Ok(Some(kept)) = session.secret_of(account) else {
             continue;
         };
-        if account.kind.is_none() {
+        if account.kind().is_none() {
             message::warn(format_args!(
                 "'{}' is unchecked: its kind is not known, so nobody can be asked",
                 account.name
