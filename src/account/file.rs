@@ -7,6 +7,7 @@ use anyhow::Result;
 use thiserror::Error;
 use toml::{Table, Value};
 
+use crate::account::row::Row;
 use crate::account::{Account, Origin};
 use crate::bitbucket::Kind;
 use crate::store;
@@ -180,7 +181,7 @@ impl Accounts {
 
     pub(crate) fn to_toml(&self) -> Result<String> {
         let values = self.slots.iter().map(|slot| match slot {
-            Slot::Account(account) => Value::try_from(account),
+            Slot::Account(account) => Value::try_from(Row::from(account.as_ref())),
             Slot::Newer(table) => Ok(Value::Table(table.clone())),
         });
         let mut table = self.other.clone();
@@ -202,8 +203,8 @@ impl Slot {
         let Value::Table(table) = value else {
             return None;
         };
-        match table.clone().try_into() {
-            Ok(account) => Some(Self::Account(Box::new(account))),
+        match table.clone().try_into::<Row>() {
+            Ok(row) => Some(Self::Account(Box::new(row.into()))),
             Err(_) if is_newer(&table) => Some(Self::Newer(table)),
             Err(_) => None,
         }
@@ -250,6 +251,7 @@ mod tests {
     use std::time::Duration;
 
     use super::Accounts;
+    use crate::account::sign_in::{Opaque, SignIn};
     use crate::account::{Account, Origin};
     use crate::bitbucket::cloud;
 
@@ -264,7 +266,12 @@ mod tests {
         Accounts::update(&path, Duration::from_secs(5), |accounts| {
             assert_eq!(accounts.iter().count(), 1);
             assert_eq!(accounts.free_name("b"), "b-2");
-            accounts.add(Account::new("c".to_owned(), cloud(), Origin::Git));
+            accounts.add(Account::new(
+                "c".to_owned(),
+                cloud(),
+                Origin::Git,
+                SignIn::Opaque(Opaque::default()),
+            ));
             Ok(())
         })
         .expect("updated");

@@ -48,7 +48,7 @@ fn ask_once(
         && let Ok(identity) = Identity::for_git(account, secret.clone())
     {
         let client = Client::new(&route::to(&account.host, PATIENCE, deadline))?;
-        let url = bitbucket::refs_url(&account.host, &account.context, workspace, repository);
+        let url = bitbucket::refs_url(&account.host, account.base_path(), workspace, repository);
         let answer = client.get(&url, Some(&identity.authorization()))?;
         match answer.status {
             200 if is_git(&answer) => return Ok(Asked::Known),
@@ -61,7 +61,7 @@ fn ask_once(
     let Ok(identity) = Identity::for_rest(account, secret.clone()) else {
         return Ok(Asked::Nobody);
     };
-    let url = bitbucket::whoami_url(&account.host, &account.context);
+    let url = bitbucket::whoami_url(&account.host, account.base_path());
     let host = if bitbucket::is_cloud(&account.host) {
         bitbucket::api_host()
     } else {

@@ -3,6 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::account::standing::Standing;
+
 /// That a server refused the secret, and what Bitbucket said of it when it was asked since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rejection {
@@ -50,7 +52,7 @@ impl Rejection {
     /// Of several processes that were answered before the first refusal each brings its own: together they are one.
     pub(crate) fn again(before: Option<Self>, now: Timestamp) -> Self {
         match before {
-            Some(before) if before.holds(now) => before,
+            Some(before) if !before.standing(now).may_answer() => before,
             Some(before) => Self {
                 at: now,
                 times: before.times.saturating_add(1),
@@ -69,16 +71,23 @@ impl Rejection {
         }
     }
 
-    /// Whether the secret must not be answered now: one stray refusal is forgiven after ten minutes, a second is not.
-    pub(crate) fn holds(self, now: Timestamp) -> bool {
-        !self.is_back && (self.times > 1 || now.duration_since(self.at) < REST)
+    /// One stray refusal is forgiven after ten minutes, a second is not.
+    pub(crate) fn standing(self, now: Timestamp) -> Standing {
+        match self {
+            Self { is_back: true, .. } => Standing::InService,
+            Self { times: 2.., .. } => Standing::Refused,
+            Self { at, .. } if now.duration_since(at) < REST => Standing::Resting {
+                until: at.saturating_add(REST).unwrap_or(Timestamp::MAX),
+            },
+            _ => Standing::OneMoreChance,
+        }
     }
 
     /// Whether Bitbucket is to be asked: not all the time, and not for ever.
     pub(crate) fn may_ask(self, now: Timestamp) -> bool {
         let is_recent = |time: Timestamp| now.duration_since(time) < REST;
         let is_worn_out = self.returns >= MOST_RETURNS && self.since.is_some_and(is_recent);
-        self.holds(now) && !is_worn_out && !self.asked.is_some_and(is_recent)
+        !self.standing(now).may_answer() && !is_worn_out && !self.asked.is_some_and(is_recent)
     }
 
     /// The same after Bitbucket was asked.
@@ -113,19 +122,23 @@ mod tests {
 
     use super::{Asked, Rejection};
 
+    fn holds(rejection: Rejection, now: Timestamp) -> bool {
+        !rejection.standing(now).may_answer()
+    }
+
     #[test]
     fn a_refusal_is_forgiven_once_after_ten_minutes() {
         let start: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
         let after = |minutes: i64| start + SignedDuration::from_mins(minutes);
         let first = Rejection::again(None, start);
-        assert!(first.holds(after(9)) && !first.holds(after(10)));
+        assert!(holds(first, after(9)) && !holds(first, after(10)));
         assert_eq!(
             Rejection::again(Some(first), after(1)),
             first,
             "parallel processes count once"
         );
         let second = Rejection::again(Some(first), after(11));
-        assert!(second.holds(after(9999)));
+        assert!(holds(second, after(9999)));
     }
 
     #[test]
@@ -136,13 +149,13 @@ mod tests {
         for _ in 0..5 {
             assert!(rejection.may_ask(after(1)));
             rejection = rejection.after(Asked::Known, after(1));
-            assert!(!rejection.holds(after(1)) && !rejection.may_ask(after(1)));
+            assert!(!holds(rejection, after(1)) && !rejection.may_ask(after(1)));
             rejection = Rejection::again(Some(rejection), after(2));
-            assert!(rejection.holds(after(2)));
+            assert!(holds(rejection, after(2)));
         }
         assert!(!rejection.may_ask(after(9)), "five times is enough");
         assert!(
-            !rejection.holds(after(12)),
+            !holds(rejection, after(12)),
             "then it has its one more chance"
         );
         let refused = Rejection::again(Some(rejection), after(13));
@@ -150,11 +163,11 @@ mod tests {
 
         let refused = refused.after(Asked::Unknown, after(13));
         assert!(
-            refused.holds(after(9999)),
+            holds(refused, after(9999)),
             "it waits until Bitbucket knows it"
         );
         assert!(!refused.may_ask(after(22)) && refused.may_ask(after(23)));
         let nobody = Rejection::again(None, start).after(Asked::Nobody, after(1));
-        assert!(!nobody.may_ask(after(2)) && nobody.holds(after(2)) && !nobody.holds(after(10)));
+        assert!(!nobody.may_ask(after(2)) && holds(nobody, after(2)) && !holds(nobody, after(10)));
     }
 }

@@ -6,6 +6,7 @@ use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 
 use crate::account::Account;
+use crate::account::standing::Standing;
 use crate::bitbucket::APP_PASSWORDS_REMOVED;
 
 /// How many days ahead an expiry is told.
@@ -31,14 +32,16 @@ pub(crate) enum State {
 
 impl State {
     /// What can be told without asking the store.
-    pub(crate) fn of(account: &Account, today: Date) -> Self {
+    pub(crate) fn of(account: &Account, now: Timestamp) -> Self {
         if account.is_retired() {
             return Self::Retired;
         }
-        if account.is_rejected() {
+        if is_rejected(account, now) {
             return Self::Rejected;
         }
+        let today = now.to_zoned(TimeZone::UTC).date();
         match last_day(account) {
+            _ if account.standing(now) == Standing::Expired => Self::Expired,
             Some(day) if day < today => Self::Expired,
             Some(day) if day <= today.saturating_add(AHEAD.days()) => Self::Expiring,
             _ => Self::Ok,
@@ -77,11 +80,19 @@ impl State {
     }
 }
 
-/// The act that mends every state there is; of what was refused by mistake also the one that brings it back.
+/// Whether a server refused the secret, and nothing good has been heard of it since.
+fn is_rejected(account: &Account, now: Timestamp) -> bool {
+    matches!(
+        account.standing(now),
+        Standing::OneMoreChance | Standing::Resting { .. } | Standing::Refused | Standing::Ended
+    )
+}
+
+/// The act that mends every state; for a refused secret also the one that asks about it again.
 pub(crate) fn mend(account: &Account) -> String {
     let name = &account.name;
     let replace = format!("'git credential-bitbucket login {name}' replaces it");
-    if account.is_rejected() && !account.is_retired() {
+    if is_rejected(account, Timestamp::now()) && !account.is_retired() {
         format!("'git credential-bitbucket status --verify {name}' asks again, {replace}")
     } else {
         replace
@@ -90,7 +101,7 @@ pub(crate) fn mend(account: &Account) -> String {
 
 /// When git said that the secret ends. An access token that we renew has an end of no interest.
 pub(crate) fn expiry(account: &Account) -> Option<Timestamp> {
-    if account.oauth.is_some() {
+    if account.grant().is_some() {
         return None;
     }
     Timestamp::from_second(i64::try_from(account.password_expiry_utc?).ok()?).ok()
@@ -105,15 +116,28 @@ fn last_day(account: &Account) -> Option<Date> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::Date;
+    use jiff::tz::TimeZone;
+
     use super::State;
+    use crate::account::sign_in::Known;
     use crate::account::{Account, Origin};
-    use crate::bitbucket::cloud;
+    use crate::bitbucket::{Kind, cloud};
 
     #[test]
     fn a_secret_is_good_to_the_end_of_its_last_day_and_told_fourteen_days_ahead() {
-        let mut account = Account::new("work".to_owned(), cloud(), Origin::Login);
+        let mut account = Account::new(
+            "work".to_owned(),
+            cloud(),
+            Origin::Login,
+            Known::new(Kind::ApiToken),
+        );
         account.expires = Some("2026-11-21".parse().expect("a day"));
-        let on = |day: &str| State::of(&account, day.parse().expect("a day"));
+        let on = |day: &str| {
+            let day: Date = day.parse().expect("a day");
+            let start = day.to_zoned(TimeZone::UTC).expect("a time");
+            State::of(&account, start.timestamp())
+        };
         assert_eq!(on("2026-11-06"), State::Ok);
         assert_eq!(on("2026-11-07"), State::Expiring);
         assert_eq!(on("2026-11-21"), State::Expiring);

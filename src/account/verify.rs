@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::account::probe::is_bitbucket;
+use crate::account::sign_in::Scheme;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
 use crate::git::route;
-use crate::sys::bytes::Bytes;
+use crate::git::username::Username;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
 
@@ -95,16 +96,26 @@ fn data_center(
 ) -> Result<Verdict, http::Error> {
     let client = Client::new(&route::to(&account.host, PATIENCE, deadline))?;
     let bearer = Identity::Bearer(secret.clone());
-    let is_token = account.kind == Some(Kind::HttpAccessToken);
+    let is_token = account.kind() == Some(Kind::HttpAccessToken);
     // A token without a user name is a project's or a repository's, or it will tell whose it is.
-    account.bearer = is_token && account.username.is_none();
+    let is_nobodys = account.username().is_none();
+    let set_scheme = |account: &mut Account, is_bearer: bool| {
+        if let Some(known) = account.known_mut() {
+            known.scheme = if is_bearer {
+                Scheme::Bearer
+            } else {
+                Scheme::Basic
+            };
+        }
+    };
+    set_scheme(account, is_token && is_nobodys);
     let identity =
         Identity::for_git(account, secret.clone()).unwrap_or(Identity::Bearer(secret.clone()));
     let mut answer = who_is(&client, account, &identity)?;
-    if answer.status == 403 && is_token && !account.bearer {
+    if answer.status == 403 && is_token && !is_nobodys {
         // "Basic Authentication has been disabled on this instance."
         let again = who_is(&client, account, &bearer)?;
-        account.bearer = again.status == 200;
+        set_scheme(account, again.status == 200);
         answer = again;
     }
     match answer.status {
@@ -118,13 +129,13 @@ fn data_center(
                 ),
                 hint: format!(
                     "give an HTTP access token: {}",
-                    Kind::HttpAccessToken.page(&account.host, &account.context, &[])
+                    Kind::HttpAccessToken.page(&account.host, account.base_path(), &[])
                 ),
             });
         }
         404 => {
             return Ok(Verdict::Refused {
-                message: format!("there is no Bitbucket at {}{}", account.host, account.context),
+                message: format!("there is no Bitbucket at {}{}", account.host, account.base_path()),
                 hint: "a context path goes behind the host, '--host HOST/PATH'; '--no-verify' stores it unchecked".to_owned(),
             });
         }
@@ -143,8 +154,8 @@ fn data_center(
         .header("x-ausername")
         .filter(|name| !name.is_empty() && !name.contains(':'));
     let who = who.map(str::to_owned);
-    if let (None, Some(who), true) = (&account.username, &who, is_token) {
-        account.username = Some(Bytes::from(who.clone().into_bytes()));
+    if let (true, Some(who), Some(known)) = (is_token && is_nobodys, &who, account.known_mut()) {
+        known.owner.username = Username::new(who.clone());
     }
     match refs(account, secret, deadline)? {
         None if who.is_none() => Ok(unchecked(&format!(
@@ -157,7 +168,7 @@ fn data_center(
 }
 
 fn who_is(client: &Client, account: &Account, identity: &Identity) -> Result<Answer, http::Error> {
-    let url = bitbucket::whoami_url(&account.host, &account.context);
+    let url = bitbucket::whoami_url(&account.host, account.base_path());
     client.get(&url, Some(&identity.authorization()))
 }
 
@@ -181,7 +192,7 @@ fn refs(
         else {
             continue;
         };
-        let url = bitbucket::refs_url(&account.host, &account.context, workspace, repository);
+        let url = bitbucket::refs_url(&account.host, account.base_path(), workspace, repository);
         let page = page(account);
         verdict = Some(match client.get(&url, Some(&authorization))?.status {
             200 => Verdict::Good { who: None },
@@ -191,7 +202,7 @@ fn refs(
                     account,
                     "read",
                     account
-                        .kind
+                        .kind()
                         .and_then(Kind::git_scopes)
                         .map(|scopes| scopes.read),
                 )));
@@ -215,7 +226,7 @@ fn refs(
 
 /// Which scope that git needs the token was made without, if Bitbucket lists its scopes.
 fn lacking_scope(account: &Account, answer: &Answer) -> Option<Verdict> {
-    let needed = account.kind?.git_scopes()?;
+    let needed = account.kind()?.git_scopes()?;
     let granted: Vec<&str> = answer
         .header("x-oauth-scopes")?
         .split(',')
@@ -253,13 +264,13 @@ fn explain_refusal(
             Ok(matches!(answer.status, 200 | 403) && is_bitbucket(&answer))
         }
     };
-    match (account.kind, &account.email) {
+    match (account.kind(), account.email()) {
         (Some(Kind::ApiToken), _) if knows(&Identity::Bearer(secret.clone()))? => {
             return Ok(wrong_kind(Kind::AccessToken, Kind::ApiToken));
         }
         (Some(Kind::AccessToken), Some(email)) => {
             let identity = Identity::Basic {
-                username: email.clone().into_bytes(),
+                username: email.into(),
                 password: secret.clone(),
             };
             if knows(&identity)? {
@@ -288,11 +299,10 @@ fn wrong_kind(is: Kind, said: Kind) -> Verdict {
 
 fn refused(account: &Account) -> Verdict {
     let email = account
-        .email
-        .as_ref()
+        .email()
         .map(|email| format!(", or '{email}' did not make it"))
         .unwrap_or_default();
-    let message = match account.kind {
+    let message = match account.kind() {
         Some(Kind::ApiToken) => {
             format!(
                 "Bitbucket refuses the API token: it was made without scopes, has expired or was revoked{email}"
@@ -304,14 +314,14 @@ fn refused(account: &Account) -> Verdict {
         Some(Kind::Oauth) => "Bitbucket refuses the access token of the OAuth grant".to_owned(),
         _ => format!("{} refuses the user name and the secret", account.host),
     };
-    if let (Some(username), false) = (&account.username, bitbucket::is_cloud(&account.host)) {
+    if let (Some(username), false) = (account.username(), bitbucket::is_cloud(&account.host)) {
         let hint = format!(
             "see whether '{username}' is the user name (not the e-mail), or make a new one: {}",
             page(account)
         );
         return Verdict::Refused { message, hint };
     }
-    let doubt = if account.email.is_some() {
+    let doubt = if account.email().is_some() {
         "if the e-mail is right, "
     } else {
         ""
@@ -339,7 +349,8 @@ fn refused_by_data_center(account: &Account, answer: &Answer) -> Verdict {
             ),
             hint: format!(
                 "sign in once with the browser: https://{}{}",
-                account.host, account.context
+                account.host,
+                account.base_path()
             ),
         };
     }
@@ -355,16 +366,16 @@ fn unchecked(reason: &str) -> Verdict {
 
 fn to_tick(account: &Account) -> &'static str {
     account
-        .kind
+        .kind()
         .and_then(Kind::scopes_to_tick)
         .unwrap_or("with access to the repositories")
 }
 
 fn page(account: &Account) -> String {
-    let kind = account.kind.unwrap_or(Kind::ApiToken);
+    let kind = account.kind().unwrap_or(Kind::ApiToken);
     if kind == Kind::Oauth {
         // What it may do stands at the consumer.
         return bitbucket::oauth::consumers_page(&account.reach);
     }
-    kind.page(&account.host, &account.context, &account.reach)
+    kind.page(&account.host, account.base_path(), &account.reach)
 }

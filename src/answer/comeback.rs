@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::account::file::Accounts;
 use crate::account::probe;
 use crate::account::rejection::{Asked, Rejection};
+use crate::account::standing::Standing;
 use crate::account::{Account, Kept};
 use crate::answer::matching::Wanted;
 use crate::answer::renewal;
@@ -35,11 +36,13 @@ pub(super) fn of_account(
     };
     let mut rulings = rule(accounts, wanted, forbidden).into_iter();
     let (account, _) = rulings.find(|(_, ruling)| *ruling == Ruling::Answers)?;
-    let is_candidate = account.is_set_aside(now) && account.kind.is_some() && !account.is_retired();
+    let standing = account.standing(now);
+    let is_refused = matches!(standing, Standing::Resting { .. } | Standing::Refused);
+    let is_candidate = is_refused && account.kind().is_some() && !account.is_retired();
     if !is_candidate || !account.has_ended() && !account.rejected?.may_ask(now) {
         return None;
     }
-    let outcome = match account.oauth {
+    let outcome = match account.grant() {
         Some(_) => renewal::anew(session, account),
         None => Ok(if_known(session, account, wanted)?),
     };
@@ -103,7 +106,7 @@ fn is_back(
         let rejection = match rejection()? {
             Some(rejection) if rejection.may_ask(now) => rejection,
             // Somebody else has asked since, or used its one more chance.
-            other => return Ok(!other.is_some_and(|it| it.holds(now))),
+            other => return Ok(other.is_none_or(|it| it.standing(now).may_answer())),
         };
         // Time to write the answer down.
         let deadline = Instant::now() + session.patience().saturating_sub(NOTE);

@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::account::file::Accounts;
 use crate::account::grant::Grant;
 use crate::account::rejection::Asked;
+use crate::account::standing::Standing;
 use crate::account::{Account, Kept};
 use crate::bitbucket::oauth::GRACE;
 use crate::bitbucket::oauth::{self, Consumer, Proof, Tokens};
@@ -36,7 +37,7 @@ const OTHERS: Duration = Duration::from_secs(30);
 /// When the token has ended and no other is to be had.
 pub(crate) fn current(session: &Session, account: Account, kept: Kept) -> Result<(Account, Kept)> {
     let now = Timestamp::now();
-    if account.oauth.is_none() || account.is_good_for(GOOD_FOR, now) {
+    if account.grant().is_none() || account.is_good_for(GOOD_FOR, now) {
         return Ok((account, kept));
     }
     match renew(session, &account, Reason::Ended) {
@@ -61,7 +62,7 @@ pub(crate) fn anew(session: &Session, account: &Account) -> Result<(Account, Kep
 /// # Errors
 /// When the token has ended and no other is to be had.
 pub(crate) fn again(session: &Session, account: Account, kept: Kept) -> Result<(Account, Kept)> {
-    if account.oauth.is_some() && account.is_rejected() {
+    if account.grant().is_some() && account.standing(Timestamp::now()) != Standing::InService {
         renew(session, &account, Reason::Asked)
     } else {
         current(session, account, kept)
@@ -82,7 +83,7 @@ pub(crate) fn forget(session: &Session, account: &Account) -> Result<()> {
 
 /// The account as it is with its other entry.
 fn spare_of(account: &Account) -> Option<Account> {
-    let entry = account.oauth.as_ref()?.spare.clone()?;
+    let entry = account.grant()?.spare.clone()?;
     Some(Account {
         entry,
         ..account.clone()
@@ -121,14 +122,14 @@ fn ask(
     let now = Timestamp::now();
     let is_done = known.entry != account.entry && known.is_good_for(STILL_GOOD, now);
     let is_good = reason == Reason::Ended && known.is_good_for(GOOD_FOR, now);
-    if (is_done || is_good) && !known.is_set_aside(now) {
+    if (is_done || is_good) && known.standing(now).may_answer() {
         trace::say(|| "oauth: another process has renewed it".to_owned());
         let kept = secret_of(session, &known)?;
         return Ok((known, kept));
     }
     let known = finish(session, known)?;
     let kept = secret_of(session, &known)?;
-    let before = known.oauth.clone().context("it is no grant any more")?;
+    let before = known.grant().cloned().context("it is no grant any more")?;
     if before
         .failed
         .is_some_and(|failed| begun <= failed && failed <= now)
@@ -181,10 +182,7 @@ fn secret_of(session: &Session, account: &Account) -> Result<Kept> {
 /// The account with what a process kept that died before it could say so: that the refresh token was sent is then no
 /// matter any more. When the access token ends nobody knows; the refresh token is what counts.
 fn finish(session: &Session, account: Account) -> Result<Account> {
-    let is_open = account
-        .oauth
-        .as_ref()
-        .is_some_and(|grant| grant.sent.is_some());
+    let is_open = account.grant().is_some_and(|grant| grant.sent.is_some());
     let Some(mut spare) = spare_of(&account).filter(|_| is_open) else {
         return Ok(account);
     };
@@ -192,12 +190,19 @@ fn finish(session: &Session, account: Account) -> Result<Account> {
         return Ok(account);
     }
     trace::say(|| "oauth: a process has died with a new token, which is there".to_owned());
-    spare.oauth = account.oauth.as_ref().map(|grant| Grant {
-        spare: Some(account.entry.clone()),
-        ..grant.rested()
-    });
+    succeed_grant(&mut spare, account.entry.clone());
     succeed(session, &account, &spare)?;
     Ok(spare)
+}
+
+/// The grant as if nothing had been asked with it yet, with the old entry as its spare one.
+fn succeed_grant(account: &mut Account, old: String) {
+    if let Some(grant) = account.grant_mut() {
+        *grant = Grant {
+            spare: Some(old),
+            ..grant.rested()
+        };
+    }
 }
 
 /// Puts the account that names the new entry in place of the one that names the old, which is then nobody's.
@@ -215,7 +220,7 @@ fn succeed(session: &Session, old: &Account, new: &Account) -> Result<()> {
 fn successor(session: &Session, account: &Account) -> Option<(Account, Kept)> {
     let known = find(&session.accounts().ok()?, account).ok()?;
     let now = Timestamp::now();
-    let is_new = known.entry != account.entry && !known.is_set_aside(now);
+    let is_new = known.entry != account.entry && known.standing(now).may_answer();
     if !is_new || !known.is_good_for(STILL_GOOD, now) {
         return None;
     }
@@ -288,10 +293,7 @@ fn keep(
     new.rejected = account
         .rejected
         .map(|rejection| rejection.after(Asked::Known, Timestamp::now()));
-    new.oauth = account.oauth.as_ref().map(|grant| Grant {
-        spare: Some(account.entry.clone()),
-        ..grant.rested()
-    });
+    succeed_grant(&mut new, account.entry.clone());
     let cannot = || {
         format!(
             "Bitbucket gave a new token for '{}', and it could not be kept",
@@ -341,7 +343,7 @@ fn failed(
         return over(account, ended, grant);
     }
     let _ = session.update_accounts(|accounts| {
-        if let Some(known) = &mut find_mut(accounts, account)?.oauth {
+        if let Some(known) = find_mut(accounts, account)?.grant_mut() {
             if !error.is_open() {
                 *known = grant.clone();
             }
@@ -366,7 +368,9 @@ fn over(account: &Account, ended: Ended, grant: &Grant) -> anyhow::Error {
 
 fn write(session: &Session, account: &Account, grant: Grant) -> Result<()> {
     session.update_accounts(|accounts| {
-        find_mut(accounts, account)?.oauth = Some(grant);
+        if let Some(known) = find_mut(accounts, account)?.grant_mut() {
+            *known = grant;
+        }
         Ok(())
     })
 }

@@ -8,6 +8,7 @@ mod helpers;
 pub(crate) mod protocol;
 pub(crate) mod route;
 pub(crate) mod url;
+pub(crate) mod username;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 
+use crate::account::sign_in::Known;
 use crate::account::{Account, Origin};
 use crate::answer::decide::{Effort, decide};
 use crate::answer::found::{Findings, Found};
@@ -163,8 +164,8 @@ fn is_first(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
 
 /// What the policy has against keeping a token of the usual kind.
 fn objection(session: &Session, wanted: &Wanted<'_>) -> Result<Option<Objection>> {
-    let mut account = Account::new(String::new(), wanted.host.clone(), Origin::Git);
-    account.kind = Some(usual_kind(&wanted.host));
+    let token = Known::new(usual_kind(&wanted.host));
+    let account = Account::new(String::new(), wanted.host.clone(), Origin::Git, token);
     session.objection_to_keeping(&account, session.config()?.store.default)
 }
 

@@ -775,3 +775,24 @@ fn only_drafts_of_ours_are_swept_up() {
     env.login(API_TOKEN, &["work"]);
     assert!(!draft.exists() && own.exists());
 }
+
+#[test]
+fn what_git_gave_with_an_end_that_has_passed_is_not_answered_and_hides_nothing() {
+    let env = TestEnv::new();
+    let place = "protocol=https\nhost=bitbucket.org\npath=acme/site.git\n";
+    let old = "username=bob\npassword=old\npassword_expiry_utc=1000000000\n";
+    let outcome = env.program(&["store"], format!("{place}{old}"));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    let alone = env.program(&["get"], place);
+    assert_eq!((alone.status, alone.stdout.as_str()), (0, ""));
+    let outcome = env.program(
+        &["store"],
+        format!("{place}username=ada\npassword=good\npassword_expiry_utc=9999999999\n"),
+    );
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    // The newest of those that git gave would answer.
+    let outcome = env.program(&["store"], format!("{place}{old}"));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    let answer = env.get(place);
+    assert!(answer.contains("username=ada\npassword=good\n"), "{answer}");
+}

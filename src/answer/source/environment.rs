@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+use crate::account::sign_in::{Known, Owner};
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{self, Kind};
 use crate::git::context::Host;
+use crate::git::username::Username;
 use crate::settings::session::Session;
-use crate::store;
-use crate::sys::bytes::Bytes;
 use crate::sys::child::SECRET_VARIABLES;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
@@ -50,22 +50,22 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
         ));
     }
     let host = bitbucket::cloud();
-    let mut account = Account::new(variable.to_owned(), host, Origin::Login);
-    // A token without a prefix is what OAuth gives; git presents it as an access token.
-    let kind = kind
-        .or_else(|| Kind::of_secret(&secret, &account.host))
-        .unwrap_or(Kind::AccessToken);
-    account.kind = Some(kind);
-    account.store = store::Name::Env;
-    account.username =
-        text_variable("BITBUCKET_USERNAME").map(|name| Bytes::from(name.into_bytes()));
-    account.email = text_variable("BITBUCKET_EMAIL");
-    if kind.needs_username() && account.username.is_none() {
+    // The user name tells nothing of the kind: a token without a prefix is what OAuth gives, and git presents it as an
+    // access token.
+    let kind = kind.unwrap_or_else(|| Kind::of_pair(&secret, None, &host));
+    let owner = Owner {
+        username: text_variable("BITBUCKET_USERNAME").and_then(Username::new),
+        email: text_variable("BITBUCKET_EMAIL"),
+    };
+    let known = Known::of_kind(kind, owner);
+    if kind.needs_username() && known.owner.username.is_none() {
         bail!(Hinted::new(
             format!("{variable} is set, but an app password needs a user name"),
             "set BITBUCKET_USERNAME to the Bitbucket user name",
         ));
     }
+    let origin = Origin::Variable(variable);
+    let account = Account::new(variable.to_owned(), host, origin, known);
     Ok(Some((account, Kept::only(secret))))
 }
 
@@ -87,11 +87,6 @@ pub(crate) fn retired_notice(account: &Account) -> String {
         account.name,
         bitbucket::APP_PASSWORDS_REMOVED
     )
-}
-
-/// Whether this is the environment's account.
-pub(crate) fn is_its_account(account: &Account) -> bool {
-    account.store == store::Name::Env
 }
 
 /// A variable of Vault's own tools, without the `VAULT_` before it; OpenBao's name for it comes first.

@@ -7,10 +7,10 @@ mod record;
 pub(crate) mod vault;
 
 use anyhow::Result;
-use jiff::civil::Date;
+use jiff::Timestamp;
 
-use crate::account::Account;
 use crate::account::state::State;
+use crate::account::{Account, Origin};
 use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::answer::source::record::Fields;
@@ -181,19 +181,14 @@ pub(crate) fn note(session: &Session, secret: &Secret, has_worked: bool) {
     let _ = if has_worked {
         refusals.remove(secret)
     } else {
-        refusals.add(secret, jiff::Timestamp::now())
+        refusals.add(secret, Timestamp::now())
     };
-}
-
-/// Whether an account's secret lies in no store of ours: in the environment, or where it is only looked for.
-pub(crate) fn lies_elsewhere(account: &Account) -> bool {
-    account.entry.is_empty()
 }
 
 /// That a server refused what lies there.
 pub(crate) fn refused_notice(account: &Account) -> String {
     let Account { name, host, .. } = account;
-    if environment::is_its_account(account) {
+    if let Origin::Variable(_) = account.origin {
         format!("{name} was refused by {host}: give it another value")
     } else {
         format!("'{name}' was refused by {host}: put another secret there")
@@ -201,8 +196,8 @@ pub(crate) fn refused_notice(account: &Account) -> String {
 }
 
 /// What to say of a secret that lies there: that it is an app password, or its last day near or gone.
-pub(crate) fn notice(account: &Account, today: Date) -> Option<String> {
-    match State::of(account, today) {
+pub(crate) fn notice(account: &Account, now: Timestamp) -> Option<String> {
+    match State::of(account, now) {
         State::Retired => Some(retired_notice(account)),
         state @ (State::Expired | State::Expiring) => {
             let complaint = state.complaint(account)?;
@@ -214,7 +209,7 @@ pub(crate) fn notice(account: &Account, today: Date) -> Option<String> {
 
 /// That what lies there is an app password.
 pub(crate) fn retired_notice(account: &Account) -> String {
-    if environment::is_its_account(account) {
+    if let Origin::Variable(_) = account.origin {
         return environment::retired_notice(account);
     }
     format!(

@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::account::sign_in::{Known, Owner};
 use crate::account::{Account, Kept, Origin};
-use crate::bitbucket::{Kind, STATIC_USERNAMES};
+use crate::bitbucket::Kind;
 use crate::git::context::Host;
+use crate::git::username::Username;
 use crate::store;
-use crate::sys::bytes::Bytes;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 
@@ -94,36 +95,32 @@ impl Fields {
                 "has a user name with a line break or another control character".to_owned()
             ));
         }
-        let username = self.username.map(String::into_bytes);
         let kind = match &self.kind {
             Some(name) => {
                 let kind = name.parse::<Kind>().ok();
-                kind.filter(|kind| kind.exists_on(host))
-                    .ok_or_else(|| wrong(format!("has a kind that does not exist for {host}")))?
+                let kind = kind.filter(|kind| kind.exists_on(host));
+                let wrong = || wrong(format!("has a kind that does not exist for {host}"));
+                Some(kind.ok_or_else(wrong)?)
             }
-            None => Kind::of_pair(&secret, username.as_deref(), host),
+            None => None,
         };
         let expires = self.expires.map(|text| {
             day(&text)
                 .ok_or_else(|| wrong("has an expiry that is no date such as 2027-01-31".to_owned()))
         });
-        let is_static = |name: &Vec<u8>| STATIC_USERNAMES.map(str::as_bytes).contains(&&name[..]);
-        let is_email = |name: &Vec<u8>| kind == Kind::ApiToken && name.contains(&b'@');
-        let email = username.clone().filter(is_email);
-        let email = email.and_then(|email| String::from_utf8(email).ok());
-        let mut account = Account::new(place.to_owned(), host.clone(), Origin::Login);
-        account.kind = Some(kind);
-        account.store = store;
-        account.expires = expires.transpose()?;
-        account.email = self.email.or(email);
-        account.username = username
-            .filter(|name| !is_static(name) && !is_email(name))
-            .map(Bytes::from);
-        if kind.needs_username() && account.username.is_none() {
+        let owner = Owner {
+            username: self.username.and_then(Username::new),
+            email: self.email,
+        };
+        let known = Known::of_secret(&secret, host, kind, owner);
+        if known.kind.needs_username() && known.owner.username.is_none() {
             bail!(anyhow!(wrong(
                 "has an app password and no field 'username'".to_owned()
             )));
         }
+        let origin = Origin::Source(store);
+        let mut account = Account::new(place.to_owned(), host.clone(), origin, known);
+        account.expires = expires.transpose()?;
         Ok((account, Kept::only(secret)))
     }
 }
@@ -175,7 +172,11 @@ mod tests {
             ),
         ] {
             let account = fields(pairs).into_account("p", Name::Vault, &cloud());
-            assert_eq!(account.expect("an account").0.kind, Some(kind), "{pairs:?}");
+            assert_eq!(
+                account.expect("an account").0.kind(),
+                Some(kind),
+                "{pairs:?}"
+            );
         }
     }
 
@@ -189,8 +190,8 @@ mod tests {
         let (account, _) = fields(&pairs)
             .into_account("p", Name::Vault, &cloud())
             .expect("an account");
-        assert_eq!(account.email.as_deref(), Some("ada@example.com"));
-        assert!(account.username.is_none());
+        assert_eq!(account.email(), Some("ada@example.com"));
+        assert!(account.username().is_none());
         assert_eq!(account.expires, "2027-01-31".parse().ok());
     }
 

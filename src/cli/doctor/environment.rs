@@ -16,7 +16,7 @@ use crate::sys::terminal;
 /// Whether the environment holds a credential, and which of several is used.
 pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
     let id = "environment";
-    let (account, kept) = match environment::account(&bitbucket::cloud()) {
+    let (mut account, kept) = match environment::account(&bitbucket::cloud()) {
         Ok(Some(found)) => found,
         Ok(None) => return Check::pass(id, "no variable holds a credential for Bitbucket"),
         Err(error) => return Check::failed(id, &error),
@@ -34,10 +34,8 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
             "unset it, or set BITBUCKET_API_TOKEN",
         );
     }
-    if surroundings
-        .session
-        .is_refused(&kept.secret, Timestamp::now())
-    {
+    account.rejected = surroundings.session.refusal_of(&kept.secret);
+    if !account.standing(Timestamp::now()).may_answer() {
         return Check::fail(
             id,
             format!("{name} is set, but bitbucket.org refused it"),

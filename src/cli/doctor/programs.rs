@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::finding::Check;
 use super::{Git, Surroundings};
+use crate::account::sign_in::Scheme;
 use crate::git;
 use crate::git::context::Host;
 
@@ -95,7 +96,10 @@ const POST_BUFFER: u64 = 1 << 20;
 pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let mut hosts: Vec<&Host> = Vec::new();
     for account in surroundings.accounts.iter() {
-        let has_header_form = account.bearer || account.authtype.is_some();
+        let has_authtype = account
+            .opaque()
+            .is_some_and(|opaque| opaque.authtype.is_some());
+        let has_header_form = account.scheme() != Scheme::Basic || has_authtype;
         if has_header_form && !hosts.contains(&&account.host) {
             hosts.push(&account.host);
         }

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 
 use crate::account::grant::Grant;
+use crate::account::sign_in::SignIn;
 use crate::account::{Account, Kept};
 use crate::answer::renewal;
 use crate::bitbucket::Kind;
@@ -47,7 +48,7 @@ pub(super) fn is_meant(arguments: &Login, existing: Option<&Account>) -> Result<
             "'--client-id', '--client-credentials', '--port' and '--no-browser' are for '--kind oauth', not for '{kind}'"
         ))),
         Some(_) => Ok(false),
-        None => Ok(is_said || existing.is_some_and(|known| known.kind == Some(Kind::Oauth))),
+        None => Ok(is_said || existing.is_some_and(|known| known.kind() == Some(Kind::Oauth))),
     }
 }
 
@@ -67,7 +68,7 @@ pub(super) fn sign_in(
             account.host
         )));
     }
-    let before = existing.and_then(|known| known.oauth.as_ref());
+    let before = existing.and_then(Account::grant);
     let flow = match before {
         _ if arguments.client_credentials => Flow::ClientCredentials,
         Some(grant) if !arguments.no_browser && arguments.port.is_none() => grant.flow,
@@ -110,7 +111,11 @@ pub(super) fn sign_in(
         bail!("Bitbucket gave no refresh token: the access would end within hours");
     }
     account.password_expiry_utc = renewal::end_of(asked, tokens.lifetime);
-    account.oauth = Some(Grant::new(consumer.id, flow));
+    let owner = account.owner_mut().map(std::mem::take).unwrap_or_default();
+    account.sign_in = SignIn::Grant {
+        grant: Grant::new(consumer.id, flow),
+        owner,
+    };
     Ok(Kept {
         secret: tokens.access,
         oauth_refresh_token: tokens.refresh,

@@ -18,7 +18,6 @@ use crate::cli::{Import, Source};
 use crate::git::context::Host;
 use crate::git::{self, Helper};
 use crate::settings::session::Session;
-use crate::sys::bytes::Bytes;
 use crate::sys::error::{self, Hinted};
 use crate::sys::message;
 
@@ -30,7 +29,7 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     let hosts = setup::hosts_of(&accounts, &session.config()?.hosts);
     let usernames: Vec<Vec<u8>> = accounts
         .iter()
-        .filter_map(|account| Some(account.username.as_ref().map(Bytes::as_slice)?.to_vec()))
+        .filter_map(|account| Some(account.username()?.as_slice().to_vec()))
         .collect();
     let mut all_well = true;
     let mut gathered = Vec::new();
