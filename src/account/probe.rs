@@ -70,13 +70,10 @@ fn ask_once(
     let client = Client::new(&route::to(&host, PATIENCE, deadline))?;
     let answer = client.get(&url, Some(&identity.authorization()))?;
     let is_known = if bitbucket::is_cloud(&account.host) {
-        matches!(answer.status, 200 | 403) && is_bitbucket(&answer)
+        matches!(answer.status, 200 | 403) && bitbucket::is_of_bitbucket(&answer)
     } else {
         // This address answers strangers as well; the header names only who is signed in.
-        answer.status == 200
-            && answer
-                .header("x-ausername")
-                .is_some_and(|name| !name.is_empty())
+        answer.status == 200 && bitbucket::signed_in_user(&answer).is_some()
     };
     Ok(match answer.status {
         _ if is_known => Asked::Known,
@@ -88,11 +85,4 @@ fn ask_once(
 /// Whether it is a git server that answers (gitprotocol-http(5)), and not a company's proxy with a page of its own.
 fn is_git(answer: &Answer) -> bool {
     answer.header("content-type") == Some("application/x-git-upload-pack-advertisement")
-}
-
-/// Whether it is Bitbucket's REST API that answers: it names the scopes and speaks JSON.
-pub(crate) fn is_bitbucket(answer: &Answer) -> bool {
-    answer.header("x-oauth-scopes").is_some()
-        || answer.header("x-credential-type").is_some()
-        || answer.json().is_some()
 }
