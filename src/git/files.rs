@@ -3,14 +3,14 @@
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, str, thread};
 
 use anyhow::{Context as _, Result, bail};
 use zeroize::Zeroizing;
 
-use super::{git, run};
+use crate::git::program::{PATIENCE, git, run};
+use crate::sys::child::Program;
 use crate::sys::error::Hinted;
 use crate::sys::files::{self, Draft, Mode};
 
@@ -33,7 +33,7 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
             ))
         }
         Some(path) => path.into(),
-        None if system => git(&["var", variable])
+        None if system => git(&["var", variable], PATIENCE)
             .context(Hinted::new(
                 "git names no configuration of the whole machine",
                 "unset GIT_CONFIG_NOSYSTEM",
@@ -87,7 +87,10 @@ pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
     let path = path
         .to_str()
         .with_context(|| format!("the path '{}' is not UTF-8", path.display()))?;
-    match git(&["config", "--file", path, "-z", "--get-all", key]) {
+    match git(
+        &["config", "--file", path, "-z", "--get-all", key],
+        PATIENCE,
+    ) {
         Ok(values) => Ok(values.split_terminator('\0').map(str::to_owned).collect()),
         Err(_) => Ok(Vec::new()),
     }
@@ -191,10 +194,9 @@ fn read(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, fs::Metadata)>> {
 /// # Errors
 /// When git cannot be started, or does not understand the file.
 pub(crate) fn list_of(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    let mut command = Command::new("git");
-    command.args(["config", "--list", "-z", "--file"]).arg(path);
-    match run(command, b"", Duration::from_secs(10))? {
-        Some(output) if output.code == Some(0) => Ok(output.answer),
+    let git = Program::new("git").args(["config", "--list", "-z", "--file"]);
+    match run(git.args([path]), b"", Duration::from_secs(10))? {
+        Some(output) if output.code == Some(0) && !output.is_cut => Ok(output.answer),
         _ => bail!("git cannot read it"),
     }
 }

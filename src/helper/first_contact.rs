@@ -51,7 +51,7 @@ pub(crate) enum Outcome {
 /// # Errors
 /// When the data folder cannot be written, or the terminal breaks off.
 pub(crate) fn ask(session: &Session, wanted: &Wanted<'_>) -> Result<Outcome> {
-    if !is_first(session, wanted)? || !terminal::can_ask() || !git_allows_it() {
+    if !is_first(session, wanted)? || !terminal::can_ask() || !git_allows_it(session) {
         return Ok(Outcome::Nothing);
     }
     if let Some(objection) = objection(session, wanted)? {
@@ -178,9 +178,9 @@ fn usual_kind(host: &Host) -> Kind {
 }
 
 /// `credential.interactive` (git 2.47) and askpass programs are obeyed as git does.
-fn git_allows_it() -> bool {
-    let interactive = git::plain_setting("credential.interactive");
-    let core_askpass = git::plain_setting("core.askPass");
+fn git_allows_it(session: &Session) -> bool {
+    let interactive = git::plain_setting("credential.interactive", session.patience());
+    let core_askpass = git::plain_setting("core.askPass", session.patience());
     !interactive.is_some_and(|value| terminal::forbids_questions(&value))
         && terminal::askpass(core_askpass.as_deref()).is_none()
 }

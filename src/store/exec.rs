@@ -3,7 +3,6 @@
 
 use std::io;
 use std::path::{Path, is_separator};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize as _;
 
 use super::{Error, Store, within};
-use crate::sys::child::{self, Output};
+use crate::sys::child::{Output, Program};
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 
@@ -25,8 +24,6 @@ pub(crate) struct ExecStore {
     pub(crate) since: Instant,
     /// It may ask a person on the terminal.
     pub(crate) may_ask: bool,
-    /// Variables it need not inherit.
-    pub(crate) withheld: Vec<&'static str>,
 }
 
 /// What the program has for a URL.
@@ -135,21 +132,16 @@ impl ExecStore {
         if program.contains(is_separator) && !Path::new(program).is_absolute() {
             return Err(wrong(format!("'{program}' is a relative path")).into());
         }
-        let mut command = Command::new(program);
-        command.arg(operation);
-        for variable in &self.withheld {
-            command.env_remove(variable);
-        }
         let left = self.patience.saturating_sub(self.since.elapsed());
-        let run = if self.may_ask {
-            child::run_at_the_terminal
-        } else {
-            child::run
-        };
-        let output = run(command, input.expose(), left).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => wrong(format!("there is no program '{program}'")),
-            _ => wrong(format!("cannot start '{program}': {error}")),
-        })?;
+        let store = Program::new(program)
+            .args([operation])
+            .at_the_terminal(self.may_ask);
+        let output = store
+            .run(input.expose(), left)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => wrong(format!("there is no program '{program}'")),
+                _ => wrong(format!("cannot start '{program}': {error}")),
+            })?;
         output.ok_or_else(|| self.hinted(&format!("does not answer {}", within(self.patience))))
     }
 

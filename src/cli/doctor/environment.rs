@@ -8,6 +8,7 @@ use super::Surroundings;
 use super::finding::Check;
 use crate::answer::source::environment;
 use crate::bitbucket::{self, APP_PASSWORDS_REMOVED};
+use crate::git;
 use crate::git::route;
 use crate::git::url;
 use crate::sys::child::SECRET_VARIABLES;
@@ -88,7 +89,7 @@ fn is_set(variable: &str) -> bool {
 pub(super) fn proxies(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let hosts = surroundings.hosts.iter();
     let check = |host| {
-        let message = match route::proxy(host) {
+        let message = match route::proxy(host, git::PATIENCE) {
             None => format!("git goes to {host} directly"),
             Some(proxy) => {
                 // curl(1), "--proxy": without a scheme it is http.

@@ -1,14 +1,12 @@
 //! The token that Vault's own command line tool would use, found in its order.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 
 use crate::answer::source::environment::vault_variable;
-use crate::sys::child;
-use crate::sys::child::SECRET_VARIABLES;
+use crate::sys::child::Program;
 use crate::sys::error::Hinted;
 use crate::sys::files;
 use crate::sys::secret::Secret;
@@ -89,12 +87,9 @@ fn from_helper(program: &Path, source: &str) -> Result<Secret> {
             "see 'token_helper' in ~/.bao or ~/.vault, or set VAULT_TOKEN",
         ))
     };
-    let mut command = Command::new(program);
-    command.arg("get");
-    for variable in SECRET_VARIABLES {
-        command.env_remove(variable);
-    }
-    let output = child::run(command, b"", HELPER)
+    let helper = Program::new(program).args(["get"]);
+    let output = helper
+        .run(b"", HELPER)
         .map_err(|error| failed(format!("cannot be started: {error}")))?;
     let output = output.ok_or_else(|| {
         failed(format!(
