@@ -1,10 +1,9 @@
 //! Long secrets in a store whose entries are short: cut into pieces, each under an entry of its own.
 
 use anyhow::anyhow;
-use zeroize::Zeroizing;
 
 use super::{Error, Store};
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 
 /// A store on top of another one whose entries hold at most `longest` bytes.
 ///
@@ -56,8 +55,8 @@ impl<S: Store> Store for InPieces<S> {
             .room(usize::from(others) + 1)
             .filter(|_| first.expose().len() <= self.longest)
             .ok_or_else(damaged)?;
-        let mut whole = Zeroizing::new(Vec::with_capacity(room));
-        whole.extend_from_slice(&first.expose()[MARK_LENGTH..]);
+        let mut whole = SecretBuffer::with_capacity(room);
+        whole.extend(&first.expose()[MARK_LENGTH..]);
         for number in 1..=others {
             let piece = self.store.get(&name(entry, number))?;
             let piece =
@@ -65,9 +64,9 @@ impl<S: Store> Store for InPieces<S> {
             if piece.expose().len() > self.longest {
                 return Err(damaged().into());
             }
-            whole.extend_from_slice(piece.expose());
+            whole.extend(piece.expose());
         }
-        Ok(Some(Secret::new(std::mem::take(&mut whole))))
+        Ok(Some(whole.into()))
     }
 
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
