@@ -10,6 +10,7 @@
 
 mod accounts;
 mod check;
+mod children;
 mod concurrency;
 mod conformance;
 mod curl;
