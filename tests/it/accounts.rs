@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv};
 
 #[test]
 fn status_shows_a_table_and_says_what_to_do() {
@@ -165,7 +165,10 @@ fn files_are_private_from_their_first_moment_whatever_the_umask() {
         "-c",
         "umask 0; exec git-credential-bitbucket login --no-verify --with-token --store file",
     ]);
-    assert_eq!(crate::harness::run(command, API_TOKEN.as_bytes()).status, 0);
+    assert_eq!(
+        crate::support::harness::run(command, API_TOKEN.as_bytes()).status,
+        0
+    );
     assert_eq!(
         fs::metadata(env.data()).unwrap().permissions().mode() & 0o777,
         0o700
@@ -314,7 +317,7 @@ fn completions_are_printed_for_four_shells() {
 
 #[test]
 fn bash_completes_also_behind_git() {
-    if !crate::harness::has(&["bash"]) {
+    if !crate::support::harness::has(&["bash"]) {
         return;
     }
     let env = TestEnv::new();
@@ -325,7 +328,7 @@ fn bash_completes_also_behind_git() {
              COMP_WORDS=({words}); COMP_CWORD={position}; _git_credential_bitbucket; echo \"${{COMPREPLY[@]}}\""
         );
         command.args(["--norc", "-c", &script]);
-        let outcome = crate::harness::run(command, b"");
+        let outcome = crate::support::harness::run(command, b"");
         assert_eq!(outcome.status, 0, "{outcome:?}");
         outcome.stdout
     };

@@ -1,7 +1,9 @@
 //! `login` asks Bitbucket, and tells which mistake it is: each explanation once.
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, TestEnv, ephemeral, reply};
-use crate::stand_in::{Credential, Silence, StandIn};
+use crate::support::harness::{
+    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, TestEnv, ephemeral, reply,
+};
+use crate::support::stand_in::{Credential, Silence, StandIn};
 
 const READ: &str = "read:repository:bitbucket";
 const WRITE: &str = "write:repository:bitbucket";

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, reply};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, reply};
 
 #[test]
 fn of_sixty_four_processes_at_once_each_one_leaves_its_mark() {

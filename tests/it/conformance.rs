@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::harness::{TestEnv, run};
+use crate::support::harness::{TestEnv, run};
 
 /// A helper under test, in an environment of its own.
 struct Subject {

@@ -9,11 +9,13 @@ use std::{
     time::Instant,
 };
 
+use crate::support::canary::leaks;
 #[cfg(target_os = "linux")]
-use crate::harness::has;
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, run};
-use crate::leak::leaks;
-use crate::stand_in::{Authorization, Credential, StandIn};
+use crate::support::harness::has;
+use crate::support::harness::{
+    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, run,
+};
+use crate::support::stand_in::{Authorization, Credential, StandIn};
 
 const STATUS: &str =
     "https://api.bitbucket.org/2.0/repositories/acme/app/commit/abc/statuses/build";

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, reply, write_private};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, reply, write_private};
 
 const REQUEST: &str = "protocol=https\nhost=bitbucket.org\n";
 

@@ -5,11 +5,11 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use crate::harness::{
+use crate::support::harness::{
     ACCESS_TOKEN, API_TOKEN, Outcome, PROGRAM, TestEnv, has, reply, run, write_private,
 };
-use crate::keyring::in_session;
-use crate::stand_in::{Credential, StandIn};
+use crate::support::keyring::in_session;
+use crate::support::stand_in::{Credential, StandIn};
 
 const PASS: &str = "docker-credential-pass";
 const APP: &str = "https://bitbucket.org/acme/app.git";
@@ -281,7 +281,7 @@ fn no_program_learns_a_secret_from_its_arguments_or_its_environment() {
         "#!/bin/sh\ncat /proc/$$/cmdline /proc/$$/environ >>'{}'\nexec {PASS} \"$@\"\n",
         log.display()
     );
-    crate::exec_faults::write_program(&witness, &script);
+    crate::support::harness::write_program(&witness, &script);
     configure(&env, witness.to_str().unwrap(), "");
     env.set("BITBUCKET_TOKEN", ACCESS_TOKEN);
     env.set("BITBUCKET_APP_PASSWORD", "canary");
@@ -293,7 +293,7 @@ fn no_program_learns_a_secret_from_its_arguments_or_its_environment() {
     for operation in ["store", "get", "erase"] {
         assert!(text.contains(&format!("\0{operation}\0")), "{text}");
     }
-    assert!(!crate::leak::leaks(&seen), "{text}");
+    assert!(!crate::support::canary::leaks(&seen), "{text}");
 }
 
 #[test]

@@ -1,26 +1,19 @@
 //! Programs for the store `exec` that misbehave, each in its own way.
 
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::exec::configure;
-use crate::harness::{API_TOKEN, Outcome, PROGRAM, TestEnv, has, reply, run};
-use crate::leak::leaks;
-use crate::terminal::Terminal;
+use crate::support::canary::leaks;
+use crate::support::harness::{
+    API_TOKEN, Outcome, PROGRAM, TestEnv, has, reply, run, write_program,
+};
+use crate::support::terminal::Terminal;
 
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
 /// An operation of git's has five seconds; the rest is for a machine that does other things as well. Two waits in a row
 /// would take ten.
 const PATIENCE: Duration = Duration::from_secs(9);
-
-/// Writes a program, in another process: one that was forked while we write would keep it from being started.
-pub(crate) fn write_program(path: &Path, script: &str) {
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"]);
-    command.arg(path);
-    assert_eq!(run(command, script.as_bytes()).status, 0);
-}
 
 /// An environment whose `exec` is this script; `$1` is the operation.
 fn env_with(script: &str) -> TestEnv {

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, has};
-use crate::stand_in::{Credential, StandIn};
-use crate::terminal::Terminal;
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, has};
+use crate::support::stand_in::{Credential, StandIn};
+use crate::support::terminal::Terminal;
 
 const APP: &str = "https://bitbucket.org/acme/app.git";
 const PROMPT: &str = "Token for bitbucket.org (it will not show):";
@@ -178,7 +178,7 @@ fn without_a_terminal_it_is_silent_and_makes_no_file() {
     command
         .args(["-w", "git", "ls-remote", APP])
         .env_remove("GIT_TERMINAL_PROMPT");
-    let outcome = crate::harness::run(command, b"");
+    let outcome = crate::support::harness::run(command, b"");
     assert_ne!(outcome.status, 0);
     assert!(
         !outcome.stderr.contains("git-credential-bitbucket"),
@@ -221,7 +221,7 @@ fn a_mark_from_the_future_tells_nothing() {
     fs::create_dir_all(env.data()).unwrap();
     for word in ["refused", "declined", "asked"] {
         let mark = env.data().join("first-contact");
-        crate::harness::write_private(&mark, &format!("{word}\n"));
+        crate::support::harness::write_private(&mark, &format!("{word}\n"));
         let touched = std::process::Command::new("touch")
             .args(["-d", "1 hour"])
             .arg(&mark)

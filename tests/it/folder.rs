@@ -2,30 +2,18 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::harness::{
+use crate::support::harness::{
     ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, has, reply, run,
     write_private,
 };
-use crate::stand_in::{Credential, StandIn};
-use crate::terminal::Terminal;
+use crate::support::mounted::{configure, mounted, put};
+use crate::support::stand_in::{Credential, StandIn};
+use crate::support::terminal::Terminal;
 
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
 const APP: &str = "https://bitbucket.org/acme/app.git";
-
-/// Where the tests mount their secrets.
-pub(crate) fn mounted(env: &TestEnv) -> PathBuf {
-    env.path().join("mounted")
-}
-
-/// Looks into the folder that the settings name with these lines.
-pub(crate) fn configure(env: &TestEnv, settings: &str) {
-    fs::create_dir_all(env.data()).unwrap();
-    let settings = format!("lookup = ['folder']\n[store.folder]\n{settings}\n");
-    write_private(&env.data().join("config.toml"), &settings);
-}
 
 /// An environment with these files mounted.
 fn env_with(files: &[(&str, &str)]) -> TestEnv {
@@ -38,14 +26,6 @@ fn mount(env: &TestEnv, files: &[(&str, &str)]) {
     fs::create_dir_all(mounted(env)).unwrap();
     configure(env, &format!("path = '{}'", mounted(env).display()));
     put(&mounted(env), files);
-}
-
-pub(crate) fn put(folder: &Path, files: &[(&str, &str)]) {
-    for (name, content) in files {
-        let path = folder.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
 }
 
 /// That there is an error of which this is a part, and no answer.

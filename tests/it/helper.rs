@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{
+use crate::support::harness::{
     ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv, ephemeral, has, reply, run,
 };
 
@@ -315,7 +315,7 @@ fn that_a_secret_worked_which_was_refused_once_is_news() {
     let text = fs::read_to_string(&accounts).unwrap();
     let at = text.lines().find(|line| line.starts_with("at = ")).unwrap();
     let long_ago = "at = \"2026-01-01T00:00:00Z\"";
-    crate::harness::write_private(&accounts, &text.replace(at, long_ago));
+    crate::support::harness::write_private(&accounts, &text.replace(at, long_ago));
 
     let answer = env.get(&format!("{context}capability[]=authtype\n"));
     assert_eq!(answer, ours, "it has its one more chance");
@@ -683,7 +683,7 @@ fn a_pipe_or_a_huge_file_in_place_of_ours_is_refused_at_once() {
         );
         fs::remove_file(&path).unwrap();
 
-        crate::harness::write_private(&path, "");
+        crate::support::harness::write_private(&path, "");
         fs::File::options()
             .write(true)
             .open(&path)
@@ -712,7 +712,7 @@ fn an_entry_answers_only_for_the_host_it_was_made_for() {
     let text = fs::read_to_string(&path)
         .unwrap()
         .replace("host = \"bitbucket.org\"", "host = \"evil.example\"");
-    crate::harness::write_private(
+    crate::support::harness::write_private(
         &path,
         &text.replace(
             "kind = \"api-token\"",
@@ -739,7 +739,7 @@ fn only_drafts_of_ours_are_swept_up() {
     env.login(API_TOKEN, &["work"]);
     let old = |name: &str| {
         let path = env.data().join(name);
-        crate::harness::write_private(&path, "x");
+        crate::support::harness::write_private(&path, "x");
         let touched = std::process::Command::new("touch")
             .args(["-d", "5 minutes ago"])
             .arg(&path)

@@ -1,6 +1,6 @@
 //! Input that nobody means well with, and what git makes of our own words.
 
-use crate::harness::{API_TOKEN, PROGRAM, TestEnv, run};
+use crate::support::harness::{API_TOKEN, PROGRAM, TestEnv, run};
 
 #[test]
 fn floods_end_in_bounded_time_and_memory_and_get_no_answer() {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, Outcome, TestEnv, reply, write_private};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, Outcome, TestEnv, reply, write_private};
 
 fn environment() -> TestEnv {
     let env = TestEnv::new();

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::{API_TOKEN, PROGRAM, TestEnv, has, reply, run, write_private};
-use crate::keyring::TOOLS;
+use crate::support::harness::{API_TOKEN, PROGRAM, TestEnv, has, reply, run, write_private};
+use crate::support::keyring::TOOLS;
 
 /// An operation has five seconds; the rest is for a machine that does other things as well. Two waits in a row, which
 /// is what must not be, would take ten.

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, has, reply};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, has, reply};
 
 const STILL: &str = "path=still/x\n";
 const WORK: &str = "path=work/x\n";

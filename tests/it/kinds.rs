@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, has, run};
-use crate::stand_in::{Credential, DataCenter, Handle, StandIn};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, has, run};
+use crate::support::stand_in::{Credential, DataCenter, Handle, StandIn};
 
 const APP: &str = "https://bitbucket.org/acme/app.git";
 const DC: &str = "git.corp.example:7990";
@@ -123,7 +123,7 @@ fn for_each_kind(check: impl Fn(&str, &Signed)) {
     check("password on Data Center", &signed);
 }
 
-fn clone_commit_push(signed: &Signed, url: &str, folder: &str) -> crate::harness::Outcome {
+fn clone_commit_push(signed: &Signed, url: &str, folder: &str) -> crate::support::harness::Outcome {
     let env = &signed.env;
     env.git_succeeds(&["clone", "--quiet", url, folder]);
     env.git_succeeds(&[
@@ -187,7 +187,7 @@ fn each_kind_reaches_rest_by_curl() {
         return;
     }
     for_each_kind(|kind, signed| {
-        let mut command = signed.env.command(crate::harness::PROGRAM);
+        let mut command = signed.env.command(crate::support::harness::PROGRAM);
         let ca = signed.stand_in.ca_file().display().to_string();
         command.args([
             "curl",
@@ -307,7 +307,7 @@ fn an_app_password_of_the_cloud_is_answered_as_asked_and_refused_by_bitbucket() 
         "410 erases nothing"
     );
     let rest = signed.env.get("protocol=https\nhost=api.bitbucket.org\n");
-    assert_eq!(rest, crate::harness::reply("ada", APP_PASSWORD));
+    assert_eq!(rest, crate::support::harness::reply("ada", APP_PASSWORD));
 }
 
 #[test]

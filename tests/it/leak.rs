@@ -5,38 +5,11 @@ use std::path::{Path, PathBuf};
 
 use base64ct::{Base64, Encoding as _};
 
+use crate::support::canary::leaks;
 #[cfg(target_os = "linux")]
-use crate::harness::PROGRAM;
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, TestEnv, has, run};
-use crate::stand_in::Credential;
-
-/// What must not be found: the secrets, and how Basic would encode them.
-fn canaries() -> Vec<Vec<u8>> {
-    let mut all = vec![b"canary".to_vec()];
-    for secret in [API_TOKEN, ACCESS_TOKEN, APP_PASSWORD] {
-        for name in [
-            "x-bitbucket-api-token-auth",
-            "x-token-auth",
-            "ada",
-            "ada@example.com",
-        ] {
-            all.push(Base64::encode_string(format!("{name}:{secret}").as_bytes()).into_bytes());
-        }
-        all.push(
-            Base64::encode_string(secret.as_bytes())
-                .trim_end_matches('=')
-                .as_bytes()[..40]
-                .to_vec(),
-        );
-    }
-    all
-}
-
-pub(crate) fn leaks(content: &[u8]) -> bool {
-    canaries()
-        .iter()
-        .any(|canary| content.windows(canary.len()).any(|window| window == canary))
-}
+use crate::support::harness::PROGRAM;
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, TestEnv, has, run};
+use crate::support::stand_in::Credential;
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
@@ -226,8 +199,11 @@ fn what_lay_in_the_open_is_shown_by_no_command_and_stays_in_no_file() {
         env.git_succeeds(&["-C", "app", "config", key, value]);
     }
     env.git_succeeds(&["config", "--global", "remote.global.url", &url]);
-    crate::harness::write_private(&env.home().join(".git-credentials"), &format!("{url}\n"));
-    crate::harness::write_private(
+    crate::support::harness::write_private(
+        &env.home().join(".git-credentials"),
+        &format!("{url}\n"),
+    );
+    crate::support::harness::write_private(
         &env.home().join(".netrc"),
         &format!("machine bitbucket.org login ada password {APP_PASSWORD}\n"),
     );
@@ -295,7 +271,10 @@ fn no_process_that_is_started_is_told_a_secret_as_argument_or_in_its_environment
         "ada@example.com",
     ];
     let url = format!("https://ada:{ACCESS_TOKEN}@bitbucket.org/beta/app.git");
-    crate::harness::write_private(&env.home().join(".git-credentials"), &format!("{url}\n"));
+    crate::support::harness::write_private(
+        &env.home().join(".git-credentials"),
+        &format!("{url}\n"),
+    );
     env.git_succeeds(&["init", "--quiet", "app"]);
     let config = env.home().join("app/.git/config");
     fs::write(&config, format!("[remote \"x\"]\n\turl = {url}\n")).unwrap();
@@ -390,7 +369,7 @@ fn a_damaged_store_is_described_without_its_content() {
     ] {
         let path = env.data().join(name);
         let before = fs::read(&path).ok();
-        crate::harness::write_private(&path, &content);
+        crate::support::harness::write_private(&path, &content);
         for arguments in [
             &["status"][..],
             &["status", "--json"],

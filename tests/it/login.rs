@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply};
 
 #[test]
 fn signing_in_says_where_the_secret_lies() {
@@ -437,7 +437,7 @@ fn a_damaged_account_is_told_and_none_vanishes() {
     env.login(API_TOKEN, &["work", "--expires", "2099-01-01"]);
     let path = env.data().join("accounts.toml");
     let text = fs::read_to_string(&path).unwrap();
-    crate::harness::write_private(&path, &text.replace("2099-01-01", "2099-13-01"));
+    crate::support::harness::write_private(&path, &text.replace("2099-01-01", "2099-13-01"));
     let outcome = env.program(&["status"], "");
     assert_eq!(outcome.status, 1);
     assert!(
@@ -515,7 +515,7 @@ fn a_file_of_somebody_s_own_is_not_taken_for_the_store() {
     let env = TestEnv::new();
     fs::create_dir_all(env.data()).unwrap();
     let own = env.path().join("diary");
-    crate::harness::write_private(&own, "# dear diary\n");
+    crate::support::harness::write_private(&own, "# dear diary\n");
     fs::write(
         env.data().join("config.toml"),
         format!("[store.file]\npath = '{}'\n", own.display()),

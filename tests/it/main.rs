@@ -24,7 +24,6 @@ mod exec;
 mod exec_faults;
 mod first_contact;
 mod folder;
-mod harness;
 mod helper;
 mod hostile;
 mod import;
@@ -50,9 +49,8 @@ mod probe;
 mod recipes;
 mod scrub;
 mod setup;
-#[path = "../stand_in/mod.rs"]
-mod stand_in;
 mod stories;
+mod support;
 mod terminal;
 mod thrift;
 #[cfg(target_os = "linux")]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{TestEnv, write_private};
+use crate::support::harness::{TestEnv, write_private};
 
 const PAGE: &str = include_str!("../../docs/git-credential-bitbucket.1");
 /// What git calls; `-h` does not list them.

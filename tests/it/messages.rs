@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::harness::{TestEnv, run};
+use crate::support::harness::{TestEnv, run};
 
 /// Runs each line behind `$ ` in a shell of a fresh environment, and writes down what came back.
 fn transcript(script: &str) -> String {

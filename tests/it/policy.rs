@@ -5,11 +5,11 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::harness::{
+use crate::support::harness::{
     ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, reply, run, write_private,
 };
-use crate::stand_in::{Credential, StandIn};
-use crate::terminal::Terminal;
+use crate::support::stand_in::{Credential, StandIn};
+use crate::support::terminal::Terminal;
 
 const CLOUD: &str = "protocol=https\nhost=bitbucket.org\n";
 const REPOSITORY: &str = "protocol=https\nhost=bitbucket.org\npath=acme/site.git\n";

@@ -4,8 +4,8 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, has, reply};
-use crate::stand_in::{Credential, Handle, Silence, StandIn};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, has, reply};
+use crate::support::stand_in::{Credential, Handle, Silence, StandIn};
 
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
 
@@ -301,7 +301,7 @@ fn git_lfs_ends_when_a_secret_of_the_environment_was_revoked() {
     handle.revoke();
     let mut push = env.command("timeout");
     push.args(["60", "git", "-C", "app", "lfs", "push", "origin", "main"]);
-    let outcome = crate::harness::run(push, b"");
+    let outcome = crate::support::harness::run(push, b"");
     assert!(outcome.status != 0 && outcome.status != 124, "{outcome:?}");
     let sent = stand_in.count(|request| request.secret() == Some(API_TOKEN));
     assert!(sent < 12, "{sent} requests with a secret that was refused");
@@ -313,7 +313,10 @@ fn an_erase_without_a_secret_touches_nothing_from_login() {
     for request in [WANTED, "protocol=https\nhost=bitbucket.org\n"] {
         let mut command = env.command(PROGRAM);
         command.arg("erase");
-        assert_eq!(crate::harness::run(command, request.as_bytes()).status, 0);
+        assert_eq!(
+            crate::support::harness::run(command, request.as_bytes()).status,
+            0
+        );
     }
     assert_eq!(get(&env), answer());
     assert!(stand_in.requests().is_empty());

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex};
 use base64ct::{Base64, Encoding as _};
 use serde_json::Value;
 
-use crate::folder::{configure, mounted, put};
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, Outcome, TestEnv, has, run, write_private};
-use crate::leak::leaks;
-use crate::stand_in::{Credential, StandIn};
+use crate::support::canary::leaks;
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, Outcome, TestEnv, has, run, write_private};
+use crate::support::mounted::{configure, mounted, put};
+use crate::support::stand_in::{Credential, StandIn};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -363,7 +363,7 @@ fn a_build_clones_with_its_secret_and_no_layer_has_it() {
         }
     }
     let mut make = env.command("sh");
-    make.args(["-euc", IMAGE, "sh", crate::harness::PROGRAM]);
+    make.args(["-euc", IMAGE, "sh", crate::support::harness::PROGRAM]);
     let outcome = run(make, b"");
     assert_eq!(outcome.status, 0, "{outcome:?}");
     fs::write(env.home().join("token.txt"), format!("{ACCESS_TOKEN}\n")).unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::harness::{API_TOKEN, PROGRAM, TestEnv, reply, run};
+use crate::support::harness::{API_TOKEN, PROGRAM, TestEnv, reply, run};
 
 const BEFORE: &str = "# mine\n[credential]\n\thelper = store\n[user]\n\tname = Ada";
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::thread;
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, has};
-use crate::stand_in::{Credential, StandIn};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, has};
+use crate::support::stand_in::{Credential, StandIn};
 
 const APP: &str = "https://bitbucket.org/acme/app.git";
 
@@ -238,7 +238,7 @@ fn lfs_ends_when_the_token_was_revoked() {
     handle.revoke();
     let mut push = env.command("timeout");
     push.args(["60", "git", "-C", "app", "lfs", "push", "origin", "main"]);
-    let outcome = crate::harness::run(push, b"");
+    let outcome = crate::support::harness::run(push, b"");
     assert!(outcome.status != 0 && outcome.status != 124, "{outcome:?}");
     assert!(
         stand_in.count(|request| request.secret() == Some(API_TOKEN)) < 10,

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::harness::{API_TOKEN, TestEnv};
+use crate::support::harness::{API_TOKEN, TestEnv};
 #[cfg(target_os = "linux")]
-use crate::harness::{has, run};
+use crate::support::harness::{has, run};
 
 const REQUEST: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n\n";
 
@@ -17,7 +17,7 @@ fn opened(env: &TestEnv, operation: &str, input: &str) -> Vec<String> {
     command
         .args(["-f", "-e", "trace=open,openat,openat2", "-o"])
         .arg(&trace)
-        .args([crate::harness::PROGRAM, operation]);
+        .args([crate::support::harness::PROGRAM, operation]);
     let outcome = run(command, input.as_bytes());
     assert_eq!(outcome.status, 0, "{outcome:?}");
     let trace = fs::read_to_string(trace).unwrap();

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use super::{assert_starts, doctor, edit_accounts, finding, found, one};
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, write_private};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, write_private};
 
 #[test]
 fn what_is_the_matter_with_an_account_is_said_with_its_mend() {

@@ -1,7 +1,7 @@
 //! Ways past us: secrets in URLs, netrc, headers of git's own.
 
 use super::{assert_starts, config, doctor, finding, found};
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, write_private};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, write_private};
 
 #[test]
 fn secrets_in_urls_are_found_wherever_git_takes_urls_from() {

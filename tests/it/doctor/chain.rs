@@ -6,7 +6,7 @@ use super::{
     assert_starts, config, doctor, edit_accounts, finding, found, path_with, program_at, set_up,
     with_git,
 };
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, write_private};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, write_private};
 
 #[test]
 fn a_small_post_buffer_matters_to_a_bearer_account_only() {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{HTTPS, assert_starts, config, doctor, one, set_up};
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv};
 
 #[test]
 fn a_url_is_explained_account_by_account() {
@@ -218,7 +218,7 @@ fn a_bearer_account_is_warned_of_a_user_name_in_the_url() {
     let text = fs::read_to_string(&path)
         .unwrap()
         .replace("kind = ", "bearer = true\nkind = ");
-    crate::harness::write_private(&path, &text);
+    crate::support::harness::write_private(&path, &text);
     let (_, checks) = doctor(&env, &["https://ada@git.corp.example/scm/prj/app.git"]);
     assert_starts(
         &one(&checks, "url"),

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::{PROGRAM, TestEnv, write_private};
+use crate::support::harness::{PROGRAM, TestEnv, write_private};
 
 const HTTPS: &str = "https://bitbucket.org/acme/site.git";
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     HTTPS, assert_starts, config, doctor, finding, one, path_with, set_up, text_of, with_git,
 };
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv};
 
 #[test]
 fn nothing_is_wrong_after_setup_and_login() {

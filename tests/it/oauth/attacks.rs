@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{
     WANTED, asked, browser, ended, free_port, get, let_it_end, login, now, signed_in, works, world,
 };
-use crate::stand_in::Silence;
+use crate::support::stand_in::Silence;
 
 /// A proxy on the way that breaks off each connection: at once, or when the tunnel stands.
 fn breaking_proxy(opens_tunnel: bool) -> String {

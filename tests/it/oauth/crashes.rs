@@ -11,8 +11,8 @@ use super::{
     password, renew_and_die, signed_in, start_get, works,
 };
 #[cfg(target_os = "linux")]
-use crate::disk::on_a_small_disk;
-use crate::harness::{TestEnv, run, write_private};
+use crate::support::disk::on_a_small_disk;
+use crate::support::harness::{TestEnv, run, write_private};
 
 /// How many entries lie in the file store.
 fn entries(env: &TestEnv) -> usize {

@@ -14,8 +14,8 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Outcome, PROGRAM, TestEnv, has, run, write_private};
-use crate::stand_in::{Consumer, Silence, StandIn};
+use crate::support::harness::{Outcome, PROGRAM, TestEnv, has, run, write_private};
+use crate::support::stand_in::{Consumer, Silence, StandIn};
 
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
 const CLIENT_SECRET: &str = "canary-client-secret";

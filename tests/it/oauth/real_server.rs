@@ -9,8 +9,8 @@ use std::{fs, io::Write as _};
 
 use super::browser::Browser;
 use super::{CLIENT_SECRET, free_port, get, password, works};
-use crate::harness::{Outcome, PROGRAM, TestEnv, has};
-use crate::stand_in::StandIn;
+use crate::support::harness::{Outcome, PROGRAM, TestEnv, has};
+use crate::support::stand_in::StandIn;
 
 /// How long its access tokens live: a second longer than one has to be good for.
 const LIFETIME: &str = "61";

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use super::{CLIENT_SECRET, allow, browser, free_port, works, world};
-use crate::terminal::Terminal;
+use crate::support::terminal::Terminal;
 
 #[test]
 fn at_a_terminal_a_busy_port_leads_to_pasting() {

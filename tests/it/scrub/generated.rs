@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::{environment, repository, rows, set, stored};
-use crate::harness::{ACCESS_TOKEN, API_TOKEN};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN};
 
 /// A URL, and what is to become of it.
 struct Case {

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{environment, repository, scrub, set, url, value};
-use crate::harness::{ACCESS_TOKEN, PROGRAM, run};
+use crate::support::harness::{ACCESS_TOKEN, PROGRAM, run};
 
 /// How often it is killed.
 const KILLS: u32 = 200;

@@ -9,7 +9,7 @@ mod round_trip;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, Outcome, TestEnv};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, Outcome, TestEnv};
 
 /// An environment whose secrets go into the file store without a look at any keyring.
 fn environment() -> TestEnv {

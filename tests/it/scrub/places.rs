@@ -8,7 +8,7 @@ use base64ct::{Base64, Encoding as _};
 use super::{
     environment, files_with_canaries, repository, rows, scrub, set, stored, token, url, value,
 };
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, run};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, run};
 
 /// Puts a secret into every place of a repository, and into the files that its configuration includes.
 fn fill_each_place(env: &TestEnv) {
@@ -296,7 +296,7 @@ fn without_a_path_it_is_the_repository_around_with_its_submodules() {
     set(&env, "app/lib", "remote.bb.url", &url("lib"));
     set(&env, "lib", "remote.origin.url", &url("other"));
     fs::create_dir(env.home().join("app/folder")).unwrap();
-    let mut command = env.command(crate::harness::PROGRAM);
+    let mut command = env.command(crate::support::harness::PROGRAM);
     command
         .arg("scrub")
         .current_dir(env.home().join("app/folder"));

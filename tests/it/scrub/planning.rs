@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{environment, repository, scrub, set, stored, token, url, value};
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, reply};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, reply};
 
 fn get(env: &TestEnv, path: &str) -> String {
     env.get_cloud(&format!("path={path}\n"))

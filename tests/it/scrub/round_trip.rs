@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::{files_with_canaries, scrub, set, stored, url, use_file_store};
-use crate::harness::{ACCESS_TOKEN, TestEnv, has};
-use crate::stand_in::{Credential, StandIn};
+use crate::support::harness::{ACCESS_TOKEN, TestEnv, has};
+use crate::support::stand_in::{Credential, StandIn};
 
 fn with_token() -> (TestEnv, StandIn) {
     let (env, stand_in) = TestEnv::with_stand_in();

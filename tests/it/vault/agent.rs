@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::{Server, answer, bao, configure, error, free_port, get, world_of_app_role};
-use crate::harness::TestEnv;
+use crate::support::harness::TestEnv;
 
 /// `bao agent` or `bao proxy`; it ends with this value.
 struct Agent {

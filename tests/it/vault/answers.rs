@@ -7,7 +7,7 @@ use std::thread;
 
 use super::reach::head;
 use super::{configure, error, get};
-use crate::harness::{Outcome, TestEnv};
+use crate::support::harness::{Outcome, TestEnv};
 
 /// Something that answers every request in the same way, and what it was sent.
 struct Impostor {

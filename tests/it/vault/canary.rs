@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::{WANTED, world_of_app_role};
-use crate::harness::{PROGRAM, has, run};
-use crate::leak::leaks;
+use crate::support::canary::leaks;
+use crate::support::harness::{PROGRAM, has, run};
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
@@ -32,7 +32,7 @@ fn nothing_of_a_login_is_in_a_trace_a_message_or_another_file() {
     let trace = env.home().join("trace.log");
     env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", trace.to_str().unwrap());
     let mut tokens = Vec::new();
-    let mut silent = |env: &crate::harness::TestEnv, arguments: &[&str]| {
+    let mut silent = |env: &crate::support::harness::TestEnv, arguments: &[&str]| {
         let outcome = env.program(arguments, WANTED);
         assert!(!leaks(outcome.stderr.as_bytes()), "{outcome:?}");
         for path in files(&env.data()) {

@@ -5,8 +5,8 @@ use std::fs;
 use serde_json::json;
 
 use super::{Listener, Server, app_role_lines, configure, has_openbao};
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, has};
-use crate::stand_in::{Credential, StandIn};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, has};
+use crate::support::stand_in::{Credential, StandIn};
 
 const APP: &str = "https://bitbucket.org/acme/app.git";
 

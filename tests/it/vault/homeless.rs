@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::json;
 
 use super::{WANTED, answer, app_role_lines, world_of_app_role};
-use crate::harness::{PROGRAM, run};
+use crate::support::harness::{PROGRAM, run};
 
 /// The file of the whole machine, which no variable moves, is in a folder of the test's own, mounted over the real one
 /// where nobody else sees it.

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::{Server, answer, error, get, text, world_of_app_role};
-use crate::harness::{PROGRAM, TestEnv, run, write_private};
+use crate::support::harness::{PROGRAM, TestEnv, run, write_private};
 
 /// The kept tokens in a folder, without their locks.
 fn kept_in(folder: &Path) -> Vec<PathBuf> {

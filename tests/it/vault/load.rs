@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     Listener, ROOT, Server, WANTED, address, answer, configure, get, has_openbao, world_of_app_role,
 };
-use crate::harness::{API_TOKEN, PROGRAM, TestEnv, has, run};
+use crate::support::harness::{API_TOKEN, PROGRAM, TestEnv, has, run};
 
 #[test]
 fn of_four_hundred_questions_eight_at_a_time_none_fails() {

@@ -10,7 +10,7 @@ use super::{
     Listener, Server, address, answer, app_role_lines, configure, error, get, has_openbao,
     world_of_app_role,
 };
-use crate::harness::{API_TOKEN, TestEnv, has, run};
+use crate::support::harness::{API_TOKEN, TestEnv, has, run};
 
 #[test]
 fn approle_takes_its_ids_from_files_or_from_the_environment() {

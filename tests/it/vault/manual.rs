@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::{ROOT, Server, address, bao, configure, get, world};
-use crate::harness::{TestEnv, reply, run};
+use crate::support::harness::{TestEnv, reply, run};
 
 const PAGE: &str = include_str!("../../../docs/vault.md");
 

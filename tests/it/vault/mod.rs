@@ -25,7 +25,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{API_TOKEN, Outcome, TestEnv, reply, run, write_private};
+use crate::support::harness::{API_TOKEN, Outcome, TestEnv, reply, run, write_private};
 
 /// The token that may do everything.
 const ROOT: &str = "canary-root";

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Listener, ROOT, Server, address, answer, configure, error, free_port, get, has_openbao, world,
 };
-use crate::harness::{API_TOKEN, TestEnv};
+use crate::support::harness::{API_TOKEN, TestEnv};
 
 fn with_tls(name: &str) -> Option<(TestEnv, Server)> {
     if !has_openbao() {

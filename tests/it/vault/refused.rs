@@ -6,8 +6,8 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{Listener, ROOT, Server, WANTED, address, answer, configure, get, has_openbao};
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, Outcome, TestEnv, reply};
-use crate::stand_in::{Credential, Handle, StandIn};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, Outcome, TestEnv, reply};
+use crate::support::stand_in::{Credential, Handle, StandIn};
 
 fn world() -> Option<(TestEnv, Server, StandIn, Handle)> {
     if !has_openbao() {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{address, answer, configure, error, get, world};
-use crate::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply};
 
 /// What `get` answers for a path of bitbucket.org.
 fn of(env: &TestEnv, path: &str) -> String {
@@ -149,7 +149,7 @@ fn not_found_leaves_git_to_its_next_helper_without_a_word() {
     env.git_succeeds(&["config", "--global", "credential.useHttpPath", "true"]);
     let mut fill = env.command("git");
     fill.args(["credential", "fill"]);
-    let outcome = crate::harness::run(fill, super::WANTED.as_bytes());
+    let outcome = crate::support::harness::run(fill, super::WANTED.as_bytes());
     assert!(outcome.stdout.contains("username=next"), "{outcome:?}");
     assert_eq!(outcome.stderr, "");
 }

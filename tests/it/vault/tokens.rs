@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{Server, answer, error, get, world};
-use crate::harness::{API_TOKEN, TestEnv, write_private};
+use crate::support::harness::{API_TOKEN, TestEnv, write_private};
 
 /// A token that may read, and the environment without one.
 fn with_reader() -> Option<(TestEnv, Server, String)> {
@@ -88,7 +88,7 @@ fn what_bao_login_leaves_is_enough() {
         .args(["login", "-"])
         .env("BAO_ADDR", &server.address)
         .env_remove("VAULT_TOKEN");
-    let outcome = crate::harness::run(login, token.as_bytes());
+    let outcome = crate::support::harness::run(login, token.as_bytes());
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert_eq!(get(&env).stdout, answer());
 }

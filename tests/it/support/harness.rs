@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::stand_in::StandIn;
+use super::stand_in::StandIn;
 
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_git-credential-bitbucket");
@@ -317,6 +317,14 @@ pub(crate) fn has(tools: &[&str]) -> bool {
     );
     eprintln!("skipped: {missing:?} not installed");
     false
+}
+
+/// Writes a program, in another process: one that was forked while we write would keep it from being started.
+pub(crate) fn write_program(path: &Path, script: &str) {
+    let mut command = Command::new("sh");
+    command.args(["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"]);
+    command.arg(path);
+    assert_eq!(run(command, script.as_bytes()).status, 0);
 }
 
 /// Writes a file that only its owner can read.
