@@ -11,7 +11,6 @@
 mod accounts;
 mod check;
 mod concurrency;
-mod conformance;
 mod curl;
 mod damage;
 mod dependencies;
@@ -22,7 +21,6 @@ mod doctor;
 mod exec;
 #[cfg(target_os = "linux")]
 mod exec_faults;
-mod first_contact;
 mod folder;
 mod helper;
 mod hostile;
@@ -49,7 +47,6 @@ mod probe;
 mod recipes;
 mod scrub;
 mod setup;
-mod stories;
 mod support;
 mod terminal;
 mod thrift;
