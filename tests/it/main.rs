@@ -8,15 +8,12 @@
     reason = "tests: a panic is a failure, and what was skipped is said"
 )]
 
-mod accounts;
-mod check;
+mod cli;
 mod concurrency;
-mod curl;
 mod damage;
 mod dependencies;
 #[cfg(target_os = "linux")]
 mod disk;
-mod doctor;
 #[cfg(target_os = "linux")]
 mod exec;
 #[cfg(target_os = "linux")]
@@ -24,7 +21,6 @@ mod exec_faults;
 mod folder;
 mod helper;
 mod hostile;
-mod import;
 mod install;
 #[cfg(target_os = "linux")]
 mod keyring;
@@ -35,7 +31,6 @@ mod kills;
 mod kinds;
 mod layers;
 mod leak;
-mod login;
 mod manual;
 mod messages;
 mod oauth;
@@ -45,10 +40,7 @@ mod policy;
 mod probe;
 #[cfg(target_os = "linux")]
 mod recipes;
-mod scrub;
-mod setup;
 mod support;
-mod terminal;
 mod thrift;
 #[cfg(target_os = "linux")]
 mod vault;

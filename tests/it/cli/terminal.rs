@@ -357,7 +357,7 @@ fn the_manual_opens_with_git_help() {
     fs::create_dir_all(&pages).unwrap();
     fs::write(
         pages.join("git-credential-bitbucket.1"),
-        include_str!("../../docs/git-credential-bitbucket.1"),
+        include_str!("../../../docs/git-credential-bitbucket.1"),
     )
     .unwrap();
     env.set("MANPATH", env.path().join("man").to_str().unwrap());

@@ -1,5 +1,7 @@
 //! `login` without a terminal: what it takes, what it refuses, and what it says.
 
+mod verify;
+
 use std::fs;
 
 use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply};
