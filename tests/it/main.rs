@@ -12,20 +12,10 @@ mod cli;
 mod concurrency;
 mod damage;
 mod dependencies;
-#[cfg(target_os = "linux")]
-mod disk;
-#[cfg(target_os = "linux")]
-mod exec;
-#[cfg(target_os = "linux")]
-mod exec_faults;
 mod folder;
 mod helper;
 mod hostile;
 mod install;
-#[cfg(target_os = "linux")]
-mod keyring;
-#[cfg(target_os = "linux")]
-mod keyring_states;
 #[cfg(target_os = "linux")]
 mod kills;
 mod kinds;
@@ -40,6 +30,7 @@ mod policy;
 mod probe;
 #[cfg(target_os = "linux")]
 mod recipes;
+mod store;
 mod support;
 mod thrift;
 #[cfg(target_os = "linux")]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::exec::configure;
+use super::exec::configure;
 use crate::support::canary::leaks;
 use crate::support::harness::{
     API_TOKEN, Outcome, PROGRAM, TestEnv, has, reply, run, write_program,
