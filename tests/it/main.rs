@@ -12,7 +12,6 @@ mod cli;
 mod concurrency;
 mod damage;
 mod dependencies;
-mod folder;
 mod helper;
 mod hostile;
 mod install;
@@ -30,8 +29,7 @@ mod policy;
 mod probe;
 #[cfg(target_os = "linux")]
 mod recipes;
+mod source;
 mod store;
 mod support;
 mod thrift;
-#[cfg(target_os = "linux")]
-mod vault;

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{ROOT, Server, address, bao, configure, get, world};
 use crate::support::harness::{TestEnv, reply, run};
 
-const PAGE: &str = include_str!("../../../docs/vault.md");
+const PAGE: &str = include_str!("../../../../docs/vault.md");
 
 /// The blocks of a language below a heading.
 fn blocks(language: &str, heading: &str) -> Vec<&'static str> {
