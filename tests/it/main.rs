@@ -24,11 +24,10 @@ mod manual;
 mod messages;
 mod oauth;
 mod packages;
-#[cfg(target_os = "linux")]
-mod policy;
 mod probe;
 #[cfg(target_os = "linux")]
 mod recipes;
+mod settings;
 mod source;
 mod store;
 mod support;
