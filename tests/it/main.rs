@@ -8,6 +8,7 @@
     reason = "tests: a panic is a failure, and what was skipped is said"
 )]
 
+mod account;
 mod cli;
 mod concurrency;
 mod damage;
@@ -17,14 +18,11 @@ mod hostile;
 mod install;
 #[cfg(target_os = "linux")]
 mod kills;
-mod kinds;
 mod layers;
 mod leak;
 mod manual;
 mod messages;
-mod oauth;
 mod packages;
-mod probe;
 #[cfg(target_os = "linux")]
 mod recipes;
 mod settings;
