@@ -10,23 +10,17 @@
 
 mod account;
 mod cli;
-mod concurrency;
-mod damage;
 mod dependencies;
 mod helper;
-mod hostile;
 mod install;
-#[cfg(target_os = "linux")]
-mod kills;
 mod layers;
-mod leak;
 mod manual;
 mod messages;
 mod packages;
+mod promises;
 #[cfg(target_os = "linux")]
 mod recipes;
 mod settings;
 mod source;
 mod store;
 mod support;
-mod thrift;
