@@ -10,16 +10,8 @@
 
 mod account;
 mod cli;
-mod dependencies;
 mod helper;
-mod install;
-mod layers;
-mod manual;
-mod messages;
-mod packages;
 mod promises;
-#[cfg(target_os = "linux")]
-mod recipes;
 mod settings;
 mod source;
 mod store;

@@ -1,6 +1,6 @@
 //! The program's own words: each file in `tests/messages` is what somebody types and what comes back.
 //!
-//! `MESSAGES=overwrite cargo test --test it messages` writes down what comes back now; read the difference.
+//! `MESSAGES=overwrite cargo test --test project messages` writes down what comes back now; read the difference.
 
 use std::fmt::Write as _;
 use std::fs;
