@@ -163,6 +163,20 @@ fn imports(sources: &[Source]) -> BTreeMap<&str, BTreeSet<&str>> {
         .collect()
 }
 
+/// The files that a file imports, and those that they import in their turn.
+fn reached<'a>(
+    imports: &BTreeMap<&'a str, BTreeSet<&'a str>>,
+    start: &'a str,
+) -> BTreeSet<&'a str> {
+    let mut reached = BTreeSet::new();
+    let mut next = vec![start];
+    while let Some(file) = next.pop() {
+        let others = imports.get(file).into_iter().flatten();
+        next.extend(others.filter(|other| reached.insert(**other)));
+    }
+    reached
+}
+
 #[test]
 fn nothing_lies_loose_below_src() {
     for source in sources() {
@@ -194,19 +208,11 @@ fn a_room_imports_only_from_those_behind_it() {
 fn no_files_import_from_one_another_in_a_circle() {
     let sources = sources();
     let imports = imports(&sources);
-    let reached = |start: &str| {
-        let mut reached = BTreeSet::new();
-        let mut next = vec![start];
-        while let Some(file) = next.pop() {
-            next.extend(imports[file].iter().filter(|other| reached.insert(**other)));
-        }
-        reached
-    };
     for file in imports.keys() {
-        let reached_from_here = reached(file);
+        let reached_from_here = reached(&imports, file);
         let circle = reached_from_here
             .iter()
-            .filter(|other| reached(other).contains(file));
+            .filter(|other| reached(&imports, other).contains(file));
         let circle: Vec<_> = circle.collect();
         assert!(
             circle.is_empty(),
