@@ -1,4 +1,4 @@
-//! An account: all that is known of it but its secret, and what of it lies in a store.
+//! An account: everything but its secret, and what its store holds.
 
 pub(crate) mod file;
 pub(crate) mod grant;
@@ -34,7 +34,7 @@ use crate::git::username::Username;
 use crate::store;
 use crate::sys::secret::Secret;
 
-/// One account: everything but its secret.
+/// One account, without its secret.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub(crate) name: String,
@@ -45,12 +45,12 @@ pub(crate) struct Account {
     pub(crate) store: store::Name,
     /// Where in the store its secret lies; a new secret gets a new entry.
     pub(crate) entry: String,
-    /// The last day, UTC, on which the secret is good, as the user said.
+    /// The last day, UTC, on which the secret works, as the user said.
     pub(crate) expires: Option<Date>,
     pub(crate) origin: Origin,
     /// When the secret ends, in seconds since 1970, UTC, as git or the server said.
     pub(crate) password_expiry_utc: Option<u64>,
-    /// That a server refused the secret.
+    /// Set once a server has refused the secret.
     pub(crate) rejected: Option<Rejection>,
     /// What a newer version wrote.
     pub(crate) other: BTreeMap<String, Value>,
@@ -62,7 +62,7 @@ pub(crate) struct Account {
 pub(crate) enum Origin {
     Git,
     Login,
-    // Those below are made anew for each answer, and never kept.
+    // Those below are made for one answer, and never stored.
     /// This variable of the environment.
     #[serde(skip)]
     Variable(VariableName),
@@ -108,7 +108,7 @@ impl Account {
         matches!(self.origin, Origin::Variable(_))
     }
 
-    /// Nothing for what git gave and whose kind nothing tells.
+    /// None for an opaque account.
     pub(crate) fn kind(&self) -> Option<Kind> {
         match &self.sign_in {
             SignIn::Known(known) => Some(known.kind),
@@ -117,7 +117,7 @@ impl Account {
         }
     }
 
-    /// The user's own name, which need not be the one that git presents.
+    /// The user's own name. git may present another one.
     pub(crate) fn username(&self) -> Option<&Username> {
         match &self.sign_in {
             SignIn::Known(Known { owner, .. }) | SignIn::Grant { owner, .. } => {
@@ -136,7 +136,7 @@ impl Account {
         }
     }
 
-    /// Who signs in, where the kind is known.
+    /// None for an opaque account.
     pub(crate) fn owner_mut(&mut self) -> Option<&mut Owner> {
         match &mut self.sign_in {
             SignIn::Known(Known { owner, .. }) | SignIn::Grant { owner, .. } => Some(owner),
@@ -165,7 +165,7 @@ impl Account {
         }
     }
 
-    /// What git gave, where nothing tells its kind.
+    /// What git gave, where nobody knows the kind.
     pub(crate) fn opaque(&self) -> Option<&Opaque> {
         match &self.sign_in {
             SignIn::Opaque(opaque) => Some(opaque),
@@ -188,17 +188,17 @@ impl Account {
         }
     }
 
-    /// Gives the account a new entry, so that a secret in the store is never overwritten, only succeeded.
+    /// Gives the account a new entry: a secret in the store is never overwritten.
     pub(crate) fn renew_entry(&mut self) -> Result<()> {
         let number = getrandom::u32().context("cannot get a random number from the system")?;
         self.entry = format!("{}@{}#{number:08x}", self.name, self.host);
         Ok(())
     }
 
-    /// Whether it may answer now, as far as the account tells: what the policy says of it the settings know.
+    /// Whether it may answer now. The settings add what the policy says.
     pub(crate) fn standing(&self, now: Timestamp) -> Standing {
         let by_servers = match self.rejected.map(|rejection| rejection.standing(now)) {
-            // An ended grant yields no new token: its last one, once refused, gets no chance.
+            // An ended grant yields no new token, so a refused token gets no second chance.
             Some(Standing::Resting { .. } | Standing::OneMoreChance) if self.has_ended() => {
                 Standing::Refused
             }
@@ -206,7 +206,7 @@ impl Account {
         };
         match by_servers {
             out if !out.may_answer() => out,
-            // An access token that has ended is renewed.
+            // An access token of a grant is renewed.
             _ if self.grant().is_none() && !self.is_good_for(0, now) => Standing::Expired,
             _ if self.is_retired() => Standing::Retired,
             _ if self.has_ended() => Standing::Ended,
@@ -214,12 +214,12 @@ impl Account {
         }
     }
 
-    /// Whether it is a grant that gives no more tokens.
+    /// Whether it is a grant that yields no new token.
     pub(crate) fn has_ended(&self) -> bool {
         self.grant().is_some_and(|grant| grant.ended.is_some())
     }
 
-    /// Whether its secret is good for so much longer, as far as the server said.
+    /// Whether its secret works for that many seconds more, if the server said when it ends.
     pub(crate) fn is_good_for(&self, seconds: i64, now: Timestamp) -> bool {
         let end = self
             .password_expiry_utc
@@ -227,7 +227,7 @@ impl Account {
         end.is_none_or(|end| end.saturating_sub(seconds) > now.as_second())
     }
 
-    /// Whether the entry was made for the account's host: somebody may have edited the file.
+    /// Whether the entry was made for the account's host. Somebody may have edited the file.
     pub(crate) fn entry_is_for_its_host(&self) -> bool {
         let named = self
             .entry
@@ -236,7 +236,7 @@ impl Account {
         named.is_some_and(|(_, host)| host == self.host.as_str())
     }
 
-    /// The user name git is given, when there is one.
+    /// The user name that git gets.
     pub(crate) fn git_username(&self) -> Option<&[u8]> {
         let own = self.username().map(Username::as_slice);
         match self.kind() {
@@ -245,7 +245,7 @@ impl Account {
         }
     }
 
-    /// Whether Bitbucket has done away with its kind.
+    /// Whether Bitbucket has removed its kind.
     pub(crate) fn is_retired(&self) -> bool {
         self.kind()
             .is_some_and(|kind| kind.is_retired_on(&self.host))
@@ -263,19 +263,19 @@ impl Account {
     }
 }
 
-/// The day it is, UTC.
+/// Today's date, UTC.
 pub(crate) fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
-/// What of an account lies in its store.
+/// What the store holds for an account.
 #[derive(Debug)]
 pub(crate) struct Kept {
     /// The token, password, or what follows the scheme in the header form.
     pub(crate) secret: Secret,
-    /// Of kind `oauth`, and what git gave with a secret.
+    /// Of a grant, or given by git together with a secret.
     pub(crate) oauth_refresh_token: Option<Secret>,
-    /// Of kind `oauth`: the secret of the consumer.
+    /// Of a grant: the consumer's secret.
     pub(crate) client_secret: Option<Secret>,
 }
 
@@ -288,8 +288,8 @@ impl Kept {
         }
     }
 
-    /// As it goes into the store: the bare secret where it is all there is, so that other tools can read the entry;
-    /// lines for a grant, and where git may have given more.
+    /// What goes into the store. Where there is nothing but a secret, that secret alone, so that other tools can read it;
+    /// else one line each.
     pub(crate) fn to_entry(&self, account: &Account) -> Option<Secret> {
         let Self {
             secret,
@@ -309,7 +309,7 @@ impl Kept {
                 .filter_map(|(key, value)| Some((*key, value.as_ref()?.expose()))),
         );
         let text = protocol::to_lines(&lines)?;
-        // Some programs of the store `exec` drop a newline at the end.
+        // Some programs of the store `exec` drop a final newline.
         let text = text.strip_suffix(b"\n").unwrap_or(&text);
         Some(Secret::new(text.to_vec()))
     }
@@ -333,7 +333,7 @@ impl Kept {
     }
 }
 
-/// Whether the secret is all that lies in the account's entry.
+/// Whether the account's entry holds the secret alone.
 fn is_bare(account: &Account) -> bool {
     account.kind().is_some_and(|kind| kind != Kind::Oauth)
 }

@@ -1,4 +1,4 @@
-//! As whom an account presents its secret: one to git, another one to the REST API. People mix the two up by hand.
+//! The name with which an account presents its secret: git and the REST API want different ones.
 
 use thiserror::Error;
 
@@ -9,7 +9,7 @@ use crate::bitbucket::{Kind, RestScheme};
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
-/// What an account lacks to present itself.
+/// What the account lacks.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum Missing {
     #[error("the e-mail of the Atlassian account")]

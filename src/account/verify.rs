@@ -1,9 +1,8 @@
-//! Asking Bitbucket whether a secret works, and telling which mistake it is when it does not.
+//! Asks Bitbucket whether a secret works, and finds the mistake when it does not.
 
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
-use crate::account::probe::is_bitbucket;
 use crate::account::sign_in::Scheme;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
@@ -13,34 +12,34 @@ use crate::git::username::Username;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
 
-/// How long Bitbucket may take for one answer while somebody waits at `login`.
+/// The time limit for one answer of Bitbucket while a person waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What Bitbucket says of a secret.
+/// What Bitbucket says about a secret.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It works; who it is, where Bitbucket says so.
+    /// It works. `who` is the user, where Bitbucket says so.
     Good { who: Option<String> },
-    /// Bitbucket knows it, but it will not do for what it is wanted: it is kept, and this is said.
+    /// Bitbucket knows it, but git cannot do everything with it. It is stored, with a warning.
     Limited { message: String, hint: String },
-    /// Bitbucket does not know it: it is not kept.
+    /// Bitbucket does not know it: it is not stored.
     Refused { message: String, hint: String },
-    /// Nobody could be asked: it is kept, and this is said.
+    /// Bitbucket could not be asked. It is stored, with a warning.
     Unchecked {
         reason: String,
         hint: Option<String>,
     },
 }
 
-/// Asks about an account's secret. What the answer tells about the account (that a Data Center wants Bearer, or whose
-/// token it is) is noted in it.
+/// Asks about an account's secret. Notes in the account what the answer tells: whether a Data Center wants Bearer, and
+/// whose token it is.
 ///
-/// All questions together are answered by the deadline, or it could not be asked.
+/// All questions together end by the deadline.
 pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -> Verdict {
     let is_cloud = bitbucket::is_cloud(&account.host);
     let checked = if is_cloud {
         if account.is_retired() {
-            // Bitbucket refuses them all, whether right or wrong.
+            // Bitbucket refuses all of them.
             return unchecked("Bitbucket accepts no app passwords any more");
         }
         cloud(account, secret, deadline)
@@ -49,7 +48,7 @@ pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -
     };
     checked.unwrap_or_else(|error| Verdict::Unchecked {
         reason: if is_cloud {
-            // Of its two hosts it may have been either.
+            // Either of its two hosts may have failed.
             format!("cannot ask Bitbucket: {error}")
         } else {
             format!("cannot ask {}: {error}", account.host)
@@ -62,19 +61,19 @@ fn cloud(account: &Account, secret: &Secret, deadline: Instant) -> Result<Verdic
     let api = bitbucket::api_host();
     let rest = Client::new(&route::to(&api, PATIENCE, deadline))?;
     let Ok(identity) = Identity::for_rest(account, secret.clone()) else {
-        // Without the e-mail only git can be asked.
+        // Without the e-mail REST cannot be asked, only git's address.
         return Ok(match refs(account, secret, deadline)? {
             Some(verdict) => verdict,
             None => unchecked(
-                "without '--email' or '--for WORKSPACE/REPOSITORY' there is nothing to ask Bitbucket",
+                "Bitbucket can only be asked with '--email' or '--for WORKSPACE/REPOSITORY'",
             ),
         });
     };
     let answer = who_is(&rest, account, &identity)?;
     match answer.status {
-        200 | 403 if is_bitbucket(&answer) => {}
+        200 | 403 if bitbucket::is_of_bitbucket(&answer) => {}
         401 => return explain_refusal(account, secret, &rest, deadline),
-        429 => return Ok(unchecked("Bitbucket has had too many questions (429)")),
+        429 => return Ok(unchecked("Bitbucket limits our requests (429)")),
         status => return Ok(unchecked(&format!("Bitbucket answered {status}"))),
     }
     if let Some(limited) = lacking_scope(account, &answer) {
@@ -97,7 +96,7 @@ fn data_center(
     let client = Client::new(&route::to(&account.host, PATIENCE, deadline))?;
     let bearer = Identity::Bearer(secret.clone());
     let is_token = account.kind() == Some(Kind::HttpAccessToken);
-    // A token without a user name is a project's or a repository's, or it will tell whose it is.
+    // A token without a user name belongs to a project or repository, or the server will name its user.
     let is_nobodys = account.username().is_none();
     let set_scheme = |account: &mut Account, is_bearer: bool| {
         if let Some(known) = account.known_mut() {
@@ -136,12 +135,12 @@ fn data_center(
         404 => {
             return Ok(Verdict::Refused {
                 message: format!("there is no Bitbucket at {}{}", account.host, account.base_path()),
-                hint: "a context path goes behind the host, '--host HOST/PATH'; '--no-verify' stores it unchecked".to_owned(),
+                hint: "if Bitbucket lies below a path, say '--host HOST/PATH'; '--no-verify' stores it unchecked".to_owned(),
             });
         }
         429 => {
             return Ok(unchecked(&format!(
-                "{} has had too many questions (429)",
+                "{} limits our requests (429)",
                 account.host
             )));
         }
@@ -150,9 +149,7 @@ fn data_center(
         }
     }
     // This address answers strangers as well; the header names only who is signed in.
-    let who = answer
-        .header("x-ausername")
-        .filter(|name| !name.is_empty() && !name.contains(':'));
+    let who = bitbucket::signed_in_user(&answer).filter(|name| !name.contains(':'));
     let who = who.map(str::to_owned);
     if let (true, Some(who), Some(known)) = (is_token && is_nobodys, &who, account.known_mut()) {
         known.owner.username = Username::new(who.clone());
@@ -172,7 +169,7 @@ fn who_is(client: &Client, account: &Account, identity: &Identity) -> Result<Ans
     client.get(&url, Some(&identity.authorization()))
 }
 
-/// Asks as git would for the repositories that the account is for; nothing when it is for none in particular.
+/// Asks for the account's repositories as git would. None if the account is for no repository in particular.
 fn refs(
     account: &Account,
     secret: &Secret,
@@ -209,14 +206,12 @@ fn refs(
             }
             404 => {
                 return Ok(Some(Verdict::Limited {
-                    message: format!("the secret works, but there is no '{scope}' that it may see"),
-                    hint: format!("look for a slip in '--for', or give it access: {page}"),
+                    message: format!("the secret works, but it cannot see '{scope}'"),
+                    hint: format!("correct '--for', or give it access: {page}"),
                 }));
             }
             429 => {
-                return Ok(Some(unchecked(
-                    "Bitbucket has had too many questions (429)",
-                )));
+                return Ok(Some(unchecked("Bitbucket limits our requests (429)")));
             }
             status => unchecked(&format!("{} answered {status}", account.host)),
         });
@@ -224,14 +219,10 @@ fn refs(
     Ok(verdict)
 }
 
-/// Which scope that git needs the token was made without, if Bitbucket lists its scopes.
+/// The scope that git needs and the token lacks, if Bitbucket lists the token's scopes.
 fn lacking_scope(account: &Account, answer: &Answer) -> Option<Verdict> {
     let needed = account.kind()?.git_scopes()?;
-    let granted: Vec<&str> = answer
-        .header("x-oauth-scopes")?
-        .split(',')
-        .map(str::trim)
-        .collect();
+    let granted = bitbucket::granted_scopes(answer)?;
     if !bitbucket::grants(&granted, needed.read) {
         return Some(lacks(account, "fetch", Some(needed.read)));
     }
@@ -244,14 +235,14 @@ fn lacks(account: &Account, what: &str, scope: Option<&str>) -> Verdict {
         None => format!("the token works, but is not allowed to {what}"),
     };
     let hint = format!(
-        "if it should, make one that can ({}) and sign in again: {}",
+        "if it should, make a new one ({}) and sign in again: {}",
         to_tick(account),
         page(account)
     );
     Verdict::Limited { message, hint }
 }
 
-/// Bitbucket has said 401: which of the well-known mistakes is it?
+/// Bitbucket said 401: find which of the known mistakes it is.
 fn explain_refusal(
     account: &Account,
     secret: &Secret,
@@ -261,7 +252,7 @@ fn explain_refusal(
     let knows = |identity: &Identity| -> Result<bool, http::Error> {
         {
             let answer = who_is(rest, account, identity)?;
-            Ok(matches!(answer.status, 200 | 403) && is_bitbucket(&answer))
+            Ok(matches!(answer.status, 200 | 403) && bitbucket::is_of_bitbucket(&answer))
         }
     };
     match (account.kind(), account.email()) {
@@ -278,10 +269,10 @@ fn explain_refusal(
             }
         }
         (Some(Kind::ApiToken), Some(email))
-            // git does not look at the e-mail: if it takes the token, the e-mail is the mistake.
+            // git's address ignores the e-mail: if it accepts the token, the e-mail is wrong.
             if !matches!(refs(account, secret, deadline)?, None | Some(Verdict::Refused { .. })) => {
                 return Ok(Verdict::Refused {
-                    message: format!("Bitbucket knows the token, but not as that of '{email}'"),
+                    message: format!("Bitbucket knows the token, but it does not belong to '{email}'"),
                     hint: "give the e-mail of the Atlassian account that made it, or leave '--email' out".to_owned(),
                 });
             }
@@ -300,7 +291,7 @@ fn wrong_kind(is: Kind, said: Kind) -> Verdict {
 fn refused(account: &Account) -> Verdict {
     let email = account
         .email()
-        .map(|email| format!(", or '{email}' did not make it"))
+        .map(|email| format!(", or it does not belong to '{email}'"))
         .unwrap_or_default();
     let message = match account.kind() {
         Some(Kind::ApiToken) => {
@@ -316,7 +307,7 @@ fn refused(account: &Account) -> Verdict {
     };
     if let (Some(username), false) = (account.username(), bitbucket::is_cloud(&account.host)) {
         let hint = format!(
-            "see whether '{username}' is the user name (not the e-mail), or make a new one: {}",
+            "check that '{username}' is the user name (not the e-mail), or make a new one: {}",
             page(account)
         );
         return Verdict::Refused { message, hint };
@@ -337,11 +328,7 @@ fn refused(account: &Account) -> Verdict {
 }
 
 fn refused_by_data_center(account: &Account, answer: &Answer) -> Verdict {
-    // KB "How to disable CAPTCHA": after too many failures a person has to sign in with a browser first.
-    if answer
-        .header("x-authentication-denied-reason")
-        .is_some_and(|reason| reason.contains("CAPTCHA"))
-    {
+    if bitbucket::wants_a_captcha(answer) {
         return Verdict::Refused {
             message: format!(
                 "{} wants a CAPTCHA solved after too many wrong attempts",
@@ -374,7 +361,7 @@ fn to_tick(account: &Account) -> &'static str {
 fn page(account: &Account) -> String {
     let kind = account.kind().unwrap_or(Kind::ApiToken);
     if kind == Kind::Oauth {
-        // What it may do stands at the consumer.
+        // The consumer's page shows what the grant may do.
         return bitbucket::oauth::consumers_page(&account.reach);
     }
     kind.page(&account.host, account.base_path(), &account.reach)

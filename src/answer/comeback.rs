@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::account::file::Accounts;
 use crate::account::probe;
-use crate::account::rejection::{Asked, Rejection};
+use crate::account::rejection::{Probed, Rejection};
 use crate::account::standing::Standing;
 use crate::account::{Account, Kept};
 use crate::answer::matching::Wanted;
@@ -62,7 +62,7 @@ fn if_known(session: &Session, account: &Account, wanted: &Wanted<'_>) -> Option
     let session = &session.afresh_when_late();
     is_back(session, account, &kept.secret, wanted, &rejection, &note).then(|| {
         let rejected = account.rejected;
-        let rejected = rejected.map(|it| it.after(Asked::Known, Timestamp::now()));
+        let rejected = rejected.map(|it| it.after(Probed::Known, Timestamp::now()));
         let account = account.clone();
         (
             Account {
@@ -113,7 +113,7 @@ fn is_back(
         let asked = probe::ask(account, secret, wanted.reach.as_ref(), deadline);
         // Where nothing can be written the answer is as good.
         let _ = note(rejection.after(asked, now));
-        Ok(asked == Asked::Known)
+        Ok(asked == Probed::Known)
     };
     ask().unwrap_or_else(|error: Error| {
         trace::say(|| format!("probe: {}", one_line(&error)));

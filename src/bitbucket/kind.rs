@@ -11,7 +11,12 @@ use crate::git::context::Host;
 use crate::sys::serde_as_text::serde_as_text;
 
 /// The day on which Bitbucket Cloud removed app passwords (changelog, CHANGE-3222).
-pub(crate) const APP_PASSWORDS_REMOVED: Date = jiff::civil::date(2026, 7, 28);
+const APP_PASSWORDS_REMOVED: Date = jiff::civil::date(2026, 7, 28);
+
+/// That Bitbucket Cloud takes no app password any more, and how git shows it. `what` names them in the sentence.
+pub(crate) fn removed(what: &str) -> String {
+    format!("Bitbucket removed {what} on {APP_PASSWORDS_REMOVED} (git shows error 410)")
+}
 
 /// The static git user name of an API token: <https://support.atlassian.com/bitbucket-cloud/docs/using-api-tokens/>.
 pub(super) const API_TOKEN_USERNAME: &str = "x-bitbucket-api-token-auth";

@@ -12,7 +12,12 @@ mod rest;
 mod tokens;
 
 pub(crate) use self::host::{API_HOST, api_host, cloud, home_of, hosts_asked_for, is_cloud};
-pub(crate) use self::kind::{APP_PASSWORDS_REMOVED, Kind, RestScheme, STATIC_USERNAMES};
-pub(crate) use self::pages::{API_TOKEN_PAGE, grants, how_to_make};
-pub(crate) use self::rest::{context_of, is_general_rest, is_rest, refs_url, whoami_url};
-pub(crate) use self::tokens::{is_filler, is_token_for_a_name, looks_like_a_secret, tokens_in};
+pub(crate) use self::kind::{Kind, RestScheme, STATIC_USERNAMES, removed};
+pub(crate) use self::pages::{API_TOKEN_PAGE, PROFILE_PAGE, grants, how_to_make};
+pub(crate) use self::rest::{
+    context_of, granted_scopes, is_general_rest, is_of_bitbucket, is_rest, refs_url,
+    signed_in_user, wants_a_captcha, whoami_url,
+};
+pub(crate) use self::tokens::{
+    is_filler, is_token_for_a_name, looks_like_a_secret, pattern, tokens_in,
+};

@@ -8,6 +8,8 @@ use crate::git::context::Host;
 /// Where API tokens are made and revoked: <https://support.atlassian.com/bitbucket-cloud/docs/create-an-api-token/>.
 pub(crate) const API_TOKEN_PAGE: &str =
     "https://id.atlassian.com/manage-profile/security/api-tokens";
+/// Where somebody sees their own user name: <https://support.atlassian.com/bitbucket-cloud/docs/update-your-username/>.
+pub(crate) const PROFILE_PAGE: &str = "https://bitbucket.org/account/settings/";
 /// Where somebody takes back what they have granted to an OAuth consumer.
 const GRANTS_PAGE: &str = "https://bitbucket.org/account/settings/app-authorizations/";
 impl Kind {

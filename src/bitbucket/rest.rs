@@ -1,8 +1,9 @@
-//! Addresses of REST and of git's own protocol.
+//! Addresses of REST and of git's own protocol, and what the answers tell.
 
 use crate::bitbucket::host::{API_HOST, is_cloud};
 use crate::bitbucket::reach::is_segment;
 use crate::git::context::Host;
+use crate::sys::http::Answer;
 
 /// The REST address that tells who somebody is. An access token is no user: it gets 403, and is known all the same.
 pub(crate) fn whoami_url(host: &Host, context: &str) -> String {
@@ -73,6 +74,35 @@ pub(crate) fn is_general_rest(host: &Host, path: &[u8]) -> bool {
         && segments
             .iter()
             .all(|segment| is_segment(segment) && !about.contains(segment))
+}
+
+/// Whether it is Bitbucket Cloud's REST API that answers, and not somebody's proxy: it names the scopes or the kind of the
+/// credential, and speaks JSON (Atlassian's knowledge base, "How to fetch the scopes of a token").
+pub(crate) fn is_of_bitbucket(answer: &Answer) -> bool {
+    answer.header(SCOPES).is_some()
+        || answer.header("x-credential-type").is_some()
+        || answer.json().is_some()
+}
+
+const SCOPES: &str = "x-oauth-scopes";
+
+/// The scopes that the credential was made with, where the answer names them.
+pub(crate) fn granted_scopes(answer: &Answer) -> Option<Vec<&str>> {
+    let scopes = answer.header(SCOPES)?.split(',');
+    Some(scopes.map(str::trim).collect())
+}
+
+/// Data Center: who is signed in. Strangers are answered as well, without this header.
+pub(crate) fn signed_in_user(answer: &Answer) -> Option<&str> {
+    answer.header("x-ausername").filter(|name| !name.is_empty())
+}
+
+/// Data Center: after too many wrong attempts a person has to sign in with a browser first (knowledge base, "How to disable
+/// CAPTCHA").
+pub(crate) fn wants_a_captcha(answer: &Answer) -> bool {
+    answer
+        .header("x-authentication-denied-reason")
+        .is_some_and(|reason| reason.contains("CAPTCHA"))
 }
 
 #[cfg(test)]

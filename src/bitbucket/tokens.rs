@@ -123,6 +123,13 @@ pub(crate) fn is_filler(password: &[u8]) -> bool {
     .any(|filler| password == filler.as_bytes())
 }
 
+/// The same for grep(1), as an extended regular expression without regard to letter case. It finds too much rather than too
+/// little: each find is looked at more closely.
+pub(crate) fn pattern() -> String {
+    let starts = PREFIXES.map(|(prefix, _)| prefix).join("|");
+    format!("({starts})[A-Za-z0-9_=+/-]{{16}}")
+}
+
 #[cfg(test)]
 mod tests {
     use crate::bitbucket::host::cloud;

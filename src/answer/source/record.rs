@@ -1,4 +1,4 @@
-//! A secret with what stands beside it, as a store has it that is only looked into.
+//! A secret with the fields beside it, as a source has it.
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::store;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 
-/// The fields by their names; what is empty is as good as absent.
+/// The fields by their names. An empty field counts as absent.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     pub(crate) username: Option<String>,
@@ -30,7 +30,7 @@ impl Fields {
     /// The fields that `value` has.
     ///
     /// # Errors
-    /// As `value`, or when one that is no secret is no text.
+    /// As `value`, or when a field other than the password is no line of text.
     pub(crate) fn read(mut value: impl FnMut(&str) -> Result<Option<Secret>>) -> Result<Self> {
         let mut fields = Self::default();
         for name in Self::NAMES {
@@ -41,7 +41,7 @@ impl Fields {
                 let text = std::str::from_utf8(value.expose()).ok();
                 let text = text.filter(|text| !text.chars().any(char::is_control));
                 text.map(str::to_owned)
-                    .with_context(|| format!("the field '{name}' is no line of text"))
+                    .with_context(|| format!("the field '{name}' is not a line of text"))
             };
             match name {
                 "password" => fields.password = Some(value),
@@ -54,10 +54,10 @@ impl Fields {
         Ok(fields)
     }
 
-    /// The account that they make; its name is the place at which they were found.
+    /// The account that the fields make. Its name is the place where they were found.
     ///
     /// # Errors
-    /// When there is no secret among them, or one of them cannot be what it is.
+    /// When the password is missing, or a field has no valid value.
     pub(crate) fn into_account(
         self,
         place: &str,
@@ -78,12 +78,12 @@ impl Fields {
                 "has a password with a line break or another control character".to_owned()
             ));
         }
-        // Nothing in a mounted folder, say, tells whose it is.
+        // A mounted folder, for example, does not say which host its secret is for.
         if let Some(kind) = Kind::of_another_host(&secret, host) {
             let what = kind.noun();
             bail!(Hinted::new(
                 format!("'{place}' has {what}, and {host} is another host"),
-                "put it where its own host is asked for, or name that one as 'host' of the store in config.toml",
+                "move it to the place for its own host, or name that host as 'host' of the store in config.toml",
             ));
         }
         if self
@@ -105,8 +105,9 @@ impl Fields {
             None => None,
         };
         let expires = self.expires.map(|text| {
-            day(&text)
-                .ok_or_else(|| wrong("has an expiry that is no date such as 2027-01-31".to_owned()))
+            day(&text).ok_or_else(|| {
+                wrong("has an expiry that is not a date such as 2027-01-31".to_owned())
+            })
         });
         let owner = Owner {
             username: self.username.and_then(Username::new),
@@ -125,7 +126,7 @@ impl Fields {
     }
 }
 
-/// A day, or the day of a moment, UTC.
+/// A date, or the date of a time, UTC.
 fn day(text: &str) -> Option<Date> {
     let moment = || {
         Some(

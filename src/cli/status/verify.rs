@@ -6,7 +6,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::account::Account;
-use crate::account::rejection::{Asked, Rejection};
+use crate::account::rejection::{Probed, Rejection};
 use crate::account::standing::Standing;
 use crate::account::verify::{self, Verdict};
 use crate::answer::renewal;
@@ -56,7 +56,7 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
         let rejected = match verdict {
             Verdict::Good { .. } | Verdict::Limited { .. } => None,
             Verdict::Refused { .. } => {
-                Some(Rejection::again(account.rejected, now).after(Asked::Unknown, now))
+                Some(Rejection::again(account.rejected, now).after(Probed::Unknown, now))
             }
             Verdict::Unchecked { .. } => continue,
         };
