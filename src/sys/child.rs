@@ -62,6 +62,9 @@ impl Program {
         let path = found(Path::new(name.as_ref()));
         let command = path.map(|path| {
             let mut command = Command::new(path);
+            // Its own messages and `ps` show the name, as if the system had looked it up.
+            #[cfg(unix)]
+            std::os::unix::process::CommandExt::arg0(&mut command, name.as_ref());
             for variable in SECRET_VARIABLES.iter().chain(&SERVICE_VARIABLES) {
                 command.env_remove(variable);
             }
