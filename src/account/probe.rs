@@ -70,13 +70,10 @@ fn ask_once(
     let client = Client::new(&route::to(&host, PATIENCE, deadline))?;
     let answer = client.get(&url, Some(&identity.authorization()))?;
     let is_known = if bitbucket::is_cloud(&account.host) {
-        matches!(answer.status, 200 | 403) && is_bitbucket(&answer)
+        matches!(answer.status, 200 | 403) && bitbucket::is_of_bitbucket(&answer)
     } else {
-        // This address also answers without a sign-in; the header names the user only after one.
-        answer.status == 200
-            && answer
-                .header("x-ausername")
-                .is_some_and(|name| !name.is_empty())
+        // This address answers strangers as well; the header names only who is signed in.
+        answer.status == 200 && bitbucket::signed_in_user(&answer).is_some()
     };
     Ok(match answer.status {
         _ if is_known => Probed::Known,
@@ -88,11 +85,4 @@ fn ask_once(
 /// Whether a git server answers (gitprotocol-http(5)), and not a proxy with its own page.
 fn is_git(answer: &Answer) -> bool {
     answer.header("content-type") == Some("application/x-git-upload-pack-advertisement")
-}
-
-/// Whether Bitbucket's REST API answers: it names the scopes or speaks JSON.
-pub(crate) fn is_bitbucket(answer: &Answer) -> bool {
-    answer.header("x-oauth-scopes").is_some()
-        || answer.header("x-credential-type").is_some()
-        || answer.json().is_some()
 }

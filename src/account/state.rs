@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::account::Account;
 use crate::account::standing::Standing;
-use crate::bitbucket::APP_PASSWORDS_REMOVED;
+use crate::bitbucket;
 
 /// How many days before its end an account counts as expiring.
 const AHEAD: i64 = 14;
@@ -71,9 +71,7 @@ impl State {
             Self::Missing => format!("has no secret in the {store}"),
             Self::Rejected => format!("was refused by {host} and is set aside"),
             Self::Retired => {
-                format!(
-                    "is an app password; Bitbucket removed these on {APP_PASSWORDS_REMOVED} (git shows error 410)"
-                )
+                format!("is an app password; {}", bitbucket::removed("these"))
             }
         };
         Some(format!("'{name}' {what}"))

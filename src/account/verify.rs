@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
-use crate::account::probe::is_bitbucket;
 use crate::account::sign_in::Scheme;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
@@ -72,7 +71,7 @@ fn cloud(account: &Account, secret: &Secret, deadline: Instant) -> Result<Verdic
     };
     let answer = who_is(&rest, account, &identity)?;
     match answer.status {
-        200 | 403 if is_bitbucket(&answer) => {}
+        200 | 403 if bitbucket::is_of_bitbucket(&answer) => {}
         401 => return explain_refusal(account, secret, &rest, deadline),
         429 => return Ok(unchecked("Bitbucket limits our requests (429)")),
         status => return Ok(unchecked(&format!("Bitbucket answered {status}"))),
@@ -149,10 +148,8 @@ fn data_center(
             return Ok(unchecked(&format!("{} answered {status}", account.host)));
         }
     }
-    // This address also answers without a sign-in; the header names the user only after one.
-    let who = answer
-        .header("x-ausername")
-        .filter(|name| !name.is_empty() && !name.contains(':'));
+    // This address answers strangers as well; the header names only who is signed in.
+    let who = bitbucket::signed_in_user(&answer).filter(|name| !name.contains(':'));
     let who = who.map(str::to_owned);
     if let (true, Some(who), Some(known)) = (is_token && is_nobodys, &who, account.known_mut()) {
         known.owner.username = Username::new(who.clone());
@@ -225,11 +222,7 @@ fn refs(
 /// The scope that git needs and the token lacks, if Bitbucket lists the token's scopes.
 fn lacking_scope(account: &Account, answer: &Answer) -> Option<Verdict> {
     let needed = account.kind()?.git_scopes()?;
-    let granted: Vec<&str> = answer
-        .header("x-oauth-scopes")?
-        .split(',')
-        .map(str::trim)
-        .collect();
+    let granted = bitbucket::granted_scopes(answer)?;
     if !bitbucket::grants(&granted, needed.read) {
         return Some(lacks(account, "fetch", Some(needed.read)));
     }
@@ -259,7 +252,7 @@ fn explain_refusal(
     let knows = |identity: &Identity| -> Result<bool, http::Error> {
         {
             let answer = who_is(rest, account, identity)?;
-            Ok(matches!(answer.status, 200 | 403) && is_bitbucket(&answer))
+            Ok(matches!(answer.status, 200 | 403) && bitbucket::is_of_bitbucket(&answer))
         }
     };
     match (account.kind(), account.email()) {
@@ -335,11 +328,7 @@ fn refused(account: &Account) -> Verdict {
 }
 
 fn refused_by_data_center(account: &Account, answer: &Answer) -> Verdict {
-    // KB "How to disable CAPTCHA": after too many failures a person has to sign in with a browser.
-    if answer
-        .header("x-authentication-denied-reason")
-        .is_some_and(|reason| reason.contains("CAPTCHA"))
-    {
+    if bitbucket::wants_a_captcha(answer) {
         return Verdict::Refused {
             message: format!(
                 "{} wants a CAPTCHA solved after too many wrong attempts",

@@ -13,6 +13,7 @@ use crate::git::program::{PATIENCE, git, run};
 use crate::sys::child::Program;
 use crate::sys::error::Hinted;
 use crate::sys::files::{self, Draft, Mode};
+use crate::sys::secret::SecretBuffer;
 
 /// git's configuration file of a scope, as `git config --global` or `--system` would write to it.
 ///
@@ -193,10 +194,10 @@ fn read(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, fs::Metadata)>> {
 ///
 /// # Errors
 /// When git cannot be started, or does not understand the file.
-pub(crate) fn list_of(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn list_of(path: &Path) -> Result<SecretBuffer> {
     let git = Program::new("git").args(["config", "--list", "-z", "--file"]);
     match run(git.args([path]), b"", Duration::from_secs(10))? {
-        Some(output) if output.code == Some(0) && !output.is_cut => Ok(output.answer),
+        Some(output) if output.code == Some(0) => Ok(output.answer),
         _ => bail!("git cannot read it"),
     }
 }
@@ -342,7 +343,11 @@ mod tests {
             std::fs::write(&path, &text).expect("written");
             let own = GitConfig::parse(text.as_bytes()).map(|config| config.list_without(&[]));
             let list = list_of(&path).ok();
-            assert_eq!(own, list, "{text:?}");
+            assert_eq!(
+                own.as_ref().map(|own| &own[..]),
+                list.as_deref(),
+                "{text:?}"
+            );
             understood += usize::from(own.is_some_and(|list| !list.is_empty()));
         }
         assert!(understood > 100, "{understood} files say something");

@@ -43,7 +43,6 @@ pub(crate) fn grep(tree: &Path, at_head: bool, pattern: &str, paths: &[&str]) ->
         code,
         answer,
         errors,
-        is_cut: false,
     }) = run(git, b"", GREP_PATIENCE)?
     else {
         bail!(

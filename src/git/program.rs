@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use zeroize::Zeroizing;
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::git::context::Host;
-use crate::sys::child::{Output, Program};
+use crate::sys::child::{Output, Program, is_too_long};
 use crate::sys::error::Hinted;
+use crate::sys::secret::SecretBuffer;
 
 /// How long git may take for somebody who waits at a terminal.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// How much git may say: the lines of a large repository, not a disk full.
+/// How much git may print: all matching lines of a large repository.
 const CAP: usize = 1 << 26;
 
 /// A setting of git's. Key and value may hold secrets.
@@ -129,8 +129,9 @@ pub(crate) fn credential(
     helper: &str,
     attributes: &[u8],
     patience: Duration,
-) -> Result<Option<Zeroizing<Vec<u8>>>> {
+) -> Result<Option<SecretBuffer>> {
     let git = Program::new("git")
+        .with_service_tokens()
         // An empty helper clears what the files say (gitcredentials(7)).
         .args(["-c", "credential.helper=", "-c"])
         .args([format!("credential.helper={helper}")])
@@ -167,21 +168,23 @@ pub(crate) fn credential(
     Ok(Some(output.answer).filter(|_| output.code == Some(0)))
 }
 
-/// Runs git to its end; none when that does not come within `limit`.
+/// Runs git to its end; none when it does not end within `limit`.
 pub(super) fn run(git: Program, input: &[u8], limit: Duration) -> Result<Option<Output>> {
-    git.cap(CAP).run(input, limit).context(Hinted::new(
-        "cannot start git",
-        "install git, or put it on PATH",
-    ))
+    git.cap(CAP).run(input, limit).map_err(|error| {
+        if is_too_long(&error) {
+            return anyhow!("git prints more than {CAP} bytes");
+        }
+        anyhow::Error::from(error).context(Hinted::new(
+            "cannot start git",
+            "install git, or put it on PATH",
+        ))
+    })
 }
 
 pub(super) fn git(arguments: &[&str], limit: Duration) -> Result<String> {
     let what = arguments[0];
     let output = run(Program::new("git").args(arguments), b"", limit)?;
     let output = output.with_context(|| format!("git {what} did not end in time"))?;
-    if output.is_cut {
-        bail!("git {what} says more than can be read");
-    }
     if output.code != Some(0) {
         let reason = String::from_utf8_lossy(&output.errors);
         bail!(

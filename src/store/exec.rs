@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize as _;
 
 use super::{Error, Store, within};
-use crate::sys::child::{Output, Program};
+use crate::sys::child::{Output, Program, is_too_long};
 use crate::sys::error::Hinted;
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 
 /// The program, and how long all that is asked of it may take together: somebody may be typing at its unlock prompt.
 #[derive(Debug)]
@@ -71,10 +71,9 @@ impl Store for ExecStore {
             username: Some(USERNAME.to_owned()),
             secret: Some(text.to_owned()),
         };
-        // As long as it can get: a buffer that grows leaves copies behind.
-        let mut json = Vec::with_capacity(6 * text.len() + 1024);
+        let mut json = SecretBuffer::default();
         serde_json::to_writer(&mut json, &message).context("cannot write JSON")?;
-        let output = self.run("store", &Secret::new(json))?;
+        let output = self.run("store", &json.into())?;
         match output.code {
             Some(0) => Ok(()),
             code => Err(self.failed("store", code)),
@@ -134,12 +133,14 @@ impl ExecStore {
         }
         let left = self.patience.saturating_sub(self.since.elapsed());
         let store = Program::new(program)
+            .with_service_tokens()
             .args([operation])
             .at_the_terminal(self.may_ask);
         let output = store
             .run(input.expose(), left)
             .map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => wrong(format!("there is no program '{program}'")),
+                _ if is_too_long(&error) => wrong(format!("'{program}': {error}")),
                 _ => wrong(format!("cannot start '{program}': {error}")),
             })?;
         output.ok_or_else(|| self.hinted(&format!("does not answer {}", within(self.patience))))

@@ -1,5 +1,5 @@
-//! The one way to start a program: with a time limit, without our secrets in its environment, and with an end to what is
-//! read of it.
+//! The one way to start a program: with a time limit, without our secrets in its environment, and with a limit to what
+//! is read from it.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 #[cfg(not(unix))]
 use crate::sys::secret::Secret;
+use crate::sys::secret::SecretBuffer;
 
 /// The variables in which a user hands us a secret. No program that we start inherits them.
 pub(crate) const SECRET_VARIABLES: [&str; 4] = [
@@ -25,37 +26,43 @@ pub(crate) const SECRET_VARIABLES: [&str; 4] = [
     "BITBUCKET_APP_PASSWORD",
 ];
 
+/// The variables with tokens of other services. A program inherits them only when it may need to sign in there.
+const SERVICE_VARIABLES: [&str; 3] = ["BITBUCKET_STEP_OIDC_TOKEN", "BAO_TOKEN", "VAULT_TOKEN"];
+
 /// A program to be started.
 #[derive(Debug)]
 pub(crate) struct Program {
-    /// Why it cannot be started is told when it is.
+    /// The reason why it cannot be started is told when it is run.
     command: Result<Command, io::ErrorKind>,
     at_the_terminal: bool,
     /// How many bytes of each output stream are read at most.
     cap: usize,
 }
 
-/// What a program left behind.
+/// What a program printed, and its exit status.
 pub(crate) struct Output {
     /// None when a signal ended it.
     pub(crate) code: Option<i32>,
-    pub(crate) answer: Zeroizing<Vec<u8>>,
-    pub(crate) errors: Zeroizing<Vec<u8>>,
-    /// It said more than was read.
-    pub(crate) is_cut: bool,
+    pub(crate) answer: SecretBuffer,
+    pub(crate) errors: SecretBuffer,
 }
 
-/// How much is read of a program that answers with one secret or a few lines.
+/// Enough for a program that prints one secret or a few lines.
 const CAP: usize = 1 << 20;
 
+/// Whether [`Program::run`] failed because the program printed more than its cap.
+pub(crate) fn is_too_long(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::FileTooLarge
+}
+
 impl Program {
-    /// A name on PATH, or a path. A relative folder of PATH is passed over: it is another one wherever we run, and may lie in
-    /// somebody's repository.
+    /// A name on PATH, or a path. Relative folders of PATH are skipped: git runs us inside repositories, and a repository
+    /// may contain such a folder.
     pub(crate) fn new(name: impl AsRef<OsStr>) -> Self {
         let path = found(Path::new(name.as_ref()));
         let command = path.map(|path| {
             let mut command = Command::new(path);
-            for variable in SECRET_VARIABLES {
+            for variable in SECRET_VARIABLES.iter().chain(&SERVICE_VARIABLES) {
                 command.env_remove(variable);
             }
             command
@@ -85,6 +92,16 @@ impl Program {
         self
     }
 
+    /// Lets it inherit the tokens of Vault and of a pipeline: it may fetch its secrets with them.
+    pub(crate) fn with_service_tokens(mut self) -> Self {
+        for variable in SERVICE_VARIABLES {
+            if let Some(value) = env::var_os(variable) {
+                self = self.env(variable, value);
+            }
+        }
+        self
+    }
+
     pub(crate) fn without(mut self, variable: &str) -> Self {
         if let Ok(command) = &mut self.command {
             command.env_remove(variable);
@@ -92,8 +109,8 @@ impl Program {
         self
     }
 
-    /// It may ask a person on our terminal. That is for our own group of processes alone: a program of another group would
-    /// be stopped there. So it alone is killed when its time is up, and what it started lives on.
+    /// It may ask a person on our terminal, so it stays in our group of processes: the system stops a program of another
+    /// group there. When its time is up, it alone is killed; the processes that it started live on.
     pub(crate) fn at_the_terminal(self, may_ask: bool) -> Self {
         Self {
             at_the_terminal: may_ask,
@@ -101,16 +118,19 @@ impl Program {
         }
     }
 
-    /// Reads at most so many bytes of it.
+    /// More output than this many bytes is an error.
     pub(crate) fn cap(self, cap: usize) -> Self {
         Self { cap, ..self }
     }
 
-    /// Runs it to its end. None when that does not come within `limit`: then it is killed with all it started.
+    /// Runs it to its end. None when it does not end within `limit`: then it is killed with all it started.
     ///
     /// # Errors
-    /// When it cannot be started, or what it says cannot be read.
+    /// When it cannot be started, or its output cannot be read or is too long.
     pub(crate) fn run(self, input: &[u8], limit: Duration) -> io::Result<Option<Output>> {
+        if limit.is_zero() {
+            return Ok(None);
+        }
         let mut command = self.command?;
         let end = if self.at_the_terminal {
             end
@@ -121,8 +141,8 @@ impl Program {
         run_to_its_end(command, input, limit, self.cap, end)
     }
 
-    /// Becomes the program, so that standard streams, signals and exit status are its own. It has no time limit: the user
-    /// started it, and waits for it.
+    /// Replaces this process by the program, so that standard streams, signals and exit status are the program's. It has
+    /// no time limit: the user started it and waits for it.
     #[cfg(unix)]
     pub(crate) fn become_it(self) -> io::Error {
         match self.command {
@@ -131,7 +151,8 @@ impl Program {
         }
     }
 
-    /// Runs the user's own program with this on its standard input, and without a time limit; its exit status.
+    /// Runs the program with this input and returns its exit status. It has no time limit: the user started it and waits
+    /// for it.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -145,7 +166,7 @@ impl Program {
         Ok(child.wait()?.code())
     }
 
-    /// Starts it without our streams and lets it run; whether it is at work after `watch`, or has ended well.
+    /// Starts it without our streams and leaves it running. False when it fails within `watch`.
     pub(crate) fn leave_running(self, watch: Duration) -> bool {
         let Ok(mut command) = self.command else {
             return false;
@@ -162,7 +183,7 @@ impl Program {
     }
 }
 
-/// The program that a name means: a path with a separator is itself.
+/// The file to start for a name; a path stands for itself.
 fn found(name: &Path) -> Option<PathBuf> {
     if name.components().count() > 1 || name.is_absolute() {
         return Some(name.to_owned());
@@ -170,7 +191,7 @@ fn found(name: &Path) -> Option<PathBuf> {
     on_path(name).next()
 }
 
-/// The programs of a name in the absolute folders of PATH, in its order.
+/// The programs of this name in the absolute folders of PATH, in its order.
 pub(crate) fn on_path(name: &Path) -> impl Iterator<Item = PathBuf> {
     let folders: Vec<PathBuf> =
         env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
@@ -237,51 +258,26 @@ fn run_to_its_end(
         return Ok(None);
     };
     let mut texts = texts.into_iter();
-    let (answer, is_cut) = texts.next().unwrap_or_default();
-    let (errors, _) = texts.next().unwrap_or_default();
     Ok(Some(Output {
         code: status.code(),
-        answer,
-        errors,
-        is_cut,
+        answer: texts.next().unwrap_or_default(),
+        errors: texts.next().unwrap_or_default(),
     }))
 }
-
-/// What a stream says, and whether it says more than that.
-type Text = (Zeroizing<Vec<u8>>, bool);
 
 fn in_the_background(
     stream: impl Read + Send + 'static,
     cap: usize,
-) -> mpsc::Receiver<io::Result<Text>> {
+) -> mpsc::Receiver<io::Result<SecretBuffer>> {
     let (reporter, report) = mpsc::channel();
     thread::spawn(move || {
-        // Nobody listens any more when time was up.
-        let _ = reporter.send(read_whole(stream, cap));
+        // Once the time is up, nobody receives it.
+        let _ = reporter.send(SecretBuffer::read(stream, cap));
     });
     report
 }
 
-/// A program that goes on writing beyond the cap is ended by the closed stream.
-fn read_whole(mut stream: impl Read, cap: usize) -> io::Result<Text> {
-    let mut text = Zeroizing::new(Vec::with_capacity(1 << 17));
-    let mut part = Zeroizing::new([0; 1 << 14]);
-    loop {
-        let read = stream.read(&mut part[..])?;
-        if read == 0 || text.len() + read > cap {
-            return Ok((text, read > 0));
-        }
-        if text.len() + read > text.capacity() {
-            // A buffer that grows by itself leaves copies of a secret behind.
-            let mut larger = Zeroizing::new(Vec::with_capacity(2 * text.capacity()));
-            larger.extend_from_slice(&text);
-            text = larger;
-        }
-        text.extend_from_slice(&part[..read]);
-    }
-}
-
-/// Waits for a program that has closed its output: it need not end with that.
+/// Waits for the end of a program. One that has closed its output may still run.
 fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     const LONGEST: Duration = Duration::from_millis(20);
     let mut pause = Duration::from_millis(1);
@@ -295,7 +291,7 @@ fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> 
     }
 }
 
-/// So that what it starts in its turn, through a shell for instance, can be ended with it.
+/// Lets us end the program together with the processes that it starts, for instance through a shell.
 #[cfg(unix)]
 fn in_a_group_of_its_own(command: &mut Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);
@@ -307,7 +303,7 @@ fn in_a_group_of_its_own(_command: &mut Command) {}
 fn end_group(child: &mut Child) {
     #[cfg(unix)]
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        // What has ended already need not be killed.
+        // It fails when the group has already ended.
         let _ = kill_process_group(group, Signal::KILL);
     }
     end(child);
@@ -323,7 +319,7 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::{Program, found};
+    use super::{Program, found, is_too_long};
 
     #[test]
     fn a_program_is_never_taken_from_a_relative_folder() {
@@ -336,14 +332,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longer_than_the_cap_is_said_to_be_cut() {
+    fn output_that_is_longer_than_the_cap_is_an_error() {
         let run = |cap| {
             let program = Program::new("sh").args(["-c", "head -c 100000 /dev/zero"]);
-            let output = program.cap(cap).run(b"", Duration::from_secs(10));
-            output.expect("it starts").expect("it ends")
+            program.cap(cap).run(b"", Duration::from_secs(10))
         };
-        assert!(run(50_000).is_cut && run(50_000).answer.len() <= 50_000);
-        assert!(!run(100_000).is_cut);
-        assert_eq!(run(100_000).answer.len(), 100_000);
+        for cap in [0, 50_000, 99_999] {
+            let error = run(cap).err().expect("it is too long");
+            assert!(is_too_long(&error), "{error}");
+        }
+        let output = run(100_000).expect("it is short enough").expect("it ends");
+        assert_eq!(output.answer.len(), 100_000);
+    }
+
+    #[test]
+    fn without_time_nothing_is_started() {
+        let output = Program::new("sh").run(b"", Duration::ZERO);
+        assert!(output.expect("no error").is_none());
     }
 }

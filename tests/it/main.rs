@@ -23,6 +23,7 @@ mod doctor;
 mod exec;
 #[cfg(target_os = "linux")]
 mod exec_faults;
+mod facts;
 mod first_contact;
 mod folder;
 mod harness;

@@ -82,9 +82,9 @@ pub(crate) fn allowed_account(session: &Session, host: &Host) -> Result<Option<(
 /// Says that a variable holds an app password.
 pub(crate) fn retired_notice(account: &Account) -> String {
     format!(
-        "{} is an app password; Bitbucket removed these on {} (git shows error 410): set BITBUCKET_API_TOKEN instead",
+        "{} is an app password; {}: set BITBUCKET_API_TOKEN instead",
         account.name,
-        bitbucket::APP_PASSWORDS_REMOVED
+        bitbucket::removed("these")
     )
 }
 

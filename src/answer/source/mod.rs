@@ -212,9 +212,9 @@ pub(crate) fn retired_notice(account: &Account) -> String {
         return environment::retired_notice(account);
     }
     format!(
-        "'{}' is an app password; Bitbucket removed these on {} (git shows error 410): put an API token there",
+        "'{}' is an app password; {}: put an API token there",
         account.name,
-        bitbucket::APP_PASSWORDS_REMOVED
+        bitbucket::removed("these")
     )
 }
 

@@ -25,7 +25,7 @@ use crate::settings::session::Session;
 use crate::sys::child::Program;
 use crate::sys::error::Hinted;
 use crate::sys::message;
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 
 /// # Errors
 /// When curl may not be given the secret with these arguments, no account fits, or there is no curl.
@@ -117,17 +117,16 @@ fn settings(authorization: &Secret) -> Result<Secret> {
         )
         .into());
     }
-    // As long as it can get: a buffer that grows leaves copies behind.
-    let mut settings = Vec::with_capacity(START.len() + 2 * value.len() + END.len());
-    settings.extend_from_slice(START);
+    let mut settings = SecretBuffer::default();
+    settings.extend(START);
     for &byte in value {
         if matches!(byte, b'"' | b'\\') {
             settings.push(b'\\');
         }
         settings.push(byte);
     }
-    settings.extend_from_slice(END);
-    Ok(Secret::new(settings))
+    settings.extend(END);
+    Ok(settings.into())
 }
 
 /// Turns this process into curl, so that standard streams, signals and exit status are curl's own.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Surroundings;
 use super::finding::Check;
 use crate::answer::source::environment;
-use crate::bitbucket::{self, APP_PASSWORDS_REMOVED};
+use crate::bitbucket;
 use crate::git;
 use crate::git::route;
 use crate::git::url;
@@ -30,7 +30,8 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
         return Check::fail(
             id,
             format!(
-                "{name} is set and answers ahead of the accounts, but Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}"
+                "{name} is set and answers ahead of the accounts, but {}",
+                bitbucket::removed("app passwords")
             ),
             "unset it, or set BITBUCKET_API_TOKEN",
         );

@@ -183,7 +183,10 @@ fn refuse_mixed_up_names(owner: &Owner, host: &Host) -> Result<()> {
     if username.contains('@') && bitbucket::is_cloud(host) {
         bail!(Hinted::new(
             format!("'{username}' is an e-mail, and Bitbucket refuses e-mails as git user names"),
-            "say it with '--email', and '--username' with the name from https://bitbucket.org/account/settings/",
+            format!(
+                "say it with '--email', and '--username' with the name from {}",
+                bitbucket::PROFILE_PAGE
+            ),
         ));
     }
     match &owner.email {

@@ -4,13 +4,13 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
-use zeroize::Zeroizing;
 
 use super::Credential;
 use crate::bitbucket;
 use crate::git;
 use crate::git::context::Host;
 use crate::git::protocol::Request;
+use crate::sys::secret::SecretBuffer;
 
 /// How long a helper may take: somebody may be typing at its unlock prompt.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,8 +54,8 @@ pub(crate) fn credentials(
 pub(crate) fn forget(helper: &str, credential: &Credential) -> Result<()> {
     let username = credential.username.as_deref();
     let mut attributes = attributes(&credential.host, username);
-    attributes.extend_from_slice(b"password=");
-    attributes.extend_from_slice(credential.secret.expose());
+    attributes.extend(b"password=");
+    attributes.extend(credential.secret.expose());
     attributes.push(b'\n');
     git::credential("reject", helper, &attributes, PATIENCE)?;
     Ok(())
@@ -66,22 +66,20 @@ fn ask(helper: &str, host: &Host, username: Option<&[u8]>) -> Result<Option<Cred
     else {
         return Ok(None);
     };
-    let Ok(request) = Request::read(&mut answer.as_slice()) else {
+    let Ok(request) = Request::read(&mut &answer[..]) else {
         return Ok(None);
     };
     let secret = request.password.filter(|secret| !secret.is_empty());
     Ok(secret.map(|secret| Credential::new(host, request.context.username, secret)))
 }
 
-fn attributes(host: &Host, username: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
-    /// Room for a password as well: a buffer that grows leaves copies of a secret behind.
-    const ROOM: usize = 1 << 17;
-    let mut attributes = Zeroizing::new(Vec::with_capacity(ROOM));
+fn attributes(host: &Host, username: Option<&[u8]>) -> SecretBuffer {
+    let mut attributes = SecretBuffer::default();
     // Writing to memory does not fail.
     let _ = writeln!(attributes, "protocol=https\nhost={host}");
     if let Some(username) = username {
-        attributes.extend_from_slice(b"username=");
-        attributes.extend_from_slice(username);
+        attributes.extend(b"username=");
+        attributes.extend(username);
         attributes.push(b'\n');
     }
     attributes

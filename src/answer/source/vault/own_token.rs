@@ -87,7 +87,7 @@ fn from_helper(program: &Path, source: &str) -> Result<Secret> {
             "see 'token_helper' in ~/.bao or ~/.vault, or set VAULT_TOKEN",
         ))
     };
-    let helper = Program::new(program).args(["get"]);
+    let helper = Program::new(program).with_service_tokens().args(["get"]);
     let output = helper
         .run(b"", HELPER)
         .map_err(|error| failed(format!("cannot be started: {error}")))?;
@@ -100,7 +100,7 @@ fn from_helper(program: &Path, source: &str) -> Result<Secret> {
     if output.code != Some(0) {
         bail!(failed("fails".to_owned()));
     }
-    Ok(Secret::new(output.answer.to_vec()))
+    Ok(output.answer.into())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::answer::source::environment::{self, vault_variable};
 use crate::settings::config::{Auth, VaultSection};
 use crate::sys::error::Hinted;
 use crate::sys::files;
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 use crate::sys::trace;
 
 /// Where Kubernetes puts the token of a pod's service account.
@@ -155,10 +155,9 @@ fn with_jwt(settings: &VaultSection) -> Result<(Secret, Secret)> {
 }
 
 fn to_json(document: &impl Serialize) -> Result<Secret> {
-    // Longer than any of them: a buffer that grows leaves copies behind.
-    let mut json = Vec::with_capacity(1 << 17);
+    let mut json = SecretBuffer::default();
     serde_json::to_writer(&mut json, document)?;
-    Ok(Secret::new(json))
+    Ok(json.into())
 }
 
 fn text(secret: &Secret) -> Result<&str> {
