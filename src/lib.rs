@@ -1,63 +1,124 @@
-//! Entry points for the fuzzer, and nothing else: the program is `main.rs`, whose modules these are.
+//! A git credential helper for Bitbucket.
 //!
-//! A reader of hostile input gets a function in `targets.rs`, a file of three lines in `tests/fuzz/targets`, and its
-//! name in `tests/fuzz/Cargo.toml`.
-
-#![cfg(feature = "fuzzing")]
-#![expect(
-    dead_code,
-    unused_imports,
-    reason = "most of the program is not entered from here"
-)]
+//! `helper::answer` tells the data's way: git's attributes on stdin become a request, its context finds an account and the
+//! secret from its store, and the reply goes to stdout in one piece.
 
 mod account;
-mod accounts;
-#[macro_use]
+mod answer;
 mod bitbucket;
-mod browser;
-mod bytes;
-mod check;
-mod child;
 mod cli;
-mod command;
-mod config;
-mod context;
-mod elsewhere;
-mod environment;
-mod error;
-mod fields;
-mod file;
-mod first_contact;
-mod folder;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 mod git;
-mod git_config;
-mod grant;
 mod helper;
-mod http;
-mod identity;
-mod import;
-mod locations;
-mod lookup;
-mod loopback;
-mod matching;
-mod oauth;
-mod policy;
-mod probe;
-mod process;
-mod protocol;
-#[cfg(unix)]
-mod quiet;
-mod refusal;
-mod rejection;
-mod remote;
-mod renewal;
-mod route;
-mod scope;
-mod secret;
-mod shortlist;
-mod state;
+mod settings;
 mod store;
-pub mod targets;
-mod terminal;
-mod trace;
-mod vault;
+mod sys;
+
+use std::process::ExitCode;
+
+use crate::helper::Operation;
+use crate::sys::{hardening, message, terminal, trace};
+
+/// Answers git, or does what somebody typed.
+#[must_use]
+pub fn main() -> ExitCode {
+    hardening::keep_to_itself();
+    trace::start();
+    match Operation::of_arguments() {
+        // In the middle of git's own output, hints are for people only.
+        Some(operation) => match helper::answer(operation) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => message::report(&error, terminal::is_watched()),
+        },
+        None => cli::run().unwrap_or_else(|error| message::report(&error, true)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::account::sign_in::Known;
+    use crate::account::{Account, Kept, Origin};
+    use crate::answer::found::{Findings, Found};
+    use crate::bitbucket::authorization::Identity;
+    use crate::bitbucket::{Kind, cloud};
+    use crate::cli::takeover::Credential;
+    use crate::git::protocol::{Form, Reply, Request};
+    use crate::helper::Answer;
+    use crate::sys::secret::Secret;
+
+    #[test]
+    fn no_debug_shows_a_secret() {
+        let text = "protocol=https\nhost=bitbucket.org\nusername=ada\npassword=canary\ncredential=canary\n\
+                    oauth_refresh_token=canary\n";
+        let request = Request::read(&mut text.as_bytes()).expect("a request");
+        let secret = || Secret::new(b"canary".to_vec());
+        let kept = || Kept {
+            secret: secret(),
+            oauth_refresh_token: Some(secret()),
+            client_secret: Some(secret()),
+        };
+        let forms = [
+            Form::Password {
+                username: b"ada".to_vec(),
+                password: secret(),
+            },
+            Form::Header {
+                authtype: b"Bearer".to_vec(),
+                credential: secret(),
+                username: None,
+            },
+        ];
+        let mut shown = vec![format!("{request:?}"), format!("{:?}", kept())];
+        for form in forms {
+            let reply = Reply {
+                form,
+                password_expiry_utc: None,
+                oauth_refresh_token: Some(secret()),
+                is_ephemeral: false,
+            };
+            shown.push(format!("{reply:?} {}", reply.describe()));
+            let answer = Answer {
+                reply: Some(reply),
+                ..Answer::default()
+            };
+            shown.push(format!("{answer:?}"));
+        }
+        for identity in [
+            Identity::Bearer(secret()),
+            Identity::Basic {
+                username: b"ada".to_vec(),
+                password: secret(),
+            },
+            Identity::Header {
+                authtype: b"x".to_vec(),
+                credential: secret(),
+            },
+        ] {
+            shown.push(format!("{identity:?} {:?}", identity.authorization()));
+        }
+        let account = Account::new(
+            "ada".to_owned(),
+            cloud(),
+            Origin::Login,
+            Known::new(Kind::ApiToken),
+        );
+        let found = Some(Found {
+            account,
+            kept: kept(),
+        });
+        let findings = Findings {
+            found,
+            notices: Vec::new(),
+        };
+        shown.push(format!("{findings:?}"));
+        shown.push(format!("{:?}", Credential::new(&cloud(), None, secret())));
+        for text in shown {
+            // As text, and as the numbers of its bytes.
+            assert!(
+                !text.contains("canary") && !text.contains("99, 97, 110"),
+                "{text}"
+            );
+        }
+    }
+}

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use git_credential_bitbucket::targets;
+use git_credential_bitbucket::fuzz as targets;
 
 type Target = fn(&[u8]);
 

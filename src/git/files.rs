@@ -3,16 +3,17 @@
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, str, thread};
 
 use anyhow::{Context as _, Result, bail};
 use zeroize::Zeroizing;
 
-use super::{git, run};
-use crate::error::Hinted;
-use crate::file::{self, Draft, Mode};
+use crate::git::program::{PATIENCE, git, run};
+use crate::sys::child::Program;
+use crate::sys::error::Hinted;
+use crate::sys::files::{self, Draft, Mode};
+use crate::sys::secret::SecretBuffer;
 
 /// git's configuration file of a scope, as `git config --global` or `--system` would write to it.
 ///
@@ -33,7 +34,7 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
             ))
         }
         Some(path) => path.into(),
-        None if system => git(&["var", variable])
+        None if system => git(&["var", variable], PATIENCE)
             .context(Hinted::new(
                 "git names no configuration of the whole machine",
                 "unset GIT_CONFIG_NOSYSTEM",
@@ -87,7 +88,10 @@ pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
     let path = path
         .to_str()
         .with_context(|| format!("the path '{}' is not UTF-8", path.display()))?;
-    match git(&["config", "--file", path, "-z", "--get-all", key]) {
+    match git(
+        &["config", "--file", path, "-z", "--get-all", key],
+        PATIENCE,
+    ) {
         Ok(values) => Ok(values.split_terminator('\0').map(str::to_owned).collect()),
         Err(_) => Ok(Vec::new()),
     }
@@ -160,7 +164,7 @@ pub(crate) fn edit(
                 draft.sweep();
                 draft.take_its_place().with_context(cannot_write)?;
             }
-            None => file::remove(&real)?,
+            None => files::remove(&real)?,
         }
         return Ok(());
     }
@@ -190,10 +194,9 @@ fn read(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, fs::Metadata)>> {
 ///
 /// # Errors
 /// When git cannot be started, or does not understand the file.
-pub(crate) fn list_of(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    let mut command = Command::new("git");
-    command.args(["config", "--list", "-z", "--file"]).arg(path);
-    match run(command, b"", Duration::from_secs(10))? {
+pub(crate) fn list_of(path: &Path) -> Result<SecretBuffer> {
+    let git = Program::new("git").args(["config", "--list", "-z", "--file"]);
+    match run(git.args([path]), b"", Duration::from_secs(10))? {
         Some(output) if output.code == Some(0) => Ok(output.answer),
         _ => bail!("git cannot read it"),
     }
@@ -271,7 +274,7 @@ impl Drop for ConfigLock {
 #[cfg(test)]
 mod tests {
     use super::{list_of, quoted};
-    use crate::git_config::GitConfig;
+    use crate::git::config::GitConfig;
 
     #[test]
     fn a_configuration_file_is_read_as_git_reads_it() {
@@ -340,7 +343,11 @@ mod tests {
             std::fs::write(&path, &text).expect("written");
             let own = GitConfig::parse(text.as_bytes()).map(|config| config.list_without(&[]));
             let list = list_of(&path).ok();
-            assert_eq!(own, list, "{text:?}");
+            assert_eq!(
+                own.as_ref().map(|own| &own[..]),
+                list.as_deref(),
+                "{text:?}"
+            );
             understood += usize::from(own.is_some_and(|list| !list.is_empty()));
         }
         assert!(understood > 100, "{understood} files say something");

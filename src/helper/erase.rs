@@ -3,53 +3,62 @@
 use anyhow::Result;
 use jiff::Timestamp;
 
+use crate::account::rejection::Rejection;
+use crate::account::sign_in::Scheme;
+use crate::account::standing::Standing;
 use crate::account::{Account, Kept};
+use crate::answer::matching::{self, Wanted};
+use crate::answer::shortlist;
+use crate::answer::source::{self, environment};
 use crate::bitbucket::API_HOST;
-use crate::elsewhere;
-use crate::first_contact;
-use crate::lookup::Lookup;
-use crate::matching::{self, Wanted};
-use crate::protocol::Request;
-use crate::rejection::Rejection;
-use crate::secret::Secret;
-use crate::trace;
+use crate::git::protocol::Request;
+use crate::helper::first_contact;
+use crate::settings::session::Session;
+use crate::sys::secret::Secret;
+use crate::sys::trace;
 
 /// Drops a credential that was refused: what git gave us is removed, what the user signed in with is only set aside.
 ///
 /// # Errors
 /// When the store does not answer or the accounts cannot be written.
-pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
+pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(());
     };
     let refused = request.credential.as_ref().or(request.password.as_ref());
     let now = Timestamp::now();
     let is_rest = wanted.host.as_str() == API_HOST;
-    if let Some((account, kept)) = lookup.environment_account(&wanted.host)? {
+    if let Some((account, kept)) = environment::allowed_account(session, &wanted.host)? {
         if let Some(refused) = refused.filter(|_| !is_rest)
             && is_refused(&account, &kept, request, refused)
         {
-            elsewhere::note(lookup, refused, false);
+            source::note(session, refused, false);
         }
         return Ok(());
     }
-    first_contact::settle(lookup, false);
-    let accounts = lookup.accounts_for(&wanted)?;
+    first_contact::settle(session, false);
+    let accounts = shortlist::accounts(session, &wanted)?;
     let mut removed = Vec::new();
     let mut set_aside = Vec::new();
     let mut unread = None;
+    let mut session = session.clone();
     // Of what the policy does not allow nothing was given to anybody.
-    let fitting = matching::fitting(&accounts, &wanted).into_iter();
-    for (_, account) in fitting.filter(|(_, account)| !lookup.is_forbidden(account)) {
-        let is_unknown = account.kind.is_none();
+    for account in matching::fitting(&accounts, &wanted) {
+        if session.standing(account, now) == Standing::Forbidden {
+            continue;
+        }
+        let is_unknown = account.kind().is_none();
         let is_meant = match refused {
-            // Without any secret: only what git gave us and can be given again. A broken URL produces such an erase
-            // (git dies while writing a value with a CR), and a token from `login` cannot be displayed a second time.
+            // A broken URL produces an erase without any secret: git dies while it writes a value with a CR. So nothing
+            // is removed, and of what the user signed in with nothing is even set aside.
             None => is_unknown,
             Some(_) if is_rest && !is_unknown => false,
-            Some(refused) => match lookup.secret_of(account) {
-                Ok(Some(kept)) => is_refused(account, &kept, request, refused),
-                Ok(None) => false,
+            Some(refused) => match session.secret_of(account) {
+                Ok(kept) => {
+                    // Somebody may have been at an unlock prompt.
+                    session = session.afresh_when_late();
+                    kept.is_some_and(|kept| is_refused(account, &kept, request, refused))
+                }
                 // What was refused may lie in another store.
                 Err(error) => {
                     unread.get_or_insert(error);
@@ -59,7 +68,7 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
         };
         match is_meant {
             false => {}
-            true if is_unknown => removed.push(account.entry.clone()),
+            true if is_unknown && refused.is_some() => removed.push(account.entry.clone()),
             true => set_aside.push(account.entry.clone()),
         }
     }
@@ -73,29 +82,30 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
     if removed.is_empty() && set_aside.is_empty() {
         // Whether it came from there is not asked: of what did not come from there the note says nothing.
         if let Some(refused) = refused.filter(|_| !is_rest)
-            && elsewhere::is_asked(lookup, &wanted.host)?
+            && source::is_asked(&session, &wanted.host)?
         {
-            elsewhere::note(lookup, refused, false);
+            source::note(&session, refused, false);
         }
         return unread.map_or(Ok(()), Err);
     }
-    let removed = lookup.update_accounts(|accounts| {
+    let removed = session.update_accounts(|accounts| {
         for account in accounts
             .iter_mut()
             .filter(|account| set_aside.contains(&account.entry))
         {
             // git-lfs before 3.6 knows no Bearer, and sends as a password what only works as Bearer.
-            if account.bearer && request.credential.is_none() {
-                account.bearer_only = true;
-            } else {
-                account.rejected = Some(Rejection::again(account.rejected, now));
+            match account.known_mut() {
+                Some(known) if known.scheme != Scheme::Basic && request.credential.is_none() => {
+                    known.scheme = Scheme::BearerOnly;
+                }
+                _ => account.rejected = Some(Rejection::again(account.rejected, now)),
             }
         }
         Ok(accounts.remove(|account| removed.contains(&account.entry)))
     })?;
     removed
         .iter()
-        .try_for_each(|account| lookup.forget(account))
+        .try_for_each(|account| session.forget(account))
 }
 
 /// Whether it is this account's credential that a server refused.
@@ -103,12 +113,11 @@ pub(crate) fn erase(lookup: &Lookup, request: &Request) -> Result<()> {
 /// A token that somebody sent with a name it cannot work with (an e-mail, say, out of a URL) says nothing about the token.
 fn is_refused(account: &Account, kept: &Kept, request: &Request, refused: &Secret) -> bool {
     let username = request.context.username.as_deref();
-    let is_possible = match account.kind {
+    let is_possible = match account.kind() {
         None => true,
         Some(_) => username.is_none_or(|username| {
             let own = account
-                .username
-                .as_ref()
+                .username()
                 .is_some_and(|own| own.as_slice() == username);
             own || account.git_username() == Some(username)
         }),

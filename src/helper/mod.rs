@@ -1,78 +1,109 @@
-//! What git asks and tells: `get`, `store` and `erase` (gitcredentials(7), "CUSTOM HELPERS"). Here: `get`.
+//! What git asks and is told.
 
 mod erase;
-mod reply;
+mod first_contact;
+mod get;
+pub(crate) mod reply;
 mod store;
+
+use std::env;
+use std::fmt;
+use std::io::Write as _;
 
 use anyhow::Result;
 
 pub(crate) use self::erase::erase;
-pub(crate) use self::reply::lacking;
+pub(crate) use self::get::{Answer, get};
 pub(crate) use self::store::store;
-use crate::first_contact::{self, Outcome};
-use crate::lookup::{Findings, Lookup};
-use crate::matching::Wanted;
-use crate::protocol::{Form, Reply, Request};
+use crate::git::protocol::{ReadError, Request};
+use crate::settings::session::Session;
+use crate::sys::message;
+use crate::sys::terminal;
+use crate::sys::trace;
 
-/// What `get` has to say.
-#[derive(Debug, Default)]
-pub(crate) struct Answer {
-    /// Nothing when we have none: then git asks the next helper, or the user.
-    pub(crate) reply: Option<Reply>,
-    /// For a person at a terminal, a line each.
-    pub(crate) notices: Vec<String>,
-    /// Somebody wants nothing more to be asked: git is to stop.
-    pub(crate) quit: bool,
+/// What git starts a helper for; `capability` is defined for whoever asks (git-credential(1)).
+#[derive(Clone, Copy)]
+pub(crate) enum Operation {
+    Capability,
+    Erase,
+    Get,
+    Store,
 }
 
-/// Answers with the credential for a request's context.
-///
-/// # Errors
-/// When there is an account, but its secret cannot be had; or several, and none is meant.
-pub(crate) fn get(lookup: &Lookup, request: &Request) -> Result<Answer> {
-    let Some(wanted) = Wanted::of(&request.context) else {
-        return Ok(Answer::default());
-    };
-    let Findings { found, notices } = lookup.find(&wanted)?;
-    let reply = match found {
-        Some(found) => reply::of(&wanted, found, request.offers_authtype)?,
-        None if notices.is_empty() => return first_contact(lookup, &wanted, request),
-        None => None,
-    };
-    Ok(Answer {
-        reply,
-        notices,
-        quit: false,
-    })
-}
-
-/// Asks for a first token where nobody has signed in yet.
-fn first_contact(lookup: &Lookup, wanted: &Wanted<'_>, request: &Request) -> Result<Answer> {
-    match first_contact::ask(lookup, wanted)? {
-        Outcome::Found(found) => {
-            let reply = reply::of(wanted, *found, request.offers_authtype)?;
-            Ok(Answer {
-                reply,
-                ..Answer::default()
-            })
+impl Operation {
+    /// git passes one word. Nothing else is looked at before the answer is given: this runs on each git command.
+    pub(crate) fn of_arguments() -> Option<Self> {
+        let mut arguments = env::args_os().skip(1);
+        let (first, second) = (arguments.next()?, arguments.next());
+        match first.to_str().filter(|_| second.is_none())? {
+            "capability" => Some(Self::Capability),
+            "erase" => Some(Self::Erase),
+            "get" => Some(Self::Get),
+            "store" => Some(Self::Store),
+            _ => None,
         }
-        Outcome::Given { username, password } => {
-            let form = Form::Password { username, password };
-            let reply = Reply {
-                form,
-                password_expiry_utc: None,
-                oauth_refresh_token: None,
-                is_ephemeral: false,
-            };
-            Ok(Answer {
-                reply: Some(reply),
-                ..Answer::default()
-            })
-        }
-        Outcome::Interrupted => Ok(Answer {
-            quit: true,
-            ..Answer::default()
-        }),
-        Outcome::Nothing => Ok(Answer::default()),
     }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Capability => "capability",
+            Self::Erase => "erase",
+            Self::Get => "get",
+            Self::Store => "store",
+        })
+    }
+}
+
+/// Answers git: reads everything, decides everything, writes once.
+pub(crate) fn answer(operation: Operation) -> Result<()> {
+    if let Operation::Capability = operation {
+        return Ok(terminal::output()?.write_all(b"version 0\ncapability authtype\n")?);
+    }
+    let request = match Request::read(&mut terminal::input()?) {
+        Err(ReadError::Io(error)) => return Err(error.into()),
+        // A request that git would not write gets no answer, and git goes on as if we did not exist.
+        Err(error) => {
+            if terminal::is_watched() {
+                message::warn(format_args!("cannot read git's request: {error}"));
+            }
+            return Ok(());
+        }
+        Ok(request) => request,
+    };
+    trace::say(|| format!("{operation}: {}", request.describe()));
+    let session = Session::for_git();
+    match operation {
+        Operation::Capability => {}
+        Operation::Erase => erase(&session, &request)?,
+        Operation::Get => {
+            let Answer {
+                reply,
+                notices,
+                quit,
+            } = get(&session, &request)?;
+            trace::say(|| {
+                reply.as_ref().map_or("no reply".to_owned(), |reply| {
+                    format!("reply: {}", reply.describe())
+                })
+            });
+            for notice in notices.iter().filter(|_| terminal::is_watched()) {
+                message::warn(notice);
+            }
+            if let Some(reply) = reply.and_then(|reply| reply.to_bytes()) {
+                terminal::output()?.write_all(&reply)?;
+            } else if quit {
+                terminal::output()?.write_all(b"quit=1\n")?;
+            }
+        }
+        Operation::Store => {
+            let notice = store(&session, request)?;
+            if let Some(notice) = notice.filter(|_| terminal::is_watched()) {
+                message::warn(notice);
+            }
+        }
+    }
+    trace::say(|| "done".to_owned());
+    Ok(())
 }

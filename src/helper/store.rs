@@ -3,76 +3,88 @@
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
+use crate::account::sign_in::{Known, Opaque, Owner, SignIn};
 use crate::account::{Account, Kept, Origin};
+use crate::answer::decide::hindrance;
+use crate::answer::matching::Wanted;
+use crate::answer::ruling::{Ruling, rule};
+use crate::answer::shortlist;
+use crate::answer::source::{self, environment};
 use crate::bitbucket::{self, Kind};
-use crate::bytes::Bytes;
-use crate::config::StoreChoice;
-use crate::elsewhere;
-use crate::first_contact;
-use crate::lookup::Lookup;
-use crate::matching::{self, Wanted};
-use crate::protocol::Request;
-use crate::secret::Secret;
-use crate::trace;
+use crate::git::protocol::Request;
+use crate::git::username::Username;
+use crate::helper::first_contact;
+use crate::settings::config::StoreChoice;
+use crate::settings::session::Session;
+use crate::sys::bytes::Bytes;
+use crate::sys::secret::Secret;
+use crate::sys::trace;
 
 /// Keeps a credential that worked, unless it is not for us, not to be kept, or what we have already; what a person would
 /// want to know of that.
 ///
 /// # Errors
 /// When the store or the accounts cannot be written.
-pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<Option<String>> {
+pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String>> {
     let Some(wanted) = Wanted::of(&request.context).filter(|_| !request.ephemeral) else {
         return Ok(None);
     };
     let Some(given) = Given::of(&request) else {
         return Ok(None);
     };
-    if let Some((_, kept)) = lookup.environment_account(&wanted.host)? {
+    if let Some((_, kept)) = environment::allowed_account(session, &wanted.host)? {
         if kept.secret == *given.secret {
-            elsewhere::note(lookup, given.secret, true);
+            source::note(session, given.secret, true);
         }
         return Ok(None);
     }
-    let accounts = lookup.accounts_for(&wanted)?;
-    if !lookup.is_ours(&wanted.host, &accounts)? {
+    let accounts = shortlist::accounts(session, &wanted)?;
+    if !session.is_ours(&wanted.host, &accounts)? {
         return Ok(None);
     }
     let account = account_of(&wanted, &given, &request);
-    let mut fitting = matching::fitting(&accounts, &wanted);
-    fitting.retain(|(_, known)| !lookup.is_forbidden(known));
-    for (_, known) in &fitting {
-        if is_same(lookup, known, &account, &given)? {
+    let now = Timestamp::now();
+    let rulings = rule(&accounts, &wanted, |known| hindrance(session, known, now));
+    // Of what the policy forbids nothing was given to anybody.
+    let fitting = || {
+        let fitting = rulings
+            .iter()
+            .filter(|(_, ruling)| ruling.may_have_answered());
+        fitting.map(|(known, _)| *known)
+    };
+    let mut session = session.clone();
+    for known in fitting() {
+        let is_same = is_same(&session, known, &account, &given)?;
+        // Somebody may have been at an unlock prompt.
+        session = session.afresh_when_late();
+        if is_same {
             trace::say(|| format!("store: it is what '{}' has already", known.name));
-            back_in_service(lookup, known)?;
+            back_in_service(&session, known)?;
             return Ok(None);
         }
     }
-    if fitting.iter().any(|(_, known)| known.oauth.is_some()) {
+    if fitting().any(|known| known.grant().is_some()) {
         trace::say(|| "store: a grant answers here, whose tokens come and go".to_owned());
         return Ok(None);
     }
-    let now = Timestamp::now();
-    let in_service: Vec<_> = fitting
-        .into_iter()
-        .filter(|(_, known)| !known.is_set_aside(now))
-        .collect();
-    if matching::choose(&in_service, &wanted)
-        .is_ok_and(|chosen| chosen.is_some_and(|chosen| chosen.kind.is_some()))
-    {
+    let mut rulings = rulings.iter();
+    let answering = rulings.find(|(_, ruling)| *ruling == Ruling::Answers);
+    if answering.is_some_and(|(known, _)| known.kind().is_some()) {
         // git asks the user only when we answer nothing. So this came out of a URL, or from another helper; and of a
         // public repository's URL git stores the secret although no server ever saw it. It must not displace ours.
         trace::say(|| "store: another account answers here, and stays".to_owned());
         return Ok(None);
     }
-    if elsewhere::may_answer(lookup, &wanted) {
+    let session = &session;
+    if source::may_answer(session, &wanted) {
         // A copy of a secret that is changed there would be served when it is no longer good.
         trace::say(|| "store: a store that is looked into answers here".to_owned());
-        elsewhere::note(lookup, given.secret, true);
+        source::note(session, given.secret, true);
         return Ok(None);
     }
-    let choice = lookup.config()?.store.default;
-    if let Some(objection) = lookup.objection_to_keeping(&account, choice)? {
-        first_contact::settle(lookup, true);
+    let choice = session.config()?.store.default;
+    if let Some(objection) = session.objection_to_keeping(&account, choice)? {
+        first_contact::settle(session, true);
         return Ok(Some(format!("what git gave is not kept: {objection}")));
     }
     let kept = Kept {
@@ -80,8 +92,8 @@ pub(crate) fn store(lookup: &Lookup, request: Request) -> Result<Option<String>>
         oauth_refresh_token: request.oauth_refresh_token,
         client_secret: None,
     };
-    add(lookup, account, &kept, choice)?;
-    first_contact::settle(lookup, true);
+    add(session, account, &kept, choice)?;
+    first_contact::settle(session, true);
     Ok(None)
 }
 
@@ -123,64 +135,52 @@ impl<'a> Given<'a> {
 /// The account that a given credential makes.
 ///
 /// A secret whose prefix names its kind serves every repository, and not just the path it was typed for; an access
-/// token's scope is that path's repository.
+/// token's reach is that path's repository.
 fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Account {
     let bytes = |value: &[u8]| Bytes::from(value.to_vec());
+    let username = given.username.and_then(Username::new);
     let home = bitbucket::home_of(&wanted.host);
     let is_plain = given.authtype.is_none() && request.oauth_refresh_token.is_none();
     let kind = Kind::of_secret(given.secret, &home).filter(|_| is_plain);
-    let mut account = Account::new(String::new(), wanted.host.clone(), Origin::Git);
+    let mut account = if let Some(kind) = kind {
+        let owner = Owner {
+            username,
+            email: None,
+        };
+        let known = Known::of_kind(kind, owner);
+        Account::new(String::new(), home, Origin::Git, known)
+    } else {
+        let opaque = SignIn::Opaque(Opaque {
+            username,
+            path: wanted.path.map(bytes),
+            authtype: given.authtype.map(bytes),
+        });
+        Account::new(String::new(), wanted.host.clone(), Origin::Git, opaque)
+    };
+    if kind == Some(Kind::AccessToken) {
+        account.reach = wanted.reach.iter().cloned().collect();
+    }
     // A date that no file can hold is none.
     account.password_expiry_utc = request
         .password_expiry_utc
         .filter(|seconds| i64::try_from(*seconds).is_ok());
-    let Some(kind) = kind else {
-        account.username = given.username.map(bytes);
-        account.authtype = given.authtype.map(bytes);
-        account.path = wanted.path.map(bytes);
-        return account;
-    };
-    account.host = home;
-    account.kind = Some(kind);
-    let own = given
-        .username
-        .filter(|name| kind.needs_username() || kind.git_username(None) != Some(name));
-    match own.map(|name| (name, std::str::from_utf8(name))) {
-        Some((_, Ok(text))) if kind == Kind::ApiToken && text.contains('@') => {
-            account.email = Some(text.to_owned());
-        }
-        Some((name, _)) => account.username = Some(bytes(name)),
-        None => {}
-    }
-    if kind == Kind::AccessToken {
-        account.scopes = wanted.scope.iter().cloned().collect();
-    }
     account
 }
 
 /// Whether what git gives is what an account of ours has already.
-fn is_same(lookup: &Lookup, known: &Account, new: &Account, given: &Given<'_>) -> Result<bool> {
-    if known.kind.is_none() {
-        let attributes = |account: &Account| {
-            (
-                account.username.clone(),
-                account.path.clone(),
-                account.authtype.clone(),
-                account.password_expiry_utc,
-            )
-        };
-        if attributes(known) != attributes(new) {
-            return Ok(false);
-        }
+fn is_same(session: &Session, known: &Account, new: &Account, given: &Given<'_>) -> Result<bool> {
+    let attributes = |account: &Account| (account.opaque().cloned(), account.password_expiry_utc);
+    if known.opaque().is_some() && attributes(known) != attributes(new) {
+        return Ok(false);
     }
-    let kept = lookup.secret_of(known)?;
+    let kept = session.secret_of(known)?;
     Ok(kept.is_some_and(|kept| kept.secret == *given.secret))
 }
 
 /// A server took the secret: nothing is known against it any more, and how often it came back is forgotten.
-fn back_in_service(lookup: &Lookup, account: &Account) -> Result<()> {
+fn back_in_service(session: &Session, account: &Account) -> Result<()> {
     match account.rejected {
-        Some(_) => lookup.set_rejected(account, None),
+        Some(_) => session.set_rejected(account, None),
         None => Ok(()),
     }
 }
@@ -189,36 +189,28 @@ fn back_in_service(lookup: &Lookup, account: &Account) -> Result<()> {
 ///
 /// Only what is of no known kind is replaced: a token cannot be displayed a second time, and may only have been refused
 /// once.
-fn add(lookup: &Lookup, mut account: Account, kept: &Kept, choice: StoreChoice) -> Result<()> {
+fn add(session: &Session, mut account: Account, kept: &Kept, choice: StoreChoice) -> Result<()> {
     let named = account
-        .username
-        .as_ref()
+        .username()
         .map(ToString::to_string)
-        .or_else(|| account.email.clone());
+        .or_else(|| account.email().map(str::to_owned));
     let wanted_name = named.unwrap_or_else(|| account.host.to_string());
     account.name.clone_from(&wanted_name);
-    lookup
+    session
         .keep(&mut account, kept, choice)
         .context("cannot keep the credential that git gave")?;
 
-    let identity = |account: &Account| {
-        let Account {
-            host,
-            kind,
-            username,
-            path,
-            authtype,
-            origin,
-            ..
-        } = account.clone();
-        (host, kind, username, path, authtype, origin)
+    let is_replaced_by = |known: &Account, new: &Account| {
+        known.opaque().is_some()
+            && known.opaque() == new.opaque()
+            && known.host == new.host
+            && known.origin == new.origin
     };
-    let replaced = lookup.update(&account, |accounts, account| {
-        let replaced =
-            accounts.remove(|known| known.kind.is_none() && identity(known) == identity(account));
+    let replaced = session.update(&account, |accounts, account| {
+        let replaced = accounts.remove(|known| is_replaced_by(known, account));
         account.name = accounts.free_name(&wanted_name);
         accounts.add(account.clone());
         replaced
     })?;
-    replaced.iter().try_for_each(|old| lookup.forget(old))
+    replaced.iter().try_for_each(|old| session.forget(old))
 }

@@ -15,9 +15,9 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use zeroize::Zeroizing;
 
 use super::{Error, Store};
-use crate::error::Hinted;
-use crate::file::{self, Lock};
-use crate::secret::Secret;
+use crate::sys::error::Hinted;
+use crate::sys::files::{self, Lock};
+use crate::sys::secret::Secret;
 
 /// A store in a file of ours.
 pub(crate) struct FileStore {
@@ -80,7 +80,7 @@ impl Store for FileStore {
 impl FileStore {
     /// What is sealed under an entry. Read line by line, and no further: there may be thousands.
     fn find(&self, entry: &str) -> Result<Option<Vec<u8>>> {
-        let Some(file) = file::open_private(&self.path)? else {
+        let Some(file) = files::open_private(&self.path)? else {
             return Ok(None);
         };
         let start = start_of(entry);
@@ -106,7 +106,7 @@ impl FileStore {
 
     /// The sealed file, unless it is somebody's file of another kind.
     fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
-        let content = file::read_private(&self.path)?;
+        let content = files::read_private(&self.path)?;
         if let Some(text) = content.as_ref().filter(|text| !text.is_empty()) {
             self.refuse_foreign(text)?;
         }
@@ -169,7 +169,7 @@ impl FileStore {
 
     fn key(&self) -> Result<Option<Key>> {
         let Some(bytes) = (match &self.key {
-            KeyPlace::File(path) => file::read_private(path)?,
+            KeyPlace::File(path) => files::read_private(path)?,
             KeyPlace::Kernel => kernel::read(&self.path)?,
         }) else {
             return Ok(None);
@@ -192,7 +192,7 @@ impl FileStore {
         let mut key = Zeroizing::new([0; KEY_LENGTH]);
         getrandom::fill(key.as_mut()).context("cannot get random bytes from the system")?;
         match &self.key {
-            KeyPlace::File(path) => file::write_private(path, key.as_ref())?,
+            KeyPlace::File(path) => files::write_private(path, key.as_ref())?,
             KeyPlace::Kernel => kernel::write(&self.path, key.as_ref())?,
         }
         Ok(key)
@@ -323,7 +323,7 @@ mod kernel {
     use anyhow::{Result, bail};
     use zeroize::Zeroizing;
 
-    use crate::error::Hinted;
+    use crate::sys::error::Hinted;
 
     pub(super) fn read(_secrets: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
         bail!(Hinted::new(
@@ -343,8 +343,8 @@ mod tests {
     use std::time::Duration;
 
     use super::{FileStore, KeyPlace};
-    use crate::secret::Secret;
     use crate::store::Store as _;
+    use crate::sys::secret::Secret;
 
     fn store(folder: &tempfile::TempDir) -> FileStore {
         FileStore {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow};
 
 use super::pieces::InPieces;
 use super::{Error, Patience, Store};
-use crate::secret::Secret;
+use crate::sys::secret::Secret;
 
 /// The service under which all our entries lie; shown by the desktop's own keyring programs.
 const SERVICE: &str = "git-credential-bitbucket";

@@ -13,8 +13,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::error::Hinted;
-use crate::secret::Secret;
+use crate::sys::error::Hinted;
+use crate::sys::secret::Secret;
 
 /// A place that keeps secrets, each under an entry.
 pub(crate) trait Store {
@@ -147,7 +147,7 @@ pub(crate) mod memory {
     use std::collections::BTreeMap;
 
     use super::{Error, Store};
-    use crate::secret::Secret;
+    use crate::sys::secret::Secret;
 
     #[derive(Default)]
     pub(crate) struct Memory(pub(crate) RefCell<BTreeMap<String, Secret>>);

@@ -1,7 +1,7 @@
 //! What stands in for the OS keyring where the program was built without it.
 
 use super::{Error, Patience, Store};
-use crate::secret::Secret;
+use crate::sys::secret::Secret;
 
 pub(crate) fn open(_patience: Patience) -> impl Store {
     NoKeyring

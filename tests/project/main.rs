@@ -8,6 +8,7 @@
 )]
 
 mod dependencies;
+mod facts;
 mod install;
 mod layers;
 mod manual;

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| git_credential_bitbucket::targets::import(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| git_credential_bitbucket::fuzz::import(data));

@@ -115,6 +115,8 @@ fn a_netrc_file_is_taken_over_and_left_with_its_other_entries() {
     );
     // As with curl, the first entry for a host is the one that counts.
     assert_eq!(env.get_cloud(""), reply("x-token-auth", ACCESS_TOKEN));
+    // One from `login` would come before it.
+    assert_eq!(env.program(&["logout", "dc"], "").status, 0);
     let answer = env.get("protocol=https\nhost=git.corp.example:7990\nusername=bob\n");
     assert_eq!(answer, reply("bob", "can\\ary-canary"));
 }

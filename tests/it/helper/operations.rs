@@ -407,6 +407,26 @@ fn a_password_that_git_gave_is_removed_when_it_is_refused() {
 }
 
 #[test]
+fn an_erase_without_a_password_removes_nothing_that_git_gave() {
+    let env = TestEnv::new();
+    let pair = "protocol=https\nhost=bitbucket.org\nusername=ada\npassword=right\n";
+    assert_eq!(env.program(&["store"], pair).status, 0);
+    // git dies while it writes `u:x%0dy@`, and the erase ends behind the user name.
+    for erase in [
+        "protocol=https\nhost=bitbucket.org\nusername=ada\n",
+        "protocol=https\nhost=bitbucket.org\n",
+    ] {
+        assert_eq!(env.program(&["erase"], erase).status, 0);
+        assert_eq!(env.get_cloud(""), "", "it is set aside");
+        assert_eq!(env.accounts()[0]["state"], "rejected");
+        assert_eq!(env.accounts().len(), 1);
+        // That it works after all puts it back.
+        assert_eq!(env.program(&["store"], pair).status, 0);
+        assert_eq!(env.get_cloud(""), reply("ada", "right"));
+    }
+}
+
+#[test]
 fn two_accounts_that_fit_equally_are_named_and_none_answers() {
     let env = TestEnv::new();
     env.login(API_TOKEN, &["work"]);
@@ -580,7 +600,7 @@ fn the_trace_tells_what_was_decided_and_no_secret() {
         }
         for step in [
             "get: protocol https, host bitbucket.org, path acme/app.git; with user name, password",
-            "match: 1 accounts; fit: 'work' (1); set aside: ",
+            "decision: 'work': Answers; 0 do not fit",
             "store: has it",
             "reply: user name 'x-bitbucket-api-token-auth' and password",
             "store: it is what 'work' has already",
@@ -754,4 +774,25 @@ fn only_drafts_of_ours_are_swept_up() {
     );
     env.login(API_TOKEN, &["work"]);
     assert!(!draft.exists() && own.exists());
+}
+
+#[test]
+fn what_git_gave_with_an_end_that_has_passed_is_not_answered_and_hides_nothing() {
+    let env = TestEnv::new();
+    let place = "protocol=https\nhost=bitbucket.org\npath=acme/site.git\n";
+    let old = "username=bob\npassword=old\npassword_expiry_utc=1000000000\n";
+    let outcome = env.program(&["store"], format!("{place}{old}"));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    let alone = env.program(&["get"], place);
+    assert_eq!((alone.status, alone.stdout.as_str()), (0, ""));
+    let outcome = env.program(
+        &["store"],
+        format!("{place}username=ada\npassword=good\npassword_expiry_utc=9999999999\n"),
+    );
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    // The newest of those that git gave would answer.
+    let outcome = env.program(&["store"], format!("{place}{old}"));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    let answer = env.get(place);
+    assert!(answer.contains("username=ada\npassword=good\n"), "{answer}");
 }

@@ -1,5 +1,6 @@
 //! What holds whatever is done: no secret leaks, nothing is lost, nothing runs on for ever.
 
+mod children;
 mod concurrency;
 mod damage;
 mod hostile;

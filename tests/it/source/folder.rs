@@ -184,12 +184,12 @@ fn what_cannot_be_a_secret_is_named_and_nothing_else_answers_in_its_place() {
         (
             "expires",
             "canary",
-            "has an expiry that is no date such as 2027-01-31",
+            "has an expiry that is not a date such as 2027-01-31",
         ),
         (
             "username",
             "canary\nhost=evil.example",
-            "the field 'username' is no line of text",
+            "the field 'username' is not a line of text",
         ),
     ] {
         let env = env_with(&[("acme/app/password", "canary"), ("_default", "canary")]);

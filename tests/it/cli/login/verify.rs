@@ -122,7 +122,7 @@ fn a_token_without_scopes_or_revoked_is_refused() {
     refused(
         &env,
         &outcome,
-        "Bitbucket refuses the API token: it was made without scopes, has expired or was revoked, or 'ada@example.com' did not make it",
+        "Bitbucket refuses the API token: it was made without scopes, has expired or was revoked, or it does not belong to 'ada@example.com'",
     );
     let outcome = login(&env, ACCESS_TOKEN, &[]);
     refused(
@@ -145,7 +145,7 @@ fn the_wrong_e_mail_is_told_from_the_wrong_token_where_git_takes_the_token() {
     refused(
         &env,
         &outcome,
-        "Bitbucket knows the token, but not as that of 'bob@example.com'",
+        "Bitbucket knows the token, but it does not belong to 'bob@example.com'",
     );
 }
 
@@ -226,7 +226,7 @@ fn a_repository_that_the_token_may_not_see_is_named() {
     );
     stored(
         &outcome,
-        "warning: the secret works, but there is no 'other/app' that it may see",
+        "warning: the secret works, but it cannot see 'other/app'",
     );
 }
 
@@ -245,7 +245,7 @@ fn a_rate_limit_and_an_unreachable_bitbucket_leave_the_token_unchecked() {
     handle.limit_rate();
     stored(
         &login(&env, ACCESS_TOKEN, &["one"]),
-        "stored unchecked: Bitbucket has had too many questions (429)",
+        "stored unchecked: Bitbucket limits our requests (429)",
     );
     drop(stand_in);
     stored(
@@ -373,7 +373,7 @@ fn a_data_center_token_is_checked_and_its_user_found_out() {
     assert!(
         outcome
             .stderr
-            .contains("a context path goes behind the host"),
+            .contains("if Bitbucket lies below a path, say '--host HOST/PATH'"),
         "{outcome:?}"
     );
 }

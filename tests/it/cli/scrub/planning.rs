@@ -71,21 +71,25 @@ fn one_token_for_a_workspace_serves_the_whole_of_it_and_no_other() {
 }
 
 #[test]
-fn an_account_that_serves_the_workspace_already_goes_on_doing_so() {
+fn an_account_from_login_comes_before_a_token_that_was_found() {
     let env = environment();
     env.login(API_TOKEN, &["mine"]);
     repository(&env, "app");
     set(&env, "app", "remote.origin.url", &url("app"));
     scrub(&env, &["app"]);
+    for path in ["acme/app.git", "acme/other.git"] {
+        assert_eq!(
+            get(&env, path),
+            reply("x-bitbucket-api-token-auth", API_TOKEN)
+        );
+    }
+    // It is there, for the repository in which it was found.
+    assert_eq!(env.program(&["logout", "mine"], "").status, 0);
     assert_eq!(
         get(&env, "acme/app.git"),
-        reply("x-token-auth", ACCESS_TOKEN),
-        "it worked with this one"
+        reply("x-token-auth", ACCESS_TOKEN)
     );
-    assert_eq!(
-        get(&env, "acme/other.git"),
-        reply("x-bitbucket-api-token-auth", API_TOKEN)
-    );
+    assert_eq!(get(&env, "acme/other.git"), "");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn what_cannot_be_a_credential_is_named_without_its_value() {
         ),
         (
             json!({ "password": API_TOKEN, "expires": "canary" }),
-            "has an expiry that is no date such as 2027-01-31",
+            "has an expiry that is not a date such as 2027-01-31",
         ),
         (
             json!({ "password": ["canary"] }),
@@ -89,7 +89,7 @@ fn what_cannot_be_a_credential_is_named_without_its_value() {
         ),
         (
             json!({ "password": API_TOKEN, "username": "canary\r" }),
-            "cannot be used: the field 'username' is no line of text",
+            "cannot be used: the field 'username' is not a line of text",
         ),
     ] {
         server.put("bitbucket/acme/app", &fields);

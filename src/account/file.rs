@@ -1,0 +1,302 @@
+//! `accounts.toml`: all accounts, without their secrets. Only this program writes it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use thiserror::Error;
+use toml::{Table, Value};
+
+use crate::account::row::Row;
+use crate::account::{Account, Origin};
+use crate::bitbucket::Kind;
+use crate::store;
+use crate::sys::error::Hinted;
+use crate::sys::files::{self, Lock};
+
+/// What is wrong with a damaged file.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct Damage(String);
+
+/// All accounts, in the order of the file.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts {
+    slots: Vec<Slot>,
+    other: Table,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Account(Box<Account>),
+    /// An account of a newer version: kept as it is.
+    Newer(Table),
+}
+
+impl Accounts {
+    /// Reads the file. A missing file has no accounts.
+    ///
+    /// # Errors
+    /// When it is damaged, or others can read or change it.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let Some(content) = files::read_private(path)? else {
+            return Ok(Self::default());
+        };
+        Self::of_file(path, &content)
+    }
+
+    /// Parses what the file of this name contains.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub(crate) fn of_file(path: &Path, content: &[u8]) -> Result<Self> {
+        let damaged = |what: String| {
+            let message = format!("cannot parse '{}'", path.display());
+            let hint = "fix it, or sign in again: 'git credential-bitbucket login' renames it and starts a new one";
+            anyhow::Error::new(Damage(what)).context(Hinted::new(message, hint))
+        };
+        Self::parse(content).map_err(damaged)
+    }
+
+    /// Parses the file. The error does not show the file's text.
+    pub(crate) fn parse(content: &[u8]) -> Result<Self, String> {
+        if content.is_empty() {
+            // We never write an empty file: a crash of the file system left it behind.
+            return Err("it is empty".to_owned());
+        }
+        let text = std::str::from_utf8(content).map_err(|_| "it is not UTF-8".to_owned())?;
+        let mut other: Table = toml::from_str(text).map_err(|error| describe(&error, text))?;
+        let slots = match other.remove(KEY) {
+            None => Vec::new(),
+            Some(Value::Array(values)) => values
+                .into_iter()
+                .map(Slot::of)
+                .collect::<Option<_>>()
+                .ok_or_else(|| format!("an '{KEY}' is not a table"))?,
+            Some(_) => return Err(format!("'{KEY}' is not an array of tables")),
+        };
+        Ok(Self { slots, other })
+    }
+
+    /// Changes the file under a lock, so that no process undoes what another one wrote.
+    ///
+    /// # Errors
+    /// When the lock is not free within `patience`, the file cannot be read or written, or `change` fails. Then nothing is
+    /// written.
+    pub(crate) fn update<T>(
+        path: &Path,
+        patience: Duration,
+        change: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let lock = Lock::acquire(&lock_path(path), patience)?;
+        let mut accounts = Self::read(path)?;
+        let outcome = change(&mut accounts)?;
+        lock.write(path, accounts.to_toml()?.as_bytes())?;
+        Ok(outcome)
+    }
+
+    /// Renames the file if it is damaged. Returns its new name and what is wrong with it.
+    ///
+    /// # Errors
+    /// When the lock is not free within `patience`, or the file cannot be read or renamed.
+    pub(crate) fn set_aside_if_damaged(
+        path: &Path,
+        patience: Duration,
+    ) -> Result<Option<(PathBuf, Damage)>> {
+        let _lock = Lock::acquire(&lock_path(path), patience)?;
+        match Self::read(path).map_err(anyhow::Error::downcast::<Damage>) {
+            Ok(_) => Ok(None),
+            Err(Ok(damage)) => Ok(Some((files::set_aside(path)?, damage))),
+            Err(Err(error)) => Err(error),
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Account> {
+        self.slots.iter().filter_map(|slot| match slot {
+            Slot::Account(account) => Some(account.as_ref()),
+            Slot::Newer(_) => None,
+        })
+    }
+
+    pub(crate) fn into_accounts(self) -> impl Iterator<Item = Account> {
+        self.slots.into_iter().filter_map(|slot| match slot {
+            Slot::Account(account) => Some(*account),
+            Slot::Newer(_) => None,
+        })
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Account> {
+        self.slots.iter_mut().filter_map(|slot| match slot {
+            Slot::Account(account) => Some(account.as_mut()),
+            Slot::Newer(_) => None,
+        })
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<&Account> {
+        self.iter().find(|account| account.name == name)
+    }
+
+    /// `wanted`, or `wanted-2`, `wanted-3` … when the name is taken.
+    pub(crate) fn free_name(&self, wanted: &str) -> String {
+        let numbered = (2..).map(|number| format!("{wanted}-{number}"));
+        let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
+        names
+            .find(|name| !self.takes(name))
+            .expect("numbers do not end")
+    }
+
+    /// Adds an account as the newest.
+    pub(crate) fn add(&mut self, account: Account) {
+        self.slots.push(Slot::Account(Box::new(account)));
+    }
+
+    /// Replaces the account of this name and returns the old one; or adds it as the newest.
+    pub(crate) fn replace(&mut self, account: Account) -> Option<Account> {
+        if self.named(&account.name).is_none() {
+            self.add(account);
+            return None;
+        }
+        let known = self.iter_mut().find(|known| known.name == account.name);
+        known.map(|known| std::mem::replace(known, account))
+    }
+
+    /// Removes and returns the accounts that `is_meant` picks.
+    pub(crate) fn remove(&mut self, mut is_meant: impl FnMut(&Account) -> bool) -> Vec<Account> {
+        let mut removed = Vec::new();
+        let slots = std::mem::take(&mut self.slots);
+        for slot in slots {
+            match slot {
+                Slot::Account(account) if is_meant(&account) => removed.push(*account),
+                slot => self.slots.push(slot),
+            }
+        }
+        removed
+    }
+
+    fn takes(&self, name: &str) -> bool {
+        self.slots.iter().any(|slot| match slot {
+            Slot::Account(account) => account.name == name,
+            Slot::Newer(table) => table.get("name").and_then(Value::as_str) == Some(name),
+        })
+    }
+
+    pub(crate) fn to_toml(&self) -> Result<String> {
+        let values = self.slots.iter().map(|slot| match slot {
+            Slot::Account(account) => Value::try_from(Row::from(account.as_ref())),
+            Slot::Newer(table) => Ok(Value::Table(table.clone())),
+        });
+        let mut table = self.other.clone();
+        table.insert(
+            KEY.to_owned(),
+            Value::Array(values.collect::<Result<_, _>>()?),
+        );
+        Ok(format!("{HEADER}\n{}", toml::to_string(&table)?))
+    }
+}
+
+const KEY: &str = "account";
+const HEADER: &str = "# Written by git-credential-bitbucket; settings of yours belong into config.toml. No secret is in here.\n";
+
+impl Slot {
+    /// An account. A kind, store or origin that we do not know comes from a newer version; any other fault is damage.
+    fn of(value: Value) -> Option<Self> {
+        let Value::Table(table) = value else {
+            return None;
+        };
+        match table.clone().try_into::<Row>() {
+            Ok(row) => Some(Self::Account(Box::new(row.into()))),
+            Err(_) if is_newer(&table) => Some(Self::Newer(table)),
+            Err(_) => None,
+        }
+    }
+}
+
+fn is_newer(table: &Table) -> bool {
+    let is_unknown = |key: &str, is_known: fn(&Value) -> bool| {
+        table.get(key).is_some_and(|value| !is_known(value))
+    };
+    is_unknown("kind", |value| value.clone().try_into::<Kind>().is_ok())
+        || is_unknown("store", |value| {
+            value.clone().try_into::<store::Name>().is_ok()
+        })
+        || is_unknown("origin", |value| value.clone().try_into::<Origin>().is_ok())
+}
+
+/// A TOML error without the text of the file: `Display` would print the line, which may hold a secret.
+pub(crate) fn describe(error: &toml::de::Error, text: &str) -> String {
+    let line = error
+        .span()
+        .map(|span| text[..span.start].matches('\n').count() + 1);
+    match line {
+        Some(line) => format!(
+            "line {line}: {}",
+            error.message().lines().next().unwrap_or_default()
+        ),
+        None => error
+            .message()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    }
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    path.with_extension("lock")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::Accounts;
+    use crate::account::sign_in::{Opaque, SignIn};
+    use crate::account::{Account, Origin};
+    use crate::bitbucket::cloud;
+
+    #[test]
+    fn what_a_newer_version_wrote_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("accounts.toml");
+        let newer = "future = 1\n\n[[account]]\nname = 'a'\nhost = 'bitbucket.org'\nstore = 'file'\nentry = 'a#1'\n\
+                     origin = 'login'\ncolour = 'blue'\n\n[[account]]\nname = 'b'\nhost = 'bitbucket.org'\n\
+                     kind = 'quantum-token'\nstore = 'moon'\n";
+        crate::sys::files::write_private(&path, newer.as_bytes()).expect("written");
+        Accounts::update(&path, Duration::from_secs(5), |accounts| {
+            assert_eq!(accounts.iter().count(), 1);
+            assert_eq!(accounts.free_name("b"), "b-2");
+            accounts.add(Account::new(
+                "c".to_owned(),
+                cloud(),
+                Origin::Git,
+                SignIn::Opaque(Opaque::default()),
+            ));
+            Ok(())
+        })
+        .expect("updated");
+        let text = fs::read_to_string(&path).expect("text");
+        for kept in [
+            "future = 1",
+            "colour = \"blue\"",
+            "kind = \"quantum-token\"",
+            "store = \"moon\"",
+            "name = \"c\"",
+        ] {
+            assert!(text.contains(kept), "{kept} in {text}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_and_its_content_is_not_shown() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("accounts.toml");
+        crate::sys::files::write_private(&path, b"x = 1\nATATTsecret\n").expect("written");
+        let error = format!("{:#}", Accounts::read(&path).expect_err("damage"));
+        assert!(
+            error.contains("accounts.toml") && error.contains("line 2"),
+            "{error}"
+        );
+        assert!(!error.contains("ATATTsecret"), "{error}");
+    }
+}

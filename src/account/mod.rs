@@ -1,0 +1,374 @@
+//! An account: everything but its secret, and what its store holds.
+
+pub(crate) mod file;
+pub(crate) mod grant;
+mod make;
+pub(crate) mod present;
+pub(crate) mod probe;
+pub(crate) mod refusals;
+pub(crate) mod rejection;
+mod row;
+pub(crate) mod sign_in;
+pub(crate) mod standing;
+pub(crate) mod state;
+pub(crate) mod verify;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use toml::Value;
+
+use crate::account::grant::Grant;
+use crate::account::rejection::Rejection;
+use crate::account::sign_in::{Known, Opaque, Owner, Scheme, SignIn};
+use crate::account::standing::Standing;
+use crate::bitbucket::Kind;
+use crate::bitbucket::reach::Reach;
+use crate::git::context::Host;
+use crate::git::protocol;
+use crate::git::username::Username;
+use crate::store;
+use crate::sys::secret::Secret;
+
+/// One account, without its secret.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) name: String,
+    pub(crate) host: Host,
+    pub(crate) sign_in: SignIn,
+    /// The workspaces and repositories it is for; none means the whole host.
+    pub(crate) reach: Vec<Reach>,
+    pub(crate) store: store::Name,
+    /// Where in the store its secret lies; a new secret gets a new entry.
+    pub(crate) entry: String,
+    /// The last day, UTC, on which the secret works, as the user said.
+    pub(crate) expires: Option<Date>,
+    pub(crate) origin: Origin,
+    /// When the secret ends, in seconds since 1970, UTC, as git or the server said.
+    pub(crate) password_expiry_utc: Option<u64>,
+    /// Set once a server has refused the secret.
+    pub(crate) rejected: Option<Rejection>,
+    /// What a newer version wrote.
+    pub(crate) other: BTreeMap<String, Value>,
+}
+
+/// Where the account comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Origin {
+    Git,
+    Login,
+    // Those below are made for one answer, and never stored.
+    /// This variable of the environment.
+    #[serde(skip)]
+    Variable(VariableName),
+    /// This store, in which somebody else keeps the secrets.
+    #[serde(skip)]
+    Source(store::Name),
+}
+
+type VariableName = &'static str;
+
+impl Account {
+    pub(crate) fn new(
+        name: String,
+        host: Host,
+        origin: Origin,
+        sign_in: impl Into<SignIn>,
+    ) -> Self {
+        Self {
+            name,
+            host,
+            sign_in: sign_in.into(),
+            reach: Vec::new(),
+            store: match origin {
+                Origin::Git | Origin::Login => store::Name::File,
+                Origin::Variable(_) => store::Name::Env,
+                Origin::Source(store) => store,
+            },
+            entry: String::new(),
+            expires: None,
+            origin,
+            password_expiry_utc: None,
+            rejected: None,
+            other: BTreeMap::new(),
+        }
+    }
+
+    /// Whether its secret lies in no store of ours: in the environment, or in a store that is only looked into.
+    pub(crate) fn lies_elsewhere(&self) -> bool {
+        matches!(self.origin, Origin::Variable(_) | Origin::Source(_))
+    }
+
+    pub(crate) fn is_of_the_environment(&self) -> bool {
+        matches!(self.origin, Origin::Variable(_))
+    }
+
+    /// None for an opaque account.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match &self.sign_in {
+            SignIn::Known(known) => Some(known.kind),
+            SignIn::Grant { .. } => Some(Kind::Oauth),
+            SignIn::Opaque(_) => None,
+        }
+    }
+
+    /// The user's own name. git may present another one.
+    pub(crate) fn username(&self) -> Option<&Username> {
+        match &self.sign_in {
+            SignIn::Known(Known { owner, .. }) | SignIn::Grant { owner, .. } => {
+                owner.username.as_ref()
+            }
+            SignIn::Opaque(opaque) => opaque.username.as_ref(),
+        }
+    }
+
+    pub(crate) fn email(&self) -> Option<&str> {
+        match &self.sign_in {
+            SignIn::Known(Known { owner, .. }) | SignIn::Grant { owner, .. } => {
+                owner.email.as_deref()
+            }
+            SignIn::Opaque(_) => None,
+        }
+    }
+
+    /// None for an opaque account.
+    pub(crate) fn owner_mut(&mut self) -> Option<&mut Owner> {
+        match &mut self.sign_in {
+            SignIn::Known(Known { owner, .. }) | SignIn::Grant { owner, .. } => Some(owner),
+            SignIn::Opaque(_) => None,
+        }
+    }
+
+    pub(crate) fn known_mut(&mut self) -> Option<&mut Known> {
+        match &mut self.sign_in {
+            SignIn::Known(known) => Some(known),
+            SignIn::Grant { .. } | SignIn::Opaque(_) => None,
+        }
+    }
+
+    pub(crate) fn grant(&self) -> Option<&Grant> {
+        match &self.sign_in {
+            SignIn::Grant { grant, .. } => Some(grant),
+            SignIn::Known(_) | SignIn::Opaque(_) => None,
+        }
+    }
+
+    pub(crate) fn grant_mut(&mut self) -> Option<&mut Grant> {
+        match &mut self.sign_in {
+            SignIn::Grant { grant, .. } => Some(grant),
+            SignIn::Known(_) | SignIn::Opaque(_) => None,
+        }
+    }
+
+    /// What git gave, where nobody knows the kind.
+    pub(crate) fn opaque(&self) -> Option<&Opaque> {
+        match &self.sign_in {
+            SignIn::Opaque(opaque) => Some(opaque),
+            SignIn::Known(_) | SignIn::Grant { .. } => None,
+        }
+    }
+
+    pub(crate) fn scheme(&self) -> Scheme {
+        match &self.sign_in {
+            SignIn::Known(known) => known.scheme,
+            SignIn::Grant { .. } | SignIn::Opaque(_) => Scheme::Basic,
+        }
+    }
+
+    /// Data Center: the path below which the instance lies.
+    pub(crate) fn base_path(&self) -> &str {
+        match &self.sign_in {
+            SignIn::Known(known) => &known.base_path,
+            SignIn::Grant { .. } | SignIn::Opaque(_) => "",
+        }
+    }
+
+    /// Gives the account a new entry: a secret in the store is never overwritten.
+    pub(crate) fn renew_entry(&mut self) -> Result<()> {
+        let number = getrandom::u32().context("cannot get a random number from the system")?;
+        self.entry = format!("{}@{}#{number:08x}", self.name, self.host);
+        Ok(())
+    }
+
+    /// Whether it may answer now. The settings add what the policy says.
+    pub(crate) fn standing(&self, now: Timestamp) -> Standing {
+        let by_servers = match self.rejected.map(|rejection| rejection.standing(now)) {
+            // An ended grant yields no new token, so a refused token gets no second chance.
+            Some(Standing::Resting { .. } | Standing::OneMoreChance) if self.has_ended() => {
+                Standing::Refused
+            }
+            standing => standing.unwrap_or(Standing::InService),
+        };
+        match by_servers {
+            out if !out.may_answer() => out,
+            // An access token of a grant is renewed.
+            _ if self.grant().is_none() && !self.is_good_for(0, now) => Standing::Expired,
+            _ if self.is_retired() => Standing::Retired,
+            _ if self.has_ended() => Standing::Ended,
+            standing => standing,
+        }
+    }
+
+    /// Whether it is a grant that yields no new token.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.grant().is_some_and(|grant| grant.ended.is_some())
+    }
+
+    /// Whether its secret works for that many seconds more, if the server said when it ends.
+    pub(crate) fn is_good_for(&self, seconds: i64, now: Timestamp) -> bool {
+        let end = self
+            .password_expiry_utc
+            .and_then(|end| i64::try_from(end).ok());
+        end.is_none_or(|end| end.saturating_sub(seconds) > now.as_second())
+    }
+
+    /// Whether the entry was made for the account's host. Somebody may have edited the file.
+    pub(crate) fn entry_is_for_its_host(&self) -> bool {
+        let named = self
+            .entry
+            .rsplit_once('#')
+            .and_then(|(named, _)| named.rsplit_once('@'));
+        named.is_some_and(|(_, host)| host == self.host.as_str())
+    }
+
+    /// The user name that git gets.
+    pub(crate) fn git_username(&self) -> Option<&[u8]> {
+        let own = self.username().map(Username::as_slice);
+        match self.kind() {
+            Some(kind) => kind.git_username(own),
+            None => own,
+        }
+    }
+
+    /// Whether Bitbucket has removed its kind.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.kind()
+            .is_some_and(|kind| kind.is_retired_on(&self.host))
+    }
+
+    /// Whether a user name in a URL means this account.
+    pub(crate) fn is_called(&self, username: &[u8]) -> bool {
+        let own = self
+            .username()
+            .is_some_and(|own| own.as_slice() == username);
+        let email = self
+            .email()
+            .is_some_and(|email| email.as_bytes().eq_ignore_ascii_case(username));
+        own || email || self.git_username() == Some(username)
+    }
+}
+
+/// Today's date, UTC.
+pub(crate) fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
+}
+
+/// What the store holds for an account.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// The token, password, or what follows the scheme in the header form.
+    pub(crate) secret: Secret,
+    /// Of a grant, or given by git together with a secret.
+    pub(crate) oauth_refresh_token: Option<Secret>,
+    /// Of a grant: the consumer's secret.
+    pub(crate) client_secret: Option<Secret>,
+}
+
+impl Kept {
+    pub(crate) fn only(secret: Secret) -> Self {
+        Self {
+            secret,
+            oauth_refresh_token: None,
+            client_secret: None,
+        }
+    }
+
+    /// What goes into the store. Where there is nothing but a secret, that secret alone, so that other tools can read it;
+    /// else one line each.
+    pub(crate) fn to_entry(&self, account: &Account) -> Option<Secret> {
+        let Self {
+            secret,
+            oauth_refresh_token,
+            client_secret,
+        } = self;
+        if is_bare(account) {
+            return Some(secret.clone());
+        }
+        let mut lines = vec![("secret", secret.expose())];
+        let more = [
+            ("oauth_refresh_token", oauth_refresh_token),
+            ("client_secret", client_secret),
+        ];
+        lines.extend(
+            more.iter()
+                .filter_map(|(key, value)| Some((*key, value.as_ref()?.expose()))),
+        );
+        let text = protocol::to_lines(&lines)?;
+        // Some programs of the store `exec` drop a final newline.
+        let text = text.strip_suffix(b"\n").unwrap_or(&text);
+        Some(Secret::new(text.to_vec()))
+    }
+
+    /// The reverse of [`Kept::to_entry`].
+    pub(crate) fn of_entry(account: &Account, entry: Secret) -> Option<Self> {
+        if is_bare(account) {
+            return Some(Self::only(entry));
+        }
+        let value = |key: &str| {
+            let mut lines = entry.expose().split(|&byte| byte == b'\n');
+            let value =
+                lines.find_map(|line| line.strip_prefix(key.as_bytes())?.strip_prefix(b"="))?;
+            Some(Secret::new(value.to_vec()))
+        };
+        Some(Self {
+            secret: value("secret")?,
+            oauth_refresh_token: value("oauth_refresh_token"),
+            client_secret: value("client_secret"),
+        })
+    }
+}
+
+/// Whether the account's entry holds the secret alone.
+fn is_bare(account: &Account) -> bool {
+    account.kind().is_some_and(|kind| kind != Kind::Oauth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Account, Kept, Origin};
+    use crate::account::sign_in::{Known, Opaque, SignIn};
+    use crate::bitbucket::{Kind, cloud};
+    use crate::sys::secret::Secret;
+
+    #[test]
+    fn a_known_kind_is_kept_as_the_bare_secret_and_the_rest_as_lines() {
+        let mut account = Account::new(
+            "a".to_owned(),
+            cloud(),
+            Origin::Git,
+            SignIn::Opaque(Opaque::default()),
+        );
+        let kept = Kept {
+            secret: Secret::new(b"s=1".to_vec()),
+            oauth_refresh_token: Some(Secret::new(b"r".to_vec())),
+            client_secret: None,
+        };
+        let entry = kept.to_entry(&account).expect("an entry");
+        let back = Kept::of_entry(&account, entry).expect("what was kept");
+        assert_eq!(
+            (back.secret, back.oauth_refresh_token),
+            (kept.secret.clone(), kept.oauth_refresh_token)
+        );
+
+        account.sign_in = Known::new(Kind::ApiToken).into();
+        let entry = Kept::only(kept.secret.clone())
+            .to_entry(&account)
+            .expect("an entry");
+        assert_eq!(entry, kept.secret);
+    }
+}

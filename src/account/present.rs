@@ -1,0 +1,130 @@
+//! The name with which an account presents its secret: git and the REST API want different ones.
+
+use thiserror::Error;
+
+use crate::account::Account;
+use crate::account::sign_in::Scheme;
+use crate::bitbucket::authorization::Identity;
+use crate::bitbucket::{Kind, RestScheme};
+use crate::git::username::Username;
+use crate::sys::secret::Secret;
+
+/// What the account lacks.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub(crate) enum Missing {
+    #[error("the e-mail of the Atlassian account")]
+    Email,
+    #[error("a user name")]
+    Username,
+}
+
+impl Identity {
+    /// For git and LFS.
+    ///
+    /// # Errors
+    /// When the account lacks a user name.
+    pub(crate) fn for_git(account: &Account, secret: Secret) -> Result<Self, Missing> {
+        if account.scheme() != Scheme::Basic {
+            return Ok(Self::Bearer(secret));
+        }
+        let username = account.git_username().ok_or(Missing::Username)?.to_vec();
+        Ok(Self::Basic {
+            username,
+            password: secret,
+        })
+    }
+
+    /// For the REST API of the account's host.
+    ///
+    /// # Errors
+    /// When the account lacks the name that its kind needs there.
+    pub(crate) fn for_rest(account: &Account, secret: Secret) -> Result<Self, Missing> {
+        if let Some(authtype) = account.opaque().and_then(|opaque| opaque.authtype.as_ref()) {
+            return Ok(Self::Header {
+                authtype: authtype.as_slice().to_vec(),
+                credential: secret,
+            });
+        }
+        let own = account.username().map(Username::as_slice);
+        let username = match account
+            .kind()
+            .map_or(RestScheme::Username, Kind::rest_scheme)
+        {
+            RestScheme::Bearer => return Ok(Self::Bearer(secret)),
+            RestScheme::Email => account.email().ok_or(Missing::Email)?.as_bytes(),
+            RestScheme::Username => own.ok_or(Missing::Username)?,
+        };
+        Ok(Self::Basic {
+            username: username.to_vec(),
+            password: secret,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Identity, Missing};
+    use crate::account::sign_in::{Known, Owner, SignIn};
+    use crate::account::{Account, Origin};
+    use crate::bitbucket::{Kind, cloud};
+    use crate::git::username::Username;
+    use crate::sys::secret::Secret;
+
+    fn account(kind: Kind) -> Account {
+        Account::new("a".to_owned(), cloud(), Origin::Login, Known::new(kind))
+    }
+
+    fn secret() -> Secret {
+        Secret::new(b"t".to_vec())
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with an answer")]
+    fn basic(username: &str) -> Result<Identity, Missing> {
+        Ok(Identity::Basic {
+            username: username.into(),
+            password: secret(),
+        })
+    }
+
+    #[test]
+    fn each_kind_has_its_names_at_git_and_at_rest() {
+        let with = |kind: Kind| {
+            let mut named = account(kind);
+            named.sign_in = SignIn::Known(Known {
+                owner: Owner {
+                    username: Username::new("ada"),
+                    email: Some("ada@example.com".to_owned()),
+                },
+                ..Known::new(kind)
+            });
+            named
+        };
+        let bearer = || Ok(Identity::Bearer(secret()));
+        let rows = [
+            (
+                Kind::ApiToken,
+                basic("x-bitbucket-api-token-auth"),
+                basic("ada@example.com"),
+            ),
+            (Kind::AccessToken, basic("x-token-auth"), bearer()),
+            (Kind::AppPassword, basic("ada"), basic("ada")),
+            (Kind::HttpAccessToken, basic("ada"), bearer()),
+        ];
+        for (kind, git, rest) in rows {
+            assert_eq!(Identity::for_git(&with(kind), secret()), git, "{kind}");
+            assert_eq!(Identity::for_rest(&with(kind), secret()), rest, "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(
+            Identity::for_rest(&account(Kind::ApiToken), secret()),
+            Err(Missing::Email)
+        );
+        assert_eq!(
+            Identity::for_git(&account(Kind::AppPassword), secret()),
+            Err(Missing::Username)
+        );
+    }
+}

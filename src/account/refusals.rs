@@ -1,0 +1,174 @@
+//! Which secrets of the environment and of sources a server refused. Only keyed fingerprints are stored, no secret.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use base64ct::{Base64, Encoding as _};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use crate::account::rejection::Rejection;
+use crate::sys::files::{self, Lock};
+use crate::sys::secret::Secret;
+use crate::sys::trace;
+
+/// The refused secrets that lie in no store of ours.
+#[derive(Debug)]
+pub(crate) struct Refusals {
+    path: PathBuf,
+    /// How long another process may hold the file.
+    patience: Duration,
+}
+
+/// How many are remembered. No machine has that many secrets outside of our stores.
+const MOST: usize = 64;
+
+#[derive(Default, Serialize, Deserialize)]
+struct RefusalsFile {
+    /// Base64 of the key of the fingerprints.
+    key: String,
+    #[serde(default)]
+    refused: Vec<Refused>,
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    other: Table,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Refused {
+    /// Base64.
+    fingerprint: String,
+    #[serde(flatten)]
+    rejection: Rejection,
+}
+
+impl Refusals {
+    pub(crate) fn at(path: PathBuf, patience: Duration) -> Self {
+        Self { path, patience }
+    }
+
+    /// The rejection of a secret, if a server refused it.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub(crate) fn of(&self, secret: &Secret) -> Result<Option<Rejection>> {
+        let Some(content) = read(&self.path)? else {
+            return Ok(None);
+        };
+        let fingerprint = content.fingerprint(secret);
+        Ok(content
+            .refused
+            .iter()
+            .find(|refused| refused.fingerprint == fingerprint)
+            .map(|refused| refused.rejection))
+    }
+
+    /// Notes that a server refused the secret.
+    ///
+    /// # Errors
+    /// When nothing can be written.
+    pub(crate) fn add(&self, secret: &Secret, now: Timestamp) -> Result<()> {
+        let before = self.of(secret)?;
+        self.replace(secret, Some(Rejection::again(before, now)))
+    }
+
+    /// Notes what Bitbucket said about the secret.
+    ///
+    /// # Errors
+    /// When nothing can be written.
+    pub(crate) fn note(&self, secret: &Secret, rejection: Rejection) -> Result<()> {
+        self.replace(secret, Some(rejection))
+    }
+
+    /// Notes that the secret works.
+    ///
+    /// # Errors
+    /// When nothing can be written.
+    pub(crate) fn remove(&self, secret: &Secret) -> Result<()> {
+        match self.of(secret)? {
+            Some(_) => self.replace(secret, None),
+            None => Ok(()),
+        }
+    }
+
+    fn replace(&self, secret: &Secret, rejection: Option<Rejection>) -> Result<()> {
+        let lock = Lock::acquire(&self.path.with_extension("lock"), self.patience)?;
+        let known = read(&self.path)?;
+        if known.is_none() && self.path.exists() {
+            let aside = files::set_aside(&self.path)?;
+            trace::say(|| format!("refusals: damaged, now '{}'", aside.display()));
+        }
+        let mut content = known.map_or_else(RefusalsFile::with_new_key, Ok)?;
+        let fingerprint = content.fingerprint(secret);
+        content
+            .refused
+            .retain(|refused| refused.fingerprint != fingerprint);
+        content.refused.extend(rejection.map(|rejection| Refused {
+            fingerprint,
+            rejection,
+        }));
+        let surplus = content.refused.len().saturating_sub(MOST);
+        content.refused.drain(..surplus);
+        lock.write(&self.path, toml::to_string(&content)?.as_bytes())
+    }
+}
+
+impl RefusalsFile {
+    fn with_new_key() -> Result<Self> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).context("cannot get random bytes from the system")?;
+        Ok(Self {
+            key: Base64::encode_string(&key),
+            refused: Vec::new(),
+            other: Table::new(),
+        })
+    }
+
+    fn fingerprint(&self, secret: &Secret) -> String {
+        Base64::encode_string(&secret.fingerprint(self.key.as_bytes()))
+    }
+}
+
+fn read(path: &Path) -> Result<Option<RefusalsFile>> {
+    let Some(content) = files::read_private(path)? else {
+        return Ok(None);
+    };
+    // A damaged file counts as empty, and is renamed at the next refusal.
+    Ok(std::str::from_utf8(&content)
+        .ok()
+        .and_then(|text| toml::from_str(text).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::Refusals;
+    use crate::sys::secret::Secret;
+
+    #[test]
+    fn a_refused_secret_is_known_again_and_stands_nowhere() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("refusals.toml");
+        // What another test starts just then has our lock for a moment, until it is another program.
+        let refusals = Refusals::at(path.clone(), Duration::from_secs(5));
+        let (bad, good) = (
+            Secret::new(b"canary-bad".to_vec()),
+            Secret::new(b"canary-good".to_vec()),
+        );
+        refusals.add(&bad, Timestamp::UNIX_EPOCH).expect("noted");
+        assert!(refusals.of(&bad).expect("an answer").is_some());
+        assert!(refusals.of(&good).expect("an answer").is_none());
+        assert!(
+            !std::fs::read_to_string(&path)
+                .expect("text")
+                .contains("canary")
+        );
+        refusals.remove(&bad).expect("noted");
+        assert!(refusals.of(&bad).expect("an answer").is_none());
+    }
+}

@@ -1,0 +1,151 @@
+//! The state of an account that people see, and the words for it: the same everywhere.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use serde::Serialize;
+
+use crate::account::Account;
+use crate::account::standing::Standing;
+use crate::bitbucket;
+
+/// How many days before its end an account counts as expiring.
+const AHEAD: i64 = 14;
+
+/// The state of an account. The names are a contract: `status --json` shows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    Ok,
+    /// Within the next 14 days.
+    Expiring,
+    Expired,
+    /// The store has no secret for it.
+    Missing,
+    /// A server refused the secret, or a grant yields no new token.
+    Rejected,
+    /// Bitbucket has removed its kind.
+    Retired,
+    /// The store does not answer.
+    Unreachable,
+}
+
+impl State {
+    /// The state as far as it is known without the store.
+    pub(crate) fn of(account: &Account, now: Timestamp) -> Self {
+        if account.is_retired() {
+            return Self::Retired;
+        }
+        if is_rejected(account, now) {
+            return Self::Rejected;
+        }
+        let today = now.to_zoned(TimeZone::UTC).date();
+        match last_day(account) {
+            _ if account.standing(now) == Standing::Expired => Self::Expired,
+            Some(day) if day < today => Self::Expired,
+            Some(day) if day <= today.saturating_add(AHEAD.days()) => Self::Expiring,
+            _ => Self::Ok,
+        }
+    }
+
+    /// Whether a person has to act.
+    pub(crate) fn needs_attention(self) -> bool {
+        !matches!(self, Self::Ok | Self::Expiring)
+    }
+
+    /// What is wrong with the account, and how to fix it.
+    pub(crate) fn notice(self, account: &Account) -> Option<String> {
+        Some(format!("{}: {}", self.complaint(account)?, mend(account)))
+    }
+
+    /// What is wrong with the account.
+    pub(crate) fn complaint(self, account: &Account) -> Option<String> {
+        let Account {
+            name, host, store, ..
+        } = account;
+        let what = match self {
+            // The store's own error says why.
+            Self::Ok | Self::Unreachable => return None,
+            Self::Expiring => format!("expires on {}", last_day(account)?),
+            Self::Expired => format!("has expired on {}", last_day(account)?),
+            Self::Missing => format!("has no secret in the {store}"),
+            Self::Rejected => format!("was refused by {host} and is set aside"),
+            Self::Retired => {
+                format!("is an app password; {}", bitbucket::removed("these"))
+            }
+        };
+        Some(format!("'{name}' {what}"))
+    }
+}
+
+/// Whether a server refused the secret and has not accepted it since, or a grant yields no new token.
+fn is_rejected(account: &Account, now: Timestamp) -> bool {
+    matches!(
+        account.standing(now),
+        Standing::OneMoreChance | Standing::Resting { .. } | Standing::Refused | Standing::Ended
+    )
+}
+
+/// How to fix it: a new login fixes every state; `status --verify` may bring a refused secret back.
+pub(crate) fn mend(account: &Account) -> String {
+    let name = &account.name;
+    let replace = format!("'git credential-bitbucket login {name}' replaces it");
+    if is_rejected(account, Timestamp::now()) && !account.is_retired() {
+        format!("'git credential-bitbucket status --verify {name}' asks again, {replace}")
+    } else {
+        replace
+    }
+}
+
+/// When the secret ends, as git said. The end of an access token that we renew does not matter.
+pub(crate) fn expiry(account: &Account) -> Option<Timestamp> {
+    if account.grant().is_some() {
+        return None;
+    }
+    Timestamp::from_second(i64::try_from(account.password_expiry_utc?).ok()?).ok()
+}
+
+/// The last day, UTC, on which the secret works, as the user or git said.
+fn last_day(account: &Account) -> Option<Date> {
+    account
+        .expires
+        .or_else(|| Some(expiry(account)?.to_zoned(TimeZone::UTC).date()))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::Date;
+    use jiff::tz::TimeZone;
+
+    use super::State;
+    use crate::account::sign_in::Known;
+    use crate::account::{Account, Origin};
+    use crate::bitbucket::{Kind, cloud};
+
+    #[test]
+    fn a_secret_is_good_to_the_end_of_its_last_day_and_told_fourteen_days_ahead() {
+        let mut account = Account::new(
+            "work".to_owned(),
+            cloud(),
+            Origin::Login,
+            Known::new(Kind::ApiToken),
+        );
+        account.expires = Some("2026-11-21".parse().expect("a day"));
+        let on = |day: &str| {
+            let day: Date = day.parse().expect("a day");
+            let start = day.to_zoned(TimeZone::UTC).expect("a time");
+            State::of(&account, start.timestamp())
+        };
+        assert_eq!(on("2026-11-06"), State::Ok);
+        assert_eq!(on("2026-11-07"), State::Expiring);
+        assert_eq!(on("2026-11-21"), State::Expiring);
+        assert_eq!(on("2026-11-22"), State::Expired);
+        assert!(State::Expired.needs_attention() && !State::Expiring.needs_attention());
+        assert_eq!(
+            State::Expired.notice(&account).as_deref(),
+            Some(
+                "'work' has expired on 2026-11-21: 'git credential-bitbucket login work' replaces it"
+            )
+        );
+    }
+}

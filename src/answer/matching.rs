@@ -1,0 +1,147 @@
+//! What a request wants, and whether an account fits it: by host, kind, workspace and repository.
+
+use crate::account::Account;
+use crate::account::file::Accounts;
+use crate::bitbucket;
+use crate::bitbucket::reach::Reach;
+use crate::git::context::{Context, Host};
+use crate::git::username::Username;
+use crate::sys::bytes::Bytes;
+use crate::sys::error::printable;
+
+/// What a request is about, once it is clear that it is for one of our hosts.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) host: Host,
+    pub(crate) path: Option<&'a [u8]>,
+    pub(crate) username: Option<&'a [u8]>,
+    /// Workspace and repository, where the path tells them.
+    pub(crate) reach: Option<Reach>,
+}
+
+/// How exactly an account fits: the more the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exactness {
+    Host,
+    Workspace,
+    Repository,
+}
+
+/// Why an account does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Misfit {
+    OtherHost,
+    /// Its kind does not exist on its host.
+    NoSuchKind,
+    /// It is for another workspace or repository.
+    OtherReach,
+    /// It is for a workspace or repository, and the request tells none.
+    NoPath,
+    /// git gave it for another path or user name.
+    OtherAttributes,
+}
+
+impl<'a> Wanted<'a> {
+    /// What the context wants, when it wants something of a host over https at all.
+    pub(crate) fn of(context: &'a Context) -> Option<Self> {
+        let host = context.https_host()?;
+        let path = context.path.as_deref().filter(|path| !path.is_empty());
+        Some(Self::at(host, path, context.username.as_deref()))
+    }
+
+    /// What a URL of this host, path and user name wants.
+    pub(crate) fn at(host: Host, path: Option<&'a [u8]>, username: Option<&'a [u8]>) -> Self {
+        let reach = path.and_then(|path| Reach::of_path(&host, path));
+        Self {
+            host,
+            path,
+            username,
+            reach,
+        }
+    }
+
+    /// The URL, for a message.
+    pub(crate) fn url(&self) -> String {
+        let path = self
+            .path
+            .map(|path| format!("/{}", String::from_utf8_lossy(path)))
+            .unwrap_or_default();
+        printable(&format!("https://{}{path}", self.host))
+    }
+
+    fn fit(&self, account: &Account, is_only: bool) -> Result<Exactness, Misfit> {
+        let Some(kind) = account.kind() else {
+            return self.fit_as_git_does(account);
+        };
+        if account.host != bitbucket::home_of(&self.host) {
+            return Err(Misfit::OtherHost);
+        }
+        if !kind.exists_on(&account.host) {
+            return Err(Misfit::NoSuchKind);
+        }
+        if account.reach.is_empty() {
+            return Ok(Exactness::Host);
+        }
+        match &self.reach {
+            Some(wanted) => exactness(&account.reach, wanted).ok_or(Misfit::OtherReach),
+            None if is_only && self.is_about_the_host() => Ok(Exactness::Host),
+            None => Err(Misfit::NoPath),
+        }
+    }
+
+    /// gitcredentials(7): each attribute of the request has to be equal. This holds for what git gave and whose kind
+    /// nothing tells.
+    fn fit_as_git_does(&self, account: &Account) -> Result<Exactness, Misfit> {
+        let equal = |wanted: Option<&[u8]>, own: Option<&[u8]>| {
+            wanted.is_none_or(|wanted| own == Some(wanted))
+        };
+        if account.host != self.host {
+            return Err(Misfit::OtherHost);
+        }
+        let username = account.username().map(Username::as_slice);
+        let path = account.opaque().and_then(|opaque| opaque.path.as_ref());
+        if equal(self.username, username) && equal(self.path, path.map(Bytes::as_slice)) {
+            Ok(Exactness::Host)
+        } else {
+            Err(Misfit::OtherAttributes)
+        }
+    }
+
+    /// Whether the request names no repository at all. A path that tells none (it holds `..`, say) is not the same, unless
+    /// REST has it for everybody.
+    fn is_about_the_host(&self) -> bool {
+        self.path
+            .is_none_or(|path| bitbucket::is_general_rest(&self.host, path))
+    }
+}
+
+fn exactness(reach: &[Reach], wanted: &Reach) -> Option<Exactness> {
+    let fitting = reach.iter().filter(|own| own.contains(wanted));
+    fitting
+        .map(|own| match own.repository {
+            Some(_) => Exactness::Repository,
+            None => Exactness::Workspace,
+        })
+        .max()
+}
+
+/// How each account fits, in the order in which they came.
+pub(crate) fn fits<'a>(
+    accounts: &'a Accounts,
+    wanted: &Wanted<'_>,
+) -> impl Iterator<Item = (&'a Account, Result<Exactness, Misfit>)> {
+    let home = bitbucket::home_of(&wanted.host);
+    let own = accounts.iter().filter(|account| account.host == home);
+    let is_only = own.count() == 1;
+    accounts
+        .iter()
+        .map(move |account| (account, wanted.fit(account, is_only)))
+}
+
+/// The accounts that fit, in the order in which they came.
+pub(crate) fn fitting<'a>(
+    accounts: &'a Accounts,
+    wanted: &Wanted<'_>,
+) -> impl Iterator<Item = &'a Account> {
+    fits(accounts, wanted).filter_map(|(account, fit)| fit.is_ok().then_some(account))
+}

@@ -1,0 +1,396 @@
+//! Renews the access token of an OAuth grant: once for all processes, and without losing the grant.
+//!
+//! Bitbucket's refresh tokens work once (CHANGE-3052): each answer brings the next one, and the old one dies ten minutes
+//! after its first use. So the answer is the only copy of what later renewals need. We note that a token is sent before
+//! we send it, and store the new one before we use its access token.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::account::file::Accounts;
+use crate::account::grant::Grant;
+use crate::account::rejection::Probed;
+use crate::account::standing::Standing;
+use crate::account::{Account, Kept};
+use crate::bitbucket::oauth::GRACE;
+use crate::bitbucket::oauth::{self, Consumer, Proof, Tokens};
+use crate::bitbucket::oauth::{Ended, Flow};
+use crate::settings::config::StoreChoice;
+use crate::settings::session::Session;
+use crate::sys::error::one_line;
+use crate::sys::files::Lock;
+use crate::sys::trace;
+
+/// How many seconds an access token must still work: a clone may show it late.
+const GOOD_FOR: i64 = 60;
+/// The same for a token that is used because no new one came.
+const STILL_GOOD: i64 = 5;
+/// How long another process may hold the lock: it may be waiting for Bitbucket.
+const OTHERS: Duration = Duration::from_secs(30);
+
+/// The account with an access token that works. An account without a grant comes back as it was.
+///
+/// # Errors
+/// When the token has ended and no new one came.
+pub(crate) fn current(session: &Session, account: Account, kept: Kept) -> Result<(Account, Kept)> {
+    let now = Timestamp::now();
+    if account.grant().is_none() || account.is_good_for(GOOD_FOR, now) {
+        return Ok((account, kept));
+    }
+    match renew(session, &account, Reason::Ended) {
+        Err(error) if account.is_good_for(STILL_GOOD, Timestamp::now()) => {
+            trace::say(|| format!("oauth: the old token is still good: {}", one_line(&error)));
+            Ok((account, kept))
+        }
+        outcome => outcome,
+    }
+}
+
+/// A new access token for an account whose token was refused.
+///
+/// # Errors
+/// When no new token came.
+pub(crate) fn anew(session: &Session, account: &Account) -> Result<(Account, Kept)> {
+    renew(session, account, Reason::Refused)
+}
+
+/// As [`current`], for a person who asks: an ended grant is tried once more.
+///
+/// # Errors
+/// When the token has ended and no new one came.
+pub(crate) fn again(session: &Session, account: Account, kept: Kept) -> Result<(Account, Kept)> {
+    if account.grant().is_some() && account.standing(Timestamp::now()) != Standing::InService {
+        renew(session, &account, Reason::Asked)
+    } else {
+        current(session, account, kept)
+    }
+}
+
+/// Removes an account's secrets from its store, with those that a crashed renewal may have left.
+///
+/// # Errors
+/// When the store does not answer. Then the secrets may still be there.
+pub(crate) fn forget(session: &Session, account: &Account) -> Result<()> {
+    session.forget(account)?;
+    match spare_of(account) {
+        Some(spare) => session.forget(&spare),
+        None => Ok(()),
+    }
+}
+
+/// The account with its spare entry.
+fn spare_of(account: &Account) -> Option<Account> {
+    let entry = account.grant()?.spare.clone()?;
+    Some(Account {
+        entry,
+        ..account.clone()
+    })
+}
+
+/// Why a new access token is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// The old one has ended.
+    Ended,
+    /// The old one was refused.
+    Refused,
+    /// A person asks.
+    Asked,
+}
+
+fn renew(session: &Session, account: &Account, reason: Reason) -> Result<(Account, Kept)> {
+    let begun = Timestamp::now();
+    let _lock = Lock::acquire(&session.locations()?.renewal_lock(account), OTHERS)?;
+    let session = &session.afresh();
+    // A login in the meantime may have brought a token.
+    ask(session, account, reason, begun)
+        .or_else(|error| successor(&session.afresh(), account).ok_or(error))
+}
+
+/// The renewal itself, under the lock.
+fn ask(
+    session: &Session,
+    account: &Account,
+    reason: Reason,
+    begun: Timestamp,
+) -> Result<(Account, Kept)> {
+    let known = find(&session.accounts()?, account)?;
+    // The process that held the lock may have renewed it.
+    let now = Timestamp::now();
+    let is_done = known.entry != account.entry && known.is_good_for(STILL_GOOD, now);
+    let is_good = reason == Reason::Ended && known.is_good_for(GOOD_FOR, now);
+    if (is_done || is_good) && known.standing(now).may_answer() {
+        trace::say(|| "oauth: another process has renewed it".to_owned());
+        let kept = secret_of(session, &known)?;
+        return Ok((known, kept));
+    }
+    let known = finish(session, known)?;
+    let kept = secret_of(session, &known)?;
+    let before = known.grant().cloned().context("it is no grant any more")?;
+    if before
+        .failed
+        .is_some_and(|failed| begun <= failed && failed <= now)
+    {
+        bail!(
+            "cannot renew the access token of '{}': another process has just tried and failed",
+            known.name
+        );
+    }
+    let grant = match before.ended {
+        Some(_) if reason == Reason::Asked => before.rested(),
+        Some(ended) => return Err(over(&known, ended, &before)),
+        None => before.clone(),
+    };
+    let consumer = Consumer {
+        id: grant.client_id.clone(),
+        secret: kept
+            .client_secret
+            .clone()
+            .context("the secret of the OAuth consumer is missing")?,
+    };
+    let proof = match (grant.flow, &kept.oauth_refresh_token) {
+        (Flow::ClientCredentials, _) => Proof::Nothing,
+        (Flow::AuthorizationCode, Some(token)) => Proof::RefreshToken(token),
+        (Flow::AuthorizationCode, None) => bail!("the refresh token is missing"),
+    };
+    let session = &session.afresh_when_late();
+    let spare = note_that_it_is_sent(session, &known, &grant, now)?;
+    trace::say(|| format!("oauth: '{}' is renewed", known.name));
+    let outcome = oauth::tokens(&consumer, &proof);
+    let session = &session.afresh();
+    match outcome {
+        Ok(tokens) => keep(session, &known, spare, &kept, tokens, now),
+        Err(error) => Err(failed(session, &known, &before, &error)),
+    }
+}
+
+fn secret_of(session: &Session, account: &Account) -> Result<Kept> {
+    let Account { name, store, .. } = account;
+    session
+        .secret_of(account)
+        .with_context(|| format!("cannot read the secret of '{name}'"))?
+        .with_context(|| {
+            format!(
+                "the {store} has no secret for '{name}': 'git credential-bitbucket login {name}' replaces it"
+            )
+        })
+}
+
+/// Adopts tokens that a crashed renewal had already stored. Nobody knows when that access token ends, but its refresh
+/// token is the current one.
+fn finish(session: &Session, account: Account) -> Result<Account> {
+    let is_open = account.grant().is_some_and(|grant| grant.sent.is_some());
+    let Some(mut spare) = spare_of(&account).filter(|_| is_open) else {
+        return Ok(account);
+    };
+    if !matches!(session.secret_of(&spare), Ok(Some(_))) {
+        return Ok(account);
+    }
+    trace::say(|| "oauth: adopts the token that a crashed renewal had stored".to_owned());
+    succeed_grant(&mut spare, account.entry.clone());
+    succeed(session, &account, &spare)?;
+    Ok(spare)
+}
+
+/// Clears the grant's notes, and makes the old entry its spare one.
+fn succeed_grant(account: &mut Account, old: String) {
+    if let Some(grant) = account.grant_mut() {
+        *grant = Grant {
+            spare: Some(old),
+            ..grant.rested()
+        };
+    }
+}
+
+/// Replaces the account, whose entry changes, and removes the old entry from the store.
+fn succeed(session: &Session, old: &Account, new: &Account) -> Result<()> {
+    session.update_accounts(|accounts| {
+        *find_mut(accounts, old)? = new.clone();
+        Ok(())
+    })?;
+    // If that fails, the next renewal removes it.
+    let _ = session.forget(old);
+    Ok(())
+}
+
+/// The account of this name, if a login has given it a token that works.
+fn successor(session: &Session, account: &Account) -> Option<(Account, Kept)> {
+    let known = find(&session.accounts().ok()?, account).ok()?;
+    let now = Timestamp::now();
+    let is_new = known.entry != account.entry && known.standing(now).may_answer();
+    if !is_new || !known.is_good_for(STILL_GOOD, now) {
+        return None;
+    }
+    let kept = session.secret_of(&known).ok()??;
+    Some((known, kept))
+}
+
+/// Notes that the refresh token is being sent, and the entry for the new one. Fails if the token was lost before.
+fn note_that_it_is_sent(
+    session: &Session,
+    account: &Account,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<String> {
+    if let Some(spare) = spare_of(account) {
+        session.forget(&spare)?;
+    }
+    let mut next = account.clone();
+    next.renew_entry()?;
+    let note = Grant {
+        spare: Some(next.entry.clone()),
+        ..grant.clone()
+    };
+    let note = match grant.sent {
+        _ if grant.flow == Flow::ClientCredentials => note,
+        None => Grant {
+            sent: Some(now),
+            ..note
+        },
+        // The sender died or got no answer. Bitbucket accepts the old token for ten minutes more. The clock may have been
+        // set back.
+        Some(sent) if !grant.sent_again && now.duration_since(sent).abs() < GRACE => Grant {
+            sent_again: true,
+            ..note
+        },
+        Some(_) => {
+            let ended = Grant {
+                ended: Some(Ended::Lost),
+                ..grant.clone()
+            };
+            write(session, account, ended)?;
+            return Err(over(account, Ended::Lost, grant));
+        }
+    };
+    write(session, account, note)?;
+    Ok(next.entry)
+}
+
+/// Stores the new tokens, and only then returns them.
+fn keep(
+    session: &Session,
+    account: &Account,
+    entry: String,
+    old: &Kept,
+    tokens: Tokens,
+    asked: Timestamp,
+) -> Result<(Account, Kept)> {
+    let mut new = Account {
+        entry,
+        ..account.clone()
+    };
+    let kept = Kept {
+        secret: tokens.access,
+        // A server that does not rotate refresh tokens sends none.
+        oauth_refresh_token: tokens.refresh.or_else(|| old.oauth_refresh_token.clone()),
+        client_secret: old.client_secret.clone(),
+    };
+    new.password_expiry_utc = end_of(asked, tokens.lifetime);
+    new.rejected = account
+        .rejected
+        .map(|rejection| rejection.after(Probed::Known, Timestamp::now()));
+    succeed_grant(&mut new, account.entry.clone());
+    let cannot = || {
+        format!(
+            "cannot keep the new token of '{}' that Bitbucket gave",
+            account.name
+        )
+    };
+    session
+        .keep_in_its_entry(&mut new, &kept, StoreChoice::from(account.store))
+        .with_context(cannot)?;
+    succeed(session, account, &new)
+        .inspect_err(|error| {
+            // Nobody needs these tokens any more. On any other error the next renewal finds them.
+            if error.is::<Gone>() {
+                let _ = session.forget(&new);
+            }
+        })
+        .with_context(cannot)?;
+    Ok((new, kept))
+}
+
+/// When a token ends, in seconds since 1970; `asked` is when it was asked for.
+pub(crate) fn end_of(asked: Timestamp, lifetime: Duration) -> Option<u64> {
+    let asked = u64::try_from(asked.as_second()).ok()?;
+    Some(asked.saturating_add(lifetime.as_secs()))
+}
+
+/// Notes a failed renewal: that the grant has ended, or that the token was not used. Returns the error.
+fn failed(
+    session: &Session,
+    account: &Account,
+    grant: &Grant,
+    error: &oauth::Error,
+) -> anyhow::Error {
+    let name = &account.name;
+    if let Some(ended) = error.end() {
+        let ended = if grant.sent.is_some() {
+            Ended::Lost
+        } else {
+            ended
+        };
+        let note = Grant {
+            ended: Some(ended),
+            ..grant.clone()
+        };
+        // If this cannot be written, the next renewal finds it out again.
+        let _ = write(session, account, note);
+        return over(account, ended, grant);
+    }
+    let _ = session.update_accounts(|accounts| {
+        if let Some(known) = find_mut(accounts, account)?.grant_mut() {
+            if !error.is_open() {
+                *known = grant.clone();
+            }
+            known.failed = Some(Timestamp::now());
+        }
+        Ok(())
+    });
+    anyhow!("cannot renew the access token of '{name}': {error}")
+}
+
+/// Says that the grant yields no new token, and what to do. In one line: git's users see no hints.
+fn over(account: &Account, ended: Ended, grant: &Grant) -> anyhow::Error {
+    let name = &account.name;
+    let how = match (ended, grant.flow) {
+        (Ended::Client, _) => format!(
+            "'git credential-bitbucket login {name} --client-id KEY' signs in with the right ones"
+        ),
+        _ => format!("'git credential-bitbucket login {name}' signs in again"),
+    };
+    anyhow!("'{name}': {}: {how}", ended.reason(grant.flow))
+}
+
+fn write(session: &Session, account: &Account, grant: Grant) -> Result<()> {
+    session.update_accounts(|accounts| {
+        if let Some(known) = find_mut(accounts, account)?.grant_mut() {
+            *known = grant;
+        }
+        Ok(())
+    })
+}
+
+fn find(accounts: &Accounts, account: &Account) -> Result<Account> {
+    accounts
+        .named(&account.name)
+        .filter(|known| known.host == account.host && known.reach == account.reach)
+        .cloned()
+        .ok_or_else(|| Gone(account.name.clone()).into())
+}
+
+/// The account, if it is still the same grant: a login may have replaced it.
+fn find_mut<'a>(accounts: &'a mut Accounts, account: &Account) -> Result<&'a mut Account> {
+    accounts
+        .iter_mut()
+        .find(|known| known.entry == account.entry && known.name == account.name)
+        .ok_or_else(|| Gone(account.name.clone()).into())
+}
+
+/// Somebody has logged out, or signed in again.
+#[derive(Debug, Error)]
+#[error("the account '{0}' was removed or replaced meanwhile")]
+struct Gone(String);

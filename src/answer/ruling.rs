@@ -1,0 +1,403 @@
+//! What becomes of each account: the one order in which accounts come. It asks no store and nobody else.
+
+use crate::account::file::Accounts;
+use crate::account::standing::Standing;
+use crate::account::{Account, Origin};
+use crate::answer::matching::{self, Exactness, Misfit, Wanted};
+use crate::settings::policy::Objection;
+
+/// What becomes of a candidate.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ruling {
+    Answers,
+    /// It is the one that is meant, but its store has no secret for it.
+    NoSecret,
+    /// It is the one that is meant, but what it has cannot be had.
+    Fails,
+    Misfit(Misfit),
+    /// It fits, but the policy of the machine forbids it.
+    Forbidden(Objection),
+    /// It fits, but it is out of service: refused, or expired.
+    Out(Standing),
+    /// It fits, but another candidate comes before it.
+    Outranked(Rank),
+}
+
+/// By what another candidate comes first. The order of the variants is the order of the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Rank {
+    /// A variable of the environment answers; this is its name.
+    Variable(String),
+    /// Bitbucket has removed its kind: it answers only when nothing else fits.
+    Retired,
+    /// One from `login` comes before what git or a file gave, however exact that is.
+    GivenByGit,
+    /// Another one is for just this workspace or repository.
+    LessExact,
+    /// The request's user name means another one.
+    OtherName,
+    /// git gave another one later.
+    Older,
+    /// Another one from `login` fits equally: neither answers.
+    Tie,
+}
+
+impl Ruling {
+    /// Whether git may have the account's secret from us: it fits, and the policy allows it.
+    pub(crate) fn may_have_answered(&self) -> bool {
+        !matches!(self, Self::Misfit(_) | Self::Forbidden(_) | Self::Fails)
+    }
+}
+
+/// Rules on every account, in the order in which they came. `hindrance` says what keeps one that fits from answering.
+pub(crate) fn rule<'a>(
+    accounts: &'a Accounts,
+    wanted: &Wanted<'_>,
+    hindrance: impl Fn(&Account) -> Option<Ruling>,
+) -> Vec<(&'a Account, Ruling)> {
+    let mut rulings: Vec<(&Account, Ruling)> = Vec::new();
+    let mut contest = Vec::new();
+    for (account, fit) in matching::fits(accounts, wanted) {
+        let ruling = match fit {
+            Err(misfit) => Ruling::Misfit(misfit),
+            Ok(exactness) => hindrance(account).unwrap_or_else(|| {
+                contest.push(Contestant {
+                    position: rulings.len(),
+                    exactness,
+                    account,
+                });
+                Ruling::Answers
+            }),
+        };
+        rulings.push((account, ruling));
+    }
+    for (position, rank) in outranked(contest, wanted) {
+        rulings[position].1 = Ruling::Outranked(rank);
+    }
+    rulings
+}
+
+/// An account that fits, and that nothing keeps from answering.
+#[derive(Clone, Copy)]
+struct Contestant<'a> {
+    /// Among all accounts.
+    position: usize,
+    exactness: Exactness,
+    account: &'a Account,
+}
+
+/// Who does not answer, and by which rule. Who is left answers.
+fn outranked(contest: Vec<Contestant<'_>>, wanted: &Wanted<'_>) -> Vec<(usize, Rank)> {
+    let mut left = contest;
+    let mut out = Vec::new();
+    let mut prefer = |rank: Rank, is_better: &dyn Fn(&Contestant<'_>) -> bool| {
+        if left.iter().any(is_better) {
+            let (better, others): (Vec<_>, Vec<_>) = left.drain(..).partition(is_better);
+            left = better;
+            out.extend(others.iter().map(|other| (other.position, rank.clone())));
+        }
+        left.iter().map(|one| one.exactness).max()
+    };
+    prefer(Rank::Retired, &|one| !one.account.is_retired());
+    // What git or a file gave may have been planted: a public URL can hold any token.
+    let most = prefer(Rank::GivenByGit, &|one| one.account.origin == Origin::Login);
+    prefer(Rank::LessExact, &|one| Some(one.exactness) == most);
+    prefer(Rank::OtherName, &|one| {
+        let is_called = |username| one.account.is_called(username);
+        wanted.username.is_some_and(is_called)
+    });
+    let Some((newest, older)) = left.split_last() else {
+        return out;
+    };
+    if newest.account.origin == Origin::Git {
+        out.extend(older.iter().map(|one| (one.position, Rank::Older)));
+    } else if !older.is_empty() {
+        out.extend(left.iter().map(|one| (one.position, Rank::Tie)));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Rank, Ruling, rule};
+    use crate::account::file::Accounts;
+    use crate::account::sign_in::{Known, Opaque, SignIn};
+    use crate::account::standing::Standing;
+    use crate::account::{Account, Origin};
+    use crate::answer::matching::{Misfit, Wanted};
+    use crate::answer::tie;
+    use crate::bitbucket::{Kind, cloud};
+    use crate::git::context::Context;
+    use crate::git::username::Username;
+    use crate::sys::bytes::Bytes;
+
+    fn account(name: &str, reach: &[&str]) -> Account {
+        let token = Known::new(Kind::AccessToken);
+        let mut account = Account::new(name.to_owned(), cloud(), Origin::Login, token);
+        account.reach = reach
+            .iter()
+            .map(|reach| reach.parse().expect("a reach"))
+            .collect();
+        account
+    }
+
+    fn from_git(name: &str) -> Account {
+        Account {
+            sign_in: Known::new(Kind::ApiToken).into(),
+            origin: Origin::Git,
+            ..account(name, &[])
+        }
+    }
+
+    fn with_username(kind: Kind, name: &str) -> Account {
+        let mut known = Known::new(kind);
+        known.owner.username = Username::new(name);
+        Account {
+            sign_in: known.into(),
+            ..account(name, &[])
+        }
+    }
+
+    fn opaque(name: &str, path: Option<&str>) -> Account {
+        Account {
+            sign_in: SignIn::Opaque(Opaque {
+                username: Username::new(name),
+                path: path.map(|path| Bytes::from(path.as_bytes().to_vec())),
+                authtype: None,
+            }),
+            ..from_git(name)
+        }
+    }
+
+    fn all(accounts: &[Account]) -> Accounts {
+        let mut all = Accounts::default();
+        for account in accounts {
+            all.add(account.clone());
+        }
+        all
+    }
+
+    /// Who answers; for a tie what the user is told.
+    fn answer(accounts: &[Account], path: &str, username: &str) -> Result<Option<String>, String> {
+        let all = all(accounts);
+        let some = |text: &str| Some(text.as_bytes().to_vec()).filter(|bytes| !bytes.is_empty());
+        let context = Context {
+            protocol: some("https"),
+            host: some("bitbucket.org"),
+            path: some(path),
+            username: some(username),
+        };
+        let wanted = Wanted::of(&context).expect("something of ours");
+        let rulings = rule(&all, &wanted, |_| None);
+        assert_eq!(rulings.len(), accounts.len(), "each has its ruling");
+        let with = |wanted: Ruling| -> Vec<&Account> {
+            let rulings = rulings.iter().filter(|(_, ruling)| *ruling == wanted);
+            rulings.map(|(account, _)| *account).collect()
+        };
+        let answering = with(Ruling::Answers);
+        assert!(answering.len() <= 1, "{answering:?}");
+        match with(Ruling::Outranked(Rank::Tie)).as_slice() {
+            [first, second, ..] => {
+                assert!(answering.is_empty(), "of a tie none answers");
+                Err(tie::ambiguous(&wanted, first, second).to_string())
+            }
+            _ => Ok(answering.first().map(|account| account.name.clone())),
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with an answer")]
+    fn is(name: &str) -> Result<Option<String>, String> {
+        Ok(Some(name.to_owned()))
+    }
+
+    #[test]
+    fn the_repository_beats_the_workspace_and_that_the_host() {
+        let accounts = [
+            account("host", &[]),
+            account("ws", &["acme"]),
+            account("repo", &["acme/app"]),
+        ];
+        assert_eq!(answer(&accounts, "acme/app.git", ""), is("repo"));
+        assert_eq!(answer(&accounts, "acme/site.git", ""), is("ws"));
+        assert_eq!(answer(&accounts, "other/app.git", ""), is("host"));
+        assert_eq!(answer(&accounts, "acme-old/app.git", ""), is("host"));
+        assert_eq!(answer(&accounts, "", ""), is("host"));
+    }
+
+    #[test]
+    fn without_a_path_an_account_with_a_reach_answers_only_when_it_is_alone() {
+        let (one, other) = (account("one", &["acme"]), account("other", &["beta"]));
+        assert_eq!(answer(std::slice::from_ref(&one), "", ""), is("one"));
+        assert_eq!(answer(std::slice::from_ref(&one), "beta/app", ""), Ok(None));
+        assert_eq!(answer(&[one, other], "", ""), Ok(None));
+    }
+
+    #[test]
+    fn a_user_name_selects_but_does_not_veto() {
+        let accounts = [with_username(Kind::AccessToken, "ada"), account("bob", &[])];
+        assert_eq!(answer(&accounts, "acme/app", "ada"), is("ada"));
+        assert_eq!(answer(&accounts[..1], "acme/app", "old-name"), is("ada"));
+        assert!(answer(&accounts, "acme/app", "old-name").is_err());
+    }
+
+    #[test]
+    fn a_static_user_name_selects_its_kind() {
+        let token = Account {
+            sign_in: Known::new(Kind::ApiToken).into(),
+            ..account("api", &[])
+        };
+        let accounts = [token, account("access", &[])];
+        assert_eq!(answer(&accounts, "", "x-token-auth"), is("access"));
+        assert_eq!(
+            answer(&accounts, "", "x-bitbucket-api-token-auth"),
+            is("api")
+        );
+    }
+
+    #[test]
+    fn two_accounts_that_fit_equally_are_both_named() {
+        let error = answer(
+            &[account("work", &[]), account("private", &[])],
+            "acme/site",
+            "",
+        )
+        .expect_err("two");
+        assert_eq!(
+            error,
+            "two accounts fit 'https://bitbucket.org/acme/site': 'work' and 'private'"
+        );
+    }
+
+    #[test]
+    fn a_retired_app_password_answers_only_when_nothing_else_fits() {
+        let retired = Account {
+            reach: vec!["acme".parse().expect("a reach")],
+            ..with_username(Kind::AppPassword, "ada")
+        };
+        assert_eq!(
+            answer(&[retired.clone(), account("good", &[])], "acme/app", "ada"),
+            is("good")
+        );
+        assert_eq!(answer(&[retired], "acme/app", ""), is("ada"));
+    }
+
+    #[test]
+    fn login_comes_before_git_and_of_git_the_newest() {
+        assert_eq!(
+            answer(
+                &[from_git("old"), account("mine", &[]), from_git("new")],
+                "",
+                ""
+            ),
+            is("mine")
+        );
+        assert_eq!(
+            answer(&[from_git("old"), from_git("new")], "", ""),
+            is("new")
+        );
+    }
+
+    #[test]
+    fn what_git_gave_is_matched_as_git_does_it() {
+        let accounts = [opaque("ada", None), opaque("bob", Some("acme/app.git"))];
+        assert_eq!(answer(&accounts, "", "ada"), is("ada"));
+        assert_eq!(answer(&accounts, "", "eve"), Ok(None));
+        assert_eq!(answer(&accounts, "acme/app.git", ""), is("bob"));
+        assert_eq!(answer(&accounts, "acme/app", ""), Ok(None));
+        assert_eq!(answer(&accounts, "acme/app.git", "ada"), Ok(None));
+        assert_eq!(answer(&accounts, "", ""), is("bob"));
+    }
+
+    #[test]
+    fn each_account_is_told_why_it_does_not_answer() {
+        let at = |name: &str, host: &str| Account {
+            host: host.parse().expect("a host"),
+            ..account(name, &[])
+        };
+        let retired = with_username(Kind::AppPassword, "retired");
+        let given = opaque("eve", None);
+        let rows = [
+            (
+                at("elsewhere", "git.corp.example"),
+                Ruling::Misfit(Misfit::OtherHost),
+            ),
+            (
+                account("beta", &["beta"]),
+                Ruling::Misfit(Misfit::OtherReach),
+            ),
+            (account("whole", &[]), Ruling::Outranked(Rank::LessExact)),
+            (
+                account("aside", &["acme/app"]),
+                Ruling::Out(Standing::Refused),
+            ),
+            (retired, Ruling::Outranked(Rank::Retired)),
+            (given, Ruling::Misfit(Misfit::OtherAttributes)),
+            (account("work", &["acme"]), Ruling::Answers),
+            (
+                Account {
+                    reach: vec!["acme/app".parse().expect("a reach")],
+                    ..from_git("given")
+                },
+                Ruling::Outranked(Rank::GivenByGit),
+            ),
+        ];
+        let mut all = Accounts::default();
+        for (account, _) in &rows {
+            all.add(account.clone());
+        }
+        let context = |path: Option<&str>, host: &str| Context {
+            protocol: Some(b"https".to_vec()),
+            host: Some(host.as_bytes().to_vec()),
+            path: path.map(|path| path.as_bytes().to_vec()),
+            username: Some(b"x-token-auth".to_vec()),
+        };
+        let cloud = context(Some("acme/app"), "bitbucket.org");
+        let wanted = Wanted::of(&cloud).expect("something of ours");
+        let told = rule(&all, &wanted, |account| {
+            (account.name == "aside").then_some(Ruling::Out(Standing::Refused))
+        });
+        let told: Vec<Ruling> = told.into_iter().map(|(_, ruling)| ruling).collect();
+        let expected: Vec<Ruling> = rows.into_iter().map(|(_, ruling)| ruling).collect();
+        assert_eq!(told, expected);
+
+        let without_path = context(None, "bitbucket.org");
+        let wanted = Wanted::of(&without_path).expect("something of ours");
+        let told = rule(&all, &wanted, |_| None);
+        assert_eq!(told[6].1, Ruling::Misfit(Misfit::NoPath));
+        let elsewhere = context(None, "git.corp.example");
+        let wanted = Wanted::of(&elsewhere).expect("something of ours");
+        assert_eq!(
+            rule(&all, &wanted, |_| None)[0].1,
+            Ruling::Misfit(Misfit::NoSuchKind)
+        );
+    }
+
+    #[test]
+    fn of_two_that_fit_equally_neither_answers_and_of_those_git_gave_the_older_does_not() {
+        let context = Context {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"bitbucket.org".to_vec()),
+            ..Context::default()
+        };
+        let wanted = Wanted::of(&context).expect("something of ours");
+        let told = |accounts: &[Account]| {
+            let all = all(accounts);
+            let told = rule(&all, &wanted, |_| None);
+            told.into_iter()
+                .map(|(_, ruling)| ruling)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(&[account("a", &[]), account("b", &[]), from_git("c")]),
+            [
+                Ruling::Outranked(Rank::Tie),
+                Ruling::Outranked(Rank::Tie),
+                Ruling::Outranked(Rank::GivenByGit)
+            ]
+        );
+        assert_eq!(
+            told(&[from_git("a"), from_git("b")]),
+            [Ruling::Outranked(Rank::Older), Ruling::Answers]
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! The account that variables of the environment make: CI systems and containers set them.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::account::sign_in::{Known, Owner};
+use crate::account::{Account, Kept, Origin};
+use crate::bitbucket::{self, Kind};
+use crate::git::context::Host;
+use crate::git::username::Username;
+use crate::settings::session::Session;
+use crate::sys::child::SECRET_VARIABLES;
+use crate::sys::error::Hinted;
+use crate::sys::secret::Secret;
+
+/// The variables that hold a secret, each with the kind that it names.
+const SECRETS: [(&str, Option<Kind>); SECRET_VARIABLES.len()] = {
+    let [api_token, access_token, token, app_password] = SECRET_VARIABLES;
+    [
+        (api_token, Some(Kind::ApiToken)),
+        (access_token, Some(Kind::AccessToken)),
+        (token, None),
+        (app_password, Some(Kind::AppPassword)),
+    ]
+};
+
+/// The environment's account, if a variable is set and the host is Bitbucket Cloud.
+///
+/// # Errors
+/// When a variable holds no secret, or needs another variable that is not set.
+pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
+    if !bitbucket::is_cloud(host) {
+        return Ok(None);
+    }
+    // A Data Center's token may be set for another program. Bitbucket Cloud must not see it.
+    let set =
+        |name| secret_variable(name).filter(|secret| Kind::of_another_host(secret, host).is_none());
+    let Some((variable, kind, secret)) = SECRETS
+        .into_iter()
+        .find_map(|(variable, kind)| Some((variable, kind, set(variable)?)))
+    else {
+        return Ok(None);
+    };
+    if secret.expose().iter().any(u8::is_ascii_control) {
+        bail!(Hinted::new(
+            format!("{variable} holds a line break or another control character"),
+            "set it to the token alone",
+        ));
+    }
+    let host = bitbucket::cloud();
+    // A token without a prefix comes from OAuth, whatever the user name: git presents it as an access token.
+    let kind = kind.unwrap_or_else(|| Kind::of_pair(&secret, None, &host));
+    let owner = Owner {
+        username: text_variable("BITBUCKET_USERNAME").and_then(Username::new),
+        email: text_variable("BITBUCKET_EMAIL"),
+    };
+    let known = Known::of_kind(kind, owner);
+    if kind.needs_username() && known.owner.username.is_none() {
+        bail!(Hinted::new(
+            format!("{variable} is set, but an app password needs a user name"),
+            "set BITBUCKET_USERNAME to the Bitbucket user name",
+        ));
+    }
+    let origin = Origin::Variable(variable);
+    let account = Account::new(variable.to_owned(), host, origin, known);
+    Ok(Some((account, Kept::only(secret))))
+}
+
+/// The environment's account, unless the policy forbids it.
+///
+/// # Errors
+/// As [`account`] and [`Session::policy`].
+pub(crate) fn allowed_account(session: &Session, host: &Host) -> Result<Option<(Account, Kept)>> {
+    Ok(match account(host)? {
+        Some((account, kept)) if session.objection(&account)?.is_none() => Some((account, kept)),
+        _ => None,
+    })
+}
+
+/// Says that a variable holds an app password.
+pub(crate) fn retired_notice(account: &Account) -> String {
+    format!(
+        "{} is an app password; {}: set BITBUCKET_API_TOKEN instead",
+        account.name,
+        bitbucket::removed("these")
+    )
+}
+
+/// A variable of Vault's own tools; `name` is without `VAULT_`. OpenBao's `BAO_` comes first.
+pub(crate) fn vault_variable(name: &str) -> Option<String> {
+    ["BAO", "VAULT"]
+        .iter()
+        .find_map(|start| text_variable(&format!("{start}_{name}")))
+}
+
+/// The token with which a step of Bitbucket Pipelines proves its identity to others:
+/// <https://support.atlassian.com/bitbucket-cloud/docs/integrate-pipelines-with-resource-servers-using-oidc/>.
+pub(crate) fn step_token() -> Option<Secret> {
+    secret_variable("BITBUCKET_STEP_OIDC_TOKEN")
+}
+
+/// The folder of a service's credentials: systemd.exec(5), "CREDENTIALS".
+pub(crate) fn credentials_directory() -> Option<PathBuf> {
+    env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
+}
+
+fn secret_variable(name: &str) -> Option<Secret> {
+    let secret = Secret::new(bytes(env::var_os(name)?)).trimmed();
+    Some(secret).filter(|secret| !secret.is_empty())
+}
+
+fn text_variable(name: &str) -> Option<String> {
+    let text = env::var(name).ok()?.trim().to_owned();
+    Some(text).filter(|text| !text.is_empty())
+}
+
+#[cfg(unix)]
+fn bytes(value: std::ffi::OsString) -> Vec<u8> {
+    std::os::unix::ffi::OsStringExt::into_vec(value)
+}
+
+#[cfg(not(unix))]
+fn bytes(value: std::ffi::OsString) -> Vec<u8> {
+    value
+        .into_string()
+        .map(String::into_bytes)
+        .unwrap_or_default()
+}

@@ -1,0 +1,235 @@
+//! Mounted secrets: a folder that Kubernetes, systemd or a CSI driver fills. It is read anew each time.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use crate::answer::source::environment;
+use crate::answer::source::record::Fields;
+use crate::bitbucket::reach::Reach;
+use crate::sys::error::Hinted;
+use crate::sys::files;
+
+/// A path in the settings that starts with this lies below systemd's folder.
+const OF_SYSTEMD: &str = "$CREDENTIALS_DIRECTORY";
+/// The name of the secret for everything that has none of its own.
+const DEFAULT: &str = "_default";
+/// How often a folder is read again because it was replaced meanwhile.
+const ATTEMPTS: usize = 16;
+
+/// Where the secrets are mounted.
+#[derive(Debug)]
+pub(crate) struct Root {
+    pub(crate) path: PathBuf,
+    /// The settings name it: then it may itself be the only secret, a file or a folder with a file for each field. In
+    /// systemd's own folder a file `password` may belong to another service.
+    is_named: bool,
+}
+
+impl Root {
+    /// The folder that the settings name, else systemd's. A path that starts with systemd's variable names nothing outside
+    /// of a service.
+    ///
+    /// # Errors
+    /// When there is neither, or the path is not absolute.
+    pub(crate) fn of(setting: Option<&Path>) -> Result<Self> {
+        let of_systemd = environment::credentials_directory();
+        let below = setting.map(|path| (path, path.strip_prefix(OF_SYSTEMD).ok()));
+        let path = match (below, of_systemd) {
+            (None, of_systemd) => of_systemd,
+            (Some((_, Some(rest))), Some(folder)) => Some(folder.join(rest)),
+            (Some((path, _)), _) => Some(path.to_owned()),
+        };
+        let is_usable = |path: &PathBuf| path.is_absolute() || path.starts_with(OF_SYSTEMD);
+        let path = path.filter(is_usable).ok_or_else(|| {
+            Hinted::new(
+                "no folder is named for the store 'folder'",
+                "set 'path' of [store.folder] in config.toml to an absolute path",
+            )
+        })?;
+        Ok(Self {
+            path,
+            is_named: setting.is_some(),
+        })
+    }
+
+    /// The repository's secret, else its workspace's, else the default one; and where it lies.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub(crate) fn find(&self, reach: Option<&Reach>) -> Result<Option<(PathBuf, Fields)>> {
+        if !self.path.is_absolute() {
+            return Ok(None);
+        }
+        for name in names(reach) {
+            // A name must not lead out of the folder.
+            let is_below = name
+                .components()
+                .all(|part| matches!(part, Component::Normal(_)));
+            let path = self.path.join(&name);
+            if is_below && let Some(fields) = read(&path, false)? {
+                return Ok(Some((path, fields)));
+            }
+        }
+        let itself = self.is_named.then(|| read(&self.path, true)).transpose()?;
+        Ok(itself.flatten().map(|fields| (self.path.clone(), fields)))
+    }
+}
+
+fn names(reach: Option<&Reach>) -> Vec<PathBuf> {
+    let mut names = Vec::new();
+    if let Some(Reach {
+        workspace,
+        repository,
+    }) = reach
+    {
+        let workspace = Path::new(workspace);
+        names.extend(repository.as_ref().map(|name| workspace.join(name)));
+        names.push(workspace.join(DEFAULT));
+    }
+    names.push(DEFAULT.into());
+    names
+}
+
+/// The secret at a path.
+///
+/// Kubernetes writes a new version beside the old one, switches a link to it, and then removes the old one. A reader in
+/// that moment finds nothing, or a part.
+fn read(path: &Path, is_root: bool) -> Result<Option<Fields>> {
+    let cannot = || format!("cannot read '{}'", path.display());
+    for _ in 0..ATTEMPTS {
+        let seen = match fs::metadata(path) {
+            Err(error) if files::is_absence(&error) => is_absent(path).then_some(None),
+            Ok(metadata) if metadata.is_dir() => read_fields(path, is_root).with_context(cannot)?,
+            Ok(_) => read_secret(path)?.map(Some),
+            Err(error) => return Err(error).with_context(cannot),
+        };
+        if let Some(found) = seen {
+            return Ok(found);
+        }
+    }
+    // A dangling link is no secret.
+    if path.exists() {
+        return Err(anyhow!("it changes all the time")).with_context(cannot);
+    }
+    Ok(None)
+}
+
+/// Whether nothing lies at a path, and no link on the way changed meanwhile.
+fn is_absent(path: &Path) -> bool {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return false;
+    };
+    let Ok(real) = folder.canonicalize() else {
+        return is_absent(folder);
+    };
+    let entry = real.join(name).symlink_metadata();
+    let has_none = entry.is_err_and(|error| files::is_absence(&error));
+    has_none && folder.canonicalize().is_ok_and(|now| now == real)
+}
+
+/// A file is the secret itself. None if the file went away meanwhile.
+fn read_secret(path: &Path) -> Result<Option<Fields>> {
+    let Some(password) = files::read_mounted(path)? else {
+        return Ok(None);
+    };
+    if password.is_empty() {
+        bail!("'{}' is empty", path.display());
+    }
+    Ok(Some(Fields {
+        password: Some(password),
+        ..Fields::default()
+    }))
+}
+
+/// A folder has a file for each field; the root also has the workspaces' folders. None if it changed meanwhile: fields
+/// belong together if the same files are there before and after.
+#[expect(clippy::option_option, reason = "no look is not the same as no secret")]
+fn read_fields(folder: &Path, is_root: bool) -> Result<Option<Option<Fields>>> {
+    let places = || Fields::NAMES.map(|name| Place::of(&folder.join(name), is_root));
+    let real = folder.canonicalize().ok();
+    let before = places();
+    let mut each = before.iter();
+    let fields = Fields::read(|_| match each.next() {
+        Some(Some(place)) => files::read_mounted(&place.path),
+        _ => Ok(None),
+    });
+    let is_same = before == places()
+        && real.is_some_and(|real| {
+            real.is_dir() && folder.canonicalize().is_ok_and(|now| now == real)
+        });
+    if !is_same {
+        return Ok(None);
+    }
+    let is_empty = before.iter().all(Option::is_none);
+    fields.map(|fields| Some((!is_empty).then_some(fields)))
+}
+
+/// Where a file really lies, and when it was last changed.
+#[derive(PartialEq, Eq)]
+struct Place {
+    path: PathBuf,
+    modified: Option<SystemTime>,
+}
+
+impl Place {
+    fn of(path: &Path, is_root: bool) -> Option<Self> {
+        // A path that cannot be resolved is left to the reader, which reports the error.
+        let path = match path.canonicalize() {
+            Err(error) if files::is_absence(&error) => return None,
+            real => real.unwrap_or_else(|_| path.to_owned()),
+        };
+        let metadata = path.metadata().ok();
+        let is_workspace = is_root && metadata.as_ref().is_some_and(fs::Metadata::is_dir);
+        (!is_workspace).then(|| Self {
+            modified: metadata.and_then(|metadata| metadata.modified().ok()),
+            path,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::Root;
+    use crate::bitbucket::reach::Reach;
+
+    #[test]
+    fn the_most_exact_secret_is_found_and_nothing_outside_of_the_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("root");
+        for (path, content) in [
+            ("root/_default", "all\n"),
+            ("root/acme/_default", "acme"),
+            ("root/acme/site/password", "site\n\n"),
+            ("root/acme/site/email", "ada@example.com\n"),
+            ("outside/password", "never"),
+        ] {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            fs::write(path, content).expect("written");
+        }
+        let root = Root {
+            path: root,
+            is_named: true,
+        };
+        let password = |reach: &str| {
+            let reach: Option<Reach> = reach.parse().ok();
+            let (_, fields) = root.find(reach.as_ref()).expect("an answer").expect("one");
+            fields.password.expect("a password").expose().to_vec()
+        };
+        assert_eq!(password("acme/site"), b"site\n", "one newline is dropped");
+        assert_eq!(password("acme/app"), b"acme");
+        assert_eq!(password("beta/app"), b"all");
+        assert_eq!(password("acme/site/.."), b"all");
+        let strange = Reach {
+            workspace: "..".to_owned(),
+            repository: Some("outside".to_owned()),
+        };
+        let (path, _) = root.find(Some(&strange)).expect("an answer").expect("one");
+        assert_eq!(path, root.path.join("_default"));
+    }
+}

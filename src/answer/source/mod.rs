@@ -1,0 +1,239 @@
+//! Sources: stores that somebody else fills, and that are only read. What a source has for a request becomes an account
+//! for one answer; nothing of it is stored.
+
+pub(crate) mod environment;
+pub(crate) mod folder;
+mod record;
+pub(crate) mod vault;
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use crate::account::state::State;
+use crate::account::{Account, Origin};
+use crate::answer::found::Found;
+use crate::answer::matching::Wanted;
+use crate::answer::source::record::Fields;
+use crate::bitbucket;
+use crate::bitbucket::reach::Reach;
+use crate::git::context::Host;
+use crate::settings::config::{Config, Source};
+use crate::settings::locations::Locations;
+use crate::settings::session::Session;
+use crate::store;
+use crate::sys::secret::Secret;
+
+/// The sources that `lookup` in the settings names, in their order.
+///
+/// # Errors
+/// As [`Session::config`].
+pub(crate) fn names(session: &Session) -> Result<Vec<Source>> {
+    Ok(session.config()?.lookup.clone())
+}
+
+/// Whether the sources are asked for this request.
+///
+/// # Errors
+/// As [`is_asked`].
+pub(crate) fn is_asked_for(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
+    Ok(!is_about_nothing(wanted) && is_asked(session, &wanted.host)?)
+}
+
+/// Whether a source has, or may have, a credential for the request. Then we do not keep what git gives.
+pub(crate) fn may_answer(session: &Session, wanted: &Wanted<'_>) -> bool {
+    let asked = || -> Result<bool> {
+        if !is_asked_for(session, wanted)? {
+            return Ok(false);
+        }
+        let policy = session.policy()?;
+        for source in names(session)? {
+            let is_allowed = policy.allows_store(source.into());
+            if is_allowed
+                && let Some(found) = look_into(session, source, wanted)?
+                && policy.objection(&found.account).is_none()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    // A source that does not answer now may have answered before.
+    asked().unwrap_or(true)
+}
+
+/// Whether git's path names no repository: it holds `..`, for example, which a server may read in another way. A request
+/// without a path is different: it is about the whole host.
+fn is_about_nothing(wanted: &Wanted<'_>) -> bool {
+    let is_of_git = |path: &[u8]| !bitbucket::is_rest(&wanted.host, path);
+    wanted.reach.is_none() && wanted.path.is_some_and(is_of_git)
+}
+
+/// Whether any source is asked for a host.
+///
+/// # Errors
+/// When accounts or settings cannot be read.
+pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
+    if session.config()?.lookup.is_empty() {
+        return Ok(false);
+    }
+    // Only a Data Center becomes ours through an account.
+    if bitbucket::is_cloud(host) {
+        return Ok(session.policy()?.allows_host(host));
+    }
+    session.is_ours(host, &session.accounts()?)
+}
+
+/// What a source has for the request.
+///
+/// # Errors
+/// When it does not answer, or has something that is no credential.
+pub(crate) fn look_into(
+    session: &Session,
+    source: Source,
+    wanted: &Wanted<'_>,
+) -> Result<Option<Found>> {
+    let host = bitbucket::home_of(&wanted.host);
+    let reach = wanted.reach.as_ref();
+    let settings = &session.config()?.store;
+    let found = match source {
+        Source::Exec => of_program(session, &host, reach)?,
+        Source::Folder if !settings.folder.is_for(&host) => None,
+        Source::Folder => {
+            let found = folder::Root::of(settings.folder.path.as_deref())?.find(reach)?;
+            found.map(|(path, fields)| (path.display().to_string(), fields))
+        }
+        Source::Vault => {
+            let kept = session.locations().ok().map(Locations::runtime);
+            let deadline = session.deadline();
+            vault::find(&settings.vault, &host, reach, kept, deadline)?
+        }
+    };
+    let Some((place, fields)) = found else {
+        return Ok(None);
+    };
+    let (account, kept) = fields.into_account(&place, source.into(), &host)?;
+    Ok(Some(Found { account, kept }))
+}
+
+/// The first source whose settings name no host: all it has is for bitbucket.org, and nothing for a Data Center.
+///
+/// # Errors
+/// When the settings cannot be read.
+pub(crate) fn for_bitbucket_org_alone(
+    session: &Session,
+    host: &Host,
+) -> Result<Option<store::Name>> {
+    let Config { lookup, store, .. } = session.config()?;
+    let is_left_open = |source: &&Source| match source {
+        Source::Exec => false,
+        Source::Folder => store.folder.host.is_none(),
+        Source::Vault => store.vault.host.is_none() && !store.vault.has_a_path_for_each_host(),
+    };
+    let mut sources = lookup.iter().filter(|_| !bitbucket::is_cloud(host));
+    Ok(sources.find(is_left_open).map(|source| (*source).into()))
+}
+
+/// What the program of the store `exec` has for the repository, else for its workspace, else for the host.
+fn of_program(
+    session: &Session,
+    host: &Host,
+    reach: Option<&Reach>,
+) -> Result<Option<(String, Fields)>> {
+    let store = session.exec_store()?;
+    let mut found = None;
+    for url in urls(host, reach) {
+        let login = store.look_up(&url).map_err(store::Error::with_hint)?;
+        if let Some(login) = login {
+            let fields = Fields {
+                username: login.username,
+                password: Some(login.secret),
+                ..Fields::default()
+            };
+            found = Some((url, fields));
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn urls(host: &Host, reach: Option<&Reach>) -> Vec<String> {
+    let mut urls = Vec::new();
+    if let Some(Reach {
+        workspace,
+        repository,
+    }) = reach
+    {
+        if let Some(repository) = repository {
+            urls.push(format!("https://{host}/{workspace}/{repository}"));
+        }
+        urls.push(format!("https://{host}/{workspace}"));
+    }
+    urls.push(format!("https://{host}"));
+    urls
+}
+
+/// Notes whether a secret that lies in none of our stores has worked. Best effort: there may be no place to write to.
+pub(crate) fn note(session: &Session, secret: &Secret, has_worked: bool) {
+    let Ok(refusals) = session.refusals() else {
+        return;
+    };
+    let _ = if has_worked {
+        refusals.remove(secret)
+    } else {
+        refusals.add(secret, Timestamp::now())
+    };
+}
+
+/// Says that a server refused the secret of a source or of the environment.
+pub(crate) fn refused_notice(account: &Account) -> String {
+    let Account { name, host, .. } = account;
+    if let Origin::Variable(_) = account.origin {
+        format!("{name} was refused by {host}: give it another value")
+    } else {
+        format!("'{name}' was refused by {host}: put another secret there")
+    }
+}
+
+/// Says that such a secret is an app password, has expired or expires soon.
+pub(crate) fn notice(account: &Account, now: Timestamp) -> Option<String> {
+    match State::of(account, now) {
+        State::Retired => Some(retired_notice(account)),
+        state @ (State::Expired | State::Expiring) => {
+            let complaint = state.complaint(account)?;
+            Some(format!("{complaint}: put another secret there"))
+        }
+        _ => None,
+    }
+}
+
+/// Says that such a secret is an app password.
+pub(crate) fn retired_notice(account: &Account) -> String {
+    if let Origin::Variable(_) = account.origin {
+        return environment::retired_notice(account);
+    }
+    format!(
+        "'{}' is an app password; {}: put an API token there",
+        account.name,
+        bitbucket::removed("these")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::urls;
+    use crate::bitbucket::cloud;
+
+    #[test]
+    fn a_program_is_asked_for_the_repository_first_and_for_the_host_last() {
+        let reach = "acme/site".parse().expect("a reach");
+        assert_eq!(
+            urls(&cloud(), Some(&reach)),
+            [
+                "https://bitbucket.org/acme/site",
+                "https://bitbucket.org/acme",
+                "https://bitbucket.org"
+            ]
+        );
+        assert_eq!(urls(&cloud(), None), ["https://bitbucket.org"]);
+    }
+}

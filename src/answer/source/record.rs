@@ -1,0 +1,218 @@
+//! A secret with the fields beside it, as a source has it.
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::account::sign_in::{Known, Owner};
+use crate::account::{Account, Kept, Origin};
+use crate::bitbucket::Kind;
+use crate::git::context::Host;
+use crate::git::username::Username;
+use crate::store;
+use crate::sys::error::Hinted;
+use crate::sys::secret::Secret;
+
+/// The fields by their names. An empty field counts as absent.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) kind: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) expires: Option<String>,
+}
+
+impl Fields {
+    pub(crate) const NAMES: [&str; 5] = ["username", "password", "kind", "email", "expires"];
+
+    /// The fields that `value` has.
+    ///
+    /// # Errors
+    /// As `value`, or when a field other than the password is no line of text.
+    pub(crate) fn read(mut value: impl FnMut(&str) -> Result<Option<Secret>>) -> Result<Self> {
+        let mut fields = Self::default();
+        for name in Self::NAMES {
+            let Some(value) = value(name)?.filter(|value| !value.is_empty()) else {
+                continue;
+            };
+            let text = || {
+                let text = std::str::from_utf8(value.expose()).ok();
+                let text = text.filter(|text| !text.chars().any(char::is_control));
+                text.map(str::to_owned)
+                    .with_context(|| format!("the field '{name}' is not a line of text"))
+            };
+            match name {
+                "password" => fields.password = Some(value),
+                "username" => fields.username = Some(text()?),
+                "kind" => fields.kind = Some(text()?),
+                "email" => fields.email = Some(text()?),
+                _ => fields.expires = Some(text()?),
+            }
+        }
+        Ok(fields)
+    }
+
+    /// The account that the fields make. Its name is the place where they were found.
+    ///
+    /// # Errors
+    /// When the password is missing, or a field has no valid value.
+    pub(crate) fn into_account(
+        self,
+        place: &str,
+        store: store::Name,
+        host: &Host,
+    ) -> Result<(Account, Kept)> {
+        let wrong = |what: String| {
+            Hinted::new(
+                format!("'{place}' {what}"),
+                "the fields are username, password, kind, email and expires; only password is needed",
+            )
+        };
+        let secret = self
+            .password
+            .ok_or_else(|| wrong("has no field 'password'".to_owned()))?;
+        if secret.expose().iter().any(u8::is_ascii_control) {
+            bail!(wrong(
+                "has a password with a line break or another control character".to_owned()
+            ));
+        }
+        // A mounted folder, for example, does not say which host its secret is for.
+        if let Some(kind) = Kind::of_another_host(&secret, host) {
+            let what = kind.noun();
+            bail!(Hinted::new(
+                format!("'{place}' has {what}, and {host} is another host"),
+                "move it to the place for its own host, or name that host as 'host' of the store in config.toml",
+            ));
+        }
+        if self
+            .username
+            .as_ref()
+            .is_some_and(|name| name.chars().any(char::is_control))
+        {
+            bail!(wrong(
+                "has a user name with a line break or another control character".to_owned()
+            ));
+        }
+        let kind = match &self.kind {
+            Some(name) => {
+                let kind = name.parse::<Kind>().ok();
+                let kind = kind.filter(|kind| kind.exists_on(host));
+                let wrong = || wrong(format!("has a kind that does not exist for {host}"));
+                Some(kind.ok_or_else(wrong)?)
+            }
+            None => None,
+        };
+        let expires = self.expires.map(|text| {
+            day(&text).ok_or_else(|| {
+                wrong("has an expiry that is not a date such as 2027-01-31".to_owned())
+            })
+        });
+        let owner = Owner {
+            username: self.username.and_then(Username::new),
+            email: self.email,
+        };
+        let known = Known::of_secret(&secret, host, kind, owner);
+        if known.kind.needs_username() && known.owner.username.is_none() {
+            bail!(anyhow!(wrong(
+                "has an app password and no field 'username'".to_owned()
+            )));
+        }
+        let origin = Origin::Source(store);
+        let mut account = Account::new(place.to_owned(), host.clone(), origin, known);
+        account.expires = expires.transpose()?;
+        Ok((account, Kept::only(secret)))
+    }
+}
+
+/// A date, or the date of a time, UTC.
+fn day(text: &str) -> Option<Date> {
+    let moment = || {
+        Some(
+            text.parse::<Timestamp>()
+                .ok()?
+                .to_zoned(TimeZone::UTC)
+                .date(),
+        )
+    };
+    text.parse().ok().or_else(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fields;
+    use crate::bitbucket::{Kind, cloud};
+    use crate::store::Name;
+    use crate::sys::secret::Secret;
+
+    fn fields(pairs: &[(&str, &str)]) -> Fields {
+        let value = |name: &str| {
+            let found = pairs.iter().find(|(known, _)| *known == name);
+            Ok(found.map(|(_, value)| Secret::new(value.as_bytes().to_vec())))
+        };
+        Fields::read(value).expect("fields")
+    }
+
+    #[test]
+    fn the_kind_is_told_from_the_secret_unless_it_is_said() {
+        for (pairs, kind) in [
+            (&[("password", "ATATTx")][..], Kind::ApiToken),
+            (
+                &[("password", "ATCTTx"), ("username", "ada")],
+                Kind::AccessToken,
+            ),
+            (
+                &[("password", "plain"), ("username", "x-token-auth")],
+                Kind::AccessToken,
+            ),
+            (&[("password", "plain"), ("kind", "oauth")], Kind::Oauth),
+            (
+                &[("password", "plain"), ("username", "ada")],
+                Kind::AppPassword,
+            ),
+        ] {
+            let account = fields(pairs).into_account("p", Name::Vault, &cloud());
+            assert_eq!(
+                account.expect("an account").0.kind(),
+                Some(kind),
+                "{pairs:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_e_mail_as_user_name_of_an_api_token_is_its_e_mail() {
+        let pairs = [
+            ("password", "ATATTx"),
+            ("username", "ada@example.com"),
+            ("expires", "2027-01-31T10:00:00Z"),
+        ];
+        let (account, _) = fields(&pairs)
+            .into_account("p", Name::Vault, &cloud())
+            .expect("an account");
+        assert_eq!(account.email(), Some("ada@example.com"));
+        assert!(account.username().is_none());
+        assert_eq!(account.expires, "2027-01-31".parse().ok());
+    }
+
+    #[test]
+    fn what_cannot_be_is_named_and_no_value_is_shown() {
+        for pairs in [
+            &[("username", "canary")][..],
+            &[("password", "canary\nhost=evil.example")],
+            &[("password", "canary"), ("kind", "canary")],
+            &[("password", "canary"), ("kind", "http-access-token")],
+            &[("password", "canary"), ("expires", "canary")],
+            &[("password", "canary"), ("kind", "app-password")],
+            &[("password", "BBDC-canary"), ("username", "ada")],
+        ] {
+            let outcome = fields(pairs).into_account("place", Name::Folder, &cloud());
+            let error = format!("{:#}", outcome.expect_err("no account"));
+            assert!(
+                error.contains("'place'") && !error.contains("canary"),
+                "{error}"
+            );
+        }
+    }
+}

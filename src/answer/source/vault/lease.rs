@@ -1,0 +1,145 @@
+//! The token of a login, kept for its lease in a private file, so that a push with LFS, which asks three times, logs in
+//! once.
+
+use std::fs::{self, DirEntry};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+
+use crate::sys::files;
+use crate::sys::secret::Secret;
+
+/// How the names of these files, and of their locks, begin.
+pub(super) const START: &str = "vault-login-";
+/// How the names of the locks end.
+pub(super) const LOCK: &str = "lock";
+/// How old a lock is that nobody waits for any more.
+const OLD: Duration = Duration::from_secs(24 * 3600);
+/// How old a draft is whose writer is no longer at work.
+const AT_WORK: Duration = Duration::from_secs(60);
+
+/// A token that was kept.
+pub(super) struct Kept {
+    pub(super) token: Secret,
+    /// Seconds since 1970.
+    until: u64,
+    /// Whether the server does not even let it ask about itself: then nobody can tell that it is over from that it may
+    /// not read.
+    pub(super) is_mute: bool,
+}
+
+impl Kept {
+    /// A little shorter than it lives: a request takes its time, and clocks differ.
+    pub(super) fn new(token: Secret, lease: Duration) -> Self {
+        let margin = (lease / 10)
+            .min(Duration::from_secs(30))
+            .max(Duration::from_secs(1));
+        let left = lease.saturating_sub(margin).as_secs();
+        Self {
+            token,
+            until: seconds_since_1970().saturating_add(left),
+            is_mute: false,
+        }
+    }
+
+    /// What is kept in a file, unless its time is over.
+    pub(super) fn read(path: &Path) -> Option<Self> {
+        let content = files::read_private(path).ok()??;
+        let mut words = std::str::from_utf8(&content).ok()?.split_ascii_whitespace();
+        let until = words.next()?.parse().ok()?;
+        let token = Secret::new(words.next()?.as_bytes().to_vec());
+        let is_mute = words.next() == Some(MUTE);
+        (until > seconds_since_1970()).then_some(Self {
+            token,
+            until,
+            is_mute,
+        })
+    }
+
+    /// # Errors
+    /// When the folder is read-only, or open to others: then everybody logs in on his own.
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        let until = format!("{} ", self.until);
+        let mute = if self.is_mute { MUTE } else { "" };
+        let parts = [until.as_bytes(), self.token.expose(), b" ", mute.as_bytes()];
+        let content = Secret::new(parts.concat());
+        files::write_private(path, content.expose())
+    }
+}
+
+/// What stands behind a token that is mute.
+const MUTE: &str = "mute";
+
+/// Removes what is over beside a file: each job of a runner leaves a token, and the lock of its login.
+pub(super) fn sweep(path: &Path) {
+    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(START)) else {
+            continue;
+        };
+        let other = entry.path();
+        let is_over = match rest.split_once('.') {
+            None => other != path && Kept::read(&other).is_none(),
+            // One that is taken away while somebody holds it costs no more than one more login.
+            Some((_, LOCK)) => other.with_extension("") != path && is_older(&entry, OLD),
+            // A draft, with a token in it: the job that was killed over it writes no file of that name again.
+            Some(_) => is_older(&entry, AT_WORK),
+        };
+        if is_over {
+            // Whoever comes next tries again.
+            let _ = fs::remove_file(other);
+        }
+    }
+}
+
+fn is_older(entry: &DirEntry, least: Duration) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > least))
+}
+
+fn seconds_since_1970() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Kept, sweep};
+    use crate::sys::secret::Secret;
+
+    #[test]
+    fn a_kept_token_is_over_before_its_lease() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("vault-login-a");
+        let token = Secret::new(b"canary".to_vec());
+        let keep = |seconds| {
+            let kept = Kept::new(token.clone(), Duration::from_secs(seconds));
+            kept.write(&path).expect("kept");
+        };
+        keep(60);
+        let kept = Kept::read(&path).expect("it is there");
+        assert!(kept.token == token && !kept.is_mute);
+        keep(u64::MAX);
+        assert!(Kept::read(&path).is_some());
+        keep(1);
+        assert!(Kept::read(&path).is_none());
+        sweep(&folder.path().join("vault-login-b"));
+        assert!(!path.exists(), "what is over is swept away");
+    }
+
+    #[test]
+    fn that_a_token_is_mute_is_remembered() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("vault-login-a");
+        let mut kept = Kept::new(Secret::new(b"canary".to_vec()), Duration::from_secs(60));
+        kept.is_mute = true;
+        kept.write(&path).expect("kept");
+        assert!(Kept::read(&path).is_some_and(|kept| kept.is_mute));
+        sweep(&path);
+        assert!(path.exists(), "what is in use stays");
+    }
+}

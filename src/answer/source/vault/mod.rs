@@ -1,0 +1,310 @@
+//! Vault and OpenBao: the secrets of a fleet in a KV engine, read anew each time
+//! (<https://openbao.org/api-docs/secret/kv/>).
+
+mod lease;
+mod own_token;
+pub(crate) mod reply;
+mod server;
+mod session;
+mod ticket;
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use self::reply::{Content, Version};
+use self::server::Server;
+use self::session::VaultSession;
+use crate::answer::source::record::Fields;
+use crate::bitbucket::reach::Reach;
+use crate::git::context::Host;
+use crate::settings::config::VaultSection;
+use crate::sys::error::Hinted;
+use crate::sys::trace;
+
+/// Where the KV engine of a new server is mounted.
+const MOUNT: &str = "secret";
+/// Where a secret is looked for when the settings do not say: the repository's own, then its workspace's.
+const PATHS: [&str; 2] = [
+    "bitbucket/{workspace}/{repository}",
+    "bitbucket/{workspace}/_default",
+];
+
+/// The first secret there is for the reach, and where it lies. `kept` is the folder for the tokens of logins, if there
+/// is one.
+///
+/// # Errors
+/// When the server cannot be reached, does not let us in, or does not let us read.
+pub(crate) fn find(
+    settings: &VaultSection,
+    host: &Host,
+    reach: Option<&Reach>,
+    kept: Option<&Path>,
+    deadline: Instant,
+) -> Result<Option<(String, Fields)>> {
+    let mut templates = match &settings.path {
+        Some(templates) => templates.iter().map(String::as_str).collect(),
+        None => PATHS.to_vec(),
+    };
+    templates.retain(|template| template.contains("{host}") || settings.is_for(host));
+    let paths = paths(&templates, host, reach)?;
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let version = match settings.version {
+        None => None,
+        Some(1) => Some(Version::One),
+        Some(2) => Some(Version::Two),
+        Some(_) => bail!(Hinted::new(
+            "'version' of [store.vault] in config.toml is neither 1 nor 2",
+            "take it out: the server is asked which version it is",
+        )),
+    };
+    let server = Server::of(settings, deadline)?;
+    let mut engine = Engine {
+        session: VaultSession::begin(&server, settings, kept)?,
+        mount: settings.mount.as_deref().unwrap_or(MOUNT).trim_matches('/'),
+    };
+    // Of the second version nearly all are; so only who finds nothing asks which one it is.
+    match engine.first(&paths, version.unwrap_or(Version::Two)) {
+        Ok(None) | Err(Failure::Forbidden(_))
+            if version.is_none() && engine.is_of_version_one()? =>
+        {
+            engine.first(&paths, Version::One)
+        }
+        outcome => outcome,
+    }
+    .map_err(Failure::into_error)
+}
+
+/// Whether the server lets us in, and as what; for somebody who wants to know.
+///
+/// # Errors
+/// As [`find`].
+pub(crate) fn knock(
+    settings: &VaultSection,
+    kept: Option<&Path>,
+    deadline: Instant,
+) -> Result<String> {
+    let server = Server::of(settings, deadline)?;
+    let mut session = VaultSession::begin(&server, settings, kept)?;
+    let reply = session.get("auth/token/lookup-self")?;
+    let is_in = reply.status == 200 || session.is_renewed()? || session.is_in();
+    let Server { address, .. } = &server;
+    let method = settings.auth.method();
+    if is_in {
+        let warning = if server.is_careless {
+            "; whose it is nobody looks at, since VAULT_SKIP_VERIFY is set"
+        } else {
+            ""
+        };
+        return Ok(format!("'{address}' lets us in with {method}{warning}"));
+    }
+    bail!(Hinted::new(
+        format!(
+            "Vault at '{address}' does not take our token (status {})",
+            reply.status
+        ),
+        "sign in to it again ('bao login' or 'vault login'), or see 'auth' of [store.vault] in config.toml",
+    ))
+}
+
+/// What the templates name, as far as the reach has what they ask for.
+fn paths(templates: &[&str], host: &Host, reach: Option<&Reach>) -> Result<Vec<String>> {
+    let filled = |template: &&str| filled(template.trim_matches('/'), host, reach).transpose();
+    templates.iter().filter_map(filled).collect()
+}
+
+/// A template with its names replaced; nothing when there is no value for one. What was put in is not looked at again:
+/// a workspace may be called `{repository}`, in a URL at least.
+fn filled(template: &str, host: &Host, reach: Option<&Reach>) -> Result<Option<String>> {
+    let wrong = || {
+        Hinted::new(
+            "'path' of [store.vault] in config.toml has a template that cannot be understood",
+            "it may hold {workspace}, {repository} and {host}, each as often as you like",
+        )
+    };
+    if template.is_empty() {
+        bail!(wrong());
+    }
+    let (mut path, mut is_known) = (String::new(), true);
+    let mut rest = template;
+    while let Some((before, name)) = rest.split_once('{') {
+        let (name, after) = name.split_once('}').ok_or_else(wrong)?;
+        let value = match name {
+            "workspace" => reach.map(|reach| reach.workspace.as_str()),
+            "repository" => reach.and_then(|reach| reach.repository.as_deref()),
+            "host" => Some(host.as_str()),
+            _ => bail!(wrong()),
+        };
+        if before.contains('}') {
+            bail!(wrong());
+        }
+        is_known &= value.is_some();
+        path = path + before + value.unwrap_or_default();
+        rest = after;
+    }
+    if rest.contains('}') {
+        bail!(wrong());
+    }
+    Ok(is_known.then(|| path + rest))
+}
+
+/// Why there is no answer.
+enum Failure {
+    /// The token may not read any of the paths at which something might lie; this is the first of them.
+    Forbidden(anyhow::Error),
+    Other(anyhow::Error),
+}
+
+impl Failure {
+    fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Forbidden(error) | Self::Other(error) => error,
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// A KV engine, and a way in.
+struct Engine<'a> {
+    session: VaultSession<'a>,
+    mount: &'a str,
+}
+
+impl Engine<'_> {
+    /// The first of these paths at which something lies; with another token, if the one we had is over.
+    fn first(
+        &mut self,
+        paths: &[String],
+        version: Version,
+    ) -> Result<Option<(String, Fields)>, Failure> {
+        loop {
+            match self.look(paths, version) {
+                Err(Failure::Forbidden(_)) if self.session.is_renewed()? => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// One path that must not be read may be none of ours: the next is tried before that is an error.
+    fn look(
+        &self,
+        paths: &[String],
+        version: Version,
+    ) -> Result<Option<(String, Fields)>, Failure> {
+        let mut forbidden = None;
+        for path in paths {
+            let between = match version {
+                Version::One => "",
+                Version::Two => "data/",
+            };
+            let address = format!("{}/{between}{}", encoded(self.mount), encoded(path));
+            let reply = self.session.get(&address)?;
+            let fields = match reply.status {
+                200 => match reply.content(version) {
+                    Content::Secret(fields) => fields,
+                    Content::Nothing => continue,
+                    Content::Strange => return Err(self.session.server.unexpected(&reply).into()),
+                },
+                403 => {
+                    let named = format!("{}/{between}{path}", self.mount);
+                    forbidden.get_or_insert_with(|| self.session.may_not_read(&named));
+                    continue;
+                }
+                _ if reply.is_absence() => continue,
+                _ => return Err(self.session.server.unexpected(&reply).into()),
+            };
+            let place = format!("vault:{}/{path}", self.mount);
+            let fields = fields.with_context(|| format!("'{place}' cannot be used"))?;
+            return Ok(Some((place, fields)));
+        }
+        forbidden.map_or(Ok(None), |error| Err(Failure::Forbidden(error)))
+    }
+
+    /// What the server says of the engine; who may not know gets to know nothing.
+    fn is_of_version_one(&self) -> Result<bool> {
+        let address = format!("sys/internal/ui/mounts/{}", encoded(self.mount));
+        let reply = self.session.get(&address)?;
+        let is_one = reply.status == 200 && reply.tells_of_version_one();
+        trace::say(|| format!("vault: '{}' is of version 1: {is_one}", self.mount));
+        Ok(is_one)
+    }
+}
+
+/// A path as part of a URL (RFC 3986, 3.3).
+fn encoded(path: &str) -> String {
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'/')
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    utf8_percent_encode(path, ENCODED).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PATHS, encoded, paths};
+    use crate::bitbucket::cloud;
+    use crate::bitbucket::reach::Reach;
+
+    #[test]
+    fn a_template_is_passed_over_that_asks_for_what_is_not_told() {
+        let of = |reach: &str| {
+            let reach: Option<Reach> = reach.parse().ok();
+            paths(&PATHS, &cloud(), reach.as_ref()).expect("paths")
+        };
+        assert_eq!(
+            of("Acme/Site"),
+            ["bitbucket/acme/site", "bitbucket/acme/_default"]
+        );
+        assert_eq!(of("acme"), ["bitbucket/acme/_default"]);
+        assert!(of("").is_empty());
+        let fixed = paths(&["/git/{host}/x/"], &cloud(), None).expect("paths");
+        assert_eq!(fixed, ["git/bitbucket.org/x"]);
+    }
+
+    #[test]
+    fn a_template_with_another_name_in_braces_is_a_mistake() {
+        for template in [
+            "bitbucket/{workspce}",
+            "bitbucket/{workspace",
+            "x}",
+            "x}{host}",
+            "{host}{",
+            "",
+            "/",
+        ] {
+            assert!(paths(&[template], &cloud(), None).is_err(), "{template}");
+        }
+    }
+
+    #[test]
+    fn a_workspace_whose_name_is_that_of_a_part_is_no_other_workspace() {
+        let reach = Reach {
+            workspace: "{repository}".to_owned(),
+            repository: Some("acme".to_owned()),
+        };
+        let paths = paths(&PATHS, &cloud(), Some(&reach)).expect("paths");
+        assert_eq!(
+            paths,
+            [
+                "bitbucket/{repository}/acme",
+                "bitbucket/{repository}/_default"
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_in_a_path_leads_to_another_address() {
+        assert_eq!(encoded("a b/c?d#e%2f"), "a%20b/c%3Fd%23e%252f");
+    }
+}

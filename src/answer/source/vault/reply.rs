@@ -1,0 +1,169 @@
+//! What Vault answers: the reader of it. It may be another server's words, or a hostile one's.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+use crate::answer::source::record::Fields;
+use crate::sys::error::printable;
+use crate::sys::http::Json;
+use crate::sys::secret::Secret;
+
+/// An answer of the API (<https://openbao.org/api-docs/>).
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    json: Option<Json>,
+    /// What the server says of a failure, in one line. It is the company's own, and is shown since nobody else knows.
+    pub(crate) said: Option<String>,
+}
+
+/// What a login brought.
+pub(crate) struct Login {
+    pub(crate) token: Secret,
+    /// For how long it may be kept: not when it is good for ever, or for a number of uses, which others count on.
+    pub(crate) lease: Option<Duration>,
+}
+
+/// What lies at a path of a KV engine.
+pub(crate) enum Content {
+    Secret(Result<Fields>),
+    /// There was one, and it was deleted.
+    Nothing,
+    /// This is no KV engine, or no such answer.
+    Strange,
+}
+
+/// The two versions of the KV engine have other addresses and wrap their answers differently.
+#[derive(Clone, Copy)]
+pub(crate) enum Version {
+    One,
+    Two,
+}
+
+impl Reply {
+    /// Reads an answer; what was `sent` as a secret is not shown when the server says it back.
+    pub(crate) fn new(status: u16, json: Option<Json>, sent: &[&Secret]) -> Self {
+        let said = json.as_ref().and_then(|json| said(json, sent));
+        Self { status, json, said }
+    }
+
+    /// Whether nothing lies there, or what lay there was deleted; otherwise there is no such engine or namespace.
+    pub(crate) fn is_absence(&self) -> bool {
+        let errors = self.at("/errors").and_then(Value::as_array);
+        self.status == 404 && self.json.is_some() && errors.is_none_or(Vec::is_empty)
+    }
+
+    /// What lies at the path of the engine that was asked for.
+    pub(crate) fn content(&self, version: Version) -> Content {
+        let pointer = match version {
+            Version::One => "/data",
+            Version::Two => "/data/data",
+        };
+        match self.at(pointer) {
+            None => Content::Strange,
+            Some(data @ Value::Object(_)) => {
+                Content::Secret(Fields::read(|name| value(data, name)))
+            }
+            Some(_) => Content::Nothing,
+        }
+    }
+
+    /// The token that a login brought.
+    pub(crate) fn login(&self) -> Option<Login> {
+        let token = self.at("/auth/client_token")?.as_str()?;
+        // What goes into a header and into a file of one line.
+        let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let number = |pointer| self.at(pointer).and_then(Value::as_u64).unwrap_or(0);
+        let lease = Some(number("/auth/lease_duration"));
+        let lease = lease.filter(|&lease| lease > 0 && number("/auth/num_uses") == 0);
+        is_token.then(|| Login {
+            token: Secret::new(token.as_bytes().to_vec()),
+            lease: lease.map(Duration::from_secs),
+        })
+    }
+
+    /// Whether the engine of which this tells is a KV engine of the first version.
+    pub(crate) fn tells_of_version_one(&self) -> bool {
+        let text = |pointer| self.at(pointer).and_then(Value::as_str);
+        let is_kv = matches!(text("/data/type"), Some("kv" | "generic"));
+        is_kv && text("/data/options/version").is_none_or(|version| version == "1")
+    }
+
+    fn at(&self, pointer: &str) -> Option<&Value> {
+        self.json.as_ref()?.pointer(pointer)
+    }
+}
+
+/// A field of a secret, without the final newline that comes along from a file or standard input; a number is as good as
+/// its text.
+fn value(data: &Value, name: &str) -> Result<Option<Secret>> {
+    match data.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => {
+            let line = text
+                .strip_suffix("\r\n")
+                .or_else(|| text.strip_suffix('\n'));
+            let line = line.unwrap_or(text);
+            Ok(Some(Secret::new(line.as_bytes().to_vec())))
+        }
+        Some(Value::Number(number)) => Ok(Some(Secret::new(number.to_string().into_bytes()))),
+        Some(_) => bail!("the field '{name}' is no text"),
+    }
+}
+
+fn said(json: &Json, sent: &[&Secret]) -> Option<String> {
+    const LONGEST: usize = 160;
+    let errors = json.get("errors")?.as_array()?;
+    let words = errors
+        .iter()
+        .filter_map(Value::as_str)
+        .flat_map(str::split_whitespace)
+        // The stars before the items of a list.
+        .filter(|word| *word != "*")
+        .map(|word| {
+            let is_secret = sent.iter().any(|secret| shares(word, secret));
+            if is_secret { "…" } else { word }
+        });
+    let said: String = words.collect::<Vec<_>>().join(" ");
+    let said: String = printable(&said).chars().take(LONGEST).collect();
+    (!said.is_empty()).then_some(said)
+}
+
+/// Whether a word has so much of a secret that it may tell it.
+fn shares(word: &str, secret: &Secret) -> bool {
+    const MUCH: usize = 8;
+    let (word, secret) = (word.as_bytes(), secret.expose());
+    if secret.len() < MUCH {
+        return word == secret;
+    }
+    let is_in_it = |part| secret.windows(MUCH).any(|other| other == part);
+    word.windows(MUCH).any(is_in_it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reply;
+    use crate::sys::http::Json;
+    use crate::sys::secret::Secret;
+
+    #[test]
+    fn a_server_that_says_a_secret_back_is_not_quoted() {
+        let said = |text: &str, sent: &str| {
+            let sent = Secret::new(sent.as_bytes().to_vec());
+            let json = Json::parse(text.as_bytes());
+            Reply::new(403, json, &[&sent]).said.unwrap_or_default()
+        };
+        let text = r#"{"errors":["1 error occurred:\n\t* no token 'hvs.canary-token', sorry\n"]}"#;
+        assert_eq!(
+            said(text, "hvs.canary-token"),
+            "1 error occurred: no token … sorry"
+        );
+        assert_eq!(said(text, "another"), {
+            "1 error occurred: no token 'hvs.canary-token', sorry"
+        });
+        assert_eq!(said(r#"{"errors":["a T b"]}"#, "T"), "a … b");
+        assert_eq!(said(r#"{"errors":["a\u001b[2J"]}"#, "T"), "a\\u{1b}[2J");
+        assert_eq!(said("<html>", "T"), "");
+    }
+}

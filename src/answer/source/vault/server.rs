@@ -1,0 +1,252 @@
+//! A Vault or OpenBao server: where it is, how it is reached, and what its answers mean.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail};
+
+use super::reply::Reply;
+use crate::answer::source::environment::vault_variable;
+use crate::git::context::Host;
+use crate::git::route;
+use crate::git::url::Url;
+use crate::settings::config::{Auth, VaultSection};
+use crate::sys::error::Hinted;
+use crate::sys::http::{self, Client, Route, Trust};
+use crate::sys::secret::Secret;
+
+/// A server, or an agent in front of it.
+pub(super) struct Server {
+    /// As it was given, without a slash at its end.
+    pub(super) address: String,
+    pub(super) namespace: Option<String>,
+    /// Whether any certificate will do, since somebody has said so.
+    pub(super) is_careless: bool,
+    client: Client,
+    deadline: Instant,
+}
+
+impl Server {
+    /// The server of the settings, else of the variables that its own command line tool reads.
+    ///
+    /// # Errors
+    /// When none is named, or it cannot be reached safely.
+    pub(super) fn of(settings: &VaultSection, deadline: Instant) -> Result<Self> {
+        let agent = || {
+            let is_agent = settings.auth == Auth::Agent;
+            is_agent.then(|| vault_variable("AGENT_ADDR")).flatten()
+        };
+        let address = settings.address.clone().or_else(agent);
+        let address = address.or_else(|| vault_variable("ADDR")).ok_or_else(|| {
+            Hinted::new(
+                "no address of Vault is named",
+                "set 'address' of [store.vault] in config.toml, BAO_ADDR or VAULT_ADDR",
+            )
+        })?;
+        let (host, is_tls) = examine(&address)?;
+        let own = vault_variable("CLIENT_CERT").zip(vault_variable("CLIENT_KEY"));
+        let ca = vault_variable("CACERT").map(PathBuf::from);
+        let is_careless = vault_variable("SKIP_VERIFY").is_some_and(|value| is_true(&value));
+        let route = Route {
+            proxy: route::proxy_to_service(&host, is_tls),
+            trust: Trust {
+                ca: settings.ca.clone().or(ca),
+                own: own.map(|(certificate, key)| (certificate.into(), key.into())),
+                is_plain_enough: !is_tls,
+                is_careless,
+            },
+            patience: deadline.saturating_duration_since(Instant::now()),
+            deadline,
+        };
+        let namespace = settings.namespace.clone();
+        let address = address.trim_end_matches('/').to_owned();
+        Ok(Self {
+            client: Client::new(&route).map_err(|error| out_of_reach(&address, &error))?,
+            namespace: namespace.or_else(|| vault_variable("NAMESPACE")),
+            is_careless,
+            address,
+            deadline,
+        })
+    }
+
+    /// How long all that is still asked may take.
+    pub(super) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Asks for what lies at a path of the API.
+    ///
+    /// # Errors
+    /// When there is no answer, or one that tells about the server and not about the path.
+    pub(super) fn get(&self, path: &str, token: Option<&Secret>) -> Result<Reply> {
+        let header = token.map(|token| ("X-Vault-Token", token));
+        self.ask(path, header, None, token.as_slice())
+    }
+
+    /// Sends a document to a path of the API; `proof` is what of it nobody may see.
+    ///
+    /// # Errors
+    /// As [`Server::get`].
+    pub(super) fn post(&self, path: &str, document: &Secret, proof: &Secret) -> Result<Reply> {
+        self.ask(path, None, Some(document), &[proof])
+    }
+
+    fn ask(
+        &self,
+        path: &str,
+        header: Option<(&str, &Secret)>,
+        document: Option<&Secret>,
+        secrets: &[&Secret],
+    ) -> Result<Reply> {
+        // An agent may be told to take no request without it, so that no page in a browser can make one.
+        let is_meant = Secret::new(b"true".to_vec());
+        let namespace = self.namespace.as_ref();
+        let namespace = namespace.map(|name| Secret::new(name.as_bytes().to_vec()));
+        let mut headers = vec![("X-Vault-Request", &is_meant)];
+        headers.extend(namespace.as_ref().map(|name| ("X-Vault-Namespace", name)));
+        headers.extend(header);
+        let url = format!("{}/v1/{path}", self.address);
+        let answer = self.client.ask(&url, &headers, document);
+        let answer = answer.map_err(|error| out_of_reach(&self.address, &error))?;
+        let reply = Reply::new(answer.status, answer.json(), secrets);
+        match reply.status {
+            429 | 300..=399 | 500..=599 => Err(self.unexpected(&reply)),
+            _ => Ok(reply),
+        }
+    }
+
+    /// What an answer means that nobody has asked for.
+    pub(super) fn unexpected(&self, reply: &Reply) -> anyhow::Error {
+        let Self { address, .. } = self;
+        let (what, hint) = match reply.status {
+            429 => (
+                "has had too many requests (429)",
+                "try again later; where it happens often, run an agent near those who ask",
+            ),
+            // With the address in the answer's header nothing is done: a token is for one server alone.
+            300..=399 => (
+                "sends us elsewhere",
+                "name the address of the active server, or of a load balancer before it",
+            ),
+            503 => (
+                "is sealed or under maintenance (503)",
+                "have it unsealed: 'bao operator unseal' or 'vault operator unseal'",
+            ),
+            404 => (
+                "has nothing of that kind (404)",
+                "see 'mount' and 'namespace' of [store.vault] in config.toml",
+            ),
+            200 => (
+                "answers in a way that is not known",
+                "see whether 'address' and 'mount' of [store.vault] in config.toml name a KV engine",
+            ),
+            _ => (
+                "fails",
+                "look into its log; 'bao status' or 'vault status' tells how it is",
+            ),
+        };
+        let status = match reply.status {
+            429 | 503 | 404 | 200 => String::new(),
+            status => format!(" (status {status})"),
+        };
+        let said = reply.said.as_ref();
+        let said = said.map_or(String::new(), |said| format!(": {said}"));
+        Hinted::new(format!("Vault at '{address}' {what}{status}{said}"), hint).into()
+    }
+}
+
+/// The host of an address, and whether it is reached by TLS.
+fn examine(address: &str) -> Result<(Host, bool)> {
+    let no_address = || {
+        Hinted::new(
+            "the address of Vault cannot be understood",
+            "name one such as 'https://vault.corp.example:8200'; a socket of Unix cannot be used",
+        )
+    };
+    let url = Url::parse(address).ok_or_else(no_address)?;
+    if address.contains(['?', '#']) {
+        bail!(no_address());
+    }
+    let host = url.host().ok_or_else(no_address)?;
+    if url.username().is_some() || url.password().is_some() {
+        bail!(Hinted::new(
+            "the address of Vault holds a user name or a password",
+            "take it out: the token of Vault is all it wants",
+        ));
+    }
+    match url.scheme {
+        "https" => Ok((host, true)),
+        // A token and a secret would travel in clear. Nobody listens on the loopback interface who could not look
+        // into our memory.
+        "http" if route::is_loopback(&host) => Ok((host, false)),
+        "http" => bail!(Hinted::new(
+            format!("Vault at '{address}' would be asked over http, where secrets travel in clear"),
+            "use https, or an agent on this machine",
+        )),
+        _ => Err(no_address().into()),
+    }
+}
+
+fn out_of_reach(address: &str, error: &http::Error) -> anyhow::Error {
+    let hint = match error {
+        http::Error::Certificates { .. } => {
+            "see 'ca' of [store.vault] in config.toml, VAULT_CACERT, VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
+        }
+        http::Error::Tls(_) => {
+            "name the certificate of its authority as 'ca' of [store.vault] in config.toml, or in VAULT_CACERT"
+        }
+        http::Error::Proxy(_) => "see HTTPS_PROXY, and name the server in NO_PROXY",
+        http::Error::Silent(_) | http::Error::Unanswered(_) | http::Error::Unreachable(_) => {
+            "see whether it runs, and 'address' of [store.vault] in config.toml"
+        }
+    };
+    let message = format!("cannot ask Vault at '{address}': {}", shortened(error));
+    anyhow!(Hinted::new(message, hint))
+}
+
+/// How long it was waited for is told to the second.
+fn shortened(error: &http::Error) -> String {
+    match error {
+        http::Error::Silent(patience) => {
+            let seconds = Duration::from_secs_f64(patience.as_secs_f64().ceil());
+            http::Error::Silent(seconds).to_string()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// What Go's `strconv.ParseBool` takes for true, as Vault's own tools do.
+fn is_true(value: &str) -> bool {
+    matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::examine;
+
+    #[test]
+    fn http_is_for_the_loopback_interface_alone() {
+        for address in [
+            "https://vault.corp.example:8200",
+            "http://127.0.0.1:8200",
+            "http://localhost:8100/",
+            "http://[::1]:8200",
+        ] {
+            assert!(examine(address).is_ok(), "{address}");
+        }
+        for address in [
+            "http://vault.corp.example:8200",
+            "http://127.0.0.1.evil.example",
+            "https://user:pass@vault.corp.example",
+            "unix:///run/agent.sock",
+            "vault.corp.example:8200",
+            "https://",
+            "https://vault.corp.example/?a",
+            "https://vault.corp.example#a",
+            "",
+        ] {
+            let error = format!("{:#}", examine(address).expect_err(address));
+            assert!(!error.contains("pass@"), "{error}");
+        }
+    }
+}

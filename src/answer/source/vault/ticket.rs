@@ -1,0 +1,177 @@
+//! What a login presents: two ids (`approle`), or a JWT.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::lease;
+use super::reply::{Login, Reply};
+use super::server::Server;
+use crate::answer::source::environment::{self, vault_variable};
+use crate::settings::config::{Auth, VaultSection};
+use crate::sys::error::Hinted;
+use crate::sys::files;
+use crate::sys::secret::{Secret, SecretBuffer};
+use crate::sys::trace;
+
+/// Where Kubernetes puts the token of a pod's service account.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// What is shown to a server to be let in.
+pub(super) struct Ticket {
+    auth: Auth,
+    /// Where the auth method is mounted.
+    mount: String,
+    /// The JSON that is sent.
+    document: Secret,
+    /// What of it nobody may see.
+    proof: Secret,
+}
+
+impl Ticket {
+    /// # Errors
+    /// When the files or variables are missing that hold it.
+    pub(super) fn of(settings: &VaultSection) -> Result<Self> {
+        let auth = settings.auth;
+        let mount = settings.auth_mount.as_deref().unwrap_or(auth.method());
+        let (document, proof) = match auth {
+            Auth::AppRole => app_role(settings)?,
+            _ => with_jwt(settings)?,
+        };
+        Ok(Self {
+            auth,
+            mount: mount.trim_matches('/').to_owned(),
+            document,
+            proof,
+        })
+    }
+
+    /// A file for this server and just what is presented to it: a runner's next job, with a token of its own, must not
+    /// come in as the one before it.
+    pub(super) fn file_name(&self, server: &Server) -> String {
+        let mut digest = Sha256::new();
+        let namespace = server.namespace.as_deref().unwrap_or_default();
+        for part in [server.address.as_str(), namespace, &self.mount] {
+            digest.update(part.len().to_le_bytes());
+            digest.update(part);
+        }
+        digest.update(self.document.expose());
+        let name = Base64UrlUnpadded::encode_string(&digest.finalize()[..15]);
+        format!("{}{name}", lease::START)
+    }
+
+    /// # Errors
+    /// When the server cannot be asked, or refuses it.
+    pub(super) fn log_in(&self, server: &Server) -> Result<Login> {
+        let method = self.auth.method();
+        trace::say(|| format!("vault: login with {method} at 'auth/{}'", self.mount));
+        let path = format!("auth/{}/login", super::encoded(&self.mount));
+        let reply = server.post(&path, &self.document, &self.proof)?;
+        let login = reply.login().filter(|_| reply.status == 200);
+        login.ok_or_else(|| self.refused(server, &reply))
+    }
+
+    fn refused(&self, server: &Server, reply: &Reply) -> anyhow::Error {
+        let method = self.auth.method();
+        let said = reply.said.as_ref();
+        let said = said.map_or(String::new(), |said| format!(": {said}"));
+        let message = format!(
+            "Vault at '{}' refuses the login with {method} at 'auth/{}' (status {}){said}",
+            server.address, self.mount, reply.status
+        );
+        let hint = match self.auth {
+            Auth::AppRole => {
+                "have a new secret id made, and see 'role_id_file' and 'secret_id_file' of [store.vault]"
+            }
+            _ => {
+                "see 'role' and 'auth_mount' of [store.vault], and which claims the role is bound to"
+            }
+        };
+        Hinted::new(message, hint).into()
+    }
+}
+
+#[derive(Serialize)]
+struct AppRole<'a> {
+    role_id: &'a str,
+    secret_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Jwt<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a str>,
+    jwt: &'a str,
+}
+
+fn app_role(settings: &VaultSection) -> Result<(Secret, Secret)> {
+    let part = |file: &Option<PathBuf>, variable: &str, key: &str| {
+        let value = match file {
+            Some(path) => Some(mounted(path)?),
+            None => vault_variable(variable).map(|text| Secret::new(text.into_bytes())),
+        };
+        value.ok_or_else(|| {
+            anyhow!(Hinted::new(
+                "an id for the login with approle is missing",
+                format!("set '{key}' of [store.vault] in config.toml, or VAULT_{variable}"),
+            ))
+        })
+    };
+    let role_id = part(&settings.role_id_file, "ROLE_ID", "role_id_file")?;
+    let secret_id = part(&settings.secret_id_file, "SECRET_ID", "secret_id_file")?;
+    let document = to_json(&AppRole {
+        role_id: text(&role_id)?,
+        secret_id: text(&secret_id)?,
+    })?;
+    Ok((document, secret_id))
+}
+
+fn with_jwt(settings: &VaultSection) -> Result<(Secret, Secret)> {
+    let is_kubernetes = settings.auth == Auth::Kubernetes;
+    if is_kubernetes && settings.role.is_none() {
+        bail!(Hinted::new(
+            "no role is named for the login with kubernetes",
+            "set 'role' of [store.vault] in config.toml",
+        ));
+    }
+    let jwt = match (&settings.jwt_file, is_kubernetes) {
+        (Some(path), _) => mounted(path)?,
+        (None, true) => mounted(Path::new(SERVICE_ACCOUNT))?,
+        (None, false) => environment::step_token().ok_or_else(|| {
+            Hinted::new(
+                "there is no JWT to log in to Vault with",
+                "in Bitbucket Pipelines set 'oidc: true' for the step; elsewhere set 'jwt_file' of [store.vault] in config.toml",
+            )
+        })?,
+    };
+    let document = to_json(&Jwt {
+        role: settings.role.as_deref(),
+        jwt: text(&jwt)?,
+    })?;
+    Ok((document, jwt))
+}
+
+fn to_json(document: &impl Serialize) -> Result<Secret> {
+    let mut json = SecretBuffer::default();
+    serde_json::to_writer(&mut json, document)?;
+    Ok(json.into())
+}
+
+fn text(secret: &Secret) -> Result<&str> {
+    std::str::from_utf8(secret.expose()).context("what Vault is to be shown is no text")
+}
+
+/// What somebody else has put into a file, without the white space around it.
+fn mounted(path: &Path) -> Result<Secret> {
+    let secret = files::read_mounted(path)?.map(|secret| secret.trimmed());
+    let secret = secret.filter(|secret| !secret.is_empty());
+    secret.ok_or_else(|| {
+        anyhow!(Hinted::new(
+            format!("'{}' is empty, or is not there", path.display()),
+            "see the files that [store.vault] in config.toml names",
+        ))
+    })
+}

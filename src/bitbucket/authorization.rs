@@ -1,0 +1,62 @@
+//! What goes into the `Authorization` header.
+
+use base64ct::{Base64, Encoding as _};
+
+use crate::sys::secret::Secret;
+
+/// What goes into the `Authorization` header.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    Basic {
+        username: Vec<u8>,
+        password: Secret,
+    },
+    Bearer(Secret),
+    /// What git gave in the header form: scheme and credential as they are.
+    Header {
+        authtype: Vec<u8>,
+        credential: Secret,
+    },
+}
+
+impl Identity {
+    /// The value of the `Authorization` header (RFC 7617, RFC 6750); nothing in it is percent-encoded.
+    pub(crate) fn authorization(&self) -> Secret {
+        match self {
+            Self::Basic { username, password } => {
+                let pair = Secret::new([username, &b":"[..], password.expose()].concat());
+                let encoded = Secret::new(Base64::encode_string(pair.expose()).into_bytes());
+                Secret::new([b"Basic ", encoded.expose()].concat())
+            }
+            Self::Bearer(secret) => Secret::new([b"Bearer ", secret.expose()].concat()),
+            Self::Header {
+                authtype,
+                credential,
+            } => Secret::new([authtype, &b" "[..], credential.expose()].concat()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Identity;
+    use crate::sys::secret::Secret;
+
+    #[test]
+    fn basic_is_encoded_as_rfc_7617_says() {
+        let identity = Identity::Basic {
+            username: b"Aladdin".to_vec(),
+            password: Secret::new(b"open sesame".to_vec()),
+        };
+        assert_eq!(
+            identity.authorization().expose(),
+            b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+        );
+        assert_eq!(
+            Identity::Bearer(Secret::new(b"t".to_vec()))
+                .authorization()
+                .expose(),
+            b"Bearer t"
+        );
+    }
+}

@@ -1,0 +1,23 @@
+//! What is true of Bitbucket and may change: hosts, kinds of credential, prefixes, pages, scopes, REST answers, OAuth, dates.
+//!
+//! Nothing of it stands anywhere else. Each fact names its source; all were checked on 2026-11-27.
+
+pub(crate) mod authorization;
+mod host;
+mod kind;
+pub(crate) mod oauth;
+mod pages;
+pub(crate) mod reach;
+mod rest;
+mod tokens;
+
+pub(crate) use self::host::{API_HOST, api_host, cloud, home_of, hosts_asked_for, is_cloud};
+pub(crate) use self::kind::{Kind, RestScheme, STATIC_USERNAMES, removed};
+pub(crate) use self::pages::{API_TOKEN_PAGE, PROFILE_PAGE, grants, how_to_make};
+pub(crate) use self::rest::{
+    context_of, granted_scopes, is_general_rest, is_of_bitbucket, is_rest, refs_url,
+    signed_in_user, wants_a_captcha, whoami_url,
+};
+pub(crate) use self::tokens::{
+    is_filler, is_token_for_a_name, looks_like_a_secret, pattern, tokens_in,
+};

@@ -1,0 +1,425 @@
+//! OAuth 2.0 as Bitbucket Cloud speaks it (RFC 6749, RFC 7636): what is asked, and what the answers mean.
+//!
+//! <https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/>
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use jiff::SignedDuration;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::bitbucket;
+use crate::bitbucket::authorization::Identity;
+use crate::bitbucket::reach::Reach;
+use crate::git::route;
+use crate::sys::http::{self, Answer, Client};
+use crate::sys::secret::Secret;
+
+/// Where somebody allows a consumer to act for them.
+pub(crate) const AUTHORIZE: &str = "https://bitbucket.org/site/oauth2/authorize";
+/// Where tokens come from.
+pub(crate) const ACCESS_TOKEN: &str = "https://bitbucket.org/site/oauth2/access_token";
+/// How long an access token lives where the answer does not say.
+pub(crate) const USUAL_LIFETIME: Duration = Duration::from_secs(7200);
+/// How long a used refresh token is still taken: ten minutes (git-credential-manager, pull request 2433), less one
+/// for clocks that differ.
+pub(crate) const GRACE: SignedDuration = SignedDuration::from_mins(9);
+
+/// Where a workspace's consumers are registered.
+pub(crate) fn consumers_page(reach: &[Reach]) -> String {
+    let workspace = reach
+        .first()
+        .map_or("WORKSPACE", |scope| scope.workspace.as_str());
+    format!("https://bitbucket.org/{workspace}/workspace/settings/api")
+}
+
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long the answer to a request that was sent may take. It is not given up earlier: it holds the only copy of the
+/// new refresh token.
+pub(crate) const ANSWER: Duration = Duration::from_secs(30);
+
+/// How access tokens are come by (RFC 6749).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Flow {
+    /// Somebody signed in with a browser; the refresh token does the rest.
+    AuthorizationCode,
+    /// The consumer acts for itself; there is no refresh token.
+    ClientCredentials,
+}
+
+/// Why a grant gives no more tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Ended {
+    /// `invalid_grant`
+    Grant,
+    /// `unauthorized_client`, `invalid_client`
+    Client,
+    /// The answer with the new refresh token was lost.
+    Lost,
+}
+
+impl Ended {
+    /// The same in half a sentence.
+    pub(crate) fn reason(self, flow: Flow) -> &'static str {
+        match (self, flow) {
+            (Self::Grant, Flow::AuthorizationCode) => {
+                "Bitbucket has ended the grant (invalid_grant): it was revoked, or not used for three months"
+            }
+            (Self::Grant, Flow::ClientCredentials) => {
+                "Bitbucket gives the OAuth consumer no token (invalid_grant): it is not marked 'private'"
+            }
+            (Self::Client, Flow::AuthorizationCode) => {
+                "Bitbucket refuses the OAuth consumer (unauthorized_client): its key or secret has changed, or the \
+                 refresh token was used elsewhere"
+            }
+            (Self::Client, Flow::ClientCredentials) => {
+                "Bitbucket refuses the OAuth consumer (unauthorized_client): its key or secret has changed"
+            }
+            (Self::Lost, _) => "the last renewal broke off, and the new refresh token is lost",
+        }
+    }
+}
+
+/// Who asks: a consumer that the user has registered, by its key and secret.
+#[derive(Clone, Debug)]
+pub(crate) struct Consumer {
+    pub(crate) id: String,
+    pub(crate) secret: Secret,
+}
+
+/// What a token is asked for with.
+#[derive(Debug)]
+pub(crate) enum Proof<'a> {
+    /// What the browser brought.
+    Code {
+        code: &'a Secret,
+        redirect: &'a str,
+        verifier: &'a Secret,
+    },
+    RefreshToken(&'a Secret),
+    /// The consumer's secret is enough.
+    Nothing,
+}
+
+/// What the server gave.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    pub(crate) access: Secret,
+    /// None for a consumer that acts for itself.
+    pub(crate) refresh: Option<Secret>,
+    pub(crate) lifetime: Duration,
+}
+
+/// Why there is no token.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Http(#[from] http::Error),
+    /// As the server names it (RFC 6749, 5.2).
+    #[error("Bitbucket gives no token: {0}")]
+    Refused(String),
+    #[error("Bitbucket has had too many questions (429)")]
+    TooMany,
+    /// The server is out of order, or somebody in between gave a page of their own.
+    #[error("the answer is neither a token nor a refusal (status {0})")]
+    Strange(u16),
+    /// What it gave cannot be read.
+    #[error("Bitbucket's answer holds no token that can be read")]
+    Garbled,
+}
+
+impl Error {
+    /// Whether this is the end of the grant, and which.
+    pub(crate) fn end(&self) -> Option<Ended> {
+        match self {
+            Self::Refused(code) if code == "invalid_grant" => Some(Ended::Grant),
+            Self::Refused(code) if code == "unauthorized_client" || code == "invalid_client" => {
+                Some(Ended::Client)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the server may have acted although we know of no answer.
+    pub(crate) fn is_open(&self) -> bool {
+        match self {
+            Self::Http(error) => matches!(error, http::Error::Unanswered(_)),
+            Self::Garbled => true,
+            Self::Refused(_) | Self::TooMany | Self::Strange(_) => false,
+        }
+    }
+}
+
+/// Asks for tokens.
+///
+/// # Errors
+/// When there is no answer, or the answer is no.
+pub(crate) fn tokens(consumer: &Consumer, proof: &Proof<'_>) -> Result<Tokens, Error> {
+    let deadline = Instant::now() + CONNECT + ANSWER;
+    let client = Client::new(&route::to(&bitbucket::cloud(), CONNECT, deadline))?;
+    let identity = Identity::Basic {
+        username: consumer.id.clone().into_bytes(),
+        password: consumer.secret.clone(),
+    };
+    let form = form(proof);
+    let answer = client.post_form(ACCESS_TOKEN, &identity.authorization(), &form, ANSWER)?;
+    read(&answer)
+}
+
+fn read(answer: &Answer) -> Result<Tokens, Error> {
+    match (answer.status, answer.json()) {
+        (200, Some(json)) => parse(&json).ok_or(Error::Garbled),
+        (429, _) => Err(Error::TooMany),
+        (400 | 401 | 403, Some(json)) => Err(match code(&json) {
+            Some(code) => Error::Refused(code),
+            None => Error::Strange(answer.status),
+        }),
+        (status, _) => Err(Error::Strange(status)),
+    }
+}
+
+/// The tokens in an answer. Its scopes are called `scopes` or, since CHANGE-3052, `scope`; the consumer has them from
+/// its page, so that they are not looked at.
+pub(crate) fn parse(json: &Value) -> Option<Tokens> {
+    /// git would take a longer one for no line of its own.
+    const LONGEST: usize = 65_000;
+    /// A year: what is longer is a slip, and must not overflow any clock.
+    const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
+    let token = |key: &str| {
+        let text = json.get(key)?.as_str()?;
+        let is_one = !text.is_empty()
+            && text.len() <= LONGEST
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
+        is_one.then(|| Secret::new(text.as_bytes().to_vec()))
+    };
+    let is_bearer = json.get("token_type").is_none_or(|scheme| {
+        scheme
+            .as_str()
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
+    });
+    let refresh = match json.get("refresh_token") {
+        None | Some(Value::Null) => None,
+        // One that cannot be read is not none: the old one is used up.
+        Some(_) => Some(token("refresh_token")?),
+    };
+    Some(Tokens {
+        access: token("access_token").filter(|_| is_bearer)?,
+        refresh,
+        lifetime: lifetime(json).min(LONGEST_LIFE),
+    })
+}
+
+/// A refresh token that came with it must not be lost over a lifetime that cannot be read. A refusal heals that.
+fn lifetime(json: &Value) -> Duration {
+    let seconds = match json.get("expires_in") {
+        Some(Value::String(text)) => text.parse().ok(),
+        other => other.and_then(Value::as_f64),
+    };
+    seconds
+        .filter(|seconds: &f64| !seconds.is_nan())
+        .map_or(USUAL_LIFETIME, |seconds| {
+            Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
+        })
+}
+
+/// The name of the error; the description may hold anything and is not shown.
+pub(crate) fn code(json: &Value) -> Option<String> {
+    const LONGEST: usize = 40;
+    let code = json.get("error")?.as_str()?;
+    let is_name = !code.is_empty()
+        && code.len() <= LONGEST
+        && code
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    is_name.then(|| code.to_owned())
+}
+
+/// What a form and a query leave as it is (RFC 3986, 2.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+fn form(proof: &Proof<'_>) -> Secret {
+    let fields: Vec<(&str, &[u8])> = match proof {
+        Proof::Code {
+            code,
+            redirect,
+            verifier,
+        } => vec![
+            ("grant_type", b"authorization_code"),
+            ("code", code.expose()),
+            ("redirect_uri", redirect.as_bytes()),
+            ("code_verifier", verifier.expose()),
+        ],
+        Proof::RefreshToken(token) => vec![
+            ("grant_type", b"refresh_token"),
+            ("refresh_token", token.expose()),
+        ],
+        Proof::Nothing => vec![("grant_type", b"client_credentials")],
+    };
+    // As long as it can get: a buffer that grows leaves copies behind.
+    let length = fields
+        .iter()
+        .map(|(key, value)| key.len() + 3 * value.len() + 2);
+    let mut text = Vec::with_capacity(length.sum());
+    for (key, value) in fields {
+        if !text.is_empty() {
+            text.push(b'&');
+        }
+        text.extend_from_slice(key.as_bytes());
+        text.push(b'=');
+        for part in percent_encoding::percent_encode(value, ENCODED) {
+            text.extend_from_slice(part.as_bytes());
+        }
+    }
+    Secret::new(text)
+}
+
+/// One attempt to sign in with a browser: what only we and the browser know.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// Comes back with the code, and shows that the answer is to our question (RFC 6749, 10.12).
+    pub(crate) state: Secret,
+    /// Shows that whoever brings the code is whoever asked for it (RFC 7636).
+    pub(crate) verifier: Secret,
+    pub(crate) redirect: String,
+}
+
+impl Attempt {
+    /// # Errors
+    /// When the system has no random numbers.
+    pub(crate) fn new(port: u16) -> Result<Self, getrandom::Error> {
+        Ok(Self {
+            state: random()?,
+            verifier: random()?,
+            redirect: redirect(port),
+        })
+    }
+
+    /// Where the browser has to go.
+    ///
+    /// Bitbucket does not document PKCE for Cloud; that it is sent does no harm, and the consumer's secret is needed
+    /// all the same.
+    pub(crate) fn url(&self, client_id: &str) -> String {
+        let challenge = Base64UrlUnpadded::encode_string(&Sha256::digest(self.verifier.expose()));
+        let state = String::from_utf8_lossy(self.state.expose());
+        let mut url = format!("{AUTHORIZE}?response_type=code");
+        for (key, value) in [
+            ("client_id", client_id),
+            ("redirect_uri", &self.redirect),
+            ("state", &state),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ] {
+            // Writing to a string does not fail.
+            let _ = write!(url, "&{key}={}", utf8_percent_encode(value, ENCODED));
+        }
+        url
+    }
+}
+
+/// The callback to register, and where the browser brings the code (RFC 8252, 7.3).
+pub(crate) fn redirect(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/callback")
+}
+
+/// 256 bits, as letters.
+fn random() -> Result<Secret, getrandom::Error> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(bytes.as_mut())?;
+    Ok(Secret::new(
+        Base64UrlUnpadded::encode_string(bytes.as_ref()).into_bytes(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::{Attempt, Proof, code, form, parse};
+    use crate::sys::secret::Secret;
+
+    #[test]
+    fn tokens_are_read_as_both_texts_of_the_documentation_have_them() {
+        let long = "t".repeat(5000);
+        for (answer, seconds) in [
+            (
+                json!({"access_token": long, "refresh_token": "r", "expires_in": 7200, "scopes": "account"}),
+                7200,
+            ),
+            (
+                json!({"access_token": long, "refresh_token": "r", "expires_in": "60", "scope": "account", "token_type": "bearer"}),
+                60,
+            ),
+            (json!({"access_token": long, "refresh_token": "r"}), 7200),
+            (
+                json!({"access_token": long, "refresh_token": "r", "expires_in": u64::MAX}),
+                31_536_000,
+            ),
+        ] {
+            let tokens = parse(&answer).expect("tokens");
+            assert_eq!(tokens.access.expose(), long.as_bytes());
+            assert_eq!(tokens.refresh, Some(Secret::new(b"r".to_vec())));
+            assert_eq!(tokens.lifetime, Duration::from_secs(seconds));
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_none() {
+        for answer in [
+            json!({}),
+            json!([]),
+            json!({"access_token": ""}),
+            json!({"access_token": "a b"}),
+            json!({"access_token": "a\nb"}),
+            json!({"access_token": 1}),
+            json!({"access_token": "a", "token_type": "mac"}),
+            json!({"access_token": "a", "refresh_token": "a b"}),
+        ] {
+            assert!(parse(&answer).is_none(), "{answer}");
+        }
+        assert_eq!(
+            code(&json!({"error": "invalid_grant"})).as_deref(),
+            Some("invalid_grant")
+        );
+        assert_eq!(code(&json!({"error": "<b>oops</b>"})), None);
+    }
+
+    #[test]
+    fn the_url_shows_neither_verifier_nor_secret() {
+        let attempt = Attempt {
+            state: Secret::new(b"st".to_vec()),
+            // RFC 7636, appendix B
+            verifier: Secret::new(b"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_vec()),
+            redirect: super::redirect(1),
+        };
+        assert_eq!(
+            attempt.url("k/1"),
+            "https://bitbucket.org/site/oauth2/authorize?response_type=code&client_id=k%2F1\
+             &redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fcallback&state=st\
+             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+        );
+    }
+
+    #[test]
+    fn a_form_carries_any_value() {
+        let token = Secret::new(b"a+b&c=d/e".to_vec());
+        assert_eq!(
+            form(&Proof::RefreshToken(&token)).expose(),
+            b"grant_type=refresh_token&refresh_token=a%2Bb%26c%3Dd%2Fe"
+        );
+    }
+}

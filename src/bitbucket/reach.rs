@@ -1,0 +1,234 @@
+//! What an account is for, and what a request is about: a workspace, or one repository of it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::bitbucket::host::{API_HOST, is_cloud};
+use crate::git::context::Host;
+use crate::sys::serde_as_text::serde_as_text;
+
+/// A workspace (Data Center: a project) or one repository of it, in lower case: Bitbucket's paths ignore case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    pub(crate) workspace: String,
+    pub(crate) repository: Option<String>,
+}
+
+#[derive(Debug, Error)]
+#[error("not of the form WORKSPACE or WORKSPACE/REPOSITORY")]
+pub(crate) struct NotAReach;
+
+impl Reach {
+    /// Whether what is wanted lies within this reach; compared by segments, so `acme` is not `acme-old`.
+    pub(crate) fn contains(&self, wanted: &Self) -> bool {
+        self.workspace == wanted.workspace
+            && (self.repository.is_none() || self.repository == wanted.repository)
+    }
+
+    /// What a request's path is about: `acme/app.git`, `acme/app.git/info/lfs`, `2.0/repositories/acme/app/…`.
+    ///
+    /// A path that a server might read in another way than we do (`..`, an empty segment) is about nothing.
+    pub(crate) fn of_path(host: &Host, path: &[u8]) -> Option<Self> {
+        let path = std::str::from_utf8(path).ok()?;
+        let path = path.split(['?', '#']).next()?.trim_matches('/');
+        let segments: Vec<&str> = path.split('/').collect();
+        if !segments.iter().all(|segment| is_segment(segment)) {
+            return None;
+        }
+        let lower: Vec<String> = segments
+            .iter()
+            .map(|segment| segment.to_ascii_lowercase())
+            .collect();
+        let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+        match lower.as_slice() {
+            ["2.0", "repositories" | "workspaces", rest @ ..] if host.as_str() == API_HOST => {
+                Self::of_segments(rest)
+            }
+            _ if host.as_str() == API_HOST => None,
+            _ if is_cloud(host) => Self::of_segments(&lower),
+            // Data Center: [context/]scm/PROJECT/REPOSITORY.git
+            _ => match lower
+                .iter()
+                .position(|segment| matches!(*segment, "scm" | "rest"))
+            {
+                Some(rest) if lower[rest] == "rest" => Self::of_rest(&lower[rest + 1..]),
+                Some(scm) => Self::of_segments(&lower[scm + 1..]),
+                None => Self::of_segments(&lower),
+            },
+        }
+    }
+
+    /// What is behind `rest` on Data Center: `api/1.0/projects/PROJECT/repos/REPOSITORY/…`.
+    fn of_rest(segments: &[&str]) -> Option<Self> {
+        let projects = segments.iter().position(|segment| *segment == "projects")?;
+        match &segments[projects + 1..] {
+            [project, "repos", repository, ..] => Self::of_segments(&[project, repository]),
+            [project, ..] => Self::of_segments(&[project]),
+            [] => None,
+        }
+    }
+
+    fn of_segments(segments: &[&str]) -> Option<Self> {
+        let (workspace, rest) = segments.split_first()?;
+        let repository = rest
+            .first()
+            .map(|name| name.strip_suffix(".git").unwrap_or(name));
+        // Without its `.git` it has to be a name too (`...git` is none), and one that is read again as the same.
+        if repository.is_some_and(|name| !is_segment(name) || name.strip_suffix(".git").is_some()) {
+            return None;
+        }
+        Some(Self {
+            workspace: (*workspace).to_owned(),
+            repository: repository.map(str::to_owned),
+        })
+    }
+}
+
+impl FromStr for Reach {
+    type Err = NotAReach;
+
+    fn from_str(text: &str) -> Result<Self, NotAReach> {
+        let lower = text.to_ascii_lowercase();
+        let segments: Vec<&str> = lower.split('/').collect();
+        if segments.len() > 2 || !segments.iter().all(|segment| is_segment(segment)) {
+            return Err(NotAReach);
+        }
+        Self::of_segments(&segments).ok_or(NotAReach)
+    }
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.repository {
+            Some(repository) => write!(f, "{}/{repository}", self.workspace),
+            None => f.write_str(&self.workspace),
+        }
+    }
+}
+
+pub(crate) fn is_segment(segment: &str) -> bool {
+    // A percent sign is an encoding that somebody else may take off.
+    !matches!(segment, "" | "." | "..")
+        && !segment.contains('%')
+        && !segment
+            .chars()
+            .any(|character| character.is_control() || character == '\\')
+}
+
+serde_as_text!(Reach);
+
+#[cfg(test)]
+mod tests {
+    use super::Reach;
+    use crate::bitbucket::{cloud, is_general_rest, is_rest};
+    use crate::git::context::Host;
+
+    fn data_center() -> Host {
+        "git.corp.example:7990".parse().expect("a host")
+    }
+
+    #[test]
+    fn a_path_tells_workspace_and_repository_whatever_stands_around_them() {
+        let of =
+            |path: &str| Reach::of_path(&cloud(), path.as_bytes()).map(|reach| reach.to_string());
+        for path in [
+            "acme/app",
+            "acme/app.git",
+            "/acme/app.git/",
+            "ACME/App.git",
+            "acme/app.git/info/lfs",
+            "acme/app.git/wiki",
+            "acme/app/wiki",
+            "acme/app.git?service=git-upload-pack",
+        ] {
+            assert_eq!(of(path).as_deref(), Some("acme/app"), "{path}");
+        }
+        assert_eq!(of("acme").as_deref(), Some("acme"));
+        for path in [
+            "",
+            "/",
+            "acme//app",
+            "acme/../evil/app",
+            "./app",
+            "acme/.git",
+            "acme/.git.git",
+            "acme/..git",
+            "acme/...git",
+            "acme/app.git.git",
+            "acme/a\u{7}pp",
+        ] {
+            assert_eq!(of(path), None, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn data_center_paths_may_have_a_context_and_scm() {
+        let of = |path: &str| {
+            Reach::of_path(&data_center(), path.as_bytes()).map(|reach| reach.to_string())
+        };
+        assert_eq!(of("scm/PRJ/app.git").as_deref(), Some("prj/app"));
+        assert_eq!(of("bitbucket/scm/prj/app.git").as_deref(), Some("prj/app"));
+        assert_eq!(of("scm/~ada/app.git").as_deref(), Some("~ada/app"));
+        for (path, reach) in [
+            (
+                "rest/api/1.0/projects/PRJ/repos/app/commits",
+                Some("prj/app"),
+            ),
+            ("bitbucket/rest/api/latest/projects/PRJ", Some("prj")),
+            ("rest/build-status/1.0/commits/abc", None),
+        ] {
+            assert_eq!(of(path).as_deref(), reach, "{path}");
+            assert!(is_rest(&data_center(), path.as_bytes()), "{path}");
+        }
+        assert!(!is_rest(&data_center(), b"scm/prj/app.git"));
+        let api: Host = "api.bitbucket.org".parse().expect("a host");
+        assert!(is_general_rest(&api, b"2.0/user"));
+        assert!(is_general_rest(
+            &data_center(),
+            b"rest/build-status/1.0/commits/abc"
+        ));
+        for path in [
+            "2.0/repositories",
+            "2.0/repositories//x",
+            "2.0/../user",
+            "2.0/workspaces/acme",
+        ] {
+            assert!(!is_general_rest(&api, path.as_bytes()), "{path}");
+        }
+        assert!(!is_general_rest(&data_center(), b"acme/app"));
+    }
+
+    #[test]
+    fn rest_paths_name_repositories_and_workspaces() {
+        let api: Host = "api.bitbucket.org".parse().expect("a host");
+        let of = |path: &str| Reach::of_path(&api, path.as_bytes()).map(|reach| reach.to_string());
+        assert_eq!(
+            of("2.0/repositories/Acme/app/commit/1/statuses/build").as_deref(),
+            Some("acme/app")
+        );
+        assert_eq!(of("2.0/workspaces/acme").as_deref(), Some("acme"));
+        assert_eq!(of("2.0/user"), None);
+    }
+
+    #[test]
+    fn scopes_are_compared_by_segments() {
+        let reach = |text: &str| text.parse::<Reach>().expect("a reach");
+        assert!(reach("acme").contains(&reach("Acme/app")));
+        assert!(reach("acme/app").contains(&reach("acme/app.git")));
+        assert!(!reach("acme").contains(&reach("acme-old/app")));
+        assert!(!reach("acme/app").contains(&reach("acme/app-old")));
+        assert!(!reach("acme/app").contains(&reach("acme")));
+        for text in [
+            "",
+            "/",
+            "acme/",
+            "a/b/c",
+            "../a",
+            "https://bitbucket.org/acme",
+        ] {
+            assert!(text.parse::<Reach>().is_err(), "{text}");
+        }
+    }
+}

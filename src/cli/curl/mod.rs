@@ -1,0 +1,204 @@
+//! `curl`: the user's own curl, with the REST authorization of the account that fits the URL.
+//!
+//! The secret goes to curl through a pipe, as a piece of configuration: arguments and environment of a process can be
+//! looked at (`ps`, `/proc`), and a file outlives the call. Standard input stays the user's (`-d @-`).
+
+mod arguments;
+mod options;
+
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, anyhow};
+
+use self::arguments::{Call, Url, refusal};
+use crate::answer::decide::{Effort, decide};
+use crate::answer::found::{Findings, Found};
+use crate::answer::matching::Wanted;
+use crate::bitbucket;
+use crate::bitbucket::authorization::Identity;
+use crate::cli::Curl;
+use crate::git::context::Context;
+use crate::helper::reply;
+use crate::settings::session::Session;
+use crate::sys::child::Program;
+use crate::sys::error::Hinted;
+use crate::sys::message;
+use crate::sys::secret::{Secret, SecretBuffer};
+
+/// # Errors
+/// When curl may not be given the secret with these arguments, no account fits, or there is no curl.
+pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
+    let Call { url, warnings } = Call::of(&arguments.arguments)?;
+    let settings = settings(&authorization(url)?)?;
+    for warning in &warnings {
+        message::warn(warning);
+    }
+    start(&arguments.arguments, &settings)
+}
+
+/// What the account that fits the URL presents to the REST API.
+fn authorization(url: Url) -> Result<Secret> {
+    let session = Session::default();
+    let is_ours =
+        bitbucket::is_cloud(&url.host) || session.is_ours(&url.host, &session.accounts()?)?;
+    if !is_ours {
+        return Err(refusal(
+            "the URL's host is neither Bitbucket Cloud nor one that you have an account for",
+            "sign in to it first: 'git credential-bitbucket login --host HOST'",
+        ));
+    }
+    let context = Context {
+        protocol: Some(b"https".to_vec()),
+        host: Some(url.host.as_str().into()),
+        path: Some(url.path.into_bytes()),
+        username: None,
+    };
+    let wanted = Wanted::of(&context).context("the URL has no host")?;
+    let decision = decide(&session, &wanted, Effort::Answer)?;
+    let lacks_a_path = decision.only_lacks_a_path();
+    let Findings { found, notices } = decision.into_findings(&wanted)?;
+    for notice in &notices {
+        message::warn(notice);
+    }
+    let Some(Found { account, kept }) = found else {
+        return Err(nobody(
+            &session,
+            &wanted,
+            lacks_a_path,
+            !notices.is_empty(),
+        )?);
+    };
+    match Identity::for_rest(&account, kept.secret) {
+        Ok(identity) => Ok(identity.authorization()),
+        Err(missing) => Err(reply::lacking(&account, missing)),
+    }
+}
+
+/// That no account answers, and what to do about it; `is_said` when a warning told why.
+fn nobody(
+    session: &Session,
+    wanted: &Wanted<'_>,
+    lacks_a_path: bool,
+    is_said: bool,
+) -> Result<anyhow::Error> {
+    let accounts = session.accounts()?;
+    let host = bitbucket::home_of(&wanted.host);
+    let hint = if accounts.iter().any(|account| account.host == host) {
+        "see what each account is for: 'git credential-bitbucket status'".to_owned()
+    } else {
+        format!("sign in: 'git credential-bitbucket login --host {host}'")
+    };
+    let message = match &wanted.reach {
+        _ if is_said => format!("no account of {host} can answer"),
+        Some(reach) => format!("no account of {host} is for '{reach}'"),
+        None if lacks_a_path => {
+            format!("the accounts of {host} are each for a workspace, and the URL names none")
+        }
+        None => format!("no account of {host} answers"),
+    };
+    Ok(Hinted::new(message, hint).into())
+}
+
+/// What curl reads before its arguments (curl(1), `--config`).
+///
+/// # Errors
+/// When the secret could end the line it stands on.
+fn settings(authorization: &Secret) -> Result<Secret> {
+    // The last: a mistake of ours, or a redirect followed by a curl before 7.83, must not send it in clear.
+    const START: &[u8] = b"globoff\nproto = \"=https\"\nheader = \"Authorization: ";
+    const END: &[u8] = b"\"\n";
+    let value = authorization.expose();
+    if value.iter().any(u8::is_ascii_control) {
+        return Err(Hinted::new(
+            "the secret holds a line break or another control character",
+            "sign in again: 'git credential-bitbucket login NAME'",
+        )
+        .into());
+    }
+    let mut settings = SecretBuffer::default();
+    settings.extend(START);
+    for &byte in value {
+        if matches!(byte, b'"' | b'\\') {
+            settings.push(b'\\');
+        }
+        settings.push(byte);
+    }
+    settings.extend(END);
+    Ok(settings.into())
+}
+
+/// Turns this process into curl, so that standard streams, signals and exit status are curl's own.
+///
+/// # Errors
+/// When there is no curl, or no pipe to be had.
+#[cfg(unix)]
+fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+
+    use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
+
+    let fill = || -> io::Result<io::PipeReader> {
+        let (reader, mut writer) = io::pipe()?;
+        // curl reads what lies in the pipe by then. A pipe holds some 64 KiB; one that cannot must not make us wait.
+        ioctl_fionbio(&writer, true)?;
+        writer.write_all(settings.expose())?;
+        fcntl_setfd(&reader, FdFlags::empty())?;
+        Ok(reader)
+    };
+    let reader = fill().context("cannot hand the secret to curl")?;
+    let config = format!("/dev/fd/{}", reader.as_raw_fd());
+    Err(no_curl(&curl(&config, arguments).become_it()))
+}
+
+/// Runs curl. Its standard input is taken by what we have to say, the only pipe there is.
+///
+/// # Errors
+/// When there is no curl.
+#[cfg(not(unix))]
+fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
+    let curl = curl("-", arguments);
+    let code = curl
+        .run_for_the_user(settings)
+        .map_err(|error| no_curl(&error))?;
+    Ok(ExitCode::from(
+        code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+    ))
+}
+
+fn curl(config: &str, arguments: &[OsString]) -> Program {
+    // `-q`, which has to come first: a `.curlrc` could take the secret elsewhere, as could the options refused.
+    let curl = Program::new("curl").args(["-q", "--config", config]);
+    curl.args(arguments)
+}
+
+fn no_curl(error: &io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => Hinted::new(
+            "there is no curl on PATH",
+            "install curl, or add its folder to PATH",
+        )
+        .into(),
+        _ => anyhow!("cannot start curl: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::settings;
+    use crate::sys::secret::Secret;
+
+    #[test]
+    fn a_secret_cannot_end_its_line_in_the_configuration() {
+        let written = |value: &[u8]| {
+            settings(&Secret::new(value.to_vec())).map(|text| text.expose().to_vec())
+        };
+        let text = written(br#"Bearer a"b\c"#).expect("settings");
+        assert!(text.ends_with(b"\nheader = \"Authorization: Bearer a\\\"b\\\\c\"\n"));
+        for value in ["a\nurl = https://evil.example/", "a\r", "a\0"] {
+            written(value.as_bytes()).expect_err(value);
+        }
+    }
+}

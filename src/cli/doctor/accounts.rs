@@ -1,0 +1,191 @@
+//! The accounts, and the stores that hold their secrets.
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use super::Surroundings;
+use super::finding::Check;
+use crate::account::Account;
+use crate::account::present::Missing;
+use crate::account::state::{self, State};
+use crate::answer::decide::hindrance;
+use crate::answer::tie::{self, Tie};
+use crate::bitbucket::authorization::Identity;
+use crate::bitbucket::reach::Reach;
+use crate::store::Name;
+use crate::sys::secret::Secret;
+
+/// Each store that an account names, each account, and those accounts that stand in one another's way.
+pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
+    let asked = ask_stores(surroundings);
+    if asked.is_empty() {
+        return vec![Check::skip(
+            "accounts",
+            "there is no account yet: 'git credential-bitbucket login' adds one",
+        )];
+    }
+    let mut checks = Vec::new();
+    for store in Name::KEEPING {
+        checks.extend(of_store(store, &asked));
+    }
+    checks.extend(asked.iter().map(|(account, has_secret)| {
+        if let Some(check) = forbidden(surroundings, account) {
+            return check;
+        }
+        match has_secret {
+            Some(Ok(has_secret)) => of_account(account, *has_secret),
+            Some(Err(error)) if answers(account.store, &asked) => Check::failed(id(account), error),
+            _ => Check::skip(
+                id(account),
+                format!(
+                    "'{}' was not looked at: see store.{}",
+                    account.name, account.store
+                ),
+            ),
+        }
+    }));
+    checks.extend(ambiguous(surroundings));
+    checks
+}
+
+/// An account, and whether its store has a secret for it; nothing when the store was not asked any more.
+type Asked<'a> = (&'a Account, Option<Result<bool>>);
+
+fn ask_stores<'a>(surroundings: &'a Surroundings<'_>) -> Vec<Asked<'a>> {
+    let mut is_silent = false;
+    let mut ask = |account: &'a Account| {
+        // The keyring takes its time to fail; once is enough.
+        if account.store == Name::Keyring && is_silent {
+            return (account, None);
+        }
+        let has_secret = surroundings.session.has_secret(account);
+        is_silent |= account.store == Name::Keyring && has_secret.is_err();
+        (account, Some(has_secret))
+    };
+    surroundings.accounts.iter().map(&mut ask).collect()
+}
+
+fn of_store(store: Name, asked: &[Asked<'_>]) -> Option<Check> {
+    let id = format!("store.{store}");
+    let mut own = asked
+        .iter()
+        .filter(|(account, _)| account.store == store)
+        .peekable();
+    own.peek()?;
+    if answers(store, asked) {
+        return Some(Check::pass(id, format!("the store '{store}' answers")));
+    }
+    let error = own.find_map(|(_, outcome)| outcome.as_ref()?.as_ref().err())?;
+    Some(Check::failed(id, error))
+}
+
+fn answers(store: Name, asked: &[Asked<'_>]) -> bool {
+    asked
+        .iter()
+        .any(|(account, outcome)| account.store == store && matches!(outcome, Some(Ok(_))))
+}
+
+pub(super) fn id(account: &Account) -> String {
+    format!("account.{}", account.name)
+}
+
+/// That the policy of the machine keeps an account from answering.
+fn forbidden(surroundings: &Surroundings<'_>, account: &Account) -> Option<Check> {
+    // That the policy cannot be read is a finding of its own.
+    let objection = surroundings.session.objection(account).ok()??;
+    Some(Check::fail(
+        id(account),
+        objection.notice(account),
+        objection.mend(account),
+    ))
+}
+
+fn of_account(account: &Account, has_secret: bool) -> Check {
+    let Account { name, host, .. } = account;
+    let id = id(account);
+    let again = || {
+        format!(
+            "'git credential-bitbucket logout {name}', then sign in with another '--kind' or '--host'"
+        )
+    };
+    if let Some(kind) = account.kind().filter(|kind| !kind.exists_on(host)) {
+        let message = format!(
+            "'{name}' can never answer: {} does not exist on {host}",
+            kind.noun()
+        );
+        return Check::fail(id, message, again());
+    }
+    if account.kind().is_some()
+        && let Err(missing) = Identity::for_git(account, Secret::default())
+    {
+        return Check::fail(
+            id,
+            format!("'{name}' can never answer: it lacks {missing}"),
+            complete(account, missing),
+        );
+    }
+    let state = if has_secret {
+        State::of(account, Timestamp::now())
+    } else {
+        State::Missing
+    };
+    match state.complaint(account) {
+        None => Check::pass(id, described(account)),
+        Some(complaint) if state.needs_attention() => {
+            Check::fail(id, complaint, state::mend(account))
+        }
+        Some(complaint) => Check::warn(id, complaint, state::mend(account)),
+    }
+}
+
+/// The act that gives an account what it lacks.
+pub(super) fn complete(account: &Account, missing: Missing) -> String {
+    let option = match missing {
+        Missing::Email => "--email ADDRESS",
+        Missing::Username => "--username NAME",
+    };
+    format!(
+        "sign in again with it: 'git credential-bitbucket login {} {option}'",
+        account.name
+    )
+}
+
+fn described(account: &Account) -> String {
+    let kind = account.kind().map_or("what git gave", |kind| kind.noun());
+    let host = &account.host;
+    let place = if account.reach.is_empty() {
+        host.to_string()
+    } else {
+        format!("{} on {host}", listed(&account.reach))
+    };
+    format!("'{}' is {kind} for {place}", account.name)
+}
+
+/// The reach, as they are enumerated in a sentence.
+pub(super) fn listed(reach: &[Reach]) -> String {
+    let reach: Vec<String> = reach.iter().map(ToString::to_string).collect();
+    reach.join(", ")
+}
+
+/// The accounts from `login` of which none answers, because another one fits equally.
+fn ambiguous(surroundings: &Surroundings<'_>) -> Vec<Check> {
+    let session = surroundings.session;
+    let now = Timestamp::now();
+    let hindrance = |account: &Account| hindrance(session, account, now);
+    let ties = tie::ties(&surroundings.accounts, &hindrance);
+    let check = |tie: Tie<'_>| {
+        let message = tie.message();
+        if tie.has_user_names() {
+            return Check::warn(
+                "ambiguous",
+                format!("{message} unless the URL names a user"),
+                format!(
+                    "name one in the remote's URL: 'https://USERNAME@{}/…'",
+                    tie.host
+                ),
+            );
+        }
+        Check::fail("ambiguous", message, tie.mend())
+    };
+    ties.into_iter().map(check).collect()
+}

@@ -1,0 +1,327 @@
+//! What the decision ruled for a URL, in words: who answers, and why the others do not.
+
+use jiff::Timestamp;
+
+use super::finding::Check;
+use super::{Surroundings, accounts};
+use crate::account::present::Missing;
+use crate::account::sign_in::Scheme;
+use crate::account::standing::Standing;
+use crate::account::state::{self, State};
+use crate::account::{Account, Origin};
+use crate::answer::decide::{Candidate, Decision, Who};
+use crate::answer::matching::{Misfit, Wanted};
+use crate::answer::ruling::{Rank, Ruling};
+use crate::answer::source::{self, environment};
+use crate::answer::tie::ambiguous;
+use crate::bitbucket::authorization::Identity;
+use crate::bitbucket::{self, API_HOST};
+use crate::settings::policy::Objection;
+use crate::sys::bytes::Bytes;
+use crate::sys::secret::Secret;
+
+const ID: &str = "answer";
+
+/// The first line: who answers, or why nobody does.
+pub(super) fn of(
+    surroundings: &Surroundings<'_>,
+    wanted: &Wanted<'_>,
+    decision: &Decision,
+) -> Check {
+    if let Some(account) = decision.answering() {
+        return of_answer(wanted, account);
+    }
+    if let Some(failure) = decision.failure() {
+        return Check::failed(ID, failure);
+    }
+    if let [first, second, ..] = decision.tied().as_slice() {
+        return Check::failed(ID, &ambiguous(wanted, first, second));
+    }
+    // What was looked at last was meant: nothing before it answers.
+    let meant = decision.candidates.iter().rev().find_map(meant);
+    meant
+        .or_else(|| decision.candidates.iter().find_map(hindered))
+        .unwrap_or_else(|| nobody(surroundings, wanted, decision.only_lacks_a_path()))
+}
+
+/// The line of a candidate that does not answer; `is_said` when the first line told what has to be done.
+pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
+    let account = match &candidate.who {
+        Who::Account(account) => account,
+        Who::Source(name) => {
+            let message = format!("the store '{name}' {}", source_reason(&candidate.ruling)?);
+            return Some(Check::skip(format!("store.{name}"), message));
+        }
+    };
+    if account.is_of_the_environment() {
+        let Ruling::Forbidden(objection) = &candidate.ruling else {
+            return None;
+        };
+        let (message, hint) = (objection.notice(account), objection.mend(account));
+        return Some(Check::warn("environment", message, hint));
+    }
+    let (message, hint) = match &candidate.ruling {
+        Ruling::Answers => return None,
+        Ruling::Forbidden(objection) => (objection.notice(account), Some(objection.mend(account))),
+        ruling => {
+            let message = format!("'{}' {}", account.name, reason(account, ruling));
+            let is_refused = matches!(ruling, Ruling::Out(_));
+            (message, is_refused.then(|| state::mend(account)))
+        }
+    };
+    let mut check = Check::skip(accounts::id(account), message);
+    check.hint = hint.filter(|_| !is_said);
+    Some(check)
+}
+
+/// The account that answers, as whom and why.
+fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
+    let Account { name, store, .. } = account;
+    let is_variable = account.is_of_the_environment();
+    let is_elsewhere = account.lies_elsewhere();
+    let who = match (is_variable, is_elsewhere) {
+        (true, _) => name.clone(),
+        (false, true) => format!("'{name}' of the store '{store}'"),
+        (false, false) => format!("'{name}'"),
+    };
+    let presented = match account.kind().map(|_| identity(wanted, account)) {
+        Some(Ok(Identity::Basic { username, .. })) => {
+            format!("with the user name '{}'", Bytes::from(username))
+        }
+        Some(Ok(Identity::Bearer(_))) => "as Bearer".to_owned(),
+        Some(Ok(Identity::Header { .. })) | None => "as git gave it".to_owned(),
+        Some(Err(missing)) => return lacking(account, &who, missing),
+    };
+    if account.is_retired() {
+        return retired(account);
+    }
+    let message = match (is_variable, is_elsewhere) {
+        (true, _) => format!("{who} answers, which is set in the environment"),
+        (false, true) => format!("{who} answers {presented}"),
+        (false, false) => format!("{who} answers {presented}: {}", why(wanted, account)),
+    };
+    let state = State::of(account, Timestamp::now());
+    let Some(complaint) = state.complaint(account) else {
+        return Check::pass(ID, message);
+    };
+    match (is_elsewhere, state) {
+        // It comes back with one more chance; `get` says no more of it.
+        (true, State::Rejected) => Check::pass(ID, message),
+        (true, _) => Check::warn(
+            ID,
+            format!("{message}; {complaint}"),
+            "put another secret there",
+        ),
+        // Or else it would not answer.
+        (false, State::Rejected) => {
+            let message = format!("{message}; it was refused once, and gets one more chance");
+            Check::warn(ID, message, state::mend(account))
+        }
+        (false, _) => Check::warn(ID, format!("{message}; {complaint}"), state::mend(account)),
+    }
+}
+
+/// As whom an account presents itself there; the secret makes no difference to that.
+fn identity(wanted: &Wanted<'_>, account: &Account) -> Result<Identity, Missing> {
+    if wanted.host.as_str() == API_HOST {
+        Identity::for_rest(account, Secret::default())
+    } else {
+        Identity::for_git(account, Secret::default())
+    }
+}
+
+/// That the account which is meant cannot present itself.
+fn lacking(account: &Account, who: &str, missing: Missing) -> Check {
+    if account.is_of_the_environment() {
+        let message =
+            format!("{who} is meant, which is set in the environment, but lacks {missing}");
+        let hint = "set BITBUCKET_EMAIL to the e-mail of the Atlassian account";
+        return Check::fail(ID, message, hint);
+    }
+    let message = format!("{who} is meant, but lacks {missing}");
+    if account.lies_elsewhere() {
+        return Check::fail(ID, message, "put it there beside the password");
+    }
+    Check::fail(ID, message, accounts::complete(account, missing))
+}
+
+/// An app password answers, and Bitbucket refuses it.
+fn retired(account: &Account) -> Check {
+    if account.is_of_the_environment() {
+        let hint = "unset it, or set BITBUCKET_API_TOKEN";
+        return Check::fail(ID, environment::retired_notice(account), hint);
+    }
+    if account.lies_elsewhere() {
+        return Check::fail(
+            ID,
+            source::retired_notice(account),
+            "put an API token there",
+        );
+    }
+    is_meant_but(account, State::Retired)
+}
+
+/// `'name' is meant, but it …`
+fn is_meant_but(account: &Account, state: State) -> Check {
+    let complaint = state.complaint(account).unwrap_or_default();
+    let name = format!("'{}' ", account.name);
+    let what = complaint.strip_prefix(&name).unwrap_or(&complaint);
+    let message = format!("{name}is meant, but it {what}");
+    Check::fail(ID, message, state::mend(account))
+}
+
+/// Why just this account: reach, user name, origin.
+fn why(wanted: &Wanted<'_>, account: &Account) -> String {
+    let reach = wanted.reach.as_ref();
+    let reach = reach.and_then(|wanted| account.reach.iter().find(|own| own.contains(wanted)));
+    let mut reasons = vec![match reach {
+        Some(reach) => format!("it is for {reach}"),
+        None if account.reach.is_empty() => format!("it is for all of {}", account.host),
+        None => "it is the only account of its host".to_owned(),
+    }];
+    if wanted
+        .username
+        .is_some_and(|username| account.is_called(username))
+    {
+        reasons.push("the user name means it".to_owned());
+    }
+    reasons.push(match account.origin {
+        Origin::Git => "git gave it".to_owned(),
+        Origin::Login => "it comes from login".to_owned(),
+        Origin::Variable(name) => format!("it is {name}"),
+        Origin::Source(store) => format!("the store '{store}' has it"),
+    });
+    reasons.join(", ")
+}
+
+/// The candidate that was meant, whatever else fits: a variable or a store that was refused, an account without a secret.
+fn meant(candidate: &Candidate) -> Option<Check> {
+    let account = match &candidate.who {
+        Who::Account(account) => account,
+        Who::Source(name) => {
+            let message = format!("the store '{name}' {}", source_reason(&candidate.ruling)?);
+            let hint = format!("take '{name}' out of 'lookup' in config.toml");
+            return Some(Check::fail(ID, message, hint));
+        }
+    };
+    let name = &account.name;
+    match &candidate.ruling {
+        Ruling::NoSecret => Some(is_meant_but(account, State::Missing)),
+        Ruling::Out(_) if account.is_of_the_environment() => {
+            let message =
+                format!("{name} is meant, which is set in the environment, but it was refused");
+            Some(Check::fail(ID, message, "give it another value"))
+        }
+        Ruling::Out(_) if account.lies_elsewhere() => {
+            let message = source::refused_notice(account);
+            Some(Check::fail(ID, message, "put another secret there"))
+        }
+        Ruling::Forbidden(objection) if account.lies_elsewhere() => {
+            (!account.is_of_the_environment()).then(|| forbidden(account, objection))
+        }
+        _ => None,
+    }
+}
+
+/// An account that fits, and that something keeps from answering.
+fn hindered(candidate: &Candidate) -> Option<Check> {
+    let account = candidate.account()?;
+    match &candidate.ruling {
+        Ruling::Forbidden(objection) if !account.is_of_the_environment() => {
+            Some(forbidden(account, objection))
+        }
+        Ruling::Out(Standing::Expired) => Some(is_meant_but(account, State::Expired)),
+        Ruling::Out(_) => {
+            let Account { name, host, .. } = account;
+            let message = format!("'{name}' is meant, but {host} refused it and it is set aside");
+            Some(Check::fail(ID, message, state::mend(account)))
+        }
+        _ => None,
+    }
+}
+
+fn forbidden(account: &Account, objection: &Objection) -> Check {
+    Check::fail(ID, objection.notice(account), objection.mend(account))
+}
+
+/// Nobody answers, and it is git's turn.
+fn nobody(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, lacks_path: bool) -> Check {
+    if let Ok(Some(store)) = source::for_bitbucket_org_alone(surroundings.session, &wanted.host) {
+        let host = &wanted.host;
+        return Check::fail(
+            ID,
+            format!("no account answers, and what the store '{store}' has is for bitbucket.org"),
+            format!(
+                "if it is for {host}, say so: 'host = \"{host}\"' in [store.{store}] of config.toml"
+            ),
+        );
+    }
+    let message = "no account answers: git asks its next helper, or you";
+    let home = bitbucket::home_of(&wanted.host);
+    let hint = if lacks_path && wanted.path.is_none() {
+        "'git credential-bitbucket setup' makes git say which repository it wants".to_owned()
+    } else if bitbucket::is_cloud(&home) {
+        "'git credential-bitbucket login' adds an account".to_owned()
+    } else {
+        format!("'git credential-bitbucket login --host {home}' adds an account")
+    };
+    Check::fail(ID, message, hint)
+}
+
+/// What follows the name of an account that does not answer.
+fn reason(account: &Account, ruling: &Ruling) -> String {
+    let Account { host, reach, .. } = account;
+    match ruling {
+        Ruling::Answers => "answers".to_owned(),
+        Ruling::NoSecret => "is meant, but has no secret".to_owned(),
+        Ruling::Fails => "is meant, but its secret cannot be had".to_owned(),
+        Ruling::Forbidden(objection) => objection.notice(account),
+        Ruling::Out(Standing::Expired) => "would fit, but has expired".to_owned(),
+        Ruling::Out(_) => format!("would fit, but {host} refused it and it is set aside"),
+        Ruling::Misfit(Misfit::OtherHost) => format!("is for {host}"),
+        Ruling::Misfit(Misfit::NoSuchKind) => match account.kind() {
+            Some(kind) => format!("is {}, which does not exist on {host}", kind.noun()),
+            None => format!("does not exist on {host}"),
+        },
+        Ruling::Misfit(Misfit::OtherReach) => format!("is for {} only", accounts::listed(reach)),
+        Ruling::Misfit(Misfit::NoPath) => format!(
+            "is for {} only, and git names no repository",
+            accounts::listed(reach)
+        ),
+        Ruling::Misfit(Misfit::OtherAttributes) => {
+            "was given by git for another path or user name".to_owned()
+        }
+        Ruling::Outranked(rank) => match rank {
+            Rank::Variable(name) => format!("does not answer while {name} is set"),
+            Rank::Retired => {
+                "would fit, but is an app password, which Bitbucket has removed".to_owned()
+            }
+            Rank::LessExact => "fits, but not as exactly as another one".to_owned(),
+            Rank::OtherName => "fits, but the user name means another one".to_owned(),
+            Rank::GivenByGit => "fits, but one from login comes before what git gave".to_owned(),
+            Rank::Older => "fits, but git gave another one later".to_owned(),
+            Rank::Tie => "fits as well as another one".to_owned(),
+        },
+    }
+}
+
+/// What follows the name of a store that is only looked into.
+fn source_reason(ruling: &Ruling) -> Option<String> {
+    match ruling {
+        Ruling::Forbidden(objection) => Some(format!("is not asked: {objection}")),
+        _ => None,
+    }
+}
+
+/// libcurl answers a Basic challenge with the URL's user name by itself; an instance that refuses Basic says 403 to
+/// that, and git never comes to ask a helper.
+pub(super) fn refused_before_asking(wanted: &Wanted<'_>, account: &Account) -> Option<Check> {
+    let has_name = wanted.username.is_some_and(|name| !name.is_empty());
+    (account.scheme() != Scheme::Basic && has_name).then(|| {
+        Check::warn(
+            "url",
+            format!("'{}' goes as Bearer, and where Basic is refused a user name in the URL is answered 403", account.name),
+            format!("take the name out of the remote: 'https://{}/…'", wanted.host),
+        )
+    })
+}

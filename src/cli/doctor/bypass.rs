@@ -1,0 +1,159 @@
+//! Ways past us in git's configuration: what git uses before it asks a helper, and secrets that lie there.
+
+use std::path::Path;
+
+use super::finding::Check;
+use super::{Git, Surroundings};
+use crate::cli::takeover::in_url;
+use crate::git::context::Host;
+use crate::git::url::{self, Url};
+use crate::git::{self, Setting};
+
+/// Whether git refuses URLs that hold a password (git-config(1), `transfer.credentialsInUrl`).
+pub(super) fn credentials_in_url(git: &Git) -> Check {
+    let id = "credentials-in-url";
+    let mut settings = git.settings.iter().rev();
+    match settings.find(|setting| setting.key == "transfer.credentialsinurl") {
+        Some(setting) if setting.value == "die" => {
+            Check::pass(id, "git refuses a URL that holds a password")
+        }
+        _ => Check::warn(
+            id,
+            "git takes a URL that holds a password, and keeps it in plain text",
+            "'git credential-bitbucket setup --guard'",
+        ),
+    }
+}
+
+/// The secrets in the URLs of git's configuration, as seen from here: remotes, `insteadOf` and all others.
+pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
+    let id = "secret-in-url";
+    let check = |setting: &Setting| {
+        let Setting { key, value, origin } = setting;
+        let in_value = || secret_host(surroundings, &Url::parse(value)?);
+        let in_key = || {
+            let (_, rest) = key.split_once('.')?;
+            secret_host(surroundings, &Url::parse(rest.rsplit_once('.')?.0)?)
+        };
+        let host = in_value().or_else(in_key)?;
+        Some(Check::fail(
+            id,
+            format!(
+                "'{}' in '{origin}' holds a secret for {host}",
+                url::masked(key)
+            ),
+            format!("{}, and revoke the secret", scrub(origin)),
+        ))
+    };
+    let checks: Vec<Check> = git.settings.iter().filter_map(check).collect();
+    or_pass(
+        checks,
+        id,
+        "no URL in git's configuration holds a secret for Bitbucket",
+    )
+}
+
+/// What takes a secret out of one of git's configuration files.
+fn scrub(origin: &str) -> String {
+    let path = Path::new(origin);
+    let is_global =
+        git::global_config_files().is_ok_and(|files| files.iter().any(|file| file == path));
+    if is_global {
+        "'git credential-bitbucket scrub --global'".to_owned()
+    } else if path.is_relative() {
+        "'git credential-bitbucket scrub'".to_owned()
+    } else {
+        format!("take it out of '{origin}'")
+    }
+}
+
+/// The host of ours for which a URL holds a secret.
+fn secret_host(surroundings: &Surroundings<'_>, url: &Url<'_>) -> Option<Host> {
+    let host = url.host().filter(|_| url.is_http())?;
+    (surroundings.hosts.contains(&host) && in_url(url).is_some()).then_some(host)
+}
+
+/// The headers that git sends with every request, where one is an `Authorization`: then it asks no helper.
+pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
+    let id = "extra-header";
+    let check = |setting: &Setting| {
+        let Setting { key, value, origin } = setting;
+        let pattern = key.strip_prefix("http.")?.strip_suffix("extraheader")?;
+        let (name, _) = value.split_once(':')?;
+        if !name.trim().eq_ignore_ascii_case("authorization") {
+            return None;
+        }
+        let key = url::masked(key);
+        let hint = format!("once an account answers, {}", scrub(origin));
+        let Some(pattern) = pattern.strip_suffix('.') else {
+            return Some(Check::fail(
+                id,
+                format!("'{key}' in '{origin}' sends an Authorization to every host there is"),
+                hint,
+            ));
+        };
+        let mut hosts = surroundings.hosts.iter();
+        let host = hosts.find(|host| git::matches_host(pattern, host))?;
+        Some(Check::warn(
+            id,
+            format!(
+                "'{key}' in '{origin}' sends an Authorization to {host}, so git asks no helper"
+            ),
+            hint,
+        ))
+    };
+    let checks: Vec<Check> = git.settings.iter().filter_map(check).collect();
+    or_pass(
+        checks,
+        id,
+        "no setting of git's sends an Authorization of its own",
+    )
+}
+
+/// Whether git-lfs presents its credentials to our hosts in another way than the one they take.
+pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
+    let id = "lfs-access";
+    let check = |setting: &Setting| {
+        let Setting { key, value, origin } = setting;
+        let url = Url::parse(key.strip_prefix("lfs.")?.strip_suffix(".access")?)?;
+        let host = url
+            .host()
+            .filter(|host| surroundings.hosts.contains(host))?;
+        if value == "basic" {
+            return None;
+        }
+        let option = if Path::new(origin).is_relative() {
+            ""
+        } else {
+            "--global "
+        };
+        let mended = format!("lfs.{}.access", url.bare());
+        let hint = if mended == *key {
+            format!("'git config {option}{key} basic'")
+        } else {
+            format!("take it out of '{origin}'")
+        };
+        Some(Check::warn(
+            id,
+            format!(
+                "'{}' in '{origin}' is not 'basic', which {host} takes",
+                url::masked(key)
+            ),
+            hint,
+        ))
+    };
+    let checks: Vec<Check> = git.settings.iter().filter_map(check).collect();
+    or_pass(
+        checks,
+        id,
+        "nothing keeps git-lfs from presenting its credentials as Basic",
+    )
+}
+
+pub(super) fn or_pass(checks: Vec<Check>, id: &str, message: &str) -> Vec<Check> {
+    if checks.is_empty() {
+        vec![Check::pass(id, message)]
+    } else {
+        checks
+    }
+}

@@ -1,0 +1,107 @@
+//! What the environment decides: a credential of its own, questions, proxies.
+
+use std::env;
+
+use jiff::Timestamp;
+
+use super::Surroundings;
+use super::finding::Check;
+use crate::answer::source::environment;
+use crate::bitbucket;
+use crate::git;
+use crate::git::route;
+use crate::git::url;
+use crate::sys::child::SECRET_VARIABLES;
+use crate::sys::terminal;
+
+/// Whether the environment holds a credential, and which of several is used.
+pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
+    let id = "environment";
+    let (mut account, kept) = match environment::account(&bitbucket::cloud()) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Check::pass(id, "no variable holds a credential for Bitbucket"),
+        Err(error) => return Check::failed(id, &error),
+    };
+    let name = &account.name;
+    if let Ok(Some(objection)) = surroundings.session.objection(&account) {
+        return Check::warn(id, objection.notice(&account), objection.mend(&account));
+    }
+    if account.is_retired() {
+        return Check::fail(
+            id,
+            format!(
+                "{name} is set and answers ahead of the accounts, but {}",
+                bitbucket::removed("app passwords")
+            ),
+            "unset it, or set BITBUCKET_API_TOKEN",
+        );
+    }
+    account.rejected = surroundings.session.refusal_of(&kept.secret);
+    if !account.standing(Timestamp::now()).may_answer() {
+        return Check::fail(
+            id,
+            format!("{name} is set, but bitbucket.org refused it"),
+            "give it another value",
+        );
+    }
+    let others = SECRET_VARIABLES.into_iter();
+    let others: Vec<&str> = others
+        .filter(|other| other != name && is_set(other))
+        .collect();
+    let unused = if others.is_empty() {
+        String::new()
+    } else {
+        format!("; not used: {}", others.join(", "))
+    };
+    Check::pass(
+        id,
+        format!("{name} is set and answers for bitbucket.org ahead of the accounts{unused}"),
+    )
+}
+
+/// Whether, and how, git may ask somebody when no helper answers.
+pub(super) fn prompts(surroundings: &Surroundings<'_>) -> Check {
+    let id = "prompts";
+    let setting = |key: &str| {
+        let settings = surroundings.git.iter().flat_map(|git| &git.settings);
+        let setting = settings.rev().find(|setting| setting.key == key);
+        setting.map(|setting| setting.value.as_str())
+    };
+    if setting("credential.interactive").is_some_and(terminal::forbids_questions) {
+        return Check::pass(id, "credential.interactive forbids git to ask anything");
+    }
+    let asks = terminal::askpass(setting("core.askpass"));
+    let forbidden = terminal::prompts_are_forbidden();
+    Check::pass(
+        id,
+        match (asks, forbidden) {
+            (Some(program), _) => format!("where no helper answers, git asks through {program}"),
+            (None, false) => "where no helper answers, git asks on the terminal".to_owned(),
+            (None, true) => "GIT_TERMINAL_PROMPT forbids git to ask on the terminal".to_owned(),
+        },
+    )
+}
+
+fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+/// How git gets to each of our hosts.
+pub(super) fn proxies(surroundings: &Surroundings<'_>) -> Vec<Check> {
+    let hosts = surroundings.hosts.iter();
+    let check = |host| {
+        let message = match route::proxy(host, git::PATIENCE) {
+            None => format!("git goes to {host} directly"),
+            Some(proxy) => {
+                // curl(1), "--proxy": without a scheme it is http.
+                let scheme = if proxy.contains("://") { "" } else { "http://" };
+                format!(
+                    "git goes to {host} through '{}'",
+                    url::masked(&format!("{scheme}{proxy}"))
+                )
+            }
+        };
+        Check::pass(format!("proxy.{host}"), message)
+    };
+    hosts.map(check).collect()
+}

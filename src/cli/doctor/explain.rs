@@ -1,0 +1,137 @@
+//! `doctor URL`: which account answers for it, and why the others do not.
+
+use anyhow::Result;
+
+use super::finding::Check;
+use super::{Surroundings, answer, chain};
+use crate::answer::decide::{Effort, decide};
+use crate::answer::matching::Wanted;
+use crate::bitbucket;
+use crate::bitbucket::reach::Reach;
+use crate::cli::takeover::in_url;
+use crate::git;
+use crate::git::context::Host;
+use crate::git::url::Url;
+use crate::sys::error::{Hinted, Usage, printable};
+
+/// The findings for one URL, the answer first, then each account that does not answer.
+///
+/// # Errors
+/// When it is no URL.
+pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<Check>> {
+    // The URL itself is not shown: it may hold a secret.
+    let no_url = || {
+        let message = "the argument is not a URL";
+        let hint = "name one such as 'https://bitbucket.org/acme/site.git'";
+        anyhow::Error::from(Usage(message.to_owned())).context(Hinted::new(message, hint))
+    };
+    let url = Url::parse(text).ok_or_else(no_url)?;
+    let host = url.host().ok_or_else(no_url)?;
+    if let Some(check) = not_for_us(surroundings, &url, &host) {
+        return Ok(vec![check]);
+    }
+    let mut checks = Vec::new();
+    if in_url(&url).is_some() {
+        checks.push(Check::fail(
+            "url",
+            "the URL holds a secret, and with one git asks no helper",
+            format!("use '{}', and revoke the secret", url.bare()),
+        ));
+    }
+    if let Some(git) = &surroundings.git {
+        checks.push(chain::of_host(git, &host));
+    }
+    let (path, check) = path(surroundings, &url, &host);
+    checks.push(check);
+    let username = url
+        .username()
+        .map(|name| name.expose().to_vec())
+        .or_else(|| git::setting("credential.username", &host).map(String::into_bytes));
+    let wanted = Wanted::at(host, path.as_deref(), username.as_deref());
+    checks.extend(answers(surroundings, &wanted));
+    Ok(checks)
+}
+
+/// Why git asks no helper at all for the URL, or why we have nothing to do with it.
+fn not_for_us(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> Option<Check> {
+    if url.scheme == "http" {
+        return Some(Check::fail(
+            "url",
+            "this helper does not answer over http, where the secret would travel in clear",
+            format!("use '{}'", url.bare().replacen("http:", "https:", 1)),
+        ));
+    }
+    if url.scheme != "https" {
+        return Some(Check::skip("url", "git asks this helper over https only"));
+    }
+    (!surroundings.hosts.contains(host)).then(|| {
+        Check::skip(
+            "url",
+            format!(
+                "this helper does not answer for {host}, but for bitbucket.org and the hosts that an account or config.toml names"
+            ),
+        )
+    })
+}
+
+/// The path as git sends it, if it does.
+fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<Vec<u8>>, Check) {
+    let id = "path";
+    let Some(path) = url.path() else {
+        return (
+            None,
+            Check::pass(id, "the URL has no path, so git names no repository"),
+        );
+    };
+    if surroundings.git.is_none() {
+        let check = Check::skip(
+            id,
+            "git could not be asked whether it sends the path; it is judged as if it did",
+        );
+        return (Some(path), check);
+    }
+    if git::is_true("credential.useHttpPath", &url.bare()) {
+        let shown = printable(&String::from_utf8_lossy(&path));
+        let about = match Reach::of_path(host, &path) {
+            Some(reach) => format!("git sends '{shown}', which is about {reach}"),
+            None => format!("git sends '{shown}', which is about no repository"),
+        };
+        return (Some(path), Check::pass(id, about));
+    }
+    let message = "git does not send the path (credential.useHttpPath is not set), so the URL is judged without it";
+    let home = bitbucket::home_of(host);
+    let mut own = surroundings
+        .accounts
+        .iter()
+        .filter(|account| account.host == home);
+    // Where no account is for a workspace and no store has a place for each, nothing would be different with it.
+    let check = if surroundings.is_looked_up() || own.any(|account| !account.reach.is_empty()) {
+        Check::warn(id, message, "'git credential-bitbucket setup'")
+    } else {
+        Check::pass(id, message)
+    };
+    (None, check)
+}
+
+/// What the decision ruled: who answers, and a line for each candidate that does not.
+fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
+    let decision = match decide(surroundings.session, wanted, Effort::Explain) {
+        Ok(decision) => decision,
+        Err(_) if !surroundings.knows_accounts => {
+            return vec![Check::skip("answer", "the accounts cannot be read")];
+        }
+        Err(error) => return vec![Check::failed("answer", &error)],
+    };
+    let answer = answer::of(surroundings, wanted, &decision);
+    let answering = decision.answering();
+    let refused_before_asking =
+        answering.and_then(|account| answer::refused_before_asking(wanted, account));
+    // Where nobody answers, the first line says what has to be done.
+    let is_said = answering.is_none() && decision.tied().is_empty();
+    let others = decision.candidates.iter();
+    let others = others.filter_map(|candidate| answer::of_other(candidate, is_said));
+    let mut checks = vec![answer];
+    checks.extend(refused_before_asking);
+    checks.extend(others);
+    checks
+}

@@ -1,0 +1,167 @@
+//! `doctor`: looks at everything that can be wrong, and says how to mend it.
+
+mod accounts;
+mod answer;
+mod bypass;
+mod chain;
+mod environment;
+mod explain;
+mod files;
+mod finding;
+mod netrc;
+mod programs;
+mod sources;
+
+use crate::cli::output;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::account::file::Accounts;
+use crate::cli::Doctor;
+use crate::git::context::Host;
+use crate::git::{self, Setting};
+use crate::settings::session::Session;
+
+use self::finding::{Check, Outcome};
+
+/// # Errors
+/// When the URL is none, or nobody takes what is printed. What is wrong elsewhere is a finding.
+pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
+    let session = Session::default();
+    let mut checks = Vec::new();
+    let surroundings = Surroundings::look(&session, &mut checks);
+    match &arguments.url {
+        None => examine(&surroundings, &mut checks),
+        Some(url) => checks.extend(explain::checks(&surroundings, url)?),
+    }
+    let text = if arguments.json {
+        let mut json = serde_json::to_vec_pretty(&Report { checks: &checks })?;
+        json.push(b'\n');
+        json
+    } else {
+        let mut text = Vec::new();
+        for check in &checks {
+            text.write_all(check.text().as_bytes())?;
+        }
+        text
+    };
+    output::print(&text)?;
+    let has_failed = checks.iter().any(|check| check.outcome == Outcome::Fail);
+    Ok(ExitCode::from(u8::from(has_failed)))
+}
+
+/// What `--json` shows: the names are a contract.
+#[derive(Serialize)]
+struct Report<'a> {
+    checks: &'a [Check],
+}
+
+fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
+    if let Some(git) = &surroundings.git {
+        checks.push(programs::version(git));
+        checks.extend(programs::post_buffer(surroundings, git));
+    }
+    checks.push(programs::others_of_this_name(surroundings));
+    match &surroundings.git {
+        Some(git) => {
+            checks.extend(chain::checks(surroundings, git));
+            checks.push(bypass::credentials_in_url(git));
+            checks.extend(bypass::secrets_in_urls(surroundings, git));
+            checks.extend(bypass::extra_headers(surroundings, git));
+            checks.extend(bypass::lfs_access(surroundings, git));
+        }
+        None => checks.extend(NEED_GIT.map(|id| Check::skip(id, "git could not be asked"))),
+    }
+    checks.extend(netrc::check(surroundings));
+    checks.extend(files::configuration(surroundings));
+    checks.push(sources::policy(surroundings));
+    let permissions = files::permissions(surroundings).into_iter();
+    // Why a file cannot be read may have been said already.
+    let is_new = |check: &Check| checks.iter().all(|known| known.message != check.message);
+    let permissions: Vec<Check> = permissions.filter(is_new).collect();
+    checks.extend(permissions);
+    checks.extend(files::set_aside(surroundings));
+    if surroundings.knows_accounts {
+        checks.extend(accounts::checks(surroundings));
+    }
+    checks.extend(sources::stores(surroundings));
+    checks.push(environment::credentials(surroundings));
+    checks.push(environment::prompts(surroundings));
+    checks.extend(environment::proxies(surroundings));
+}
+
+/// The checks that cannot be made without git.
+const NEED_GIT: [&str; 5] = [
+    "chain",
+    "credentials-in-url",
+    "secret-in-url",
+    "extra-header",
+    "lfs-access",
+];
+
+/// What the checks look at.
+struct Surroundings<'a> {
+    session: &'a Session,
+    accounts: Accounts,
+    /// Whether the accounts could be read.
+    knows_accounts: bool,
+    /// The hosts whose credentials are ours to keep.
+    hosts: Vec<Host>,
+    git: Option<Git>,
+}
+
+/// What git says of itself.
+struct Git {
+    version: String,
+    exec_path: Option<PathBuf>,
+    settings: Vec<Setting>,
+}
+
+impl<'a> Surroundings<'a> {
+    /// Gathers what there is; what cannot be had is a finding.
+    fn look(session: &'a Session, checks: &mut Vec<Check>) -> Self {
+        let git = Git::look()
+            .inspect_err(|error| checks.push(Check::failed("git", error)))
+            .ok();
+        let accounts = session
+            .accounts()
+            .inspect_err(|error| checks.push(Check::failed("accounts", error)));
+        let knows_accounts = accounts.is_ok();
+        let accounts = accounts.unwrap_or_default();
+        // That the configuration cannot be read is a finding of its own check.
+        let hosts = session.config().map_or(&[][..], |config| &config.hosts);
+        let mut hosts = super::setup::hosts_of(&accounts, hosts);
+        // For the others nothing ever answers.
+        if let Ok(policy) = session.policy() {
+            hosts.retain(|host| policy.allows_host(host));
+        }
+        Self {
+            session,
+            accounts,
+            knows_accounts,
+            hosts,
+            git,
+        }
+    }
+
+    /// Whether there are stores that are asked when no account fits.
+    fn is_looked_up(&self) -> bool {
+        // That the settings cannot be read is a finding of its own check.
+        let config = self.session.config();
+        config.is_ok_and(|config| !config.lookup.is_empty())
+    }
+}
+
+impl Git {
+    fn look() -> Result<Self> {
+        Ok(Self {
+            version: git::version()?,
+            exec_path: git::exec_path().ok(),
+            settings: git::settings()?,
+        })
+    }
+}

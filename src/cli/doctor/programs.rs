@@ -1,0 +1,266 @@
+//! The programs: which git this is, and whether it finds us.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use super::finding::Check;
+use super::{Git, Surroundings};
+use crate::account::sign_in::Scheme;
+use crate::git;
+use crate::git::context::Host;
+
+/// A release of git: `2.47.3`, `2.39.5 (Apple Git-154)`, `2.47.1.windows.1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Version {
+    major: u32,
+    minor: u32,
+    patch: u32,
+}
+
+impl Version {
+    fn of(text: &str) -> Self {
+        let mut numbers = text
+            .split(|letter: char| !letter.is_ascii_digit())
+            .map(|number| number.parse().unwrap_or(0));
+        let mut next = || numbers.next().unwrap_or(0);
+        Self {
+            major: next(),
+            minor: next(),
+            patch: next(),
+        }
+    }
+
+    const fn new(major: u32, minor: u32) -> Self {
+        Self {
+            major,
+            minor,
+            patch: 0,
+        }
+    }
+
+    /// Whether a carriage return or an escape sequence in a URL still gets as far as helpers and prompts
+    /// (CVE-2024-52006, CVE-2024-50349), by git's own list of fixed releases.
+    fn lacks_fixes(self) -> bool {
+        const FIXED: [(u32, u32); 9] = [
+            (40, 4),
+            (41, 3),
+            (42, 4),
+            (43, 6),
+            (44, 3),
+            (45, 3),
+            (46, 3),
+            (47, 2),
+            (48, 1),
+        ];
+        let fixed = FIXED.into_iter().find(|(minor, _)| *minor == self.minor);
+        self < Self::new(2, 40)
+            || self.major == 2 && fixed.is_some_and(|(_, patch)| self.patch < patch)
+    }
+
+    /// Whether git forgets the header form when it has more to send than `http.postBuffer`.
+    fn forgets_headers(self) -> bool {
+        self >= AUTHTYPE && self < Self::new(2, 54)
+    }
+}
+
+/// The first release that knows `authtype` and `credential`.
+const AUTHTYPE: Version = Version::new(2, 46);
+/// The first release that knows `password_expiry_utc`.
+const EXPIRY: Version = Version::new(2, 40);
+
+/// Which git it is, and what of the protocol it knows.
+pub(super) fn version(git: &Git) -> Check {
+    let version = Version::of(&git.version);
+    let name = format!("git {}", git.version);
+    if version.lacks_fixes() {
+        return Check::warn(
+            "git",
+            format!(
+                "{name} is older than the fixes of its credential protocol (CVE-2024-50349, CVE-2024-52006)"
+            ),
+            "update git, or make sure that your distribution has put the fixes into it",
+        );
+    }
+    let knows = match (version >= EXPIRY, version >= AUTHTYPE) {
+        (_, true) => "password_expiry_utc and authtype",
+        (true, _) => "password_expiry_utc, and from 2.46 on authtype",
+        (_, false) => "neither password_expiry_utc (2.40) nor authtype (2.46)",
+    };
+    Check::pass("git", format!("{name}; it knows {knows}"))
+}
+
+/// Up to this many bytes git forgets no header by default (git-config(1), `http.postBuffer`).
+const POST_BUFFER: u64 = 1 << 20;
+
+/// Whether a big push keeps its `Authorization`, for each host with an account that goes as Bearer.
+pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
+    let mut hosts: Vec<&Host> = Vec::new();
+    for account in surroundings.accounts.iter() {
+        let has_authtype = account
+            .opaque()
+            .is_some_and(|opaque| opaque.authtype.is_some());
+        let has_header_form = account.scheme() != Scheme::Basic || has_authtype;
+        if has_header_form && !hosts.contains(&&account.host) {
+            hosts.push(&account.host);
+        }
+    }
+    let check = |host: &Host| {
+        let id = format!("post-buffer.{host}");
+        if !Version::of(&git.version).forgets_headers() {
+            return Check::pass(id, "this git keeps the Authorization of big pushes");
+        }
+        match git::number("http.postBuffer", host).unwrap_or(POST_BUFFER) {
+            size if size > POST_BUFFER => Check::pass(
+                id,
+                format!("pushes of up to {size} bytes keep their Authorization"),
+            ),
+            size => Check::warn(
+                id,
+                format!(
+                    "git 2.46 to 2.53 forgets the Authorization of a Bearer account in pushes above http.postBuffer ({size} bytes)"
+                ),
+                format!("'git config --global http.https://{host}.postBuffer 524288000'"),
+            ),
+        }
+    };
+    hosts.into_iter().map(check).collect()
+}
+
+/// Whether another program is called like this one, and which of them git finds.
+pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
+    let id = "program";
+    let own = match env::current_exe().and_then(dunce::canonicalize) {
+        Ok(own) => own,
+        Err(error) => {
+            return Check::skip(id, format!("cannot tell where this program lies: {error}"));
+        }
+    };
+    let found = programs(surroundings);
+    let position = found.iter().position(|path| *path == own);
+    let folder = own.parent().unwrap_or(Path::new("/")).display();
+    let other = found.iter().find(|path| **path != own);
+    match (other, position) {
+        (None, Some(_)) => Check::pass(
+            id,
+            format!("'{}' is the only program of its name", own.display()),
+        ),
+        (None, None) => Check::warn(
+            id,
+            format!("'{}' is in no folder of PATH", own.display()),
+            format!("put '{folder}' on PATH"),
+        ),
+        (Some(other), Some(0)) => Check::warn(
+            id,
+            format!(
+                "another program of this name, '{}', stands on PATH behind this one",
+                other.display()
+            ),
+            "remove it if nobody needs it",
+        ),
+        (Some(other), _) => {
+            let message = format!(
+                "another program of this name, '{}', is found in place of this one",
+                other.display()
+            );
+            if is_asked_by_name(surroundings) {
+                let hint = format!("'{} setup' makes git ask this one", own.display());
+                return Check::fail(id, message, hint);
+            }
+            Check::warn(
+                id,
+                message,
+                format!("remove it, or put '{folder}' before its folder on PATH"),
+            )
+        }
+    }
+}
+
+/// The programs of our name, in the order in which git finds them, each once.
+fn programs(surroundings: &Surroundings<'_>) -> Vec<PathBuf> {
+    let exec_path = surroundings
+        .git
+        .as_ref()
+        .and_then(|git| git.exec_path.clone());
+    let path = env::var_os("PATH").unwrap_or_default();
+    let name = format!("git-credential-bitbucket{}", env::consts::EXE_SUFFIX);
+    let mut found = Vec::new();
+    for folder in exec_path.into_iter().chain(env::split_paths(&path)) {
+        let candidate = folder.join(&name);
+        let Ok(real) = dunce::canonicalize(candidate) else {
+            continue;
+        };
+        if is_program(&real) && !found.contains(&real) {
+            found.push(real);
+        }
+    }
+    found
+}
+
+/// Whether git is told the bare name somewhere, and looks for it itself.
+fn is_asked_by_name(surroundings: &Surroundings<'_>) -> bool {
+    let Some(git) = &surroundings.git else {
+        return false;
+    };
+    surroundings.hosts.iter().any(|host| {
+        let chain = git::chain(&git.settings, host);
+        chain
+            .iter()
+            .any(|helper| helper.is_ours() && helper.program().is_none())
+    })
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(path: &Path) -> bool {
+    path.is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Version;
+
+    #[test]
+    fn versions_are_read_whatever_the_distribution_adds() {
+        let version = |major, minor, patch| Version {
+            major,
+            minor,
+            patch,
+        };
+        for (text, read) in [
+            ("2.47.3", version(2, 47, 3)),
+            ("2.39.5 (Apple Git-154)", version(2, 39, 5)),
+            ("2.47.1.windows.2", version(2, 47, 1)),
+            ("2.54.0-rc1", version(2, 54, 0)),
+            ("3.0", version(3, 0, 0)),
+            ("", version(0, 0, 0)),
+        ] {
+            assert_eq!(Version::of(text), read);
+        }
+    }
+
+    #[test]
+    fn releases_without_the_fixes_are_told_from_those_with_them() {
+        for text in ["2.25.1", "2.39.5", "2.40.3", "2.41.2", "2.47.1", "2.48.0"] {
+            assert!(Version::of(text).lacks_fixes(), "{text}");
+        }
+        for text in [
+            "2.40.4", "2.43.6", "2.43.7", "2.47.2", "2.48.1", "2.49.0", "3.0.0",
+        ] {
+            assert!(!Version::of(text).lacks_fixes(), "{text}");
+        }
+        for (text, forgets) in [
+            ("2.45.3", false),
+            ("2.46.0", true),
+            ("2.53.9", true),
+            ("2.54.0", false),
+        ] {
+            assert_eq!(Version::of(text).forgets_headers(), forgets, "{text}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! All that is known of an account but its secret, before it is checked.
+
+use anyhow::{Result, bail};
+use jiff::civil::Date;
+
+use crate::account::file::Accounts;
+use crate::account::sign_in::{Known, Owner, Scheme};
+use crate::account::{Account, Origin, today};
+use crate::bitbucket::reach::Reach;
+use crate::bitbucket::{self, Kind};
+use crate::cli::Login;
+use crate::git::context::Host;
+use crate::git::username::Username;
+use crate::settings::policy::Policy;
+use crate::sys::error::{Hinted, Usage};
+use crate::sys::message;
+use crate::sys::terminal;
+
+/// The account as it is to be: what was named, what the one it replaces had, and what can be asked for.
+///
+/// # Errors
+/// When something is missing and nobody can be asked, or cannot be what it is.
+pub(super) fn complete(
+    arguments: &Login,
+    accounts: &Accounts,
+    policy: &Policy,
+    host: Host,
+    kind: Kind,
+) -> Result<Account> {
+    let asks = super::asks(arguments);
+    let is_day_wanted = policy.wants_a_day(kind);
+    let asks_for_day = asks && (is_day_wanted || kind.always_expires());
+    let mine = |name: &str| {
+        accounts
+            .named(name)
+            .filter(|known| known.origin == Origin::Login)
+    };
+    let named = arguments
+        .name
+        .as_deref()
+        .and_then(|name| accounts.named(name));
+
+    let mut username = arguments.username.clone().and_then(Username::new);
+    username = username.or_else(|| named.and_then(Account::username).cloned());
+    if username.is_none() && (kind.needs_username() || kind == Kind::HttpAccessToken) {
+        username = ask_username(kind, asks)?;
+    }
+    let name = match &arguments.name {
+        Some(name) if name.is_empty() || name.chars().any(char::is_control) => {
+            bail!(Usage(
+                "a name is not empty and has no control characters".to_owned()
+            ))
+        }
+        Some(name) => name.clone(),
+        None => default_name(username.as_ref(), &arguments.reach, &host, accounts),
+    };
+    let existing = named.or_else(|| mine(&name));
+    let owner = Owner {
+        username: username.or_else(|| existing.and_then(Account::username).cloned()),
+        email: arguments
+            .email
+            .clone()
+            .or_else(|| existing.and_then(Account::email).map(str::to_owned)),
+    };
+    refuse_mixed_up_names(&owner, &host)?;
+    let known = sign_in(arguments, existing, kind, owner);
+    let mut account = match existing {
+        Some(existing) => Account {
+            sign_in: known.into(),
+            ..existing.clone()
+        },
+        None => Account::new(name, host, Origin::Login, known),
+    };
+    // What git said of the old secret, or a server did, is not true of the new one.
+    account.origin = Origin::Login;
+    account.rejected = None;
+    account.password_expiry_utc = None;
+    account.expires = match arguments.expires {
+        Some(day) => Some(day),
+        // The old day was the old secret's.
+        None if asks_for_day => None,
+        None => account.expires.filter(|day| *day >= today()),
+    };
+    if !arguments.reach.is_empty() {
+        account.reach.clone_from(&arguments.reach);
+    }
+    if let Some(owner) = account.owner_mut()
+        && (owner.email.is_none() && kind == Kind::ApiToken && asks)
+    {
+        owner.email = ask_email()?;
+    }
+    if arguments.expires.is_none() && asks_for_day {
+        account.expires = ask_expiry(is_day_wanted)?;
+    }
+    Ok(account)
+}
+
+/// What it signs in with; of the account it replaces stays how that was presented, as long as nobody has asked Bitbucket.
+fn sign_in(arguments: &Login, existing: Option<&Account>, kind: Kind, owner: Owner) -> Known {
+    let existing_base_path = existing.map(Account::base_path).unwrap_or_default();
+    let mut known = Known::of_kind(kind, owner);
+    known.base_path = match &arguments.host {
+        Some(place) => place.context.clone(),
+        None => existing_base_path.to_owned(),
+    };
+    known.scheme = match existing.map(|existing| (existing.kind(), existing.scheme())) {
+        Some((same, Scheme::Bearer | Scheme::BearerOnly)) if same == Some(kind) => Scheme::Bearer,
+        _ => Scheme::Basic,
+    };
+    known
+}
+
+fn ask_email() -> Result<Option<String>> {
+    loop {
+        let answer = terminal::ask_line(
+            "E-mail of your Atlassian account, for the REST API (Enter to leave it out): ",
+        )?;
+        match answer.as_str() {
+            "" => return Ok(None),
+            email if is_email(email) => return Ok(Some(answer)),
+            _ => message::tell("That is no e-mail"),
+        }
+    }
+}
+
+fn is_email(text: &str) -> bool {
+    text.contains('@') && !text.chars().any(char::is_control)
+}
+
+/// Bitbucket shows the date when the token is made, and tells it to nobody afterwards.
+fn ask_expiry(is_wanted: bool) -> Result<Option<Date>> {
+    let prompt = if is_wanted {
+        "Last day on which it is good, YYYY-MM-DD: "
+    } else {
+        "Last day on which it is good, YYYY-MM-DD (Enter if you do not know): "
+    };
+    loop {
+        let answer = terminal::ask_line(prompt)?;
+        if answer.is_empty() && is_wanted {
+            message::tell("The policy of this machine wants it");
+            continue;
+        }
+        if answer.is_empty() {
+            return Ok(None);
+        }
+        match answer.parse::<Date>() {
+            Ok(day) if day >= today() => return Ok(Some(day)),
+            Ok(_) => message::tell("That day has passed"),
+            Err(_) => message::tell("Please type a date such as 2027-01-31"),
+        }
+    }
+}
+
+fn ask_username(kind: Kind, asks: bool) -> Result<Option<Username>> {
+    let answer = match (asks, kind.needs_username()) {
+        (true, true) => terminal::ask_line("Bitbucket user name: ")?,
+        (true, false) => terminal::ask_line(
+            "User name (Enter when the token is a project's or a repository's): ",
+        )?,
+        (false, _) => String::new(),
+    };
+    if answer.is_empty() && kind.needs_username() {
+        bail!(Hinted::new(
+            format!("{} needs a user name", kind.noun()),
+            "say it with '--username NAME'"
+        ));
+    }
+    Ok(Username::new(answer))
+}
+
+/// git wants the user name and REST the e-mail, and people give one for the other.
+fn refuse_mixed_up_names(owner: &Owner, host: &Host) -> Result<()> {
+    let username = owner
+        .username
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    if username.contains(|character: char| character.is_control() || character == ':') {
+        bail!(Usage(
+            "a user name has neither a colon nor control characters".to_owned()
+        ));
+    }
+    if username.contains('@') && bitbucket::is_cloud(host) {
+        bail!(Hinted::new(
+            format!("'{username}' is an e-mail, and Bitbucket refuses e-mails as git user names"),
+            format!(
+                "say it with '--email', and '--username' with the name from {}",
+                bitbucket::PROFILE_PAGE
+            ),
+        ));
+    }
+    match &owner.email {
+        Some(email) if !is_email(email) => {
+            bail!(Hinted::new(
+                format!("'{email}' is not an e-mail"),
+                "say the e-mail of the Atlassian account, or leave it out",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The user name, else the first reach, else the host; with the host behind it where an account of another host has
+/// that name already.
+fn default_name(
+    username: Option<&Username>,
+    reach: &[Reach],
+    host: &Host,
+    accounts: &Accounts,
+) -> String {
+    let username = username.map(ToString::to_string);
+    let name = username.or_else(|| reach.first().map(ToString::to_string));
+    let name = name.unwrap_or_else(|| host.to_string());
+    match accounts.named(&name) {
+        Some(known) if known.host != *host => format!("{name}@{host}"),
+        _ => name,
+    }
+}

@@ -1,0 +1,212 @@
+//! `login`: adds an account, or replaces the one of that name.
+
+mod account;
+mod oauth;
+mod report;
+mod secret;
+
+use crate::cli::output;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use self::account::complete;
+use crate::account::file::{Accounts, Damage};
+use crate::account::verify::{self, Verdict};
+use crate::account::{Account, Kept, Origin, today};
+use crate::answer::renewal;
+use crate::bitbucket::{self, Kind};
+use crate::cli::Login;
+use crate::git::context::Host;
+use crate::settings::config::StoreChoice;
+use crate::settings::session::Session;
+use crate::sys::error::Hinted;
+use crate::sys::message;
+use crate::sys::terminal;
+
+use crate::cli::setup;
+
+/// How long all questions to Bitbucket may take together.
+const CHECK: Duration = Duration::from_secs(20);
+
+/// # Errors
+/// When something is missing that cannot be asked for, does not fit together, or cannot be stored.
+pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
+    let session = Session::default();
+    let (accounts, is_damaged) = match session.accounts() {
+        Err(error) if error.is::<Damage>() => (Accounts::default(), true),
+        accounts => (accounts?, false),
+    };
+    let named = arguments
+        .name
+        .as_deref()
+        .and_then(|name| accounts.named(name));
+    let host = host(arguments, named)?;
+    let policy = session.policy()?;
+    let is_oauth = oauth::is_meant(arguments, named)?;
+    let said = arguments.kind.or(is_oauth.then_some(Kind::Oauth));
+    refuse_before_asking(arguments, &session, named, &host, said)?;
+    let (mut account, kept) = if is_oauth {
+        let mut account = complete(arguments, &accounts, policy, host, Kind::Oauth)?;
+        let kept = oauth::sign_in(arguments, &session, named, &mut account)?;
+        (account, kept)
+    } else {
+        let secret = secret::ask(arguments, policy, &host)?;
+        let kind = secret::kind(arguments, policy, named, &host, &secret)?;
+        if let Some(objection) = policy.objection_to_kind(Some(kind)) {
+            return Err(objection.to_keeping());
+        }
+        let account = complete(arguments, &accounts, policy, host, kind)?;
+        (account, Kept::only(secret))
+    };
+    let choice = choice(arguments, &session, accounts.named(&account.name))?;
+    // Before anybody else sees the secret.
+    if let Some(objection) = session.objection_to_keeping(&account, choice)? {
+        return Err(objection.to_keeping());
+    }
+    let verdict = if arguments.no_verify {
+        None
+    } else {
+        let deadline = Instant::now() + CHECK;
+        Some(verify::check(&mut account, &kept.secret, deadline))
+    };
+    if let Some(Verdict::Refused { message, hint }) = verdict {
+        bail!(Hinted::new(message, hint));
+    }
+
+    if is_damaged {
+        set_accounts_aside(&session)?;
+    }
+    let reason = session.keep(&mut account, &kept, choice)?;
+    let replaced = put(&session, &account, arguments.name.is_some())?;
+    report::tell_where(&session, &account, replaced.is_some(), reason.as_ref())?;
+    if let Some(old) = &replaced {
+        // The account is signed in; an old secret that cannot be reached any more must not undo that.
+        if let Err(error) = renewal::forget(&session, old) {
+            let error = crate::sys::error::one_line(&error);
+            message::warn(format_args!(
+                "the old secret stays in the {}: {error}",
+                old.store
+            ));
+        }
+    }
+    report::tell_verdict(&account, verdict);
+    report::tell_expiry(arguments, &account);
+    if account.is_retired() {
+        message::warn(bitbucket::removed("app passwords"));
+        message::hint(format_args!(
+            "make an API token at {}, then replace it: 'git credential-bitbucket login {}'",
+            Kind::AppPassword.page(&account.host, "", &[]),
+            account.name
+        ));
+    }
+    output::warn_of_ties(&session, &session.accounts()?);
+    setup::refresh(&session).context(
+        "the account is stored, but git's configuration could not be brought up to date",
+    )?;
+    output::warn_of_the_chain(
+        &bitbucket::hosts_asked_for(&account.host),
+        "'git credential-bitbucket setup' mends that",
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses what the policy of the machine does not allow, as far as that can be told before somebody has made a secret
+/// and typed it; `said` is the kind, where it is said.
+fn refuse_before_asking(
+    arguments: &Login,
+    session: &Session,
+    named: Option<&Account>,
+    host: &Host,
+    said: Option<Kind>,
+) -> Result<()> {
+    let policy = session.policy()?;
+    let mut kinds = Kind::ALL
+        .into_iter()
+        .filter(|kind| said.unwrap_or(*kind) == *kind && kind.exists_on(host))
+        .map(|kind| policy.objection_to_kind(Some(kind)));
+    // Of several one that is allowed is enough.
+    let to_kinds = || {
+        kinds
+            .find(Option::is_none)
+            .map_or_else(|| policy.objection_to_kind(said), |_| None)
+    };
+    let stays = |account: &Account| account.expires.is_some_and(|day| day >= today());
+    let is_day_told = arguments.expires.is_some() || asks(arguments) || named.is_some_and(stays);
+    let objection = match policy.objection_to_host(host) {
+        Some(objection) => Some(objection),
+        None => session.objection_to_choice(choice(arguments, session, named)?)?,
+    };
+    let objection = objection
+        .or_else(to_kinds)
+        .or_else(|| policy.objection_to_end(is_day_told, said));
+    objection.map_or(Ok(()), |objection| Err(objection.to_keeping()))
+}
+
+/// Whether what is missing can be asked for.
+fn asks(arguments: &Login) -> bool {
+    !arguments.with_token && terminal::can_ask()
+}
+
+/// Where the secret goes: as it is said, else where the old one is, if it may stay there.
+fn choice(arguments: &Login, session: &Session, existing: Option<&Account>) -> Result<StoreChoice> {
+    let policy = session.policy()?;
+    let existing = existing.filter(|existing| policy.allows_store(existing.store));
+    Ok(match (arguments.store, existing) {
+        (Some(choice), _) => choice,
+        (None, Some(existing)) => existing.store.into(),
+        (None, None) => session.config()?.store.default,
+    })
+}
+
+/// Makes way for a new file, now that there is something to write.
+///
+/// Only here: somebody has asked for it and reads what becomes of it. A `store` that git starts would set aside all
+/// accounts behind the user's back, for a slip in a file which the user may mend in a minute.
+fn set_accounts_aside(session: &Session) -> Result<()> {
+    let path = session.locations()?.accounts();
+    if let Some((aside, damage)) = session.set_damaged_accounts_aside()? {
+        message::warn(format_args!(
+            "'{}' is damaged ({damage}) and now called '{}'",
+            path.display(),
+            aside.display()
+        ));
+        message::hint("mend it and give it its name back, or sign in again to its other accounts");
+    }
+    Ok(())
+}
+
+/// Adds the account, in place of the one of its name.
+fn put(session: &Session, account: &Account, is_named: bool) -> Result<Option<Account>> {
+    session.update(account, |accounts, account| {
+        // The names of what git gave are ours to choose: such an account makes room, unless it is meant.
+        let free = accounts.free_name(&account.name);
+        let in_the_way = |known: &&mut Account| {
+            !is_named && known.name == account.name && known.origin == Origin::Git
+        };
+        if let Some(known) = accounts.iter_mut().find(in_the_way) {
+            known.name = free;
+        }
+        accounts.replace(account.clone())
+    })
+}
+
+fn host(arguments: &Login, existing: Option<&Account>) -> Result<Host> {
+    let named = arguments
+        .host
+        .as_ref()
+        .map(|place| bitbucket::home_of(&place.host));
+    match (named, existing) {
+        (Some(host), Some(existing)) if host != existing.host => bail!(Hinted::new(
+            format!(
+                "'{}' is an account for {}, not for {host}",
+                existing.name, existing.host
+            ),
+            "choose another name, or log that account out first",
+        )),
+        (Some(host), _) => Ok(host),
+        (None, Some(existing)) => Ok(existing.host.clone()),
+        (None, None) => Ok(bitbucket::cloud()),
+    }
+}

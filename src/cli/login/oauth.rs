@@ -1,0 +1,296 @@
+//! `login --kind oauth`: somebody allows a consumer of theirs to act for them, with a browser; or the consumer acts for
+//! itself.
+//!
+//! Bitbucket has no device flow, and every program that ships a consumer's secret has published it: so the user brings
+//! key and secret of a consumer of their own.
+
+use std::io::{self, IsTerminal as _};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use jiff::Timestamp;
+
+use crate::account::grant::Grant;
+use crate::account::sign_in::SignIn;
+use crate::account::{Account, Kept};
+use crate::answer::renewal;
+use crate::bitbucket::Kind;
+use crate::bitbucket::oauth::{self, Attempt, Consumer, Proof, Tokens};
+use crate::bitbucket::oauth::{Ended, Flow};
+use crate::cli::Login;
+use crate::settings::session::Session;
+use crate::sys::browser;
+use crate::sys::error::{Hinted, Usage};
+use crate::sys::loopback::{Callback, Loopback, Visitor, callback};
+use crate::sys::message;
+use crate::sys::secret::Secret;
+use crate::sys::terminal;
+
+use super::secret;
+
+/// The port of the callback: below those that systems hand out by chance, and of no other service.
+const PORT: u16 = 23418;
+/// How long somebody may take in the browser.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Whether it is a grant that is wanted: it is said, or what it takes is, or the account of this name is one.
+///
+/// # Errors
+/// When options do not go together.
+pub(super) fn is_meant(arguments: &Login, existing: Option<&Account>) -> Result<bool> {
+    let is_said = arguments.client_id.is_some()
+        || arguments.client_credentials
+        || arguments.no_browser
+        || arguments.port.is_some();
+    match arguments.kind {
+        Some(Kind::Oauth) => Ok(true),
+        Some(kind) if is_said => bail!(Usage(format!(
+            "'--client-id', '--client-credentials', '--port' and '--no-browser' are for '--kind oauth', not for '{kind}'"
+        ))),
+        Some(_) => Ok(false),
+        None => Ok(is_said || existing.is_some_and(|known| known.kind() == Some(Kind::Oauth))),
+    }
+}
+
+/// Gets a grant, and notes in the account where it comes from.
+///
+/// # Errors
+/// When something is missing, nobody comes back from the browser, or Bitbucket gives no token.
+pub(super) fn sign_in(
+    arguments: &Login,
+    session: &Session,
+    existing: Option<&Account>,
+    account: &mut Account,
+) -> Result<Kept> {
+    if !Kind::Oauth.exists_on(&account.host) {
+        bail!(Usage(format!(
+            "{} has no credential of kind 'oauth'",
+            account.host
+        )));
+    }
+    let before = existing.and_then(Account::grant);
+    let flow = match before {
+        _ if arguments.client_credentials => Flow::ClientCredentials,
+        Some(grant) if !arguments.no_browser && arguments.port.is_none() => grant.flow,
+        _ => Flow::AuthorizationCode,
+    };
+    let port = arguments.port.unwrap_or(PORT);
+    let key = arguments.client_id.as_ref();
+    let key = key.or(before.map(|grant| &grant.client_id));
+    // What was said before still holds, unless something of it was said anew.
+    let known = existing.filter(|_| arguments.client_id.is_none() && !arguments.with_token);
+    let kept = known.and_then(|known| session.secret_of(known).ok().flatten());
+    let consumer = match (key, kept.and_then(|kept| kept.client_secret)) {
+        (Some(key), Some(secret)) => Consumer {
+            id: key.clone(),
+            secret,
+        },
+        (key, _) => ask_consumer(arguments, key, account, flow, port)?,
+    };
+    let asked = Timestamp::now();
+    let tokens = match flow {
+        Flow::ClientCredentials => oauth::tokens(&consumer, &Proof::Nothing),
+        Flow::AuthorizationCode if arguments.no_browser => by_hand(arguments, &consumer, port)?,
+        Flow::AuthorizationCode => match Loopback::bind(port) {
+            Ok(loopback) => with_browser(&loopback, &consumer)?,
+            Err(error) => {
+                let message = format!("cannot listen on port {port}: {error}");
+                if !terminal::can_ask() {
+                    bail!(Hinted::new(
+                        message,
+                        "'--port N' takes another one, which has to be in the consumer's callback URL"
+                    ));
+                }
+                message::warn(message);
+                by_hand(arguments, &consumer, port)?
+            }
+        },
+    };
+    let tokens = tokens.map_err(|error| explained(&error, account, flow))?;
+    if tokens.refresh.is_none() && flow == Flow::AuthorizationCode {
+        bail!("Bitbucket gave no refresh token: the access would end within hours");
+    }
+    account.password_expiry_utc = renewal::end_of(asked, tokens.lifetime);
+    let owner = account.owner_mut().map(std::mem::take).unwrap_or_default();
+    account.sign_in = SignIn::Grant {
+        grant: Grant::new(consumer.id, flow),
+        owner,
+    };
+    Ok(Kept {
+        secret: tokens.access,
+        oauth_refresh_token: tokens.refresh,
+        client_secret: Some(consumer.secret),
+    })
+}
+
+/// Asks for what is missing of a consumer's key and secret.
+fn ask_consumer(
+    arguments: &Login,
+    key: Option<&String>,
+    account: &Account,
+    flow: Flow,
+    port: u16,
+) -> Result<Consumer> {
+    let missing = || {
+        Hinted::new(
+            "the key of an OAuth consumer is missing",
+            format!(
+                "register one at {}, and say '--client-id KEY'",
+                oauth::consumers_page(&account.reach)
+            ),
+        )
+    };
+    let asks = !arguments.with_token && terminal::can_ask();
+    if key.is_none() && !asks {
+        bail!(missing());
+    }
+    explain(account, flow, port);
+    let id = match key {
+        Some(key) => key.clone(),
+        None => terminal::ask_line("Key of the OAuth consumer: ")?,
+    };
+    if id.is_empty() {
+        bail!(missing());
+    }
+    Ok(Consumer {
+        id,
+        secret: ask_client_secret(arguments)?,
+    })
+}
+
+/// What to register, and where.
+fn explain(account: &Account, flow: Flow, port: u16) {
+    message::tell("The OAuth consumer is registered at:");
+    message::tell(&oauth::consumers_page(&account.reach));
+    // Bitbucket wants one even where no browser ever comes back.
+    message::tell(&format!("Callback URL: {}", oauth::redirect(port)));
+    if let Some(scopes) = Kind::Oauth.scopes_to_tick() {
+        message::tell(&format!("Permissions: {scopes}"));
+    }
+    if flow == Flow::ClientCredentials {
+        message::tell("Tick 'This is a private consumer'");
+    }
+}
+
+fn ask_client_secret(arguments: &Login) -> Result<Secret> {
+    let prompt = "Secret of the OAuth consumer (it will not show): ";
+    let secret = if arguments.with_token && !io::stdin().is_terminal() {
+        secret::next_line(&mut terminal::input()?)?
+    } else if terminal::can_ask() {
+        terminal::ask_secret(prompt)?
+    } else {
+        bail!(Hinted::new(
+            format!(
+                "cannot ask for the secret of the OAuth consumer: {}",
+                terminal::why_not()
+            ),
+            "give it on standard input, with '--with-token'",
+        ));
+    };
+    secret::refuse_what_is_no_secret(&secret, "secret")?;
+    Ok(secret)
+}
+
+/// Opens the browser and waits for it to come back.
+fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<Outcome> {
+    let attempt = attempt(loopback.port())?;
+    let url = attempt.url(&consumer.id);
+    message::tell("Allow it in the browser:");
+    message::tell(&url);
+    if !browser::open(&url) {
+        message::tell(
+            "No browser could be opened here; one on another machine takes '--no-browser'",
+        );
+    }
+    let Some((callback, visitor)) = loopback.wait(&attempt.state, PATIENCE) else {
+        bail!(Hinted::new(
+            format!(
+                "nobody came back from the browser within {} minutes",
+                PATIENCE.as_secs() / 60
+            ),
+            "sign in again; '--no-browser' asks for the address instead",
+        ));
+    };
+    let outcome = exchange(consumer, &attempt, callback);
+    show(visitor, &outcome);
+    outcome
+}
+
+type Outcome = Result<Tokens, oauth::Error>;
+
+fn show(visitor: Visitor, outcome: &Result<Outcome>) {
+    match outcome {
+        Ok(Ok(_)) => visitor.show(200, "You are signed in, and can close this page"),
+        _ => visitor.show(400, "It did not work; the terminal says why"),
+    }
+}
+
+/// Asks for the address with which a browser somewhere else came back: the page fails to load there, which is no harm.
+fn by_hand(arguments: &Login, consumer: &Consumer, port: u16) -> Result<Outcome> {
+    let attempt = attempt(port)?;
+    message::tell("Open this page in a browser, on any machine:");
+    message::tell(&attempt.url(&consumer.id));
+    message::tell("It ends on a page that cannot be loaded; copy that page's address");
+    let is_piped = arguments.with_token && !io::stdin().is_terminal();
+    let line = if is_piped || !terminal::can_ask() {
+        secret::next_line(&mut terminal::input()?)?
+    } else {
+        Secret::default()
+    };
+    // Whoever gave no more than the secret on standard input may still be there.
+    let address = if line.is_empty() && terminal::can_ask() {
+        terminal::ask_line("Paste the address: ")?
+    } else {
+        String::from_utf8_lossy(line.expose()).into_owned()
+    };
+    exchange(consumer, &attempt, callback(&address, &attempt.state))
+}
+
+fn attempt(port: u16) -> Result<Attempt> {
+    Attempt::new(port).context("cannot get random numbers from the system")
+}
+
+fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Result<Outcome> {
+    match callback {
+        Callback::Code(code) => Ok(oauth::tokens(
+            consumer,
+            &Proof::Code {
+                code: &code,
+                redirect: &attempt.redirect,
+                verifier: &attempt.verifier,
+            },
+        )),
+        Callback::Refused(code) if code == "access_denied" => bail!(Hinted::new(
+            "the access was not granted",
+            "sign in again, and allow it in the browser",
+        )),
+        Callback::Refused(code) => bail!(Hinted::new(
+            format!("Bitbucket does not let anybody grant it: {code}"),
+            "compare the consumer's callback URL and permissions with what is printed above",
+        )),
+        Callback::Stray => bail!(Hinted::new(
+            "that is not the address with which the browser comes back from this sign-in",
+            "sign in again, and copy the whole address, with its 'code' and 'state'",
+        )),
+    }
+}
+
+/// What was refused, and what to look at.
+fn explained(error: &oauth::Error, account: &Account, flow: Flow) -> anyhow::Error {
+    let page = oauth::consumers_page(&account.reach);
+    let hint = match error.end() {
+        Some(Ended::Client) => format!("look at key and secret of the consumer: {page}"),
+        Some(Ended::Grant) if flow == Flow::ClientCredentials => {
+            format!("tick 'This is a private consumer': {page}")
+        }
+        Some(_) => "sign in again: a code is good for one attempt, and for minutes".to_owned(),
+        None => match error {
+            oauth::Error::Http(error) => error.hint().to_owned(),
+            oauth::Error::Refused(code) if code == "invalid_request" => {
+                format!("give the consumer a callback URL: {page}")
+            }
+            _ => "try again in a few minutes".to_owned(),
+        },
+    };
+    Hinted::new(error.to_string(), hint).into()
+}

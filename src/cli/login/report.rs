@@ -1,0 +1,84 @@
+//! What came of signing in: where the secret lies, what Bitbucket says of it, and when it ends.
+
+use anyhow::Result;
+
+use crate::account::verify::Verdict;
+use crate::account::{Account, today};
+use crate::cli::Login;
+use crate::cli::output;
+use crate::settings::session::Session;
+use crate::store;
+use crate::sys::message;
+
+/// # Errors
+/// When the settings do not say where the store is.
+pub(super) fn tell_where(
+    session: &Session,
+    account: &Account,
+    is_replaced: bool,
+    reason: Option<&store::Error>,
+) -> Result<()> {
+    let verb = if is_replaced { "Replaced" } else { "Stored" };
+    let what = format!(
+        "{verb} the secret of '{}'{}",
+        account.name,
+        output::for_its_host(account)
+    );
+    message::tell(&match account.store {
+        store::Name::Keyring => format!("{what} in the OS keyring"),
+        store::Name::Exec => format!("{what} with '{}'", session.exec_store()?.program),
+        store::Name::File => {
+            let path = session.file_store()?.path;
+            match reason {
+                None => format!("{what} in the file '{}'", path.display()),
+                Some(reason) => format!(
+                    "{what} in the file '{}', as {}",
+                    path.display(),
+                    reason.briefly()
+                ),
+            }
+        }
+        // Nothing is ever put there.
+        store @ (store::Name::Env | store::Name::Folder | store::Name::Vault) => {
+            format!("{what} in '{store}'")
+        }
+    });
+    Ok(())
+}
+
+pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
+    match verdict {
+        None | Some(Verdict::Refused { .. }) => {}
+        Some(Verdict::Good { who: Some(who) }) => {
+            message::tell(&format!("{} knows it as '{who}'", account.host));
+        }
+        Some(Verdict::Good { who: None }) => message::tell(&format!("{} knows it", account.host)),
+        Some(Verdict::Limited { message, hint }) => {
+            message::warn(message);
+            message::hint(hint);
+        }
+        // That app passwords are gone is said at more length.
+        Some(Verdict::Unchecked { .. }) if account.is_retired() => {}
+        Some(Verdict::Unchecked { reason, hint }) => {
+            message::warn(format_args!("it is stored unchecked: {reason}"));
+            if let Some(hint) = hint {
+                message::hint(hint);
+            }
+        }
+    }
+}
+
+/// A day that stays from the old secret is worth a look, and one that has passed a doubt.
+pub(super) fn tell_expiry(arguments: &Login, account: &Account) {
+    match (arguments.expires, account.expires) {
+        (Some(day), _) if day < today() => {
+            message::warn(format_args!("{day}, the day of '--expires', has passed"));
+        }
+        (None, Some(day)) if arguments.with_token => {
+            message::tell(&format!(
+                "Its last day stays {day}; '--expires' changes that"
+            ));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,222 @@
+//! `status`: the accounts, and which of them need attention.
+
+mod table;
+mod verify;
+
+use crate::cli::output;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::account::file::Accounts;
+use crate::account::state::{self, State};
+use crate::account::{Account, Origin};
+use crate::answer::source::environment;
+use crate::bitbucket;
+use crate::cli::Status;
+use crate::git::context::Host;
+use crate::settings::session::Session;
+use crate::store;
+use crate::sys::message;
+use crate::sys::terminal;
+
+/// An account as `--json` shows it: the names are a contract.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    host: String,
+    kind: Option<&'static str>,
+    username: Option<String>,
+    email: Option<String>,
+    r#for: Vec<String>,
+    store: String,
+    expires: Option<String>,
+    origin: Origin,
+    state: State,
+}
+
+#[derive(Serialize)]
+struct Report {
+    accounts: Vec<Row>,
+}
+
+/// # Errors
+/// When there is no such account, or the accounts cannot be read.
+pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
+    let session = Session::default();
+    if arguments.verify {
+        verify::run(&session, arguments.name.as_deref())?;
+    }
+    let accounts = session.accounts()?;
+    let shown = meant(&accounts, arguments.name.as_deref())?;
+    let mut examiner = Examiner {
+        session: &session,
+        silent: Vec::new(),
+        now: Timestamp::now(),
+    };
+    let rows: Vec<Row> = shown
+        .iter()
+        .map(|account| row(account, examiner.state(account)))
+        .collect();
+    let mut needs_attention = rows.iter().any(|row| row.state.needs_attention());
+
+    if arguments.json {
+        let mut json = serde_json::to_vec_pretty(&Report { accounts: rows })?;
+        json.push(b'\n');
+        output::print(&json)?;
+    } else {
+        if !rows.is_empty() {
+            output::print(table::text(&rows, terminal::width()).as_bytes())?;
+        }
+        match (rows.is_empty(), looked_into(&session)) {
+            (true, None) => {
+                message::tell("No account yet: 'git credential-bitbucket login' adds one");
+            }
+            (true, Some(stores)) => message::tell(&format!("No account; {stores} is looked into")),
+            (false, Some(stores)) => {
+                message::tell(&format!("Where no account fits, {stores} is looked into"));
+            }
+            (false, None) => {}
+        }
+        for notice in shown
+            .iter()
+            .zip(&rows)
+            .filter_map(|(account, row)| row.state.notice(account))
+        {
+            message::tell(&notice);
+        }
+    }
+    match session.config().and_then(|_| session.unknown_keys()) {
+        Ok(unknown) => unknown.iter().for_each(message::warn),
+        Err(error) => message::warn(crate::sys::error::one_line(&error)),
+    }
+    needs_attention |= warn_of_the_policy(&session, &shown);
+    let cloud = bitbucket::cloud();
+    if let Some((mut account, kept)) = environment::account(&cloud)? {
+        account.rejected = session.refusal_of(&kept.secret);
+        message::tell(&if let Ok(Some(objection)) = session.objection(&account) {
+            objection.notice(&account)
+        } else if account.is_retired() {
+            environment::retired_notice(&account)
+        } else if !account.standing(Timestamp::now()).may_answer() {
+            format!(
+                "{} is set, but bitbucket.org refused it: give it another value",
+                account.name
+            )
+        } else {
+            format!(
+                "{} is set and answers for bitbucket.org ahead of the accounts",
+                account.name
+            )
+        });
+    }
+    let hosts: Vec<Host> = std::iter::once(&cloud)
+        .chain(shown.iter().map(|account| &account.host))
+        .flat_map(bitbucket::hosts_asked_for)
+        // For the others nothing ever answers.
+        .filter(|host| {
+            session
+                .policy()
+                .is_ok_and(|policy| policy.allows_host(host))
+        })
+        .fold(Vec::new(), |mut hosts, host| {
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+            hosts
+        });
+    output::warn_of_ties(&session, &accounts);
+    output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
+    Ok(ExitCode::from(u8::from(needs_attention)))
+}
+
+/// The stores of `lookup`, as they are enumerated in a sentence, if there are some.
+fn looked_into(session: &Session) -> Option<String> {
+    // That the settings cannot be read is said below.
+    let sources = session.config().ok()?.lookup.iter();
+    let names: Vec<String> = sources
+        .map(|source| format!("'{}'", store::Name::from(*source)))
+        .collect();
+    (!names.is_empty()).then(|| names.join(", then "))
+}
+
+/// Names the accounts that the policy keeps from answering, whatever their state, and whether there are some; nobody can
+/// tell when it is not known.
+fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
+    let policy = match session.policy() {
+        Ok(policy) => policy,
+        Err(error) => {
+            // What keeps the settings from being read is said already.
+            if session.config().is_ok() {
+                message::warn(crate::sys::error::one_line(&error));
+            }
+            return true;
+        }
+    };
+    let mut is_forbidden = false;
+    for account in accounts {
+        if let Some(objection) = policy.objection(account) {
+            message::warn(format_args!(
+                "{}: {}",
+                objection.notice(account),
+                objection.mend(account)
+            ));
+            is_forbidden = true;
+        }
+    }
+    is_forbidden
+}
+
+/// The account of a name, or all of them.
+fn meant<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<Vec<&'a Account>> {
+    Ok(match name {
+        Some(name) => vec![output::pick(accounts, Some(name))?],
+        None => accounts.iter().collect(),
+    })
+}
+
+struct Examiner<'a> {
+    session: &'a Session,
+    /// The stores that did not answer: they are not waited for a second time.
+    silent: Vec<store::Name>,
+    now: Timestamp,
+}
+
+impl Examiner<'_> {
+    fn state(&mut self, account: &Account) -> State {
+        if self.silent.contains(&account.store) {
+            return State::Unreachable;
+        }
+        match self.session.has_secret(account) {
+            Ok(true) => State::of(account, self.now),
+            Ok(false) => State::Missing,
+            Err(error) => {
+                self.silent.push(account.store);
+                message::warn(format_args!(
+                    "'{}': {}",
+                    account.name,
+                    crate::sys::error::one_line(&error)
+                ));
+                State::Unreachable
+            }
+        }
+    }
+}
+
+fn row(account: &Account, state: State) -> Row {
+    let expires = account.expires.map(|day| day.to_string());
+    Row {
+        name: account.name.clone(),
+        host: account.host.to_string(),
+        kind: account.kind().map(bitbucket::Kind::as_str),
+        username: account.username().map(ToString::to_string),
+        email: account.email().map(str::to_owned),
+        r#for: account.reach.iter().map(ToString::to_string).collect(),
+        store: account.store.to_string(),
+        expires: expires.or_else(|| Some(state::expiry(account)?.to_string())),
+        origin: account.origin,
+        state,
+    }
+}

@@ -1,0 +1,104 @@
+//! The accounts as a person reads or hears them.
+
+use super::Row;
+use crate::sys::error::printable;
+
+const HEAD: [&str; 7] = ["NAME", "KIND", "HOST", "FOR", "STORE", "EXPIRES", "STATE"];
+
+/// A line for each account; where the terminal is too narrow for that, a paragraph: a table whose lines are broken is
+/// none any more. `width` is none where no terminal is, and scripts rely on lines.
+pub(super) fn text(rows: &[Row], width: Option<usize>) -> String {
+    let rows: Vec<[String; 7]> = rows.iter().map(cells).collect();
+    let table = table(&rows);
+    let widest = table.lines().map(|line| line.chars().count()).max();
+    if width.is_some_and(|width| widest > Some(width)) {
+        let paragraphs: Vec<String> = rows.iter().map(paragraph).collect();
+        return paragraphs.join("\n");
+    }
+    table
+}
+
+fn table(rows: &[[String; 7]]) -> String {
+    let head = HEAD.map(str::to_owned);
+    let lines: Vec<&[String; 7]> = std::iter::once(&head).chain(rows).collect();
+    let width = |column: usize| {
+        let cells = lines.iter().map(|line| line[column].chars().count());
+        cells.max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+    let mut text = String::new();
+    for line in lines {
+        let cells: Vec<String> = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn paragraph(row: &[String; 7]) -> String {
+    let [name, rest @ ..] = row;
+    let lines = HEAD[1..].iter().zip(rest).map(|(head, cell)| {
+        // One below the other: that is where the width went.
+        let cell = cell.replace(',', "\n           ");
+        format!("  {:7}  {cell}\n", head.to_lowercase())
+    });
+    format!("{name}\n{}", lines.collect::<String>())
+}
+
+fn cells(row: &Row) -> [String; 7] {
+    let or_dash = |text: Option<&str>| {
+        text.filter(|text| !text.is_empty())
+            .unwrap_or("-")
+            .to_owned()
+    };
+    let state = serde_json::to_value(row.state)
+        .ok()
+        .and_then(|state| state.as_str().map(str::to_owned));
+    [
+        row.name.clone(),
+        row.kind.unwrap_or("given by git").to_owned(),
+        row.host.clone(),
+        or_dash(Some(&row.r#for.join(","))),
+        row.store.clone(),
+        or_dash(row.expires.as_deref()),
+        or_dash(state.as_deref()),
+    ]
+    .map(|cell| printable(&cell))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+    use crate::account::Origin;
+    use crate::account::state::State;
+    use crate::cli::status::Row;
+
+    #[test]
+    fn on_a_narrow_terminal_each_account_is_a_paragraph() {
+        let rows = [Row {
+            name: "work".to_owned(),
+            host: "git.corp.example:7990".to_owned(),
+            kind: Some("http-access-token"),
+            username: None,
+            email: None,
+            r#for: vec!["prj/a".to_owned(), "prj/b".to_owned()],
+            store: "keyring".to_owned(),
+            expires: None,
+            origin: Origin::Login,
+            state: State::Ok,
+        }];
+        let table = "NAME  KIND               HOST                   FOR          STORE    EXPIRES  STATE\n\
+                     work  http-access-token  git.corp.example:7990  prj/a,prj/b  keyring  -        ok\n";
+        assert_eq!(text(&rows, None), table);
+        assert_eq!(text(&rows, Some(200)), table);
+        assert_eq!(
+            text(&rows, Some(80)),
+            "work\n  kind     http-access-token\n  host     git.corp.example:7990\n  for      prj/a\n           \
+             prj/b\n  store    keyring\n  expires  -\n  state    ok\n"
+        );
+    }
+}

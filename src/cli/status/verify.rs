@@ -1,0 +1,105 @@
+//! `status --verify`: what Bitbucket says of each account counts, for better or worse.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use crate::account::Account;
+use crate::account::rejection::{Probed, Rejection};
+use crate::account::standing::Standing;
+use crate::account::verify::{self, Verdict};
+use crate::answer::renewal;
+use crate::answer::source::environment;
+use crate::bitbucket;
+use crate::settings::session::Session;
+use crate::sys::error;
+use crate::sys::message;
+
+/// How long all of it may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks about each account, or the one of this name, and about the environment's.
+///
+/// # Errors
+/// When there is no such account, or the accounts cannot be read or written.
+pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let accounts = session.accounts()?;
+    for account in super::meant(&accounts, name)? {
+        // Lines below the table name what the policy does not allow; Bitbucket is not shown it.
+        if session.standing(account, Timestamp::now()) == Standing::Forbidden {
+            continue;
+        }
+        // That a store does not answer, or has no secret, the state says.
+        let Ok(Some(kept)) = session.secret_of(account) else {
+            continue;
+        };
+        if account.kind().is_none() {
+            message::warn(format_args!(
+                "'{}' is unchecked: its kind is not known, so nobody can be asked",
+                account.name
+            ));
+            continue;
+        }
+        let (account, kept) = match renewal::again(session, account.clone(), kept) {
+            Ok(current) => current,
+            Err(error) => {
+                message::warn(error::one_line(&error));
+                continue;
+            }
+        };
+        let account = &account;
+        let verdict = verify::check(&mut account.clone(), &kept.secret, deadline);
+        tell(account, &verdict);
+        let now = Timestamp::now();
+        let rejected = match verdict {
+            Verdict::Good { .. } | Verdict::Limited { .. } => None,
+            Verdict::Refused { .. } => {
+                Some(Rejection::again(account.rejected, now).after(Probed::Unknown, now))
+            }
+            Verdict::Unchecked { .. } => continue,
+        };
+        if rejected != account.rejected {
+            session.set_rejected(account, rejected)?;
+        }
+    }
+    if let (None, Some((mut account, kept))) = (
+        name,
+        environment::allowed_account(session, &bitbucket::cloud())?,
+    ) {
+        let verdict = verify::check(&mut account, &kept.secret, deadline);
+        tell(&account, &verdict);
+        if matches!(verdict, Verdict::Good { .. } | Verdict::Limited { .. }) {
+            session.refusals()?.remove(&kept.secret)?;
+        }
+    }
+    Ok(())
+}
+
+fn tell(account: &Account, verdict: &Verdict) {
+    let name = &account.name;
+    match verdict {
+        Verdict::Good { who: Some(who) } => {
+            message::tell(&format!("'{name}': {} knows it as '{who}'", account.host));
+        }
+        Verdict::Good { who: None } => {
+            message::tell(&format!("'{name}': {} knows it", account.host));
+        }
+        Verdict::Limited { message, hint } | Verdict::Refused { message, hint } => {
+            message::warn(format_args!("'{name}': {message}"));
+            message::hint(hint);
+        }
+        // Its state says more.
+        Verdict::Unchecked { .. } if account.is_retired() => {}
+        Verdict::Unchecked { reason, hint } => {
+            message::warn(format_args!(
+                "'{name}' is unchecked: {}",
+                error::printable(reason)
+            ));
+            if let Some(hint) = hint {
+                message::hint(hint);
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `token`: the bare secret of one account on stdout, for scripts.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::account::Account;
+use crate::account::file::Accounts;
+use crate::answer::decide::{Effort, decide, secret_of};
+use crate::answer::found::{Findings, Found};
+use crate::answer::matching::Wanted;
+use crate::bitbucket;
+use crate::bitbucket::reach::Reach;
+use crate::cli::Token;
+use crate::cli::output;
+use crate::git::context::Host;
+use crate::git::url::Url;
+use crate::settings::session::Session;
+use crate::sys::error::Hinted;
+use crate::sys::message;
+use crate::sys::secret::Secret;
+
+/// # Errors
+/// When there is no such account, or its store has no secret for it; for a place also when no account answers there.
+pub(crate) fn run(arguments: &Token) -> Result<ExitCode> {
+    let session = Session::default();
+    let accounts = session.accounts()?;
+    let named = arguments.name.as_deref();
+    let place = named
+        .filter(|name| accounts.named(name).is_none())
+        .and_then(Place::of);
+    let secret = match place {
+        Some(place) => of_place(&session, place)?,
+        None => of_account(&session, &accounts, named)?,
+    };
+    output::print(secret.expose())?;
+    output::print(b"\n")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn of_account(session: &Session, accounts: &Accounts, name: Option<&str>) -> Result<Secret> {
+    let account = output::pick(accounts, name)?;
+    // Asked here as well, so that the message is about nothing else.
+    if let Some(objection) = session.objection(account)? {
+        return Err(objection.to_using(account));
+    }
+    match secret_of(session, account)? {
+        Some((_, kept)) => Ok(kept.secret),
+        None => Err(missing(account)),
+    }
+}
+
+fn missing(account: &Account) -> anyhow::Error {
+    let Account { name, store, .. } = account;
+    let hint = format!("sign in again: 'git credential-bitbucket login {name}'");
+    Hinted::new(format!("the {store} has no secret for '{name}'"), hint).into()
+}
+
+/// A URL, or `workspace/repository` on bitbucket.org.
+struct Place {
+    host: Host,
+    path: Option<Vec<u8>>,
+    username: Option<Vec<u8>>,
+}
+
+impl Place {
+    fn of(text: &str) -> Option<Self> {
+        if let Some(url) = Url::parse(text).filter(|url| url.scheme == "https") {
+            return Some(Self {
+                host: url.host()?,
+                path: url.path(),
+                username: url.username().map(|name| name.expose().to_vec()),
+            });
+        }
+        let reach = text.parse::<Reach>().ok()?;
+        reach.repository.as_ref()?;
+        Some(Self {
+            host: bitbucket::cloud(),
+            path: Some(text.into()),
+            username: None,
+        })
+    }
+}
+
+/// The secret that `get` would answer with for a place.
+fn of_place(session: &Session, place: Place) -> Result<Secret> {
+    let Place {
+        host,
+        path,
+        username,
+    } = place;
+    let wanted = Wanted::at(host, path.as_deref(), username.as_deref());
+    let decision = decide(session, &wanted, Effort::Answer)?;
+    let Findings { found, notices } = decision.into_findings(&wanted)?;
+    for notice in &notices {
+        message::warn(notice);
+    }
+    let Some(Found { kept, .. }) = found else {
+        return Err(Hinted::new(
+            format!("no account answers for '{}'", wanted.url()),
+            format!(
+                "see why: 'git credential-bitbucket doctor {}'",
+                wanted.url()
+            ),
+        )
+        .into());
+    };
+    Ok(kept.secret)
+}

@@ -1,0 +1,236 @@
+//! What the fuzzer calls with bytes of its own. Each function fails by panicking, and shows nothing.
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a panic is what the fuzzer looks for"
+)]
+
+use std::path::Path;
+
+use crate::account::file::Accounts;
+use crate::answer::matching::{self, Wanted};
+use crate::answer::shortlist;
+use crate::answer::source::vault::reply::{self, Content, Version};
+use crate::bitbucket;
+use crate::bitbucket::oauth;
+use crate::bitbucket::reach::Reach;
+use crate::cli::takeover::netrc::Netrc;
+use crate::cli::takeover::scrub::find::{self, Ours};
+use crate::cli::takeover::scrub::rewrite::config_without;
+use crate::cli::takeover::{git_credentials, in_url};
+use crate::git::config::GitConfig;
+use crate::git::context::{Context, Host};
+use crate::git::protocol::{Form, Reply, Request};
+use crate::git::url::{self, Url, urls_in};
+use crate::settings::config::{self, Config};
+use crate::settings::policy::Policy;
+use crate::store::Name;
+use crate::sys::http::Json;
+use crate::sys::loopback::{self, Callback};
+use crate::sys::secret::Secret;
+
+/// git's requests: what is read can be matched, and what we would reply with it is read back as the same.
+pub fn request(data: &[u8]) {
+    let mut input = data;
+    let Ok(request) = Request::read(&mut input) else {
+        return;
+    };
+    let _ = request.describe();
+    if let Some(wanted) = Wanted::of(&request.context) {
+        assert!(
+            matching::fitting(&Accounts::default(), &wanted)
+                .next()
+                .is_none()
+        );
+        assert!(wanted.host.as_str().is_ascii());
+    }
+    let (Some(username), Some(password)) = (&request.context.username, &request.password) else {
+        return;
+    };
+    let reply = Reply {
+        form: Form::Password {
+            username: username.clone(),
+            password: password.clone(),
+        },
+        password_expiry_utc: request.password_expiry_utc,
+        oauth_refresh_token: request.oauth_refresh_token.clone(),
+        is_ephemeral: false,
+    };
+    if let Some(text) = reply.to_bytes() {
+        let again = Request::read(&mut text.as_slice()).expect("what we say can be read");
+        assert!(again.context.username.as_ref() == Some(username));
+        assert!(again.password.as_ref() == Some(password));
+        assert!(again.context.host.is_none() && again.context.protocol.is_none());
+    }
+}
+
+/// URLs: what is taken out lies in the text, and nothing of a secret is left in what is shown.
+pub fn url(data: &[u8]) {
+    for (start, text) in urls_in(data) {
+        assert!(&data[start..start + text.len()] == text.as_bytes());
+        let Some(url) = Url::parse(text) else {
+            continue;
+        };
+        if let Some(secrets) = in_url(&url) {
+            let rest = [&text[..secrets.cut.start], &text[secrets.cut.end..]].concat();
+            let rest = Url::parse(&rest).expect("it is still a URL");
+            assert!(rest.host() == url.host() && rest.path() == url.path());
+            assert!(in_url(&rest).is_none(), "it has no secret any more");
+            let shown = Url::parse(&secrets.shown).expect("what is shown is a URL");
+            assert!(in_url(&shown).is_none());
+        }
+        if let (Some(host), Some(path)) = (url.host(), url.path()) {
+            let _ = bitbucket::is_general_rest(&host, &path);
+            if let Some(reach) = Reach::of_path(&host, &path) {
+                let again: Reach = reach.to_string().parse().expect("a reach is one");
+                assert!(again == reach);
+            }
+        }
+    }
+    if let Ok(text) = std::str::from_utf8(data) {
+        let _ = url::masked(text);
+        if let Ok(host) = text.parse::<Host>() {
+            assert!(host.as_str().parse::<Host>().expect("a host is one") == host);
+        }
+    }
+    assert!(
+        bitbucket::tokens_in(data)
+            .iter()
+            .all(|token| token.end <= data.len())
+    );
+}
+
+/// git's configuration: each value lies where it is said to lie, and without its secrets a file says what it said.
+pub fn git_config(data: &[u8]) {
+    let Some(config) = GitConfig::parse(data) else {
+        return;
+    };
+    for entry in &config.entries {
+        assert!(entry.span.end <= data.len());
+        if let Some(value) = &entry.value {
+            assert!(value.place(0..value.bytes().len()).end <= data.len());
+        }
+    }
+    let ours = Ours {
+        hosts: vec![bitbucket::cloud(), bitbucket::api_host()],
+    };
+    let _ = find::in_text(data, &ours);
+    if let Some(new) = config_without(data, &ours, &|found| !found.credentials.is_empty()) {
+        let (_, again) = find::in_config(&new, &ours).expect("git can still read it");
+        assert!(again.found.iter().all(|found| found.credentials.is_empty()));
+    }
+}
+
+/// `accounts.toml`, and what we would write in its place; what is read of it for a request answers as the whole does.
+pub fn accounts(data: &[u8]) {
+    if let Ok(accounts) = Accounts::parse(data) {
+        let text = accounts.to_toml().expect("what was read can be written");
+        let again = Accounts::parse(text.as_bytes()).expect("what was written can be read");
+        assert!(again.iter().count() == accounts.iter().count());
+        for (path, username) in [
+            (None, None),
+            (Some("acme/app.git"), None),
+            (Some("acme"), Some("ada")),
+        ] {
+            let bytes = |text: &str| text.as_bytes().to_vec();
+            let context = Context {
+                protocol: Some(bytes("https")),
+                host: Some(bytes("bitbucket.org")),
+                path: path.map(bytes),
+                username: username.map(bytes),
+            };
+            let wanted = Wanted::of(&context).expect("it is for Bitbucket Cloud");
+            let fitting = |accounts: &Accounts| -> Vec<String> {
+                let fitting = matching::fitting(accounts, &wanted);
+                fitting.map(|account| account.entry.clone()).collect()
+            };
+            for text in [data, text.as_bytes()] {
+                if let Some(few) = shortlist::of(text, &wanted) {
+                    assert!(fitting(&few) == fitting(&accounts));
+                }
+            }
+        }
+    }
+}
+
+/// `config.toml`
+pub fn config(data: &[u8]) {
+    let path = Path::new("config.toml");
+    let _ = config::parse::<Config>(path, data);
+    let _ = Policy::parse(path, data);
+}
+
+/// The netrc file, and that of git-credential-store: entries lie in the text, in order and apart.
+pub fn import(data: &[u8]) {
+    let netrc = Netrc::parse(data);
+    let mut end = 0;
+    for machine in &netrc.machines {
+        assert!(end <= machine.span.start && machine.span.end <= data.len());
+        end = machine.span.end;
+        let _ = machine.content(&[], &bitbucket::is_cloud);
+    }
+    let mut end = 0;
+    for entry in git_credentials::entries(data, &bitbucket::is_cloud) {
+        assert!(end <= entry.span.start && entry.span.end <= data.len());
+        end = entry.span.end;
+    }
+}
+
+/// What an OAuth server answers, and what a browser, or whoever else comes to the loopback interface, asks for.
+pub fn oauth(data: &[u8]) {
+    if let Ok(json) = serde_json::from_slice(data) {
+        let name = oauth::code(&json).unwrap_or_default();
+        assert!(
+            name.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        );
+        if let Some(tokens) = oauth::parse(&json) {
+            let all = [Some(&tokens.access), tokens.refresh.as_ref()];
+            for token in all.into_iter().flatten() {
+                assert!(!token.is_empty() && token.expose().iter().all(u8::is_ascii_graphic));
+            }
+            assert!(tokens.lifetime.as_secs() <= 366 * 24 * 3600);
+        }
+    }
+    let state = Secret::new(b"s".to_vec());
+    if let Some(target) = loopback::target(data, 7) {
+        assert!(target.starts_with("/callback"));
+        assert!(loopback::callback(target, &Secret::new(b"never".repeat(9))) == Callback::Stray);
+    }
+    if let Ok(address) = std::str::from_utf8(data)
+        && loopback::callback(address, &state) != Callback::Stray
+    {
+        assert!(address.contains("state="));
+    }
+}
+
+/// What Vault answers, or who answers in its place: what is taken from it can go into a header, a file of one line and a
+/// reply to git, and of what was sent nothing is shown.
+pub fn vault(data: &[u8]) {
+    let sent = Secret::new(b"hvs.0123456789".to_vec());
+    let reply = reply::Reply::new(404, Json::parse(data), &[&sent]);
+    let _ = (reply.is_absence(), reply.tells_of_version_one());
+    if let Some(said) = &reply.said {
+        assert!(!said.chars().any(char::is_control) && !said.contains("hvs.0123456789"));
+    }
+    if let Some(login) = reply.login() {
+        let token = login.token.expose();
+        assert!(!token.is_empty() && token.iter().all(u8::is_ascii_graphic));
+    }
+    for version in [Version::One, Version::Two] {
+        let Content::Secret(Ok(fields)) = reply.content(version) else {
+            continue;
+        };
+        if let Ok((account, kept)) = fields.into_account("place", Name::Vault, &bitbucket::cloud())
+        {
+            let texts = [
+                account.email().map(str::to_owned),
+                account.username().map(ToString::to_string),
+            ];
+            let is_text = |text: String| !text.chars().any(char::is_control);
+            assert!(texts.into_iter().flatten().all(is_text));
+            assert!(!kept.secret.is_empty());
+            assert!(!kept.secret.expose().iter().any(u8::is_ascii_control));
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What git wants a credential for: protocol, host, path and user name (gitcredentials(7), "CREDENTIAL CONTEXTS").
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::sys::serde_as_text::serde_as_text;
+
+/// The attributes that say for what a credential is wanted, as git sent them.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
+    pub(crate) protocol: Option<Vec<u8>>,
+    pub(crate) host: Option<Vec<u8>>,
+    /// Only sent when `credential.useHttpPath` is set for the host.
+    pub(crate) path: Option<Vec<u8>>,
+    pub(crate) username: Option<Vec<u8>>,
+}
+
+impl Context {
+    /// The host, when a secret may be sent there at all: over https, to a host that is named and well-formed.
+    ///
+    /// An absent host means "not ours", never "any" (CVE-2020-11008); git also asks for `protocol=http`, where the
+    /// secret would travel in clear.
+    pub(crate) fn https_host(&self) -> Option<Host> {
+        if self.protocol.as_deref() != Some(b"https") {
+            return None;
+        }
+        std::str::from_utf8(self.host.as_deref()?)
+            .ok()?
+            .parse()
+            .ok()
+    }
+}
+
+/// A host with its port, normalised: lower case, without `:443`, the default port of https.
+///
+/// Hosts are compared whole. What is not a plain host name with an optional port is no host, so that no lookalike
+/// (`bitbucket.org/.evil.example`, a trailing blank, a percent sign) ever gets as far as a comparison.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Host(String);
+
+#[derive(Debug, Error)]
+#[error("not a host name with an optional port, such as 'git.corp.example:7990'")]
+pub(crate) struct NotAHost;
+
+impl Host {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Without the port; an IPv6 address keeps its brackets.
+    pub(crate) fn name(&self) -> &str {
+        match self.0.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => name,
+            _ => &self.0,
+        }
+    }
+}
+
+impl FromStr for Host {
+    type Err = NotAHost;
+
+    fn from_str(text: &str) -> Result<Self, NotAHost> {
+        let lower = text.to_ascii_lowercase();
+        let (name, port) = match lower.rsplit_once(':') {
+            // The colons within the brackets of an IPv6 address are no port's.
+            Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+            _ => (lower.as_str(), None),
+        };
+        let address = name
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        let well_formed = match address {
+            Some(address) => address
+                .bytes()
+                .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')),
+            None => name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')),
+        };
+        if name.is_empty() || !well_formed {
+            return Err(NotAHost);
+        }
+        match port {
+            None | Some("443") => Ok(Self(name.to_owned())),
+            Some(port)
+                if port
+                    .parse::<u16>()
+                    .is_ok_and(|number| number.to_string() == port) =>
+            {
+                Ok(Self(lower))
+            }
+            Some(_) => Err(NotAHost),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+serde_as_text!(Host);
+
+#[cfg(test)]
+mod tests {
+    use super::{Context, Host};
+
+    fn host(text: &str) -> Option<String> {
+        text.parse::<Host>().ok().map(|host| host.to_string())
+    }
+
+    #[test]
+    fn case_and_the_default_port_make_no_difference() {
+        for text in ["bitbucket.org", "BitBucket.ORG", "bitbucket.org:443"] {
+            assert_eq!(host(text).as_deref(), Some("bitbucket.org"), "{text}");
+        }
+        assert_eq!(
+            host("git.corp.example:7990").as_deref(),
+            Some("git.corp.example:7990")
+        );
+        assert_eq!(host("[::1]:7990").as_deref(), Some("[::1]:7990"));
+    }
+
+    #[test]
+    fn lookalikes_are_other_hosts_or_none() {
+        let lookalikes = [
+            "bitbucket.org.evil.example",
+            "evilbitbucket.org",
+            "bitbucket.org.",
+            "bitbucket.org:8443",
+            "bitbucket.org/.evil.example",
+            "bitbucket.org#.evil.example",
+            "bitbucket.org ",
+            " bitbucket.org",
+            "bitbucket%2eorg",
+            "b\u{456}tbucket.org",
+            "bitbucket.org:",
+            "bitbucket.org:0443",
+            "bitbucket.org:443:443",
+            "user@bitbucket.org",
+            "bitbucket.org\0",
+            "",
+            ":443",
+        ];
+        for text in lookalikes {
+            assert_ne!(host(text).as_deref(), Some("bitbucket.org"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_https_has_a_host() {
+        let context = |protocol: Option<&str>| Context {
+            protocol: protocol.map(|protocol| protocol.as_bytes().to_vec()),
+            host: Some(b"bitbucket.org".to_vec()),
+            ..Context::default()
+        };
+        assert!(context(Some("https")).https_host().is_some());
+        for protocol in [None, Some("http"), Some("HTTPS"), Some(""), Some("https ")] {
+            assert!(context(protocol).https_host().is_none(), "{protocol:?}");
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! git's helper protocol: attributes on stdin, attributes on stdout (git-credential(1), "INPUT/OUTPUT FORMAT").
+
+use std::io::{self, Read};
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::git::context::Context;
+use crate::sys::secret::Secret;
+
+/// The longest line there is, without its newline (git-credential(1): 65535 bytes).
+const LONGEST_LINE: usize = 65_535;
+/// More than git ever sends: a few lines, most of them short. What is longer is refused.
+const LONGEST_REQUEST: usize = 1 << 20;
+/// How much of a refused request is still read, so that its writer sees no broken pipe.
+const LONGEST_DRAIN: u64 = 64 << 20;
+
+/// What git asks (`get`) or tells (`store`, `erase`).
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) context: Context,
+    pub(crate) password: Option<Secret>,
+    pub(crate) authtype: Option<Vec<u8>>,
+    pub(crate) credential: Option<Secret>,
+    pub(crate) oauth_refresh_token: Option<Secret>,
+    /// Seconds since 1970, UTC.
+    pub(crate) password_expiry_utc: Option<u64>,
+    /// The credential is not to be kept.
+    pub(crate) ephemeral: bool,
+    /// The caller understands `authtype` and `credential`; older gits and git-lfs drop them without a word.
+    pub(crate) offers_authtype: bool,
+}
+
+/// Why a request gets no answer. No variant carries what was read: it may be a secret.
+#[derive(Debug, Error)]
+pub(crate) enum ReadError {
+    #[error("line {line} holds a carriage return or a NUL byte")]
+    ControlCharacter { line: usize },
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("line {line} has no '='")]
+    NoEqualsSign { line: usize },
+    #[error("it is longer than {LONGEST_REQUEST} bytes")]
+    RequestTooLong,
+    #[error("line {line} is longer than {LONGEST_LINE} bytes")]
+    TooLong { line: usize },
+    #[error("it has two attributes '{key}'")]
+    Twice { key: &'static str },
+}
+
+impl Request {
+    /// Reads a request to its end: a blank line, or the end of the stream, as git never writes the blank line.
+    ///
+    /// # Errors
+    /// When git would not write such a thing: somebody injected it, or git died half-way. Then nothing may be
+    /// answered and nothing changed.
+    pub(crate) fn read(input: &mut impl Read) -> Result<Self, ReadError> {
+        let text = read_to_blank_line(input)?;
+        let mut request = Self::default();
+        for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
+            if line.is_empty() {
+                break;
+            }
+            request.take(line, index + 1)?;
+        }
+        Ok(request)
+    }
+
+    /// What was asked, without any secret, for the trace. A user name may be one, pasted into a URL.
+    pub(crate) fn describe(&self) -> String {
+        let Self {
+            context:
+                Context {
+                    protocol,
+                    host,
+                    path,
+                    username,
+                },
+            password,
+            authtype,
+            credential,
+            oauth_refresh_token,
+            password_expiry_utc,
+            ephemeral,
+            offers_authtype,
+        } = self;
+        let text = |value: &Option<Vec<u8>>| {
+            value.as_deref().map_or("-".to_owned(), |value| {
+                String::from_utf8_lossy(value).into_owned()
+            })
+        };
+        let given = [
+            ("user name", username.is_some()),
+            ("password", password.is_some()),
+            ("authtype", authtype.is_some()),
+            ("credential", credential.is_some()),
+            ("refresh token", oauth_refresh_token.is_some()),
+            ("expiry", password_expiry_utc.is_some()),
+            ("ephemeral", *ephemeral),
+            ("offers authtype", *offers_authtype),
+        ];
+        let given: Vec<&str> = given
+            .into_iter()
+            .filter_map(|(name, is_given)| is_given.then_some(name))
+            .collect();
+        let given = if given.is_empty() {
+            "nothing else".to_owned()
+        } else {
+            given.join(", ")
+        };
+        format!(
+            "protocol {}, host {}, path {}; with {given}",
+            text(protocol),
+            text(host),
+            text(path)
+        )
+    }
+
+    fn take(&mut self, line: &[u8], number: usize) -> Result<(), ReadError> {
+        if line.len() > LONGEST_LINE {
+            return Err(ReadError::TooLong { line: number });
+        }
+        // A lone CR was taken for a newline by other helpers: CVE-2024-52006, CVE-2024-50338.
+        if line.iter().any(|byte| matches!(byte, b'\r' | 0)) {
+            return Err(ReadError::ControlCharacter { line: number });
+        }
+        let equals = line.iter().position(|&byte| byte == b'=');
+        let equals = equals.ok_or(ReadError::NoEqualsSign { line: number })?;
+        let (key, value) = (&line[..equals], &line[equals + 1..]);
+
+        // git sends each of these once; a second one can only have been injected (CVE-2020-5260).
+        let context = &mut self.context;
+        match key {
+            b"protocol" => once(&mut context.protocol, value.to_vec(), "protocol"),
+            b"host" => once(&mut context.host, value.to_vec(), "host"),
+            b"path" => once(&mut context.path, value.to_vec(), "path"),
+            b"username" => once(&mut context.username, value.to_vec(), "username"),
+            b"password" => once(&mut self.password, Secret::new(value.to_vec()), "password"),
+            b"authtype" => once(&mut self.authtype, value.to_vec(), "authtype"),
+            b"credential" => once(
+                &mut self.credential,
+                Secret::new(value.to_vec()),
+                "credential",
+            ),
+            b"oauth_refresh_token" => once(
+                &mut self.oauth_refresh_token,
+                Secret::new(value.to_vec()),
+                "oauth_refresh_token",
+            ),
+            b"password_expiry_utc" => {
+                self.password_expiry_utc = std::str::from_utf8(value)
+                    .ok()
+                    .and_then(|number| number.parse().ok());
+                Ok(())
+            }
+            b"ephemeral" => {
+                self.ephemeral = matches!(value, b"1" | b"true");
+                Ok(())
+            }
+            b"capability[]" => {
+                self.offers_authtype |= value == b"authtype";
+                Ok(())
+            }
+            // git-credential(1): "unrecognised attributes are silently discarded".
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What `get` answers.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) form: Form,
+    /// Seconds since 1970, UTC; only what a server said, never a date that a user typed.
+    pub(crate) password_expiry_utc: Option<u64>,
+    pub(crate) oauth_refresh_token: Option<Secret>,
+    /// Nobody has to keep it, and to hear that it worked would tell us nothing; only for a caller that offered
+    /// `capability[]=authtype`, which this attribute is part of.
+    pub(crate) is_ephemeral: bool,
+}
+
+/// In which form the secret is sent.
+#[derive(Debug)]
+pub(crate) enum Form {
+    /// `Authorization: AUTHTYPE CREDENTIAL`, only for a caller that offered `capability[]=authtype`.
+    Header {
+        authtype: Vec<u8>,
+        credential: Secret,
+        username: Option<Vec<u8>>,
+    },
+    /// User name and password: what every git and git-lfs understands.
+    Password { username: Vec<u8>, password: Secret },
+}
+
+impl Reply {
+    /// Its form, for the trace.
+    pub(crate) fn describe(&self) -> String {
+        match &self.form {
+            Form::Header { authtype, .. } => {
+                format!("header form, {}", String::from_utf8_lossy(authtype))
+            }
+            Form::Password { username, .. } if username.starts_with(b"x-") => {
+                format!(
+                    "user name '{}' and password",
+                    String::from_utf8_lossy(username)
+                )
+            }
+            Form::Password { .. } => "user name and password".to_owned(),
+        }
+    }
+
+    /// The reply as git reads it, complete: git uses whatever a helper printed before it failed.
+    ///
+    /// Nothing at all when a value cannot be said in the protocol; an empty value would be sent to the server as it is.
+    pub(crate) fn to_bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let Self {
+            form,
+            password_expiry_utc,
+            oauth_refresh_token,
+            is_ephemeral,
+        } = self;
+        let expiry = password_expiry_utc.map(|seconds| seconds.to_string());
+        let mut lines: Vec<(&str, &[u8])> = Vec::new();
+        if *is_ephemeral || matches!(form, Form::Header { .. }) {
+            lines.push(("capability[]", b"authtype"));
+        }
+        match form {
+            Form::Header {
+                authtype,
+                credential,
+                username,
+            } => {
+                lines.push(("authtype", authtype));
+                lines.push(("credential", credential.expose()));
+                lines.extend(username.as_deref().map(|username| ("username", username)));
+            }
+            Form::Password { username, password } => {
+                lines.push(("username", username));
+                lines.push(("password", password.expose()));
+            }
+        }
+        lines.extend(
+            expiry
+                .as_ref()
+                .map(|seconds| ("password_expiry_utc", seconds.as_bytes())),
+        );
+        lines.extend(
+            oauth_refresh_token
+                .as_ref()
+                .map(|token| ("oauth_refresh_token", token.expose())),
+        );
+        if *is_ephemeral {
+            lines.push(("ephemeral", b"1"));
+        }
+        to_lines(&lines)
+    }
+}
+
+/// `key=value` lines in a buffer of just their size, or nothing when a value is empty or breaks a line.
+pub(crate) fn to_lines(lines: &[(&str, &[u8])]) -> Option<Zeroizing<Vec<u8>>> {
+    let length = lines
+        .iter()
+        .map(|(key, value)| key.len() + value.len() + 2)
+        .sum();
+    // A buffer that grows leaves copies of a secret behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(length));
+    for (key, value) in lines {
+        let breaks = |byte: &u8| matches!(byte, b'\r' | b'\n' | 0);
+        if value.is_empty() || value.iter().any(breaks) {
+            return None;
+        }
+        text.extend_from_slice(key.as_bytes());
+        text.push(b'=');
+        text.extend_from_slice(value);
+        text.push(b'\n');
+    }
+    Some(text)
+}
+
+fn once<T>(slot: &mut Option<T>, value: T, key: &'static str) -> Result<(), ReadError> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(ReadError::Twice { key }),
+    }
+}
+
+fn read_to_blank_line(input: &mut impl Read) -> Result<Zeroizing<Vec<u8>>, ReadError> {
+    let mut text = Zeroizing::new(vec![0; 4096]);
+    let mut length = 0;
+    loop {
+        if length == text.len() {
+            if length >= LONGEST_REQUEST {
+                io::copy(&mut input.take(LONGEST_DRAIN), &mut io::sink())?;
+                return Err(ReadError::RequestTooLong);
+            }
+            // Not `resize`: it would leave what was read so far behind, unwiped.
+            let mut larger = Zeroizing::new(vec![0; length * 2]);
+            larger[..length].copy_from_slice(&text);
+            text = larger;
+        }
+        let read = match input.read(&mut text[length..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            outcome => outcome?,
+        };
+        let seen = length.saturating_sub(1);
+        length += read;
+        let blank_line =
+            text[0] == b'\n' || text[seen..length].windows(2).any(|pair| pair == b"\n\n");
+        if read == 0 || blank_line {
+            text.truncate(length);
+            return Ok(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Form, LONGEST_LINE, ReadError, Reply, Request};
+    use crate::sys::secret::Secret;
+
+    fn read(text: &[u8]) -> Result<Request, ReadError> {
+        Request::read(&mut &text[..])
+    }
+
+    #[test]
+    fn a_request_ends_at_a_blank_line_or_at_the_end() {
+        for end in ["", "\n", "\n\n", "\n\nhost=evil.example\n", "\n\nrubbish"] {
+            let request = read(format!("protocol=https\nhost=bitbucket.org{end}").as_bytes())
+                .expect("a request");
+            assert_eq!(
+                request.context.host.as_deref(),
+                Some(&b"bitbucket.org"[..]),
+                "{end:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn values_are_bytes_and_may_hold_equals_signs_and_blanks() {
+        let request = read(b"username=u\xffx =\npassword= a=b \n").expect("a request");
+        assert_eq!(request.context.username.as_deref(), Some(&b"u\xffx ="[..]));
+        assert_eq!(request.password, Some(Secret::new(b" a=b ".to_vec())));
+    }
+
+    #[test]
+    fn what_git_never_writes_is_refused() {
+        let refused: [&[u8]; 9] = [
+            b"host=a\nhost=a\n",
+            b"password=x\npassword=y\n",
+            b"host=bitbucket.org\rpassword=x\n",
+            b"host=bitbucket.org\r\n",
+            b"path=a\0b\n",
+            b"rubbish\n",
+            b"host=bitbucket.org\nrubbish",
+            b"\0=x\n",
+            b"host=bitbucket.org\n\r\n",
+        ];
+        for text in refused {
+            assert!(read(text).is_err(), "{:?}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn a_line_of_the_longest_length_is_read_whole_and_a_longer_one_refused() {
+        let line = |length: usize| {
+            [
+                &b"password="[..],
+                &vec![b'x'; length - 9],
+                b"\nhost=bitbucket.org\n",
+            ]
+            .concat()
+        };
+        let request = read(&line(LONGEST_LINE)).expect("a request");
+        assert_eq!(
+            request.password.expect("a password").expose().len(),
+            LONGEST_LINE - 9
+        );
+        assert!(request.context.host.is_some());
+        assert!(matches!(
+            read(&line(LONGEST_LINE + 1)),
+            Err(ReadError::TooLong { line: 1 })
+        ));
+    }
+
+    #[test]
+    fn ten_megabytes_are_refused() {
+        let text = b"wwwauth[]=Basic realm=x\n".repeat(450_000);
+        assert!(matches!(read(&text), Err(ReadError::RequestTooLong)));
+    }
+
+    #[test]
+    fn a_reader_that_gives_single_bytes_makes_no_difference() {
+        struct Bytewise<'a>(&'a [u8]);
+        impl std::io::Read for Bytewise<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                let length = buffer.len().min(1);
+                std::io::Read::read(&mut self.0, &mut buffer[..length])
+            }
+        }
+        let request = Request::read(&mut Bytewise(b"host=bitbucket.org\n\nhost=evil.example\n"))
+            .expect("a request");
+        assert_eq!(request.context.host.as_deref(), Some(&b"bitbucket.org"[..]));
+    }
+
+    #[test]
+    fn a_reply_that_cannot_be_said_is_not_said_at_all() {
+        let reply = |username: &str, password: &[u8]| {
+            let form = Form::Password {
+                username: username.into(),
+                password: Secret::new(password.to_vec()),
+            };
+            Reply {
+                form,
+                password_expiry_utc: None,
+                oauth_refresh_token: None,
+                is_ephemeral: false,
+            }
+            .to_bytes()
+        };
+        assert_eq!(
+            reply("ada", b"x").expect("a reply").as_slice(),
+            b"username=ada\npassword=x\n"
+        );
+        for password in [&b""[..], b"a\nhost=evil.example", b"a\rb", b"a\0b"] {
+            assert!(reply("ada", password).is_none());
+        }
+        assert!(reply("", b"x").is_none());
+    }
+}

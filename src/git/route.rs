@@ -1,0 +1,122 @@
+//! How git would get to a host: the same proxy, the same certificates. A repository has no say in it: it may be a hostile
+//! clone, and the proxy of its choice would be shown what we send.
+
+use std::env;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::git::context::Host;
+use crate::git::program::own_setting;
+use crate::sys::http::{Route, Trust};
+
+/// The route to a host, as git's configuration and the environment have it; for how long one answer may take, and when
+/// the last one has to be there.
+pub(crate) fn to(host: &Host, patience: Duration, deadline: Instant) -> Route {
+    let left = || deadline.saturating_duration_since(Instant::now());
+    Route {
+        proxy: proxy(host, left()),
+        trust: Trust {
+            ca: ca(host, left()),
+            ..Trust::default()
+        },
+        patience,
+        deadline,
+    }
+}
+
+/// The proxy to a host. git-config(1), `http.proxy`: it comes before the environment, and empty means none.
+pub(crate) fn proxy(host: &Host, limit: Duration) -> Option<String> {
+    let configured = own_setting("http.proxy", host, limit);
+    let proxy = configured
+        .or_else(|| first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]))?;
+    (!proxy.is_empty() && !is_excepted_by_environment(host)).then_some(proxy)
+}
+
+/// The proxy to a server that is not git's, as the environment has it; the loopback interface needs none.
+pub(crate) fn proxy_to_service(host: &Host, is_tls: bool) -> Option<String> {
+    let own = if is_tls {
+        ["https_proxy", "HTTPS_PROXY"]
+    } else {
+        ["http_proxy", "HTTP_PROXY"]
+    };
+    let proxy = first_set(&own).or_else(|| first_set(&["all_proxy", "ALL_PROXY"]))?;
+    (!is_loopback(host) && !is_excepted_by_environment(host)).then_some(proxy)
+}
+
+/// Whether the host is this machine, by its name or its address.
+pub(crate) fn is_loopback(host: &Host) -> bool {
+    let name = host.name();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    let is_address = address
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_loopback());
+    is_address || name == "localhost"
+}
+
+fn is_excepted_by_environment(host: &Host) -> bool {
+    is_excepted(
+        host,
+        &first_set(&["no_proxy", "NO_PROXY"]).unwrap_or_default(),
+    )
+}
+
+/// git-config(1), `http.sslCAInfo`: the environment comes before it.
+fn ca(host: &Host, limit: Duration) -> Option<PathBuf> {
+    let path = first_set(&["GIT_SSL_CAINFO"])
+        .or_else(|| own_setting("http.sslCAInfo", host, limit))
+        .or_else(|| first_set(&["SSL_CERT_FILE"]));
+    path.filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+fn first_set(names: &[&str]) -> Option<String> {
+    names
+        .iter()
+        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+/// Whether `NO_PROXY` names the host: itself, a domain above it, or an asterisk for all (curl(1), `--noproxy`).
+fn is_excepted(host: &Host, list: &str) -> bool {
+    let name = host.name();
+    let names = |entry: &str| {
+        let entry = entry.trim_start_matches('.').to_ascii_lowercase();
+        entry == "*"
+            || entry == host.as_str()
+            || entry == name
+            || (!entry.is_empty()
+                && name
+                    .strip_suffix(&entry)
+                    .is_some_and(|rest| rest.ends_with('.')))
+    };
+    list.split([',', ' ']).any(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_excepted;
+
+    #[test]
+    fn no_proxy_names_hosts_and_the_domains_above_them() {
+        let host = "git.corp.example:7990".parse().expect("a host");
+        for list in [
+            "*",
+            "git.corp.example",
+            ".corp.example",
+            "corp.example",
+            "x, Git.Corp.Example",
+            "git.corp.example:7990",
+        ] {
+            assert!(is_excepted(&host, list), "{list}");
+        }
+        for list in [
+            "",
+            "it.corp.example",
+            "evilgit.corp.example",
+            "git.corp.example.evil",
+            ".",
+            "other,,",
+        ] {
+            assert!(!is_excepted(&host, list), "{list}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Where the program's own files lie, and the one of the whole machine.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use sha2::{Digest as _, Sha256};
+
+use crate::account::Account;
+use crate::sys::error::Hinted;
+
+/// The folder in which configuration, accounts and secrets lie, all in one; for tests and containers.
+const HOME_VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_HOME";
+/// A Go program of the same name keeps files in a data folder of the same name: ours have names of their own.
+const FOLDER: &str = "git-credential-bitbucket";
+
+/// The settings of the whole machine, the administrators'. No variable moves it, not even `ProgramData`, which any user
+/// can set: it is where the policy stands.
+pub(crate) fn system_config() -> PathBuf {
+    system_folder().join("config.toml")
+}
+
+/// What `setup --system` wrote into git's configuration: any administrator can take it back.
+pub(crate) fn system_setup() -> PathBuf {
+    system_folder().join("setup.toml")
+}
+
+fn system_folder() -> PathBuf {
+    let folder = if cfg!(windows) {
+        r"C:\ProgramData"
+    } else {
+        "/etc"
+    };
+    Path::new(folder).join(FOLDER)
+}
+
+/// Where the program's files lie.
+#[derive(Debug)]
+pub(crate) struct Locations {
+    config: PathBuf,
+    data: PathBuf,
+    runtime: PathBuf,
+}
+
+impl Locations {
+    /// Asks the environment.
+    ///
+    /// # Errors
+    /// When there is no home folder to put anything into.
+    pub(crate) fn of_environment() -> Result<Self> {
+        if let Some(home) = env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()) {
+            let home = std::path::absolute(home)?;
+            return Ok(Self {
+                config: home.clone(),
+                runtime: home.clone(),
+                data: home,
+            });
+        }
+        let no_home = || {
+            Hinted::new(
+                "there is no home folder to keep accounts in",
+                format!("set HOME, or {HOME_VARIABLE} to a folder of your choice"),
+            )
+        };
+        let data = dirs::data_dir().ok_or_else(no_home)?;
+        Ok(Self {
+            config: dirs::config_dir().ok_or_else(no_home)?.join(FOLDER),
+            runtime: dirs::runtime_dir()
+                .unwrap_or_else(|| data.clone())
+                .join(FOLDER),
+            data: data.join(FOLDER),
+        })
+    }
+
+    /// The folder for what need not outlast the session: in memory, where the system has such a folder.
+    pub(crate) fn runtime(&self) -> &Path {
+        &self.runtime
+    }
+
+    /// The user's own settings.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// The accounts, without their secrets.
+    pub(crate) fn accounts(&self) -> PathBuf {
+        self.data.join("accounts.toml")
+    }
+
+    /// The secrets of the store `file`, sealed.
+    pub(crate) fn secrets(&self) -> PathBuf {
+        self.data.join("secrets")
+    }
+
+    /// The key of [`Locations::secrets`].
+    pub(crate) fn key(&self) -> PathBuf {
+        self.data.join("secrets.key")
+    }
+
+    /// Which secrets that lie in no store of ours a server refused.
+    pub(crate) fn refusals(&self) -> PathBuf {
+        self.data.join("refusals.toml")
+    }
+
+    /// Held by whoever asks Bitbucket about a refused secret.
+    pub(crate) fn probe_lock(&self) -> PathBuf {
+        self.data.join("probe.lock")
+    }
+
+    /// Held by whoever renews the access token of this account.
+    pub(crate) fn renewal_lock(&self, account: &Account) -> PathBuf {
+        // Any name is a file name that way.
+        let digest = Sha256::digest(format!("{}@{}", account.name, account.host));
+        let name = Base64UrlUnpadded::encode_string(&digest[..9]);
+        self.data.join(format!("oauth-{name}.lock"))
+    }
+
+    /// That somebody is being asked for a first token, or just was.
+    pub(crate) fn first_contact(&self) -> PathBuf {
+        self.data.join("first-contact")
+    }
+
+    /// What `setup` wrote into git's configuration.
+    pub(crate) fn setup(&self) -> PathBuf {
+        self.data.join("setup.toml")
+    }
+}

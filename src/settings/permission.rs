@@ -1,0 +1,81 @@
+//! What the policy of the machine says to an account, and to a secret that is to be kept.
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use crate::account::Account;
+use crate::account::standing::Standing;
+use crate::settings::config::StoreChoice;
+use crate::settings::policy::Objection;
+use crate::settings::session::Session;
+use crate::store::Name;
+
+impl Session {
+    /// What the policy has against an account.
+    ///
+    /// # Errors
+    /// As [`Session::policy`].
+    pub(crate) fn objection(&self, account: &Account) -> Result<Option<Objection>> {
+        Ok(self.policy()?.objection(account))
+    }
+
+    /// Whether an account may answer now. An unreadable policy forbids everything.
+    pub(crate) fn standing(&self, account: &Account, now: Timestamp) -> Standing {
+        match self.objection(account) {
+            Ok(None) => account.standing(now),
+            Ok(Some(_)) | Err(_) => Standing::Forbidden,
+        }
+    }
+
+    /// What the policy has against keeping a secret of this account.
+    ///
+    /// # Errors
+    /// As [`Session::policy`].
+    pub(crate) fn objection_to_keeping(
+        &self,
+        account: &Account,
+        choice: StoreChoice,
+    ) -> Result<Option<Objection>> {
+        let policy = self.policy()?;
+        let Some(store) = self.stores_of(choice)?.first().copied() else {
+            return Ok(Some(policy.objection_to_keeping()));
+        };
+        // What it has against the first of them it has against all.
+        let account = account.clone();
+        Ok(policy.objection(&Account { store, ..account }))
+    }
+
+    /// What the policy has against these stores, whatever they are to keep.
+    ///
+    /// # Errors
+    /// As [`Session::policy`].
+    pub(crate) fn objection_to_choice(&self, choice: StoreChoice) -> Result<Option<Objection>> {
+        let policy = self.policy()?;
+        Ok(match self.stores_of(choice)?.first() {
+            Some(store) => policy.objection_to_store(*store),
+            None => Some(policy.objection_to_keeping()),
+        })
+    }
+
+    /// The stores that are tried for a new secret, one after the other.
+    pub(crate) fn stores_of(&self, choice: StoreChoice) -> Result<Vec<Name>> {
+        let policy = self.policy()?;
+        let allowed = |names: &[Name]| -> Vec<Name> {
+            let allowed = names.iter().filter(|name| policy.allows_store(**name));
+            allowed.copied().collect()
+        };
+        Ok(match choice {
+            StoreChoice::Exec => vec![Name::Exec],
+            StoreChoice::File => vec![Name::File],
+            StoreChoice::Keyring => vec![Name::Keyring],
+            StoreChoice::Auto => {
+                let usual = allowed(&[Name::Keyring, Name::File]);
+                if usual.is_empty() {
+                    allowed(&[Name::Exec])
+                } else {
+                    usual
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,325 @@
+//! What the administrators of a machine allow: `[policy]` of its own `config.toml`, which no user can override.
+//!
+//! These are the doors through which a secret comes and goes; each of them asks, and where the policy is not known
+//! it stays shut.
+//! - Out: `Session::find` for git and `curl`, which passes over what is not allowed in the environment, among the accounts
+//!   and in the stores of `lookup`; `Session::secret_of`, which reads it for everybody else (`token`, `status --verify`,
+//!   a renewal, a probe).
+//! - In: `Session::keep` alone, for `login`, git's `store`, `import`, `scrub` and a renewal.
+//! - Before: `login`, first contact, `import` and `scrub` ask `Session::objection_to_keeping`, so that nobody types, and
+//!   nothing takes out of where it lies, what cannot be kept.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::account::{Account, Origin};
+use crate::bitbucket::{self, Kind};
+use crate::git::context::Host;
+use crate::settings::config::{self, MachineFile};
+use crate::store::Name;
+use crate::sys::error::Hinted;
+
+/// The rules; what is not said is allowed. A key that is not known is refused: it may forbid something.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Policy {
+    stores: Option<Vec<Name>>,
+    kinds: Option<Vec<Kind>>,
+    /// Whether each secret has to have an end that is known.
+    require_expiry: bool,
+    hosts: Option<Vec<Host>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SystemFile {
+    policy: Policy,
+}
+
+impl Policy {
+    /// # Errors
+    /// When the file cannot be understood: then nothing is allowed.
+    pub(crate) fn read(machine: &MachineFile) -> Result<Self> {
+        match &machine.content {
+            Some(content) => Self::parse(&machine.path, content).context(config::not_known()),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// What a file of this name says.
+    ///
+    /// # Errors
+    /// As [`Policy::read`].
+    pub(crate) fn parse(path: &Path, content: &[u8]) -> Result<Self> {
+        Ok(config::parse::<SystemFile>(path, content)?.policy)
+    }
+
+    pub(crate) fn allows_store(&self, store: Name) -> bool {
+        allows(self.stores.as_ref(), &store)
+    }
+
+    pub(crate) fn allows_host(&self, host: &Host) -> bool {
+        let home = bitbucket::home_of(host);
+        let is_home = |allowed: &Host| bitbucket::home_of(allowed) == home;
+        self.hosts
+            .as_ref()
+            .is_none_or(|hosts| hosts.iter().any(is_home))
+    }
+
+    /// What of an account is not allowed.
+    pub(crate) fn objection(&self, account: &Account) -> Option<Objection> {
+        let has_end = account.expires.is_some() || account.password_expiry_utc.is_some();
+        self.objection_to_host(&account.host)
+            .or_else(|| self.objection_to_store(account.store))
+            .or_else(|| self.objection_to_kind(account.kind()))
+            .or_else(|| self.objection_to_end(has_end, account.kind()))
+    }
+
+    pub(crate) fn objection_to_host(&self, host: &Host) -> Option<Objection> {
+        (!self.allows_host(host)).then(|| Objection {
+            what: format!("the host {host}"),
+            rule: Rule::Hosts(listed(self.hosts.as_ref())),
+        })
+    }
+
+    pub(crate) fn objection_to_store(&self, store: Name) -> Option<Objection> {
+        (!self.allows_store(store)).then(|| Objection {
+            what: format!("the store '{store}'"),
+            rule: self.stores_rule(),
+        })
+    }
+
+    /// That none of the stores which can keep a secret is allowed.
+    pub(crate) fn objection_to_keeping(&self) -> Objection {
+        Objection {
+            what: "a secret to be kept".to_owned(),
+            rule: self.stores_rule(),
+        }
+    }
+
+    /// A kind that is not known may be any.
+    pub(crate) fn objection_to_kind(&self, kind: Option<Kind>) -> Option<Objection> {
+        let kinds = self.kinds.as_ref()?;
+        let what = match kind {
+            Some(kind) if kinds.contains(&kind) => return None,
+            Some(kind) => format!("the kind '{kind}'"),
+            None => "a credential whose kind is not known".to_owned(),
+        };
+        let rule = Rule::Kinds(listed(Some(kinds)));
+        Some(Objection { what, rule })
+    }
+
+    /// What OAuth gives the server ends by itself. An API token ends as well, but its day nobody tells us.
+    pub(crate) fn objection_to_end(&self, is_known: bool, kind: Option<Kind>) -> Option<Objection> {
+        let has_end = is_known || kind == Some(Kind::Oauth);
+        (self.require_expiry && !has_end).then(|| Objection {
+            what: "a secret without a day on which it expires".to_owned(),
+            rule: Rule::RequireExpiry,
+        })
+    }
+
+    /// Whether the user has to say on which day a secret of this kind ends.
+    pub(crate) fn wants_a_day(&self, kind: Kind) -> bool {
+        self.objection_to_end(false, Some(kind)).is_some()
+    }
+
+    pub(crate) fn allows_kind(&self, kind: Kind) -> bool {
+        allows(self.kinds.as_ref(), &kind)
+    }
+
+    fn stores_rule(&self) -> Rule {
+        let keeping = Name::KEEPING
+            .into_iter()
+            .filter(|store| self.allows_store(*store));
+        Rule::Stores {
+            keeping: listed(Some(&keeping.collect())),
+            all: listed(self.stores.as_ref()),
+        }
+    }
+
+    /// The rules in a line, if there are any.
+    pub(crate) fn describe(&self) -> Option<String> {
+        let rule = |name: &str, allowed: Option<String>| {
+            let allowed = allowed?;
+            Some(match allowed.as_str() {
+                "" => format!("no {name}"),
+                allowed => format!("{name} {allowed}"),
+            })
+        };
+        let rules = [
+            rule("stores", self.stores.as_ref().map(|all| listed(Some(all)))),
+            rule("kinds", self.kinds.as_ref().map(|all| listed(Some(all)))),
+            rule("hosts", self.hosts.as_ref().map(|all| listed(Some(all)))),
+            self.require_expiry
+                .then(|| "secrets with a day on which they expire".to_owned()),
+        ];
+        let rules: Vec<String> = rules.into_iter().flatten().collect();
+        (!rules.is_empty()).then(|| rules.join("; "))
+    }
+}
+
+fn allows<T: PartialEq>(allowed: Option<&Vec<T>>, one: &T) -> bool {
+    allowed.is_none_or(|allowed| allowed.contains(one))
+}
+
+fn listed<T: ToString>(allowed: Option<&Vec<T>>) -> String {
+    let names = allowed.into_iter().flatten().map(ToString::to_string);
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// What is not allowed, and by which rule.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Objection {
+    /// In half a sentence.
+    what: String,
+    rule: Rule,
+}
+
+/// The rule, with what it allows.
+#[derive(Debug, PartialEq, Eq)]
+enum Rule {
+    Hosts(String),
+    Kinds(String),
+    RequireExpiry,
+    Stores {
+        /// Those in which a secret can be kept.
+        keeping: String,
+        all: String,
+    },
+}
+
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the policy of this machine does not allow {}", self.what)
+    }
+}
+
+impl Objection {
+    /// That a secret is not kept, and what would be.
+    pub(crate) fn to_keeping(&self) -> anyhow::Error {
+        let hint = match &self.rule {
+            Rule::RequireExpiry => "say the day: '--expires YYYY-MM-DD'".to_owned(),
+            Rule::Kinds(kinds) if !kinds.is_empty() => {
+                format!("give a secret of a kind that it allows: {kinds}")
+            }
+            Rule::Hosts(hosts) if !hosts.is_empty() => {
+                format!("sign in to a host that it allows: {hosts}")
+            }
+            Rule::Stores { keeping, .. } if !keeping.is_empty() => {
+                format!("say '--store' with one that it allows: {keeping}")
+            }
+            Rule::Stores { all, .. } if !all.is_empty() => {
+                format!("put it where it allows it to be looked up: {all}")
+            }
+            Rule::Hosts(_) | Rule::Kinds(_) | Rule::Stores { .. } => SHOWN.to_owned(),
+        };
+        Hinted::new(self.to_string(), hint).into()
+    }
+
+    /// That an account does not answer.
+    pub(crate) fn to_using(&self, account: &Account) -> anyhow::Error {
+        Hinted::new(self.notice(account), self.mend(account)).into()
+    }
+
+    /// The same in a line.
+    pub(crate) fn notice(&self, account: &Account) -> String {
+        format!("'{}' is not used: {self}", account.name)
+    }
+
+    /// The act after which it would answer, or no longer be in the way.
+    pub(crate) fn mend(&self, account: &Account) -> String {
+        let name = &account.name;
+        match account.origin {
+            Origin::Variable(variable) => return format!("unset {variable}"),
+            Origin::Source(_) => return SHOWN.to_owned(),
+            Origin::Git | Origin::Login => {}
+        }
+        match &self.rule {
+            Rule::RequireExpiry => {
+                format!("'git credential-bitbucket login {name} --expires YYYY-MM-DD' replaces it")
+            }
+            Rule::Kinds(kinds) if !kinds.is_empty() => format!(
+                "'git credential-bitbucket login {name}' replaces it: the policy allows {kinds}"
+            ),
+            Rule::Stores { keeping, .. } if !keeping.is_empty() => format!(
+                "'git credential-bitbucket login {name}' puts the next secret where it may lie: {keeping}"
+            ),
+            Rule::Hosts(_) | Rule::Kinds(_) | Rule::Stores { .. } => {
+                format!("'git credential-bitbucket logout {name}' removes it")
+            }
+        }
+    }
+}
+
+const SHOWN: &str = "'git credential-bitbucket doctor' shows what it allows";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Policy;
+    use crate::account::sign_in::{Known, Opaque, SignIn};
+    use crate::account::{Account, Origin};
+    use crate::bitbucket::{Kind, cloud};
+    use crate::store::Name;
+
+    fn policy(rules: &str) -> Policy {
+        let text = format!("[policy]\n{rules}\n");
+        Policy::parse(Path::new("config.toml"), text.as_bytes()).expect("a policy")
+    }
+
+    fn account(kind: Option<Kind>) -> Account {
+        let sign_in = kind.map_or_else(
+            || SignIn::Opaque(Opaque::default()),
+            |kind| Known::new(kind).into(),
+        );
+        Account::new("work".to_owned(), cloud(), Origin::Login, sign_in)
+    }
+
+    #[test]
+    fn a_secret_has_an_end_when_a_user_or_the_server_says_so_and_what_oauth_gives_always_has() {
+        let policy = policy("require_expiry = true");
+        let is_allowed = |account: &Account| policy.objection(account).is_none();
+        for kind in Kind::ALL.map(Some).into_iter().chain([None]) {
+            let mut account = account(kind);
+            assert_eq!(is_allowed(&account), kind == Some(Kind::Oauth), "{kind:?}");
+            account.expires = "2027-01-31".parse().ok();
+            assert!(is_allowed(&account), "{kind:?}");
+            account.expires = None;
+            account.password_expiry_utc = Some(1);
+            assert!(is_allowed(&account), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_is_allowed_and_an_empty_list_allows_nothing() {
+        let stores = [
+            Name::Env,
+            Name::Exec,
+            Name::File,
+            Name::Folder,
+            Name::Keyring,
+            Name::Vault,
+        ];
+        for (rules, is_allowed) in [("", true), ("stores = []", false)] {
+            let policy = policy(rules);
+            for store in stores {
+                let account = Account {
+                    store,
+                    ..account(None)
+                };
+                assert_eq!(policy.objection(&account).is_none(), is_allowed);
+            }
+        }
+        assert!(policy("").describe().is_none());
+        let all = "stores = ['env', 'exec', 'file', 'folder', 'keyring', 'vault']\n\
+                   kinds = ['api-token', 'access-token', 'oauth', 'app-password', 'http-access-token']";
+        for kind in Kind::ALL {
+            assert!(policy(all).objection(&account(Some(kind))).is_none());
+        }
+        assert!(policy(all).objection(&account(None)).is_some());
+    }
+}

@@ -1,0 +1,212 @@
+//! From what is wanted to an account and its secret. Here: all that is looked at on the way, and how long that may take.
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::account::Account;
+use crate::account::file::{Accounts, Damage};
+use crate::account::refusals::Refusals;
+use crate::account::rejection::Rejection;
+use crate::bitbucket;
+use crate::git::context::Host;
+use crate::settings::config::{self, Config, MachineFile};
+use crate::settings::locations::{Locations, system_config};
+use crate::settings::policy::Policy;
+use crate::store;
+use crate::sys::secret::Secret;
+
+/// How long a store, or whoever holds a lock, may keep us waiting; and an operation of git's as a whole.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// What the user and the machine have set up, as one run of the program sees it, and how long it may take.
+///
+/// Clones share what was read and learned; each has a time of its own, which is passed on with it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Session {
+    pub(super) known: Rc<Known>,
+    /// When an operation of git's has to be over. What a person types has no such end: each wait has its own.
+    end: Option<Instant>,
+}
+
+/// What is read once, and what was learned of the stores.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    locations: OnceCell<Locations>,
+    machine: OnceCell<MachineFile>,
+    config: OnceCell<Config>,
+    policy: OnceCell<Policy>,
+    /// Why the keyring could not be had. It is not asked a second time: the waits would add up, and so would the
+    /// prompts that somebody has just sent away.
+    pub(super) is_out_of_reach: OnceCell<store::Error>,
+}
+
+impl Session {
+    /// For `get`, `store` and `erase`, while git waits: all that they do has to fit into the time of one answer.
+    pub(crate) fn for_git() -> Self {
+        Self {
+            end: Some(Instant::now() + ANSWER),
+            ..Self::default()
+        }
+    }
+
+    /// How long the next wait may be.
+    pub(crate) fn patience(&self) -> Duration {
+        self.end
+            .map_or(ANSWER, |end| end.saturating_duration_since(Instant::now()))
+    }
+
+    /// When the next wait has to be over.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.patience()
+    }
+
+    /// The same with the time of a whole answer, for what follows a wait that had bounds of its own.
+    pub(crate) fn afresh(&self) -> Self {
+        Self {
+            known: Rc::clone(&self.known),
+            end: self.end.map(|_| Instant::now() + ANSWER),
+        }
+    }
+
+    /// The same, afresh only where no time is left: somebody was at the unlock prompt of a store that has answered, or a
+    /// keyring was silent about a secret that is not even needed.
+    pub(crate) fn afresh_when_late(&self) -> Self {
+        if self.patience().is_zero() {
+            self.afresh()
+        } else {
+            self.clone()
+        }
+    }
+
+    /// Where our files lie; only asked for when one is needed, so that the environment's account needs no home folder.
+    ///
+    /// # Errors
+    /// When there is no home folder.
+    pub(crate) fn locations(&self) -> Result<&Locations> {
+        once(&self.known.locations, Locations::of_environment)
+    }
+
+    /// Whether credentials for this host are ours to keep.
+    ///
+    /// # Errors
+    /// When accounts or configuration cannot be read.
+    pub(crate) fn is_ours(&self, host: &Host, accounts: &Accounts) -> Result<bool> {
+        let named = || accounts.iter().any(|account| account.host == *host);
+        let is_known = bitbucket::is_cloud(host) || named() || self.config()?.hosts.contains(host);
+        Ok(is_known && self.policy()?.allows_host(host))
+    }
+
+    /// # Errors
+    /// When the file is damaged or open to others.
+    pub(crate) fn accounts(&self) -> Result<Accounts> {
+        match self.locations() {
+            Ok(locations) => Accounts::read(&locations.accounts()),
+            // Who has no home has no accounts; what the machine's settings name is still there for him.
+            Err(_) if !self.config()?.lookup.is_empty() => Ok(Accounts::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The settings; without a home folder the machine's alone.
+    ///
+    /// # Errors
+    /// When a file does not say what it should.
+    pub(crate) fn config(&self) -> Result<&Config> {
+        once(&self.known.config, || {
+            let user = self.locations().ok().map(Locations::config);
+            Config::read(self.machine()?, user.as_deref())
+        })
+    }
+
+    /// What is the matter with the keys in both files, a line each.
+    ///
+    /// # Errors
+    /// As [`Session::config`].
+    pub(crate) fn unknown_keys(&self) -> Result<Vec<String>> {
+        let mut unknown = config::unknown_keys(&system_config(), true)?;
+        if let Ok(locations) = self.locations() {
+            unknown.extend(config::unknown_keys(&locations.config(), false)?);
+        }
+        Ok(unknown)
+    }
+
+    /// The machine's own file.
+    ///
+    /// # Errors
+    /// As [`MachineFile::read`].
+    pub(crate) fn machine(&self) -> Result<&MachineFile> {
+        once(&self.known.machine, || MachineFile::read(system_config()))
+    }
+
+    /// What the administrators of the machine allow.
+    ///
+    /// # Errors
+    /// When that cannot be found out: then nothing is allowed.
+    pub(crate) fn policy(&self) -> Result<&Policy> {
+        once(&self.known.policy, || Policy::read(self.machine()?))
+    }
+
+    /// The secrets from elsewhere that a server refused.
+    ///
+    /// # Errors
+    /// When there is no home folder.
+    pub(crate) fn refusals(&self) -> Result<Refusals> {
+        Ok(Refusals::at(self.locations()?.refusals(), self.patience()))
+    }
+
+    /// What is known against a secret from elsewhere; where nothing can be read, that is nothing.
+    pub(crate) fn refusal_of(&self, secret: &Secret) -> Option<Rejection> {
+        let known = self.refusals().and_then(|refusals| refusals.of(secret));
+        known.unwrap_or_default()
+    }
+
+    /// Changes the accounts.
+    ///
+    /// # Errors
+    /// As [`Accounts::update`].
+    pub(crate) fn update_accounts<T>(
+        &self,
+        change: impl FnOnce(&mut Accounts) -> Result<T>,
+    ) -> Result<T> {
+        Accounts::update(&self.locations()?.accounts(), self.patience(), change)
+    }
+
+    /// Notes what is known against an account's secret, unless somebody has signed in anew.
+    ///
+    /// # Errors
+    /// As [`Accounts::update`].
+    pub(crate) fn set_rejected(
+        &self,
+        account: &Account,
+        rejected: Option<Rejection>,
+    ) -> Result<()> {
+        self.update_accounts(|accounts| {
+            let mut accounts = accounts.iter_mut();
+            if let Some(known) = accounts.find(|known| known.entry == account.entry) {
+                known.rejected = rejected;
+            }
+            Ok(())
+        })
+    }
+
+    /// Sets accounts aside that cannot be understood; their new name and what is wrong with them.
+    ///
+    /// # Errors
+    /// As [`Accounts::set_aside_if_damaged`].
+    pub(crate) fn set_damaged_accounts_aside(&self) -> Result<Option<(PathBuf, Damage)>> {
+        Accounts::set_aside_if_damaged(&self.locations()?.accounts(), self.patience())
+    }
+}
+
+/// What a cell holds, or will.
+fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(value) = cell.get() {
+        return Ok(value);
+    }
+    let value = make()?;
+    Ok(cell.get_or_init(|| value))
+}

@@ -1,0 +1,253 @@
+//! The one place that opens stores: reading a secret, keeping one, forgetting it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use crate::account::file::Accounts;
+use crate::account::{Account, Kept};
+use crate::settings::config::StoreChoice;
+use crate::settings::session::Session;
+use crate::store::exec::ExecStore;
+use crate::store::file::{FileStore, KeyPlace};
+use crate::store::{self, Name, Patience, Store, keyring};
+use crate::sys::error::Hinted;
+use crate::sys::terminal;
+use crate::sys::trace;
+
+/// How long somebody may take at a keyring's unlock prompt.
+const UNLOCK: Duration = Duration::from_secs(60);
+
+impl Session {
+    /// What the account's store has for it, to be used.
+    ///
+    /// # Errors
+    /// When the policy does not allow that, or the store does not answer, or its answer is not what we put there.
+    pub(crate) fn secret_of(&self, account: &Account) -> Result<Option<Kept>> {
+        match self.objection(account)? {
+            Some(objection) => Err(objection.to_using(account)),
+            None => self.read(account),
+        }
+    }
+
+    /// Whether the account's store has a secret for it, whatever the policy says.
+    ///
+    /// # Errors
+    /// As [`Session::secret_of`].
+    pub(crate) fn has_secret(&self, account: &Account) -> Result<bool> {
+        Ok(self.read(account)?.is_some())
+    }
+
+    fn read(&self, account: &Account) -> Result<Option<Kept>> {
+        if !account.entry_is_for_its_host() {
+            bail!(
+                "the entry '{}' was not made for {}",
+                account.entry,
+                account.host
+            );
+        }
+        trace::say(|| format!("store: {} is asked for '{}'", account.store, account.entry));
+        let entry = self.ask(account.store, |store| store.get(&account.entry));
+        trace::say(|| match &entry {
+            Ok(Some(_)) => "store: has it".to_owned(),
+            Ok(None) => "store: has no such entry".to_owned(),
+            Err(error) => format!("store: {error}"),
+        });
+        let Some(entry) = entry.map_err(store::Error::with_hint)? else {
+            return Ok(None);
+        };
+        let kept = Kept::of_entry(account, entry);
+        kept.map(Some)
+            .ok_or_else(|| anyhow!("the entry '{}' is not what we stored", account.entry))
+    }
+
+    /// Puts a secret into the store chosen, under a new entry which the account then names; for `auto` also why it is
+    /// not the keyring.
+    ///
+    /// # Errors
+    /// When the policy does not allow it, or the store does not take it, or does not give it back as it was.
+    pub(crate) fn keep(
+        &self,
+        account: &mut Account,
+        kept: &Kept,
+        choice: StoreChoice,
+    ) -> Result<Option<store::Error>> {
+        if let Some(objection) = self.objection_to_keeping(account, choice)? {
+            return Err(objection.to_keeping());
+        }
+        account.renew_entry()?;
+        self.keep_in_its_entry(account, kept, choice)
+    }
+
+    /// The same in the entry that the account names.
+    ///
+    /// # Errors
+    /// As [`Session::keep`].
+    pub(crate) fn keep_in_its_entry(
+        &self,
+        account: &mut Account,
+        kept: &Kept,
+        choice: StoreChoice,
+    ) -> Result<Option<store::Error>> {
+        let secret = kept
+            .to_entry(account)
+            .context("the secret is empty, or holds a line break or a NUL byte")?;
+        let mut put = |name: Name| -> Result<(), store::Error> {
+            account.store = name;
+            let kept = self.ask(name, |store| {
+                store.set(&account.entry, &secret)?;
+                store.get(&account.entry)
+            })?;
+            if kept.as_ref() != Some(&secret) {
+                return Err(
+                    anyhow!("the store '{name}' did not give back what it was given").into(),
+                );
+            }
+            Ok(())
+        };
+        let mut reason = None;
+        for name in self.stores_of(choice)? {
+            match put(name) {
+                Ok(()) => return Ok(reason),
+                Err(error) => reason = Some(error),
+            }
+        }
+        Err(match reason {
+            Some(error) if self.policy()?.allows_store(Name::File) => error.with_hint(),
+            // Its hint would name a store that is not allowed.
+            Some(error) => error.with_hint().context(Hinted::new(
+                "cannot keep it where the policy of this machine allows it",
+                "mend that store, and try again",
+            )),
+            None => anyhow!("no store is allowed"),
+        })
+    }
+
+    /// Changes the accounts on behalf of one whose secret was just kept; when that fails the secret is not left behind.
+    ///
+    /// # Errors
+    /// As [`Accounts::update`].
+    pub(crate) fn update<T>(
+        &self,
+        account: &Account,
+        change: impl FnOnce(&mut Accounts, &mut Account) -> T,
+    ) -> Result<T> {
+        let mut account = account.clone();
+        // Somebody may have been at an unlock prompt while the secret was kept.
+        let session = self.afresh_when_late();
+        let outcome = session.update_accounts(|accounts| Ok(change(accounts, &mut account)));
+        if outcome.is_err() {
+            // The first error is the one to tell.
+            let _ = self.forget(&account);
+        }
+        outcome
+    }
+
+    /// Takes the account's secret out of its store; that it was not there is no error.
+    ///
+    /// # Errors
+    /// When the store does not answer: then the secret may still be there.
+    pub(crate) fn forget(&self, account: &Account) -> Result<()> {
+        self.ask(account.store, |store| store.delete(&account.entry))
+            .map_err(store::Error::with_hint)?;
+        Ok(())
+    }
+
+    /// Asks a store, unless it has turned out that it cannot be had.
+    fn ask<T>(
+        &self,
+        name: Name,
+        question: impl FnOnce(&dyn Store) -> Result<T, store::Error>,
+    ) -> Result<T, store::Error> {
+        match name {
+            Name::Keyring => {}
+            Name::File => return question(&self.file_store()?),
+            Name::Exec => {
+                return question(&self.exec_store()?);
+            }
+            Name::Env | Name::Folder | Name::Vault => {
+                return Err(anyhow!("'{name}' is only ever looked into").into());
+            }
+        }
+        if let Some(reason) = self
+            .known
+            .is_out_of_reach
+            .get()
+            .and_then(store::Error::lasting)
+        {
+            return Err(reason);
+        }
+        let answer = self.patience();
+        let unlock = self.patience_with_a_prompt();
+        let outcome = question(&keyring::open(Patience { answer, unlock }));
+        if let Err(error) = &outcome
+            && let Some(reason) = error.lasting()
+        {
+            // Whoever came here found it empty.
+            let _ = self.known.is_out_of_reach.set(reason);
+        }
+        outcome
+    }
+
+    /// How long a store may take that may have to ask somebody for a password of its own.
+    fn patience_with_a_prompt(&self) -> Duration {
+        if terminal::somebody_may_be_there() {
+            UNLOCK
+        } else {
+            self.patience()
+        }
+    }
+
+    /// The program that the configuration names.
+    ///
+    /// # Errors
+    /// When it names none.
+    pub(crate) fn exec_store(&self) -> Result<ExecStore> {
+        let program = self.config()?.store.exec.program.clone();
+        Ok(ExecStore {
+            program: program.ok_or_else(|| {
+                Hinted::new(
+                    "no program is named for the store 'exec'",
+                    "set 'program' of [store.exec] in config.toml, such as \"docker-credential-pass\"",
+                )
+            })?,
+            patience: self.patience_with_a_prompt(),
+            since: Instant::now(),
+            may_ask: terminal::is_there(),
+        })
+    }
+
+    /// The embedded store, where the configuration puts it.
+    ///
+    /// # Errors
+    /// When the configuration names no usable place.
+    pub(crate) fn file_store(&self) -> Result<FileStore> {
+        let settings = &self.config()?.store.file;
+        let key = match settings.key.as_deref() {
+            None | Some("file") => KeyPlace::File(self.locations()?.key()),
+            Some("kernel") => KeyPlace::Kernel,
+            Some(path) => KeyPlace::File(absolute("key", path.as_ref())?),
+        };
+        let path = match &settings.path {
+            Some(path) => absolute("path", path)?,
+            None => self.locations()?.secrets(),
+        };
+        Ok(FileStore {
+            path,
+            key,
+            patience: self.patience(),
+        })
+    }
+}
+
+/// A relative path would mean another file in each folder git is run in.
+fn absolute(setting: &str, path: &Path) -> Result<PathBuf> {
+    if path.is_absolute() {
+        return Ok(path.to_owned());
+    }
+    bail!(Hinted::new(
+        format!("'{setting}' of [store.file] in config.toml is not an absolute path"),
+        "start it with '/'; 'key' may also be \"file\" or \"kernel\"",
+    ))
+}

@@ -1,0 +1,56 @@
+//! Opening a page in the user's browser.
+
+use std::env;
+use std::time::Duration;
+
+use crate::sys::child::Program;
+
+/// How long a browser's starter is watched: one that fails does so at once.
+const STARTING: Duration = Duration::from_secs(2);
+
+/// Opens a page; whether something seems to have taken it.
+///
+/// `$BROWSER` is read as xdg-open(1) reads it: commands with colons between them, of which the first that works counts,
+/// with `%s` where the address belongs. It counts even where there is no display.
+pub(crate) fn open(url: &str) -> bool {
+    let named = env::var("BROWSER").unwrap_or_default();
+    let named = named
+        .split(':')
+        .filter(|command| !command.trim().is_empty());
+    let mut named = named.map(|command| program_of(command, url));
+    if named.any(|browser| browser.leave_running(STARTING)) {
+        return true;
+    }
+    opener(url).is_some_and(|browser| browser.leave_running(STARTING))
+}
+
+fn program_of(command: &str, url: &str) -> Program {
+    let has_place = command.contains("%s");
+    let mut words = command.split_whitespace();
+    let browser = Program::new(words.next().unwrap_or_default());
+    let browser = browser.args(words.map(|word| word.replace("%s", url)));
+    if has_place {
+        browser
+    } else {
+        browser.args([url])
+    }
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+fn opener(url: &str) -> Option<Program> {
+    let has = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    // Without a display it would start a browser of the terminal's, in the middle of our own words.
+    (has("DISPLAY") || has("WAYLAND_DISPLAY")).then(|| Program::new("xdg-open").args([url]))
+}
+
+#[cfg(target_os = "macos")]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there may be none")]
+fn opener(url: &str) -> Option<Program> {
+    Some(Program::new("open").args([url]))
+}
+
+#[cfg(windows)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there may be none")]
+fn opener(url: &str) -> Option<Program> {
+    Some(Program::new("rundll32").args(["url.dll,FileProtocolHandler", url]))
+}

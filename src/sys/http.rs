@@ -1,0 +1,402 @@
+//! Asking a server over https: the one place which opens a socket.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
+use ureq::tls::{ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
+use ureq::{Agent, Proxy, ProxyProtocol, SendBody};
+use zeroize::Zeroizing;
+
+use crate::sys::secret::{Secret, SecretBuffer};
+use crate::sys::trace;
+
+/// How to get to a server.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// The proxy's address, as `HTTPS_PROXY` has it.
+    pub(crate) proxy: Option<String>,
+    pub(crate) trust: Trust,
+    /// For the whole of one question and its answer.
+    pub(crate) patience: Duration,
+    /// When all questions have to be answered.
+    pub(crate) deadline: Instant,
+}
+
+/// Whom to believe, and who we are.
+#[derive(Debug, Default)]
+pub(crate) struct Trust {
+    /// PEM certificates of the authorities to trust, in place of the system's.
+    pub(crate) ca: Option<PathBuf>,
+    /// Our own certificate and its key, PEM.
+    pub(crate) own: Option<(PathBuf, PathBuf)>,
+    /// Whether plain http will do: on the loopback interface nobody listens who could not look into our memory.
+    pub(crate) is_plain_enough: bool,
+    /// Whether any certificate will do: somebody has said so.
+    pub(crate) is_careless: bool,
+}
+
+/// Why there was no answer. Nothing in it was sent by us, and no proxy's password is in it.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    #[error("cannot read the certificates in '{}': {reason}", path.display())]
+    Certificates { path: PathBuf, reason: String },
+    #[error("cannot get through the proxy: {0}")]
+    Proxy(String),
+    #[error("no answer within {} seconds", .0.as_secs())]
+    Silent(Duration),
+    /// Whoever asked something that has an effect does not know whether it had.
+    #[error("the request was sent, and no answer came: {0}")]
+    Unanswered(String),
+    #[error("the server's certificate is not trusted: {0}")]
+    Tls(String),
+    #[error("cannot connect: {0}")]
+    Unreachable(String),
+}
+
+impl Error {
+    /// The act that may mend it.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Certificates { .. } => {
+                "see 'git config http.sslCAInfo', GIT_SSL_CAINFO and SSL_CERT_FILE"
+            }
+            Self::Proxy(_) => "see 'git config http.proxy' and HTTPS_PROXY",
+            Self::Silent(_) | Self::Unanswered(_) | Self::Unreachable(_) => {
+                "see whether a proxy is needed: 'git config http.proxy', HTTPS_PROXY"
+            }
+            Self::Tls(_) => {
+                "name your company's certificates in 'git config http.sslCAInfo' or SSL_CERT_FILE"
+            }
+        }
+    }
+}
+
+/// What a server answered. Its body may hold anything, so `Debug` leaves it out, and it is wiped.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: ureq::http::HeaderMap,
+    body: SecretBuffer,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body, if it is JSON: anything else may hold what the server pleases, and is never shown.
+    pub(crate) fn json(&self) -> Option<Json> {
+        Json::parse(&self.body)
+    }
+}
+
+/// A document whose texts are wiped when it is dropped: some of them may be tokens.
+pub(crate) struct Json(serde_json::Value);
+
+impl Json {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok().map(Self)
+    }
+}
+
+impl Deref for Json {
+    type Target = serde_json::Value;
+
+    fn deref(&self) -> &serde_json::Value {
+        &self.0
+    }
+}
+
+impl Drop for Json {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+fn wipe(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => drop(Zeroizing::new(std::mem::take(text))),
+        serde_json::Value::Array(values) => values.iter_mut().for_each(wipe),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(wipe),
+        _ => {}
+    }
+}
+
+/// More than any answer we want to read.
+const LONGEST_BODY: usize = 64 << 10;
+
+/// Somebody who asks over one route.
+#[derive(Debug)]
+pub(crate) struct Client {
+    agent: Agent,
+    has_proxy: bool,
+    patience: Duration,
+    deadline: Instant,
+}
+
+impl Client {
+    /// # Errors
+    /// When the certificates cannot be read or the proxy's address is not one.
+    pub(crate) fn new(route: &Route) -> Result<Self, Error> {
+        let Trust {
+            ca,
+            own,
+            is_plain_enough,
+            is_careless,
+        } = &route.trust;
+        let roots = match ca {
+            Some(path) => RootCerts::new_with_certs(&certificates(path)?),
+            None => RootCerts::PlatformVerifier,
+        };
+        let proxy = route.proxy.as_deref().map(Proxy::new).transpose();
+        let proxy = proxy.map_err(|_| Error::Proxy("its address is not a URL".to_owned()))?;
+        if proxy.as_ref().is_some_and(|proxy| {
+            !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
+        }) {
+            // git goes through it; for the one question at login its library would be too much.
+            return Err(Error::Proxy(
+                "only an http proxy can be asked through, not SOCKS".to_owned(),
+            ));
+        }
+        let own = own
+            .as_ref()
+            .map(|(certificates, key)| client_certificate(certificates, key));
+        let tls = TlsConfig::builder()
+            .root_certs(roots)
+            .client_cert(own.transpose()?)
+            .disable_verification(*is_careless)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .build();
+        let has_proxy = proxy.is_some();
+        let config = Agent::config_builder()
+            .https_only(!is_plain_enough)
+            .http_status_as_error(false)
+            // What is asked of one host is for that host alone.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(proxy)
+            .tls_config(tls)
+            .user_agent(concat!(
+                "git-credential-bitbucket/",
+                env!("CARGO_PKG_VERSION")
+            ))
+            .build();
+        Ok(Self {
+            agent: config.into(),
+            has_proxy,
+            patience: route.patience,
+            deadline: route.deadline,
+        })
+    }
+
+    /// Asks for a URL, with this value of the `Authorization` header.
+    ///
+    /// # Errors
+    /// When there is no answer; one with an unfavourable status is one.
+    pub(crate) fn get(&self, url: &str, authorization: Option<&Secret>) -> Result<Answer, Error> {
+        let header = authorization.map(|value| ("Authorization", value));
+        self.ask(url, header.as_slice(), None)
+    }
+
+    /// Asks for a URL with these headers, or sends it a JSON document.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) fn ask(
+        &self,
+        url: &str,
+        headers: &[(&str, &Secret)],
+        document: Option<&Secret>,
+    ) -> Result<Answer, Error> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let patience = self.patience.min(left);
+        if patience.is_zero() {
+            return Err(Error::Silent(self.patience));
+        }
+        let method = if document.is_some() { "POST" } else { "GET" };
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, sensitive(value)?);
+        }
+        trace::say(|| format!("http: {method} {url}"));
+        let agent = &self.agent;
+        let outcome = match document {
+            None => request
+                .body(())
+                .map_err(ureq::Error::from)
+                .and_then(|request| {
+                    let request = agent.configure_request(request);
+                    agent.run(request.timeout_global(Some(patience)).build())
+                }),
+            Some(document) => request
+                .header("Content-Type", "application/json")
+                .body(document.expose())
+                .map_err(ureq::Error::from)
+                .and_then(|request| {
+                    let request = agent.configure_request(request);
+                    agent.run(request.timeout_global(Some(patience)).build())
+                }),
+        };
+        let response = outcome.map_err(|error| self.explain(error));
+        trace::say(|| match &response {
+            Ok(response) => format!("http: answered {}", response.status()),
+            Err(error) => format!("http: {error}"),
+        });
+        let mut response = response?;
+        let body = match read(&mut response) {
+            Err(error @ ureq::Error::Timeout(_)) => return Err(self.explain(error)),
+            // What is too long or breaks off is no JSON, and nothing else is looked at.
+            other => other.unwrap_or_default(),
+        };
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body,
+        })
+    }
+
+    /// Sends a form, once, and gives connecting and the answer a time each.
+    ///
+    /// # Errors
+    /// When there is no answer: [`Error::Unanswered`] once it was sent, or may have been.
+    pub(crate) fn post_form(
+        &self,
+        url: &str,
+        authorization: &Secret,
+        form: &Secret,
+        answer: Duration,
+    ) -> Result<Answer, Error> {
+        let value = sensitive(authorization)?;
+        let connect = self.patience / 2;
+        let length = form.expose().len();
+        let mut body = Watched {
+            rest: form.expose(),
+            is_wanted: false,
+        };
+        let request = self
+            .agent
+            .post(url)
+            .config()
+            .timeout_resolve(Some(connect))
+            .timeout_connect(Some(connect))
+            .timeout_send_request(Some(answer))
+            .timeout_recv_response(Some(answer))
+            .timeout_recv_body(Some(answer))
+            .timeout_global(Some(self.patience + answer))
+            .build();
+        trace::say(|| format!("http: POST {url}"));
+        let outcome = request
+            .header(AUTHORIZATION, value)
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .header("Accept", "application/json")
+            .header(CONTENT_LENGTH, length)
+            .send(SendBody::from_reader(&mut body));
+        let outcome = outcome.map_err(|error| {
+            if body.is_wanted {
+                Error::Unanswered(error.to_string())
+            } else {
+                self.explain(error)
+            }
+        });
+        trace::say(|| match &outcome {
+            Ok(response) => format!("http: answered {}", response.status()),
+            Err(error) => format!("http: {error}"),
+        });
+        let mut response = outcome?;
+        let body = read(&mut response).map_err(|error| Error::Unanswered(error.to_string()))?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body,
+        })
+    }
+
+    fn explain(&self, error: ureq::Error) -> Error {
+        match error {
+            ureq::Error::Timeout(_) => Error::Silent(self.patience),
+            ureq::Error::ConnectProxyFailed(reason) => Error::Proxy(reason),
+            ureq::Error::Tls(reason) => Error::Tls(reason.to_owned()),
+            ureq::Error::Rustls(error) => Error::Tls(error.to_string()),
+            ureq::Error::HostNotFound => Error::Unreachable("there is no such host".to_owned()),
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Error::Tls(error.to_string())
+            }
+            ureq::Error::Io(error) if self.has_proxy => Error::Proxy(error.to_string()),
+            ureq::Error::Io(error) => Error::Unreachable(error.to_string()),
+            other => Error::Unreachable(other.to_string()),
+        }
+    }
+}
+
+/// The body of a response, unless it is too long.
+fn read(response: &mut ureq::http::Response<ureq::Body>) -> Result<SecretBuffer, ureq::Error> {
+    let body = response.body_mut().with_config().limit(LONGEST_BODY as u64);
+    Ok(SecretBuffer::read(body.reader(), LONGEST_BODY)?)
+}
+
+fn sensitive(value: &Secret) -> Result<HeaderValue, Error> {
+    let value = HeaderValue::from_bytes(value.expose());
+    let mut value =
+        value.map_err(|_| Error::Unreachable("the secret cannot be sent".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn client_certificate(path: &Path, key: &Path) -> Result<ClientCert, Error> {
+    let broken = |reason: String| Error::Certificates {
+        path: key.to_owned(),
+        reason,
+    };
+    let chain = certificates(path)?;
+    let pem = fs::read(key).map(Zeroizing::new);
+    let pem = pem.map_err(|error| broken(error.to_string()))?;
+    let key = PrivateKey::from_pem(&pem).map_err(|error| broken(error.to_string()))?;
+    Ok(ClientCert::new_with_certs(&chain, key))
+}
+
+/// What is sent after a request's head, and whether it has come to that: before it the server has nothing to act upon.
+struct Watched<'a> {
+    rest: &'a [u8],
+    is_wanted: bool,
+}
+
+impl io::Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.is_wanted = true;
+        self.rest.read(buffer)
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, Error> {
+    let broken = |reason: String| Error::Certificates {
+        path: path.to_owned(),
+        reason,
+    };
+    let pem = fs::read(path).map_err(|error| broken(error.to_string()))?;
+    let mut certificates = Vec::new();
+    for item in ureq::tls::parse_pem(&pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(error) => return Err(broken(error.to_string())),
+        }
+    }
+    if certificates.is_empty() {
+        return Err(broken("there are none".to_owned()));
+    }
+    Ok(certificates)
+}

@@ -1,0 +1,200 @@
+//! The terminal, where a person is asked something, and the two standard streams.
+
+#[cfg(unix)]
+mod hidden;
+
+use std::env;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
+
+use anyhow::{Result, anyhow};
+use thiserror::Error;
+
+#[cfg(unix)]
+use self::hidden::Quiet;
+use crate::sys::error::Hinted;
+use crate::sys::secret::Secret;
+
+/// Whether somebody can be asked: there is a terminal, and git's own `GIT_TERMINAL_PROMPT` does not forbid it.
+pub(crate) fn can_ask() -> bool {
+    !prompts_are_forbidden() && tty().is_ok()
+}
+
+/// Why nobody can be asked.
+pub(crate) fn why_not() -> &'static str {
+    if prompts_are_forbidden() {
+        "GIT_TERMINAL_PROMPT forbids it"
+    } else {
+        "no terminal"
+    }
+}
+
+/// Whether what goes to stderr is read by a person.
+pub(crate) fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// How many columns there are for what goes to stdout; none where that is no terminal.
+pub(crate) fn width() -> Option<usize> {
+    let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(io::stdout())?;
+    Some(columns.into())
+}
+
+/// Whether there is a terminal, whoever may be asked on it.
+pub(crate) fn is_there() -> bool {
+    tty().is_ok()
+}
+
+/// Whether somebody may be there to answer a prompt that another program shows, such as a keyring's.
+pub(crate) fn somebody_may_be_there() -> bool {
+    let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    cfg!(not(all(unix, not(target_os = "macos"))))
+        || set("DISPLAY")
+        || set("WAYLAND_DISPLAY")
+        || is_there()
+}
+
+/// Through which program git would ask, if not on the terminal, by the name of what set it. The first that is set
+/// counts, and an empty one means none (gitcredentials(7), "REQUESTING CREDENTIALS").
+///
+/// `core_askpass` is that setting of git's.
+pub(crate) fn askpass(core_askpass: Option<&str>) -> Option<&'static str> {
+    let variable = |name| Some((name, env::var_os(name)?.is_empty()));
+    let core = || Some(("core.askPass", core_askpass?.is_empty()));
+    let (name, is_empty) = variable("GIT_ASKPASS")
+        .or_else(core)
+        .or_else(|| variable("SSH_ASKPASS"))?;
+    (!is_empty).then_some(name)
+}
+
+/// Whether a value of `credential.interactive` (git 2.47) forbids all questions.
+pub(crate) fn forbids_questions(interactive: &str) -> bool {
+    matches!(
+        interactive.to_ascii_lowercase().as_str(),
+        "never" | "false" | "no" | "off" | "0"
+    )
+}
+
+/// Shows a line, whatever became of stderr: under `git fetch --jobs` git holds that of its children back.
+pub(crate) fn show(line: &str) {
+    if let Ok((_, mut output)) = tty() {
+        // Who cannot be shown a line is not asked anything either.
+        let _ = writeln!(output, "{line}");
+    }
+}
+
+/// Asks for a secret; what is typed does not show.
+///
+/// # Errors
+/// When there is no terminal, or it ends before an answer.
+pub(crate) fn ask_secret(prompt: &str) -> Result<Secret> {
+    let answer = hidden_line(prompt).map_err(|error| broken_off(&error))?;
+    Ok(Secret::new(answer.into_bytes()).trimmed())
+}
+
+#[cfg(unix)]
+fn hidden_line(prompt: &str) -> io::Result<String> {
+    let (terminal, mut output) = tty()?;
+    let config = rpassword::ConfigBuilder::new()
+        .input_reader(Quiet::ask(terminal, prompt)?)
+        .output_discard();
+    let line = rpassword::read_password_with_config(config.build())?;
+    // The line break that was typed did not show either.
+    output.write_all(b"\n")?;
+    Ok(line)
+}
+
+#[cfg(windows)]
+fn hidden_line(prompt: &str) -> io::Result<String> {
+    rpassword::prompt_password(prompt)
+}
+
+/// Asks for a line; empty is an answer.
+///
+/// # Errors
+/// When there is no terminal, or it ends before an answer.
+pub(crate) fn ask_line(prompt: &str) -> Result<String> {
+    let ask = || -> io::Result<String> {
+        let (input, mut output) = tty()?;
+        output.write_all(prompt.as_bytes())?;
+        output.flush()?;
+        let mut line = String::new();
+        if BufReader::new(input).read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim().to_owned())
+    };
+    ask().map_err(|error| broken_off(&error))
+}
+
+/// Somebody pressed Ctrl-C at a prompt.
+#[derive(Debug, Error)]
+#[error("interrupted")]
+pub(crate) struct Interrupted;
+
+/// What to say when there was no answer; the prompt still stands on the line.
+fn broken_off(error: &io::Error) -> anyhow::Error {
+    if let Ok((_, mut output)) = tty() {
+        // The message comes on a line of its own, or else behind the prompt.
+        let _ = output.write_all(b"\n");
+    }
+    match error.kind() {
+        io::ErrorKind::Interrupted => Interrupted.into(),
+        io::ErrorKind::UnexpectedEof => Hinted::new(
+            "there was no answer",
+            "run it again, or see '-h' for what can be given as an option",
+        )
+        .into(),
+        _ => anyhow!("cannot read from the terminal: {error}"),
+    }
+}
+
+/// `GIT_TERMINAL_PROMPT`, git(1): a false value forbids prompts on the terminal.
+pub(crate) fn prompts_are_forbidden() -> bool {
+    env::var("GIT_TERMINAL_PROMPT").is_ok_and(|value| {
+        matches!(
+            value.to_ascii_lowercase().as_str(),
+            "0" | "false" | "no" | "off" | ""
+        )
+    })
+}
+
+/// Standard input without a buffer in between, which would not be wiped.
+#[cfg(unix)]
+pub(crate) fn input() -> io::Result<File> {
+    use std::os::fd::AsFd as _;
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+/// Standard output without a buffer in between, which would not be wiped.
+#[cfg(unix)]
+pub(crate) fn output() -> io::Result<File> {
+    use std::os::fd::AsFd as _;
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+pub(crate) fn input() -> io::Result<File> {
+    use std::os::windows::io::AsHandle as _;
+    Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+pub(crate) fn output() -> io::Result<File> {
+    use std::os::windows::io::AsHandle as _;
+    Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
+}
+
+#[cfg(unix)]
+fn tty() -> io::Result<(File, File)> {
+    let tty = File::options().read(true).write(true).open("/dev/tty")?;
+    Ok((tty.try_clone()?, tty))
+}
+
+#[cfg(windows)]
+fn tty() -> io::Result<(File, File)> {
+    Ok((
+        File::options().read(true).write(true).open("CONIN$")?,
+        File::options().write(true).open("CONOUT$")?,
+    ))
+}

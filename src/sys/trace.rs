@@ -1,0 +1,72 @@
+//! What was decided and how long it took, for whoever asks with `GIT_CREDENTIAL_BITBUCKET_TRACE`. Never a secret.
+//!
+//! The one process-wide state: when the program started, and where the trace goes.
+
+use std::env;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Mutex, OnceLock};
+use std::time::Instant;
+
+use crate::sys::error::printable;
+
+/// `1` (or `2`, or `true`) traces to stderr, a path to the end of that file, as with git's `GIT_TRACE`.
+const VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_TRACE";
+
+static TRACE: OnceLock<Option<Trace>> = OnceLock::new();
+
+struct Trace {
+    start: Instant,
+    sink: Mutex<Box<dyn Write + Send>>,
+}
+
+/// Begins to trace, if somebody asks for it.
+pub(crate) fn start() {
+    TRACE.get_or_init(|| {
+        let value = env::var_os(VARIABLE)?;
+        let sink: Box<dyn Write + Send> = match value.to_str() {
+            Some("" | "0" | "false" | "no" | "off") => return None,
+            Some("1" | "2" | "true" | "yes" | "on") => Box::new(io::stderr()),
+            _ => Box::new(open(Path::new(&value))?),
+        };
+        Some(Trace {
+            start: Instant::now(),
+            sink: Mutex::new(sink),
+        })
+    });
+}
+
+/// Says what was decided; the words are only made when somebody reads them.
+pub(crate) fn say(what: impl FnOnce() -> String) {
+    let Some(Some(trace)) = TRACE.get() else {
+        return;
+    };
+    let milliseconds = trace.start.elapsed().as_secs_f64() * 1000.0;
+    let line = format!(
+        "git-credential-bitbucket: trace: {milliseconds:8.3} ms  {}\n",
+        printable(&what())
+    );
+    if let Ok(mut sink) = trace.sink.lock() {
+        // A trace that cannot be written must not keep anybody from their work.
+        let _ = sink.write_all(line.as_bytes());
+    }
+}
+
+fn open(path: &Path) -> Option<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+        // To open a named pipe is to wait for somebody who reads from it.
+        if path
+            .metadata()
+            .is_ok_and(|known| known.file_type().is_fifo())
+        {
+            return None;
+        }
+        options.mode(0o600);
+    }
+    options.open(path).ok()
+}
