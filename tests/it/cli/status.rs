@@ -205,6 +205,58 @@ fn token_prints_one_secret_and_names_the_choice() {
 }
 
 #[test]
+fn token_prints_the_secret_that_would_answer_for_a_place() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["me"]);
+    env.login(ACCESS_TOKEN, &["work", "--for", "acme"]);
+    let token = |place: &str| env.program(&["token", place], "");
+    for (place, secret) in [
+        ("acme/site", ACCESS_TOKEN),
+        ("https://bitbucket.org/acme/site.git", ACCESS_TOKEN),
+        (
+            "https://api.bitbucket.org/2.0/repositories/acme/site",
+            ACCESS_TOKEN,
+        ),
+        ("other/site", API_TOKEN),
+        ("https://x-token-auth@bitbucket.org/other/site", API_TOKEN),
+    ] {
+        let outcome = token(place);
+        assert_eq!(
+            outcome.stdout,
+            format!("{secret}\n"),
+            "{place}: {outcome:?}"
+        );
+    }
+    for place in [
+        "https://evil.example/acme/site",
+        "http://bitbucket.org/acme/site",
+    ] {
+        let outcome = token(place);
+        assert_eq!(
+            (outcome.status, outcome.stdout.as_str()),
+            (1, ""),
+            "{place}"
+        );
+    }
+    // A name wins over a place.
+    env.login(
+        &API_TOKEN.replace("0A1B", "9999"),
+        &["acme/site", "--for", "third"],
+    );
+    assert!(token("acme/site").stdout.contains("9999"));
+    // Nothing answers there any more.
+    env.program(&["logout", "me"], "");
+    let outcome = token("other/site");
+    assert_eq!(outcome.status, 1);
+    assert!(
+        outcome
+            .stderr
+            .contains("no account answers for 'https://bitbucket.org/other/site'"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
 fn logout_removes_one_account_with_its_secret_or_all_of_them() {
     let env = TestEnv::new();
     for name in ["one", "two", "three"] {
