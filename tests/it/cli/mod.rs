@@ -1,7 +1,7 @@
 //! What a person types and sees: one file or folder for each verb.
 
 mod curl;
-mod doctor;
+pub(crate) mod doctor;
 mod import;
 mod login;
 mod scrub;

@@ -129,10 +129,13 @@ fn a_request_that_git_would_not_write_changes_nothing_and_is_answered_with_nothi
     let requests = [
         format!("protocol=https\r\nhost=bitbucket.org\r\n{rest}"),
         format!("protocol=https\nhost=bitbucket.org\npath=a\rb\n{rest}"),
+        format!("protocol=https\nhost=bitbucket.org\npath=a\rhost=evil.example\n{rest}"),
         format!("protocol=https\nhost=bitbucket.org\npath=a\0b\n{rest}"),
+        "protocol=https\nhost=bitbucket.org\nusername=a\0b\n".to_owned(),
         format!("protocol=https\nhost=evil.example\nhost=bitbucket.org\n{rest}"),
         format!("protocol=https\nhost=bitbucket.org\nhost=bitbucket.org\n{rest}"),
         format!("protocol=https\nhost=bitbucket.org\nrubbish\n{rest}"),
+        "protocol=https\nhost=bitbucket.org\nno equals sign\n".to_owned(),
         format!("protocol=https\nhost=bitbucket.org\nwwwauth[]={long}\n{rest}"),
         "x=y\n".repeat(1_000_000) + "protocol=https\nhost=bitbucket.org\n",
     ];
@@ -424,22 +427,6 @@ fn an_erase_without_a_password_removes_nothing_that_git_gave() {
         assert_eq!(env.program(&["store"], pair).status, 0);
         assert_eq!(env.get_cloud(""), reply("ada", "right"));
     }
-}
-
-#[test]
-fn two_accounts_that_fit_equally_are_named_and_none_answers() {
-    let env = TestEnv::new();
-    env.login(API_TOKEN, &["work"]);
-    env.login(&API_TOKEN.replace("0A1B", "9999"), &["private"]);
-    let outcome = env.program(
-        &["get"],
-        "protocol=https\nhost=bitbucket.org\npath=acme/site.git\n",
-    );
-    assert_eq!((outcome.status, outcome.stdout.as_str()), (1, ""));
-    assert_eq!(
-        outcome.stderr,
-        "git-credential-bitbucket: error: two accounts fit 'https://bitbucket.org/acme/site.git': 'work' and 'private'\n"
-    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::{OF_THE_HOST, OF_THE_WORKSPACE, assert_nearest_answers};
 use crate::support::harness::{
     ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, has, reply, run,
     write_private,
@@ -42,24 +43,16 @@ fn assert_fails(env: &TestEnv, part: &str) {
 #[test]
 fn one_file_for_each_repository_workspace_and_all() {
     let env = env_with(&[
-        ("_default", "for-all\n"),
-        ("acme/_default", "for-acme"),
+        ("_default", &format!("{OF_THE_HOST}\n")),
+        ("acme/_default", OF_THE_WORKSPACE),
         ("acme/app", API_TOKEN),
         ("acme/empty-folder/.keep", ""),
     ]);
-    for (path, username, password) in [
-        (
-            "path=Acme/App.git\n",
-            "x-bitbucket-api-token-auth",
-            API_TOKEN,
-        ),
-        ("path=acme/site.git\n", "x-token-auth", "for-acme"),
-        ("path=acme/empty-folder\n", "x-token-auth", "for-acme"),
-        ("path=acme-old/app\n", "x-token-auth", "for-all"),
-        ("", "x-token-auth", "for-all"),
-    ] {
-        assert_eq!(env.get_cloud(path), reply(username, password), "{path}");
-    }
+    assert_nearest_answers(&env);
+    assert_eq!(
+        env.get_cloud("path=acme/empty-folder\n"),
+        reply("x-token-auth", OF_THE_WORKSPACE)
+    );
 }
 
 #[test]

@@ -555,19 +555,6 @@ fn a_name_that_was_meant_replaces_also_what_git_gave() {
 }
 
 #[test]
-fn accounts_that_would_stand_in_one_anothers_way_are_told_at_once() {
-    let env = TestEnv::new();
-    env.login(API_TOKEN, &["me"]);
-    let outcome = env.login(ACCESS_TOKEN, &["you"]);
-    let warning = "warning: 'me' and 'you' fit bitbucket.org equally, so none of them answers\n";
-    assert!(outcome.stderr.contains(warning), "{outcome:?}");
-    assert!(outcome.stderr.contains("--for WORKSPACE\n"), "{outcome:?}");
-    assert!(env.program(&["status"], "").stderr.contains(warning));
-    env.login(ACCESS_TOKEN, &["you", "--for", "acme"]);
-    assert!(!env.program(&["status"], "").stderr.contains("equally"));
-}
-
-#[test]
 fn a_day_that_stays_from_the_old_secret_is_told() {
     let env = TestEnv::new();
     env.login(API_TOKEN, &["me", "--expires", "2099-01-31"]);
