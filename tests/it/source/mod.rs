@@ -1,5 +1,6 @@
 //! Where secrets are only read: mounted files, Vault.
 
+mod environment;
 mod folder;
 #[cfg(target_os = "linux")]
 mod vault;
@@ -8,6 +9,7 @@ use crate::support::harness::{API_TOKEN, TestEnv, reply};
 
 /// What lies for a whole host and for one workspace, where [`API_TOKEN`] lies for `acme/app`.
 pub(crate) const OF_THE_HOST: &str = "for-all";
+
 pub(crate) const OF_THE_WORKSPACE: &str = "for-acme";
 
 /// That a repository's secret comes before its workspace's, and that before the host's.
