@@ -7,7 +7,9 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::install::{INSTALLED, Place, assert_succeeded, contents, find, names, script, text};
+use crate::install::place::{
+    INSTALLED, Place, assert_succeeded, contents, find, names, script, text,
+};
 
 /// All that an installation from a tarball needs; no Rust, no compiler.
 const TOOLS: [&str; 18] = [
