@@ -78,7 +78,7 @@ fn a_token_that_was_revoked_stays_aside_and_is_not_asked_about_all_the_time() {
     assert!(
         refused
             .stderr
-            .contains("warning: 'mine' is unchecked: without '--email'"),
+            .contains("warning: 'mine' is unchecked: Bitbucket can only be asked with '--email'"),
         "{refused:?}"
     );
     // What login checks, verify checks too.

@@ -74,6 +74,14 @@ fn what_fails_in_another_way_is_an_error_that_repeats_none_of_its_words() {
             "does not answer as a docker-credential-helper does",
         ),
         (
+            r#"echo '{"Secret":"canary"}'; yes '' | head -c 2000000"#,
+            "prints too much",
+        ),
+        (
+            r#"echo '{"Secret":"canary"}'; yes canary | head -c 2000000 >&2"#,
+            "prints too much",
+        ),
+        (
             r#"echo '{"Username":"canary","Secret":["canary"]}'"#,
             "does not answer as a docker-credential-helper does",
         ),
