@@ -269,7 +269,7 @@ fn each_dangerous_thing_is_done_in_the_files_named_for_it() {
         ("ureq::", &["sys/http.rs"]),
         ("TcpListener", &["sys/loopback.rs"]),
         ("TcpStream", &["sys/loopback.rs"]),
-        ("env::var", &["sys/environment.rs"]),
+        ("env::var", &["sys/variables.rs"]),
     ];
     for source in sources() {
         for (pattern, allowed) in rules {
