@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use std::{env, str, thread};
+use std::{str, thread};
 
 use anyhow::{Context as _, Result, bail};
 use zeroize::Zeroizing;
@@ -14,6 +14,7 @@ use crate::sys::child::Program;
 use crate::sys::error::Hinted;
 use crate::sys::files::{self, Draft, Mode};
 use crate::sys::secret::SecretBuffer;
+use crate::sys::variables;
 
 /// git's configuration file of a scope, as `git config --global` or `--system` would write to it.
 ///
@@ -25,7 +26,7 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
     } else {
         "GIT_CONFIG_GLOBAL"
     };
-    let path = match env::var_os(variable) {
+    let path = match variables::value(variable) {
         // git(1): empty means that there is no such file.
         Some(path) if path.is_empty() => {
             bail!(Hinted::new(
@@ -51,7 +52,7 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
 /// # Errors
 /// When there is no home folder.
 pub(crate) fn global_config_files() -> Result<Vec<PathBuf>> {
-    match env::var_os("GIT_CONFIG_GLOBAL") {
+    match variables::value("GIT_CONFIG_GLOBAL") {
         Some(path) => Ok(vec![path.into()]),
         None => user_config_files().map(Vec::from),
     }
@@ -75,7 +76,7 @@ fn user_config_files() -> Result<[PathBuf; 2]> {
 
 /// git's folder among the user's configuration; git-credential-store keeps its second file there.
 pub(crate) fn config_folder(home: &Path) -> PathBuf {
-    let xdg = env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty());
+    let xdg = variables::filled("XDG_CONFIG_HOME");
     xdg.map_or_else(|| home.join(".config"), PathBuf::from)
         .join("git")
 }

@@ -1,7 +1,6 @@
 //! How git would get to a host: the same proxy, the same certificates. A repository has no say in it: it may be a hostile
 //! clone, and the proxy of its choice would be shown what we send.
 
-use std::env;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::git::context::Host;
 use crate::git::program::own_setting;
 use crate::sys::http::{Route, Trust};
+use crate::sys::variables;
 
 /// The route to a host, as git's configuration and the environment have it; for how long one answer may take, and when
 /// the last one has to be there.
@@ -70,9 +70,7 @@ fn ca(host: &Host, limit: Duration) -> Option<PathBuf> {
 }
 
 fn first_set(names: &[&str]) -> Option<String> {
-    names
-        .iter()
-        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
+    names.iter().find_map(|name| variables::text(name))
 }
 
 /// Whether `NO_PROXY` names the host: itself, a domain above it, or an asterisk for all (curl(1), `--noproxy`).

@@ -139,9 +139,9 @@ impl ExecStore {
         let output = store
             .run(input.expose(), left)
             .map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => wrong(format!("there is no program '{program}'")),
-                _ if is_too_long(&error) => wrong(format!("'{program}': {error}")),
-                _ => wrong(format!("cannot start '{program}': {error}")),
+                _ if is_too_long(&error) => self.hinted("prints too much"),
+                io::ErrorKind::NotFound => wrong(format!("there is no program '{program}'")).into(),
+                _ => wrong(format!("cannot start '{program}': {error}")).into(),
             })?;
         output.ok_or_else(|| self.hinted(&format!("does not answer {}", within(self.patience))))
     }

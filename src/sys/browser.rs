@@ -1,9 +1,9 @@
 //! Opening a page in the user's browser.
 
-use std::env;
 use std::time::Duration;
 
 use crate::sys::child::Program;
+use crate::sys::variables;
 
 /// How long a browser's starter is watched: one that fails does so at once.
 const STARTING: Duration = Duration::from_secs(2);
@@ -13,7 +13,7 @@ const STARTING: Duration = Duration::from_secs(2);
 /// `$BROWSER` is read as xdg-open(1) reads it: commands with colons between them, of which the first that works counts,
 /// with `%s` where the address belongs. It counts even where there is no display.
 pub(crate) fn open(url: &str) -> bool {
-    let named = env::var("BROWSER").unwrap_or_default();
+    let named = variables::text("BROWSER").unwrap_or_default();
     let named = named
         .split(':')
         .filter(|command| !command.trim().is_empty());
@@ -38,7 +38,7 @@ fn program_of(command: &str, url: &str) -> Program {
 
 #[cfg(all(unix, not(target_os = "macos")))]
 fn opener(url: &str) -> Option<Program> {
-    let has = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let has = |name| variables::filled(name).is_some();
     // Without a display it would start a browser of the terminal's, in the middle of our own words.
     (has("DISPLAY") || has("WAYLAND_DISPLAY")).then(|| Program::new("xdg-open").args([url]))
 }

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 #[cfg(not(unix))]
 use crate::sys::secret::Secret;
 use crate::sys::secret::SecretBuffer;
+use crate::sys::variables;
 
 /// The variables in which a user hands us a secret. No program that we start inherits them.
 pub(crate) const SECRET_VARIABLES: [&str; 4] = [
@@ -62,6 +63,9 @@ impl Program {
         let path = found(Path::new(name.as_ref()));
         let command = path.map(|path| {
             let mut command = Command::new(path);
+            // Its own messages and `ps` show the name, as if the system had looked it up.
+            #[cfg(unix)]
+            std::os::unix::process::CommandExt::arg0(&mut command, name.as_ref());
             for variable in SECRET_VARIABLES.iter().chain(&SERVICE_VARIABLES) {
                 command.env_remove(variable);
             }
@@ -95,7 +99,7 @@ impl Program {
     /// Lets it inherit the tokens of Vault and of a pipeline: it may fetch its secrets with them.
     pub(crate) fn with_service_tokens(mut self) -> Self {
         for variable in SERVICE_VARIABLES {
-            if let Some(value) = env::var_os(variable) {
+            if let Some(value) = variables::value(variable) {
                 self = self.env(variable, value);
             }
         }
@@ -194,7 +198,7 @@ fn found(name: &Path) -> Option<PathBuf> {
 /// The programs of this name in the absolute folders of PATH, in its order.
 pub(crate) fn on_path(name: &Path) -> impl Iterator<Item = PathBuf> {
     let folders: Vec<PathBuf> =
-        env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
+        env::split_paths(&variables::value("PATH").unwrap_or_default()).collect();
     let mut name = name.as_os_str().to_owned();
     if cfg!(windows) && Path::new(&name).extension().is_none() {
         name.push(OsString::from(".exe"));

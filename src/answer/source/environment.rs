@@ -1,6 +1,5 @@
 //! The account that variables of the environment make: CI systems and containers set them.
 
-use std::env;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -14,6 +13,7 @@ use crate::settings::session::Session;
 use crate::sys::child::SECRET_VARIABLES;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
+use crate::sys::variables;
 
 /// The variables that hold a secret, each with the kind that it names.
 const SECRETS: [(&str, Option<Kind>); SECRET_VARIABLES.len()] = {
@@ -103,16 +103,16 @@ pub(crate) fn step_token() -> Option<Secret> {
 
 /// The folder of a service's credentials: systemd.exec(5), "CREDENTIALS".
 pub(crate) fn credentials_directory() -> Option<PathBuf> {
-    env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
+    variables::value("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
 fn secret_variable(name: &str) -> Option<Secret> {
-    let secret = Secret::new(bytes(env::var_os(name)?)).trimmed();
+    let secret = Secret::new(bytes(variables::value(name)?)).trimmed();
     Some(secret).filter(|secret| !secret.is_empty())
 }
 
 fn text_variable(name: &str) -> Option<String> {
-    let text = env::var(name).ok()?.trim().to_owned();
+    let text = variables::text(name)?.trim().to_owned();
     Some(text).filter(|text| !text.is_empty())
 }
 

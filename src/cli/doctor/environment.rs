@@ -1,7 +1,5 @@
 //! What the environment decides: a credential of its own, questions, proxies.
 
-use std::env;
-
 use jiff::Timestamp;
 
 use super::Surroundings;
@@ -13,6 +11,7 @@ use crate::git::route;
 use crate::git::url;
 use crate::sys::child::SECRET_VARIABLES;
 use crate::sys::terminal;
+use crate::sys::variables;
 
 /// Whether the environment holds a credential, and which of several is used.
 pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
@@ -83,7 +82,7 @@ pub(super) fn prompts(surroundings: &Surroundings<'_>) -> Check {
 }
 
 fn is_set(variable: &str) -> bool {
-    env::var_os(variable).is_some_and(|value| !value.is_empty())
+    variables::filled(variable).is_some()
 }
 
 /// How git gets to each of our hosts.

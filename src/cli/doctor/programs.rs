@@ -8,6 +8,7 @@ use super::{Git, Surroundings};
 use crate::account::sign_in::Scheme;
 use crate::git;
 use crate::git::context::Host;
+use crate::sys::variables;
 
 /// A release of git: `2.47.3`, `2.39.5 (Apple Git-154)`, `2.47.1.windows.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,7 +182,7 @@ fn programs(surroundings: &Surroundings<'_>) -> Vec<PathBuf> {
         .git
         .as_ref()
         .and_then(|git| git.exec_path.clone());
-    let path = env::var_os("PATH").unwrap_or_default();
+    let path = variables::value("PATH").unwrap_or_default();
     let name = format!("git-credential-bitbucket{}", env::consts::EXE_SUFFIX);
     let mut found = Vec::new();
     for folder in exec_path.into_iter().chain(env::split_paths(&path)) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail};
 
 use crate::answer::source::environment::vault_variable;
-use crate::sys::child::Program;
+use crate::sys::child::{Program, is_too_long};
 use crate::sys::error::Hinted;
 use crate::sys::files;
 use crate::sys::secret::Secret;
@@ -88,9 +88,13 @@ fn from_helper(program: &Path, source: &str) -> Result<Secret> {
         ))
     };
     let helper = Program::new(program).with_service_tokens().args(["get"]);
-    let output = helper
-        .run(b"", HELPER)
-        .map_err(|error| failed(format!("cannot be started: {error}")))?;
+    let output = helper.run(b"", HELPER).map_err(|error| {
+        if is_too_long(&error) {
+            failed("prints too much".to_owned())
+        } else {
+            failed(format!("cannot be started: {error}"))
+        }
+    })?;
     let output = output.ok_or_else(|| {
         failed(format!(
             "does not answer within {} seconds",

@@ -1,0 +1,5 @@
+//! What an account is: its kinds, what Bitbucket says to it, and the grants that are renewed.
+
+mod kinds;
+mod oauth;
+mod probe;

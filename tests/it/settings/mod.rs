@@ -1,0 +1,4 @@
+//! What the user and the machine have set up.
+
+#[cfg(target_os = "linux")]
+mod policy;
