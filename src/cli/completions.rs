@@ -1,10 +1,30 @@
 //! `completions`: the shell's own file that completes commands and options.
 
-use crate::cli::output;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap_complete::Shell;
+
+use crate::cli::output;
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// Whose completions to print
+    #[arg(value_parser = PossibleValuesParser::new(["bash", "zsh", "fish", "powershell"]).map(shell))]
+    shell: Shell,
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "clap hands the value over")]
+fn shell(name: String) -> Shell {
+    match name.as_str() {
+        "bash" => Shell::Bash,
+        "fish" => Shell::Fish,
+        "powershell" => Shell::PowerShell,
+        _ => Shell::Zsh,
+    }
+}
 
 /// git's own completion for bash calls a function of this name for `git credential-bitbucket`; it hands the words on
 /// as if the program had been typed by its own name.
@@ -21,7 +41,8 @@ _git_credential_bitbucket() {
 
 /// # Errors
 /// When standard output cannot be written.
-pub(crate) fn run(shell: Shell, mut command: clap::Command) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Completions, mut command: clap::Command) -> Result<ExitCode> {
+    let shell = arguments.shell;
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut command, crate::sys::message::PROGRAM, &mut text);
     if shell == Shell::Bash {

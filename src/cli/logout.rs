@@ -3,17 +3,26 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use clap::Args;
 
 use crate::account::Account;
 use crate::answer::renewal;
 use crate::bitbucket::oauth::Flow;
 use crate::bitbucket::{self, Kind};
-use crate::cli::Logout;
 use crate::cli::output;
+use crate::cli::setup;
 use crate::settings::session::Session;
 use crate::sys::message;
 
-use crate::cli::setup;
+#[derive(Debug, Args)]
+pub(crate) struct Logout {
+    /// The account; may be left out when there is only one
+    #[arg(conflicts_with = "all")]
+    pub(crate) name: Option<String>,
+    /// Remove all accounts
+    #[arg(long)]
+    pub(crate) all: bool,
+}
 
 /// # Errors
 /// When there is no such account, or its store does not answer: then the account stays, as its secret may.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Args;
 
 use crate::account::Account;
 use crate::account::file::Accounts;
@@ -11,7 +12,6 @@ use crate::answer::found::{Findings, Found};
 use crate::answer::matching::Wanted;
 use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
-use crate::cli::Token;
 use crate::cli::output;
 use crate::git::context::Host;
 use crate::git::url::Url;
@@ -19,6 +19,13 @@ use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 use crate::sys::message;
 use crate::sys::secret::Secret;
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// The account, a URL or workspace/repository; may be left out when there is only one account
+    #[arg(value_name = "NAME|URL")]
+    pub(crate) name: Option<String>,
+}
 
 /// # Errors
 /// When there is no such account, or its store has no secret for it; for a place also when no account answers there.

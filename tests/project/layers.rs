@@ -39,7 +39,7 @@ fn sources() -> Vec<Source> {
             let within = path.strip_prefix(&root).unwrap();
             let names = within.with_extension("");
             let module = names.iter().map(|name| name.to_str().unwrap().to_owned());
-            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let code = text.split("\nmod tests {").next().unwrap();
             let code = code.lines().map(|line| {
                 let is_comment = line.trim_start().starts_with("//");
                 if is_comment { "" } else { line }

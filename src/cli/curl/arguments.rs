@@ -3,10 +3,9 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
-
-use super::options::{CurlOption, Effect};
 use percent_encoding::percent_decode_str;
 
+use super::options::{CurlOption, Effect};
 use crate::git::context::Host;
 use crate::sys::error::{Hinted, Usage};
 

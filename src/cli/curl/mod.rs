@@ -11,6 +11,7 @@ use std::io;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow};
+use clap::Args;
 
 use self::arguments::{Call, Url, refusal};
 use crate::answer::decide::{Effort, decide};
@@ -18,7 +19,6 @@ use crate::answer::found::{Findings, Found};
 use crate::answer::matching::Wanted;
 use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
-use crate::cli::Curl;
 use crate::git::context::Context;
 use crate::helper::reply;
 use crate::settings::session::Session;
@@ -26,6 +26,23 @@ use crate::sys::child::Program;
 use crate::sys::error::Hinted;
 use crate::sys::message;
 use crate::sys::secret::{Secret, SecretBuffer};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Refused, because the secret could go elsewhere or be written down: -K (--config), --connect-to, \
+                  --libcurl, --location-trusted, --metalink, -: (--next), --request-target, --resolve, --unix-socket, \
+                  --abstract-unix-socket, --variable. Any other option has to be written out in full, and its value, \
+                  if it has one, as an argument of its own."
+)]
+pub(crate) struct Curl {
+    /// What curl takes: options, and exactly one https URL of Bitbucket or of a host with an account
+    #[arg(
+        value_name = "ARG",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) arguments: Vec<OsString>,
+}
 
 /// # Errors
 /// When curl may not be given the secret with these arguments, no account fits, or there is no curl.

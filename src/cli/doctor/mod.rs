@@ -12,21 +12,29 @@ mod netrc;
 mod programs;
 mod sources;
 
-use crate::cli::output;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Args;
 use serde::Serialize;
 
+use self::finding::{Check, Outcome};
 use crate::account::file::Accounts;
-use crate::cli::Doctor;
+use crate::cli::output;
 use crate::git::context::Host;
 use crate::git::{self, Setting};
 use crate::settings::session::Session;
 
-use self::finding::{Check, Outcome};
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Say which account answers for this URL, and why, instead of checking everything
+    pub(crate) url: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// # Errors
 /// When the URL is none, or nobody takes what is printed. What is wrong elsewhere is a finding.

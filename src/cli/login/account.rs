@@ -8,7 +8,7 @@ use crate::account::sign_in::{Known, Owner, Scheme};
 use crate::account::{Account, Origin, today};
 use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
-use crate::cli::Login;
+use crate::cli::login::options::Login;
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::settings::policy::Policy;
@@ -27,7 +27,7 @@ pub(super) fn complete(
     host: Host,
     kind: Kind,
 ) -> Result<Account> {
-    let asks = super::asks(arguments);
+    let asks = arguments.may_ask();
     let is_day_wanted = policy.wants_a_day(kind);
     let asks_for_day = asks && (is_day_wanted || kind.always_expires());
     let mine = |name: &str| {

@@ -2,30 +2,30 @@
 
 mod account;
 mod oauth;
+mod options;
+mod place;
 mod report;
 mod secret;
 
-use crate::cli::output;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
 use self::account::complete;
+pub(crate) use self::options::Login;
 use crate::account::file::{Accounts, Damage};
 use crate::account::verify::{self, Verdict};
 use crate::account::{Account, Kept, Origin, today};
 use crate::answer::renewal;
 use crate::bitbucket::{self, Kind};
-use crate::cli::Login;
+use crate::cli::output;
+use crate::cli::setup;
 use crate::git::context::Host;
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 use crate::sys::message;
-use crate::sys::terminal;
-
-use crate::cli::setup;
 
 /// How long all questions to Bitbucket may take together.
 const CHECK: Duration = Duration::from_secs(20);
@@ -133,7 +133,8 @@ fn refuse_before_asking(
             .map_or_else(|| policy.objection_to_kind(said), |_| None)
     };
     let stays = |account: &Account| account.expires.is_some_and(|day| day >= today());
-    let is_day_told = arguments.expires.is_some() || asks(arguments) || named.is_some_and(stays);
+    let is_day_told =
+        arguments.expires.is_some() || arguments.may_ask() || named.is_some_and(stays);
     let objection = match policy.objection_to_host(host) {
         Some(objection) => Some(objection),
         None => session.objection_to_choice(choice(arguments, session, named)?)?,
@@ -142,11 +143,6 @@ fn refuse_before_asking(
         .or_else(to_kinds)
         .or_else(|| policy.objection_to_end(is_day_told, said));
     objection.map_or(Ok(()), |objection| Err(objection.to_keeping()))
-}
-
-/// Whether what is missing can be asked for.
-fn asks(arguments: &Login) -> bool {
-    !arguments.with_token && terminal::can_ask()
 }
 
 /// Where the secret goes: as it is said, else where the old one is, if it may stay there.

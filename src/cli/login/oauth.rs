@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 
+use super::secret;
 use crate::account::grant::Grant;
 use crate::account::sign_in::SignIn;
 use crate::account::{Account, Kept};
@@ -17,7 +18,7 @@ use crate::answer::renewal;
 use crate::bitbucket::Kind;
 use crate::bitbucket::oauth::{self, Attempt, Consumer, Proof, Tokens};
 use crate::bitbucket::oauth::{Ended, Flow};
-use crate::cli::Login;
+use crate::cli::login::options::Login;
 use crate::settings::session::Session;
 use crate::sys::browser;
 use crate::sys::error::{Hinted, Usage};
@@ -25,8 +26,6 @@ use crate::sys::loopback::{Callback, Loopback, Visitor, callback};
 use crate::sys::message;
 use crate::sys::secret::Secret;
 use crate::sys::terminal;
-
-use super::secret;
 
 /// The port of the callback: below those that systems hand out by chance, and of no other service.
 const PORT: u16 = 23418;

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::account::verify::Verdict;
 use crate::account::{Account, today};
-use crate::cli::Login;
+use crate::cli::login::options::Login;
 use crate::cli::output;
 use crate::settings::session::Session;
 use crate::store;

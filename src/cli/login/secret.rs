@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::account::Account;
 use crate::bitbucket::{self, Kind};
-use crate::cli::Login;
+use crate::cli::login::options::Login;
 use crate::git::context::Host;
 use crate::settings::policy::Policy;
 use crate::sys::error::{Hinted, Usage};

@@ -5,18 +5,18 @@ mod fit_for_all;
 mod record;
 mod wishes;
 
-use crate::cli::output;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use clap::Args;
 
 use self::block::{Section, Written, separator_after, without};
 use self::record::Record;
 pub(crate) use self::wishes::hosts_of;
 use self::wishes::{Wishes, helper_value, program_path, sections};
-use crate::cli::Setup;
+use crate::cli::output;
 use crate::git::context::Host;
 use crate::git::{self, Helper, Setting};
 use crate::settings::session::Session;
@@ -24,6 +24,26 @@ use crate::sys::error::Hinted;
 use crate::sys::files;
 use crate::sys::message;
 use crate::sys::terminal;
+
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
+pub(crate) struct Setup {
+    /// Write to the configuration of the whole machine instead of the user's
+    #[arg(long)]
+    pub(crate) system: bool,
+    /// Take back what setup wrote, and nothing else
+    #[arg(long)]
+    pub(crate) undo: bool,
+    /// Take the place of another helper for Bitbucket
+    #[arg(long, conflicts_with = "undo")]
+    pub(crate) force: bool,
+    /// Make git refuse URLs that hold a password
+    #[arg(long, conflicts_with = "undo")]
+    pub(crate) guard: bool,
+}
 
 /// # Errors
 /// When a foreign helper for Bitbucket would be disturbed, or git's configuration cannot be written.

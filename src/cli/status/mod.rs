@@ -3,10 +3,10 @@
 mod table;
 mod verify;
 
-use crate::cli::output;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -15,12 +15,24 @@ use crate::account::state::{self, State};
 use crate::account::{Account, Origin};
 use crate::answer::source::environment;
 use crate::bitbucket;
-use crate::cli::Status;
+use crate::cli::output;
 use crate::git::context::Host;
 use crate::settings::session::Session;
 use crate::store;
 use crate::sys::message;
 use crate::sys::terminal;
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Show this account only
+    pub(crate) name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// First ask Bitbucket whether the secret of each account works
+    #[arg(long)]
+    pub(crate) verify: bool,
+}
 
 /// An account as `--json` shows it: the names are a contract.
 #[derive(Serialize)]

@@ -1,26 +1,72 @@
 //! `import`: takes over Bitbucket's credentials from files and other helpers.
 
-use crate::cli::output;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::cli::output;
 use crate::cli::setup;
 use crate::cli::takeover::netrc::Netrc;
 use crate::cli::takeover::{
     Content, Credential, Entry, IsOurs, Plan, git_credentials, other_helper,
 };
-use crate::cli::{Import, Source};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::git::{self, Helper};
 use crate::settings::session::Session;
 use crate::sys::error::{self, Hinted};
 use crate::sys::message;
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// git-credentials[:FILE], netrc[:FILE] or helper:NAME [default: the first two, where these files are]
+    #[arg(value_name = "SOURCE")]
+    pub(crate) sources: Vec<Source>,
+    /// Say what would be taken over, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Take what was taken over out of its source
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) remove: bool,
+}
+
+/// Where credentials are taken over from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The file of git-credential-store; none means where git looks for it.
+    GitCredentials(Option<PathBuf>),
+    Netrc(Option<PathBuf>),
+    /// As `credential.helper` names it.
+    Helper(String),
+}
+
+#[derive(Debug, Error)]
+#[error("not one of 'git-credentials', 'netrc' and 'helper:NAME'")]
+pub(crate) struct NotASource;
+
+impl FromStr for Source {
+    type Err = NotASource;
+
+    fn from_str(text: &str) -> Result<Self, NotASource> {
+        let (name, rest) = text.split_once(':').unwrap_or((text, ""));
+        let file = Some(rest)
+            .filter(|rest| !rest.is_empty())
+            .map(PathBuf::from);
+        match name {
+            "git-credentials" => Ok(Self::GitCredentials(file)),
+            "netrc" => Ok(Self::Netrc(file)),
+            "helper" if !rest.is_empty() => Ok(Self::Helper(rest.to_owned())),
+            _ => Err(NotASource),
+        }
+    }
+}
 
 /// # Errors
 /// When a source that was named is not there, or the accounts cannot be read.

@@ -8,8 +8,6 @@ pub(crate) mod find;
 pub(crate) mod rewrite;
 mod walk;
 
-use crate::cli::output;
-use crate::sys::variables;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,21 +16,38 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::{Context as _, Result};
+use clap::Args;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use self::committed::Committed;
 use self::find::{Found, Ours};
 use self::walk::{Form, Target, Walk};
-use crate::cli::Scrub;
+use crate::cli::output;
+use crate::cli::setup;
 use crate::cli::takeover::{Credential, Plan};
 use crate::git;
 use crate::git::config::GitConfig;
 use crate::settings::session::Session;
 use crate::sys::error::{self, Hinted};
 use crate::sys::message;
+use crate::sys::variables;
 
-use crate::cli::setup;
+#[derive(Debug, Args)]
+pub(crate) struct Scrub {
+    /// Folders: every repository in and below them [default: the repository here]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Look into your own git configuration too
+    #[arg(long)]
+    pub(crate) global: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// The longest file that is looked into, in bytes: more than any configuration or reflog ever was.
 const LONGEST: u64 = 64 << 20;

@@ -1,0 +1,81 @@
+//! What one can say to `login`.
+
+use clap::Args;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::value_parser;
+use jiff::civil::Date;
+
+use crate::bitbucket::Kind;
+use crate::bitbucket::reach::Reach;
+use crate::cli::login::place::Place;
+use crate::settings::config::StoreChoice;
+use crate::sys::terminal;
+
+#[derive(Clone, Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
+pub(crate) struct Login {
+    /// What to call the account [default: the user name, else the first --for, else the host]
+    pub(crate) name: Option<String>,
+    /// What kind of credential it is [default: told from the secret, else asked]
+    #[arg(long, value_parser = kinds())]
+    pub(crate) kind: Option<Kind>,
+    /// The host, with port and context path if it has them [default: bitbucket.org]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<Place>,
+    /// The Bitbucket user name; API tokens and access tokens need none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) username: Option<String>,
+    /// The e-mail of the Atlassian account, which REST wants with an API token
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) email: Option<String>,
+    /// Use the account for this workspace or repository only (repeatable)
+    #[arg(long = "for", value_name = "WORKSPACE[/REPOSITORY]")]
+    pub(crate) reach: Vec<Reach>,
+    /// Where to keep the secret [default: auto, the keyring if it answers, else a file]
+    #[arg(long, value_parser = stores())]
+    pub(crate) store: Option<StoreChoice>,
+    /// The last day on which the secret is good, UTC
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) expires: Option<Date>,
+    /// Read the secret from the first line of standard input
+    #[arg(long)]
+    pub(crate) with_token: bool,
+    /// Do not ask Bitbucket whether the secret works
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+    /// The key of your OAuth consumer; its secret is what is asked for
+    #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) client_id: Option<String>,
+    /// Let the OAuth consumer act for itself, without anybody's browser
+    #[arg(long)]
+    pub(crate) client_credentials: bool,
+    /// The port of the OAuth callback [default: 23418]
+    #[arg(long, value_name = "N", conflicts_with = "client_credentials", value_parser = value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+    /// Open no browser; ask for the address with which yours came back
+    #[arg(long, conflicts_with = "client_credentials")]
+    pub(crate) no_browser: bool,
+}
+
+impl Login {
+    /// Whether what is missing can be asked for.
+    pub(super) fn may_ask(&self) -> bool {
+        !self.with_token && terminal::can_ask()
+    }
+}
+
+fn kinds() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::as_str)).try_map(|name| name.parse::<Kind>())
+}
+
+fn stores() -> impl TypedValueParser<Value = StoreChoice> {
+    PossibleValuesParser::new(StoreChoice::NAMES.map(|(name, _)| name)).map(|name| {
+        let choice = StoreChoice::NAMES
+            .into_iter()
+            .find(|(known, _)| *known == name);
+        choice.expect("one of the possible values").1
+    })
+}

@@ -1,0 +1,31 @@
+//! Where a Data Center instance lies, as `--host` names it.
+
+use std::str::FromStr;
+
+use crate::git::context::{Host, NotAHost};
+
+/// Where an instance lies: `git.corp.example:7990/bitbucket`.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) host: Host,
+    /// With a slash before it, or empty.
+    pub(crate) context: String,
+}
+
+impl FromStr for Place {
+    type Err = NotAHost;
+
+    fn from_str(text: &str) -> Result<Self, NotAHost> {
+        let (host, context) = text.split_once('/').unwrap_or((text, ""));
+        let context = context.trim_matches('/');
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        if !context.bytes().all(is_plain) {
+            return Err(NotAHost);
+        }
+        let slash = if context.is_empty() { "" } else { "/" };
+        Ok(Self {
+            host: host.parse()?,
+            context: format!("{slash}{context}"),
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! What is wrong with a command line, said without the words that were typed: one of them may be a secret.
+
+use anyhow::Result;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::bitbucket;
+use crate::sys::error::{Hinted, Usage};
+
+/// A secret that was typed as an argument is in the shell's history and in the list of processes by now; it must not
+/// come into messages or account names as well.
+pub(super) fn refuse_secrets_in(mut words: impl Iterator<Item = String>) -> Result<()> {
+    let has_one = |word: String| {
+        word.split(['=', ':', '/', '@'])
+            .any(bitbucket::looks_like_a_secret)
+    };
+    if words.any(has_one) {
+        let message = "a secret is never an argument";
+        let hint = "revoke that one, it is in the shell's history; 'git credential-bitbucket login' asks for the new one";
+        return Err(
+            anyhow::Error::from(Usage(message.to_owned())).context(Hinted::new(message, hint))
+        );
+    }
+    Ok(())
+}
+
+/// What is wrong with the command line, without the words that were typed: one of them may be a secret.
+pub(super) fn mistake(error: &clap::Error, command: Option<&str>) -> anyhow::Error {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    let option = text(ContextKind::InvalidArg).unwrap_or_default();
+    // Of `--kind <KIND>` and `--token=SECRET` the option alone.
+    let option = option
+        .split(['=', ' '])
+        .next()
+        .unwrap_or_default()
+        .trim_matches(['<', '>', '[', ']', '.']);
+    let is_given = text(ContextKind::InvalidValue).is_some_and(|value| !value.is_empty());
+    let message = match error.kind() {
+        ErrorKind::UnknownArgument
+            if option.starts_with("--") || option.len() == 2 && option.starts_with('-') =>
+        {
+            format!("there is no option '{option}'")
+        }
+        ErrorKind::UnknownArgument => "there is an argument too many".to_owned(),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => match text(ContextKind::ValidValue)
+        {
+            Some(values) if !values.is_empty() => format!("'{option}' has to be one of {values}"),
+            _ if !is_given => format!("'{option}' needs a value"),
+            _ if option == "--expires" => {
+                "the value of '--expires' is not a date such as 2027-01-31".to_owned()
+            }
+            _ if option == "--port" => {
+                "the value of '--port' is not a number from 1 to 65535".to_owned()
+            }
+            _ => match std::error::Error::source(error) {
+                Some(reason) => format!("the value of '{option}' is {reason}"),
+                None => format!("the value of '{option}' is not what it has to be"),
+            },
+        },
+        ErrorKind::MissingRequiredArgument => format!("'{option}' is missing"),
+        ErrorKind::ArgumentConflict => {
+            let other = text(ContextKind::PriorArg).unwrap_or_default();
+            format!("'{option}' does not go with '{other}'")
+        }
+        _ => "the command line cannot be understood".to_owned(),
+    };
+    let hint = match command {
+        Some(command) => format!("'git credential-bitbucket {command} -h' lists what it takes"),
+        None => "'git credential-bitbucket -h' lists the commands".to_owned(),
+    };
+    anyhow::Error::from(Usage(message.clone())).context(Hinted::new(message, hint))
+}
