@@ -8,8 +8,9 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::browser::Browser;
 use super::{CLIENT_SECRET, allow, asked, free_port, works, world};
-use crate::harness::{Outcome, PROGRAM, TestEnv};
+use crate::harness::{Outcome, PROGRAM, TestEnv, has};
 
 /// A sign-in that waits for its browser.
 struct Waiting {
@@ -273,27 +274,51 @@ fn nothing_of_a_sign_in_is_in_arguments_messages_or_the_trace() {
 }
 
 #[test]
-fn where_no_browser_opens_its_address_is_shown() {
+fn where_no_browser_opens_or_comes_its_address_is_shown() {
     let (mut env, _stand_in, _consumer) = world();
-    env.set("BROWSER", "false");
-    let port = free_port();
-    let mut login = spawn(&env, &port);
-    let mut lines = BufReader::new(login.stderr.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
-    let address = lines
-        .find(|line| line.starts_with(&format!("http://127.0.0.1:{port}/start/")))
-        .expect("an address");
-    let waiting = Waiting {
-        login,
-        port,
-        address,
-    };
+    for browser in ["false", "true"] {
+        env.set("BROWSER", browser);
+        let port = free_port();
+        let mut login = spawn(&env, &port);
+        let mut lines = BufReader::new(login.stderr.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
+        let address = lines
+            .find(|line| line.starts_with(&format!("http://127.0.0.1:{port}/start/")))
+            .expect("an address");
+        let waiting = Waiting {
+            login,
+            port,
+            address,
+        };
+        let (page, cookie) = waiting.begin();
+        let shown = waiting.get(&back(&env, &page), &cookie);
+        assert!(shown.contains("You are signed in"), "{shown}");
+        let rest: Vec<String> = lines.collect();
+        assert!(rest[0].contains("'--no-browser'"), "{rest:?}");
+        assert_eq!(waiting.end().status, 0);
+    }
+}
+
+#[test]
+fn a_real_browser_that_comes_second_is_told_so() {
+    if !has(&["chromium", "chromedriver"]) {
+        return;
+    }
+    let (mut env, stand_in, _consumer) = world();
+    let waiting = Waiting::start(&mut env);
     let (page, cookie) = waiting.begin();
+    let browser = Browser::start(&stand_in.proxy(), &env.path().join("chromium"));
+    browser.open(&waiting.address);
+    let text = browser.text_at("/start/");
+    assert!(text.contains("was opened before"), "{text}");
+    // Bitbucket's page sends it back, but without the cookie.
+    browser.open(&page);
+    let text = browser.text_at("/callback?");
+    assert!(text.contains("did not begin"), "{text}");
+    assert_eq!(asked(&stand_in), 0);
     let shown = waiting.get(&back(&env, &page), &cookie);
     assert!(shown.contains("You are signed in"), "{shown}");
-    let rest: Vec<String> = lines.collect();
-    assert!(rest[0].contains("'--no-browser'"), "{rest:?}");
     assert_eq!(waiting.end().status, 0);
 }
 
