@@ -226,10 +226,10 @@ pub fn vault(data: &[u8]) {
         if let Ok((account, kept)) = fields.into_account("place", Name::Vault, &bitbucket::cloud())
         {
             let texts = [
-                &account.email,
-                &account.username.map(|name| name.to_string()),
+                account.email().map(str::to_owned),
+                account.username().map(ToString::to_string),
             ];
-            let is_text = |text: &String| !text.chars().any(char::is_control);
+            let is_text = |text: String| !text.chars().any(char::is_control);
             assert!(texts.into_iter().flatten().all(is_text));
             assert!(!kept.secret.is_empty());
             assert!(!kept.secret.expose().iter().any(u8::is_ascii_control));

@@ -37,10 +37,11 @@ pub fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use crate::account::sign_in::Known;
     use crate::account::{Account, Kept, Origin};
     use crate::answer::found::{Findings, Found};
     use crate::bitbucket::authorization::Identity;
-    use crate::bitbucket::cloud;
+    use crate::bitbucket::{Kind, cloud};
     use crate::cli::takeover::Credential;
     use crate::git::protocol::{Form, Reply, Request};
     use crate::helper::Answer;
@@ -96,7 +97,12 @@ mod tests {
         ] {
             shown.push(format!("{identity:?} {:?}", identity.authorization()));
         }
-        let account = Account::new("ada".to_owned(), cloud(), Origin::Login);
+        let account = Account::new(
+            "ada".to_owned(),
+            cloud(),
+            Origin::Login,
+            Known::new(Kind::ApiToken),
+        );
         let found = Some(Found {
             account,
             kept: kept(),

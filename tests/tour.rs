@@ -10,6 +10,7 @@
 mod home;
 #[path = "tour/program.rs"]
 mod program;
+#[path = "it/support/stand_in/mod.rs"]
 mod stand_in;
 
 use std::process::ExitCode;

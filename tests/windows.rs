@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use stand_in::{Credential, StandIn};
 use tempfile::TempDir;
 
-#[path = "stand_in/mod.rs"]
+#[path = "it/support/stand_in/mod.rs"]
 mod stand_in;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_git-credential-bitbucket");

@@ -1,4 +1,4 @@
-//! `accounts.toml`: all accounts, without their secrets. The program's own file.
+//! `accounts.toml`: all accounts, without their secrets. Only this program writes it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,18 +7,19 @@ use anyhow::Result;
 use thiserror::Error;
 use toml::{Table, Value};
 
+use crate::account::row::Row;
 use crate::account::{Account, Origin};
 use crate::bitbucket::Kind;
 use crate::store;
 use crate::sys::error::Hinted;
 use crate::sys::files::{self, Lock};
 
-/// What is wrong with a file of ours that somebody, or something, has changed.
+/// What is wrong with a damaged file.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub(crate) struct Damage(String);
 
-/// All accounts, in the order in which they came.
+/// All accounts, in the order of the file.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     slots: Vec<Slot>,
@@ -28,15 +29,15 @@ pub(crate) struct Accounts {
 #[derive(Debug)]
 enum Slot {
     Account(Box<Account>),
-    /// An account of a newer version that this one does not understand: kept as it is.
+    /// An account of a newer version: kept as it is.
     Newer(Table),
 }
 
 impl Accounts {
-    /// Reads the file; none is as good as an empty one.
+    /// Reads the file. A missing file has no accounts.
     ///
     /// # Errors
-    /// When it is damaged, or others could have read or changed it.
+    /// When it is damaged, or others can read or change it.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let Some(content) = files::read_private(path)? else {
             return Ok(Self::default());
@@ -44,23 +45,23 @@ impl Accounts {
         Self::of_file(path, &content)
     }
 
-    /// What the file of this name says.
+    /// Parses what the file of this name contains.
     ///
     /// # Errors
     /// When it is damaged.
     pub(crate) fn of_file(path: &Path, content: &[u8]) -> Result<Self> {
         let damaged = |what: String| {
             let message = format!("cannot parse '{}'", path.display());
-            let hint = "mend it, or sign in again: 'git credential-bitbucket login' renames it and begins a new one";
+            let hint = "fix it, or sign in again: 'git credential-bitbucket login' renames it and starts a new one";
             anyhow::Error::new(Damage(what)).context(Hinted::new(message, hint))
         };
         Self::parse(content).map_err(damaged)
     }
 
-    /// What the file says, or what is wrong with it, without its text.
+    /// Parses the file. The error does not show the file's text.
     pub(crate) fn parse(content: &[u8]) -> Result<Self, String> {
         if content.is_empty() {
-            // We never write such a file: a crash of the file system left it behind.
+            // We never write an empty file: a crash of the file system left it behind.
             return Err("it is empty".to_owned());
         }
         let text = std::str::from_utf8(content).map_err(|_| "it is not UTF-8".to_owned())?;
@@ -77,10 +78,11 @@ impl Accounts {
         Ok(Self { slots, other })
     }
 
-    /// Changes the file under a lock, so that of several processes none undoes what another wrote.
+    /// Changes the file under a lock, so that no process undoes what another one wrote.
     ///
     /// # Errors
-    /// When the lock cannot be had for all of `patience`, the file cannot be read or written, or `change` fails: then nothing is written.
+    /// When the lock is not free within `patience`, the file cannot be read or written, or `change` fails. Then nothing is
+    /// written.
     pub(crate) fn update<T>(
         path: &Path,
         patience: Duration,
@@ -93,10 +95,10 @@ impl Accounts {
         Ok(outcome)
     }
 
-    /// Sets the file aside if it is damaged; its new name and what is wrong with it.
+    /// Renames the file if it is damaged. Returns its new name and what is wrong with it.
     ///
     /// # Errors
-    /// When the lock cannot be had for all of `patience`, or the file cannot be read or renamed.
+    /// When the lock is not free within `patience`, or the file cannot be read or renamed.
     pub(crate) fn set_aside_if_damaged(
         path: &Path,
         patience: Duration,
@@ -148,7 +150,7 @@ impl Accounts {
         self.slots.push(Slot::Account(Box::new(account)));
     }
 
-    /// Puts an account in the place of the one of its name, which is handed back; or adds it as the newest.
+    /// Replaces the account of this name and returns the old one; or adds it as the newest.
     pub(crate) fn replace(&mut self, account: Account) -> Option<Account> {
         if self.named(&account.name).is_none() {
             self.add(account);
@@ -158,7 +160,7 @@ impl Accounts {
         known.map(|known| std::mem::replace(known, account))
     }
 
-    /// Takes out the accounts that `is_meant` picks.
+    /// Removes and returns the accounts that `is_meant` picks.
     pub(crate) fn remove(&mut self, mut is_meant: impl FnMut(&Account) -> bool) -> Vec<Account> {
         let mut removed = Vec::new();
         let slots = std::mem::take(&mut self.slots);
@@ -180,7 +182,7 @@ impl Accounts {
 
     pub(crate) fn to_toml(&self) -> Result<String> {
         let values = self.slots.iter().map(|slot| match slot {
-            Slot::Account(account) => Value::try_from(account),
+            Slot::Account(account) => Value::try_from(Row::from(account.as_ref())),
             Slot::Newer(table) => Ok(Value::Table(table.clone())),
         });
         let mut table = self.other.clone();
@@ -196,14 +198,13 @@ const KEY: &str = "account";
 const HEADER: &str = "# Written by git-credential-bitbucket; settings of yours belong into config.toml. No secret is in here.\n";
 
 impl Slot {
-    /// An account; one that names a kind, a store or an origin we do not know is a newer version's; anything else that
-    /// cannot be understood is damage.
+    /// An account. A kind, store or origin that we do not know comes from a newer version; any other fault is damage.
     fn of(value: Value) -> Option<Self> {
         let Value::Table(table) = value else {
             return None;
         };
-        match table.clone().try_into() {
-            Ok(account) => Some(Self::Account(Box::new(account))),
+        match table.clone().try_into::<Row>() {
+            Ok(row) => Some(Self::Account(Box::new(row.into()))),
             Err(_) if is_newer(&table) => Some(Self::Newer(table)),
             Err(_) => None,
         }
@@ -221,7 +222,7 @@ fn is_newer(table: &Table) -> bool {
         || is_unknown("origin", |value| value.clone().try_into::<Origin>().is_ok())
 }
 
-/// What a TOML error says without the text it complains of: `Display` would print the line, which may hold a secret.
+/// A TOML error without the text of the file: `Display` would print the line, which may hold a secret.
 pub(crate) fn describe(error: &toml::de::Error, text: &str) -> String {
     let line = error
         .span()
@@ -250,6 +251,7 @@ mod tests {
     use std::time::Duration;
 
     use super::Accounts;
+    use crate::account::sign_in::{Opaque, SignIn};
     use crate::account::{Account, Origin};
     use crate::bitbucket::cloud;
 
@@ -264,7 +266,12 @@ mod tests {
         Accounts::update(&path, Duration::from_secs(5), |accounts| {
             assert_eq!(accounts.iter().count(), 1);
             assert_eq!(accounts.free_name("b"), "b-2");
-            accounts.add(Account::new("c".to_owned(), cloud(), Origin::Git));
+            accounts.add(Account::new(
+                "c".to_owned(),
+                cloud(),
+                Origin::Git,
+                SignIn::Opaque(Opaque::default()),
+            ));
             Ok(())
         })
         .expect("updated");

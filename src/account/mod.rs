@@ -1,11 +1,15 @@
-//! An account: all that is known of it but its secret, and what of it lies in a store.
+//! An account: everything but its secret, and what its store holds.
 
 pub(crate) mod file;
 pub(crate) mod grant;
+mod make;
 pub(crate) mod present;
 pub(crate) mod probe;
 pub(crate) mod refusals;
 pub(crate) mod rejection;
+mod row;
+pub(crate) mod sign_in;
+pub(crate) mod standing;
 pub(crate) mod state;
 pub(crate) mod verify;
 
@@ -20,118 +24,202 @@ use toml::Value;
 
 use crate::account::grant::Grant;
 use crate::account::rejection::Rejection;
+use crate::account::sign_in::{Known, Opaque, Owner, Scheme, SignIn};
+use crate::account::standing::Standing;
 use crate::bitbucket::Kind;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
 use crate::git::protocol;
+use crate::git::username::Username;
 use crate::store;
-use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;
 
-/// One account: everything but its secret.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// One account, without its secret.
+#[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) host: Host,
-    /// Absent for what git gave us to keep and whose kind nothing tells.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) kind: Option<Kind>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) username: Option<Bytes>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) email: Option<String>,
+    pub(crate) sign_in: SignIn,
     /// The workspaces and repositories it is for; none means the whole host.
-    #[serde(rename = "for", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) reach: Vec<Reach>,
     pub(crate) store: store::Name,
     /// Where in the store its secret lies; a new secret gets a new entry.
     pub(crate) entry: String,
-    /// The last day, UTC, on which the secret is good, as the user said.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The last day, UTC, on which the secret works, as the user said.
     pub(crate) expires: Option<Date>,
     pub(crate) origin: Origin,
-    /// The path for which git gave it, when its kind is unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) path: Option<Bytes>,
-    /// The scheme of a credential that git gave in the header form.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) authtype: Option<Bytes>,
-    /// Seconds since 1970, UTC, as git gave it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// When the secret ends, in seconds since 1970, UTC, as git or the server said.
     pub(crate) password_expiry_utc: Option<u64>,
-    /// Data Center: the path below which the instance lies, with a slash before it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub(crate) context: String,
-    /// Whether the host takes the secret as Bearer only: `login` found Basic refused, or the token has no user.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) bearer: bool,
-    /// Whether the host refused it as a password, as whoever knows no Bearer sends it: that says nothing about Bearer.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) bearer_only: bool,
-    /// That a server refused the secret: it is set aside.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Set once a server has refused the secret.
     pub(crate) rejected: Option<Rejection>,
-    /// Of kind `oauth`: where new access tokens come from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) oauth: Option<Grant>,
     /// What a newer version wrote.
-    #[serde(flatten)]
     pub(crate) other: BTreeMap<String, Value>,
 }
 
-/// Who brought the account.
+/// Where the account comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Origin {
     Git,
     Login,
+    // Those below are made for one answer, and never stored.
+    /// This variable of the environment.
+    #[serde(skip)]
+    Variable(VariableName),
+    /// This store, in which somebody else keeps the secrets.
+    #[serde(skip)]
+    Source(store::Name),
 }
 
+type VariableName = &'static str;
+
 impl Account {
-    pub(crate) fn new(name: String, host: Host, origin: Origin) -> Self {
+    pub(crate) fn new(
+        name: String,
+        host: Host,
+        origin: Origin,
+        sign_in: impl Into<SignIn>,
+    ) -> Self {
         Self {
             name,
             host,
-            kind: None,
-            username: None,
-            email: None,
+            sign_in: sign_in.into(),
             reach: Vec::new(),
-            store: store::Name::File,
+            store: match origin {
+                Origin::Git | Origin::Login => store::Name::File,
+                Origin::Variable(_) => store::Name::Env,
+                Origin::Source(store) => store,
+            },
             entry: String::new(),
             expires: None,
             origin,
-            path: None,
-            authtype: None,
             password_expiry_utc: None,
-            context: String::new(),
-            bearer: false,
-            bearer_only: false,
             rejected: None,
-            oauth: None,
             other: BTreeMap::new(),
         }
     }
 
-    /// Gives the account a new entry, so that a secret in the store is never overwritten, only succeeded.
+    /// Whether its secret lies in no store of ours: in the environment, or in a store that is only looked into.
+    pub(crate) fn lies_elsewhere(&self) -> bool {
+        matches!(self.origin, Origin::Variable(_) | Origin::Source(_))
+    }
+
+    pub(crate) fn is_of_the_environment(&self) -> bool {
+        matches!(self.origin, Origin::Variable(_))
+    }
+
+    /// None for an opaque account.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match &self.sign_in {
+            SignIn::Known(known) => Some(known.kind),
+            SignIn::Grant { .. } => Some(Kind::Oauth),
+            SignIn::Opaque(_) => None,
+        }
+    }
+
+    /// The user's own name. git may present another one.
+    pub(crate) fn username(&self) -> Option<&Username> {
+        match &self.sign_in {
+            SignIn::Known(Known { owner, .. }) | SignIn::Grant { owner, .. } => {
+                owner.username.as_ref()
+            }
+            SignIn::Opaque(opaque) => opaque.username.as_ref(),
+        }
+    }
+
+    pub(crate) fn email(&self) -> Option<&str> {
+        match &self.sign_in {
+            SignIn::Known(Known { owner, .. }) | SignIn::Grant { owner, .. } => {
+                owner.email.as_deref()
+            }
+            SignIn::Opaque(_) => None,
+        }
+    }
+
+    /// None for an opaque account.
+    pub(crate) fn owner_mut(&mut self) -> Option<&mut Owner> {
+        match &mut self.sign_in {
+            SignIn::Known(Known { owner, .. }) | SignIn::Grant { owner, .. } => Some(owner),
+            SignIn::Opaque(_) => None,
+        }
+    }
+
+    pub(crate) fn known_mut(&mut self) -> Option<&mut Known> {
+        match &mut self.sign_in {
+            SignIn::Known(known) => Some(known),
+            SignIn::Grant { .. } | SignIn::Opaque(_) => None,
+        }
+    }
+
+    pub(crate) fn grant(&self) -> Option<&Grant> {
+        match &self.sign_in {
+            SignIn::Grant { grant, .. } => Some(grant),
+            SignIn::Known(_) | SignIn::Opaque(_) => None,
+        }
+    }
+
+    pub(crate) fn grant_mut(&mut self) -> Option<&mut Grant> {
+        match &mut self.sign_in {
+            SignIn::Grant { grant, .. } => Some(grant),
+            SignIn::Known(_) | SignIn::Opaque(_) => None,
+        }
+    }
+
+    /// What git gave, where nobody knows the kind.
+    pub(crate) fn opaque(&self) -> Option<&Opaque> {
+        match &self.sign_in {
+            SignIn::Opaque(opaque) => Some(opaque),
+            SignIn::Known(_) | SignIn::Grant { .. } => None,
+        }
+    }
+
+    pub(crate) fn scheme(&self) -> Scheme {
+        match &self.sign_in {
+            SignIn::Known(known) => known.scheme,
+            SignIn::Grant { .. } | SignIn::Opaque(_) => Scheme::Basic,
+        }
+    }
+
+    /// Data Center: the path below which the instance lies.
+    pub(crate) fn base_path(&self) -> &str {
+        match &self.sign_in {
+            SignIn::Known(known) => &known.base_path,
+            SignIn::Grant { .. } | SignIn::Opaque(_) => "",
+        }
+    }
+
+    /// Gives the account a new entry: a secret in the store is never overwritten.
     pub(crate) fn renew_entry(&mut self) -> Result<()> {
         let number = getrandom::u32().context("cannot get a random number from the system")?;
         self.entry = format!("{}@{}#{number:08x}", self.name, self.host);
         Ok(())
     }
 
-    /// Whether a server refused its secret, and nothing good has been heard of it since.
-    pub(crate) fn is_rejected(&self) -> bool {
-        self.rejected.is_some_and(|rejection| !rejection.is_back) || self.has_ended()
+    /// Whether it may answer now. The settings add what the policy says.
+    pub(crate) fn standing(&self, now: Timestamp) -> Standing {
+        let by_servers = match self.rejected.map(|rejection| rejection.standing(now)) {
+            // An ended grant yields no new token, so a refused token gets no second chance.
+            Some(Standing::Resting { .. } | Standing::OneMoreChance) if self.has_ended() => {
+                Standing::Refused
+            }
+            standing => standing.unwrap_or(Standing::InService),
+        };
+        match by_servers {
+            out if !out.may_answer() => out,
+            // An access token of a grant is renewed.
+            _ if self.grant().is_none() && !self.is_good_for(0, now) => Standing::Expired,
+            _ if self.is_retired() => Standing::Retired,
+            _ if self.has_ended() => Standing::Ended,
+            standing => standing,
+        }
     }
 
-    /// Whether it is a grant that gives no more tokens.
+    /// Whether it is a grant that yields no new token.
     pub(crate) fn has_ended(&self) -> bool {
-        self.oauth
-            .as_ref()
-            .is_some_and(|grant| grant.ended.is_some())
+        self.grant().is_some_and(|grant| grant.ended.is_some())
     }
 
-    /// Whether its secret is good for so much longer, as far as the server said.
+    /// Whether its secret works for that many seconds more, if the server said when it ends.
     pub(crate) fn is_good_for(&self, seconds: i64, now: Timestamp) -> bool {
         let end = self
             .password_expiry_utc
@@ -139,13 +227,7 @@ impl Account {
         end.is_none_or(|end| end.saturating_sub(seconds) > now.as_second())
     }
 
-    /// Whether its secret must not be answered now. Of a grant that has ended nothing else is to be had.
-    pub(crate) fn is_set_aside(&self, now: Timestamp) -> bool {
-        self.rejected
-            .is_some_and(|rejection| rejection.holds(now) || self.has_ended() && !rejection.is_back)
-    }
-
-    /// Whether the entry was made for the account's host: somebody may have edited the file.
+    /// Whether the entry was made for the account's host. Somebody may have edited the file.
     pub(crate) fn entry_is_for_its_host(&self) -> bool {
         let named = self
             .entry
@@ -154,47 +236,46 @@ impl Account {
         named.is_some_and(|(_, host)| host == self.host.as_str())
     }
 
-    /// The user name git is given, when there is one.
+    /// The user name that git gets.
     pub(crate) fn git_username(&self) -> Option<&[u8]> {
-        let own = self.username.as_ref().map(Bytes::as_slice);
-        match self.kind {
+        let own = self.username().map(Username::as_slice);
+        match self.kind() {
             Some(kind) => kind.git_username(own),
             None => own,
         }
     }
 
-    /// Whether Bitbucket has done away with its kind.
+    /// Whether Bitbucket has removed its kind.
     pub(crate) fn is_retired(&self) -> bool {
-        self.kind.is_some_and(|kind| kind.is_retired_on(&self.host))
+        self.kind()
+            .is_some_and(|kind| kind.is_retired_on(&self.host))
     }
 
     /// Whether a user name in a URL means this account.
     pub(crate) fn is_called(&self, username: &[u8]) -> bool {
         let own = self
-            .username
-            .as_ref()
+            .username()
             .is_some_and(|own| own.as_slice() == username);
         let email = self
-            .email
-            .as_ref()
+            .email()
             .is_some_and(|email| email.as_bytes().eq_ignore_ascii_case(username));
         own || email || self.git_username() == Some(username)
     }
 }
 
-/// The day it is, UTC.
+/// Today's date, UTC.
 pub(crate) fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
-/// What of an account lies in its store.
+/// What the store holds for an account.
 #[derive(Debug)]
 pub(crate) struct Kept {
     /// The token, password, or what follows the scheme in the header form.
     pub(crate) secret: Secret,
-    /// Of kind `oauth`, and what git gave with a secret.
+    /// Of a grant, or given by git together with a secret.
     pub(crate) oauth_refresh_token: Option<Secret>,
-    /// Of kind `oauth`: the secret of the consumer.
+    /// Of a grant: the consumer's secret.
     pub(crate) client_secret: Option<Secret>,
 }
 
@@ -207,8 +288,8 @@ impl Kept {
         }
     }
 
-    /// As it goes into the store: the bare secret where it is all there is, so that other tools can read the entry;
-    /// lines for a grant, and where git may have given more.
+    /// What goes into the store. Where there is nothing but a secret, that secret alone, so that other tools can read it;
+    /// else one line each.
     pub(crate) fn to_entry(&self, account: &Account) -> Option<Secret> {
         let Self {
             secret,
@@ -228,7 +309,7 @@ impl Kept {
                 .filter_map(|(key, value)| Some((*key, value.as_ref()?.expose()))),
         );
         let text = protocol::to_lines(&lines)?;
-        // Some programs of the store `exec` drop a newline at the end.
+        // Some programs of the store `exec` drop a final newline.
         let text = text.strip_suffix(b"\n").unwrap_or(&text);
         Some(Secret::new(text.to_vec()))
     }
@@ -252,25 +333,26 @@ impl Kept {
     }
 }
 
-/// Whether the secret is all that lies in the account's entry. What there is of a grant says more than the kind: that may
-/// have been edited, and then all of the entry would pass for the secret.
+/// Whether the account's entry holds the secret alone.
 fn is_bare(account: &Account) -> bool {
-    account.oauth.is_none() && account.kind.is_some_and(|kind| kind != Kind::Oauth)
+    account.kind().is_some_and(|kind| kind != Kind::Oauth)
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Account, Kept, Origin};
+    use crate::account::sign_in::{Known, Opaque, SignIn};
     use crate::bitbucket::{Kind, cloud};
     use crate::sys::secret::Secret;
 
-    fn account(name: &str) -> Account {
-        Account::new(name.to_owned(), cloud(), Origin::Git)
-    }
-
     #[test]
     fn a_known_kind_is_kept_as_the_bare_secret_and_the_rest_as_lines() {
-        let mut account = account("a");
+        let mut account = Account::new(
+            "a".to_owned(),
+            cloud(),
+            Origin::Git,
+            SignIn::Opaque(Opaque::default()),
+        );
         let kept = Kept {
             secret: Secret::new(b"s=1".to_vec()),
             oauth_refresh_token: Some(Secret::new(b"r".to_vec())),
@@ -283,7 +365,7 @@ mod tests {
             (kept.secret.clone(), kept.oauth_refresh_token)
         );
 
-        account.kind = Some(Kind::ApiToken);
+        account.sign_in = Known::new(Kind::ApiToken).into();
         let entry = Kept::only(kept.secret.clone())
             .to_entry(&account)
             .expect("an entry");

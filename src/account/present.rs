@@ -1,14 +1,15 @@
-//! As whom an account presents its secret: one to git, another one to the REST API. People mix the two up by hand.
+//! The name with which an account presents its secret: git and the REST API want different ones.
 
 use thiserror::Error;
 
 use crate::account::Account;
+use crate::account::sign_in::Scheme;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::{Kind, RestScheme};
-use crate::sys::bytes::Bytes;
+use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
-/// What an account lacks to present itself.
+/// What the account lacks.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum Missing {
     #[error("the e-mail of the Atlassian account")]
@@ -23,7 +24,7 @@ impl Identity {
     /// # Errors
     /// When the account lacks a user name.
     pub(crate) fn for_git(account: &Account, secret: Secret) -> Result<Self, Missing> {
-        if account.bearer {
+        if account.scheme() != Scheme::Basic {
             return Ok(Self::Bearer(secret));
         }
         let username = account.git_username().ok_or(Missing::Username)?.to_vec();
@@ -38,16 +39,19 @@ impl Identity {
     /// # Errors
     /// When the account lacks the name that its kind needs there.
     pub(crate) fn for_rest(account: &Account, secret: Secret) -> Result<Self, Missing> {
-        if let Some(authtype) = &account.authtype {
+        if let Some(authtype) = account.opaque().and_then(|opaque| opaque.authtype.as_ref()) {
             return Ok(Self::Header {
                 authtype: authtype.as_slice().to_vec(),
                 credential: secret,
             });
         }
-        let own = account.username.as_ref().map(Bytes::as_slice);
-        let username = match account.kind.map_or(RestScheme::Username, Kind::rest_scheme) {
+        let own = account.username().map(Username::as_slice);
+        let username = match account
+            .kind()
+            .map_or(RestScheme::Username, Kind::rest_scheme)
+        {
             RestScheme::Bearer => return Ok(Self::Bearer(secret)),
-            RestScheme::Email => account.email.as_ref().ok_or(Missing::Email)?.as_bytes(),
+            RestScheme::Email => account.email().ok_or(Missing::Email)?.as_bytes(),
             RestScheme::Username => own.ok_or(Missing::Username)?,
         };
         Ok(Self::Basic {
@@ -60,15 +64,14 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::{Identity, Missing};
+    use crate::account::sign_in::{Known, Owner, SignIn};
     use crate::account::{Account, Origin};
     use crate::bitbucket::{Kind, cloud};
-    use crate::sys::bytes::Bytes;
+    use crate::git::username::Username;
     use crate::sys::secret::Secret;
 
     fn account(kind: Kind) -> Account {
-        let mut account = Account::new("a".to_owned(), cloud(), Origin::Login);
-        account.kind = Some(kind);
-        account
+        Account::new("a".to_owned(), cloud(), Origin::Login, Known::new(kind))
     }
 
     fn secret() -> Secret {
@@ -85,12 +88,16 @@ mod tests {
 
     #[test]
     fn each_kind_has_its_names_at_git_and_at_rest() {
-        let mut named = account(Kind::ApiToken);
-        named.username = Some(Bytes::from(b"ada".to_vec()));
-        named.email = Some("ada@example.com".to_owned());
-        let with = |kind: Kind| Account {
-            kind: Some(kind),
-            ..named.clone()
+        let with = |kind: Kind| {
+            let mut named = account(kind);
+            named.sign_in = SignIn::Known(Known {
+                owner: Owner {
+                    username: Username::new("ada"),
+                    email: Some("ada@example.com".to_owned()),
+                },
+                ..Known::new(kind)
+            });
+            named
         };
         let bearer = || Ok(Identity::Bearer(secret()));
         let rows = [

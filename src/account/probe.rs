@@ -1,10 +1,10 @@
-//! Asking Bitbucket about a secret that a server refused, before it is given up: one stray 401 must not cost a token
-//! which cannot be displayed a second time.
+//! Asks Bitbucket about a refused secret before it is given up: one stray 401 must not cost a token that cannot be
+//! displayed a second time.
 
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
-use crate::account::rejection::Asked;
+use crate::account::rejection::Probed;
 use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
@@ -13,22 +13,22 @@ use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 
-/// How long Bitbucket may take for one answer while git waits.
+/// The time limit for one answer of Bitbucket while git waits.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Asks as git would, when it is known for which repository, else as REST. What is refused is asked a second time: the
-/// first answer may be as stray as the refusal was.
+/// Asks as git would where the repository is known, else through REST. A refusal is asked about twice: the first answer
+/// may be as stray as the refusal was.
 pub(crate) fn ask(
     account: &Account,
     secret: &Secret,
     reach: Option<&Reach>,
     deadline: Instant,
-) -> Asked {
-    let mut asked = Asked::Nobody;
+) -> Probed {
+    let mut asked = Probed::Nobody;
     for _ in 0..2 {
-        asked = ask_once(account, secret, reach, deadline).unwrap_or(Asked::Nobody);
+        asked = ask_once(account, secret, reach, deadline).unwrap_or(Probed::Nobody);
         trace::say(|| format!("probe: {asked:?}"));
-        if asked != Asked::Unknown {
+        if asked != Probed::Unknown {
             break;
         }
     }
@@ -40,7 +40,7 @@ fn ask_once(
     secret: &Secret,
     reach: Option<&Reach>,
     deadline: Instant,
-) -> Result<Asked, http::Error> {
+) -> Result<Probed, http::Error> {
     if let Some(Reach {
         workspace,
         repository: Some(repository),
@@ -48,20 +48,20 @@ fn ask_once(
         && let Ok(identity) = Identity::for_git(account, secret.clone())
     {
         let client = Client::new(&route::to(&account.host, PATIENCE, deadline))?;
-        let url = bitbucket::refs_url(&account.host, &account.context, workspace, repository);
+        let url = bitbucket::refs_url(&account.host, account.base_path(), workspace, repository);
         let answer = client.get(&url, Some(&identity.authorization()))?;
         match answer.status {
-            200 if is_git(&answer) => return Ok(Asked::Known),
-            401 => return Ok(Asked::Unknown),
-            // It lacks a scope, or does not see the repository: REST knows more.
+            200 if is_git(&answer) => return Ok(Probed::Known),
+            401 => return Ok(Probed::Unknown),
+            // The token lacks a scope, or cannot see the repository: ask REST.
             403 | 404 => {}
-            _ => return Ok(Asked::Nobody),
+            _ => return Ok(Probed::Nobody),
         }
     }
     let Ok(identity) = Identity::for_rest(account, secret.clone()) else {
-        return Ok(Asked::Nobody);
+        return Ok(Probed::Nobody);
     };
-    let url = bitbucket::whoami_url(&account.host, &account.context);
+    let url = bitbucket::whoami_url(&account.host, account.base_path());
     let host = if bitbucket::is_cloud(&account.host) {
         bitbucket::api_host()
     } else {
@@ -70,29 +70,19 @@ fn ask_once(
     let client = Client::new(&route::to(&host, PATIENCE, deadline))?;
     let answer = client.get(&url, Some(&identity.authorization()))?;
     let is_known = if bitbucket::is_cloud(&account.host) {
-        matches!(answer.status, 200 | 403) && is_bitbucket(&answer)
+        matches!(answer.status, 200 | 403) && bitbucket::is_of_bitbucket(&answer)
     } else {
         // This address answers strangers as well; the header names only who is signed in.
-        answer.status == 200
-            && answer
-                .header("x-ausername")
-                .is_some_and(|name| !name.is_empty())
+        answer.status == 200 && bitbucket::signed_in_user(&answer).is_some()
     };
     Ok(match answer.status {
-        _ if is_known => Asked::Known,
-        401 => Asked::Unknown,
-        _ => Asked::Nobody,
+        _ if is_known => Probed::Known,
+        401 => Probed::Unknown,
+        _ => Probed::Nobody,
     })
 }
 
-/// Whether it is a git server that answers (gitprotocol-http(5)), and not a company's proxy with a page of its own.
+/// Whether a git server answers (gitprotocol-http(5)), and not a proxy with its own page.
 fn is_git(answer: &Answer) -> bool {
     answer.header("content-type") == Some("application/x-git-upload-pack-advertisement")
-}
-
-/// Whether it is Bitbucket's REST API that answers: it names the scopes and speaks JSON.
-pub(crate) fn is_bitbucket(answer: &Answer) -> bool {
-    answer.header("x-oauth-scopes").is_some()
-        || answer.header("x-credential-type").is_some()
-        || answer.json().is_some()
 }

@@ -1,4 +1,4 @@
-//! Which secrets from elsewhere (the environment) a server refused: keyed fingerprints of them, never the secrets.
+//! Which secrets of the environment and of sources a server refused. Only keyed fingerprints are stored, no secret.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::sys::files::{self, Lock};
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 
-/// The refused secrets that no account of ours holds.
+/// The refused secrets that lie in no store of ours.
 #[derive(Debug)]
 pub(crate) struct Refusals {
     path: PathBuf,
@@ -22,11 +22,11 @@ pub(crate) struct Refusals {
     patience: Duration,
 }
 
-/// How many are remembered: more than one machine's environment ever holds.
+/// How many are remembered. No machine has that many secrets outside of our stores.
 const MOST: usize = 64;
 
 #[derive(Default, Serialize, Deserialize)]
-struct Content {
+struct RefusalsFile {
     /// Base64 of the key of the fingerprints.
     key: String,
     #[serde(default)]
@@ -49,7 +49,7 @@ impl Refusals {
         Self { path, patience }
     }
 
-    /// What is known of a secret.
+    /// The rejection of a secret, if a server refused it.
     ///
     /// # Errors
     /// When the file is there and cannot be read.
@@ -74,7 +74,7 @@ impl Refusals {
         self.replace(secret, Some(Rejection::again(before, now)))
     }
 
-    /// Notes what came of asking about it.
+    /// Notes what Bitbucket said about the secret.
     ///
     /// # Errors
     /// When nothing can be written.
@@ -100,7 +100,7 @@ impl Refusals {
             let aside = files::set_aside(&self.path)?;
             trace::say(|| format!("refusals: damaged, now '{}'", aside.display()));
         }
-        let mut content = known.map_or_else(Content::with_new_key, Ok)?;
+        let mut content = known.map_or_else(RefusalsFile::with_new_key, Ok)?;
         let fingerprint = content.fingerprint(secret);
         content
             .refused
@@ -115,7 +115,7 @@ impl Refusals {
     }
 }
 
-impl Content {
+impl RefusalsFile {
     fn with_new_key() -> Result<Self> {
         let mut key = [0; 32];
         getrandom::fill(&mut key).context("cannot get random bytes from the system")?;
@@ -131,11 +131,11 @@ impl Content {
     }
 }
 
-fn read(path: &Path) -> Result<Option<Content>> {
+fn read(path: &Path) -> Result<Option<RefusalsFile>> {
     let Some(content) = files::read_private(path)? else {
         return Ok(None);
     };
-    // What cannot be understood tells nothing, and is set aside at the next refusal.
+    // A damaged file counts as empty, and is renamed at the next refusal.
     Ok(std::str::from_utf8(&content)
         .ok()
         .and_then(|text| toml::from_str(text).ok()))

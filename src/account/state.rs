@@ -1,4 +1,4 @@
-//! What an account is like, and what to say of it: the same words wherever it comes up.
+//! The state of an account that people see, and the words for it: the same everywhere.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -6,12 +6,13 @@ use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 
 use crate::account::Account;
-use crate::bitbucket::APP_PASSWORDS_REMOVED;
+use crate::account::standing::Standing;
+use crate::bitbucket;
 
-/// How many days ahead an expiry is told.
+/// How many days before its end an account counts as expiring.
 const AHEAD: i64 = 14;
 
-/// What an account is like. The names are a contract: `status --json` shows them.
+/// The state of an account. The names are a contract: `status --json` shows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
@@ -21,82 +22,90 @@ pub(crate) enum State {
     Expired,
     /// The store has no secret for it.
     Missing,
-    /// A server refused the secret, and it is set aside.
+    /// A server refused the secret, or a grant yields no new token.
     Rejected,
-    /// Bitbucket has done away with its kind.
+    /// Bitbucket has removed its kind.
     Retired,
     /// The store does not answer.
     Unreachable,
 }
 
 impl State {
-    /// What can be told without asking the store.
-    pub(crate) fn of(account: &Account, today: Date) -> Self {
+    /// The state as far as it is known without the store.
+    pub(crate) fn of(account: &Account, now: Timestamp) -> Self {
         if account.is_retired() {
             return Self::Retired;
         }
-        if account.is_rejected() {
+        if is_rejected(account, now) {
             return Self::Rejected;
         }
+        let today = now.to_zoned(TimeZone::UTC).date();
         match last_day(account) {
+            _ if account.standing(now) == Standing::Expired => Self::Expired,
             Some(day) if day < today => Self::Expired,
             Some(day) if day <= today.saturating_add(AHEAD.days()) => Self::Expiring,
             _ => Self::Ok,
         }
     }
 
-    /// Whether somebody has to do something.
+    /// Whether a person has to act.
     pub(crate) fn needs_attention(self) -> bool {
         !matches!(self, Self::Ok | Self::Expiring)
     }
 
-    /// What to tell a person, with the act that mends it.
+    /// What is wrong with the account, and how to fix it.
     pub(crate) fn notice(self, account: &Account) -> Option<String> {
         Some(format!("{}: {}", self.complaint(account)?, mend(account)))
     }
 
-    /// What is the matter with the account.
+    /// What is wrong with the account.
     pub(crate) fn complaint(self, account: &Account) -> Option<String> {
         let Account {
             name, host, store, ..
         } = account;
         let what = match self {
-            // Why a store does not answer the store says itself.
+            // The store's own error says why.
             Self::Ok | Self::Unreachable => return None,
             Self::Expiring => format!("expires on {}", last_day(account)?),
             Self::Expired => format!("has expired on {}", last_day(account)?),
             Self::Missing => format!("has no secret in the {store}"),
             Self::Rejected => format!("was refused by {host} and is set aside"),
             Self::Retired => {
-                format!(
-                    "is an app password; Bitbucket removed these on {APP_PASSWORDS_REMOVED} (git shows error 410)"
-                )
+                format!("is an app password; {}", bitbucket::removed("these"))
             }
         };
         Some(format!("'{name}' {what}"))
     }
 }
 
-/// The act that mends every state there is; of what was refused by mistake also the one that brings it back.
+/// Whether a server refused the secret and has not accepted it since, or a grant yields no new token.
+fn is_rejected(account: &Account, now: Timestamp) -> bool {
+    matches!(
+        account.standing(now),
+        Standing::OneMoreChance | Standing::Resting { .. } | Standing::Refused | Standing::Ended
+    )
+}
+
+/// How to fix it: a new login fixes every state; `status --verify` may bring a refused secret back.
 pub(crate) fn mend(account: &Account) -> String {
     let name = &account.name;
     let replace = format!("'git credential-bitbucket login {name}' replaces it");
-    if account.is_rejected() && !account.is_retired() {
+    if is_rejected(account, Timestamp::now()) && !account.is_retired() {
         format!("'git credential-bitbucket status --verify {name}' asks again, {replace}")
     } else {
         replace
     }
 }
 
-/// When git said that the secret ends. An access token that we renew has an end of no interest.
+/// When the secret ends, as git said. The end of an access token that we renew does not matter.
 pub(crate) fn expiry(account: &Account) -> Option<Timestamp> {
-    if account.oauth.is_some() {
+    if account.grant().is_some() {
         return None;
     }
     Timestamp::from_second(i64::try_from(account.password_expiry_utc?).ok()?).ok()
 }
 
-/// The last day on which the secret is good, UTC: what the user said, or what git said with it.
+/// The last day, UTC, on which the secret works, as the user or git said.
 fn last_day(account: &Account) -> Option<Date> {
     account
         .expires
@@ -105,15 +114,28 @@ fn last_day(account: &Account) -> Option<Date> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::Date;
+    use jiff::tz::TimeZone;
+
     use super::State;
+    use crate::account::sign_in::Known;
     use crate::account::{Account, Origin};
-    use crate::bitbucket::cloud;
+    use crate::bitbucket::{Kind, cloud};
 
     #[test]
     fn a_secret_is_good_to_the_end_of_its_last_day_and_told_fourteen_days_ahead() {
-        let mut account = Account::new("work".to_owned(), cloud(), Origin::Login);
+        let mut account = Account::new(
+            "work".to_owned(),
+            cloud(),
+            Origin::Login,
+            Known::new(Kind::ApiToken),
+        );
         account.expires = Some("2026-11-21".parse().expect("a day"));
-        let on = |day: &str| State::of(&account, day.parse().expect("a day"));
+        let on = |day: &str| {
+            let day: Date = day.parse().expect("a day");
+            let start = day.to_zoned(TimeZone::UTC).expect("a time");
+            State::of(&account, start.timestamp())
+        };
         assert_eq!(on("2026-11-06"), State::Ok);
         assert_eq!(on("2026-11-07"), State::Expiring);
         assert_eq!(on("2026-11-21"), State::Expiring);

@@ -1,45 +1,45 @@
-//! Asking Bitbucket whether a secret works, and telling which mistake it is when it does not.
+//! Asks Bitbucket whether a secret works, and finds the mistake when it does not.
 
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
-use crate::account::probe::is_bitbucket;
+use crate::account::sign_in::Scheme;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
 use crate::git::route;
-use crate::sys::bytes::Bytes;
+use crate::git::username::Username;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
 
-/// How long Bitbucket may take for one answer while somebody waits at `login`.
+/// The time limit for one answer of Bitbucket while a person waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What Bitbucket says of a secret.
+/// What Bitbucket says about a secret.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It works; who it is, where Bitbucket says so.
+    /// It works. `who` is the user, where Bitbucket says so.
     Good { who: Option<String> },
-    /// Bitbucket knows it, but it will not do for what it is wanted: it is kept, and this is said.
+    /// Bitbucket knows it, but git cannot do everything with it. It is stored, with a warning.
     Limited { message: String, hint: String },
-    /// Bitbucket does not know it: it is not kept.
+    /// Bitbucket does not know it: it is not stored.
     Refused { message: String, hint: String },
-    /// Nobody could be asked: it is kept, and this is said.
+    /// Bitbucket could not be asked. It is stored, with a warning.
     Unchecked {
         reason: String,
         hint: Option<String>,
     },
 }
 
-/// Asks about an account's secret. What the answer tells about the account (that a Data Center wants Bearer, or whose
-/// token it is) is noted in it.
+/// Asks about an account's secret. Notes in the account what the answer tells: whether a Data Center wants Bearer, and
+/// whose token it is.
 ///
-/// All questions together are answered by the deadline, or it could not be asked.
+/// All questions together end by the deadline.
 pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -> Verdict {
     let is_cloud = bitbucket::is_cloud(&account.host);
     let checked = if is_cloud {
         if account.is_retired() {
-            // Bitbucket refuses them all, whether right or wrong.
+            // Bitbucket refuses all of them.
             return unchecked("Bitbucket accepts no app passwords any more");
         }
         cloud(account, secret, deadline)
@@ -48,7 +48,7 @@ pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -
     };
     checked.unwrap_or_else(|error| Verdict::Unchecked {
         reason: if is_cloud {
-            // Of its two hosts it may have been either.
+            // Either of its two hosts may have failed.
             format!("cannot ask Bitbucket: {error}")
         } else {
             format!("cannot ask {}: {error}", account.host)
@@ -61,19 +61,19 @@ fn cloud(account: &Account, secret: &Secret, deadline: Instant) -> Result<Verdic
     let api = bitbucket::api_host();
     let rest = Client::new(&route::to(&api, PATIENCE, deadline))?;
     let Ok(identity) = Identity::for_rest(account, secret.clone()) else {
-        // Without the e-mail only git can be asked.
+        // Without the e-mail REST cannot be asked, only git's address.
         return Ok(match refs(account, secret, deadline)? {
             Some(verdict) => verdict,
             None => unchecked(
-                "without '--email' or '--for WORKSPACE/REPOSITORY' there is nothing to ask Bitbucket",
+                "Bitbucket can only be asked with '--email' or '--for WORKSPACE/REPOSITORY'",
             ),
         });
     };
     let answer = who_is(&rest, account, &identity)?;
     match answer.status {
-        200 | 403 if is_bitbucket(&answer) => {}
+        200 | 403 if bitbucket::is_of_bitbucket(&answer) => {}
         401 => return explain_refusal(account, secret, &rest, deadline),
-        429 => return Ok(unchecked("Bitbucket has had too many questions (429)")),
+        429 => return Ok(unchecked("Bitbucket limits our requests (429)")),
         status => return Ok(unchecked(&format!("Bitbucket answered {status}"))),
     }
     if let Some(limited) = lacking_scope(account, &answer) {
@@ -95,56 +95,36 @@ fn data_center(
 ) -> Result<Verdict, http::Error> {
     let client = Client::new(&route::to(&account.host, PATIENCE, deadline))?;
     let bearer = Identity::Bearer(secret.clone());
-    let is_token = account.kind == Some(Kind::HttpAccessToken);
-    // A token without a user name is a project's or a repository's, or it will tell whose it is.
-    account.bearer = is_token && account.username.is_none();
+    let is_token = account.kind() == Some(Kind::HttpAccessToken);
+    // A token without a user name belongs to a project or repository, or the server will name its user.
+    let is_nobodys = account.username().is_none();
+    let set_scheme = |account: &mut Account, is_bearer: bool| {
+        if let Some(known) = account.known_mut() {
+            known.scheme = if is_bearer {
+                Scheme::Bearer
+            } else {
+                Scheme::Basic
+            };
+        }
+    };
+    set_scheme(account, is_token && is_nobodys);
     let identity =
         Identity::for_git(account, secret.clone()).unwrap_or(Identity::Bearer(secret.clone()));
     let mut answer = who_is(&client, account, &identity)?;
-    if answer.status == 403 && is_token && !account.bearer {
+    if answer.status == 403 && is_token && !is_nobodys {
         // "Basic Authentication has been disabled on this instance."
         let again = who_is(&client, account, &bearer)?;
-        account.bearer = again.status == 200;
+        set_scheme(account, again.status == 200);
         answer = again;
     }
-    match answer.status {
-        200 => {}
-        401 => return Ok(refused_by_data_center(account, &answer)),
-        403 => {
-            return Ok(Verdict::Refused {
-                message: format!(
-                    "{} has disabled Basic authentication, and takes no passwords",
-                    account.host
-                ),
-                hint: format!(
-                    "give an HTTP access token: {}",
-                    Kind::HttpAccessToken.page(&account.host, &account.context, &[])
-                ),
-            });
-        }
-        404 => {
-            return Ok(Verdict::Refused {
-                message: format!("there is no Bitbucket at {}{}", account.host, account.context),
-                hint: "a context path goes behind the host, '--host HOST/PATH'; '--no-verify' stores it unchecked".to_owned(),
-            });
-        }
-        429 => {
-            return Ok(unchecked(&format!(
-                "{} has had too many questions (429)",
-                account.host
-            )));
-        }
-        status => {
-            return Ok(unchecked(&format!("{} answered {status}", account.host)));
-        }
+    if let Some(verdict) = failure_of_data_center(account, &answer) {
+        return Ok(verdict);
     }
     // This address answers strangers as well; the header names only who is signed in.
-    let who = answer
-        .header("x-ausername")
-        .filter(|name| !name.is_empty() && !name.contains(':'));
+    let who = bitbucket::signed_in_user(&answer).filter(|name| !name.contains(':'));
     let who = who.map(str::to_owned);
-    if let (None, Some(who), true) = (&account.username, &who, is_token) {
-        account.username = Some(Bytes::from(who.clone().into_bytes()));
+    if let (true, Some(who), Some(known)) = (is_token && is_nobodys, &who, account.known_mut()) {
+        known.owner.username = Username::new(who.clone());
     }
     match refs(account, secret, deadline)? {
         None if who.is_none() => Ok(unchecked(&format!(
@@ -156,12 +136,36 @@ fn data_center(
     }
 }
 
+/// What an answer of a Data Center says, unless it is a good one.
+fn failure_of_data_center(account: &Account, answer: &Answer) -> Option<Verdict> {
+    Some(match answer.status {
+        200 => return None,
+        401 => refused_by_data_center(account, answer),
+        403 => Verdict::Refused {
+            message: format!(
+                "{} has disabled Basic authentication, and takes no passwords",
+                account.host
+            ),
+            hint: format!(
+                "give an HTTP access token: {}",
+                Kind::HttpAccessToken.page(&account.host, account.base_path(), &[])
+            ),
+        },
+        404 => Verdict::Refused {
+            message: format!("there is no Bitbucket at {}{}", account.host, account.base_path()),
+            hint: "if Bitbucket lies below a path, say '--host HOST/PATH'; '--no-verify' stores it unchecked".to_owned(),
+        },
+        429 => unchecked(&format!("{} limits our requests (429)", account.host)),
+        status => unchecked(&format!("{} answered {status}", account.host)),
+    })
+}
+
 fn who_is(client: &Client, account: &Account, identity: &Identity) -> Result<Answer, http::Error> {
-    let url = bitbucket::whoami_url(&account.host, &account.context);
+    let url = bitbucket::whoami_url(&account.host, account.base_path());
     client.get(&url, Some(&identity.authorization()))
 }
 
-/// Asks as git would for the repositories that the account is for; nothing when it is for none in particular.
+/// Asks for the account's repositories as git would. None if the account is for no repository in particular.
 fn refs(
     account: &Account,
     secret: &Secret,
@@ -181,7 +185,7 @@ fn refs(
         else {
             continue;
         };
-        let url = bitbucket::refs_url(&account.host, &account.context, workspace, repository);
+        let url = bitbucket::refs_url(&account.host, account.base_path(), workspace, repository);
         let page = page(account);
         verdict = Some(match client.get(&url, Some(&authorization))?.status {
             200 => Verdict::Good { who: None },
@@ -191,21 +195,19 @@ fn refs(
                     account,
                     "read",
                     account
-                        .kind
+                        .kind()
                         .and_then(Kind::git_scopes)
                         .map(|scopes| scopes.read),
                 )));
             }
             404 => {
                 return Ok(Some(Verdict::Limited {
-                    message: format!("the secret works, but there is no '{scope}' that it may see"),
-                    hint: format!("look for a slip in '--for', or give it access: {page}"),
+                    message: format!("the secret works, but it cannot see '{scope}'"),
+                    hint: format!("correct '--for', or give it access: {page}"),
                 }));
             }
             429 => {
-                return Ok(Some(unchecked(
-                    "Bitbucket has had too many questions (429)",
-                )));
+                return Ok(Some(unchecked("Bitbucket limits our requests (429)")));
             }
             status => unchecked(&format!("{} answered {status}", account.host)),
         });
@@ -213,14 +215,10 @@ fn refs(
     Ok(verdict)
 }
 
-/// Which scope that git needs the token was made without, if Bitbucket lists its scopes.
+/// The scope that git needs and the token lacks, if Bitbucket lists the token's scopes.
 fn lacking_scope(account: &Account, answer: &Answer) -> Option<Verdict> {
-    let needed = account.kind?.git_scopes()?;
-    let granted: Vec<&str> = answer
-        .header("x-oauth-scopes")?
-        .split(',')
-        .map(str::trim)
-        .collect();
+    let needed = account.kind()?.git_scopes()?;
+    let granted = bitbucket::granted_scopes(answer)?;
     if !bitbucket::grants(&granted, needed.read) {
         return Some(lacks(account, "fetch", Some(needed.read)));
     }
@@ -233,14 +231,14 @@ fn lacks(account: &Account, what: &str, scope: Option<&str>) -> Verdict {
         None => format!("the token works, but is not allowed to {what}"),
     };
     let hint = format!(
-        "if it should, make one that can ({}) and sign in again: {}",
+        "if it should, make a new one ({}) and sign in again: {}",
         to_tick(account),
         page(account)
     );
     Verdict::Limited { message, hint }
 }
 
-/// Bitbucket has said 401: which of the well-known mistakes is it?
+/// Bitbucket said 401: find which of the known mistakes it is.
 fn explain_refusal(
     account: &Account,
     secret: &Secret,
@@ -250,16 +248,16 @@ fn explain_refusal(
     let knows = |identity: &Identity| -> Result<bool, http::Error> {
         {
             let answer = who_is(rest, account, identity)?;
-            Ok(matches!(answer.status, 200 | 403) && is_bitbucket(&answer))
+            Ok(matches!(answer.status, 200 | 403) && bitbucket::is_of_bitbucket(&answer))
         }
     };
-    match (account.kind, &account.email) {
+    match (account.kind(), account.email()) {
         (Some(Kind::ApiToken), _) if knows(&Identity::Bearer(secret.clone()))? => {
             return Ok(wrong_kind(Kind::AccessToken, Kind::ApiToken));
         }
         (Some(Kind::AccessToken), Some(email)) => {
             let identity = Identity::Basic {
-                username: email.clone().into_bytes(),
+                username: email.into(),
                 password: secret.clone(),
             };
             if knows(&identity)? {
@@ -267,10 +265,10 @@ fn explain_refusal(
             }
         }
         (Some(Kind::ApiToken), Some(email))
-            // git does not look at the e-mail: if it takes the token, the e-mail is the mistake.
+            // git's address ignores the e-mail: if it accepts the token, the e-mail is wrong.
             if !matches!(refs(account, secret, deadline)?, None | Some(Verdict::Refused { .. })) => {
                 return Ok(Verdict::Refused {
-                    message: format!("Bitbucket knows the token, but not as that of '{email}'"),
+                    message: format!("Bitbucket knows the token, but it does not belong to '{email}'"),
                     hint: "give the e-mail of the Atlassian account that made it, or leave '--email' out".to_owned(),
                 });
             }
@@ -288,11 +286,10 @@ fn wrong_kind(is: Kind, said: Kind) -> Verdict {
 
 fn refused(account: &Account) -> Verdict {
     let email = account
-        .email
-        .as_ref()
-        .map(|email| format!(", or '{email}' did not make it"))
+        .email()
+        .map(|email| format!(", or it does not belong to '{email}'"))
         .unwrap_or_default();
-    let message = match account.kind {
+    let message = match account.kind() {
         Some(Kind::ApiToken) => {
             format!(
                 "Bitbucket refuses the API token: it was made without scopes, has expired or was revoked{email}"
@@ -304,14 +301,14 @@ fn refused(account: &Account) -> Verdict {
         Some(Kind::Oauth) => "Bitbucket refuses the access token of the OAuth grant".to_owned(),
         _ => format!("{} refuses the user name and the secret", account.host),
     };
-    if let (Some(username), false) = (&account.username, bitbucket::is_cloud(&account.host)) {
+    if let (Some(username), false) = (account.username(), bitbucket::is_cloud(&account.host)) {
         let hint = format!(
-            "see whether '{username}' is the user name (not the e-mail), or make a new one: {}",
+            "check that '{username}' is the user name (not the e-mail), or make a new one: {}",
             page(account)
         );
         return Verdict::Refused { message, hint };
     }
-    let doubt = if account.email.is_some() {
+    let doubt = if account.email().is_some() {
         "if the e-mail is right, "
     } else {
         ""
@@ -327,11 +324,7 @@ fn refused(account: &Account) -> Verdict {
 }
 
 fn refused_by_data_center(account: &Account, answer: &Answer) -> Verdict {
-    // KB "How to disable CAPTCHA": after too many failures a person has to sign in with a browser first.
-    if answer
-        .header("x-authentication-denied-reason")
-        .is_some_and(|reason| reason.contains("CAPTCHA"))
-    {
+    if bitbucket::wants_a_captcha(answer) {
         return Verdict::Refused {
             message: format!(
                 "{} wants a CAPTCHA solved after too many wrong attempts",
@@ -339,7 +332,8 @@ fn refused_by_data_center(account: &Account, answer: &Answer) -> Verdict {
             ),
             hint: format!(
                 "sign in once with the browser: https://{}{}",
-                account.host, account.context
+                account.host,
+                account.base_path()
             ),
         };
     }
@@ -355,16 +349,16 @@ fn unchecked(reason: &str) -> Verdict {
 
 fn to_tick(account: &Account) -> &'static str {
     account
-        .kind
+        .kind()
         .and_then(Kind::scopes_to_tick)
         .unwrap_or("with access to the repositories")
 }
 
 fn page(account: &Account) -> String {
-    let kind = account.kind.unwrap_or(Kind::ApiToken);
+    let kind = account.kind().unwrap_or(Kind::ApiToken);
     if kind == Kind::Oauth {
-        // What it may do stands at the consumer.
+        // The consumer's page shows what the grant may do.
         return bitbucket::oauth::consumers_page(&account.reach);
     }
-    kind.page(&account.host, &account.context, &account.reach)
+    kind.page(&account.host, account.base_path(), &account.reach)
 }

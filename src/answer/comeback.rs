@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use crate::account::file::Accounts;
 use crate::account::probe;
-use crate::account::rejection::{Asked, Rejection};
+use crate::account::rejection::{Probed, Rejection};
+use crate::account::standing::Standing;
 use crate::account::{Account, Kept};
 use crate::answer::matching::Wanted;
 use crate::answer::renewal;
@@ -29,17 +30,25 @@ pub(super) fn of_account(
     wanted: &Wanted<'_>,
     now: Timestamp,
 ) -> Option<(String, Result<(Account, Kept)>)> {
-    let forbidden = |account: &Account| match session.objection(account) {
-        Ok(objection) => objection.map(Ruling::Forbidden),
+    let is_refused = |standing| matches!(standing, Standing::Resting { .. } | Standing::Refused);
+    // As if no server had refused anything.
+    let hindrance = |account: &Account| match session.objection(account) {
+        Ok(Some(objection)) => Some(Ruling::Forbidden(objection)),
         Err(_) => Some(Ruling::Fails),
+        Ok(None) => {
+            let standing = account.standing(now);
+            let is_out = !standing.may_answer() && !is_refused(standing);
+            is_out.then_some(Ruling::Out(standing))
+        }
     };
-    let mut rulings = rule(accounts, wanted, forbidden).into_iter();
+    let mut rulings = rule(accounts, wanted, hindrance).into_iter();
     let (account, _) = rulings.find(|(_, ruling)| *ruling == Ruling::Answers)?;
-    let is_candidate = account.is_set_aside(now) && account.kind.is_some() && !account.is_retired();
+    let is_refused = is_refused(account.standing(now));
+    let is_candidate = is_refused && account.kind().is_some() && !account.is_retired();
     if !is_candidate || !account.has_ended() && !account.rejected?.may_ask(now) {
         return None;
     }
-    let outcome = match account.oauth {
+    let outcome = match account.grant() {
         Some(_) => renewal::anew(session, account),
         None => Ok(if_known(session, account, wanted)?),
     };
@@ -59,7 +68,7 @@ fn if_known(session: &Session, account: &Account, wanted: &Wanted<'_>) -> Option
     let session = &session.afresh_when_late();
     is_back(session, account, &kept.secret, wanted, &rejection, &note).then(|| {
         let rejected = account.rejected;
-        let rejected = rejected.map(|it| it.after(Asked::Known, Timestamp::now()));
+        let rejected = rejected.map(|it| it.after(Probed::Known, Timestamp::now()));
         let account = account.clone();
         (
             Account {
@@ -103,14 +112,14 @@ fn is_back(
         let rejection = match rejection()? {
             Some(rejection) if rejection.may_ask(now) => rejection,
             // Somebody else has asked since, or used its one more chance.
-            other => return Ok(!other.is_some_and(|it| it.holds(now))),
+            other => return Ok(other.is_none_or(|it| it.standing(now).may_answer())),
         };
         // Time to write the answer down.
         let deadline = Instant::now() + session.patience().saturating_sub(NOTE);
         let asked = probe::ask(account, secret, wanted.reach.as_ref(), deadline);
         // Where nothing can be written the answer is as good.
         let _ = note(rejection.after(asked, now));
-        Ok(asked == Asked::Known)
+        Ok(asked == Probed::Known)
     };
     ask().unwrap_or_else(|error: Error| {
         trace::say(|| format!("probe: {}", one_line(&error)));

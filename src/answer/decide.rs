@@ -3,8 +3,9 @@
 use anyhow::{Context as _, Error, Result};
 use jiff::Timestamp;
 
+use crate::account::standing::Standing;
 use crate::account::state::State;
-use crate::account::{Account, Kept, today};
+use crate::account::{Account, Kept};
 use crate::answer::comeback;
 use crate::answer::found::{Findings, Found};
 use crate::answer::matching::{Misfit, Wanted};
@@ -97,7 +98,10 @@ pub(crate) fn hindrance(session: &Session, account: &Account, now: Timestamp) ->
         Ok(Some(objection)) => Some(Ruling::Forbidden(objection)),
         // Whoever decides has read the policy before.
         Err(_) => Some(Ruling::Fails),
-        Ok(None) => account.is_set_aside(now).then_some(Ruling::Refused),
+        Ok(None) => {
+            let standing = account.standing(now);
+            (!standing.may_answer()).then_some(Ruling::Out(standing))
+        }
     }
 }
 
@@ -128,15 +132,14 @@ fn judge(
     let Found { mut account, kept } = found;
     let now = Timestamp::now();
     account.rejected = session.refusal_of(&kept.secret);
-    let is_refused = account.rejected.is_some_and(|it| it.holds(now));
-    let is_back = is_refused
-        && effort == Effort::Answer
-        && comeback::of_elsewhere(session, &account, &kept, wanted);
-    if is_refused && !is_back {
-        decision.is_over = true;
-        decision.push(account, Ruling::Refused);
-    } else {
+    let standing = account.standing(now);
+    let may_answer = standing.may_answer()
+        || effort == Effort::Answer && comeback::of_elsewhere(session, &account, &kept, wanted);
+    if may_answer {
         decision.answer(account, kept);
+    } else {
+        decision.is_over = true;
+        decision.push(account, Ruling::Out(standing));
     }
 }
 
@@ -182,7 +185,11 @@ fn look_at_accounts(
     let hindrance = |account: &Account| hindrance(session, account, now);
     let mut rulings = rule(&accounts, wanted, hindrance);
     let mut kept = None;
-    if effort == Effort::Answer && rulings.iter().any(|(_, ruling)| *ruling == Ruling::Refused) {
+    if effort == Effort::Answer
+        && rulings
+            .iter()
+            .any(|(_, ruling)| matches!(ruling, Ruling::Out(_)))
+    {
         match comeback::of_account(session, &accounts, wanted, now) {
             Some((back, Ok(secret))) => {
                 // It comes back into service: the same order holds, as if nothing had been noted against it.
@@ -394,10 +401,10 @@ impl Candidate {
 
 /// What a person would want to know of an account that answers.
 fn notice_of_answer(account: &Account) -> Option<String> {
-    if source::lies_elsewhere(account) {
-        source::notice(account, today())
+    if account.lies_elsewhere() {
+        source::notice(account, Timestamp::now())
     } else {
-        State::of(account, today()).notice(account)
+        State::of(account, Timestamp::now()).notice(account)
     }
 }
 
@@ -406,8 +413,9 @@ fn notice(candidate: &Candidate) -> Option<String> {
     let account = candidate.account()?;
     match candidate.ruling {
         Ruling::NoSecret => State::Missing.notice(account),
-        Ruling::Refused if source::lies_elsewhere(account) => Some(source::refused_notice(account)),
-        Ruling::Refused => State::Rejected.notice(account),
+        Ruling::Out(_) if account.lies_elsewhere() => Some(source::refused_notice(account)),
+        Ruling::Out(Standing::Expired) => State::Expired.notice(account),
+        Ruling::Out(_) => State::Rejected.notice(account),
         _ => None,
     }
 }

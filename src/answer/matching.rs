@@ -5,6 +5,7 @@ use crate::account::file::Accounts;
 use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::{Context, Host};
+use crate::git::username::Username;
 use crate::sys::bytes::Bytes;
 use crate::sys::error::printable;
 
@@ -69,7 +70,7 @@ impl<'a> Wanted<'a> {
     }
 
     fn fit(&self, account: &Account, is_only: bool) -> Result<Exactness, Misfit> {
-        let Some(kind) = account.kind else {
+        let Some(kind) = account.kind() else {
             return self.fit_as_git_does(account);
         };
         if account.host != bitbucket::home_of(&self.host) {
@@ -91,13 +92,15 @@ impl<'a> Wanted<'a> {
     /// gitcredentials(7): each attribute of the request has to be equal. This holds for what git gave and whose kind
     /// nothing tells.
     fn fit_as_git_does(&self, account: &Account) -> Result<Exactness, Misfit> {
-        let equal = |wanted: Option<&[u8]>, own: &Option<Bytes>| {
-            wanted.is_none_or(|wanted| own.as_ref().is_some_and(|own| own.as_slice() == wanted))
+        let equal = |wanted: Option<&[u8]>, own: Option<&[u8]>| {
+            wanted.is_none_or(|wanted| own == Some(wanted))
         };
         if account.host != self.host {
             return Err(Misfit::OtherHost);
         }
-        if equal(self.username, &account.username) && equal(self.path, &account.path) {
+        let username = account.username().map(Username::as_slice);
+        let path = account.opaque().and_then(|opaque| opaque.path.as_ref());
+        if equal(self.username, username) && equal(self.path, path.map(Bytes::as_slice)) {
             Ok(Exactness::Host)
         } else {
             Err(Misfit::OtherAttributes)

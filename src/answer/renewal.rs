@@ -1,8 +1,8 @@
-//! Renewing the access token of an OAuth grant: once, whoever asks at the same time, and without losing the grant.
+//! Renews the access token of an OAuth grant: once for all processes, and without losing the grant.
 //!
-//! Bitbucket's refresh tokens are used once (CHANGE-3052): each answer brings the next one, and the old one dies ten
-//! minutes after its first use. So the answer is the only copy of what all later renewals need. That a token is on its
-//! way is written down before it is sent, and the new one is kept before the access token is given to anybody.
+//! Bitbucket's refresh tokens work once (CHANGE-3052): each answer brings the next one, and the old one dies ten minutes
+//! after its first use. So the answer is the only copy of what later renewals need. We note that a token is sent before
+//! we send it, and store the new one before we use its access token.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use thiserror::Error;
 
 use crate::account::file::Accounts;
 use crate::account::grant::Grant;
-use crate::account::rejection::Asked;
+use crate::account::rejection::Probed;
+use crate::account::standing::Standing;
 use crate::account::{Account, Kept};
 use crate::bitbucket::oauth::GRACE;
 use crate::bitbucket::oauth::{self, Consumer, Proof, Tokens};
@@ -23,20 +24,20 @@ use crate::sys::error::one_line;
 use crate::sys::files::Lock;
 use crate::sys::trace;
 
-/// How long an access token has to be good for: a clone may take its time until it shows it.
+/// How many seconds an access token must still work: a clone may show it late.
 const GOOD_FOR: i64 = 60;
-/// What is left of one that is handed out because no other is to be had.
+/// The same for a token that is used because no new one came.
 const STILL_GOOD: i64 = 5;
-/// How long another process may take for it: it may be waiting for Bitbucket.
+/// How long another process may hold the lock: it may be waiting for Bitbucket.
 const OTHERS: Duration = Duration::from_secs(30);
 
-/// The account with an access token that is good. Of any other kind it is what it was.
+/// The account with an access token that works. An account without a grant comes back as it was.
 ///
 /// # Errors
-/// When the token has ended and no other is to be had.
+/// When the token has ended and no new one came.
 pub(crate) fn current(session: &Session, account: Account, kept: Kept) -> Result<(Account, Kept)> {
     let now = Timestamp::now();
-    if account.oauth.is_none() || account.is_good_for(GOOD_FOR, now) {
+    if account.grant().is_none() || account.is_good_for(GOOD_FOR, now) {
         return Ok((account, kept));
     }
     match renew(session, &account, Reason::Ended) {
@@ -48,30 +49,30 @@ pub(crate) fn current(session: &Session, account: Account, kept: Kept) -> Result
     }
 }
 
-/// A new access token for an account that was refused the one it has.
+/// A new access token for an account whose token was refused.
 ///
 /// # Errors
-/// When none is to be had.
+/// When no new token came.
 pub(crate) fn anew(session: &Session, account: &Account) -> Result<(Account, Kept)> {
     renew(session, account, Reason::Refused)
 }
 
-/// The same when somebody wants to know: a grant that has ended is given one more try.
+/// As [`current`], for a person who asks: an ended grant is tried once more.
 ///
 /// # Errors
-/// When the token has ended and no other is to be had.
+/// When the token has ended and no new one came.
 pub(crate) fn again(session: &Session, account: Account, kept: Kept) -> Result<(Account, Kept)> {
-    if account.oauth.is_some() && account.is_rejected() {
+    if account.grant().is_some() && account.standing(Timestamp::now()) != Standing::InService {
         renew(session, &account, Reason::Asked)
     } else {
         current(session, account, kept)
     }
 }
 
-/// Takes out of its store what an account has there, and what a renewal that died may have left.
+/// Removes an account's secrets from its store, with those that a crashed renewal may have left.
 ///
 /// # Errors
-/// When the store does not answer: then the secrets may still be there.
+/// When the store does not answer. Then the secrets may still be there.
 pub(crate) fn forget(session: &Session, account: &Account) -> Result<()> {
     session.forget(account)?;
     match spare_of(account) {
@@ -80,9 +81,9 @@ pub(crate) fn forget(session: &Session, account: &Account) -> Result<()> {
     }
 }
 
-/// The account as it is with its other entry.
+/// The account with its spare entry.
 fn spare_of(account: &Account) -> Option<Account> {
-    let entry = account.oauth.as_ref()?.spare.clone()?;
+    let entry = account.grant()?.spare.clone()?;
     Some(Account {
         entry,
         ..account.clone()
@@ -96,7 +97,7 @@ enum Reason {
     Ended,
     /// The old one was refused.
     Refused,
-    /// Somebody wants to know.
+    /// A person asks.
     Asked,
 }
 
@@ -104,12 +105,12 @@ fn renew(session: &Session, account: &Account, reason: Reason) -> Result<(Accoun
     let begun = Timestamp::now();
     let _lock = Lock::acquire(&session.locations()?.renewal_lock(account), OTHERS)?;
     let session = &session.afresh();
-    // Whoever has signed in meanwhile has brought a token.
+    // A login in the meantime may have brought a token.
     ask(session, account, reason, begun)
         .or_else(|error| successor(&session.afresh(), account).ok_or(error))
 }
 
-/// The same, alone.
+/// The renewal itself, under the lock.
 fn ask(
     session: &Session,
     account: &Account,
@@ -117,24 +118,24 @@ fn ask(
     begun: Timestamp,
 ) -> Result<(Account, Kept)> {
     let known = find(&session.accounts()?, account)?;
-    // Whoever held the lock may have done it all.
+    // The process that held the lock may have renewed it.
     let now = Timestamp::now();
     let is_done = known.entry != account.entry && known.is_good_for(STILL_GOOD, now);
     let is_good = reason == Reason::Ended && known.is_good_for(GOOD_FOR, now);
-    if (is_done || is_good) && !known.is_set_aside(now) {
+    if (is_done || is_good) && known.standing(now).may_answer() {
         trace::say(|| "oauth: another process has renewed it".to_owned());
         let kept = secret_of(session, &known)?;
         return Ok((known, kept));
     }
     let known = finish(session, known)?;
     let kept = secret_of(session, &known)?;
-    let before = known.oauth.clone().context("it is no grant any more")?;
+    let before = known.grant().cloned().context("it is no grant any more")?;
     if before
         .failed
         .is_some_and(|failed| begun <= failed && failed <= now)
     {
         bail!(
-            "cannot renew the access token of '{}': another process has just tried in vain",
+            "cannot renew the access token of '{}': another process has just tried and failed",
             known.name
         );
     }
@@ -178,44 +179,48 @@ fn secret_of(session: &Session, account: &Account) -> Result<Kept> {
         })
 }
 
-/// The account with what a process kept that died before it could say so: that the refresh token was sent is then no
-/// matter any more. When the access token ends nobody knows; the refresh token is what counts.
+/// Adopts tokens that a crashed renewal had already stored. Nobody knows when that access token ends, but its refresh
+/// token is the current one.
 fn finish(session: &Session, account: Account) -> Result<Account> {
-    let is_open = account
-        .oauth
-        .as_ref()
-        .is_some_and(|grant| grant.sent.is_some());
+    let is_open = account.grant().is_some_and(|grant| grant.sent.is_some());
     let Some(mut spare) = spare_of(&account).filter(|_| is_open) else {
         return Ok(account);
     };
     if !matches!(session.secret_of(&spare), Ok(Some(_))) {
         return Ok(account);
     }
-    trace::say(|| "oauth: a process has died with a new token, which is there".to_owned());
-    spare.oauth = account.oauth.as_ref().map(|grant| Grant {
-        spare: Some(account.entry.clone()),
-        ..grant.rested()
-    });
+    trace::say(|| "oauth: adopts the token that a crashed renewal had stored".to_owned());
+    succeed_grant(&mut spare, account.entry.clone());
     succeed(session, &account, &spare)?;
     Ok(spare)
 }
 
-/// Puts the account that names the new entry in place of the one that names the old, which is then nobody's.
+/// Clears the grant's notes, and makes the old entry its spare one.
+fn succeed_grant(account: &mut Account, old: String) {
+    if let Some(grant) = account.grant_mut() {
+        *grant = Grant {
+            spare: Some(old),
+            ..grant.rested()
+        };
+    }
+}
+
+/// Replaces the account, whose entry changes, and removes the old entry from the store.
 fn succeed(session: &Session, old: &Account, new: &Account) -> Result<()> {
     session.update_accounts(|accounts| {
         *find_mut(accounts, old)? = new.clone();
         Ok(())
     })?;
-    // One that stays behind goes with the next renewal.
+    // If that fails, the next renewal removes it.
     let _ = session.forget(old);
     Ok(())
 }
 
-/// An account of the same name that has a good token from elsewhere.
+/// The account of this name, if a login has given it a token that works.
 fn successor(session: &Session, account: &Account) -> Option<(Account, Kept)> {
     let known = find(&session.accounts().ok()?, account).ok()?;
     let now = Timestamp::now();
-    let is_new = known.entry != account.entry && !known.is_set_aside(now);
+    let is_new = known.entry != account.entry && known.standing(now).may_answer();
     if !is_new || !known.is_good_for(STILL_GOOD, now) {
         return None;
     }
@@ -223,8 +228,7 @@ fn successor(session: &Session, account: &Account) -> Option<(Account, Kept)> {
     Some((known, kept))
 }
 
-/// Writes down that the refresh token is under way, unless it was lost on its way before; and the entry in which the new
-/// one is going to lie.
+/// Notes that the refresh token is being sent, and the entry for the new one. Fails if the token was lost before.
 fn note_that_it_is_sent(
     session: &Session,
     account: &Account,
@@ -246,8 +250,8 @@ fn note_that_it_is_sent(
             sent: Some(now),
             ..note
         },
-        // Whoever sent it is dead, or never got an answer: the old token may be used up, but is still taken for a while.
-        // A clock that was set back tells nothing.
+        // The sender died or got no answer. Bitbucket accepts the old token for ten minutes more. The clock may have been
+        // set back.
         Some(sent) if !grant.sent_again && now.duration_since(sent).abs() < GRACE => Grant {
             sent_again: true,
             ..note
@@ -265,7 +269,7 @@ fn note_that_it_is_sent(
     Ok(next.entry)
 }
 
-/// Keeps what the answer brought, and only then hands it out.
+/// Stores the new tokens, and only then returns them.
 fn keep(
     session: &Session,
     account: &Account,
@@ -280,21 +284,18 @@ fn keep(
     };
     let kept = Kept {
         secret: tokens.access,
-        // A server that does not rotate gives none.
+        // A server that does not rotate refresh tokens sends none.
         oauth_refresh_token: tokens.refresh.or_else(|| old.oauth_refresh_token.clone()),
         client_secret: old.client_secret.clone(),
     };
     new.password_expiry_utc = end_of(asked, tokens.lifetime);
     new.rejected = account
         .rejected
-        .map(|rejection| rejection.after(Asked::Known, Timestamp::now()));
-    new.oauth = account.oauth.as_ref().map(|grant| Grant {
-        spare: Some(account.entry.clone()),
-        ..grant.rested()
-    });
+        .map(|rejection| rejection.after(Probed::Known, Timestamp::now()));
+    succeed_grant(&mut new, account.entry.clone());
     let cannot = || {
         format!(
-            "Bitbucket gave a new token for '{}', and it could not be kept",
+            "cannot keep the new token of '{}' that Bitbucket gave",
             account.name
         )
     };
@@ -303,7 +304,7 @@ fn keep(
         .with_context(cannot)?;
     succeed(session, account, &new)
         .inspect_err(|error| {
-            // What nobody is signed in with any more; else the next renewal finds it.
+            // Nobody needs these tokens any more. On any other error the next renewal finds them.
             if error.is::<Gone>() {
                 let _ = session.forget(&new);
             }
@@ -312,13 +313,13 @@ fn keep(
     Ok((new, kept))
 }
 
-/// When a token ends that was asked for at this time, in seconds since 1970.
+/// When a token ends, in seconds since 1970; `asked` is when it was asked for.
 pub(crate) fn end_of(asked: Timestamp, lifetime: Duration) -> Option<u64> {
     let asked = u64::try_from(asked.as_second()).ok()?;
     Some(asked.saturating_add(lifetime.as_secs()))
 }
 
-/// Takes back the note if nothing can have come of it, and notes if it is the end; what to say.
+/// Notes a failed renewal: that the grant has ended, or that the token was not used. Returns the error.
 fn failed(
     session: &Session,
     account: &Account,
@@ -336,12 +337,12 @@ fn failed(
             ended: Some(ended),
             ..grant.clone()
         };
-        // Where nothing can be written it is found out again.
+        // If this cannot be written, the next renewal finds it out again.
         let _ = write(session, account, note);
         return over(account, ended, grant);
     }
     let _ = session.update_accounts(|accounts| {
-        if let Some(known) = &mut find_mut(accounts, account)?.oauth {
+        if let Some(known) = find_mut(accounts, account)?.grant_mut() {
             if !error.is_open() {
                 *known = grant.clone();
             }
@@ -352,7 +353,7 @@ fn failed(
     anyhow!("cannot renew the access token of '{name}': {error}")
 }
 
-/// That no more tokens are to be had, and what to do about it; in one line, as git's users see no hints.
+/// Says that the grant yields no new token, and what to do. In one line: git's users see no hints.
 fn over(account: &Account, ended: Ended, grant: &Grant) -> anyhow::Error {
     let name = &account.name;
     let how = match (ended, grant.flow) {
@@ -366,7 +367,9 @@ fn over(account: &Account, ended: Ended, grant: &Grant) -> anyhow::Error {
 
 fn write(session: &Session, account: &Account, grant: Grant) -> Result<()> {
     session.update_accounts(|accounts| {
-        find_mut(accounts, account)?.oauth = Some(grant);
+        if let Some(known) = find_mut(accounts, account)?.grant_mut() {
+            *known = grant;
+        }
         Ok(())
     })
 }
@@ -379,7 +382,7 @@ fn find(accounts: &Accounts, account: &Account) -> Result<Account> {
         .ok_or_else(|| Gone(account.name.clone()).into())
 }
 
-/// Only as long as it is the same grant: somebody may have signed in anew.
+/// The account, if it is still the same grant: a login may have replaced it.
 fn find_mut<'a>(accounts: &'a mut Accounts, account: &Account) -> Result<&'a mut Account> {
     accounts
         .iter_mut()
@@ -387,7 +390,7 @@ fn find_mut<'a>(accounts: &'a mut Accounts, account: &Account) -> Result<&'a mut
         .ok_or_else(|| Gone(account.name.clone()).into())
 }
 
-/// Somebody has logged out, or signed in anew.
+/// Somebody has logged out, or signed in again.
 #[derive(Debug, Error)]
-#[error("the account '{0}' has gone or changed meanwhile")]
+#[error("the account '{0}' was removed or replaced meanwhile")]
 struct Gone(String);

@@ -1,6 +1,7 @@
 //! What becomes of each account: the one order in which accounts come. It asks no store and nobody else.
 
 use crate::account::file::Accounts;
+use crate::account::standing::Standing;
 use crate::account::{Account, Origin};
 use crate::answer::matching::{self, Exactness, Misfit, Wanted};
 use crate::settings::policy::Objection;
@@ -16,8 +17,8 @@ pub(crate) enum Ruling {
     Misfit(Misfit),
     /// It fits, but the policy of the machine forbids it.
     Forbidden(Objection),
-    /// It fits, but a server refused it.
-    Refused,
+    /// It fits, but it is out of service: refused, or expired.
+    Out(Standing),
     /// It fits, but another candidate comes before it.
     Outranked(Rank),
 }
@@ -29,12 +30,12 @@ pub(crate) enum Rank {
     Variable(String),
     /// Bitbucket has removed its kind: it answers only when nothing else fits.
     Retired,
+    /// One from `login` comes before what git or a file gave, however exact that is.
+    GivenByGit,
     /// Another one is for just this workspace or repository.
     LessExact,
     /// The request's user name means another one.
     OtherName,
-    /// One from `login` comes before what git gave.
-    GivenByGit,
     /// git gave another one later.
     Older,
     /// Another one from `login` fits equally: neither answers.
@@ -97,13 +98,14 @@ fn outranked(contest: Vec<Contestant<'_>>, wanted: &Wanted<'_>) -> Vec<(usize, R
         }
         left.iter().map(|one| one.exactness).max()
     };
-    let most = prefer(Rank::Retired, &|one| !one.account.is_retired());
+    prefer(Rank::Retired, &|one| !one.account.is_retired());
+    // What git or a file gave may have been planted: a public URL can hold any token.
+    let most = prefer(Rank::GivenByGit, &|one| one.account.origin == Origin::Login);
     prefer(Rank::LessExact, &|one| Some(one.exactness) == most);
     prefer(Rank::OtherName, &|one| {
         let is_called = |username| one.account.is_called(username);
         wanted.username.is_some_and(is_called)
     });
-    prefer(Rank::GivenByGit, &|one| one.account.origin == Origin::Login);
     let Some((newest, older)) = left.split_last() else {
         return out;
     };
@@ -119,16 +121,19 @@ fn outranked(contest: Vec<Contestant<'_>>, wanted: &Wanted<'_>) -> Vec<(usize, R
 mod tests {
     use super::{Rank, Ruling, rule};
     use crate::account::file::Accounts;
+    use crate::account::sign_in::{Known, Opaque, SignIn};
+    use crate::account::standing::Standing;
     use crate::account::{Account, Origin};
     use crate::answer::matching::{Misfit, Wanted};
     use crate::answer::tie;
     use crate::bitbucket::{Kind, cloud};
     use crate::git::context::Context;
+    use crate::git::username::Username;
     use crate::sys::bytes::Bytes;
 
     fn account(name: &str, reach: &[&str]) -> Account {
-        let mut account = Account::new(name.to_owned(), cloud(), Origin::Login);
-        account.kind = Some(Kind::AccessToken);
+        let token = Known::new(Kind::AccessToken);
+        let mut account = Account::new(name.to_owned(), cloud(), Origin::Login, token);
         account.reach = reach
             .iter()
             .map(|reach| reach.parse().expect("a reach"))
@@ -138,16 +143,29 @@ mod tests {
 
     fn from_git(name: &str) -> Account {
         Account {
-            kind: Some(Kind::ApiToken),
+            sign_in: Known::new(Kind::ApiToken).into(),
             origin: Origin::Git,
             ..account(name, &[])
         }
     }
 
-    fn with_username(name: &str) -> Account {
+    fn with_username(kind: Kind, name: &str) -> Account {
+        let mut known = Known::new(kind);
+        known.owner.username = Username::new(name);
         Account {
-            username: Some(Bytes::from(name.as_bytes().to_vec())),
+            sign_in: known.into(),
             ..account(name, &[])
+        }
+    }
+
+    fn opaque(name: &str, path: Option<&str>) -> Account {
+        Account {
+            sign_in: SignIn::Opaque(Opaque {
+                username: Username::new(name),
+                path: path.map(|path| Bytes::from(path.as_bytes().to_vec())),
+                authtype: None,
+            }),
+            ..from_git(name)
         }
     }
 
@@ -216,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_user_name_selects_but_does_not_veto() {
-        let accounts = [with_username("ada"), account("bob", &[])];
+        let accounts = [with_username(Kind::AccessToken, "ada"), account("bob", &[])];
         assert_eq!(answer(&accounts, "acme/app", "ada"), is("ada"));
         assert_eq!(answer(&accounts[..1], "acme/app", "old-name"), is("ada"));
         assert!(answer(&accounts, "acme/app", "old-name").is_err());
@@ -225,7 +243,7 @@ mod tests {
     #[test]
     fn a_static_user_name_selects_its_kind() {
         let token = Account {
-            kind: Some(Kind::ApiToken),
+            sign_in: Known::new(Kind::ApiToken).into(),
             ..account("api", &[])
         };
         let accounts = [token, account("access", &[])];
@@ -253,9 +271,8 @@ mod tests {
     #[test]
     fn a_retired_app_password_answers_only_when_nothing_else_fits() {
         let retired = Account {
-            kind: Some(Kind::AppPassword),
             reach: vec!["acme".parse().expect("a reach")],
-            ..with_username("ada")
+            ..with_username(Kind::AppPassword, "ada")
         };
         assert_eq!(
             answer(&[retired.clone(), account("good", &[])], "acme/app", "ada"),
@@ -282,13 +299,7 @@ mod tests {
 
     #[test]
     fn what_git_gave_is_matched_as_git_does_it() {
-        let unknown = |name: &str, path: Option<&str>| Account {
-            kind: None,
-            origin: Origin::Git,
-            path: path.map(|path| Bytes::from(path.as_bytes().to_vec())),
-            ..with_username(name)
-        };
-        let accounts = [unknown("ada", None), unknown("bob", Some("acme/app.git"))];
+        let accounts = [opaque("ada", None), opaque("bob", Some("acme/app.git"))];
         assert_eq!(answer(&accounts, "", "ada"), is("ada"));
         assert_eq!(answer(&accounts, "", "eve"), Ok(None));
         assert_eq!(answer(&accounts, "acme/app.git", ""), is("bob"));
@@ -303,15 +314,8 @@ mod tests {
             host: host.parse().expect("a host"),
             ..account(name, &[])
         };
-        let retired = Account {
-            kind: Some(Kind::AppPassword),
-            ..with_username("retired")
-        };
-        let given = Account {
-            kind: None,
-            origin: Origin::Git,
-            ..with_username("eve")
-        };
+        let retired = with_username(Kind::AppPassword, "retired");
+        let given = opaque("eve", None);
         let rows = [
             (
                 at("elsewhere", "git.corp.example"),
@@ -322,16 +326,19 @@ mod tests {
                 Ruling::Misfit(Misfit::OtherReach),
             ),
             (account("whole", &[]), Ruling::Outranked(Rank::LessExact)),
-            (account("aside", &["acme/app"]), Ruling::Refused),
+            (
+                account("aside", &["acme/app"]),
+                Ruling::Out(Standing::Refused),
+            ),
             (retired, Ruling::Outranked(Rank::Retired)),
             (given, Ruling::Misfit(Misfit::OtherAttributes)),
             (account("work", &["acme"]), Ruling::Answers),
             (
                 Account {
-                    reach: vec!["acme".parse().expect("a reach")],
+                    reach: vec!["acme/app".parse().expect("a reach")],
                     ..from_git("given")
                 },
-                Ruling::Outranked(Rank::OtherName),
+                Ruling::Outranked(Rank::GivenByGit),
             ),
         ];
         let mut all = Accounts::default();
@@ -347,7 +354,7 @@ mod tests {
         let cloud = context(Some("acme/app"), "bitbucket.org");
         let wanted = Wanted::of(&cloud).expect("something of ours");
         let told = rule(&all, &wanted, |account| {
-            (account.name == "aside").then_some(Ruling::Refused)
+            (account.name == "aside").then_some(Ruling::Out(Standing::Refused))
         });
         let told: Vec<Ruling> = told.into_iter().map(|(_, ruling)| ruling).collect();
         let expected: Vec<Ruling> = rows.into_iter().map(|(_, ruling)| ruling).collect();

@@ -9,7 +9,7 @@ use crate::answer::ruling::{Rank, Ruling, rule};
 use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
-use crate::sys::bytes::Bytes;
+use crate::git::username::Username;
 use crate::sys::error::Hinted;
 
 /// Accounts from `login` that fit a place equally, so that none of them answers.
@@ -40,11 +40,8 @@ impl Tie<'_> {
 
     /// Whether a user name in the URL could tell them apart.
     pub(crate) fn has_user_names(&self) -> bool {
-        let own = self
-            .accounts
-            .iter()
-            .map(|account| account.username.as_ref());
-        let mut names: Vec<Option<&[u8]>> = own.map(|name| name.map(Bytes::as_slice)).collect();
+        let own = self.accounts.iter().map(|account| account.username());
+        let mut names: Vec<Option<&[u8]>> = own.map(|name| name.map(Username::as_slice)).collect();
         names.sort_unstable();
         names.dedup();
         names.len() == self.accounts.len() && !names.contains(&None)
@@ -118,7 +115,7 @@ pub(crate) fn ambiguous(wanted: &Wanted<'_>, first: &Account, second: &Account) 
     let is_remote = wanted
         .path
         .is_some_and(|path| !bitbucket::is_rest(&wanted.host, path));
-    let name = |account: &Account| account.username.as_ref().map(ToString::to_string);
+    let name = |account: &Account| account.username().map(ToString::to_string);
     let hint = match (name(first), name(second)) {
         (Some(one), Some(other)) if one != other && is_remote => {
             let url = wanted

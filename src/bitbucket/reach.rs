@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::bitbucket::{API_HOST, is_cloud};
+use crate::bitbucket::host::{API_HOST, is_cloud};
 use crate::git::context::Host;
 use crate::sys::serde_as_text::serde_as_text;
 

@@ -41,9 +41,9 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
             account.name,
             output::for_its_host(account)
         ));
-        if let Some(kind) = account.kind.filter(|kind| *kind != Kind::AppPassword) {
-            let page = kind.page(&account.host, &account.context, &account.reach);
-            message::tell(&match account.oauth.as_ref().map(|grant| grant.flow) {
+        if let Some(kind) = account.kind().filter(|kind| *kind != Kind::AppPassword) {
+            let page = kind.page(&account.host, account.base_path(), &account.reach);
+            message::tell(&match account.grant().map(|grant| grant.flow) {
                 None => format!(
                     "Bitbucket accepts the token of '{}' until it is revoked: {page}",
                     account.name

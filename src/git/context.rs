@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::sys::serde_as_text::serde_as_text;
+
 /// The attributes that say for what a credential is wanted, as git sent them.
 #[derive(Debug, Default)]
 pub(crate) struct Context {
@@ -99,6 +101,8 @@ impl fmt::Display for Host {
         f.write_str(&self.0)
     }
 }
+
+serde_as_text!(Host);
 
 #[cfg(test)]
 mod tests {

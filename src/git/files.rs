@@ -3,16 +3,18 @@
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
-use std::{env, str, thread};
+use std::{str, thread};
 
 use anyhow::{Context as _, Result, bail};
 use zeroize::Zeroizing;
 
-use super::{git, run};
+use crate::git::program::{PATIENCE, git, run};
+use crate::sys::child::Program;
 use crate::sys::error::Hinted;
 use crate::sys::files::{self, Draft, Mode};
+use crate::sys::secret::SecretBuffer;
+use crate::sys::variables;
 
 /// git's configuration file of a scope, as `git config --global` or `--system` would write to it.
 ///
@@ -24,7 +26,7 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
     } else {
         "GIT_CONFIG_GLOBAL"
     };
-    let path = match env::var_os(variable) {
+    let path = match variables::value(variable) {
         // git(1): empty means that there is no such file.
         Some(path) if path.is_empty() => {
             bail!(Hinted::new(
@@ -33,7 +35,7 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
             ))
         }
         Some(path) => path.into(),
-        None if system => git(&["var", variable])
+        None if system => git(&["var", variable], PATIENCE)
             .context(Hinted::new(
                 "git names no configuration of the whole machine",
                 "unset GIT_CONFIG_NOSYSTEM",
@@ -50,7 +52,7 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
 /// # Errors
 /// When there is no home folder.
 pub(crate) fn global_config_files() -> Result<Vec<PathBuf>> {
-    match env::var_os("GIT_CONFIG_GLOBAL") {
+    match variables::value("GIT_CONFIG_GLOBAL") {
         Some(path) => Ok(vec![path.into()]),
         None => user_config_files().map(Vec::from),
     }
@@ -74,7 +76,7 @@ fn user_config_files() -> Result<[PathBuf; 2]> {
 
 /// git's folder among the user's configuration; git-credential-store keeps its second file there.
 pub(crate) fn config_folder(home: &Path) -> PathBuf {
-    let xdg = env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty());
+    let xdg = variables::filled("XDG_CONFIG_HOME");
     xdg.map_or_else(|| home.join(".config"), PathBuf::from)
         .join("git")
 }
@@ -87,7 +89,10 @@ pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
     let path = path
         .to_str()
         .with_context(|| format!("the path '{}' is not UTF-8", path.display()))?;
-    match git(&["config", "--file", path, "-z", "--get-all", key]) {
+    match git(
+        &["config", "--file", path, "-z", "--get-all", key],
+        PATIENCE,
+    ) {
         Ok(values) => Ok(values.split_terminator('\0').map(str::to_owned).collect()),
         Err(_) => Ok(Vec::new()),
     }
@@ -190,10 +195,9 @@ fn read(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, fs::Metadata)>> {
 ///
 /// # Errors
 /// When git cannot be started, or does not understand the file.
-pub(crate) fn list_of(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    let mut command = Command::new("git");
-    command.args(["config", "--list", "-z", "--file"]).arg(path);
-    match run(command, b"", Duration::from_secs(10))? {
+pub(crate) fn list_of(path: &Path) -> Result<SecretBuffer> {
+    let git = Program::new("git").args(["config", "--list", "-z", "--file"]);
+    match run(git.args([path]), b"", Duration::from_secs(10))? {
         Some(output) if output.code == Some(0) => Ok(output.answer),
         _ => bail!("git cannot read it"),
     }
@@ -340,7 +344,11 @@ mod tests {
             std::fs::write(&path, &text).expect("written");
             let own = GitConfig::parse(text.as_bytes()).map(|config| config.list_without(&[]));
             let list = list_of(&path).ok();
-            assert_eq!(own, list, "{text:?}");
+            assert_eq!(
+                own.as_ref().map(|own| &own[..]),
+                list.as_deref(),
+                "{text:?}"
+            );
             understood += usize::from(own.is_some_and(|list| !list.is_empty()));
         }
         assert!(understood > 100, "{understood} files say something");

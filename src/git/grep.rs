@@ -1,15 +1,14 @@
 //! Searching what a repository tracks.
 
 use std::path::Path;
-use std::process::Command;
 use std::str;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use zeroize::Zeroizing;
 
-use super::run;
-use crate::sys::child::Output;
+use super::program::run;
+use crate::sys::child::{Output, Program};
 
 /// How long git may search one repository: the largest there are take less.
 const GREP_PATIENCE: Duration = Duration::from_secs(120);
@@ -29,15 +28,13 @@ pub(crate) struct Line {
 /// # Errors
 /// When git cannot be started, or does not trust the repository (git-config(1), `safe.directory`).
 pub(crate) fn grep(tree: &Path, at_head: bool, pattern: &str, paths: &[&str]) -> Result<Vec<Line>> {
-    let mut command = Command::new("git");
-    command
-        .arg("-C")
-        .arg(tree)
+    let git = Program::new("git")
+        .args([Path::new("-C"), tree])
         // What a repository's own configuration would start.
         .args(["-c", "core.fsmonitor=false", "grep", "-zInEi", "--no-color"])
         .args(["-e", pattern])
         .args(at_head.then_some("HEAD"))
-        .arg("--")
+        .args(["--"])
         .args(paths)
         // gitglossary(7), "partial clone": what is not here is not fetched for this.
         .env("GIT_NO_LAZY_FETCH", "1")
@@ -46,9 +43,12 @@ pub(crate) fn grep(tree: &Path, at_head: bool, pattern: &str, paths: &[&str]) ->
         code,
         answer,
         errors,
-    }) = run(command, b"", GREP_PATIENCE)?
+    }) = run(git, b"", GREP_PATIENCE)?
     else {
-        bail!("git did not end within {} seconds", GREP_PATIENCE.as_secs());
+        bail!(
+            "git finds too much, or did not end within {} seconds",
+            GREP_PATIENCE.as_secs()
+        );
     };
     if !matches!(code, Some(0 | 1)) {
         let reason = String::from_utf8_lossy(&errors);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::{Setting, settings};
 use crate::git::context::Host;
+use crate::git::program::{Setting, settings};
 
 /// A helper that git asks, and where it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,9 +195,9 @@ pub(crate) fn helper_value(program: &Path) -> Result<String> {
 mod tests {
     use std::path::Path;
 
-    use super::super::parsed;
     use super::{Helper, chain, helper_value, matches_host};
     use crate::bitbucket::cloud;
+    use crate::git::program::parsed;
 
     #[test]
     fn an_empty_helper_clears_what_came_before() {

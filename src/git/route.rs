@@ -1,21 +1,23 @@
-//! How git would get to a host: the same proxy, the same certificates.
+//! How git would get to a host: the same proxy, the same certificates. A repository has no say in it: it may be a hostile
+//! clone, and the proxy of its choice would be shown what we send.
 
-use std::env;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::git;
 use crate::git::context::Host;
+use crate::git::program::own_setting;
 use crate::sys::http::{Route, Trust};
+use crate::sys::variables;
 
 /// The route to a host, as git's configuration and the environment have it; for how long one answer may take, and when
 /// the last one has to be there.
 pub(crate) fn to(host: &Host, patience: Duration, deadline: Instant) -> Route {
+    let left = || deadline.saturating_duration_since(Instant::now());
     Route {
-        proxy: proxy(host),
+        proxy: proxy(host, left()),
         trust: Trust {
-            ca: ca(host),
+            ca: ca(host, left()),
             ..Trust::default()
         },
         patience,
@@ -24,8 +26,8 @@ pub(crate) fn to(host: &Host, patience: Duration, deadline: Instant) -> Route {
 }
 
 /// The proxy to a host. git-config(1), `http.proxy`: it comes before the environment, and empty means none.
-pub(crate) fn proxy(host: &Host) -> Option<String> {
-    let configured = git::setting("http.proxy", host);
+pub(crate) fn proxy(host: &Host, limit: Duration) -> Option<String> {
+    let configured = own_setting("http.proxy", host, limit);
     let proxy = configured
         .or_else(|| first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]))?;
     (!proxy.is_empty() && !is_excepted_by_environment(host)).then_some(proxy)
@@ -60,17 +62,15 @@ fn is_excepted_by_environment(host: &Host) -> bool {
 }
 
 /// git-config(1), `http.sslCAInfo`: the environment comes before it.
-fn ca(host: &Host) -> Option<PathBuf> {
+fn ca(host: &Host, limit: Duration) -> Option<PathBuf> {
     let path = first_set(&["GIT_SSL_CAINFO"])
-        .or_else(|| git::setting("http.sslCAInfo", host))
+        .or_else(|| own_setting("http.sslCAInfo", host, limit))
         .or_else(|| first_set(&["SSL_CERT_FILE"]));
     path.filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 fn first_set(names: &[&str]) -> Option<String> {
-    names
-        .iter()
-        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
+    names.iter().find_map(|name| variables::text(name))
 }
 
 /// Whether `NO_PROXY` names the host: itself, a domain above it, or an asterisk for all (curl(1), `--noproxy`).

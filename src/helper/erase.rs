@@ -4,6 +4,8 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
+use crate::account::sign_in::Scheme;
+use crate::account::standing::Standing;
 use crate::account::{Account, Kept};
 use crate::answer::matching::{self, Wanted};
 use crate::answer::shortlist;
@@ -42,13 +44,13 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     let mut session = session.clone();
     // Of what the policy does not allow nothing was given to anybody.
     for account in matching::fitting(&accounts, &wanted) {
-        if session.is_forbidden(account) {
+        if session.standing(account, now) == Standing::Forbidden {
             continue;
         }
-        let is_unknown = account.kind.is_none();
+        let is_unknown = account.kind().is_none();
         let is_meant = match refused {
-            // Without any secret: only what git gave us and can be given again. A broken URL produces such an erase
-            // (git dies while writing a value with a CR), and a token from `login` cannot be displayed a second time.
+            // A broken URL produces an erase without any secret: git dies while it writes a value with a CR. So nothing
+            // is removed, and of what the user signed in with nothing is even set aside.
             None => is_unknown,
             Some(_) if is_rest && !is_unknown => false,
             Some(refused) => match session.secret_of(account) {
@@ -66,7 +68,7 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
         };
         match is_meant {
             false => {}
-            true if is_unknown => removed.push(account.entry.clone()),
+            true if is_unknown && refused.is_some() => removed.push(account.entry.clone()),
             true => set_aside.push(account.entry.clone()),
         }
     }
@@ -92,10 +94,11 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
             .filter(|account| set_aside.contains(&account.entry))
         {
             // git-lfs before 3.6 knows no Bearer, and sends as a password what only works as Bearer.
-            if account.bearer && request.credential.is_none() {
-                account.bearer_only = true;
-            } else {
-                account.rejected = Some(Rejection::again(account.rejected, now));
+            match account.known_mut() {
+                Some(known) if known.scheme != Scheme::Basic && request.credential.is_none() => {
+                    known.scheme = Scheme::BearerOnly;
+                }
+                _ => account.rejected = Some(Rejection::again(account.rejected, now)),
             }
         }
         Ok(accounts.remove(|account| removed.contains(&account.entry)))
@@ -110,12 +113,11 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
 /// A token that somebody sent with a name it cannot work with (an e-mail, say, out of a URL) says nothing about the token.
 fn is_refused(account: &Account, kept: &Kept, request: &Request, refused: &Secret) -> bool {
     let username = request.context.username.as_deref();
-    let is_possible = match account.kind {
+    let is_possible = match account.kind() {
         None => true,
         Some(_) => username.is_none_or(|username| {
             let own = account
-                .username
-                .as_ref()
+                .username()
                 .is_some_and(|own| own.as_slice() == username);
             own || account.git_username() == Some(username)
         }),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 
+use crate::account::sign_in::Known;
 use crate::account::{Account, Origin};
 use crate::answer::decide::{Effort, decide};
 use crate::answer::found::{Findings, Found};
@@ -50,7 +51,7 @@ pub(crate) enum Outcome {
 /// # Errors
 /// When the data folder cannot be written, or the terminal breaks off.
 pub(crate) fn ask(session: &Session, wanted: &Wanted<'_>) -> Result<Outcome> {
-    if !is_first(session, wanted)? || !terminal::can_ask() || !git_allows_it() {
+    if !is_first(session, wanted)? || !terminal::can_ask() || !git_allows_it(session) {
         return Ok(Outcome::Nothing);
     }
     if let Some(objection) = objection(session, wanted)? {
@@ -163,8 +164,8 @@ fn is_first(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
 
 /// What the policy has against keeping a token of the usual kind.
 fn objection(session: &Session, wanted: &Wanted<'_>) -> Result<Option<Objection>> {
-    let mut account = Account::new(String::new(), wanted.host.clone(), Origin::Git);
-    account.kind = Some(usual_kind(&wanted.host));
+    let token = Known::new(usual_kind(&wanted.host));
+    let account = Account::new(String::new(), wanted.host.clone(), Origin::Git, token);
     session.objection_to_keeping(&account, session.config()?.store.default)
 }
 
@@ -177,9 +178,9 @@ fn usual_kind(host: &Host) -> Kind {
 }
 
 /// `credential.interactive` (git 2.47) and askpass programs are obeyed as git does.
-fn git_allows_it() -> bool {
-    let interactive = git::plain_setting("credential.interactive");
-    let core_askpass = git::plain_setting("core.askPass");
+fn git_allows_it(session: &Session) -> bool {
+    let interactive = git::plain_setting("credential.interactive", session.patience());
+    let core_askpass = git::plain_setting("core.askPass", session.patience());
     !interactive.is_some_and(|value| terminal::forbids_questions(&value))
         && terminal::askpass(core_askpass.as_deref()).is_none()
 }

@@ -3,10 +3,10 @@
 use anyhow::{Result, bail};
 
 use crate::account::present::Missing;
-use crate::account::{Account, Kept};
+use crate::account::sign_in::{Opaque, Scheme};
+use crate::account::{Account, Kept, Origin};
 use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
-use crate::answer::source::environment;
 use crate::bitbucket::API_HOST;
 use crate::bitbucket::authorization::Identity;
 use crate::git::protocol::{Form, Reply};
@@ -31,16 +31,16 @@ pub(super) fn of(
         },
     } = found;
     // What we renew ourselves nobody else has to know.
-    let oauth_refresh_token = oauth_refresh_token.filter(|_| account.kind.is_none());
-    let form = if account.kind.is_none() {
-        as_it_came(&account, secret, offers_authtype)
+    let oauth_refresh_token = oauth_refresh_token.filter(|_| account.kind().is_none());
+    let form = if let Some(opaque) = account.opaque() {
+        as_it_came(opaque, secret, offers_authtype)
     } else if wanted.host.as_str() == API_HOST {
         Some(for_rest(&account, secret, offers_authtype)?)
     } else {
         for_git(&account, secret, offers_authtype)
     };
     // With nothing noted against it, its success would change nothing; and other helpers need not keep a copy.
-    let is_ephemeral = offers_authtype && account.kind.is_some() && account.rejected.is_none();
+    let is_ephemeral = offers_authtype && account.kind().is_some() && account.rejected.is_none();
     Ok(form.map(|form| Reply {
         form,
         password_expiry_utc: account.password_expiry_utc,
@@ -51,12 +51,12 @@ pub(super) fn of(
 
 /// What git gave us goes back in the form in which it came; whoever does not offer the header form would drop it
 /// without a word.
-fn as_it_came(account: &Account, secret: Secret, offers_authtype: bool) -> Option<Form> {
-    let username = account
+fn as_it_came(opaque: &Opaque, secret: Secret, offers_authtype: bool) -> Option<Form> {
+    let username = opaque
         .username
         .as_ref()
         .map(|name| name.as_slice().to_vec());
-    match &account.authtype {
+    match &opaque.authtype {
         Some(scheme) if offers_authtype => Some(Form::Header {
             authtype: scheme.as_slice().to_vec(),
             credential: secret,
@@ -82,7 +82,7 @@ fn for_git(account: &Account, secret: Secret, offers_authtype: bool) -> Option<F
         }),
         Identity::Basic { username, password } => Some(Form::Password { username, password }),
         Identity::Bearer(credential) if offers_authtype => Some(bearer(credential)),
-        Identity::Bearer(_) if account.bearer_only => None,
+        Identity::Bearer(_) if account.scheme() == Scheme::BearerOnly => None,
         // Recent Data Centers take the static name from gits that know no Bearer.
         Identity::Bearer(password) => Some(Form::Password {
             username: account.git_username()?.to_vec(),
@@ -126,11 +126,13 @@ fn bearer(credential: Secret) -> Form {
 pub(crate) fn lacking(account: &Account, missing: Missing) -> anyhow::Error {
     let name = &account.name;
     let hint = match missing {
-        _ if environment::is_its_account(account) => {
+        _ if matches!(account.origin, Origin::Variable(_)) => {
             "set BITBUCKET_EMAIL to the e-mail of the Atlassian account".to_owned()
         }
         // What lies elsewhere is no account that one signs in to.
-        _ if account.entry.is_empty() => "put it there beside the password".to_owned(),
+        _ if matches!(account.origin, Origin::Source(_)) => {
+            "put it there beside the password".to_owned()
+        }
         Missing::Email => format!(
             "sign in again with it: 'git credential-bitbucket login {name} --email ADDRESS'"
         ),

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
+use crate::account::sign_in::{Known, Opaque, Owner, SignIn};
 use crate::account::{Account, Kept, Origin};
 use crate::answer::decide::hindrance;
 use crate::answer::matching::Wanted;
@@ -11,6 +12,7 @@ use crate::answer::shortlist;
 use crate::answer::source::{self, environment};
 use crate::bitbucket::{self, Kind};
 use crate::git::protocol::Request;
+use crate::git::username::Username;
 use crate::helper::first_contact;
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
@@ -61,13 +63,13 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
             return Ok(None);
         }
     }
-    if fitting().any(|known| known.oauth.is_some()) {
+    if fitting().any(|known| known.grant().is_some()) {
         trace::say(|| "store: a grant answers here, whose tokens come and go".to_owned());
         return Ok(None);
     }
     let mut rulings = rulings.iter();
     let answering = rulings.find(|(_, ruling)| *ruling == Ruling::Answers);
-    if answering.is_some_and(|(known, _)| known.kind.is_some()) {
+    if answering.is_some_and(|(known, _)| known.kind().is_some()) {
         // git asks the user only when we answer nothing. So this came out of a URL, or from another helper; and of a
         // public repository's URL git stores the secret although no server ever saw it. It must not displace ours.
         trace::say(|| "store: another account answers here, and stays".to_owned());
@@ -97,7 +99,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
 
 /// A complete credential that git gives us to keep.
 struct Given<'a> {
-    username: Option<&'a [u8]>,
+    username: Option<Username>,
     authtype: Option<&'a [u8]>,
     /// The password, or what follows the scheme in the header form.
     secret: &'a Secret,
@@ -105,11 +107,7 @@ struct Given<'a> {
 
 impl<'a> Given<'a> {
     fn of(request: &'a Request) -> Option<Self> {
-        let username = request
-            .context
-            .username
-            .as_deref()
-            .filter(|name| !name.is_empty());
+        let username = request.context.username.as_deref().and_then(Username::new);
         let authtype = request
             .authtype
             .as_deref()
@@ -136,52 +134,40 @@ impl<'a> Given<'a> {
 /// token's reach is that path's repository.
 fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Account {
     let bytes = |value: &[u8]| Bytes::from(value.to_vec());
+    let username = given.username.clone();
     let home = bitbucket::home_of(&wanted.host);
     let is_plain = given.authtype.is_none() && request.oauth_refresh_token.is_none();
     let kind = Kind::of_secret(given.secret, &home).filter(|_| is_plain);
-    let mut account = Account::new(String::new(), wanted.host.clone(), Origin::Git);
+    let mut account = if let Some(kind) = kind {
+        let owner = Owner {
+            username,
+            email: None,
+        };
+        let known = Known::of_kind(kind, owner);
+        Account::new(String::new(), home, Origin::Git, known)
+    } else {
+        let opaque = SignIn::Opaque(Opaque {
+            username,
+            path: wanted.path.map(bytes),
+            authtype: given.authtype.map(bytes),
+        });
+        Account::new(String::new(), wanted.host.clone(), Origin::Git, opaque)
+    };
+    if kind == Some(Kind::AccessToken) {
+        account.reach = wanted.reach.iter().cloned().collect();
+    }
     // A date that no file can hold is none.
     account.password_expiry_utc = request
         .password_expiry_utc
         .filter(|seconds| i64::try_from(*seconds).is_ok());
-    let Some(kind) = kind else {
-        account.username = given.username.map(bytes);
-        account.authtype = given.authtype.map(bytes);
-        account.path = wanted.path.map(bytes);
-        return account;
-    };
-    account.host = home;
-    account.kind = Some(kind);
-    let own = given
-        .username
-        .filter(|name| kind.needs_username() || kind.git_username(None) != Some(name));
-    match own.map(|name| (name, std::str::from_utf8(name))) {
-        Some((_, Ok(text))) if kind == Kind::ApiToken && text.contains('@') => {
-            account.email = Some(text.to_owned());
-        }
-        Some((name, _)) => account.username = Some(bytes(name)),
-        None => {}
-    }
-    if kind == Kind::AccessToken {
-        account.reach = wanted.reach.iter().cloned().collect();
-    }
     account
 }
 
 /// Whether what git gives is what an account of ours has already.
 fn is_same(session: &Session, known: &Account, new: &Account, given: &Given<'_>) -> Result<bool> {
-    if known.kind.is_none() {
-        let attributes = |account: &Account| {
-            (
-                account.username.clone(),
-                account.path.clone(),
-                account.authtype.clone(),
-                account.password_expiry_utc,
-            )
-        };
-        if attributes(known) != attributes(new) {
-            return Ok(false);
-        }
+    let attributes = |account: &Account| (account.opaque().cloned(), account.password_expiry_utc);
+    if known.opaque().is_some() && attributes(known) != attributes(new) {
+        return Ok(false);
     }
     let kept = session.secret_of(known)?;
     Ok(kept.is_some_and(|kept| kept.secret == *given.secret))
@@ -201,31 +187,23 @@ fn back_in_service(session: &Session, account: &Account) -> Result<()> {
 /// once.
 fn add(session: &Session, mut account: Account, kept: &Kept, choice: StoreChoice) -> Result<()> {
     let named = account
-        .username
-        .as_ref()
+        .username()
         .map(ToString::to_string)
-        .or_else(|| account.email.clone());
+        .or_else(|| account.email().map(str::to_owned));
     let wanted_name = named.unwrap_or_else(|| account.host.to_string());
     account.name.clone_from(&wanted_name);
     session
         .keep(&mut account, kept, choice)
         .context("cannot keep the credential that git gave")?;
 
-    let identity = |account: &Account| {
-        let Account {
-            host,
-            kind,
-            username,
-            path,
-            authtype,
-            origin,
-            ..
-        } = account.clone();
-        (host, kind, username, path, authtype, origin)
+    let is_replaced_by = |known: &Account, new: &Account| {
+        known.opaque().is_some()
+            && known.opaque() == new.opaque()
+            && known.host == new.host
+            && known.origin == new.origin
     };
     let replaced = session.update(&account, |accounts, account| {
-        let replaced =
-            accounts.remove(|known| known.kind.is_none() && identity(known) == identity(account));
+        let replaced = accounts.remove(|known| is_replaced_by(known, account));
         account.name = accounts.free_name(&wanted_name);
         accounts.add(account.clone());
         replaced

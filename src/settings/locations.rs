@@ -1,6 +1,5 @@
 //! Where the program's own files lie, and the one of the whole machine.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -9,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::account::Account;
 use crate::sys::error::Hinted;
+use crate::sys::variables;
 
 /// The folder in which configuration, accounts and secrets lie, all in one; for tests and containers.
 const HOME_VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_HOME";
@@ -49,7 +49,7 @@ impl Locations {
     /// # Errors
     /// When there is no home folder to put anything into.
     pub(crate) fn of_environment() -> Result<Self> {
-        if let Some(home) = env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()) {
+        if let Some(home) = variables::filled(HOME_VARIABLE) {
             let home = std::path::absolute(home)?;
             return Ok(Self {
                 config: home.clone(),

@@ -1,8 +1,10 @@
 //! What the policy of the machine says to an account, and to a secret that is to be kept.
 
 use anyhow::Result;
+use jiff::Timestamp;
 
 use crate::account::Account;
+use crate::account::standing::Standing;
 use crate::settings::config::StoreChoice;
 use crate::settings::policy::Objection;
 use crate::settings::session::Session;
@@ -17,9 +19,12 @@ impl Session {
         Ok(self.policy()?.objection(account))
     }
 
-    /// Whether the policy keeps an account from answering; one that is not known keeps all.
-    pub(crate) fn is_forbidden(&self, account: &Account) -> bool {
-        !matches!(self.objection(account), Ok(None))
+    /// Whether an account may answer now. An unreadable policy forbids everything.
+    pub(crate) fn standing(&self, account: &Account, now: Timestamp) -> Standing {
+        match self.objection(account) {
+            Ok(None) => account.standing(now),
+            Ok(Some(_)) | Err(_) => Standing::Forbidden,
+        }
     }
 
     /// What the policy has against keeping a secret of this account.

@@ -15,7 +15,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use crate::account::Account;
+use crate::account::{Account, Origin};
 use crate::bitbucket::{self, Kind};
 use crate::git::context::Host;
 use crate::settings::config::{self, MachineFile};
@@ -74,8 +74,8 @@ impl Policy {
         let has_end = account.expires.is_some() || account.password_expiry_utc.is_some();
         self.objection_to_host(&account.host)
             .or_else(|| self.objection_to_store(account.store))
-            .or_else(|| self.objection_to_kind(account.kind))
-            .or_else(|| self.objection_to_end(has_end, account.kind))
+            .or_else(|| self.objection_to_kind(account.kind()))
+            .or_else(|| self.objection_to_end(has_end, account.kind()))
     }
 
     pub(crate) fn objection_to_host(&self, host: &Host) -> Option<Objection> {
@@ -232,12 +232,10 @@ impl Objection {
     /// The act after which it would answer, or no longer be in the way.
     pub(crate) fn mend(&self, account: &Account) -> String {
         let name = &account.name;
-        if account.store == Name::Env {
-            return format!("unset {name}");
-        }
-        if account.entry.is_empty() {
-            // It lies elsewhere.
-            return SHOWN.to_owned();
+        match account.origin {
+            Origin::Variable(variable) => return format!("unset {variable}"),
+            Origin::Source(_) => return SHOWN.to_owned(),
+            Origin::Git | Origin::Login => {}
         }
         match &self.rule {
             Rule::RequireExpiry => {
@@ -263,6 +261,7 @@ mod tests {
     use std::path::Path;
 
     use super::Policy;
+    use crate::account::sign_in::{Known, Opaque, SignIn};
     use crate::account::{Account, Origin};
     use crate::bitbucket::{Kind, cloud};
     use crate::store::Name;
@@ -273,9 +272,11 @@ mod tests {
     }
 
     fn account(kind: Option<Kind>) -> Account {
-        let mut account = Account::new("work".to_owned(), cloud(), Origin::Login);
-        account.kind = kind;
-        account
+        let sign_in = kind.map_or_else(
+            || SignIn::Opaque(Opaque::default()),
+            |kind| Known::new(kind).into(),
+        );
+        Account::new("work".to_owned(), cloud(), Origin::Login, sign_in)
     }
 
     #[test]

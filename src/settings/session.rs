@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use jiff::Timestamp;
 
 use crate::account::Account;
 use crate::account::file::{Accounts, Damage};
@@ -157,11 +156,6 @@ impl Session {
     /// When there is no home folder.
     pub(crate) fn refusals(&self) -> Result<Refusals> {
         Ok(Refusals::at(self.locations()?.refusals(), self.patience()))
-    }
-
-    /// Whether a server refused this secret from elsewhere.
-    pub(crate) fn is_refused(&self, secret: &Secret, now: Timestamp) -> bool {
-        self.refusal_of(secret).is_some_and(|it| it.holds(now))
     }
 
     /// What is known against a secret from elsewhere; where nothing can be read, that is nothing.

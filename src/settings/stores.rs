@@ -12,7 +12,6 @@ use crate::settings::session::Session;
 use crate::store::exec::ExecStore;
 use crate::store::file::{FileStore, KeyPlace};
 use crate::store::{self, Name, Patience, Store, keyring};
-use crate::sys::child::SECRET_VARIABLES;
 use crate::sys::error::Hinted;
 use crate::sys::terminal;
 use crate::sys::trace;
@@ -216,7 +215,6 @@ impl Session {
             patience: self.patience_with_a_prompt(),
             since: Instant::now(),
             may_ask: terminal::is_there(),
-            withheld: SECRET_VARIABLES.to_vec(),
         })
     }
 

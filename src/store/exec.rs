@@ -3,7 +3,6 @@
 
 use std::io;
 use std::path::{Path, is_separator};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
@@ -12,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize as _;
 
 use super::{Error, Store, within};
-use crate::sys::child::{self, Output};
+use crate::sys::child::{Output, Program, is_too_long};
 use crate::sys::error::Hinted;
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 
 /// The program, and how long all that is asked of it may take together: somebody may be typing at its unlock prompt.
 #[derive(Debug)]
@@ -25,8 +24,6 @@ pub(crate) struct ExecStore {
     pub(crate) since: Instant,
     /// It may ask a person on the terminal.
     pub(crate) may_ask: bool,
-    /// Variables it need not inherit.
-    pub(crate) withheld: Vec<&'static str>,
 }
 
 /// What the program has for a URL.
@@ -74,10 +71,9 @@ impl Store for ExecStore {
             username: Some(USERNAME.to_owned()),
             secret: Some(text.to_owned()),
         };
-        // As long as it can get: a buffer that grows leaves copies behind.
-        let mut json = Vec::with_capacity(6 * text.len() + 1024);
+        let mut json = SecretBuffer::default();
         serde_json::to_writer(&mut json, &message).context("cannot write JSON")?;
-        let output = self.run("store", &Secret::new(json))?;
+        let output = self.run("store", &json.into())?;
         match output.code {
             Some(0) => Ok(()),
             code => Err(self.failed("store", code)),
@@ -135,21 +131,18 @@ impl ExecStore {
         if program.contains(is_separator) && !Path::new(program).is_absolute() {
             return Err(wrong(format!("'{program}' is a relative path")).into());
         }
-        let mut command = Command::new(program);
-        command.arg(operation);
-        for variable in &self.withheld {
-            command.env_remove(variable);
-        }
         let left = self.patience.saturating_sub(self.since.elapsed());
-        let run = if self.may_ask {
-            child::run_at_the_terminal
-        } else {
-            child::run
-        };
-        let output = run(command, input.expose(), left).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => wrong(format!("there is no program '{program}'")),
-            _ => wrong(format!("cannot start '{program}': {error}")),
-        })?;
+        let store = Program::new(program)
+            .with_service_tokens()
+            .args([operation])
+            .at_the_terminal(self.may_ask);
+        let output = store
+            .run(input.expose(), left)
+            .map_err(|error| match error.kind() {
+                _ if is_too_long(&error) => self.hinted("prints too much"),
+                io::ErrorKind::NotFound => wrong(format!("there is no program '{program}'")).into(),
+                _ => wrong(format!("cannot start '{program}': {error}")).into(),
+            })?;
         output.ok_or_else(|| self.hinted(&format!("does not answer {}", within(self.patience))))
     }
 

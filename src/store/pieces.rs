@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 
 use super::{Error, Store};
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 
 /// A store on top of another one whose entries hold at most `longest` bytes.
 ///
@@ -17,6 +17,8 @@ pub(super) struct InPieces<S> {
 
 const MARK: u8 = 0;
 const MARK_LENGTH: usize = 2;
+/// More than any secret has, and than 256 pieces hold on Windows.
+const LONGEST_WHOLE: usize = 1 << 20;
 
 impl<S: Store> InPieces<S> {
     pub(super) fn new(store: S, longest: usize) -> Self {
@@ -30,6 +32,13 @@ impl<S: Store> InPieces<S> {
             _ => 0,
         }
     }
+
+    /// Room for a secret in so many pieces. None when it could not have been written: the entry is damaged, or somebody
+    /// else's.
+    fn room(&self, pieces: usize) -> Option<usize> {
+        let room = self.longest.checked_mul(pieces)?;
+        (room <= LONGEST_WHOLE).then_some(room)
+    }
 }
 
 impl<S: Store> Store for InPieces<S> {
@@ -41,16 +50,23 @@ impl<S: Store> Store for InPieces<S> {
         if others == 0 {
             return Ok(Some(first));
         }
-        let mut whole = Vec::with_capacity(self.longest * (usize::from(others) + 1));
-        whole.extend_from_slice(&first.expose()[MARK_LENGTH..]);
-        let mut whole = zeroize::Zeroizing::new(whole);
+        let damaged = || anyhow!("the entry '{entry}' is damaged");
+        let room = self
+            .room(usize::from(others) + 1)
+            .filter(|_| first.expose().len() <= self.longest)
+            .ok_or_else(damaged)?;
+        let mut whole = SecretBuffer::with_capacity(room);
+        whole.extend(&first.expose()[MARK_LENGTH..]);
         for number in 1..=others {
             let piece = self.store.get(&name(entry, number))?;
             let piece =
                 piece.ok_or_else(|| anyhow!("a piece of the entry '{entry}' is missing"))?;
-            whole.extend_from_slice(piece.expose());
+            if piece.expose().len() > self.longest {
+                return Err(damaged().into());
+            }
+            whole.extend(piece.expose());
         }
-        Ok(Some(Secret::new(std::mem::take(&mut whole))))
+        Ok(Some(whole.into()))
     }
 
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
@@ -115,6 +131,31 @@ mod tests {
             assert!(store.store.0.borrow().is_empty(), "{length}");
         }
         assert!(!store.delete("e").expect("an answer"));
+    }
+
+    #[test]
+    fn the_mark_of_pieces_in_an_entry_that_is_no_piece_is_an_error() {
+        // Other systems than Windows set no limit.
+        for longest in [usize::MAX, usize::MAX / 2, 1 << 20, 16] {
+            let store = InPieces::new(Memory::default(), longest);
+            for count in [1, 2, 255] {
+                let entry = Secret::new(vec![0, count, b'x']);
+                store.store.set("e", &entry).expect("stored");
+                store.get("e").expect_err("no secret");
+                assert!(store.delete("e").expect("deleted"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_piece_that_is_too_long_is_an_error() {
+        let store = InPieces::new(Memory::default(), 16);
+        store
+            .set("e", &Secret::new(vec![b'x'; 40]))
+            .expect("stored");
+        let longer = Secret::new(vec![b'x'; 17]);
+        store.store.set("e/2", &longer).expect("stored");
+        store.get("e").expect_err("it would outgrow its buffer");
     }
 
     #[test]

@@ -1,6 +1,10 @@
-//! Running another program, for so long and no longer.
+//! The one way to start a program: with a time limit, without our secrets in its environment, and with a limit to what
+//! is read from it.
 
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -10,6 +14,11 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use zeroize::Zeroizing;
 
+#[cfg(not(unix))]
+use crate::sys::secret::Secret;
+use crate::sys::secret::SecretBuffer;
+use crate::sys::variables;
+
 /// The variables in which a user hands us a secret. No program that we start inherits them.
 pub(crate) const SECRET_VARIABLES: [&str; 4] = [
     "BITBUCKET_API_TOKEN",
@@ -18,59 +27,221 @@ pub(crate) const SECRET_VARIABLES: [&str; 4] = [
     "BITBUCKET_APP_PASSWORD",
 ];
 
-/// What a program left behind.
+/// The variables with tokens of other services. A program inherits them only when it may need to sign in there.
+const SERVICE_VARIABLES: [&str; 3] = ["BITBUCKET_STEP_OIDC_TOKEN", "BAO_TOKEN", "VAULT_TOKEN"];
+
+/// A program to be started.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// The reason why it cannot be started is told when it is run.
+    command: Result<Command, io::ErrorKind>,
+    at_the_terminal: bool,
+    /// How many bytes of each output stream are read at most.
+    cap: usize,
+}
+
+/// What a program printed, and its exit status.
 pub(crate) struct Output {
     /// None when a signal ended it.
     pub(crate) code: Option<i32>,
-    pub(crate) answer: Zeroizing<Vec<u8>>,
-    pub(crate) errors: Zeroizing<Vec<u8>>,
+    pub(crate) answer: SecretBuffer,
+    pub(crate) errors: SecretBuffer,
 }
 
-/// Runs a program to its end; nothing when that does not come within `patience`: then it is killed with all it started.
-///
-/// # Errors
-/// When it cannot be started, or what it says cannot be read.
-pub(crate) fn run(
-    mut command: Command,
-    input: &[u8],
-    patience: Duration,
-) -> io::Result<Option<Output>> {
-    in_a_group_of_its_own(&mut command);
-    run_to_its_end(command, input, patience, end_group)
+/// Enough for a program that prints one secret or a few lines.
+const CAP: usize = 1 << 20;
+
+/// Whether [`Program::run`] failed because the program printed more than its cap.
+pub(crate) fn is_too_long(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::FileTooLarge
 }
 
-/// The same for a program that may ask a person on our terminal: that is for our own group of processes alone, any other
-/// would be stopped there. So it alone is killed when time is up, and what it started lives on.
-///
-/// # Errors
-/// As [`run`].
-pub(crate) fn run_at_the_terminal(
-    command: Command,
-    input: &[u8],
-    patience: Duration,
-) -> io::Result<Option<Output>> {
-    run_to_its_end(command, input, patience, end)
+impl Program {
+    /// A name on PATH, or a path. Relative folders of PATH are skipped: git runs us inside repositories, and a repository
+    /// may contain such a folder.
+    pub(crate) fn new(name: impl AsRef<OsStr>) -> Self {
+        let path = found(Path::new(name.as_ref()));
+        let command = path.map(|path| {
+            let mut command = Command::new(path);
+            // Its own messages and `ps` show the name, as if the system had looked it up.
+            #[cfg(unix)]
+            std::os::unix::process::CommandExt::arg0(&mut command, name.as_ref());
+            for variable in SECRET_VARIABLES.iter().chain(&SERVICE_VARIABLES) {
+                command.env_remove(variable);
+            }
+            command
+        });
+        Self {
+            command: command.ok_or(io::ErrorKind::NotFound),
+            at_the_terminal: false,
+            cap: CAP,
+        }
+    }
+
+    pub(crate) fn args<I, S>(mut self, arguments: I) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        if let Ok(command) = &mut self.command {
+            command.args(arguments);
+        }
+        self
+    }
+
+    pub(crate) fn env(mut self, variable: &str, value: impl AsRef<OsStr>) -> Self {
+        if let Ok(command) = &mut self.command {
+            command.env(variable, value);
+        }
+        self
+    }
+
+    /// Lets it inherit the tokens of Vault and of a pipeline: it may fetch its secrets with them.
+    pub(crate) fn with_service_tokens(mut self) -> Self {
+        for variable in SERVICE_VARIABLES {
+            if let Some(value) = variables::value(variable) {
+                self = self.env(variable, value);
+            }
+        }
+        self
+    }
+
+    pub(crate) fn without(mut self, variable: &str) -> Self {
+        if let Ok(command) = &mut self.command {
+            command.env_remove(variable);
+        }
+        self
+    }
+
+    /// It may ask a person on our terminal, so it stays in our group of processes: the system stops a program of another
+    /// group there. When its time is up, it alone is killed; the processes that it started live on.
+    pub(crate) fn at_the_terminal(self, may_ask: bool) -> Self {
+        Self {
+            at_the_terminal: may_ask,
+            ..self
+        }
+    }
+
+    /// More output than this many bytes is an error.
+    pub(crate) fn cap(self, cap: usize) -> Self {
+        Self { cap, ..self }
+    }
+
+    /// Runs it to its end. None when it does not end within `limit`: then it is killed with all it started.
+    ///
+    /// # Errors
+    /// When it cannot be started, or its output cannot be read or is too long.
+    pub(crate) fn run(self, input: &[u8], limit: Duration) -> io::Result<Option<Output>> {
+        if limit.is_zero() {
+            return Ok(None);
+        }
+        let mut command = self.command?;
+        let end = if self.at_the_terminal {
+            end
+        } else {
+            in_a_group_of_its_own(&mut command);
+            end_group
+        };
+        run_to_its_end(command, input, limit, self.cap, end)
+    }
+
+    /// Replaces this process by the program, so that standard streams, signals and exit status are the program's. It has
+    /// no time limit: the user started it and waits for it.
+    #[cfg(unix)]
+    pub(crate) fn become_it(self) -> io::Error {
+        match self.command {
+            Ok(mut command) => std::os::unix::process::CommandExt::exec(&mut command),
+            Err(kind) => kind.into(),
+        }
+    }
+
+    /// Runs the program with this input and returns its exit status. It has no time limit: the user started it and waits
+    /// for it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    #[cfg(not(unix))]
+    pub(crate) fn run_for_the_user(self, input: &Secret) -> io::Result<Option<i32>> {
+        let mut child = self.command?.stdin(Stdio::piped()).spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A program that ended early says why itself.
+            let _ = stdin.write_all(input.expose());
+        }
+        Ok(child.wait()?.code())
+    }
+
+    /// Starts it without our streams and leaves it running. False when it fails within `watch`.
+    pub(crate) fn leave_running(self, watch: Duration) -> bool {
+        let Ok(mut command) = self.command else {
+            return false;
+        };
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let Ok(mut child) = command.spawn() else {
+            return false;
+        };
+        let status = wait(&mut child, Instant::now() + watch);
+        status.is_ok_and(|status| status.is_none_or(|status| status.success()))
+    }
+}
+
+/// The file to start for a name; a path stands for itself.
+fn found(name: &Path) -> Option<PathBuf> {
+    if name.components().count() > 1 || name.is_absolute() {
+        return Some(name.to_owned());
+    }
+    on_path(name).next()
+}
+
+/// The programs of this name in the absolute folders of PATH, in its order.
+pub(crate) fn on_path(name: &Path) -> impl Iterator<Item = PathBuf> {
+    let folders: Vec<PathBuf> =
+        env::split_paths(&variables::value("PATH").unwrap_or_default()).collect();
+    let mut name = name.as_os_str().to_owned();
+    if cfg!(windows) && Path::new(&name).extension().is_none() {
+        name.push(OsString::from(".exe"));
+    }
+    let absolute = folders.into_iter().filter(|folder| folder.is_absolute());
+    absolute
+        .map(move |folder| folder.join(&name))
+        .filter(|path| is_program(path))
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    path.metadata()
+        .is_ok_and(|known| known.is_file() && known.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(path: &Path) -> bool {
+    path.is_file()
 }
 
 fn run_to_its_end(
     mut command: Command,
     input: &[u8],
-    patience: Duration,
-    end: impl Fn(&mut Child),
+    limit: Duration,
+    cap: usize,
+    end: fn(&mut Child),
 ) -> io::Result<Option<Output>> {
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + limit;
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         let input = Zeroizing::new(input.to_vec());
-        // Who does not read it does not want it, and must not keep us waiting.
+        // A child that ignores its input must not block us.
         thread::spawn(move || stdin.write_all(&input));
     }
-    let answer = child.stdout.take().map(in_the_background);
-    let errors = child.stderr.take().map(in_the_background);
+    let answer = child.stdout.take().map(|it| in_the_background(it, cap));
+    let errors = child.stderr.take().map(|it| in_the_background(it, cap));
     let mut texts = Vec::with_capacity(2);
     for reader in [answer, errors].into_iter().flatten() {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -100,36 +271,17 @@ fn run_to_its_end(
 
 fn in_the_background(
     stream: impl Read + Send + 'static,
-) -> mpsc::Receiver<io::Result<Zeroizing<Vec<u8>>>> {
+    cap: usize,
+) -> mpsc::Receiver<io::Result<SecretBuffer>> {
     let (reporter, report) = mpsc::channel();
     thread::spawn(move || {
-        // Nobody listens any more when time was up.
-        let _ = reporter.send(read_whole(stream));
+        // Once the time is up, nobody receives it.
+        let _ = reporter.send(SecretBuffer::read(stream, cap));
     });
     report
 }
 
-fn read_whole(mut stream: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    /// What is longer is cut off: no answer that we ask for is. Who goes on writing then is ended by that.
-    const LONGEST: usize = 1 << 20;
-    let mut text = Zeroizing::new(Vec::with_capacity(1 << 17));
-    let mut part = Zeroizing::new([0; 1 << 14]);
-    loop {
-        let read = stream.read(&mut part[..])?;
-        if read == 0 || text.len() + read > LONGEST {
-            return Ok(text);
-        }
-        if text.len() + read > text.capacity() {
-            // A buffer that grows by itself leaves copies of a secret behind.
-            let mut larger = Zeroizing::new(Vec::with_capacity(2 * text.capacity()));
-            larger.extend_from_slice(&text);
-            text = larger;
-        }
-        text.extend_from_slice(&part[..read]);
-    }
-}
-
-/// Waits for a program that has closed its output: it need not end with that.
+/// Waits for the end of a program. One that has closed its output may still run.
 fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     const LONGEST: Duration = Duration::from_millis(20);
     let mut pause = Duration::from_millis(1);
@@ -143,7 +295,7 @@ fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> 
     }
 }
 
-/// So that what it starts in its turn, through a shell for instance, can be ended with it.
+/// Lets us end the program together with the processes that it starts, for instance through a shell.
 #[cfg(unix)]
 fn in_a_group_of_its_own(command: &mut Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);
@@ -155,7 +307,7 @@ fn in_a_group_of_its_own(_command: &mut Command) {}
 fn end_group(child: &mut Child) {
     #[cfg(unix)]
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        // What has ended already need not be killed.
+        // It fails when the group has already ended.
         let _ = kill_process_group(group, Signal::KILL);
     }
     end(child);
@@ -164,4 +316,42 @@ fn end_group(child: &mut Child) {
 fn end(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::{Program, found, is_too_long};
+
+    #[test]
+    fn a_program_is_never_taken_from_a_relative_folder() {
+        assert!(found(Path::new("no-such-program-anywhere")).is_none());
+        assert!(found(Path::new("sh")).is_some_and(|path| path.is_absolute()));
+        assert_eq!(
+            found(Path::new("/bin/sh")).as_deref(),
+            Some(Path::new("/bin/sh"))
+        );
+    }
+
+    #[test]
+    fn output_that_is_longer_than_the_cap_is_an_error() {
+        let run = |cap| {
+            let program = Program::new("sh").args(["-c", "head -c 100000 /dev/zero"]);
+            program.cap(cap).run(b"", Duration::from_secs(10))
+        };
+        for cap in [0, 50_000, 99_999] {
+            let error = run(cap).err().expect("it is too long");
+            assert!(is_too_long(&error), "{error}");
+        }
+        let output = run(100_000).expect("it is short enough").expect("it ends");
+        assert_eq!(output.answer.len(), 100_000);
+    }
+
+    #[test]
+    fn without_time_nothing_is_started() {
+        let output = Program::new("sh").run(b"", Duration::ZERO);
+        assert!(output.expect("no error").is_none());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use ureq::tls::{ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy, ProxyProtocol, SendBody};
 use zeroize::Zeroizing;
 
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 use crate::sys::trace;
 
 /// How to get to a server.
@@ -82,7 +82,7 @@ impl Error {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: ureq::http::HeaderMap,
-    body: Zeroizing<Vec<u8>>,
+    body: SecretBuffer,
 }
 
 impl fmt::Debug for Answer {
@@ -343,14 +343,9 @@ impl Client {
 }
 
 /// The body of a response, unless it is too long.
-fn read(
-    response: &mut ureq::http::Response<ureq::Body>,
-) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
+fn read(response: &mut ureq::http::Response<ureq::Body>) -> Result<SecretBuffer, ureq::Error> {
     let body = response.body_mut().with_config().limit(LONGEST_BODY as u64);
-    // Room for all of it at once: a buffer that grows leaves copies of a secret behind.
-    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_BODY + 1));
-    body.reader().read_to_end(&mut text)?;
-    Ok(text)
+    Ok(SecretBuffer::read(body.reader(), LONGEST_BODY)?)
 }
 
 fn sensitive(value: &Secret) -> Result<HeaderValue, Error> {

@@ -30,9 +30,9 @@ pub(crate) struct Loopback {
     port: u16,
 }
 
-/// One sign-in, and what only its browser and we know.
+/// One browser's way to Bitbucket and back, and what only it and we know.
 #[derive(Debug)]
-pub(crate) struct SignIn<'a> {
+pub(crate) struct Redirection<'a> {
     loopback: &'a Loopback,
     /// Where the browser is sent from our own address.
     page: Zeroizing<String>,
@@ -80,17 +80,17 @@ impl Loopback {
         self.port
     }
 
-    /// A sign-in at this page, which comes back with this state.
+    /// The way to this page, from which the browser comes back with this state.
     ///
     /// # Errors
     /// When the system has no random numbers.
-    pub(crate) fn sign_in<'a>(
+    pub(crate) fn redirection<'a>(
         &'a self,
         page: String,
         state: &'a Secret,
         patience: Duration,
-    ) -> Result<SignIn<'a>, getrandom::Error> {
-        Ok(SignIn {
+    ) -> Result<Redirection<'a>, getrandom::Error> {
+        Ok(Redirection {
             loopback: self,
             page: Zeroizing::new(page),
             state,
@@ -102,7 +102,7 @@ impl Loopback {
     }
 }
 
-impl SignIn<'_> {
+impl Redirection<'_> {
     /// Where the browser begins: on the host of the callback, or the cookie would not come back.
     pub(crate) fn address(&self) -> String {
         let nonce = String::from_utf8_lossy(self.nonce.expose());

@@ -13,3 +13,4 @@ pub(crate) mod secret;
 pub(crate) mod serde_as_text;
 pub(crate) mod terminal;
 pub(crate) mod trace;
+pub(crate) mod variables;

@@ -2,7 +2,6 @@
 //!
 //! The one process-wide state: when the program started, and where the trace goes.
 
-use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -10,6 +9,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use crate::sys::error::printable;
+use crate::sys::variables;
 
 /// `1` (or `2`, or `true`) traces to stderr, a path to the end of that file, as with git's `GIT_TRACE`.
 const VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_TRACE";
@@ -24,7 +24,7 @@ struct Trace {
 /// Begins to trace, if somebody asks for it.
 pub(crate) fn start() {
     TRACE.get_or_init(|| {
-        let value = env::var_os(VARIABLE)?;
+        let value = variables::value(VARIABLE)?;
         let sink: Box<dyn Write + Send> = match value.to_str() {
             Some("" | "0" | "false" | "no" | "off") => return None,
             Some("1" | "2" | "true" | "yes" | "on") => Box::new(io::stderr()),

@@ -1,21 +1,21 @@
-//! The account of the environment: what CI systems and containers set.
+//! The account that variables of the environment make: CI systems and containers set them.
 
-use std::env;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+use crate::account::sign_in::{Known, Owner};
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{self, Kind};
 use crate::git::context::Host;
+use crate::git::username::Username;
 use crate::settings::session::Session;
-use crate::store;
-use crate::sys::bytes::Bytes;
 use crate::sys::child::SECRET_VARIABLES;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
+use crate::sys::variables;
 
-/// The variables that hold a secret, and the kind each one names.
+/// The variables that hold a secret, each with the kind that it names.
 const SECRETS: [(&str, Option<Kind>); SECRET_VARIABLES.len()] = {
     let [api_token, access_token, token, app_password] = SECRET_VARIABLES;
     [
@@ -26,15 +26,15 @@ const SECRETS: [(&str, Option<Kind>); SECRET_VARIABLES.len()] = {
     ]
 };
 
-/// The account of the environment, when its variables are set and the host is Bitbucket Cloud.
+/// The environment's account, if a variable is set and the host is Bitbucket Cloud.
 ///
 /// # Errors
-/// When a variable is set without the one it needs.
+/// When a variable holds no secret, or needs another variable that is not set.
 pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
     if !bitbucket::is_cloud(host) {
         return Ok(None);
     }
-    // One of a Data Center may be there for another program, and Bitbucket Cloud must not see it.
+    // A Data Center's token may be set for another program. Bitbucket Cloud must not see it.
     let set =
         |name| secret_variable(name).filter(|secret| Kind::of_another_host(secret, host).is_none());
     let Some((variable, kind, secret)) = SECRETS
@@ -46,30 +46,29 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
     if secret.expose().iter().any(u8::is_ascii_control) {
         bail!(Hinted::new(
             format!("{variable} holds a line break or another control character"),
-            "give it the token alone",
+            "set it to the token alone",
         ));
     }
     let host = bitbucket::cloud();
-    let mut account = Account::new(variable.to_owned(), host, Origin::Login);
-    // A token without a prefix is what OAuth gives; git presents it as an access token.
-    let kind = kind
-        .or_else(|| Kind::of_secret(&secret, &account.host))
-        .unwrap_or(Kind::AccessToken);
-    account.kind = Some(kind);
-    account.store = store::Name::Env;
-    account.username =
-        text_variable("BITBUCKET_USERNAME").map(|name| Bytes::from(name.into_bytes()));
-    account.email = text_variable("BITBUCKET_EMAIL");
-    if kind.needs_username() && account.username.is_none() {
+    // A token without a prefix comes from OAuth, whatever the user name: git presents it as an access token.
+    let kind = kind.unwrap_or_else(|| Kind::of_pair(&secret, None, &host));
+    let owner = Owner {
+        username: text_variable("BITBUCKET_USERNAME").and_then(Username::new),
+        email: text_variable("BITBUCKET_EMAIL"),
+    };
+    let known = Known::of_kind(kind, owner);
+    if kind.needs_username() && known.owner.username.is_none() {
         bail!(Hinted::new(
             format!("{variable} is set, but an app password needs a user name"),
             "set BITBUCKET_USERNAME to the Bitbucket user name",
         ));
     }
+    let origin = Origin::Variable(variable);
+    let account = Account::new(variable.to_owned(), host, origin, known);
     Ok(Some((account, Kept::only(secret))))
 }
 
-/// The same, unless the policy forbids it.
+/// The environment's account, unless the policy forbids it.
 ///
 /// # Errors
 /// As [`account`] and [`Session::policy`].
@@ -80,28 +79,23 @@ pub(crate) fn allowed_account(session: &Session, host: &Host) -> Result<Option<(
     })
 }
 
-/// What to say of an app password in the environment.
+/// Says that a variable holds an app password.
 pub(crate) fn retired_notice(account: &Account) -> String {
     format!(
-        "{} is an app password; Bitbucket removed these on {} (git shows error 410): set BITBUCKET_API_TOKEN instead",
+        "{} is an app password; {}: set BITBUCKET_API_TOKEN instead",
         account.name,
-        bitbucket::APP_PASSWORDS_REMOVED
+        bitbucket::removed("these")
     )
 }
 
-/// Whether this is the environment's account.
-pub(crate) fn is_its_account(account: &Account) -> bool {
-    account.store == store::Name::Env
-}
-
-/// A variable of Vault's own tools, without the `VAULT_` before it; OpenBao's name for it comes first.
+/// A variable of Vault's own tools; `name` is without `VAULT_`. OpenBao's `BAO_` comes first.
 pub(crate) fn vault_variable(name: &str) -> Option<String> {
     ["BAO", "VAULT"]
         .iter()
         .find_map(|start| text_variable(&format!("{start}_{name}")))
 }
 
-/// The token with which a step of Bitbucket Pipelines proves what it is to others:
+/// The token with which a step of Bitbucket Pipelines proves its identity to others:
 /// <https://support.atlassian.com/bitbucket-cloud/docs/integrate-pipelines-with-resource-servers-using-oidc/>.
 pub(crate) fn step_token() -> Option<Secret> {
     secret_variable("BITBUCKET_STEP_OIDC_TOKEN")
@@ -109,16 +103,16 @@ pub(crate) fn step_token() -> Option<Secret> {
 
 /// The folder of a service's credentials: systemd.exec(5), "CREDENTIALS".
 pub(crate) fn credentials_directory() -> Option<PathBuf> {
-    env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
+    variables::value("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
 fn secret_variable(name: &str) -> Option<Secret> {
-    let secret = Secret::new(bytes(env::var_os(name)?)).trimmed();
+    let secret = Secret::new(bytes(variables::value(name)?)).trimmed();
     Some(secret).filter(|secret| !secret.is_empty())
 }
 
 fn text_variable(name: &str) -> Option<String> {
-    let text = env::var(name).ok()?.trim().to_owned();
+    let text = variables::text(name)?.trim().to_owned();
     Some(text).filter(|text| !text.is_empty())
 }
 

@@ -1,4 +1,4 @@
-//! Mounted secrets: a folder that somebody else fills (Kubernetes, systemd, a CSI driver), read anew each time.
+//! Mounted secrets: a folder that Kubernetes, systemd or a CSI driver fills. It is read anew each time.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -12,28 +12,28 @@ use crate::bitbucket::reach::Reach;
 use crate::sys::error::Hinted;
 use crate::sys::files;
 
-/// How the path of the settings begins that lies below systemd's folder.
+/// A path in the settings that starts with this lies below systemd's folder.
 const OF_SYSTEMD: &str = "$CREDENTIALS_DIRECTORY";
-/// The name of what is for everything that has no secret of its own.
+/// The name of the secret for everything that has none of its own.
 const DEFAULT: &str = "_default";
-/// How often a folder is read that is swapped while it is read.
+/// How often a folder is read again because it was replaced meanwhile.
 const ATTEMPTS: usize = 16;
 
 /// Where the secrets are mounted.
 #[derive(Debug)]
 pub(crate) struct Root {
     pub(crate) path: PathBuf,
-    /// It may be the one secret itself: a file, or a folder with a file for each field. systemd's folder is not, unless
-    /// it is named: a `password` there may be another service's.
+    /// The settings name it: then it may itself be the only secret, a file or a folder with a file for each field. In
+    /// systemd's own folder a file `password` may belong to another service.
     is_named: bool,
 }
 
 impl Root {
-    /// The folder of the settings, else of systemd's variable; the variable may also begin the path of the settings, and
-    /// outside of a service there is then nothing.
+    /// The folder that the settings name, else systemd's. A path that starts with systemd's variable names nothing outside
+    /// of a service.
     ///
     /// # Errors
-    /// When neither says one, or the path is not absolute.
+    /// When there is neither, or the path is not absolute.
     pub(crate) fn of(setting: Option<&Path>) -> Result<Self> {
         let of_systemd = environment::credentials_directory();
         let below = setting.map(|path| (path, path.strip_prefix(OF_SYSTEMD).ok()));
@@ -55,7 +55,7 @@ impl Root {
         })
     }
 
-    /// The first secret there is for the place, and where it lies: its own, its workspace's, the one for all.
+    /// The repository's secret, else its workspace's, else the default one; and where it lies.
     ///
     /// # Errors
     /// When it is there and cannot be read.
@@ -64,7 +64,7 @@ impl Root {
             return Ok(None);
         }
         for name in names(reach) {
-            // Nothing in a name leads out of the folder.
+            // A name must not lead out of the folder.
             let is_below = name
                 .components()
                 .all(|part| matches!(part, Component::Normal(_)));
@@ -93,10 +93,10 @@ fn names(reach: Option<&Reach>) -> Vec<PathBuf> {
     names
 }
 
-/// What lies at a path, or nothing.
+/// The secret at a path.
 ///
-/// Kubernetes puts a new version beside the old one, swaps a link to it, and then removes the old one: whoever looks in
-/// just that moment finds nothing there, or a part.
+/// Kubernetes writes a new version beside the old one, switches a link to it, and then removes the old one. A reader in
+/// that moment finds nothing, or a part.
 fn read(path: &Path, is_root: bool) -> Result<Option<Fields>> {
     let cannot = || format!("cannot read '{}'", path.display());
     for _ in 0..ATTEMPTS {
@@ -110,14 +110,14 @@ fn read(path: &Path, is_root: bool) -> Result<Option<Fields>> {
             return Ok(found);
         }
     }
-    // A link that leads nowhere stays one, however often it is looked at.
+    // A dangling link is no secret.
     if path.exists() {
-        return Err(anyhow!("it is replaced all the time")).with_context(cannot);
+        return Err(anyhow!("it changes all the time")).with_context(cannot);
     }
     Ok(None)
 }
 
-/// Whether there is nothing at a path and no link on the way was swapped meanwhile.
+/// Whether nothing lies at a path, and no link on the way changed meanwhile.
 fn is_absent(path: &Path) -> bool {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return false;
@@ -130,7 +130,7 @@ fn is_absent(path: &Path) -> bool {
     has_none && folder.canonicalize().is_ok_and(|now| now == real)
 }
 
-/// A file is the secret itself. Nothing when it is gone meanwhile.
+/// A file is the secret itself. None if the file went away meanwhile.
 fn read_secret(path: &Path) -> Result<Option<Fields>> {
     let Some(password) = files::read_mounted(path)? else {
         return Ok(None);
@@ -144,12 +144,9 @@ fn read_secret(path: &Path) -> Result<Option<Fields>> {
     }))
 }
 
-/// A folder has a file for each field, or none of them; the root has folders of workspaces as well. Nothing when it has
-/// changed meanwhile: what was read belongs together if the same files are there before and after.
-#[expect(
-    clippy::option_option,
-    reason = "nothing seen is not the same as nothing there"
-)]
+/// A folder has a file for each field; the root also has the workspaces' folders. None if it changed meanwhile: fields
+/// belong together if the same files are there before and after.
+#[expect(clippy::option_option, reason = "no look is not the same as no secret")]
 fn read_fields(folder: &Path, is_root: bool) -> Result<Option<Option<Fields>>> {
     let places = || Fields::NAMES.map(|name| Place::of(&folder.join(name), is_root));
     let real = folder.canonicalize().ok();
@@ -170,7 +167,7 @@ fn read_fields(folder: &Path, is_root: bool) -> Result<Option<Option<Fields>>> {
     fields.map(|fields| Some((!is_empty).then_some(fields)))
 }
 
-/// Where a file really lies, and since when.
+/// Where a file really lies, and when it was last changed.
 #[derive(PartialEq, Eq)]
 struct Place {
     path: PathBuf,
@@ -179,7 +176,7 @@ struct Place {
 
 impl Place {
     fn of(path: &Path, is_root: bool) -> Option<Self> {
-        // What cannot be looked at is left to who reads it.
+        // A path that cannot be resolved is left to the reader, which reports the error.
         let path = match path.canonicalize() {
             Err(error) if files::is_absence(&error) => return None,
             real => real.unwrap_or_else(|_| path.to_owned()),

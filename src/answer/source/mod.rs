@@ -1,5 +1,5 @@
-//! The stores that are only looked into, where somebody else keeps the secrets: what they have for a place is an
-//! account of the moment. Nothing is written there, and nothing of it is kept.
+//! Sources: stores that somebody else fills, and that are only read. What a source has for a request becomes an account
+//! for one answer; nothing of it is stored.
 
 pub(crate) mod environment;
 pub(crate) mod folder;
@@ -7,23 +7,24 @@ mod record;
 pub(crate) mod vault;
 
 use anyhow::Result;
-use jiff::civil::Date;
+use jiff::Timestamp;
 
-use crate::account::Account;
 use crate::account::state::State;
+use crate::account::{Account, Origin};
 use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::answer::source::record::Fields;
 use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
+use crate::git::username::Username;
 use crate::settings::config::{Config, Source};
 use crate::settings::locations::Locations;
 use crate::settings::session::Session;
 use crate::store;
 use crate::sys::secret::Secret;
 
-/// The stores of `lookup` in the settings, in their order.
+/// The sources that `lookup` in the settings names, in their order.
 ///
 /// # Errors
 /// As [`Session::config`].
@@ -31,7 +32,7 @@ pub(crate) fn names(session: &Session) -> Result<Vec<Source>> {
     Ok(session.config()?.lookup.clone())
 }
 
-/// Whether these stores are asked for what is wanted.
+/// Whether the sources are asked for this request.
 ///
 /// # Errors
 /// As [`is_asked`].
@@ -39,7 +40,7 @@ pub(crate) fn is_asked_for(session: &Session, wanted: &Wanted<'_>) -> Result<boo
     Ok(!is_about_nothing(wanted) && is_asked(session, &wanted.host)?)
 }
 
-/// Whether these stores have, or may have, a credential for it: then what git reports of one is none of our business.
+/// Whether a source has, or may have, a credential for the request. Then we do not keep what git gives.
 pub(crate) fn may_answer(session: &Session, wanted: &Wanted<'_>) -> bool {
     let asked = || -> Result<bool> {
         if !is_asked_for(session, wanted)? {
@@ -57,18 +58,18 @@ pub(crate) fn may_answer(session: &Session, wanted: &Wanted<'_>) -> bool {
         }
         Ok(false)
     };
-    // One that does not answer now may have had it before.
+    // A source that does not answer now may have answered before.
     asked().unwrap_or(true)
 }
 
-/// Whether a path of git's tells no repository: it holds `..`, say, and a server may read it in another way than we do.
-/// That is not the same as no path, which is about the whole host.
+/// Whether git's path names no repository: it holds `..`, for example, which a server may read in another way. A request
+/// without a path is different: it is about the whole host.
 fn is_about_nothing(wanted: &Wanted<'_>) -> bool {
     let is_of_git = |path: &[u8]| !bitbucket::is_rest(&wanted.host, path);
     wanted.reach.is_none() && wanted.path.is_some_and(is_of_git)
 }
 
-/// Whether any of these stores is asked for a host.
+/// Whether any source is asked for a host.
 ///
 /// # Errors
 /// When accounts or settings cannot be read.
@@ -76,17 +77,17 @@ pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
     if session.config()?.lookup.is_empty() {
         return Ok(false);
     }
-    // Who the host's accounts are makes a difference only to a Data Center.
+    // Only a Data Center becomes ours through an account.
     if bitbucket::is_cloud(host) {
         return Ok(session.policy()?.allows_host(host));
     }
     session.is_ours(host, &session.accounts()?)
 }
 
-/// What a store has for what is wanted.
+/// What a source has for the request.
 ///
 /// # Errors
-/// When it does not answer, or has what cannot be a credential.
+/// When it does not answer, or has something that is no credential.
 pub(crate) fn look_into(
     session: &Session,
     source: Source,
@@ -115,8 +116,7 @@ pub(crate) fn look_into(
     Ok(Some(Found { account, kept }))
 }
 
-/// The first of these stores that has nothing for a Data Center because its settings name no host: then all it has is
-/// for bitbucket.org.
+/// The first source whose settings name no host: all it has is for bitbucket.org, and nothing for a Data Center.
 ///
 /// # Errors
 /// When the settings cannot be read.
@@ -134,7 +134,7 @@ pub(crate) fn for_bitbucket_org_alone(
     Ok(sources.find(is_left_open).map(|source| (*source).into()))
 }
 
-/// What the program of the store `exec` has: for the repository, its workspace, the host.
+/// What the program of the store `exec` has for the repository, else for its workspace, else for the host.
 fn of_program(
     session: &Session,
     host: &Host,
@@ -146,7 +146,7 @@ fn of_program(
         let login = store.look_up(&url).map_err(store::Error::with_hint)?;
         if let Some(login) = login {
             let fields = Fields {
-                username: login.username,
+                username: login.username.and_then(Username::new),
                 password: Some(login.secret),
                 ..Fields::default()
             };
@@ -173,7 +173,7 @@ fn urls(host: &Host, reach: Option<&Reach>) -> Vec<String> {
     urls
 }
 
-/// Notes what became of a secret that lies in none of our stores. Best effort: there may be nothing to write to.
+/// Notes whether a secret that lies in none of our stores has worked. Best effort: there may be no place to write to.
 pub(crate) fn note(session: &Session, secret: &Secret, has_worked: bool) {
     let Ok(refusals) = session.refusals() else {
         return;
@@ -181,28 +181,23 @@ pub(crate) fn note(session: &Session, secret: &Secret, has_worked: bool) {
     let _ = if has_worked {
         refusals.remove(secret)
     } else {
-        refusals.add(secret, jiff::Timestamp::now())
+        refusals.add(secret, Timestamp::now())
     };
 }
 
-/// Whether an account's secret lies in no store of ours: in the environment, or where it is only looked for.
-pub(crate) fn lies_elsewhere(account: &Account) -> bool {
-    account.entry.is_empty()
-}
-
-/// That a server refused what lies there.
+/// Says that a server refused the secret of a source or of the environment.
 pub(crate) fn refused_notice(account: &Account) -> String {
     let Account { name, host, .. } = account;
-    if environment::is_its_account(account) {
+    if let Origin::Variable(_) = account.origin {
         format!("{name} was refused by {host}: give it another value")
     } else {
         format!("'{name}' was refused by {host}: put another secret there")
     }
 }
 
-/// What to say of a secret that lies there: that it is an app password, or its last day near or gone.
-pub(crate) fn notice(account: &Account, today: Date) -> Option<String> {
-    match State::of(account, today) {
+/// Says that such a secret is an app password, has expired or expires soon.
+pub(crate) fn notice(account: &Account, now: Timestamp) -> Option<String> {
+    match State::of(account, now) {
         State::Retired => Some(retired_notice(account)),
         state @ (State::Expired | State::Expiring) => {
             let complaint = state.complaint(account)?;
@@ -212,15 +207,15 @@ pub(crate) fn notice(account: &Account, today: Date) -> Option<String> {
     }
 }
 
-/// That what lies there is an app password.
+/// Says that such a secret is an app password.
 pub(crate) fn retired_notice(account: &Account) -> String {
-    if environment::is_its_account(account) {
+    if let Origin::Variable(_) = account.origin {
         return environment::retired_notice(account);
     }
     format!(
-        "'{}' is an app password; Bitbucket removed these on {} (git shows error 410): put an API token there",
+        "'{}' is an app password; {}: put an API token there",
         account.name,
-        bitbucket::APP_PASSWORDS_REMOVED
+        bitbucket::removed("these")
     )
 }
 

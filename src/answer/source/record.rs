@@ -1,22 +1,23 @@
-//! A secret with what stands beside it, as a store has it that is only looked into.
+//! A secret with the fields beside it, as a source has it.
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::account::sign_in::{Known, Owner};
 use crate::account::{Account, Kept, Origin};
-use crate::bitbucket::{Kind, STATIC_USERNAMES};
+use crate::bitbucket::Kind;
 use crate::git::context::Host;
+use crate::git::username::Username;
 use crate::store;
-use crate::sys::bytes::Bytes;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 
-/// The fields by their names; what is empty is as good as absent.
+/// The fields by their names. An empty field counts as absent.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
-    pub(crate) username: Option<String>,
+    pub(crate) username: Option<Username>,
     pub(crate) password: Option<Secret>,
     pub(crate) kind: Option<String>,
     pub(crate) email: Option<String>,
@@ -29,7 +30,7 @@ impl Fields {
     /// The fields that `value` has.
     ///
     /// # Errors
-    /// As `value`, or when one that is no secret is no text.
+    /// As `value`, or when a field other than the password is no line of text.
     pub(crate) fn read(mut value: impl FnMut(&str) -> Result<Option<Secret>>) -> Result<Self> {
         let mut fields = Self::default();
         for name in Self::NAMES {
@@ -40,11 +41,11 @@ impl Fields {
                 let text = std::str::from_utf8(value.expose()).ok();
                 let text = text.filter(|text| !text.chars().any(char::is_control));
                 text.map(str::to_owned)
-                    .with_context(|| format!("the field '{name}' is no line of text"))
+                    .with_context(|| format!("the field '{name}' is not a line of text"))
             };
             match name {
                 "password" => fields.password = Some(value),
-                "username" => fields.username = Some(text()?),
+                "username" => fields.username = Username::new(text()?),
                 "kind" => fields.kind = Some(text()?),
                 "email" => fields.email = Some(text()?),
                 _ => fields.expires = Some(text()?),
@@ -53,10 +54,10 @@ impl Fields {
         Ok(fields)
     }
 
-    /// The account that they make; its name is the place at which they were found.
+    /// The account that the fields make. Its name is the place where they were found.
     ///
     /// # Errors
-    /// When there is no secret among them, or one of them cannot be what it is.
+    /// When the password is missing, or a field has no valid value.
     pub(crate) fn into_account(
         self,
         place: &str,
@@ -77,58 +78,56 @@ impl Fields {
                 "has a password with a line break or another control character".to_owned()
             ));
         }
-        // Nothing in a mounted folder, say, tells whose it is.
+        // A mounted folder, for example, does not say which host its secret is for.
         if let Some(kind) = Kind::of_another_host(&secret, host) {
             let what = kind.noun();
             bail!(Hinted::new(
                 format!("'{place}' has {what}, and {host} is another host"),
-                "put it where its own host is asked for, or name that one as 'host' of the store in config.toml",
+                "move it to the place for its own host, or name that host as 'host' of the store in config.toml",
             ));
         }
         if self
             .username
             .as_ref()
+            .map(|name| String::from_utf8_lossy(name.as_slice()))
             .is_some_and(|name| name.chars().any(char::is_control))
         {
             bail!(wrong(
                 "has a user name with a line break or another control character".to_owned()
             ));
         }
-        let username = self.username.map(String::into_bytes);
         let kind = match &self.kind {
             Some(name) => {
                 let kind = name.parse::<Kind>().ok();
-                kind.filter(|kind| kind.exists_on(host))
-                    .ok_or_else(|| wrong(format!("has a kind that does not exist for {host}")))?
+                let kind = kind.filter(|kind| kind.exists_on(host));
+                let wrong = || wrong(format!("has a kind that does not exist for {host}"));
+                Some(kind.ok_or_else(wrong)?)
             }
-            None => Kind::of_pair(&secret, username.as_deref(), host),
+            None => None,
         };
         let expires = self.expires.map(|text| {
-            day(&text)
-                .ok_or_else(|| wrong("has an expiry that is no date such as 2027-01-31".to_owned()))
+            day(&text).ok_or_else(|| {
+                wrong("has an expiry that is not a date such as 2027-01-31".to_owned())
+            })
         });
-        let is_static = |name: &Vec<u8>| STATIC_USERNAMES.map(str::as_bytes).contains(&&name[..]);
-        let is_email = |name: &Vec<u8>| kind == Kind::ApiToken && name.contains(&b'@');
-        let email = username.clone().filter(is_email);
-        let email = email.and_then(|email| String::from_utf8(email).ok());
-        let mut account = Account::new(place.to_owned(), host.clone(), Origin::Login);
-        account.kind = Some(kind);
-        account.store = store;
-        account.expires = expires.transpose()?;
-        account.email = self.email.or(email);
-        account.username = username
-            .filter(|name| !is_static(name) && !is_email(name))
-            .map(Bytes::from);
-        if kind.needs_username() && account.username.is_none() {
+        let owner = Owner {
+            username: self.username,
+            email: self.email,
+        };
+        let known = Known::of_secret(&secret, host, kind, owner);
+        if known.kind.needs_username() && known.owner.username.is_none() {
             bail!(anyhow!(wrong(
                 "has an app password and no field 'username'".to_owned()
             )));
         }
+        let origin = Origin::Source(store);
+        let mut account = Account::new(place.to_owned(), host.clone(), origin, known);
+        account.expires = expires.transpose()?;
         Ok((account, Kept::only(secret)))
     }
 }
 
-/// A day, or the day of a moment, UTC.
+/// A date, or the date of a time, UTC.
 fn day(text: &str) -> Option<Date> {
     let moment = || {
         Some(
@@ -175,7 +174,11 @@ mod tests {
             ),
         ] {
             let account = fields(pairs).into_account("p", Name::Vault, &cloud());
-            assert_eq!(account.expect("an account").0.kind, Some(kind), "{pairs:?}");
+            assert_eq!(
+                account.expect("an account").0.kind(),
+                Some(kind),
+                "{pairs:?}"
+            );
         }
     }
 
@@ -189,8 +192,8 @@ mod tests {
         let (account, _) = fields(&pairs)
             .into_account("p", Name::Vault, &cloud())
             .expect("an account");
-        assert_eq!(account.email.as_deref(), Some("ada@example.com"));
-        assert!(account.username.is_none());
+        assert_eq!(account.email(), Some("ada@example.com"));
+        assert!(account.username().is_none());
         assert_eq!(account.expires, "2027-01-31".parse().ok());
     }
 

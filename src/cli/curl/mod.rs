@@ -8,7 +8,7 @@ mod options;
 
 use std::ffi::OsString;
 use std::io;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow};
 
@@ -22,10 +22,10 @@ use crate::cli::Curl;
 use crate::git::context::Context;
 use crate::helper::reply;
 use crate::settings::session::Session;
-use crate::sys::child::SECRET_VARIABLES;
+use crate::sys::child::Program;
 use crate::sys::error::Hinted;
 use crate::sys::message;
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 
 /// # Errors
 /// When curl may not be given the secret with these arguments, no account fits, or there is no curl.
@@ -117,17 +117,16 @@ fn settings(authorization: &Secret) -> Result<Secret> {
         )
         .into());
     }
-    // As long as it can get: a buffer that grows leaves copies behind.
-    let mut settings = Vec::with_capacity(START.len() + 2 * value.len() + END.len());
-    settings.extend_from_slice(START);
+    let mut settings = SecretBuffer::default();
+    settings.extend(START);
     for &byte in value {
         if matches!(byte, b'"' | b'\\') {
             settings.push(b'\\');
         }
         settings.push(byte);
     }
-    settings.extend_from_slice(END);
-    Ok(Secret::new(settings))
+    settings.extend(END);
+    Ok(settings.into())
 }
 
 /// Turns this process into curl, so that standard streams, signals and exit status are curl's own.
@@ -138,7 +137,6 @@ fn settings(authorization: &Secret) -> Result<Secret> {
 fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
     use std::io::Write as _;
     use std::os::fd::AsRawFd as _;
-    use std::os::unix::process::CommandExt as _;
 
     use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
 
@@ -152,7 +150,7 @@ fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
     };
     let reader = fill().context("cannot hand the secret to curl")?;
     let config = format!("/dev/fd/{}", reader.as_raw_fd());
-    Err(no_curl(&curl(&config, arguments).exec()))
+    Err(no_curl(&curl(&config, arguments).become_it()))
 }
 
 /// Runs curl. Its standard input is taken by what we have to say, the only pipe there is.
@@ -161,32 +159,19 @@ fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
 /// When there is no curl.
 #[cfg(not(unix))]
 fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
-    use std::io::Write as _;
-    use std::process::Stdio;
-
-    let mut curl = curl("-", arguments);
-    let mut child = curl
-        .stdin(Stdio::piped())
-        .spawn()
+    let curl = curl("-", arguments);
+    let code = curl
+        .run_for_the_user(settings)
         .map_err(|error| no_curl(&error))?;
-    if let Some(mut input) = child.stdin.take() {
-        // A curl that ended early says why itself.
-        let _ = input.write_all(settings.expose());
-    }
-    let code = child.wait()?.code();
     Ok(ExitCode::from(
         code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
     ))
 }
 
-fn curl(config: &str, arguments: &[OsString]) -> Command {
-    let mut curl = Command::new("curl");
+fn curl(config: &str, arguments: &[OsString]) -> Program {
     // `-q`, which has to come first: a `.curlrc` could take the secret elsewhere, as could the options refused.
-    curl.args(["-q", "--config", config]).args(arguments);
-    for variable in SECRET_VARIABLES {
-        curl.env_remove(variable);
-    }
-    curl
+    let curl = Program::new("curl").args(["-q", "--config", config]);
+    curl.args(arguments)
 }
 
 fn no_curl(error: &io::Error) -> anyhow::Error {

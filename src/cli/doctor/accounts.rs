@@ -5,9 +5,9 @@ use jiff::Timestamp;
 
 use super::Surroundings;
 use super::finding::Check;
+use crate::account::Account;
 use crate::account::present::Missing;
 use crate::account::state::{self, State};
-use crate::account::{Account, today};
 use crate::answer::decide::hindrance;
 use crate::answer::tie::{self, Tie};
 use crate::bitbucket::authorization::Identity;
@@ -108,14 +108,14 @@ fn of_account(account: &Account, has_secret: bool) -> Check {
             "'git credential-bitbucket logout {name}', then sign in with another '--kind' or '--host'"
         )
     };
-    if let Some(kind) = account.kind.filter(|kind| !kind.exists_on(host)) {
+    if let Some(kind) = account.kind().filter(|kind| !kind.exists_on(host)) {
         let message = format!(
             "'{name}' can never answer: {} does not exist on {host}",
             kind.noun()
         );
         return Check::fail(id, message, again());
     }
-    if account.kind.is_some()
+    if account.kind().is_some()
         && let Err(missing) = Identity::for_git(account, Secret::default())
     {
         return Check::fail(
@@ -125,7 +125,7 @@ fn of_account(account: &Account, has_secret: bool) -> Check {
         );
     }
     let state = if has_secret {
-        State::of(account, today())
+        State::of(account, Timestamp::now())
     } else {
         State::Missing
     };
@@ -151,7 +151,7 @@ pub(super) fn complete(account: &Account, missing: Missing) -> String {
 }
 
 fn described(account: &Account) -> String {
-    let kind = account.kind.map_or("what git gave", |kind| kind.noun());
+    let kind = account.kind().map_or("what git gave", |kind| kind.noun());
     let host = &account.host;
     let place = if account.reach.is_empty() {
         host.to_string()

@@ -1,10 +1,14 @@
 //! What the decision ruled for a URL, in words: who answers, and why the others do not.
 
+use jiff::Timestamp;
+
 use super::finding::Check;
 use super::{Surroundings, accounts};
 use crate::account::present::Missing;
+use crate::account::sign_in::Scheme;
+use crate::account::standing::Standing;
 use crate::account::state::{self, State};
-use crate::account::{Account, Origin, today};
+use crate::account::{Account, Origin};
 use crate::answer::decide::{Candidate, Decision, Who};
 use crate::answer::matching::{Misfit, Wanted};
 use crate::answer::ruling::{Rank, Ruling};
@@ -49,7 +53,7 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
             return Some(Check::skip(format!("store.{name}"), message));
         }
     };
-    if environment::is_its_account(account) {
+    if account.is_of_the_environment() {
         let Ruling::Forbidden(objection) = &candidate.ruling else {
             return None;
         };
@@ -61,7 +65,7 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
         Ruling::Forbidden(objection) => (objection.notice(account), Some(objection.mend(account))),
         ruling => {
             let message = format!("'{}' {}", account.name, reason(account, ruling));
-            let is_refused = *ruling == Ruling::Refused;
+            let is_refused = matches!(ruling, Ruling::Out(_));
             (message, is_refused.then(|| state::mend(account)))
         }
     };
@@ -73,14 +77,14 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
 /// The account that answers, as whom and why.
 fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
     let Account { name, store, .. } = account;
-    let is_variable = environment::is_its_account(account);
-    let is_elsewhere = source::lies_elsewhere(account);
+    let is_variable = account.is_of_the_environment();
+    let is_elsewhere = account.lies_elsewhere();
     let who = match (is_variable, is_elsewhere) {
         (true, _) => name.clone(),
         (false, true) => format!("'{name}' of the store '{store}'"),
         (false, false) => format!("'{name}'"),
     };
-    let presented = match account.kind.map(|_| identity(wanted, account)) {
+    let presented = match account.kind().map(|_| identity(wanted, account)) {
         Some(Ok(Identity::Basic { username, .. })) => {
             format!("with the user name '{}'", Bytes::from(username))
         }
@@ -96,7 +100,7 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
         (false, true) => format!("{who} answers {presented}"),
         (false, false) => format!("{who} answers {presented}: {}", why(wanted, account)),
     };
-    let state = State::of(account, today());
+    let state = State::of(account, Timestamp::now());
     let Some(complaint) = state.complaint(account) else {
         return Check::pass(ID, message);
     };
@@ -128,14 +132,14 @@ fn identity(wanted: &Wanted<'_>, account: &Account) -> Result<Identity, Missing>
 
 /// That the account which is meant cannot present itself.
 fn lacking(account: &Account, who: &str, missing: Missing) -> Check {
-    if environment::is_its_account(account) {
+    if account.is_of_the_environment() {
         let message =
             format!("{who} is meant, which is set in the environment, but lacks {missing}");
         let hint = "set BITBUCKET_EMAIL to the e-mail of the Atlassian account";
         return Check::fail(ID, message, hint);
     }
     let message = format!("{who} is meant, but lacks {missing}");
-    if source::lies_elsewhere(account) {
+    if account.lies_elsewhere() {
         return Check::fail(ID, message, "put it there beside the password");
     }
     Check::fail(ID, message, accounts::complete(account, missing))
@@ -143,11 +147,11 @@ fn lacking(account: &Account, who: &str, missing: Missing) -> Check {
 
 /// An app password answers, and Bitbucket refuses it.
 fn retired(account: &Account) -> Check {
-    if environment::is_its_account(account) {
+    if account.is_of_the_environment() {
         let hint = "unset it, or set BITBUCKET_API_TOKEN";
         return Check::fail(ID, environment::retired_notice(account), hint);
     }
-    if source::lies_elsewhere(account) {
+    if account.lies_elsewhere() {
         return Check::fail(
             ID,
             source::retired_notice(account),
@@ -184,6 +188,8 @@ fn why(wanted: &Wanted<'_>, account: &Account) -> String {
     reasons.push(match account.origin {
         Origin::Git => "git gave it".to_owned(),
         Origin::Login => "it comes from login".to_owned(),
+        Origin::Variable(name) => format!("it is {name}"),
+        Origin::Source(store) => format!("the store '{store}' has it"),
     });
     reasons.join(", ")
 }
@@ -201,17 +207,17 @@ fn meant(candidate: &Candidate) -> Option<Check> {
     let name = &account.name;
     match &candidate.ruling {
         Ruling::NoSecret => Some(is_meant_but(account, State::Missing)),
-        Ruling::Refused if environment::is_its_account(account) => {
+        Ruling::Out(_) if account.is_of_the_environment() => {
             let message =
                 format!("{name} is meant, which is set in the environment, but it was refused");
             Some(Check::fail(ID, message, "give it another value"))
         }
-        Ruling::Refused if source::lies_elsewhere(account) => {
+        Ruling::Out(_) if account.lies_elsewhere() => {
             let message = source::refused_notice(account);
             Some(Check::fail(ID, message, "put another secret there"))
         }
-        Ruling::Forbidden(objection) if source::lies_elsewhere(account) => {
-            (!environment::is_its_account(account)).then(|| forbidden(account, objection))
+        Ruling::Forbidden(objection) if account.lies_elsewhere() => {
+            (!account.is_of_the_environment()).then(|| forbidden(account, objection))
         }
         _ => None,
     }
@@ -221,10 +227,11 @@ fn meant(candidate: &Candidate) -> Option<Check> {
 fn hindered(candidate: &Candidate) -> Option<Check> {
     let account = candidate.account()?;
     match &candidate.ruling {
-        Ruling::Forbidden(objection) if !environment::is_its_account(account) => {
+        Ruling::Forbidden(objection) if !account.is_of_the_environment() => {
             Some(forbidden(account, objection))
         }
-        Ruling::Refused => {
+        Ruling::Out(Standing::Expired) => Some(is_meant_but(account, State::Expired)),
+        Ruling::Out(_) => {
             let Account { name, host, .. } = account;
             let message = format!("'{name}' is meant, but {host} refused it and it is set aside");
             Some(Check::fail(ID, message, state::mend(account)))
@@ -269,9 +276,10 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
         Ruling::NoSecret => "is meant, but has no secret".to_owned(),
         Ruling::Fails => "is meant, but its secret cannot be had".to_owned(),
         Ruling::Forbidden(objection) => objection.notice(account),
-        Ruling::Refused => format!("would fit, but {host} refused it and it is set aside"),
+        Ruling::Out(Standing::Expired) => "would fit, but has expired".to_owned(),
+        Ruling::Out(_) => format!("would fit, but {host} refused it and it is set aside"),
         Ruling::Misfit(Misfit::OtherHost) => format!("is for {host}"),
-        Ruling::Misfit(Misfit::NoSuchKind) => match account.kind {
+        Ruling::Misfit(Misfit::NoSuchKind) => match account.kind() {
             Some(kind) => format!("is {}, which does not exist on {host}", kind.noun()),
             None => format!("does not exist on {host}"),
         },
@@ -309,7 +317,7 @@ fn source_reason(ruling: &Ruling) -> Option<String> {
 /// that, and git never comes to ask a helper.
 pub(super) fn refused_before_asking(wanted: &Wanted<'_>, account: &Account) -> Option<Check> {
     let has_name = wanted.username.is_some_and(|name| !name.is_empty());
-    (account.bearer && has_name).then(|| {
+    (account.scheme() != Scheme::Basic && has_name).then(|| {
         Check::warn(
             "url",
             format!("'{}' goes as Bearer, and where Basic is refused a user name in the URL is answered 403", account.name),

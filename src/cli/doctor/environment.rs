@@ -1,22 +1,22 @@
 //! What the environment decides: a credential of its own, questions, proxies.
 
-use std::env;
-
 use jiff::Timestamp;
 
 use super::Surroundings;
 use super::finding::Check;
 use crate::answer::source::environment;
-use crate::bitbucket::{self, APP_PASSWORDS_REMOVED};
+use crate::bitbucket;
+use crate::git;
 use crate::git::route;
 use crate::git::url;
 use crate::sys::child::SECRET_VARIABLES;
 use crate::sys::terminal;
+use crate::sys::variables;
 
 /// Whether the environment holds a credential, and which of several is used.
 pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
     let id = "environment";
-    let (account, kept) = match environment::account(&bitbucket::cloud()) {
+    let (mut account, kept) = match environment::account(&bitbucket::cloud()) {
         Ok(Some(found)) => found,
         Ok(None) => return Check::pass(id, "no variable holds a credential for Bitbucket"),
         Err(error) => return Check::failed(id, &error),
@@ -29,15 +29,14 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
         return Check::fail(
             id,
             format!(
-                "{name} is set and answers ahead of the accounts, but Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}"
+                "{name} is set and answers ahead of the accounts, but {}",
+                bitbucket::removed("app passwords")
             ),
             "unset it, or set BITBUCKET_API_TOKEN",
         );
     }
-    if surroundings
-        .session
-        .is_refused(&kept.secret, Timestamp::now())
-    {
+    account.rejected = surroundings.session.refusal_of(&kept.secret);
+    if !account.standing(Timestamp::now()).may_answer() {
         return Check::fail(
             id,
             format!("{name} is set, but bitbucket.org refused it"),
@@ -83,14 +82,14 @@ pub(super) fn prompts(surroundings: &Surroundings<'_>) -> Check {
 }
 
 fn is_set(variable: &str) -> bool {
-    env::var_os(variable).is_some_and(|value| !value.is_empty())
+    variables::filled(variable).is_some()
 }
 
 /// How git gets to each of our hosts.
 pub(super) fn proxies(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let hosts = surroundings.hosts.iter();
     let check = |host| {
-        let message = match route::proxy(host) {
+        let message = match route::proxy(host, git::PATIENCE) {
             None => format!("git goes to {host} directly"),
             Some(proxy) => {
                 // curl(1), "--proxy": without a scheme it is http.

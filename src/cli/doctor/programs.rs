@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::finding::Check;
 use super::{Git, Surroundings};
+use crate::account::sign_in::Scheme;
 use crate::git;
 use crate::git::context::Host;
+use crate::sys::variables;
 
 /// A release of git: `2.47.3`, `2.39.5 (Apple Git-154)`, `2.47.1.windows.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,7 +97,10 @@ const POST_BUFFER: u64 = 1 << 20;
 pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let mut hosts: Vec<&Host> = Vec::new();
     for account in surroundings.accounts.iter() {
-        let has_header_form = account.bearer || account.authtype.is_some();
+        let has_authtype = account
+            .opaque()
+            .is_some_and(|opaque| opaque.authtype.is_some());
+        let has_header_form = account.scheme() != Scheme::Basic || has_authtype;
         if has_header_form && !hosts.contains(&&account.host) {
             hosts.push(&account.host);
         }
@@ -177,7 +182,7 @@ fn programs(surroundings: &Surroundings<'_>) -> Vec<PathBuf> {
         .git
         .as_ref()
         .and_then(|git| git.exec_path.clone());
-    let path = env::var_os("PATH").unwrap_or_default();
+    let path = variables::value("PATH").unwrap_or_default();
     let name = format!("git-credential-bitbucket{}", env::consts::EXE_SUFFIX);
     let mut found = Vec::new();
     for folder in exec_path.into_iter().chain(env::split_paths(&path)) {

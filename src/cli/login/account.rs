@@ -4,13 +4,14 @@ use anyhow::{Result, bail};
 use jiff::civil::Date;
 
 use crate::account::file::Accounts;
+use crate::account::sign_in::{Known, Owner, Scheme};
 use crate::account::{Account, Origin, today};
 use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
 use crate::cli::Login;
 use crate::git::context::Host;
+use crate::git::username::Username;
 use crate::settings::policy::Policy;
-use crate::sys::bytes::Bytes;
 use crate::sys::error::{Hinted, Usage};
 use crate::sys::message;
 use crate::sys::terminal;
@@ -39,11 +40,8 @@ pub(super) fn complete(
         .as_deref()
         .and_then(|name| accounts.named(name));
 
-    let mut username = arguments
-        .username
-        .clone()
-        .map(|name| Bytes::from(name.into_bytes()));
-    username = username.or_else(|| named.and_then(|named| named.username.clone()));
+    let mut username = arguments.username.clone().and_then(Username::new);
+    username = username.or_else(|| named.and_then(Account::username).cloned());
     if username.is_none() && (kind.needs_username() || kind == Kind::HttpAccessToken) {
         username = ask_username(kind, asks)?;
     }
@@ -56,26 +54,27 @@ pub(super) fn complete(
         Some(name) => name.clone(),
         None => default_name(username.as_ref(), &arguments.reach, &host, accounts),
     };
-    let mut account = match named.or_else(|| mine(&name)) {
-        Some(existing) => existing.clone(),
-        None => Account::new(name, host, Origin::Login),
+    let existing = named.or_else(|| mine(&name));
+    let owner = Owner {
+        username: username.or_else(|| existing.and_then(Account::username).cloned()),
+        email: arguments
+            .email
+            .clone()
+            .or_else(|| existing.and_then(Account::email).map(str::to_owned)),
     };
-    // Without a check nobody knows better than the last one.
-    account.bearer &= account.kind == Some(kind);
-    account.kind = Some(kind);
+    refuse_mixed_up_names(&owner, &host)?;
+    let known = sign_in(arguments, existing, kind, owner);
+    let mut account = match existing {
+        Some(existing) => Account {
+            sign_in: known.into(),
+            ..existing.clone()
+        },
+        None => Account::new(name, host, Origin::Login, known),
+    };
     // What git said of the old secret, or a server did, is not true of the new one.
     account.origin = Origin::Login;
     account.rejected = None;
-    account.bearer_only = false;
-    account.path = None;
-    account.authtype = None;
     account.password_expiry_utc = None;
-    account.oauth = None;
-    if let Some(place) = &arguments.host {
-        account.context.clone_from(&place.context);
-    }
-    account.username = username.or(account.username);
-    account.email = arguments.email.clone().or(account.email);
     account.expires = match arguments.expires {
         Some(day) => Some(day),
         // The old day was the old secret's.
@@ -85,14 +84,30 @@ pub(super) fn complete(
     if !arguments.reach.is_empty() {
         account.reach.clone_from(&arguments.reach);
     }
-    if account.email.is_none() && kind == Kind::ApiToken && asks {
-        account.email = ask_email()?;
+    if let Some(owner) = account.owner_mut()
+        && (owner.email.is_none() && kind == Kind::ApiToken && asks)
+    {
+        owner.email = ask_email()?;
     }
     if arguments.expires.is_none() && asks_for_day {
         account.expires = ask_expiry(is_day_wanted)?;
     }
-    refuse_mixed_up_names(&account)?;
     Ok(account)
+}
+
+/// What it signs in with; of the account it replaces stays how that was presented, as long as nobody has asked Bitbucket.
+fn sign_in(arguments: &Login, existing: Option<&Account>, kind: Kind, owner: Owner) -> Known {
+    let existing_base_path = existing.map(Account::base_path).unwrap_or_default();
+    let mut known = Known::of_kind(kind, owner);
+    known.base_path = match &arguments.host {
+        Some(place) => place.context.clone(),
+        None => existing_base_path.to_owned(),
+    };
+    known.scheme = match existing.map(|existing| (existing.kind(), existing.scheme())) {
+        Some((same, Scheme::Bearer | Scheme::BearerOnly)) if same == Some(kind) => Scheme::Bearer,
+        _ => Scheme::Basic,
+    };
+    known
 }
 
 fn ask_email() -> Result<Option<String>> {
@@ -102,10 +117,14 @@ fn ask_email() -> Result<Option<String>> {
         )?;
         match answer.as_str() {
             "" => return Ok(None),
-            email if email.contains('@') => return Ok(Some(answer)),
+            email if is_email(email) => return Ok(Some(answer)),
             _ => message::tell("That is no e-mail"),
         }
     }
+}
+
+fn is_email(text: &str) -> bool {
+    text.contains('@') && !text.chars().any(char::is_control)
 }
 
 /// Bitbucket shows the date when the token is made, and tells it to nobody afterwards.
@@ -132,7 +151,7 @@ fn ask_expiry(is_wanted: bool) -> Result<Option<Date>> {
     }
 }
 
-fn ask_username(kind: Kind, asks: bool) -> Result<Option<Bytes>> {
+fn ask_username(kind: Kind, asks: bool) -> Result<Option<Username>> {
     let answer = match (asks, kind.needs_username()) {
         (true, true) => terminal::ask_line("Bitbucket user name: ")?,
         (true, false) => terminal::ask_line(
@@ -146,14 +165,12 @@ fn ask_username(kind: Kind, asks: bool) -> Result<Option<Bytes>> {
             "say it with '--username NAME'"
         ));
     }
-    Ok(Some(answer)
-        .filter(|answer| !answer.is_empty())
-        .map(|answer| Bytes::from(answer.into_bytes())))
+    Ok(Username::new(answer))
 }
 
 /// git wants the user name and REST the e-mail, and people give one for the other.
-fn refuse_mixed_up_names(account: &Account) -> Result<()> {
-    let username = account
+fn refuse_mixed_up_names(owner: &Owner, host: &Host) -> Result<()> {
+    let username = owner
         .username
         .as_ref()
         .map(ToString::to_string)
@@ -163,14 +180,17 @@ fn refuse_mixed_up_names(account: &Account) -> Result<()> {
             "a user name has neither a colon nor control characters".to_owned()
         ));
     }
-    if username.contains('@') && bitbucket::is_cloud(&account.host) {
+    if username.contains('@') && bitbucket::is_cloud(host) {
         bail!(Hinted::new(
             format!("'{username}' is an e-mail, and Bitbucket refuses e-mails as git user names"),
-            "say it with '--email', and '--username' with the name from https://bitbucket.org/account/settings/",
+            format!(
+                "say it with '--email', and '--username' with the name from {}",
+                bitbucket::PROFILE_PAGE
+            ),
         ));
     }
-    match &account.email {
-        Some(email) if !email.contains('@') || email.chars().any(char::is_control) => {
+    match &owner.email {
+        Some(email) if !is_email(email) => {
             bail!(Hinted::new(
                 format!("'{email}' is not an e-mail"),
                 "say the e-mail of the Atlassian account, or leave it out",
@@ -183,7 +203,7 @@ fn refuse_mixed_up_names(account: &Account) -> Result<()> {
 /// The user name, else the first reach, else the host; with the host behind it where an account of another host has
 /// that name already.
 fn default_name(
-    username: Option<&Bytes>,
+    username: Option<&Username>,
     reach: &[Reach],
     host: &Host,
     accounts: &Accounts,

@@ -16,7 +16,7 @@ use crate::account::file::{Accounts, Damage};
 use crate::account::verify::{self, Verdict};
 use crate::account::{Account, Kept, Origin, today};
 use crate::answer::renewal;
-use crate::bitbucket::{self, APP_PASSWORDS_REMOVED, Kind};
+use crate::bitbucket::{self, Kind};
 use crate::cli::Login;
 use crate::git::context::Host;
 use crate::settings::config::StoreChoice;
@@ -94,9 +94,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     report::tell_verdict(&account, verdict);
     report::tell_expiry(arguments, &account);
     if account.is_retired() {
-        message::warn(format_args!(
-            "Bitbucket removed app passwords on {APP_PASSWORDS_REMOVED}: git shows error 410"
-        ));
+        message::warn(bitbucket::removed("app passwords"));
         message::hint(format_args!(
             "make an API token at {}, then replace it: 'git credential-bitbucket login {}'",
             Kind::AppPassword.page(&account.host, "", &[]),

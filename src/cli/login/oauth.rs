@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 
 use crate::account::grant::Grant;
+use crate::account::sign_in::SignIn;
 use crate::account::{Account, Kept};
 use crate::answer::renewal;
 use crate::bitbucket::Kind;
@@ -22,7 +23,7 @@ use crate::cli::Login;
 use crate::settings::session::Session;
 use crate::sys::browser;
 use crate::sys::error::{Hinted, Usage};
-use crate::sys::loopback::{Callback, Loopback, SignIn, Visitor, callback};
+use crate::sys::loopback::{Callback, Loopback, Redirection, Visitor, callback};
 use crate::sys::message;
 use crate::sys::secret::Secret;
 use crate::sys::terminal;
@@ -52,7 +53,7 @@ pub(super) fn is_meant(arguments: &Login, existing: Option<&Account>) -> Result<
             "'--client-id', '--client-credentials', '--port' and '--no-browser' are for '--kind oauth', not for '{kind}'"
         ))),
         Some(_) => Ok(false),
-        None => Ok(is_said || existing.is_some_and(|known| known.kind == Some(Kind::Oauth))),
+        None => Ok(is_said || existing.is_some_and(|known| known.kind() == Some(Kind::Oauth))),
     }
 }
 
@@ -72,7 +73,7 @@ pub(super) fn sign_in(
             account.host
         )));
     }
-    let before = existing.and_then(|known| known.oauth.as_ref());
+    let before = existing.and_then(Account::grant);
     let flow = match before {
         _ if arguments.client_credentials => Flow::ClientCredentials,
         Some(grant) if !arguments.no_browser && arguments.port.is_none() => grant.flow,
@@ -115,7 +116,11 @@ pub(super) fn sign_in(
         bail!("Bitbucket gave no refresh token: the access would end within hours");
     }
     account.password_expiry_utc = renewal::end_of(asked, tokens.lifetime);
-    account.oauth = Some(Grant::new(consumer.id, flow));
+    let owner = account.owner_mut().map(std::mem::take).unwrap_or_default();
+    account.sign_in = SignIn::Grant {
+        grant: Grant::new(consumer.id, flow),
+        owner,
+    };
     Ok(Kept {
         secret: tokens.access,
         oauth_refresh_token: tokens.refresh,
@@ -194,12 +199,12 @@ fn ask_client_secret(arguments: &Login) -> Result<Secret> {
 /// Opens the browser and waits for it to come back.
 fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<Outcome> {
     let attempt = attempt(loopback.port())?;
-    let sign_in = loopback
-        .sign_in(attempt.url(&consumer.id), &attempt.state, PATIENCE)
+    let redirection = loopback
+        .redirection(attempt.url(&consumer.id), &attempt.state, PATIENCE)
         .context(NO_RANDOM)?;
     message::tell("Allow it in the browser that opens");
-    open(&sign_in);
-    let Some((callback, visitor)) = sign_in.wait() else {
+    open(&redirection);
+    let Some((callback, visitor)) = redirection.wait() else {
         bail!(Hinted::new(
             format!(
                 "nobody came back from the browser within {} minutes",
@@ -214,8 +219,8 @@ fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<Outcome> {
 }
 
 /// Opens the browser while its visit is waited for. The address works once: it is shown only if no browser has come.
-fn open(sign_in: &SignIn<'_>) {
-    let (address, is_begun) = (sign_in.address(), sign_in.is_begun());
+fn open(redirection: &Redirection<'_>) {
+    let (address, is_begun) = (redirection.address(), redirection.is_begun());
     thread::spawn(move || {
         if browser::open(&address) {
             thread::sleep(ARRIVAL);

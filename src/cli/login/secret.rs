@@ -138,7 +138,7 @@ pub(super) fn kind(
             format!("leave '--kind' out, or give {}", said.noun()),
         )),
         (Some(kind), _) | (None, Some(kind)) => Ok(kind),
-        (None, None) => match existing.and_then(|existing| existing.kind) {
+        (None, None) => match existing.and_then(Account::kind) {
             Some(kind) => Ok(kind),
             None => ask_kind(arguments, policy, host),
         },

@@ -64,7 +64,7 @@ fn for_the_user(arguments: &Setup, session: &Session, path: &Path) -> Result<Exi
         refuse_foreign(&before)?;
     }
     let record = Record::read(session, false)?;
-    let is_there = git::plain_setting(GUARD).is_some_and(|value| value == "die");
+    let is_there = git::plain_setting(GUARD, git::PATIENCE).is_some_and(|value| value == "die");
     let guard = Guard::decide(arguments, record.has_guard(path), is_there)?;
     write(session, path, &record, &wishes, guard)?;
     name_those_cut_off(&before, &chains(&wishes.hosts, &git::settings()?));

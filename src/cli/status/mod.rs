@@ -7,12 +7,12 @@ use crate::cli::output;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use jiff::{Timestamp, civil::Date};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::account::file::Accounts;
 use crate::account::state::{self, State};
-use crate::account::{Account, Origin, today};
+use crate::account::{Account, Origin};
 use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::cli::Status;
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     let mut examiner = Examiner {
         session: &session,
         silent: Vec::new(),
-        today: today(),
+        now: Timestamp::now(),
     };
     let rows: Vec<Row> = shown
         .iter()
@@ -94,12 +94,13 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     }
     needs_attention |= warn_of_the_policy(&session, &shown);
     let cloud = bitbucket::cloud();
-    if let Some((account, kept)) = environment::account(&cloud)? {
+    if let Some((mut account, kept)) = environment::account(&cloud)? {
+        account.rejected = session.refusal_of(&kept.secret);
         message::tell(&if let Ok(Some(objection)) = session.objection(&account) {
             objection.notice(&account)
         } else if account.is_retired() {
             environment::retired_notice(&account)
-        } else if session.is_refused(&kept.secret, Timestamp::now()) {
+        } else if !account.standing(Timestamp::now()).may_answer() {
             format!(
                 "{} is set, but bitbucket.org refused it: give it another value",
                 account.name
@@ -180,7 +181,7 @@ struct Examiner<'a> {
     session: &'a Session,
     /// The stores that did not answer: they are not waited for a second time.
     silent: Vec<store::Name>,
-    today: Date,
+    now: Timestamp,
 }
 
 impl Examiner<'_> {
@@ -189,7 +190,7 @@ impl Examiner<'_> {
             return State::Unreachable;
         }
         match self.session.has_secret(account) {
-            Ok(true) => State::of(account, self.today),
+            Ok(true) => State::of(account, self.now),
             Ok(false) => State::Missing,
             Err(error) => {
                 self.silent.push(account.store);
@@ -209,9 +210,9 @@ fn row(account: &Account, state: State) -> Row {
     Row {
         name: account.name.clone(),
         host: account.host.to_string(),
-        kind: account.kind.map(bitbucket::Kind::as_str),
-        username: account.username.as_ref().map(ToString::to_string),
-        email: account.email.clone(),
+        kind: account.kind().map(bitbucket::Kind::as_str),
+        username: account.username().map(ToString::to_string),
+        email: account.email().map(str::to_owned),
         r#for: account.reach.iter().map(ToString::to_string).collect(),
         store: account.store.to_string(),
         expires: expires.or_else(|| Some(state::expiry(account)?.to_string())),

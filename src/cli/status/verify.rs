@@ -6,7 +6,8 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::account::Account;
-use crate::account::rejection::{Asked, Rejection};
+use crate::account::rejection::{Probed, Rejection};
+use crate::account::standing::Standing;
 use crate::account::verify::{self, Verdict};
 use crate::answer::renewal;
 use crate::answer::source::environment;
@@ -27,14 +28,14 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
     let accounts = session.accounts()?;
     for account in super::meant(&accounts, name)? {
         // Lines below the table name what the policy does not allow; Bitbucket is not shown it.
-        if session.is_forbidden(account) {
+        if session.standing(account, Timestamp::now()) == Standing::Forbidden {
             continue;
         }
         // That a store does not answer, or has no secret, the state says.
         let Ok(Some(kept)) = session.secret_of(account) else {
             continue;
         };
-        if account.kind.is_none() {
+        if account.kind().is_none() {
             message::warn(format_args!(
                 "'{}' is unchecked: its kind is not known, so nobody can be asked",
                 account.name
@@ -55,7 +56,7 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
         let rejected = match verdict {
             Verdict::Good { .. } | Verdict::Limited { .. } => None,
             Verdict::Refused { .. } => {
-                Some(Rejection::again(account.rejected, now).after(Asked::Unknown, now))
+                Some(Rejection::again(account.rejected, now).after(Probed::Unknown, now))
             }
             Verdict::Unchecked { .. } => continue,
         };

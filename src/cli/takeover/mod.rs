@@ -12,8 +12,11 @@ pub(crate) mod scrub;
 use std::ops::Range;
 
 use anyhow::Result;
+use jiff::Timestamp;
 
 use crate::account::file::Accounts;
+use crate::account::sign_in::{Known, Owner, Scheme};
+use crate::account::standing::Standing;
 use crate::account::state::State;
 use crate::account::{Account, Kept, Origin};
 use crate::answer::matching::{self, Wanted};
@@ -21,10 +24,10 @@ use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
 use crate::git::context::Host;
 use crate::git::url::Url;
+use crate::git::username::Username;
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
 use crate::store;
-use crate::sys::bytes::Bytes;
 use crate::sys::error;
 use crate::sys::secret::Secret;
 
@@ -33,7 +36,7 @@ use crate::sys::secret::Secret;
 pub(crate) struct Credential {
     /// The host whose accounts answer for it.
     pub(crate) host: Host,
-    pub(crate) username: Option<Vec<u8>>,
+    pub(crate) username: Option<Username>,
     pub(crate) secret: Secret,
     /// What it was used for.
     pub(crate) reach: Option<Reach>,
@@ -46,10 +49,10 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    pub(crate) fn new(host: &Host, username: Option<Vec<u8>>, secret: Secret) -> Self {
+    pub(crate) fn new(host: &Host, username: Option<Username>, secret: Secret) -> Self {
         Self {
             host: bitbucket::home_of(host),
-            username: username.filter(|name| !name.is_empty()),
+            username,
             fingerprint: secret.fingerprint(b""),
             secret,
             reach: None,
@@ -65,7 +68,7 @@ impl Credential {
 
     /// The page where it is revoked.
     pub(crate) fn page(&self) -> String {
-        let kind = Kind::of_pair(&self.secret, self.username.as_deref(), &self.host);
+        let kind = Kind::of_pair(&self.secret, self.username.as_ref(), &self.host);
         let reach: Vec<Reach> = self.reach.iter().cloned().collect();
         kind.page(&self.host, &self.context, &reach)
     }
@@ -85,24 +88,16 @@ impl Credential {
     /// Its origin is git's configuration and not the user's word: so it never stands in the way of an account from
     /// `login` that fits equally.
     fn to_account(&self) -> Account {
-        let mut account = Account::new(String::new(), self.host.clone(), Origin::Git);
-        let kind = Kind::of_pair(&self.secret, self.username.as_deref(), &self.host);
-        let own = self
-            .username
-            .as_deref()
-            .filter(|name| kind.git_username(None) != Some(name))
-            .filter(|_| kind != Kind::AccessToken);
-        match own.map(|name| (name, std::str::from_utf8(name))) {
-            Some((_, Ok(email))) if kind == Kind::ApiToken && email.contains('@') => {
-                account.email = Some(email.to_owned());
-            }
-            Some((name, _)) => account.username = Some(Bytes::from(name.to_vec())),
-            None => {}
+        let owner = Owner {
+            username: self.username.clone(),
+            email: None,
+        };
+        let mut known = Known::of_secret(&self.secret, &self.host, None, owner);
+        known.base_path.clone_from(&self.context);
+        if self.is_bearer && known.kind == Kind::HttpAccessToken {
+            known.scheme = Scheme::Bearer;
         }
-        account.kind = Some(kind);
-        account.context.clone_from(&self.context);
-        account.bearer = self.is_bearer && kind == Kind::HttpAccessToken;
-        account
+        Account::new(String::new(), self.host.clone(), Origin::Git, known)
     }
 }
 
@@ -120,7 +115,7 @@ pub(crate) fn in_url(url: &Url<'_>) -> Option<InUrl> {
     let is_token = |name: &Secret| bitbucket::is_token_for_a_name(name.expose());
     let is_filler = |password: &Secret| bitbucket::is_filler(password.expose());
     let credential = |username: Option<&Secret>, secret: Secret| {
-        let username = username.map(|name| name.expose().to_vec());
+        let username = username.and_then(|name| Username::new(name.expose()));
         Credential::new(&host, username, secret).of_path(&host, url.path().as_deref())
     };
     let (username, password) = (url.username(), url.password());
@@ -295,12 +290,13 @@ impl Plan {
     ) -> Vec<(Account, Secret)> {
         let mut silent: Vec<store::Name> = Vec::new();
         let mut known = Vec::new();
+        let now = Timestamp::now();
         let is_of_interest = |account: &&Account| {
             let mut hosts = credentials.iter().map(|credential| &credential.host);
             // One that is not allowed does not answer: what it has would be lost to git with the place it is found in.
-            account.kind.is_some()
+            account.kind().is_some()
                 && hosts.any(|host| *host == account.host)
-                && !session.is_forbidden(account)
+                && session.standing(account, now) != Standing::Forbidden
         };
         for account in accounts.iter().filter(is_of_interest) {
             if silent.contains(&account.store) {
@@ -329,7 +325,7 @@ impl Planned {
                 let mut accounts = accounts.iter_mut();
                 if let Some(known) = accounts.find(|known| known.entry == self.account.entry) {
                     known.reach.clone_from(&self.account.reach);
-                    known.email.clone_from(&self.account.email);
+                    add_email(known, self.account.email().map(str::to_owned));
                 }
                 Ok(())
             }),
@@ -364,10 +360,10 @@ fn added(
         // Somewhere it served the whole host.
         account.reach.clear();
     }
-    account.email = account.email.or_else(|| email_of(same));
-    let name = account.username.as_ref().map(ToString::to_string);
+    add_email(&mut account, email_of(same));
+    let name = account.username().map(ToString::to_string);
     let name = name
-        .or_else(|| account.email.clone())
+        .or_else(|| account.email().map(str::to_owned))
         .or_else(|| account.reach.first().map(ToString::to_string))
         .unwrap_or_else(|| account.host.to_string());
     account.name = accounts.free_name(&name);
@@ -381,7 +377,14 @@ fn added(
 
 fn email_of(same: &[&Credential]) -> Option<String> {
     same.iter()
-        .find_map(|credential| credential.to_account().email)
+        .find_map(|credential| Some(credential.to_account().email()?.to_owned()))
+}
+
+/// Gives the account this e-mail if it has none.
+fn add_email(account: &mut Account, email: Option<String>) {
+    if let Some(owner) = account.owner_mut() {
+        owner.email = owner.email.take().or(email);
+    }
 }
 
 /// The account that has the secret, for what it is used as well; what it is for is never taken away.
@@ -400,8 +403,8 @@ fn extended(
             add_scope(&mut account, reach, others, accounts);
         }
     }
-    account.email = account.email.or_else(|| email_of(same));
-    let is_changed = account.reach != known.reach || account.email != known.email;
+    add_email(&mut account, email_of(same));
+    let is_changed = account.reach != known.reach || account.email() != known.email();
     Planned {
         secret: same[0].secret.clone(),
         account,

@@ -4,13 +4,14 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
-use zeroize::Zeroizing;
 
 use super::Credential;
 use crate::bitbucket;
 use crate::git;
 use crate::git::context::Host;
 use crate::git::protocol::Request;
+use crate::git::username::Username;
+use crate::sys::secret::SecretBuffer;
 
 /// How long a helper may take: somebody may be typing at its unlock prompt.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,13 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn credentials(
     helper: &str,
     hosts: &[Host],
-    usernames: &[Vec<u8>],
+    usernames: &[Username],
 ) -> Result<Vec<Credential>> {
     let mut found: Vec<Credential> = Vec::new();
     for host in hosts {
         let names = usernames
             .iter()
-            .map(Vec::as_slice)
+            .map(Username::as_slice)
             .chain(bitbucket::STATIC_USERNAMES.map(str::as_bytes))
             .map(Some);
         for username in [None].into_iter().chain(names) {
@@ -52,10 +53,10 @@ pub(crate) fn credentials(
 /// # Errors
 /// As [`credentials`].
 pub(crate) fn forget(helper: &str, credential: &Credential) -> Result<()> {
-    let username = credential.username.as_deref();
+    let username = credential.username.as_ref().map(Username::as_slice);
     let mut attributes = attributes(&credential.host, username);
-    attributes.extend_from_slice(b"password=");
-    attributes.extend_from_slice(credential.secret.expose());
+    attributes.extend(b"password=");
+    attributes.extend(credential.secret.expose());
     attributes.push(b'\n');
     git::credential("reject", helper, &attributes, PATIENCE)?;
     Ok(())
@@ -66,22 +67,21 @@ fn ask(helper: &str, host: &Host, username: Option<&[u8]>) -> Result<Option<Cred
     else {
         return Ok(None);
     };
-    let Ok(request) = Request::read(&mut answer.as_slice()) else {
+    let Ok(request) = Request::read(&mut &answer[..]) else {
         return Ok(None);
     };
     let secret = request.password.filter(|secret| !secret.is_empty());
-    Ok(secret.map(|secret| Credential::new(host, request.context.username, secret)))
+    let username = request.context.username.and_then(Username::new);
+    Ok(secret.map(|secret| Credential::new(host, username, secret)))
 }
 
-fn attributes(host: &Host, username: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
-    /// Room for a password as well: a buffer that grows leaves copies of a secret behind.
-    const ROOM: usize = 1 << 17;
-    let mut attributes = Zeroizing::new(Vec::with_capacity(ROOM));
+fn attributes(host: &Host, username: Option<&[u8]>) -> SecretBuffer {
+    let mut attributes = SecretBuffer::default();
     // Writing to memory does not fail.
     let _ = writeln!(attributes, "protocol=https\nhost={host}");
     if let Some(username) = username {
-        attributes.extend_from_slice(b"username=");
-        attributes.extend_from_slice(username);
+        attributes.extend(b"username=");
+        attributes.extend(username);
         attributes.push(b'\n');
     }
     attributes

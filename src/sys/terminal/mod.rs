@@ -3,7 +3,6 @@
 #[cfg(unix)]
 mod hidden;
 
-use std::env;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
 
@@ -14,6 +13,7 @@ use thiserror::Error;
 use self::hidden::Quiet;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
+use crate::sys::variables;
 
 /// Whether somebody can be asked: there is a terminal, and git's own `GIT_TERMINAL_PROMPT` does not forbid it.
 pub(crate) fn can_ask() -> bool {
@@ -47,7 +47,7 @@ pub(crate) fn is_there() -> bool {
 
 /// Whether somebody may be there to answer a prompt that another program shows, such as a keyring's.
 pub(crate) fn somebody_may_be_there() -> bool {
-    let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let set = |name| variables::filled(name).is_some();
     cfg!(not(all(unix, not(target_os = "macos"))))
         || set("DISPLAY")
         || set("WAYLAND_DISPLAY")
@@ -59,7 +59,7 @@ pub(crate) fn somebody_may_be_there() -> bool {
 ///
 /// `core_askpass` is that setting of git's.
 pub(crate) fn askpass(core_askpass: Option<&str>) -> Option<&'static str> {
-    let variable = |name| Some((name, env::var_os(name)?.is_empty()));
+    let variable = |name| Some((name, variables::value(name)?.is_empty()));
     let core = || Some(("core.askPass", core_askpass?.is_empty()));
     let (name, is_empty) = variable("GIT_ASKPASS")
         .or_else(core)
@@ -151,7 +151,7 @@ fn broken_off(error: &io::Error) -> anyhow::Error {
 
 /// `GIT_TERMINAL_PROMPT`, git(1): a false value forbids prompts on the terminal.
 pub(crate) fn prompts_are_forbidden() -> bool {
-    env::var("GIT_TERMINAL_PROMPT").is_ok_and(|value| {
+    variables::text("GIT_TERMINAL_PROMPT").is_some_and(|value| {
         matches!(
             value.to_ascii_lowercase().as_str(),
             "0" | "false" | "no" | "off" | ""

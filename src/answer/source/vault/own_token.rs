@@ -1,14 +1,12 @@
 //! The token that Vault's own command line tool would use, found in its order.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 
 use crate::answer::source::environment::vault_variable;
-use crate::sys::child;
-use crate::sys::child::SECRET_VARIABLES;
+use crate::sys::child::{Program, is_too_long};
 use crate::sys::error::Hinted;
 use crate::sys::files;
 use crate::sys::secret::Secret;
@@ -89,13 +87,14 @@ fn from_helper(program: &Path, source: &str) -> Result<Secret> {
             "see 'token_helper' in ~/.bao or ~/.vault, or set VAULT_TOKEN",
         ))
     };
-    let mut command = Command::new(program);
-    command.arg("get");
-    for variable in SECRET_VARIABLES {
-        command.env_remove(variable);
-    }
-    let output = child::run(command, b"", HELPER)
-        .map_err(|error| failed(format!("cannot be started: {error}")))?;
+    let helper = Program::new(program).with_service_tokens().args(["get"]);
+    let output = helper.run(b"", HELPER).map_err(|error| {
+        if is_too_long(&error) {
+            failed("prints too much".to_owned())
+        } else {
+            failed(format!("cannot be started: {error}"))
+        }
+    })?;
     let output = output.ok_or_else(|| {
         failed(format!(
             "does not answer within {} seconds",
@@ -105,7 +104,7 @@ fn from_helper(program: &Path, source: &str) -> Result<Secret> {
     if output.code != Some(0) {
         bail!(failed("fails".to_owned()));
     }
-    Ok(Secret::new(output.answer.to_vec()))
+    Ok(output.answer.into())
 }
 
 #[cfg(test)]

@@ -9,12 +9,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::lease;
 use super::reply::{Login, Reply};
-use super::server::Server;
+use super::server::{Server, encoded};
 use crate::answer::source::environment::{self, vault_variable};
 use crate::settings::config::{Auth, VaultSection};
 use crate::sys::error::Hinted;
 use crate::sys::files;
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 use crate::sys::trace;
 
 /// Where Kubernetes puts the token of a pod's service account.
@@ -68,7 +68,7 @@ impl Ticket {
     pub(super) fn log_in(&self, server: &Server) -> Result<Login> {
         let method = self.auth.method();
         trace::say(|| format!("vault: login with {method} at 'auth/{}'", self.mount));
-        let path = format!("auth/{}/login", super::encoded(&self.mount));
+        let path = format!("auth/{}/login", encoded(&self.mount));
         let reply = server.post(&path, &self.document, &self.proof)?;
         let login = reply.login().filter(|_| reply.status == 200);
         login.ok_or_else(|| self.refused(server, &reply))
@@ -155,10 +155,9 @@ fn with_jwt(settings: &VaultSection) -> Result<(Secret, Secret)> {
 }
 
 fn to_json(document: &impl Serialize) -> Result<Secret> {
-    // Longer than any of them: a buffer that grows leaves copies behind.
-    let mut json = Vec::with_capacity(1 << 17);
+    let mut json = SecretBuffer::default();
     serde_json::to_writer(&mut json, document)?;
-    Ok(Secret::new(json))
+    Ok(json.into())
 }
 
 fn text(secret: &Secret) -> Result<&str> {

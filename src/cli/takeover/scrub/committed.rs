@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::find::{self, Findings, Ours};
 use super::walk::COMMITTED;
+use crate::bitbucket;
 use crate::git;
 
 /// A secret in a committed file.
@@ -57,7 +58,8 @@ fn pattern(ours: &Ours) -> String {
         .map(|host| host.as_str().replace('.', r"\.").replace(['[', ']'], "."))
         .collect();
     format!(
-        "://[^/[:space:]]+@({})|AT[AC]TT[A-Za-z0-9_=-]{{16}}|ATBB[A-Za-z0-9_=-]{{17}}|BBDC-[A-Za-z0-9_=+/-]{{16}}",
-        hosts.join("|")
+        "://[^/[:space:]]+@({})|{}",
+        hosts.join("|"),
+        bitbucket::pattern()
     )
 }

@@ -9,6 +9,7 @@ pub(crate) mod rewrite;
 mod walk;
 
 use crate::cli::output;
+use crate::sys::variables;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -94,7 +95,7 @@ fn walk(arguments: &Scrub) -> Result<Walk> {
         walk.below(path);
     }
     if arguments.paths.is_empty() {
-        let here = std::env::var_os("GIT_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
+        let here = variables::value("GIT_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
         if !walk.around(&here) && !arguments.global {
             return Err(Hinted::new(
                 "there is no git repository here",

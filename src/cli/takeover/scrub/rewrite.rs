@@ -60,7 +60,7 @@ pub(super) fn take_out(
         let text = Zeroizing::new(fs::read(draft)?);
         let meant = GitConfig::parse(&text).map(|config| config.list_without(&[]));
         match git::list_of(draft) {
-            Ok(list) if Some(&list) == meant.as_ref() => Ok(()),
+            Ok(list) if meant.as_ref().is_some_and(|meant| meant[..] == list[..]) => Ok(()),
             _ => bail!(not_as_meant()),
         }
     };

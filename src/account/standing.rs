@@ -1,0 +1,36 @@
+//! Whether an account may answer.
+
+use jiff::Timestamp;
+
+/// Whether an account may answer, and if not, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    InService,
+    /// A server refused the secret once, and its rest is over: it answers once more.
+    OneMoreChance,
+    /// The grant gives no new token. The last one answers until it ends.
+    Ended,
+    /// Bitbucket has removed its kind: it answers only where nothing else fits.
+    Retired,
+    // Those below do not answer.
+    /// A server refused the secret.
+    Resting {
+        until: Timestamp,
+    },
+    /// A server refused the secret again, or Bitbucket does not know it: it stays aside until Bitbucket knows it or
+    /// somebody signs in again.
+    Refused,
+    /// The secret had an end, and it has passed.
+    Expired,
+    /// The policy of the machine does not allow it.
+    Forbidden,
+}
+
+impl Standing {
+    pub(crate) fn may_answer(self) -> bool {
+        match self {
+            Self::InService | Self::OneMoreChance | Self::Ended | Self::Retired => true,
+            Self::Resting { .. } | Self::Refused | Self::Expired | Self::Forbidden => false,
+        }
+    }
+}

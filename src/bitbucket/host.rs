@@ -1,0 +1,41 @@
+//! The hosts of Bitbucket Cloud, and the one that answers for each.
+
+use crate::git::context::Host;
+
+/// git, LFS and OAuth of Bitbucket Cloud.
+const CLOUD_HOST: &str = "bitbucket.org";
+/// The REST API of Bitbucket Cloud, and the only host for it (changelog, CHANGE-3052).
+pub(crate) const API_HOST: &str = "api.bitbucket.org";
+
+/// Whether this is Bitbucket Cloud, git or REST.
+pub(crate) fn is_cloud(host: &Host) -> bool {
+    matches!(host.as_str(), CLOUD_HOST | API_HOST)
+}
+
+/// The host whose accounts answer for this one: REST of Bitbucket Cloud is answered by the accounts of bitbucket.org.
+pub(crate) fn home_of(host: &Host) -> Host {
+    if host.as_str() == API_HOST {
+        cloud()
+    } else {
+        host.clone()
+    }
+}
+
+/// api.bitbucket.org
+pub(crate) fn api_host() -> Host {
+    API_HOST.parse().expect("a well-formed host")
+}
+
+/// The hosts for which git asks on behalf of an account: of Bitbucket Cloud also that of REST.
+pub(crate) fn hosts_asked_for(host: &Host) -> Vec<Host> {
+    if is_cloud(host) {
+        vec![cloud(), api_host()]
+    } else {
+        vec![host.clone()]
+    }
+}
+
+/// bitbucket.org
+pub(crate) fn cloud() -> Host {
+    CLOUD_HOST.parse().expect("a well-formed host")
+}

@@ -1,0 +1,153 @@
+//! The kinds of credential, and how git and REST take each.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use thiserror::Error;
+
+use crate::bitbucket::host::is_cloud;
+use crate::git::context::Host;
+use crate::sys::serde_as_text::serde_as_text;
+
+/// The day on which Bitbucket Cloud removed app passwords (changelog, CHANGE-3222).
+const APP_PASSWORDS_REMOVED: Date = jiff::civil::date(2026, 7, 28);
+
+/// That Bitbucket Cloud takes no app password any more, and how git shows it. `what` names them in the sentence.
+pub(crate) fn removed(what: &str) -> String {
+    format!("Bitbucket removed {what} on {APP_PASSWORDS_REMOVED} (git shows error 410)")
+}
+
+/// The static git user name of an API token: <https://support.atlassian.com/bitbucket-cloud/docs/using-api-tokens/>.
+pub(super) const API_TOKEN_USERNAME: &str = "x-bitbucket-api-token-auth";
+/// The static git user name of an access token: <https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/>.
+pub(super) const ACCESS_TOKEN_USERNAME: &str = "x-token-auth";
+/// The user names that stand for a kind and for no user.
+pub(crate) const STATIC_USERNAMES: [&str; 2] = [API_TOKEN_USERNAME, ACCESS_TOKEN_USERNAME];
+
+/// The kinds of credential, by Atlassian's own names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A repository, project or workspace access token of Bitbucket Cloud.
+    AccessToken,
+    /// A user's API token with scopes, Bitbucket Cloud.
+    ApiToken,
+    /// User name and app password; Bitbucket Cloud has removed them, to Data Center they are a plain password.
+    AppPassword,
+    /// An HTTP access token of Bitbucket Data Center.
+    HttpAccessToken,
+    /// A grant of OAuth 2.0, Bitbucket Cloud: its secret is an access token of two hours, which we renew.
+    Oauth,
+}
+
+/// Which user name goes with the secret when asking the REST API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RestScheme {
+    /// `Authorization: Bearer`, no user name.
+    Bearer,
+    /// Basic with the e-mail of the Atlassian account.
+    Email,
+    /// Basic with the Bitbucket user name.
+    Username,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::ApiToken,
+        Self::AccessToken,
+        Self::Oauth,
+        Self::AppPassword,
+        Self::HttpAccessToken,
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessToken => "access-token",
+            Self::ApiToken => "api-token",
+            Self::AppPassword => "app-password",
+            Self::HttpAccessToken => "http-access-token",
+            Self::Oauth => "oauth",
+        }
+    }
+
+    /// As one says it in a sentence.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::AccessToken => "an access token",
+            Self::ApiToken => "an API token",
+            Self::AppPassword => "an app password",
+            Self::HttpAccessToken => "an HTTP access token",
+            Self::Oauth => "an OAuth grant",
+        }
+    }
+
+    /// Whether this kind exists on the host at all.
+    pub(crate) fn exists_on(self, host: &Host) -> bool {
+        match self {
+            Self::AccessToken | Self::ApiToken | Self::Oauth => is_cloud(host),
+            Self::HttpAccessToken => !is_cloud(host),
+            Self::AppPassword => true,
+        }
+    }
+
+    /// The user name with which git presents this kind, given the account's own.
+    ///
+    /// An API token also works with its owner's user name, but the static name needs none and can be mistaken for
+    /// nothing; an e-mail is refused. A Data Center token without a user goes with the name recent versions take.
+    pub(crate) fn git_username(self, own: Option<&[u8]>) -> Option<&[u8]> {
+        match self {
+            // Of OAuth too: "the literal string is required" (Atlassian, "Use OAuth on Bitbucket Cloud").
+            Self::AccessToken | Self::Oauth => Some(ACCESS_TOKEN_USERNAME.as_bytes()),
+            Self::ApiToken => Some(API_TOKEN_USERNAME.as_bytes()),
+            Self::AppPassword => own,
+            Self::HttpAccessToken => Some(own.unwrap_or(ACCESS_TOKEN_USERNAME.as_bytes())),
+        }
+    }
+
+    /// How the REST API of Bitbucket Cloud takes this kind: <https://developer.atlassian.com/cloud/bitbucket/rest/intro/>.
+    pub(crate) fn rest_scheme(self) -> RestScheme {
+        match self {
+            Self::ApiToken => RestScheme::Email,
+            Self::AppPassword => RestScheme::Username,
+            Self::AccessToken | Self::HttpAccessToken | Self::Oauth => RestScheme::Bearer,
+        }
+    }
+
+    /// Whether Bitbucket gives every secret of this kind an end: an API token lives a year at the most.
+    pub(crate) fn always_expires(self) -> bool {
+        self == Self::ApiToken
+    }
+
+    /// Whether the account cannot do without a user name of its own.
+    pub(crate) fn needs_username(self) -> bool {
+        self == Self::AppPassword
+    }
+
+    /// Bitbucket Cloud answers app passwords with 410 since [`APP_PASSWORDS_REMOVED`]; git does not erase upon that.
+    pub(crate) fn is_retired_on(self, host: &Host) -> bool {
+        self == Self::AppPassword && is_cloud(host)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[derive(Debug, Error)]
+#[error("not a kind of credential")]
+pub(crate) struct NotAKind;
+
+impl FromStr for Kind {
+    type Err = NotAKind;
+
+    fn from_str(text: &str) -> Result<Self, NotAKind> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(NotAKind)
+    }
+}
+
+serde_as_text!(Kind);

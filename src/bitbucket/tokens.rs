@@ -1,0 +1,194 @@
+//! What a secret looks like: how it starts, and what kind that is. Nothing else knows a prefix.
+
+use std::ops::Range;
+
+use crate::bitbucket::host::is_cloud;
+use crate::bitbucket::kind::{ACCESS_TOKEN_USERNAME, API_TOKEN_USERNAME, Kind};
+use crate::git::context::Host;
+use crate::git::username::Username;
+use crate::sys::secret::Secret;
+
+/// How Atlassian's secrets start, and the kind that this names. Atlassian tells four letters
+/// (<https://community.atlassian.com/>, answer 3093481, 2025-08-26), and that lengths vary.
+const PREFIXES: [(&str, Option<Kind>); 6] = [
+    ("ATAT", Some(Kind::ApiToken)),
+    ("ATCT", Some(Kind::AccessToken)),
+    ("ATBB", Some(Kind::AppPassword)),
+    // Bitbucket Data Center.
+    ("BBDC-", Some(Kind::HttpAccessToken)),
+    // A service account, for which Bitbucket has no scopes (BCLOUD-23832), and an OAuth app of other products.
+    ("ATST", None),
+    ("ATOA", None),
+];
+
+/// The kind that the start of a secret names, whatever its host.
+fn named(secret: &Secret) -> Option<Kind> {
+    let mut prefixes = PREFIXES.iter();
+    let found = prefixes.find(|(prefix, _)| secret.expose().starts_with(prefix.as_bytes()));
+    found.and_then(|(_, kind)| *kind)
+}
+
+impl Kind {
+    /// The kind a secret's prefix names; the host decides which prefixes mean anything.
+    ///
+    /// Lengths are never looked at: Atlassian says they vary.
+    pub(crate) fn of_secret(secret: &Secret, host: &Host) -> Option<Self> {
+        named(secret).filter(|kind| kind.prefix_is_of(host))
+    }
+
+    /// The kind it names on the other side: of bitbucket.org where the host is a Data Center, and the other way round.
+    /// Such a secret is not for this host, and must not be shown to it.
+    pub(crate) fn of_another_host(secret: &Secret, host: &Host) -> Option<Self> {
+        named(secret).filter(|kind| !kind.prefix_is_of(host))
+    }
+
+    /// The kind of a secret that was found together with a user name, in a URL for instance, where nobody can be asked.
+    pub(crate) fn of_pair(secret: &Secret, username: Option<&Username>, host: &Host) -> Self {
+        /// An OAuth access token has no prefix, works with any user name, and is far longer than a password.
+        const LONGEST_PASSWORD: usize = 128;
+        let is_named = |name: &str| username.is_some_and(|own| own.as_slice() == name.as_bytes());
+        let is_long = secret.expose().len() > LONGEST_PASSWORD;
+        match Self::of_secret(secret, host) {
+            Some(kind) => kind,
+            None if is_cloud(host) && is_named(API_TOKEN_USERNAME) => Self::ApiToken,
+            None if is_named(ACCESS_TOKEN_USERNAME) || username.is_none() || is_long => {
+                if is_cloud(host) {
+                    Self::AccessToken
+                } else {
+                    Self::HttpAccessToken
+                }
+            }
+            None => Self::AppPassword,
+        }
+    }
+
+    /// Whether secrets of this kind start in a way of their own on this host: Data Center's app password is a plain one.
+    fn prefix_is_of(self, host: &Host) -> bool {
+        is_cloud(host) == (self != Self::HttpAccessToken)
+    }
+}
+
+/// What is shorter is a word about them, and no secret.
+const SHORTEST: usize = 21;
+
+/// Whether a word starts like one of Atlassian's secrets: it must not be shown or kept as a name.
+pub(crate) fn looks_like_a_secret(word: &str) -> bool {
+    word.len() >= SHORTEST
+        && PREFIXES
+            .iter()
+            .any(|(prefix, _)| word.trim_start_matches('-').starts_with(prefix))
+}
+
+/// Where in a text Atlassian's secrets stand, as far as their start tells.
+pub(crate) fn tokens_in(text: &[u8]) -> Vec<Range<usize>> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_=+/".contains(byte);
+    let mut tokens: Vec<Range<usize>> = Vec::new();
+    let starts = text.iter().enumerate().filter(|(start, byte)| {
+        matches!(byte, b'A' | b'B')
+            && (*start == 0 || !text[start - 1].is_ascii_alphanumeric())
+            && PREFIXES
+                .iter()
+                .any(|(prefix, _)| text[*start..].starts_with(prefix.as_bytes()))
+    });
+    for (start, _) in starts {
+        let length = text[start..]
+            .iter()
+            .take_while(|byte| is_part(byte))
+            .count();
+        let is_within = tokens.last().is_some_and(|last| start < last.end);
+        if length >= SHORTEST && !is_within {
+            tokens.push(start..start + length);
+        }
+    }
+    tokens
+}
+
+/// Whether a user name in a URL is really a token: no name is that long; an e-mail may be.
+pub(crate) fn is_token_for_a_name(name: &[u8]) -> bool {
+    const LONGEST_NAME: usize = 40;
+    let is_long = name.len() > LONGEST_NAME && !name.contains(&b'@');
+    is_long || looks_like_a_secret(&String::from_utf8_lossy(name))
+}
+
+/// Whether what stands for a password only fills its place, behind a token that stands for the user name.
+pub(crate) fn is_filler(password: &[u8]) -> bool {
+    [
+        "x-oauth-basic",
+        "x-access-token",
+        ACCESS_TOKEN_USERNAME,
+        API_TOKEN_USERNAME,
+        "oauth2",
+        "x",
+    ]
+    .iter()
+    .any(|filler| password == filler.as_bytes())
+}
+
+/// The same for grep(1), as an extended regular expression without regard to letter case. It finds too much rather than too
+/// little: each find is looked at more closely.
+pub(crate) fn pattern() -> String {
+    let starts = PREFIXES.map(|(prefix, _)| prefix).join("|");
+    format!("({starts})[A-Za-z0-9_=+/-]{{16}}")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bitbucket::host::cloud;
+    use crate::bitbucket::kind::Kind;
+    use crate::git::context::Host;
+    use crate::git::username::Username;
+    use crate::sys::secret::Secret;
+
+    fn data_center() -> Host {
+        "git.corp.example:7990".parse().expect("a host")
+    }
+
+    #[test]
+    fn the_prefix_names_the_kind_only_on_its_own_host() {
+        let kind = |secret: &str, host: &Host| Kind::of_secret(&Secret::new(secret.into()), host);
+        assert_eq!(kind("ATATT3xFfGF0abc", &cloud()), Some(Kind::ApiToken));
+        assert_eq!(kind("ATCTT3xFfGN0abc", &cloud()), Some(Kind::AccessToken));
+        assert_eq!(kind("ATBBabc", &cloud()), Some(Kind::AppPassword));
+        assert_eq!(
+            kind("BBDC-abc", &data_center()),
+            Some(Kind::HttpAccessToken)
+        );
+        assert_eq!(kind("ATATT3xFfGF0abc", &data_center()), None);
+        assert_eq!(kind("BBDC-abc", &cloud()), None);
+        assert_eq!(kind("hunter2", &cloud()), None);
+    }
+
+    #[test]
+    fn without_a_prefix_the_user_name_tells_the_kind() {
+        let long = "j".repeat(800);
+        let rows: [(&str, Option<&str>, Host, Kind); 9] = [
+            ("ATATTx", Some("x-token-auth"), cloud(), Kind::ApiToken),
+            ("abc", Some("x-token-auth"), cloud(), Kind::AccessToken),
+            (
+                "abc",
+                Some("x-bitbucket-api-token-auth"),
+                cloud(),
+                Kind::ApiToken,
+            ),
+            ("abc", Some("ada"), cloud(), Kind::AppPassword),
+            (&long, Some("ada"), cloud(), Kind::AccessToken),
+            ("abc", None, cloud(), Kind::AccessToken),
+            ("abc", None, data_center(), Kind::HttpAccessToken),
+            (
+                "abc",
+                Some("x-token-auth"),
+                data_center(),
+                Kind::HttpAccessToken,
+            ),
+            ("abc", Some("ada"), data_center(), Kind::AppPassword),
+        ];
+        for (secret, name, host, kind) in rows {
+            let secret = Secret::new(secret.into());
+            assert_eq!(
+                Kind::of_pair(&secret, name.and_then(Username::new).as_ref(), &host),
+                kind,
+                "{name:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! A user name as git sends it: bytes that need not be UTF-8, and never a secret.
+
+use std::fmt;
+
+use crate::sys::bytes::Bytes;
+
+/// A user name; it is never empty. As text it can be printed and stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Username(Bytes);
+
+impl Username {
+    /// Nothing where there are no bytes.
+    pub(crate) fn new(bytes: impl Into<Vec<u8>>) -> Option<Self> {
+        Self::of_bytes(bytes.into().into())
+    }
+
+    pub(crate) fn of_bytes(bytes: Bytes) -> Option<Self> {
+        (!bytes.as_slice().is_empty()).then_some(Self(bytes))
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.0
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Username;
+
+    #[test]
+    fn a_user_name_has_bytes_and_can_be_printed() {
+        assert!(Username::new("").is_none());
+        let name = Username::new(b"a\x1b[2Jda".to_vec()).expect("a name");
+        assert_eq!(name.to_string(), "a%1B[2Jda");
+        assert_eq!(name.as_slice(), b"a\x1b[2Jda");
+    }
+}

@@ -1,0 +1,189 @@
+//! Against a real OAuth server, with its own pages in a real browser.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{fs, io::Write as _};
+
+use super::browser::Browser;
+use super::{CLIENT_SECRET, free_port, get, password, works};
+use crate::support::harness::{Outcome, PROGRAM, TestEnv, has};
+use crate::support::stand_in::StandIn;
+
+/// How long its access tokens live: a second longer than one has to be good for.
+const LIFETIME: &str = "61";
+
+/// The running server; gone when dropped. It has more to say than its port, and minds when nobody reads it.
+struct OauthServer {
+    process: Child,
+    _output: BufReader<ChildStdout>,
+}
+
+impl OauthServer {
+    fn start(stand_in: &StandIn) -> Self {
+        let mut child = Command::new("node")
+            .arg(folder().join("server.js"))
+            .args([CLIENT_SECRET, LIFETIME])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        stand_in.forward_oauth(line.trim().parse().expect("the server says its port"));
+        Self {
+            process: child,
+            _output: output,
+        }
+    }
+}
+
+impl Drop for OauthServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Where `tests/run.sh` puts the server with what it needs.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/oauth-server")
+}
+
+fn world() -> Option<(TestEnv, StandIn, OauthServer)> {
+    if !has(&["node", "chromium", "chromedriver"]) {
+        return None;
+    }
+    if !folder().join("node_modules").exists() {
+        assert!(std::env::var_os("REQUIRE_ALL").is_none(), "no OAuth server");
+        eprintln!("skipped: tests/run.sh installs the OAuth server");
+        return None;
+    }
+    let (env, stand_in) = TestEnv::with_stand_in();
+    stand_in.repository("acme/app");
+    assert_eq!(env.program(&["setup"], "").status, 0);
+    let server = OauthServer::start(&stand_in);
+    Some((env, stand_in, server))
+}
+
+/// Signs in with a browser in which somebody acts; what came of it, and the last page.
+fn sign_in(env: &mut TestEnv, stand_in: &StandIn, act: impl FnOnce(&Browser)) -> (Outcome, String) {
+    let address = env.path().join("address");
+    let script = format!(
+        "#!/bin/sh\nprintf %s \"$1\" >'{0}.new' && mv '{0}.new' '{0}'\n",
+        address.display()
+    );
+    let opener = env.path().join("opener");
+    fs::write(&opener, script).unwrap();
+    let mut executable = env.command("chmod");
+    executable.arg("+x").arg(&opener);
+    assert!(executable.status().unwrap().success());
+    env.set("BROWSER", &opener.display().to_string());
+
+    let browser = Browser::start(&stand_in.proxy(), &env.path().join("chromium"));
+    let mut login = env.command(PROGRAM);
+    login.args(["login", "mine", "--client-id", "KEY", "--with-token"]);
+    login.args(["--store", "file", "--port", &free_port()]);
+    let mut login = login
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    writeln!(login.stdin.take().unwrap(), "{CLIENT_SECRET}").unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    while !address.exists() && Instant::now() < end {
+        thread::sleep(Duration::from_millis(10));
+    }
+    browser.open(&fs::read_to_string(&address).expect("the browser is opened"));
+    fs::remove_file(&address).unwrap();
+    act(&browser);
+    let page = browser.text_at("/callback?");
+    let output = login.wait_with_output().unwrap();
+    let outcome = Outcome {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        took_all: true,
+    };
+    (outcome, page)
+}
+
+#[test]
+fn somebody_signs_in_with_a_real_browser_and_the_grant_is_renewed() {
+    let Some((mut env, stand_in, _server)) = world() else {
+        return;
+    };
+    let (outcome, page) = sign_in(&mut env, &stand_in, |browser| {
+        browser.type_into("input[name=login]", "ada");
+        browser.type_into("input[name=password]", "anything");
+        browser.click("button[type=submit]");
+        // The page for the consent has one button, and no field.
+        browser.click("form:not(:has(input[name=password])) button[type=submit]");
+    });
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert!(page.contains("You are signed in"), "{page}");
+
+    let mut tokens = Vec::new();
+    for _ in 0..3 {
+        let outcome = get(&env);
+        tokens.push(password(&outcome.stdout).expect("a token").to_owned());
+        assert!(works(&env));
+        // Now it is good for less than a minute.
+        thread::sleep(Duration::from_millis(2100));
+    }
+    tokens.dedup();
+    assert_eq!(
+        tokens.len(),
+        3,
+        "each was renewed with the next refresh token"
+    );
+}
+
+#[test]
+fn who_says_no_in_a_real_browser_is_understood() {
+    let Some((mut env, stand_in, _server)) = world() else {
+        return;
+    };
+    let (outcome, page) = sign_in(&mut env, &stand_in, |browser| {
+        browser.click("a[href$='/abort']");
+    });
+    assert_eq!(outcome.status, 1, "{outcome:?}");
+    assert!(outcome.stderr.contains("was not granted"), "{outcome:?}");
+    assert!(page.contains("It did not work"), "{page}");
+    assert!(env.accounts().is_empty());
+}
+
+#[test]
+fn a_machine_signs_in_at_a_real_server_and_a_wrong_secret_does_not() {
+    let Some((env, _stand_in, _server)) = world() else {
+        return;
+    };
+    let mut arguments = vec![
+        "login",
+        "mine",
+        "--client-id",
+        "MACHINE",
+        "--client-credentials",
+    ];
+    arguments.extend(["--with-token", "--store", "file"]);
+    let refused = env.program(&arguments, "wrong\n");
+    assert_eq!(refused.status, 1, "{refused:?}");
+    assert!(
+        refused.stderr.contains("look at key and secret"),
+        "{refused:?}"
+    );
+    assert!(env.accounts().is_empty());
+    let outcome = env.program(&arguments, format!("{CLIENT_SECRET}\n"));
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert!(works(&env));
+    let first = get(&env).stdout;
+    thread::sleep(Duration::from_millis(2100));
+    let second = get(&env).stdout;
+    assert!(password(&second).is_some() && second != first);
+    assert!(works(&env));
+}

@@ -1,0 +1,183 @@
+//! Which programs git finds, and our place among its helpers.
+
+use std::fs;
+
+use super::{
+    assert_starts, config, doctor, edit_accounts, finding, found, path_with, program_at, set_up,
+    with_git,
+};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, write_private};
+
+#[test]
+fn a_small_post_buffer_matters_to_a_bearer_account_only() {
+    let data_center = |version: &str| {
+        let env = with_git(version);
+        env.login(
+            "BBDC-canary",
+            &["dc", "--host", "git.corp.example:7990", "--username", "ada"],
+        );
+        env
+    };
+    let id = "post-buffer.git.corp.example:7990";
+    let env = data_center("2.47.3");
+    assert!(found(&doctor(&env, &[]).1, id).is_empty());
+    edit_accounts(&env, "host = ", "bearer = true\nhost = ");
+    let warning = finding(&env, id);
+    assert_starts(&warning, "warn: git 2.46 to 2.53 forgets the Authorization");
+    let command = "git config --global http.https://git.corp.example:7990.postBuffer 524288000";
+    assert!(
+        warning.ends_with(&format!("; mend: '{command}'")),
+        "{warning}"
+    );
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    env.git_succeeds(&words);
+    assert_starts(&finding(&env, id), "pass: pushes of up to 524288000 bytes");
+
+    let env = data_center("2.54.0");
+    edit_accounts(&env, "host = ", "bearer = true\nhost = ");
+    assert_starts(&finding(&env, id), "pass: this git keeps the Authorization");
+}
+
+#[test]
+fn our_place_in_the_chain_is_told_for_each_host() {
+    let env = TestEnv::new();
+    let setup = "'git credential-bitbucket setup'";
+    let id = "chain.bitbucket.org";
+    assert_eq!(
+        finding(&env, id),
+        format!("fail: git does not ask this helper; mend: {setup}")
+    );
+    config(&env, "credential.helper", "store");
+    let file = env.git_config().display().to_string();
+    assert_eq!(
+        finding(&env, id),
+        format!("fail: git does not ask this helper, but 'store' ('{file}'); mend: {setup}")
+    );
+    config(&env, "credential.helper", "bitbucket");
+    assert_eq!(
+        finding(&env, id),
+        format!(
+            "warn: git asks 'store' ('{file}') before this helper, and hands it what works; mend: {setup}"
+        )
+    );
+    config(
+        &env,
+        "credential.helper",
+        "!f() { echo password=canary; }; f",
+    );
+    let both = finding(&env, id);
+    assert_starts(&both, "warn: git asks 'store' ('");
+    assert!(
+        both.contains("and hands what works to 'a shell command' ('"),
+        "{both}"
+    );
+    assert_eq!(env.program(&["setup"], "").status, 0);
+    assert_eq!(
+        finding(&env, id),
+        "pass: git asks this helper, and no other"
+    );
+
+    env.login(
+        "BBDC-canary",
+        &["dc", "--host", "git.corp.example", "--username", "ada"],
+    );
+    assert_starts(&finding(&env, "chain.git.corp.example"), "pass: ");
+    write_private(
+        &env.data().join("config.toml"),
+        "hosts = ['other.example']\n",
+    );
+    assert_starts(
+        &finding(&env, "chain.other.example"),
+        "warn: git asks 'store' ('",
+    );
+}
+
+#[test]
+fn a_helper_in_the_repository_stands_behind_setup_and_has_to_be_taken_out_there() {
+    let env = set_up();
+    env.git_succeeds(&["init", "-q", "."]);
+    env.git_succeeds(&["config", "credential.helper", "cache"]);
+    assert_eq!(
+        finding(&env, "chain.bitbucket.org"),
+        "warn: git asks this helper, and hands what works to 'cache' ('.git/config') as well; \
+         mend: take 'cache' out of '.git/config'"
+    );
+}
+
+#[test]
+fn a_program_that_git_is_told_to_start_has_to_be_there_and_to_be_this_one() {
+    let env = TestEnv::new();
+    let other = env.path().join("other/git-credential-bitbucket");
+    config(&env, "credential.helper", other.to_str().unwrap());
+    let id = "chain.bitbucket.org";
+    let missing = finding(&env, id);
+    assert_starts(&missing, "fail: git is told to start '");
+    assert!(missing.contains("which is not there"), "{missing}");
+    program_at(&other, "exit 1");
+    assert_starts(
+        &finding(&env, id),
+        "warn: git starts another program than this one, '",
+    );
+}
+
+#[test]
+fn a_foreign_program_of_our_name_is_found_before_and_behind_us() {
+    let mut env = TestEnv::new();
+    env.set("PATH", &path_with(&[]));
+    assert_starts(
+        &finding(&env, "program"),
+        &format!("pass: '{PROGRAM}' is the only program"),
+    );
+
+    let folder = env.path().join("foreign");
+    program_at(&folder.join("git-credential-bitbucket"), "exit 1");
+    env.set("PATH", &format!("{}:{}", path_with(&[]), folder.display()));
+    let behind = finding(&env, "program");
+    assert_starts(&behind, "warn: another program of this name, '");
+    assert!(
+        behind.contains("stands on PATH behind this one"),
+        "{behind}"
+    );
+
+    env.set("PATH", &path_with(&[&folder]));
+    let before = finding(&env, "program");
+    assert_starts(&before, "warn: another program of this name, '");
+    assert!(before.contains("is found in place of this one"), "{before}");
+    env.configure_plain();
+    let asked = finding(&env, "program");
+    assert_starts(&asked, "fail: another program of this name");
+    assert!(
+        asked.ends_with(&format!("; mend: '{PROGRAM} setup' makes git ask this one")),
+        "{asked}"
+    );
+
+    env.set("PATH", "/usr/local/bin:/usr/bin:/bin");
+    assert!(finding(&env, "program").contains("is in no folder of PATH"));
+}
+
+#[test]
+fn a_link_to_this_program_is_no_foreign_one() {
+    let mut env = TestEnv::new();
+    let folder = env.path().join("links");
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(PROGRAM, folder.join("git-credential-bitbucket")).unwrap();
+    env.set("PATH", &path_with(&[&folder]));
+    assert_starts(&finding(&env, "program"), "pass: ");
+}
+
+#[test]
+fn an_account_for_a_workspace_needs_use_http_path() {
+    let env = TestEnv::new();
+    env.configure_plain();
+    let id = "use-http-path.bitbucket.org";
+    env.login(API_TOKEN, &["me"]);
+    assert!(found(&doctor(&env, &[]).1, id).is_empty());
+    env.login(ACCESS_TOKEN, &["work", "--for", "acme"]);
+    assert_eq!(
+        finding(&env, id),
+        "fail: git does not say which repository it wants, but 'work' is for acme only; \
+         mend: 'git credential-bitbucket setup'"
+    );
+    config(&env, "credential.https://bitbucket.org.useHttpPath", "yes");
+    assert_starts(&finding(&env, id), "pass: ");
+}

@@ -1,0 +1,143 @@
+//! git's operations through the real binary: what is answered, and what is not.
+
+use crate::support::harness::{
+    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, STATIC, TestEnv, ephemeral, reply,
+};
+use std::fs;
+
+#[test]
+fn capability_names_the_protocol_version_and_authtype() {
+    let outcome = TestEnv::new().program(&["capability"], "");
+    assert_eq!(
+        (outcome.status, outcome.stdout.as_str()),
+        (0, "version 0\ncapability authtype\n")
+    );
+}
+
+#[test]
+fn an_unknown_operation_is_ignored_in_silence() {
+    let outcome = TestEnv::new().program(
+        &["frobnicate"],
+        "protocol=https\nhost=bitbucket.org\n".repeat(10_000),
+    );
+    assert_eq!(
+        (
+            outcome.status,
+            outcome.stdout.as_str(),
+            outcome.stderr.as_str()
+        ),
+        (0, "", "")
+    );
+}
+
+#[test]
+fn each_kind_is_answered_with_its_own_user_name() {
+    let rows: [(&str, &[&str], &str); 3] = [
+        (API_TOKEN, &["--username", "ada"], STATIC),
+        (ACCESS_TOKEN, &[], "x-token-auth"),
+        (APP_PASSWORD, &["--username", "ada"], "ada"),
+    ];
+    for (secret, arguments, username) in rows {
+        let env = TestEnv::new();
+        env.login(secret, arguments);
+        assert_eq!(env.get_cloud(""), reply(username, secret));
+        assert_eq!(
+            env.get_cloud("capability[]=authtype\ncapability[]=state\n"),
+            ephemeral(&reply(username, secret))
+        );
+    }
+}
+
+#[test]
+fn a_data_center_token_goes_with_its_user_name_and_only_to_its_host() {
+    let env = TestEnv::new();
+    env.login(
+        "BBDC-canary",
+        &["--host", "Git.Corp.Example:7990", "--username", "ada"],
+    );
+    let at = |host: &str| {
+        env.get(&format!(
+            "protocol=https\nhost={host}\npath=scm/prj/app.git\n"
+        ))
+    };
+    assert_eq!(at("git.corp.example:7990"), reply("ada", "BBDC-canary"));
+    for host in ["git.corp.example", "git.corp.example:7991", "bitbucket.org"] {
+        assert_eq!(at(host), "", "{host}");
+    }
+}
+
+#[test]
+fn rest_is_answered_with_the_e_mail_and_a_token_that_wants_bearer_with_a_header() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["--email", "ada@example.com"]);
+    let rest = "protocol=https\nhost=api.bitbucket.org\n";
+    assert_eq!(env.get(rest), reply("ada@example.com", API_TOKEN));
+
+    let env = TestEnv::new();
+    env.login(ACCESS_TOKEN, &[]);
+    let header = ephemeral(&format!("authtype=Bearer\ncredential={ACCESS_TOKEN}\n"));
+    assert_eq!(env.get(&format!("{rest}capability[]=authtype\n")), header);
+    let outcome = env.program(&["get"], rest);
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (1, ""));
+    assert!(
+        outcome.stderr.contains("only as Bearer"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn the_trace_tells_what_was_decided_and_no_secret() {
+    let mut env = TestEnv::new();
+    env.login(API_TOKEN, &["work", "--for", "acme"]);
+    let file = env.path().join("trace.log");
+    for target in ["1", file.to_str().unwrap()] {
+        env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", target);
+        let mut said = String::new();
+        for operation in ["get", "store", "erase"] {
+            let request = format!(
+                "protocol=https\nhost=bitbucket.org\npath=acme/app.git\nusername={STATIC}\npassword={API_TOKEN}\n"
+            );
+            said += &env.program(&[operation], request).stderr;
+        }
+        if target != "1" {
+            assert_eq!(said, "");
+            said = fs::read_to_string(&file).unwrap();
+        }
+        for step in [
+            "get: protocol https, host bitbucket.org, path acme/app.git; with user name, password",
+            "decision: 'work': Answers; 0 do not fit",
+            "store: has it",
+            "reply: user name 'x-bitbucket-api-token-auth' and password",
+            "store: it is what 'work' has already",
+            "erase: 0 to remove, 1 to set aside",
+            " ms  done",
+        ] {
+            assert!(said.contains(step), "{step} in {said}");
+        }
+        assert!(!said.contains("canary"), "{said}");
+        env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", "0");
+        env.login(API_TOKEN, &["work"]);
+    }
+}
+
+#[test]
+fn what_git_gave_with_an_end_that_has_passed_is_not_answered_and_hides_nothing() {
+    let env = TestEnv::new();
+    let place = "protocol=https\nhost=bitbucket.org\npath=acme/site.git\n";
+    let old = "username=bob\npassword=old\npassword_expiry_utc=1000000000\n";
+    let outcome = env.program(&["store"], format!("{place}{old}"));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    let alone = env.program(&["get"], place);
+    assert_eq!((alone.status, alone.stdout.as_str()), (0, ""));
+    let outcome = env.program(
+        &["store"],
+        format!("{place}username=ada\npassword=good\npassword_expiry_utc=9999999999\n"),
+    );
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    // The newest of those that git gave would answer.
+    let outcome = env.program(&["store"], format!("{place}{old}"));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    let answer = env.get(place);
+    assert!(answer.contains("username=ada\npassword=good\n"), "{answer}");
+}

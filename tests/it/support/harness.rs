@@ -1,0 +1,339 @@
+//! An environment of its own for each test: HOME, git configuration, accounts, and nothing of the machine's.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::stand_in::StandIn;
+
+/// The program under test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_git-credential-bitbucket");
+
+/// Secrets that look like Bitbucket's; none is one.
+pub(crate) const API_TOKEN: &str = "ATATT3xFfGF0canary-api-token-0000000000000000=0A1B2C3D";
+pub(crate) const ACCESS_TOKEN: &str = "ATCTT3xFfGN0canary-access-token-00000000000000=0A1B2C3D";
+pub(crate) const APP_PASSWORD: &str = "ATBBcanaryapppassword00000000000000";
+
+/// The one user name of all API tokens.
+pub(crate) const STATIC: &str = "x-bitbucket-api-token-auth";
+
+/// A private HOME, gone when dropped.
+pub(crate) struct TestEnv {
+    folder: TempDir,
+    variables: Vec<(String, String)>,
+    /// Whether what it starts sees an /etc of its own.
+    has_etc: bool,
+}
+
+/// What a process left behind.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// It read its input to the end; git's own writer would not mind, others would see a broken pipe.
+    pub(crate) took_all: bool,
+}
+
+impl TestEnv {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let env = Self {
+            folder,
+            variables: Vec::new(),
+            has_etc: false,
+        };
+        fs::create_dir(env.home()).unwrap();
+        fs::write(
+            env.git_config(),
+            "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n",
+        )
+        .unwrap();
+        env
+    }
+
+    /// The same, with git sent to the stand-in.
+    pub(crate) fn with_stand_in() -> (Self, StandIn) {
+        let mut env = Self::new();
+        let stand_in = StandIn::start(env.folder.path().join("stand-in")).unwrap();
+        for (name, value) in stand_in.environment() {
+            env.set(name, &value);
+        }
+        (env, stand_in)
+    }
+
+    /// Gives whatever is started here an /etc in which this is the machine's config.toml; nobody else sees it. Nothing
+    /// where that cannot be had.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn with_system_config(mut self, text: &str) -> Option<Self> {
+        if !has(&["unshare", "mount", "setpriv"]) {
+            return None;
+        }
+        fs::create_dir_all(self.system_folder()).unwrap();
+        fs::create_dir(self.path().join("over")).unwrap();
+        fs::write(self.system_config(), text).unwrap();
+        self.has_etc = true;
+        let outcome = run(self.command("true"), b"");
+        if outcome.status != 0 {
+            assert!(std::env::var_os("REQUIRE_ALL").is_none(), "{outcome:?}");
+            eprintln!("skipped: no mounts of one's own: {}", outcome.stderr);
+            return None;
+        }
+        Some(self)
+    }
+
+    /// What lies over /etc, mounted anew for each process; only in the folder of ours does anything stay.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn etc(&self) -> PathBuf {
+        self.path().join("etc")
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn system_folder(&self) -> PathBuf {
+        self.etc().join("git-credential-bitbucket")
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn system_config(&self) -> PathBuf {
+        self.system_folder().join("config.toml")
+    }
+
+    /// The same program, where its /etc is this environment's.
+    #[cfg(target_os = "linux")]
+    fn start(&self, program: &OsStr) -> Command {
+        if !self.has_etc {
+            return Command::new(program);
+        }
+        let mut command = Command::new("unshare");
+        if !rustix::process::geteuid().is_root() {
+            command.arg("--map-root-user");
+        }
+        let (etc, over) = (self.etc(), self.path().join("over"));
+        let (etc, over) = (etc.display(), over.display());
+        let own = "git-credential-bitbucket";
+        let script = format!(
+            "set -e
+            mount -t tmpfs tmpfs {over}
+            mkdir {over}/upper {over}/work
+            mount -t overlay -o lowerdir={etc}:/etc,upperdir={over}/upper,workdir={over}/work overlay /etc
+            if [ -d {etc}/{own} ] && [ ! -L {etc}/{own} ]; then mount --bind {etc}/{own} /etc/{own}; fi
+            exec \"$@\""
+        );
+        command
+            .args(["--mount", "sh", "-c", &script, "sh"])
+            .arg(program);
+        command
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn start(&self, program: &OsStr) -> Command {
+        assert!(!self.has_etc);
+        Command::new(program)
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.path().join("home")
+    }
+
+    pub(crate) fn git_config(&self) -> PathBuf {
+        self.home().join(".gitconfig")
+    }
+
+    /// Where the program keeps its files.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// A process in this environment, without a terminal to ask on.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let binaries = Path::new(PROGRAM).parent().unwrap();
+        let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
+        let mut command = self.start(program.as_ref());
+        command
+            .current_dir(self.home())
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", self.home())
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CREDENTIAL_BITBUCKET_HOME", self.data())
+            .env("GIT_TERMINAL_PROMPT", "0")
+            // Nobody is there: no test asks the real Bitbucket.
+            .env("HTTPS_PROXY", "http://127.0.0.1:9")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs the program with this on its standard input.
+    pub(crate) fn program(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> Outcome {
+        let mut command = self.command(PROGRAM);
+        command.args(arguments);
+        let outcome = run(command, input.as_ref());
+        let is_operation = matches!(arguments, ["get" | "store" | "erase" | "frobnicate"]);
+        assert!(
+            outcome.took_all || !is_operation,
+            "{arguments:?} left a broken pipe"
+        );
+        outcome
+    }
+
+    /// Runs git.
+    pub(crate) fn git(&self, arguments: &[&str]) -> Outcome {
+        let mut command = self.command("git");
+        command.args(arguments);
+        run(command, b"")
+    }
+
+    /// Runs git, and fails the test with its words when it fails.
+    pub(crate) fn git_succeeds(&self, arguments: &[&str]) -> Outcome {
+        let outcome = self.git(arguments);
+        assert_eq!(outcome.status, 0, "git {arguments:?}: {outcome:?}");
+        outcome
+    }
+
+    /// Signs in with a secret on standard input, unchecked; into the file store, unless the arguments name another.
+    pub(crate) fn login(&self, secret: &str, arguments: &[&str]) -> Outcome {
+        let mut all = vec!["login", "--with-token", "--no-verify"];
+        if !arguments.contains(&"--store") {
+            all.extend(["--store", "file"]);
+        }
+        all.extend(arguments);
+        let outcome = self.program(&all, secret);
+        assert_eq!(outcome.status, 0, "{arguments:?}: {outcome:?}");
+        outcome
+    }
+
+    /// What `get` answers for these attributes.
+    pub(crate) fn get(&self, attributes: &str) -> String {
+        let outcome = self.program(&["get"], attributes);
+        assert_eq!(
+            (outcome.status, outcome.stderr.as_str()),
+            (0, ""),
+            "{attributes}"
+        );
+        outcome.stdout
+    }
+
+    /// What `get` answers for bitbucket.org and more attributes.
+    pub(crate) fn get_cloud(&self, more: &str) -> String {
+        self.get(&format!("protocol=https\nhost=bitbucket.org\n{more}"))
+    }
+
+    /// A shell of somebody who is not root, to whom modes and owners mean something, and a program that he can start.
+    pub(crate) fn shell_of_a_plain_user(&self) -> (Command, PathBuf) {
+        let program = self.path().join("git-credential-bitbucket");
+        // Copied by another process: one that was forked while we wrote would keep it from being started.
+        let mut copy = self.command("cp");
+        copy.arg(PROGRAM).arg(&program);
+        assert_eq!(run(copy, b"").status, 0);
+        let mut who = self.command("id");
+        who.arg("-u");
+        if run(who, b"").stdout != "0\n" {
+            return (self.command("sh"), program);
+        }
+        let mut own = self.command("chown");
+        own.args(["-R", "65534:65534"]).arg(self.path());
+        assert_eq!(run(own, b"").status, 0);
+        let mut shell = self.command("setpriv");
+        shell.args([
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "sh",
+        ]);
+        (shell, program)
+    }
+
+    /// Makes git ask this program for everything, as `git config credential.helper bitbucket` does.
+    pub(crate) fn configure_plain(&self) {
+        self.git_succeeds(&["config", "--global", "credential.helper", "bitbucket"]);
+    }
+
+    /// The accounts as `status --json` shows them.
+    pub(crate) fn accounts(&self) -> Vec<serde_json::Value> {
+        let outcome = self.program(&["status", "--json"], "");
+        let json: serde_json::Value =
+            serde_json::from_str(&outcome.stdout).expect("JSON on stdout");
+        json["accounts"].as_array().expect("accounts").clone()
+    }
+}
+
+/// The reply with user name and password.
+pub(crate) fn reply(username: &str, password: &str) -> String {
+    format!("username={username}\npassword={password}\n")
+}
+
+/// The same as whoever offers `capability[]=authtype` gets it while nothing is known against the secret.
+pub(crate) fn ephemeral(reply: &str) -> String {
+    format!("capability[]=authtype\n{reply}ephemeral=1\n")
+}
+
+/// Runs a process to its end.
+pub(crate) fn run(mut command: Command, input: &[u8]) -> Outcome {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().unwrap();
+    let took_all = writer.join().unwrap().is_ok();
+    Outcome {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        took_all,
+    }
+}
+
+/// Whether these tools are there. A plain `cargo test` says what it skips; under `REQUIRE_ALL` nothing is skipped.
+pub(crate) fn has(tools: &[&str]) -> bool {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let is_there = |tool: &&&str| {
+        path.split(':')
+            .any(|folder| Path::new(folder).join(tool).exists())
+    };
+    let missing: Vec<_> = tools.iter().filter(|tool| !is_there(tool)).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    assert!(
+        std::env::var_os("REQUIRE_ALL").is_none(),
+        "missing: {missing:?}"
+    );
+    eprintln!("skipped: {missing:?} not installed");
+    false
+}
+
+/// Writes a program, in another process: one that was forked while we write would keep it from being started.
+#[cfg(target_os = "linux")]
+pub(crate) fn write_program(path: &Path, script: &str) {
+    let mut command = Command::new("sh");
+    command.args(["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"]);
+    command.arg(path);
+    assert_eq!(run(command, script.as_bytes()).status, 0);
+}
+
+/// Writes a file that only its owner can read.
+pub(crate) fn write_private(path: &Path, content: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(path, content).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}

@@ -1,0 +1,11 @@
+//! What the tests stand on: an environment of their own, a Bitbucket that is none, a terminal, a desktop session.
+
+pub(crate) mod canary;
+#[cfg(target_os = "linux")]
+pub(crate) mod disk;
+pub(crate) mod harness;
+#[cfg(target_os = "linux")]
+pub(crate) mod keyring;
+pub(crate) mod mounted;
+pub(crate) mod stand_in;
+pub(crate) mod terminal;
