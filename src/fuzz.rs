@@ -193,9 +193,11 @@ pub fn oauth(data: &[u8]) {
         }
     }
     let state = Secret::new(b"s".to_vec());
-    if let Some(target) = loopback::target(data, 7) {
-        assert!(target.starts_with("/callback"));
-        assert!(loopback::callback(target, &Secret::new(b"never".repeat(9))) == Callback::Stray);
+    if let Some(request) = loopback::request(data, 7) {
+        assert!(!request.target.contains([' ', '\r', '\n']));
+        assert!(
+            loopback::callback(request.target, &Secret::new(b"never".repeat(9))) == Callback::Stray
+        );
     }
     if let Ok(address) = std::str::from_utf8(data)
         && loopback::callback(address, &state) != Callback::Stray

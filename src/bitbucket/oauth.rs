@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
@@ -301,8 +300,8 @@ impl Attempt {
     /// When the system has no random numbers.
     pub(crate) fn new(port: u16) -> Result<Self, getrandom::Error> {
         Ok(Self {
-            state: random()?,
-            verifier: random()?,
+            state: Secret::random()?,
+            verifier: Secret::random()?,
             redirect: redirect(port),
         })
     }
@@ -332,15 +331,6 @@ impl Attempt {
 /// The callback to register, and where the browser brings the code (RFC 8252, 7.3).
 pub(crate) fn redirect(port: u16) -> String {
     format!("http://127.0.0.1:{port}/callback")
-}
-
-/// 256 bits, as letters.
-fn random() -> Result<Secret, getrandom::Error> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(bytes.as_mut())?;
-    Ok(Secret::new(
-        Base64UrlUnpadded::encode_string(bytes.as_ref()).into_bytes(),
-    ))
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! Waiting for the browser to come back, on the loopback interface only (RFC 8252, 7.3).
+//!
+//! Other users of the machine can read a browser's arguments. So it is started with an address of ours that works once
+//! and holds nothing else; there it gets a cookie, and whoever comes back without the cookie is not believed.
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Weak, mpsc};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,9 +16,9 @@ use zeroize::Zeroizing;
 
 use crate::sys::secret::Secret;
 
-/// How long one connection may take to say what it wants. Browsers open some that never say anything.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How many connections are listened to at once.
+/// How long a visitor may take to say what it wants. Browsers open connections on which they never say anything.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How many may be about to say it.
 const MOST: usize = 32;
 /// More than any browser's request.
 const LONGEST: usize = 16 << 10;
@@ -24,6 +28,19 @@ const LONGEST: usize = 16 << 10;
 pub(crate) struct Loopback {
     listener: TcpListener,
     port: u16,
+}
+
+/// One browser's way to Bitbucket and back, and what only it and we know.
+#[derive(Debug)]
+pub(crate) struct Redirection<'a> {
+    loopback: &'a Loopback,
+    /// Where the browser is sent from our own address.
+    page: Zeroizing<String>,
+    state: &'a Secret,
+    nonce: Secret,
+    cookie: Secret,
+    is_begun: Arc<AtomicBool>,
+    patience: Duration,
 }
 
 /// What the address says with which the browser came back.
@@ -36,9 +53,16 @@ pub(crate) enum Callback {
     Stray,
 }
 
+/// What a browser asks of us.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) target: &'a str,
+    cookies: Vec<&'a str>,
+}
+
 /// A browser that waits for its page.
 #[derive(Debug)]
-pub(crate) struct Visitor(Arc<TcpStream>);
+pub(crate) struct Visitor(TcpStream);
 
 impl Loopback {
     /// # Errors
@@ -56,89 +80,216 @@ impl Loopback {
         self.port
     }
 
+    /// The way to this page, from which the browser comes back with this state.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub(crate) fn redirection<'a>(
+        &'a self,
+        page: String,
+        state: &'a Secret,
+        patience: Duration,
+    ) -> Result<Redirection<'a>, getrandom::Error> {
+        Ok(Redirection {
+            loopback: self,
+            page: Zeroizing::new(page),
+            state,
+            nonce: Secret::random()?,
+            cookie: Secret::random()?,
+            is_begun: Arc::default(),
+            patience,
+        })
+    }
+}
+
+impl Redirection<'_> {
+    /// Where the browser begins: on the host of the callback, or the cookie would not come back.
+    pub(crate) fn address(&self) -> String {
+        let nonce = String::from_utf8_lossy(self.nonce.expose());
+        format!("http://{}/start/{nonce}", authority(self.loopback.port))
+    }
+
+    /// Whether a browser has begun.
+    pub(crate) fn is_begun(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_begun)
+    }
+
     /// Waits for the browser with the answer to this attempt; what else comes is told that it is wrong here.
-    pub(crate) fn wait(&self, state: &Secret, patience: Duration) -> Option<(Callback, Visitor)> {
-        let end = Instant::now() + patience;
-        let (found, answers) = mpsc::channel();
-        let mut visits: VecDeque<Weak<TcpStream>> = VecDeque::new();
+    ///
+    /// All are listened to, as an idle one must not keep the browser out, but they are answered one by one.
+    pub(crate) fn wait(&self) -> Option<(Callback, Visitor)> {
+        let end = Instant::now() + self.patience;
+        let mut visits: VecDeque<Visit> = VecDeque::new();
         while Instant::now() < end {
-            if let Ok(answer) = answers.try_recv() {
-                return Some(answer);
-            }
-            let Ok((stream, _)) = self.listener.accept() else {
-                thread::sleep(Duration::from_millis(20));
-                continue;
-            };
-            visits.retain(|visit| visit.strong_count() > 0);
-            // Whoever has the answer says so at once: it is the oldest that has to make room.
-            if visits.len() >= MOST
-                && let Some(oldest) = visits.pop_front().and_then(|visit| visit.upgrade())
-            {
-                let _ = oldest.shutdown(Shutdown::Both);
-            }
-            let stream = Arc::new(stream);
-            visits.push_back(Arc::downgrade(&stream));
-            let found = found.clone();
-            let (state, port) = (state.clone(), self.port);
-            thread::spawn(move || {
-                // Who breaks off wanted nothing.
-                if let Ok(Some(answer)) = serve(stream, &state, port) {
-                    let _ = found.send(answer);
+            let arrival = self.loopback.listener.accept();
+            let is_quiet = arrival.is_err();
+            visits.extend(arrival.and_then(|(stream, _)| Visit::new(stream)));
+            for mut visit in std::mem::take(&mut visits) {
+                match visit.is_whole() {
+                    Ok(false) => visits.push_back(visit),
+                    Ok(true) => {
+                        if let Some(answer) = self.answer(visit) {
+                            return Some(answer);
+                        }
+                    }
+                    // Who breaks off wanted nothing.
+                    Err(_) => {}
                 }
-            });
+            }
+            // Whoever has the answer says so at once: it is the oldest that has to make room.
+            if visits.len() > MOST {
+                visits.pop_front();
+            }
+            if is_quiet {
+                thread::sleep(Duration::from_millis(10));
+            }
         }
         None
     }
-}
 
-/// Reads one request, and answers it unless it is the one that is waited for.
-fn serve(
-    stream: Arc<TcpStream>,
-    state: &Secret,
-    port: u16,
-) -> io::Result<Option<(Callback, Visitor)>> {
-    stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let head = read_head(&stream)?;
-    let asked = target(&head, port);
-    let visitor = Visitor(stream);
-    match asked.map(|target| callback(target, state)) {
-        None => visitor.show(404, "There is nothing here"),
-        Some(Callback::Stray) => visitor.show(400, "This is not the sign-in that was begun"),
-        Some(callback) => return Ok(Some((callback, visitor))),
-    }
-    Ok(None)
-}
-
-fn read_head(mut stream: &TcpStream) -> io::Result<Zeroizing<Vec<u8>>> {
-    let end = Instant::now() + PATIENCE;
-    let mut head = Zeroizing::new(Vec::with_capacity(LONGEST));
-    let mut part = Zeroizing::new([0; 1024]);
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-        let read = stream.read(part.as_mut())?;
-        if read == 0 || head.len() + read > LONGEST || Instant::now() > end {
-            return Err(io::ErrorKind::InvalidData.into());
+    /// Answers a request, unless it is the one that is waited for.
+    fn answer(&self, visit: Visit) -> Option<(Callback, Visitor)> {
+        let visitor = Visitor::new(visit.stream).ok()?;
+        let request = request(&visit.head, self.loopback.port);
+        let path = request.as_ref().and_then(|request| path(request.target));
+        match (request, path) {
+            (Some(_), Some(Path::Start(nonce))) => self.begin(nonce, visitor),
+            (Some(request), Some(Path::Callback)) => match callback(request.target, self.state) {
+                Callback::Stray => visitor.show(400, "This is not the sign-in that was begun"),
+                _ if !self.knows(&request) => visitor.show(
+                    403,
+                    "This browser did not begin the sign-in. Use the one that was opened, or sign in again; \
+                     with a browser on another machine add '--no-browser'",
+                ),
+                callback => return Some((callback, visitor)),
+            },
+            _ => visitor.show(404, "There is nothing here"),
         }
-        head.extend_from_slice(&part[..read]);
+        None
     }
-    Ok(head)
+
+    /// Sends the first browser that knows the address to the page, with the cookie.
+    fn begin(&self, nonce: &str, visitor: Visitor) {
+        if Secret::new(nonce.into()) != self.nonce {
+            visitor.show(404, "There is nothing here");
+        } else if self.is_begun.swap(true, Ordering::Relaxed) {
+            visitor.show(
+                410,
+                "This address works once, and was opened before. If that was not you, stop the sign-in in the \
+                 terminal and sign in again",
+            );
+        } else {
+            let cookie = Zeroizing::new(format!(
+                "Location: {}\r\nSet-Cookie: {}={}; HttpOnly; SameSite=Lax; Path=/; Max-Age={}\r\n",
+                *self.page,
+                cookie_name(self.loopback.port),
+                String::from_utf8_lossy(self.cookie.expose()),
+                self.patience.as_secs(),
+            ));
+            visitor.reply("303 See Other", &cookie, "Allow it at Bitbucket");
+        }
+    }
+
+    /// Whether it is the browser that has begun.
+    fn knows(&self, request: &Request<'_>) -> bool {
+        let name = cookie_name(self.loopback.port);
+        // A page on another port may have set one as well.
+        request.cookies.iter().any(|cookie| {
+            cookie
+                .split_once('=')
+                .is_some_and(|(key, value)| key == name && Secret::new(value.into()) == self.cookie)
+        })
+    }
 }
 
-/// What is asked for, if it is the callback, and of us: a page somewhere in the web that lets its name point to us
-/// would say another host.
-pub(crate) fn target(head: &[u8], port: u16) -> Option<&str> {
+/// Host and port, as the redirect has them.
+fn authority(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
+/// Cookies do not know ports, and two sign-ins may be under way.
+fn cookie_name(port: u16) -> String {
+    format!("git-credential-bitbucket-{port}")
+}
+
+/// One connection, and what it has said so far.
+struct Visit {
+    stream: TcpStream,
+    head: Zeroizing<Vec<u8>>,
+    end: Instant,
+}
+
+impl Visit {
+    fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            stream,
+            head: Zeroizing::new(Vec::with_capacity(LONGEST)),
+            end: Instant::now() + PATIENCE,
+        })
+    }
+
+    /// Whether the request is there; an error when it never will be.
+    fn is_whole(&mut self) -> io::Result<bool> {
+        let mut part = Zeroizing::new([0; 1024]);
+        loop {
+            let read = match self.stream.read(part.as_mut()) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let is_late = Instant::now() > self.end;
+                    return if is_late { Err(error) } else { Ok(false) };
+                }
+                Err(error) => return Err(error),
+            };
+            if read == 0 || self.head.len() + read > LONGEST {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            let seen = self.head.len().saturating_sub(3);
+            self.head.extend_from_slice(&part[..read]);
+            if self.head[seen..].windows(4).any(|end| end == b"\r\n\r\n") {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// What is asked for, if it is asked of us: a page somewhere in the web that lets its name point to us would say another
+/// host.
+pub(crate) fn request(head: &[u8], port: u16) -> Option<Request<'_>> {
     let head = std::str::from_utf8(head).ok()?;
+    let (head, _) = head.split_once("\r\n\r\n")?;
     let mut lines = head.split("\r\n");
     let mut words = lines.next()?.split(' ');
     let (method, target) = (words.next()?, words.next()?);
-    let is_for_us = lines.any(|line| {
-        line.split_once(':').is_some_and(|(name, value)| {
-            name.eq_ignore_ascii_case("host") && value.trim() == format!("127.0.0.1:{port}")
-        })
-    });
-    let is_callback = target.split('?').next() == Some("/callback");
-    (method == "GET" && is_for_us && is_callback).then_some(target)
+    let is_http = words.next()?.starts_with("HTTP/1.") && words.next().is_none();
+    let fields: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(':')).collect();
+    let values = |wanted: &'static str| {
+        let named =
+            move |(name, value): &(&'_ str, _)| name.eq_ignore_ascii_case(wanted).then_some(*value);
+        fields.iter().filter_map(named).map(str::trim)
+    };
+    let is_for_us = values("host").eq([authority(port).as_str()]);
+    (method == "GET" && is_http && is_for_us).then(|| Request {
+        target,
+        cookies: values("cookie")
+            .flat_map(|value| value.split(';'))
+            .map(str::trim)
+            .collect(),
+    })
+}
+
+/// What there is here.
+enum Path<'a> {
+    Start(&'a str),
+    Callback,
+}
+
+fn path(target: &str) -> Option<Path<'_>> {
+    match (target.strip_prefix("/start/"), target.split('?').next()) {
+        (Some(nonce), _) => Some(Path::Start(nonce)),
+        (_, Some("/callback")) => Some(Path::Callback),
+        _ => None,
+    }
 }
 
 /// What an address with which the browser came back says, or one that somebody has pasted.
@@ -181,29 +332,39 @@ pub(crate) fn callback(address: &str, state: &Secret) -> Callback {
 }
 
 impl Visitor {
-    /// Shows a page of one sentence, and is done.
-    pub(crate) fn show(self, status: u16, sentence: &str) {
+    fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nonblocking(false)?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self(stream))
+    }
+
+    /// Shows a page of a sentence or two, and is done.
+    pub(crate) fn show(self, status: u16, text: &str) {
+        let reason = if status == 200 { "OK" } else { "Error" };
+        self.reply(&format!("{status} {reason}"), "", text);
+    }
+
+    fn reply(self, status: &str, fields: &str, text: &str) {
         let page = format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>git-credential-bitbucket</title>\
-             <p>{sentence}.</p></html>\n"
+             <p>{text}.</p></html>\n"
         );
-        let reason = if status == 200 { "OK" } else { "Error" };
         // The address has a code in it: nobody keeps the page, or tells where it came from.
-        let text = format!(
-            "HTTP/1.1 {status} {reason}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
+        let text = Zeroizing::new(format!(
+            "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
              Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
-             Content-Security-Policy: default-src 'none'\r\nConnection: close\r\n\r\n{page}",
+             Content-Security-Policy: default-src 'none'\r\n{fields}Connection: close\r\n\r\n{page}",
             page.len()
-        );
+        ));
         // Who has gone away reads it in the terminal.
-        let _ = (&*self.0).write_all(text.as_bytes());
+        let _ = (&self.0).write_all(text.as_bytes());
         let _ = self.0.shutdown(Shutdown::Write);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Callback, callback, target};
+    use super::{Callback, callback, request};
     use crate::sys::secret::Secret;
 
     fn secret(text: &str) -> Secret {
@@ -234,10 +395,12 @@ mod tests {
     }
 
     #[test]
-    fn only_the_callback_on_our_own_address_is_looked_at() {
+    fn only_what_is_asked_of_our_own_address_is_looked_at() {
         let get = |line: &str, host: &str| {
-            let head = format!("{line}\r\nAccept: */*\r\nHost: {host}\r\n\r\n");
-            target(head.as_bytes(), 7).map(str::to_owned)
+            let head = format!("{line}\r\nAccept: */*\r\nHost: {host}\r\nCookie: a=b; c=d\r\n\r\n");
+            let request = request(head.as_bytes(), 7)?;
+            assert_eq!(request.cookies, ["a=b", "c=d"]);
+            Some(request.target.to_owned())
         };
         let good = "GET /callback?code=a HTTP/1.1";
         assert_eq!(
@@ -247,8 +410,11 @@ mod tests {
         for (line, host) in [
             (good, "evil.example:7"),
             (good, "127.0.0.1:8"),
+            (good, "127.0.0.1"),
+            (good, "127.0.0.1:7\r\nHost: evil.example:7"),
             ("POST /callback?code=a HTTP/1.1", "127.0.0.1:7"),
-            ("GET /favicon.ico HTTP/1.1", "127.0.0.1:7"),
+            ("GET /callback?code=a", "127.0.0.1:7"),
+            ("GET /callback?code=a HTTP/1.1 x", "127.0.0.1:7"),
             ("GET", "127.0.0.1:7"),
         ] {
             assert_eq!(get(line, host), None, "{line} {host}");

@@ -5,6 +5,8 @@
 //! key and secret of a consumer of their own.
 
 use std::io::{self, IsTerminal as _};
+use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -22,7 +24,7 @@ use crate::cli::login::options::Login;
 use crate::settings::session::Session;
 use crate::sys::browser;
 use crate::sys::error::{Hinted, Usage};
-use crate::sys::loopback::{Callback, Loopback, Visitor, callback};
+use crate::sys::loopback::{Callback, Loopback, Redirection, Visitor, callback};
 use crate::sys::message;
 use crate::sys::secret::Secret;
 use crate::sys::terminal;
@@ -31,6 +33,9 @@ use crate::sys::terminal;
 const PORT: u16 = 23418;
 /// How long somebody may take in the browser.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a browser may take from its start to its first visit, until the address is shown.
+const ARRIVAL: Duration = Duration::from_secs(5);
+const NO_RANDOM: &str = "cannot get random numbers from the system";
 
 /// Whether it is a grant that is wanted: it is said, or what it takes is, or the account of this name is one.
 ///
@@ -193,15 +198,12 @@ fn ask_client_secret(arguments: &Login) -> Result<Secret> {
 /// Opens the browser and waits for it to come back.
 fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<Outcome> {
     let attempt = attempt(loopback.port())?;
-    let url = attempt.url(&consumer.id);
-    message::tell("Allow it in the browser:");
-    message::tell(&url);
-    if !browser::open(&url) {
-        message::tell(
-            "No browser could be opened here; one on another machine takes '--no-browser'",
-        );
-    }
-    let Some((callback, visitor)) = loopback.wait(&attempt.state, PATIENCE) else {
+    let redirection = loopback
+        .redirection(attempt.url(&consumer.id), &attempt.state, PATIENCE)
+        .context(NO_RANDOM)?;
+    message::tell("Allow it in the browser that opens");
+    open(&redirection);
+    let Some((callback, visitor)) = redirection.wait() else {
         bail!(Hinted::new(
             format!(
                 "nobody came back from the browser within {} minutes",
@@ -213,6 +215,21 @@ fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<Outcome> {
     let outcome = exchange(consumer, &attempt, callback);
     show(visitor, &outcome);
     outcome
+}
+
+/// Opens the browser while its visit is waited for. The address works once: it is shown only if no browser has come.
+fn open(redirection: &Redirection<'_>) {
+    let (address, is_begun) = (redirection.address(), redirection.is_begun());
+    thread::spawn(move || {
+        if browser::open(&address) {
+            thread::sleep(ARRIVAL);
+        }
+        if !is_begun.load(Ordering::Relaxed) {
+            message::tell("No browser has come; open this address in one on this machine:");
+            message::tell(&address);
+            message::tell("With a browser on another machine, sign in with '--no-browser'");
+        }
+    });
 }
 
 type Outcome = Result<Tokens, oauth::Error>;
@@ -246,7 +263,7 @@ fn by_hand(arguments: &Login, consumer: &Consumer, port: u16) -> Result<Outcome>
 }
 
 fn attempt(port: u16) -> Result<Attempt> {
-    Attempt::new(port).context("cannot get random numbers from the system")
+    Attempt::new(port).context(NO_RANDOM)
 }
 
 fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Result<Outcome> {

@@ -154,15 +154,16 @@ fn a_visit_that_comes_twice_or_too_long_changes_nothing() {
     // Through another name, too long, in pieces with the right state but no end, and then the real one twice.
     browser(
         &mut env,
-        "back=$(curl -s --noproxy 127.0.0.1 --cacert \"$SSL_CERT_FILE\" -o /dev/null -w '%{redirect_url}' \"$1\")\n\
+        "back=$(curl -s --noproxy 127.0.0.1 --cacert \"$SSL_CERT_FILE\" -o /dev/null -w '%{redirect_url}' \"$page\")\n\
          at=$(echo \"$back\" | sed 's|http://\\([^/]*\\)/.*|\\1|')\n\
          state=$(echo \"$back\" | sed 's/.*state=//')\n\
+         cookie=\"git-credential-bitbucket-${at#*:}=$(awk 'END {print $NF}' \"$jar\")\"\n\
          for host in localhost evil.example \"evil.example:${at#*:}\" \"$at, evil\" ''; do\n\
-           curl -s --noproxy '*' -H \"Host: $host\" \"http://$at/callback?code=evil&state=$state\" >>\"$HOME/strays\"\ndone\n\
-         curl -s --noproxy '*' -H \"X: $(head -c 20000 /dev/zero | tr '\\0' x)\" \"http://$at/callback?code=evil&state=$state\"\n\
-         curl -s --noproxy '*' \"http://$at/callback?code=evil&code=evil&state=$state\" >>\"$HOME/strays\"\n\
-         curl -s --noproxy '*' \"http://$at//callback?code=evil&state=$state\" >>\"$HOME/strays\"\n\
-         (sleep 0.5; curl -s --noproxy '*' \"$back\" -o \"$HOME/second\") &\n",
+           curl -s --noproxy '*' -H \"Cookie: $cookie\" -H \"Host: $host\" \"http://$at/callback?code=evil&state=$state\" >>\"$HOME/strays\"\ndone\n\
+         curl -s --noproxy '*' -H \"Cookie: $cookie\" -H \"X: $(head -c 20000 /dev/zero | tr '\\0' x)\" \"http://$at/callback?code=evil&state=$state\"\n\
+         curl -s --noproxy '*' -H \"Cookie: $cookie\" \"http://$at/callback?code=evil&code=evil&state=$state\" >>\"$HOME/strays\"\n\
+         curl -s --noproxy '*' -H \"Cookie: $cookie\" \"http://$at//callback?code=evil&state=$state\" >>\"$HOME/strays\"\n\
+         (sleep 0.5; curl -s --noproxy '*' -b \"$jar\" \"$back\" -o \"$HOME/second\") &\n",
     );
     let outcome = login(&env, &["--port", &free_port()]);
     assert_eq!(outcome.status, 0, "{outcome:?}");

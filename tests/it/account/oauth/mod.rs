@@ -6,6 +6,7 @@ mod crashes;
 mod real_server;
 mod renewal;
 mod sign_in;
+mod start;
 mod typed;
 
 use crate::support::harness::{Outcome, PROGRAM, TestEnv, has, run, write_private};
@@ -36,11 +37,16 @@ fn free_port() -> String {
     listener.local_addr().unwrap().port().to_string()
 }
 
-/// A browser whose user says yes at once; it runs these lines of shell first.
+/// A browser whose user says yes at once; it runs these lines of shell first, with `$page` for Bitbucket's page and
+/// `$jar` for its cookies.
 fn browser(env: &mut TestEnv, before: &str) {
     let path = env.path().join("browser");
     let script = format!(
-        "#!/bin/sh\n{before}\nexec curl -sL --noproxy 127.0.0.1 --cacert \"$SSL_CERT_FILE\" -o '{}' \"$1\"\n",
+        "#!/bin/sh\njar='{0}/jar'\n\
+         page=$(curl -s --noproxy 127.0.0.1 -c \"$jar\" -o /dev/null -w '%{{redirect_url}}' \"$1\")\n\
+         {before}\n\
+         exec curl -sL --noproxy 127.0.0.1 -b \"$jar\" --cacert \"$SSL_CERT_FILE\" -o '{1}' \"$page\"\n",
+        env.path().display(),
         page(env)
     );
     fs::write(&path, script).unwrap();
