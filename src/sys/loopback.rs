@@ -1,4 +1,4 @@
-//! Waiting for the browser to come back, on the loopback interface only (RFC 8252, 7.3).
+//! Receives the browser's callback, on the loopback interface only (RFC 8252, 7.3). No other file listens.
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
@@ -12,27 +12,27 @@ use zeroize::Zeroizing;
 
 use crate::sys::secret::Secret;
 
-/// How long one connection may take to say what it wants. Browsers open some that never say anything.
+/// The time limit of one connection. Browsers open connections that they never use.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many connections are listened to at once.
+/// How many connections are served at once.
 const MOST: usize = 32;
 /// More than any browser's request.
 const LONGEST: usize = 16 << 10;
 
-/// Somebody who waits for a browser.
+/// A listener for the browser's callback.
 #[derive(Debug)]
 pub(crate) struct Loopback {
     listener: TcpListener,
     port: u16,
 }
 
-/// What the address says with which the browser came back.
+/// What the address of the callback says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Callback {
     Code(Secret),
-    /// The error's name: `access_denied` when somebody has said no.
+    /// The error's name: `access_denied` when the user refused.
     Refused(String),
-    /// It is not the answer to our question.
+    /// It does not belong to our sign-in.
     Stray,
 }
 
@@ -56,7 +56,7 @@ impl Loopback {
         self.port
     }
 
-    /// Waits for the browser with the answer to this attempt; what else comes is told that it is wrong here.
+    /// Waits for the callback of this sign-in. Every other request gets an error page.
     pub(crate) fn wait(&self, state: &Secret, patience: Duration) -> Option<(Callback, Visitor)> {
         let end = Instant::now() + patience;
         let (found, answers) = mpsc::channel();
@@ -70,7 +70,7 @@ impl Loopback {
                 continue;
             };
             visits.retain(|visit| visit.strong_count() > 0);
-            // Whoever has the answer says so at once: it is the oldest that has to make room.
+            // The callback is sent as soon as its connection is open, so the oldest connection is not it.
             if visits.len() >= MOST
                 && let Some(oldest) = visits.pop_front().and_then(|visit| visit.upgrade())
             {
@@ -81,7 +81,7 @@ impl Loopback {
             let found = found.clone();
             let (state, port) = (state.clone(), self.port);
             thread::spawn(move || {
-                // Who breaks off wanted nothing.
+                // A connection that breaks off needs no answer.
                 if let Ok(Some(answer)) = serve(stream, &state, port) {
                     let _ = found.send(answer);
                 }
@@ -91,7 +91,7 @@ impl Loopback {
     }
 }
 
-/// Reads one request, and answers it unless it is the one that is waited for.
+/// Reads one request. Answers it, unless it is the callback.
 fn serve(
     stream: Arc<TcpStream>,
     state: &Secret,
@@ -125,8 +125,8 @@ fn read_head(mut stream: &TcpStream) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(head)
 }
 
-/// What is asked for, if it is the callback, and of us: a page somewhere in the web that lets its name point to us
-/// would say another host.
+/// The target of the request, if it is the callback and its host is ours. A web page whose name points to our address
+/// would send another host.
 pub(crate) fn target(head: &[u8], port: u16) -> Option<&str> {
     let head = std::str::from_utf8(head).ok()?;
     let mut lines = head.split("\r\n");
@@ -141,7 +141,7 @@ pub(crate) fn target(head: &[u8], port: u16) -> Option<&str> {
     (method == "GET" && is_for_us && is_callback).then_some(target)
 }
 
-/// What an address with which the browser came back says, or one that somebody has pasted.
+/// What an address says that the browser ended up at, or that the user pasted.
 pub(crate) fn callback(address: &str, state: &Secret) -> Callback {
     let query = address
         .split_once('?')
@@ -155,7 +155,7 @@ pub(crate) fn callback(address: &str, state: &Secret) -> Callback {
             .filter_map(|field| field.split_once('='))
             .filter(|(name, _)| *name == key);
         let (_, value) = values.next()?;
-        // Said twice, it may mean anything.
+        // A field that occurs twice is ambiguous.
         values
             .next()
             .is_none()
@@ -181,21 +181,21 @@ pub(crate) fn callback(address: &str, state: &Secret) -> Callback {
 }
 
 impl Visitor {
-    /// Shows a page of one sentence, and is done.
+    /// Shows a page of one sentence.
     pub(crate) fn show(self, status: u16, sentence: &str) {
         let page = format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>git-credential-bitbucket</title>\
              <p>{sentence}.</p></html>\n"
         );
         let reason = if status == 200 { "OK" } else { "Error" };
-        // The address has a code in it: nobody keeps the page, or tells where it came from.
+        // The address holds a code: the page must not be cached, and no referrer be sent.
         let text = format!(
             "HTTP/1.1 {status} {reason}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
              Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
              Content-Security-Policy: default-src 'none'\r\nConnection: close\r\n\r\n{page}",
             page.len()
         );
-        // Who has gone away reads it in the terminal.
+        // A browser that is gone needs no page; the terminal shows the outcome too.
         let _ = (&*self.0).write_all(text.as_bytes());
         let _ = self.0.shutdown(Shutdown::Write);
     }
