@@ -14,7 +14,7 @@ impl Known {
         said: Option<Kind>,
         owner: Owner,
     ) -> Self {
-        let username = owner.username.as_ref().map(Username::as_slice);
+        let username = owner.username.as_ref();
         let kind = said.unwrap_or_else(|| Kind::of_pair(secret, username, host));
         Self::of_kind(kind, owner)
     }

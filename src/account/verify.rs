@@ -117,36 +117,8 @@ fn data_center(
         set_scheme(account, again.status == 200);
         answer = again;
     }
-    match answer.status {
-        200 => {}
-        401 => return Ok(refused_by_data_center(account, &answer)),
-        403 => {
-            return Ok(Verdict::Refused {
-                message: format!(
-                    "{} has disabled Basic authentication, and takes no passwords",
-                    account.host
-                ),
-                hint: format!(
-                    "give an HTTP access token: {}",
-                    Kind::HttpAccessToken.page(&account.host, account.base_path(), &[])
-                ),
-            });
-        }
-        404 => {
-            return Ok(Verdict::Refused {
-                message: format!("there is no Bitbucket at {}{}", account.host, account.base_path()),
-                hint: "if Bitbucket lies below a path, say '--host HOST/PATH'; '--no-verify' stores it unchecked".to_owned(),
-            });
-        }
-        429 => {
-            return Ok(unchecked(&format!(
-                "{} limits our requests (429)",
-                account.host
-            )));
-        }
-        status => {
-            return Ok(unchecked(&format!("{} answered {status}", account.host)));
-        }
+    if let Some(verdict) = failure_of_data_center(account, &answer) {
+        return Ok(verdict);
     }
     // This address answers strangers as well; the header names only who is signed in.
     let who = bitbucket::signed_in_user(&answer).filter(|name| !name.contains(':'));
@@ -162,6 +134,30 @@ fn data_center(
         None | Some(Verdict::Good { .. }) => Ok(Verdict::Good { who }),
         Some(verdict) => Ok(verdict),
     }
+}
+
+/// What an answer of a Data Center says, unless it is a good one.
+fn failure_of_data_center(account: &Account, answer: &Answer) -> Option<Verdict> {
+    Some(match answer.status {
+        200 => return None,
+        401 => refused_by_data_center(account, answer),
+        403 => Verdict::Refused {
+            message: format!(
+                "{} has disabled Basic authentication, and takes no passwords",
+                account.host
+            ),
+            hint: format!(
+                "give an HTTP access token: {}",
+                Kind::HttpAccessToken.page(&account.host, account.base_path(), &[])
+            ),
+        },
+        404 => Verdict::Refused {
+            message: format!("there is no Bitbucket at {}{}", account.host, account.base_path()),
+            hint: "if Bitbucket lies below a path, say '--host HOST/PATH'; '--no-verify' stores it unchecked".to_owned(),
+        },
+        429 => unchecked(&format!("{} limits our requests (429)", account.host)),
+        status => unchecked(&format!("{} answered {status}", account.host)),
+    })
 }
 
 fn who_is(client: &Client, account: &Account, identity: &Identity) -> Result<Answer, http::Error> {

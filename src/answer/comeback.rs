@@ -30,14 +30,20 @@ pub(super) fn of_account(
     wanted: &Wanted<'_>,
     now: Timestamp,
 ) -> Option<(String, Result<(Account, Kept)>)> {
-    let forbidden = |account: &Account| match session.objection(account) {
-        Ok(objection) => objection.map(Ruling::Forbidden),
+    let is_refused = |standing| matches!(standing, Standing::Resting { .. } | Standing::Refused);
+    // As if no server had refused anything.
+    let hindrance = |account: &Account| match session.objection(account) {
+        Ok(Some(objection)) => Some(Ruling::Forbidden(objection)),
         Err(_) => Some(Ruling::Fails),
+        Ok(None) => {
+            let standing = account.standing(now);
+            let is_out = !standing.may_answer() && !is_refused(standing);
+            is_out.then_some(Ruling::Out(standing))
+        }
     };
-    let mut rulings = rule(accounts, wanted, forbidden).into_iter();
+    let mut rulings = rule(accounts, wanted, hindrance).into_iter();
     let (account, _) = rulings.find(|(_, ruling)| *ruling == Ruling::Answers)?;
-    let standing = account.standing(now);
-    let is_refused = matches!(standing, Standing::Resting { .. } | Standing::Refused);
+    let is_refused = is_refused(account.standing(now));
     let is_candidate = is_refused && account.kind().is_some() && !account.is_retired();
     if !is_candidate || !account.has_ended() && !account.rejected?.may_ask(now) {
         return None;

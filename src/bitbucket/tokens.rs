@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::bitbucket::host::is_cloud;
 use crate::bitbucket::kind::{ACCESS_TOKEN_USERNAME, API_TOKEN_USERNAME, Kind};
 use crate::git::context::Host;
+use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
 /// How Atlassian's secrets start, and the kind that this names. Atlassian tells four letters
@@ -42,10 +43,10 @@ impl Kind {
     }
 
     /// The kind of a secret that was found together with a user name, in a URL for instance, where nobody can be asked.
-    pub(crate) fn of_pair(secret: &Secret, username: Option<&[u8]>, host: &Host) -> Self {
+    pub(crate) fn of_pair(secret: &Secret, username: Option<&Username>, host: &Host) -> Self {
         /// An OAuth access token has no prefix, works with any user name, and is far longer than a password.
         const LONGEST_PASSWORD: usize = 128;
-        let is_named = |name: &str| username == Some(name.as_bytes());
+        let is_named = |name: &str| username.is_some_and(|own| own.as_slice() == name.as_bytes());
         let is_long = secret.expose().len() > LONGEST_PASSWORD;
         match Self::of_secret(secret, host) {
             Some(kind) => kind,
@@ -135,6 +136,7 @@ mod tests {
     use crate::bitbucket::host::cloud;
     use crate::bitbucket::kind::Kind;
     use crate::git::context::Host;
+    use crate::git::username::Username;
     use crate::sys::secret::Secret;
 
     fn data_center() -> Host {
@@ -183,7 +185,7 @@ mod tests {
         for (secret, name, host, kind) in rows {
             let secret = Secret::new(secret.into());
             assert_eq!(
-                Kind::of_pair(&secret, name.map(str::as_bytes), &host),
+                Kind::of_pair(&secret, name.and_then(Username::new).as_ref(), &host),
                 kind,
                 "{name:?}"
             );

@@ -99,7 +99,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
 
 /// A complete credential that git gives us to keep.
 struct Given<'a> {
-    username: Option<&'a [u8]>,
+    username: Option<Username>,
     authtype: Option<&'a [u8]>,
     /// The password, or what follows the scheme in the header form.
     secret: &'a Secret,
@@ -107,11 +107,7 @@ struct Given<'a> {
 
 impl<'a> Given<'a> {
     fn of(request: &'a Request) -> Option<Self> {
-        let username = request
-            .context
-            .username
-            .as_deref()
-            .filter(|name| !name.is_empty());
+        let username = request.context.username.as_deref().and_then(Username::new);
         let authtype = request
             .authtype
             .as_deref()
@@ -138,7 +134,7 @@ impl<'a> Given<'a> {
 /// token's reach is that path's repository.
 fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Account {
     let bytes = |value: &[u8]| Bytes::from(value.to_vec());
-    let username = given.username.and_then(Username::new);
+    let username = given.username.clone();
     let home = bitbucket::home_of(&wanted.host);
     let is_plain = given.authtype.is_none() && request.oauth_refresh_token.is_none();
     let kind = Kind::of_secret(given.secret, &home).filter(|_| is_plain);

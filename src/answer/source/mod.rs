@@ -17,6 +17,7 @@ use crate::answer::source::record::Fields;
 use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
+use crate::git::username::Username;
 use crate::settings::config::{Config, Source};
 use crate::settings::locations::Locations;
 use crate::settings::session::Session;
@@ -145,7 +146,7 @@ fn of_program(
         let login = store.look_up(&url).map_err(store::Error::with_hint)?;
         if let Some(login) = login {
             let fields = Fields {
-                username: login.username,
+                username: login.username.and_then(Username::new),
                 password: Some(login.secret),
                 ..Fields::default()
             };

@@ -17,7 +17,7 @@ use crate::sys::secret::Secret;
 /// The fields by their names. An empty field counts as absent.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
-    pub(crate) username: Option<String>,
+    pub(crate) username: Option<Username>,
     pub(crate) password: Option<Secret>,
     pub(crate) kind: Option<String>,
     pub(crate) email: Option<String>,
@@ -45,7 +45,7 @@ impl Fields {
             };
             match name {
                 "password" => fields.password = Some(value),
-                "username" => fields.username = Some(text()?),
+                "username" => fields.username = Username::new(text()?),
                 "kind" => fields.kind = Some(text()?),
                 "email" => fields.email = Some(text()?),
                 _ => fields.expires = Some(text()?),
@@ -89,6 +89,7 @@ impl Fields {
         if self
             .username
             .as_ref()
+            .map(|name| String::from_utf8_lossy(name.as_slice()))
             .is_some_and(|name| name.chars().any(char::is_control))
         {
             bail!(wrong(
@@ -110,7 +111,7 @@ impl Fields {
             })
         });
         let owner = Owner {
-            username: self.username.and_then(Username::new),
+            username: self.username,
             email: self.email,
         };
         let known = Known::of_secret(&secret, host, kind, owner);

@@ -47,7 +47,10 @@ fn content(line: &[u8], is_ours: IsOurs<'_>) -> Content {
 fn is_usable(credential: &Credential) -> bool {
     let is_control = |bytes: &[u8]| bytes.iter().any(u8::is_ascii_control);
     !is_control(credential.secret.expose())
-        && !is_control(credential.username.as_deref().unwrap_or_default())
+        && !credential
+            .username
+            .as_ref()
+            .is_some_and(|name| is_control(name.as_slice()))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::cli::takeover::{
 };
 use crate::cli::{Import, Source};
 use crate::git::context::Host;
+use crate::git::username::Username;
 use crate::git::{self, Helper};
 use crate::settings::session::Session;
 use crate::sys::error::{self, Hinted};
@@ -27,9 +28,9 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     let session = Session::default();
     let accounts = session.accounts()?;
     let hosts = setup::hosts_of(&accounts, &session.config()?.hosts);
-    let usernames: Vec<Vec<u8>> = accounts
+    let usernames: Vec<Username> = accounts
         .iter()
-        .filter_map(|account| Some(account.username()?.as_slice().to_vec()))
+        .filter_map(|account| account.username().cloned())
         .collect();
     let mut all_well = true;
     let mut gathered = Vec::new();
@@ -174,7 +175,7 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn from(place: Place, hosts: &[Host], usernames: &[Vec<u8>]) -> Result<Self> {
+    fn from(place: Place, hosts: &[Host], usernames: &[Username]) -> Result<Self> {
         let is_ours: IsOurs<'_> = &|host: &Host| hosts.contains(host);
         let mut gathered = Self {
             entries: Vec::new(),
@@ -367,7 +368,7 @@ fn named(name: &str) -> Helper {
 fn of_helper(
     name: &str,
     hosts: &[Host],
-    usernames: &[Vec<u8>],
+    usernames: &[Username],
 ) -> Result<Vec<(Range<usize>, Vec<Credential>)>> {
     if named(name).is_ours() {
         bail!(Hinted::new(

@@ -36,7 +36,7 @@ use crate::sys::secret::Secret;
 pub(crate) struct Credential {
     /// The host whose accounts answer for it.
     pub(crate) host: Host,
-    pub(crate) username: Option<Vec<u8>>,
+    pub(crate) username: Option<Username>,
     pub(crate) secret: Secret,
     /// What it was used for.
     pub(crate) reach: Option<Reach>,
@@ -49,10 +49,10 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    pub(crate) fn new(host: &Host, username: Option<Vec<u8>>, secret: Secret) -> Self {
+    pub(crate) fn new(host: &Host, username: Option<Username>, secret: Secret) -> Self {
         Self {
             host: bitbucket::home_of(host),
-            username: username.filter(|name| !name.is_empty()),
+            username,
             fingerprint: secret.fingerprint(b""),
             secret,
             reach: None,
@@ -68,7 +68,7 @@ impl Credential {
 
     /// The page where it is revoked.
     pub(crate) fn page(&self) -> String {
-        let kind = Kind::of_pair(&self.secret, self.username.as_deref(), &self.host);
+        let kind = Kind::of_pair(&self.secret, self.username.as_ref(), &self.host);
         let reach: Vec<Reach> = self.reach.iter().cloned().collect();
         kind.page(&self.host, &self.context, &reach)
     }
@@ -89,7 +89,7 @@ impl Credential {
     /// `login` that fits equally.
     fn to_account(&self) -> Account {
         let owner = Owner {
-            username: self.username.clone().and_then(Username::new),
+            username: self.username.clone(),
             email: None,
         };
         let mut known = Known::of_secret(&self.secret, &self.host, None, owner);
@@ -115,7 +115,7 @@ pub(crate) fn in_url(url: &Url<'_>) -> Option<InUrl> {
     let is_token = |name: &Secret| bitbucket::is_token_for_a_name(name.expose());
     let is_filler = |password: &Secret| bitbucket::is_filler(password.expose());
     let credential = |username: Option<&Secret>, secret: Secret| {
-        let username = username.map(|name| name.expose().to_vec());
+        let username = username.and_then(|name| Username::new(name.expose()));
         Credential::new(&host, username, secret).of_path(&host, url.path().as_deref())
     };
     let (username, password) = (url.username(), url.password());

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{Content, Credential, IsOurs};
 use crate::git::context::Host;
+use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
 /// What a netrc file says.
@@ -46,7 +47,8 @@ impl Machine {
             None => Content::Bad("the machine has no password"),
             Some(password) if password.text.is_empty() => Content::Bad("the password is empty"),
             Some(password) => {
-                let username = self.login.as_ref().map(|login| login.text.to_vec());
+                let login = self.login.as_ref();
+                let username = login.and_then(|login| Username::new(login.text.to_vec()));
                 let secret = Secret::new(password.text.to_vec());
                 Content::Ours(vec![Credential::new(&host, username, secret)])
             }
@@ -281,6 +283,7 @@ mod tests {
     use super::Netrc;
     use crate::bitbucket;
     use crate::cli::takeover::Content;
+    use crate::git::username::Username;
 
     #[test]
     fn a_netrc_file_is_read_as_curl_reads_it() {
@@ -319,7 +322,7 @@ mod tests {
         let Content::Ours(all) = content(0) else {
             panic!("it is ours");
         };
-        assert_eq!(all[0].username.as_deref(), Some(&b"a d\"a"[..]));
+        assert_eq!(all[0].username, Username::new("a d\"a"));
         assert_eq!(all[0].secret.expose(), b"#s\\x");
         assert!(matches!(content(1), Content::Foreign));
         assert!(matches!(content(2), Content::Bad(_)));

@@ -10,6 +10,7 @@ use crate::bitbucket;
 use crate::git;
 use crate::git::context::Host;
 use crate::git::protocol::Request;
+use crate::git::username::Username;
 use crate::sys::secret::SecretBuffer;
 
 /// How long a helper may take: somebody may be typing at its unlock prompt.
@@ -23,13 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn credentials(
     helper: &str,
     hosts: &[Host],
-    usernames: &[Vec<u8>],
+    usernames: &[Username],
 ) -> Result<Vec<Credential>> {
     let mut found: Vec<Credential> = Vec::new();
     for host in hosts {
         let names = usernames
             .iter()
-            .map(Vec::as_slice)
+            .map(Username::as_slice)
             .chain(bitbucket::STATIC_USERNAMES.map(str::as_bytes))
             .map(Some);
         for username in [None].into_iter().chain(names) {
@@ -52,7 +53,7 @@ pub(crate) fn credentials(
 /// # Errors
 /// As [`credentials`].
 pub(crate) fn forget(helper: &str, credential: &Credential) -> Result<()> {
-    let username = credential.username.as_deref();
+    let username = credential.username.as_ref().map(Username::as_slice);
     let mut attributes = attributes(&credential.host, username);
     attributes.extend(b"password=");
     attributes.extend(credential.secret.expose());
@@ -70,7 +71,8 @@ fn ask(helper: &str, host: &Host, username: Option<&[u8]>) -> Result<Option<Cred
         return Ok(None);
     };
     let secret = request.password.filter(|secret| !secret.is_empty());
-    Ok(secret.map(|secret| Credential::new(host, request.context.username, secret)))
+    let username = request.context.username.and_then(Username::new);
+    Ok(secret.map(|secret| Credential::new(host, username, secret)))
 }
 
 fn attributes(host: &Host, username: Option<&[u8]>) -> SecretBuffer {

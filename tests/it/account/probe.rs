@@ -321,3 +321,17 @@ fn an_erase_without_a_secret_touches_nothing_from_login() {
     assert_eq!(get(&env), answer());
     assert!(stand_in.requests().is_empty());
 }
+
+#[test]
+fn an_expired_token_does_not_keep_bitbucket_from_being_asked_about_another_one() {
+    let (env, stand_in) = TestEnv::with_stand_in();
+    stand_in.repository("acme/app");
+    let _handle = stand_in.allow(Credential::api_token(API_TOKEN));
+    let given = format!("{WANTED}{}", answer());
+    assert_eq!(env.program(&["store"], given).status, 0);
+    refuse(&env);
+    let expired = format!("{WANTED}username=x\npassword=ATATTold\npassword_expiry_utc=1\n");
+    assert_eq!(env.program(&["store"], expired).status, 0);
+    assert_eq!(env.accounts()[1]["state"], "expired");
+    assert_eq!(get(&env), answer());
+}

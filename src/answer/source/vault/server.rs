@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::reply::Reply;
 use crate::answer::source::environment::vault_variable;
@@ -218,6 +219,17 @@ fn shortened(error: &http::Error) -> String {
 /// What Go's `strconv.ParseBool` takes for true, as Vault's own tools do.
 fn is_true(value: &str) -> bool {
     matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")
+}
+
+/// A path as part of a URL (RFC 3986, 3.3).
+pub(super) fn encoded(path: &str) -> String {
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'/')
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    utf8_percent_encode(path, ENCODED).to_string()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::git;
 use crate::git::config::{Entry, GitConfig, Piece};
 use crate::git::context::Host;
 use crate::git::url::{self, Url, urls_in};
+use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
 /// A secret, and where it stands.
@@ -275,7 +276,7 @@ impl<'a> Search<'a> {
 
 /// A secret that a setting holds in another way than in a URL.
 struct Alone {
-    username: Option<Vec<u8>>,
+    username: Option<Username>,
     secret: Secret,
     is_bearer: bool,
 }
@@ -283,7 +284,7 @@ struct Alone {
 impl Alone {
     fn new(username: Option<&[u8]>, secret: &[u8]) -> Option<Self> {
         Some(Self {
-            username: username.map(<[u8]>::to_vec),
+            username: username.and_then(Username::new),
             secret: Secret::new(secret.to_vec()),
             is_bearer: false,
         })
