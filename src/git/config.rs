@@ -1,14 +1,13 @@
-//! The text of one of git's configuration files, taken apart so that each value can be found again to the byte
-//! (git-config(1), "CONFIGURATION FILE").
+//! Parses a configuration file of git's and keeps the place of each byte (git-config(1), "CONFIGURATION FILE").
 //!
-//! git itself only prints values. To take a secret out of a file and leave all else as it is (comments, order, quotes)
-//! one has to know where it stands. Whether git reads the text in the same way is for the caller to ask git.
+//! git only prints values. To remove a secret and leave everything else unchanged (comments, order, quotes), we need
+//! its place. The caller checks with git that git reads the text in the same way.
 
 use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-/// What a file says, in its order.
+/// The content of a file, in its order.
 #[derive(Default)]
 pub(crate) struct GitConfig {
     pub(crate) sections: Vec<Section>,
@@ -21,7 +20,7 @@ pub(crate) struct GitConfig {
 pub(crate) struct Section {
     /// In lower case.
     pub(crate) name: Vec<u8>,
-    /// What stands in quotes: a remote's name, or a URL.
+    /// The text in quotes: a remote's name, or a URL.
     pub(crate) subsection: Option<Piece>,
     /// Where its header starts.
     pub(crate) start: usize,
@@ -33,7 +32,7 @@ pub(crate) struct Entry {
     pub(crate) key: Zeroizing<Vec<u8>>,
     /// The index of its section.
     pub(crate) section: usize,
-    /// Nothing where there is no equals sign, which git reads as true.
+    /// None without an equals sign; git reads that as true.
     pub(crate) value: Option<Piece>,
     /// From the first letter of its name to the end of its last line, the line break included.
     pub(crate) span: Range<usize>,
@@ -43,7 +42,7 @@ pub(crate) struct Entry {
 #[derive(Default)]
 pub(crate) struct Piece {
     bytes: Zeroizing<Vec<u8>>,
-    /// Where each byte stands in the text.
+    /// The place of each byte in the text.
     places: Vec<Range<usize>>,
 }
 
@@ -52,7 +51,7 @@ impl Piece {
         &self.bytes
     }
 
-    /// Where a part of it stands in the text.
+    /// The place of a part of it in the text.
     pub(crate) fn place(&self, part: Range<usize>) -> Range<usize> {
         match &self.places[part] {
             [] => 0..0,
@@ -71,7 +70,7 @@ impl Piece {
         self.places.truncate(length);
     }
 
-    /// Room for `length` bytes: a buffer that grows leaves copies of a secret behind.
+    /// Room for `length` bytes: a `Vec` that grows leaves copies of a secret behind.
     fn with_capacity(length: usize) -> Self {
         Self {
             bytes: Zeroizing::new(Vec::with_capacity(length)),
@@ -81,7 +80,7 @@ impl Piece {
 }
 
 impl GitConfig {
-    /// Takes a text apart; nothing where git would find a mistake in it.
+    /// Parses a text. None where git would report a mistake.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut reader = Reader { text, position: 0 };
         if text.starts_with(b"\xef\xbb\xbf") {
@@ -103,7 +102,7 @@ impl GitConfig {
         Some(config)
     }
 
-    /// What `git config --list -z` prints of it when these parts of the text are gone, which are in order and apart.
+    /// The output of `git config --list -z` without these parts of the text. They are in order and do not overlap.
     pub(crate) fn list_without(&self, cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
         let is_cut = |place: &Range<usize>| {
             let next = cuts.partition_point(|cut| cut.start <= place.start);
@@ -112,7 +111,7 @@ impl GitConfig {
         let room = |entry: &Entry| {
             entry.key.len() + entry.value.as_ref().map_or(0, |value| value.bytes.len()) + 2
         };
-        // Room for all of it at once: a buffer that grows leaves copies of a secret behind.
+        // Room for everything: a `Vec` that grows leaves copies of a secret behind.
         let mut list = Zeroizing::new(Vec::with_capacity(self.entries.iter().map(room).sum()));
         let push = |list: &mut Vec<u8>, piece: &Piece| {
             let kept = piece
@@ -264,7 +263,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Up to the end of the line, which is left to the caller.
+    /// Reads up to the end of the line, but not the line break.
     fn value(&mut self, comments: &mut Vec<Range<usize>>) -> Option<Piece> {
         let mut piece = Piece::with_capacity(self.length_of_value());
         let mut is_quoted = false;
@@ -283,7 +282,7 @@ impl Reader<'_> {
                     self.position = start;
                     comments.push(self.comment());
                 }
-                // Blanks before a quote or a backslash count, whatever comes behind.
+                // Blanks before a quote or a backslash always count.
                 b'"' => {
                     is_quoted = !is_quoted;
                     length = piece.bytes.len();
@@ -330,7 +329,7 @@ impl Reader<'_> {
     }
 }
 
-/// C's `isspace`, which git uses but for the vertical tab and the form feed.
+/// git's `isspace`: that of C without the vertical tab and the form feed.
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }

@@ -1,4 +1,4 @@
-//! What git wants a credential for: protocol, host, path and user name (gitcredentials(7), "CREDENTIAL CONTEXTS").
+//! What git needs a credential for: protocol, host, path and user name (gitcredentials(7), "CREDENTIAL CONTEXTS").
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::sys::serde_as_text::serde_as_text;
 
-/// The attributes that say for what a credential is wanted, as git sent them.
+/// The attributes of the wanted credential, as git sent them.
 #[derive(Debug, Default)]
 pub(crate) struct Context {
     pub(crate) protocol: Option<Vec<u8>>,
@@ -18,10 +18,10 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The host, when a secret may be sent there at all: over https, to a host that is named and well-formed.
+    /// The host, if a secret may be sent to it: over https, to a host that is named and well-formed.
     ///
-    /// An absent host means "not ours", never "any" (CVE-2020-11008); git also asks for `protocol=http`, where the
-    /// secret would travel in clear.
+    /// A missing host means "not ours", never "any" (CVE-2020-11008). git also asks for `protocol=http`, which would
+    /// send the secret in clear text.
     pub(crate) fn https_host(&self) -> Option<Host> {
         if self.protocol.as_deref() != Some(b"https") {
             return None;
@@ -35,8 +35,8 @@ impl Context {
 
 /// A host with its port, normalised: lower case, without `:443`, the default port of https.
 ///
-/// Hosts are compared whole. What is not a plain host name with an optional port is no host, so that no lookalike
-/// (`bitbucket.org/.evil.example`, a trailing blank, a percent sign) ever gets as far as a comparison.
+/// Hosts are compared as a whole. Only a plain host name with an optional port is a host: a lookalike
+/// (`bitbucket.org/.evil.example`, a trailing blank, a percent sign) is never compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Host(String);
 
@@ -64,7 +64,7 @@ impl FromStr for Host {
     fn from_str(text: &str) -> Result<Self, NotAHost> {
         let lower = text.to_ascii_lowercase();
         let (name, port) = match lower.rsplit_once(':') {
-            // The colons within the brackets of an IPv6 address are no port's.
+            // A colon within the brackets of an IPv6 address starts no port.
             Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
             _ => (lower.as_str(), None),
         };

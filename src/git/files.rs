@@ -1,4 +1,4 @@
-//! git's configuration files: where they lie, and how one is changed while other gits write to it too.
+//! git's configuration files: where they lie, and how to change one while git may write to it too.
 
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
@@ -47,7 +47,7 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
     Ok(std::path::absolute(path)?)
 }
 
-/// The files that git reads as the user's configuration, whether they are there or not.
+/// The files of the user's configuration, whether they exist or not.
 ///
 /// # Errors
 /// When there is no home folder.
@@ -74,7 +74,7 @@ fn user_config_files() -> Result<[PathBuf; 2]> {
     Ok([config_folder(&home).join("config"), home.join(".gitconfig")])
 }
 
-/// git's folder among the user's configuration; git-credential-store keeps its second file there.
+/// git's folder in the user's configuration. git-credential-store keeps its second file there.
 pub(crate) fn config_folder(home: &Path) -> PathBuf {
     let xdg = variables::filled("XDG_CONFIG_HOME");
     xdg.map_or_else(|| home.join(".config"), PathBuf::from)
@@ -84,7 +84,7 @@ pub(crate) fn config_folder(home: &Path) -> PathBuf {
 /// The values that a key has in one configuration file.
 ///
 /// # Errors
-/// When git cannot be started. That the key has none is no error.
+/// When git cannot be started. A key without a value is no error.
 pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
     let path = path
         .to_str()
@@ -100,7 +100,7 @@ pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
 
 /// Changes one of git's configuration files as [`edit`] does.
 ///
-/// `change` gets the text, empty when there is no file, and gives the new one; nothing means: remove the file.
+/// `change` maps the old text (empty when there is no file) to the new text. None removes the file.
 ///
 /// # Errors
 /// As [`edit`]; and when the file is not UTF-8.
@@ -118,14 +118,14 @@ pub(crate) fn edit_config(
     edit(path, &lock_of(path), change, |_| Ok(()))
 }
 
-/// Changes a file under a lock of git's, keeping its mode and following a symbolic link.
+/// Changes a file under git's lock. Keeps its mode, and follows a symbolic link.
 ///
-/// `change` gets the content, empty when there is no file, and gives the new one; nothing means: remove the file. It is
-/// asked again when somebody else wrote meanwhile. `check` is shown a file with the new content before that takes its
-/// place.
+/// `change` maps the old content (empty when there is no file) to the new one. None removes the file. It is called
+/// again when another process has changed the file meanwhile. `check` sees a file with the new content before it
+/// replaces the old one.
 ///
 /// # Errors
-/// When another git holds the lock, or the file cannot be read or written, or `check` fails: then it is as it was.
+/// When another git holds the lock, the file cannot be read or written, or `check` fails. The file is then unchanged.
 pub(crate) fn edit(
     path: &Path,
     lock: &Path,
@@ -155,7 +155,7 @@ pub(crate) fn edit(
         if let Some(draft) = &draft {
             check(draft.path())?;
         }
-        // Held for a moment only: meanwhile no git can write, and one that is killed leaves it behind for good.
+        // Held for a moment only: meanwhile no git can write, and a killed process leaves its lock behind.
         let _lock = ConfigLock::acquire(&real, lock)?;
         if read(&real)?.map(|(text, _)| text) != before.map(|(text, _)| text) {
             continue;
@@ -171,7 +171,7 @@ pub(crate) fn edit(
     }
 }
 
-/// The lock under which git writes a file of this name.
+/// The lock that git takes to write this file.
 pub(crate) fn lock_of(path: &Path) -> PathBuf {
     let mut lock = resolve(path).into_os_string();
     lock.push(".lock");
@@ -191,7 +191,7 @@ fn read(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, fs::Metadata)>> {
     }
 }
 
-/// What `git config --list -z` prints of one file, without what it includes.
+/// The output of `git config --list -z` for one file, without the files that it includes.
 ///
 /// # Errors
 /// When git cannot be started, or does not understand the file.
@@ -203,7 +203,7 @@ pub(crate) fn list_of(path: &Path) -> Result<SecretBuffer> {
     }
 }
 
-/// A value as it is written in a configuration file (git-config(1), "Syntax").
+/// A value in the syntax of a configuration file (git-config(1), "Syntax").
 pub(crate) fn quoted(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\#;".contains(&byte);
     if value.bytes().all(plain) {
@@ -217,7 +217,7 @@ pub(crate) fn quoted(value: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// Where a chain of symbolic links ends, whether there is a file or not: git follows them in the same way.
+/// The end of a chain of symbolic links, whether there is a file or not. git follows them in the same way.
 fn resolve(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     // git gives up after five.
@@ -230,13 +230,13 @@ fn resolve(path: &Path) -> PathBuf {
     path
 }
 
-/// Only as long as this lives may the file be written; git itself keeps to it.
+/// git's lock on one of its files. Only its holder may write the file.
 struct ConfigLock {
     path: PathBuf,
 }
 
 impl ConfigLock {
-    /// How long another git may write: it is a matter of milliseconds.
+    /// How long we wait for another git. It writes for milliseconds.
     const PATIENCE: Duration = Duration::from_secs(2);
 
     fn acquire(target: &Path, lock: &Path) -> Result<Self> {

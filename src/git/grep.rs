@@ -1,4 +1,4 @@
-//! Searching what a repository tracks.
+//! Searches the files that a repository tracks.
 
 use std::path::Path;
 use std::str;
@@ -10,33 +10,33 @@ use zeroize::Zeroizing;
 use super::program::run;
 use crate::sys::child::{Output, Program};
 
-/// How long git may search one repository: the largest there are take less.
+/// How long git may search one repository. The largest known ones take less.
 const GREP_PATIENCE: Duration = Duration::from_secs(120);
 
 /// A line in which a pattern matches.
 pub(crate) struct Line {
-    /// The file, as seen from the folder.
+    /// The file's path, relative to the folder.
     pub(crate) name: String,
     /// Counted from 1.
     pub(crate) number: usize,
     pub(crate) text: Zeroizing<Vec<u8>>,
 }
 
-/// The lines in which an extended regular expression matches, without regard to letter case: in the files that git
-/// tracks in a work tree, or in those of the commit at HEAD. Binary files are left out.
+/// The lines that match an extended regular expression, in any letter case: in the tracked files of a work tree, or in
+/// the commit at HEAD. Binary files are left out.
 ///
 /// # Errors
 /// When git cannot be started, or does not trust the repository (git-config(1), `safe.directory`).
 pub(crate) fn grep(tree: &Path, at_head: bool, pattern: &str, paths: &[&str]) -> Result<Vec<Line>> {
     let git = Program::new("git")
         .args([Path::new("-C"), tree])
-        // What a repository's own configuration would start.
+        // A repository's own configuration could start a program.
         .args(["-c", "core.fsmonitor=false", "grep", "-zInEi", "--no-color"])
         .args(["-e", pattern])
         .args(at_head.then_some("HEAD"))
         .args(["--"])
         .args(paths)
-        // gitglossary(7), "partial clone": what is not here is not fetched for this.
+        // gitglossary(7), "partial clone": fetch nothing that is missing.
         .env("GIT_NO_LAZY_FETCH", "1")
         .env("GIT_OPTIONAL_LOCKS", "0");
     let Some(Output {

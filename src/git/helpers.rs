@@ -1,4 +1,4 @@
-//! The helpers that git asks for a host, and how one is written into its configuration.
+//! The helpers that git asks for a host, and how to write one into git's configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -14,12 +14,12 @@ pub(crate) struct Helper {
     pub(crate) value: String,
     /// The whole key, such as `credential.https://bitbucket.org.helper`.
     pub(crate) key: String,
-    /// The file, or what git names instead of one.
+    /// The file, or git's name for another origin.
     pub(crate) origin: String,
 }
 
 impl Helper {
-    /// Whether this is our program, and nothing but it: in a pipeline others read along.
+    /// Whether this is our program alone. In a shell pipeline other programs could read along.
     pub(crate) fn is_ours(&self) -> bool {
         let (command, is_shell) = match self.value.strip_prefix('!') {
             Some(command) => (command.trim(), true),
@@ -35,7 +35,7 @@ impl Helper {
                 .split_once(char::is_whitespace)
                 .unwrap_or((command, "")),
         };
-        // A program's path; git's own words for it, of which only those without a path may be bare.
+        // Our name, after a path or without one; git's own forms of it stand below.
         let name = program.rsplit(['/', '\\']).next().unwrap_or_default();
         let is_path = matches!(
             name,
@@ -46,7 +46,7 @@ impl Helper {
         (is_path || is_bare) && rest.trim().is_empty() || is_through_git
     }
 
-    /// The value as it may be shown: a shell command, or an option, may hold a secret.
+    /// The value without what may be a secret: a shell command, and options.
     pub(crate) fn shown(&self) -> &str {
         if self.value.starts_with('!') {
             return "a shell command";
@@ -54,7 +54,7 @@ impl Helper {
         self.value.split_whitespace().next().unwrap_or_default()
     }
 
-    /// The word for it that `import` takes, with its options where these are known to hold no secret.
+    /// The argument for `import`. It has options only where they are known to hold no secret.
     pub(crate) fn name(&self) -> Option<String> {
         let mut words = self.value.split_whitespace();
         let program = words.next().filter(|word| !word.starts_with('!'))?;
@@ -73,7 +73,7 @@ impl Helper {
         }
     }
 
-    /// The program that git would start, where the value names one by its path, as [`helper_value`] writes it.
+    /// The program that git starts, if the value names it by its path as [`helper_value`] does.
     pub(crate) fn program(&self) -> Option<PathBuf> {
         let command = self.value.strip_prefix('!').unwrap_or(&self.value);
         let path = match command.strip_prefix('\'') {
@@ -90,13 +90,13 @@ impl Helper {
         Some(PathBuf::from(path)).filter(|path| path.is_absolute())
     }
 
-    /// Whether it is configured for this host in particular, and not for all.
+    /// Whether it is configured for this host, rather than for all hosts.
     pub(crate) fn is_for_host(&self) -> bool {
         self.key != "credential.helper"
     }
 }
 
-/// The helpers git asks for a host, in git's order, from all its configuration files as seen from here.
+/// The helpers that git asks for a host in the current folder, in git's order.
 ///
 /// # Errors
 /// When git cannot be started or fails.
@@ -114,7 +114,7 @@ pub(crate) fn chain(settings: &[Setting], host: &Host) -> Vec<Helper> {
         if !pattern.is_none_or(|pattern| matches_host(pattern, host)) {
             continue;
         }
-        // gitcredentials(7): an empty value clears what came before, whether scoped or not.
+        // gitcredentials(7): an empty value clears all helpers before it.
         if value.is_empty() {
             helpers.clear();
         } else {
@@ -128,7 +128,7 @@ pub(crate) fn chain(settings: &[Setting], host: &Host) -> Vec<Helper> {
     helpers
 }
 
-/// For a key `credential.PATTERN.helper` the pattern, for `credential.helper` none; nothing for any other key.
+/// The pattern of `credential.PATTERN.helper`: an inner None for `credential.helper`, an outer one for any other key.
 #[expect(
     clippy::option_option,
     reason = "two questions: is it a helper's key, and has it a pattern"
@@ -141,7 +141,7 @@ fn helper_pattern(key: &str) -> Option<Option<&str>> {
     }
 }
 
-/// Whether a credential pattern can match a URL of the host; patterns with a path or a user name match some of them.
+/// Whether a credential pattern can match a URL of the host. A pattern with a path or a user name matches some URLs.
 pub(crate) fn matches_host(pattern: &str, host: &Host) -> bool {
     let rest = match pattern.split_once("://") {
         Some(("https", rest)) => rest,
@@ -172,8 +172,8 @@ pub(crate) fn matches_host(pattern: &str, host: &Host) -> bool {
     labels.len() == wanted.len() && labels.iter().zip(&wanted).all(fits)
 }
 
-/// A helper's value that starts the program at this path: git hands it to a shell, and only an unquoted absolute path
-/// or a `!` makes it a command (gitcredentials(7), "CUSTOM HELPERS").
+/// The helper's value that starts the program at this path. git gives it to a shell, and takes it for a command only
+/// when it is an unquoted absolute path or starts with `!` (gitcredentials(7), "CUSTOM HELPERS").
 pub(crate) fn helper_value(program: &Path) -> Result<String> {
     let path = program
         .to_str()

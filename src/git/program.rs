@@ -1,4 +1,4 @@
-//! The one way to start git: what it says of itself and of its settings, and what it asks other helpers.
+//! The one way to start git: for its version, its settings, and the credentials of other helpers.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,33 +10,32 @@ use crate::sys::child::{Output, Program, is_too_long};
 use crate::sys::error::Hinted;
 use crate::sys::secret::SecretBuffer;
 
-/// How long git may take for somebody who waits at a terminal.
+/// How long a git may run that a person waits for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How much git may print: all matching lines of a large repository.
 const CAP: usize = 1 << 26;
 
-/// A setting of git's. Key and value may hold secrets.
+/// One of git's settings. Key and value may hold secrets.
 pub(crate) struct Setting {
-    /// Section and name are in lower case; what stands between them, a URL or a remote's name, is as it was written.
+    /// Section and name are in lower case. The subsection between them, a URL or a remote's name, is unchanged.
     pub(crate) key: String,
     pub(crate) value: String,
-    /// The file, or what git names instead of one.
+    /// The file, or git's name for another origin.
     pub(crate) origin: String,
 }
 
-/// All settings from all of git's configuration files as seen from here, in git's order.
+/// All settings that git sees in the current folder, in git's order.
 ///
 /// # Errors
 /// When git cannot be started or fails.
 pub(crate) fn settings() -> Result<Vec<Setting>> {
-    // The list comes in the order in which git reads its files (gitcredentials(7)).
     Ok(parsed(&git(
         &["config", "--list", "--show-origin", "-z"],
         PATIENCE,
     )?))
 }
 
-/// The settings in one configuration file and those that it includes; none where there is no such file.
+/// The settings of one configuration file and of those that it includes. Empty when there is no such file.
 pub(crate) fn settings_in(path: &Path) -> Vec<Setting> {
     let list = path.to_str().map(|path| {
         let from = ["config", "--file", path, "--includes"];
@@ -49,7 +48,7 @@ pub(crate) fn settings_in(path: &Path) -> Vec<Setting> {
         .map_or_else(Vec::new, |list| parsed(&list))
 }
 
-/// git's version, as `git version` prints it after these words.
+/// git's version, such as `2.47.3`.
 ///
 /// # Errors
 /// When git cannot be started or fails.
@@ -59,7 +58,7 @@ pub(crate) fn version() -> Result<String> {
     Ok(line.strip_prefix("git version ").unwrap_or(line).to_owned())
 }
 
-/// The folder in which git looks for its commands before it looks on PATH.
+/// The folder that git searches for its commands before PATH.
 ///
 /// # Errors
 /// When git cannot be started or fails.
@@ -69,7 +68,7 @@ pub(crate) fn exec_path() -> Result<PathBuf> {
         .into())
 }
 
-/// Whether a setting such as `credential.useHttpPath` is true for a URL, which must hold no secret.
+/// Whether a setting such as `credential.useHttpPath` is true for a URL. The URL must hold no secret.
 pub(crate) fn is_true(name: &str, url: &str) -> bool {
     let value = git(
         &["config", "--type=bool", "--get-urlmatch", name, url],
@@ -78,7 +77,7 @@ pub(crate) fn is_true(name: &str, url: &str) -> bool {
     value.is_ok_and(|value| value.trim() == "true")
 }
 
-/// The number that a setting such as `http.postBuffer` is for a host, if it is set and is one.
+/// The value of a setting such as `http.postBuffer` for a host, if it is a number.
 pub(crate) fn number(name: &str, host: &Host) -> Option<u64> {
     let url = format!("https://{host}/");
     let value = git(
@@ -89,24 +88,24 @@ pub(crate) fn number(name: &str, host: &Host) -> Option<u64> {
     value.trim().parse().ok()
 }
 
-/// The value of a setting that has no host, as git sees it from here.
+/// The value of a setting without a host, as git sees it in the current folder.
 pub(crate) fn plain_setting(name: &str, limit: Duration) -> Option<String> {
     let value = git(&["config", "--get", name], limit).ok()?;
     Some(value.trim_end_matches('\n').to_owned())
 }
 
-/// The value that a setting such as `http.proxy` has for a host; nothing when it has none, or git cannot be asked.
+/// The value of a setting such as `credential.username` for a host. None when it is not set, or git fails.
 pub(crate) fn setting(name: &str, host: &Host) -> Option<String> {
     let url = format!("https://{host}/");
     let value = git(&["config", "--get-urlmatch", name, &url], PATIENCE).ok()?;
     Some(value.trim_end_matches('\n').to_owned())
 }
 
-/// The value that a setting has for a host in git's system, global and command scope alone (git-config(1), "SCOPES"). What a
-/// repository says does not count.
+/// The value of a setting for a host in git's system, global and command scope (git-config(1), "SCOPES"), not that of a
+/// repository.
 pub(super) fn own_setting(name: &str, host: &Host, limit: Duration) -> Option<String> {
     let url = format!("https://{host}/");
-    // Where no repository is, git reads no configuration of one.
+    // git finds no repository here, and so reads no configuration of one.
     let nowhere = Path::new(NULL_DEVICE).join("no-repository");
     let git = Program::new("git")
         .env("GIT_DIR", nowhere)
@@ -119,11 +118,11 @@ pub(super) fn own_setting(name: &str, host: &Host, limit: Duration) -> Option<St
 
 const NULL_DEVICE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
 
-/// Has git ask (`fill`) or tell (`reject`) one helper and no other (git-credential(1)), without a question to anybody.
-/// Nothing when the helper has no answer.
+/// Lets git ask (`fill`) or tell (`reject`) one helper and no other (git-credential(1)), without a prompt. None when
+/// the helper has no answer.
 ///
 /// # Errors
-/// When git cannot be started, knows no such helper, or the helper does not end within `patience`: then it is killed.
+/// When git cannot be started or knows no such helper, or the helper runs longer than `patience` and is killed.
 pub(crate) fn credential(
     operation: &str,
     helper: &str,
@@ -132,7 +131,7 @@ pub(crate) fn credential(
 ) -> Result<Option<SecretBuffer>> {
     let git = Program::new("git")
         .with_service_tokens()
-        // An empty helper clears what the files say (gitcredentials(7)).
+        // An empty helper clears the configured ones (gitcredentials(7)).
         .args(["-c", "credential.helper=", "-c"])
         .args([format!("credential.helper={helper}")])
         .args([
@@ -141,7 +140,7 @@ pub(crate) fn credential(
             "credential",
             operation,
         ])
-        // Set but empty: git looks for no other one.
+        // Set but empty: git tries no other askpass program.
         .env("GIT_ASKPASS", "")
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GCM_INTERACTIVE", "never");
@@ -195,7 +194,7 @@ pub(super) fn git(arguments: &[&str], limit: Duration) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.answer).into_owned())
 }
 
-/// What `git config --list --show-origin -z` gives.
+/// Reads the output of `git config --list --show-origin -z`.
 pub(super) fn parsed(list: &str) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut fields = list.split('\0');

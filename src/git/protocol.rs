@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 use crate::git::context::Context;
 use crate::sys::secret::Secret;
 
-/// The longest line there is, without its newline (git-credential(1): 65535 bytes).
+/// The longest allowed line, without its newline (git-credential(1): 65535 bytes).
 const LONGEST_LINE: usize = 65_535;
-/// More than git ever sends: a few lines, most of them short. What is longer is refused.
+/// More than git ever sends. A longer request is refused.
 const LONGEST_REQUEST: usize = 1 << 20;
-/// How much of a refused request is still read, so that its writer sees no broken pipe.
+/// How much of a refused request we still read: its writer should not see a broken pipe.
 const LONGEST_DRAIN: u64 = 64 << 20;
 
 /// What git asks (`get`) or tells (`store`, `erase`).
@@ -25,13 +25,13 @@ pub(crate) struct Request {
     pub(crate) oauth_refresh_token: Option<Secret>,
     /// Seconds since 1970, UTC.
     pub(crate) password_expiry_utc: Option<u64>,
-    /// The credential is not to be kept.
+    /// The credential must not be stored.
     pub(crate) ephemeral: bool,
-    /// The caller understands `authtype` and `credential`; older gits and git-lfs drop them without a word.
+    /// The caller understands `authtype` and `credential`. Older gits and git-lfs silently ignore them.
     pub(crate) offers_authtype: bool,
 }
 
-/// Why a request gets no answer. No variant carries what was read: it may be a secret.
+/// Why a request gets no answer. No variant holds the input, which may be a secret.
 #[derive(Debug, Error)]
 pub(crate) enum ReadError {
     #[error("line {line} holds a carriage return or a NUL byte")]
@@ -52,8 +52,7 @@ impl Request {
     /// Reads a request to its end: a blank line, or the end of the stream, as git never writes the blank line.
     ///
     /// # Errors
-    /// When git would not write such a thing: somebody injected it, or git died half-way. Then nothing may be
-    /// answered and nothing changed.
+    /// When git would not send this: it was injected, or git died half-way. Then answer nothing and change nothing.
     pub(crate) fn read(input: &mut impl Read) -> Result<Self, ReadError> {
         let text = read_to_blank_line(input)?;
         let mut request = Self::default();
@@ -66,7 +65,7 @@ impl Request {
         Ok(request)
     }
 
-    /// What was asked, without any secret, for the trace. A user name may be one, pasted into a URL.
+    /// The request for the trace, without secrets. A user name is left out: it may be a token pasted into a URL.
     pub(crate) fn describe(&self) -> String {
         let Self {
             context:
@@ -120,7 +119,7 @@ impl Request {
         if line.len() > LONGEST_LINE {
             return Err(ReadError::TooLong { line: number });
         }
-        // A lone CR was taken for a newline by other helpers: CVE-2024-52006, CVE-2024-50338.
+        // Other helpers took a lone CR for a newline: CVE-2024-52006, CVE-2024-50338.
         if line.iter().any(|byte| matches!(byte, b'\r' | 0)) {
             return Err(ReadError::ControlCharacter { line: number });
         }
@@ -128,7 +127,7 @@ impl Request {
         let equals = equals.ok_or(ReadError::NoEqualsSign { line: number })?;
         let (key, value) = (&line[..equals], &line[equals + 1..]);
 
-        // git sends each of these once; a second one can only have been injected (CVE-2020-5260).
+        // git sends each of these once. A second one was injected (CVE-2020-5260).
         let context = &mut self.context;
         match key {
             b"protocol" => once(&mut context.protocol, value.to_vec(), "protocol"),
@@ -171,15 +170,15 @@ impl Request {
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) form: Form,
-    /// Seconds since 1970, UTC; only what a server said, never a date that a user typed.
+    /// Seconds since 1970, UTC. Only a date from a server, never one that a user typed.
     pub(crate) password_expiry_utc: Option<u64>,
     pub(crate) oauth_refresh_token: Option<Secret>,
-    /// Nobody has to keep it, and to hear that it worked would tell us nothing; only for a caller that offered
-    /// `capability[]=authtype`, which this attribute is part of.
+    /// No other helper should store it, and git need not report success. Only for a caller that offered
+    /// `capability[]=authtype`: the attribute belongs to it.
     pub(crate) is_ephemeral: bool,
 }
 
-/// In which form the secret is sent.
+/// The form in which the secret is sent.
 #[derive(Debug)]
 pub(crate) enum Form {
     /// `Authorization: AUTHTYPE CREDENTIAL`, only for a caller that offered `capability[]=authtype`.
@@ -188,7 +187,7 @@ pub(crate) enum Form {
         credential: Secret,
         username: Option<Vec<u8>>,
     },
-    /// User name and password: what every git and git-lfs understands.
+    /// User name and password. Every git and git-lfs understands them.
     Password { username: Vec<u8>, password: Secret },
 }
 
@@ -209,9 +208,10 @@ impl Reply {
         }
     }
 
-    /// The reply as git reads it, complete: git uses whatever a helper printed before it failed.
+    /// The complete reply: git uses even a part of a reply, printed before a failure.
     ///
-    /// Nothing at all when a value cannot be said in the protocol; an empty value would be sent to the server as it is.
+    /// None when the protocol cannot express a value, or when one is empty: git would send the empty value to the
+    /// server.
     pub(crate) fn to_bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
         let Self {
             form,
@@ -256,13 +256,13 @@ impl Reply {
     }
 }
 
-/// `key=value` lines in a buffer of just their size, or nothing when a value is empty or breaks a line.
+/// `key=value` lines. None when a value is empty or holds a line break.
 pub(crate) fn to_lines(lines: &[(&str, &[u8])]) -> Option<Zeroizing<Vec<u8>>> {
     let length = lines
         .iter()
         .map(|(key, value)| key.len() + value.len() + 2)
         .sum();
-    // A buffer that grows leaves copies of a secret behind.
+    // Room for everything: a `Vec` that grows leaves copies of a secret behind.
     let mut text = Zeroizing::new(Vec::with_capacity(length));
     for (key, value) in lines {
         let breaks = |byte: &u8| matches!(byte, b'\r' | b'\n' | 0);
@@ -293,7 +293,7 @@ fn read_to_blank_line(input: &mut impl Read) -> Result<Zeroizing<Vec<u8>>, ReadE
                 io::copy(&mut input.take(LONGEST_DRAIN), &mut io::sink())?;
                 return Err(ReadError::RequestTooLong);
             }
-            // Not `resize`: it would leave what was read so far behind, unwiped.
+            // Not `resize`: it would leave an unwiped copy behind.
             let mut larger = Zeroizing::new(vec![0; length * 2]);
             larger[..length].copy_from_slice(&text);
             text = larger;

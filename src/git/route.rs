@@ -1,5 +1,5 @@
-//! How git would get to a host: the same proxy, the same certificates. A repository has no say in it: it may be a hostile
-//! clone, and the proxy of its choice would be shown what we send.
+//! The route to a host: git's own proxy and certificates. The configuration of a repository is ignored: a hostile clone
+//! could send our requests through its own proxy.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use crate::git::program::own_setting;
 use crate::sys::http::{Route, Trust};
 use crate::sys::variables;
 
-/// The route to a host, as git's configuration and the environment have it; for how long one answer may take, and when
-/// the last one has to be there.
+/// The route to a host, from git's configuration and the environment. Each request may take `patience`, all together
+/// until `deadline`.
 pub(crate) fn to(host: &Host, patience: Duration, deadline: Instant) -> Route {
     let left = || deadline.saturating_duration_since(Instant::now());
     Route {
@@ -25,7 +25,7 @@ pub(crate) fn to(host: &Host, patience: Duration, deadline: Instant) -> Route {
     }
 }
 
-/// The proxy to a host. git-config(1), `http.proxy`: it comes before the environment, and empty means none.
+/// The proxy to a host. git-config(1), `http.proxy`: it overrides the environment, and empty means none.
 pub(crate) fn proxy(host: &Host, limit: Duration) -> Option<String> {
     let configured = own_setting("http.proxy", host, limit);
     let proxy = configured
@@ -33,7 +33,7 @@ pub(crate) fn proxy(host: &Host, limit: Duration) -> Option<String> {
     (!proxy.is_empty() && !is_excepted_by_environment(host)).then_some(proxy)
 }
 
-/// The proxy to a server that is not git's, as the environment has it; the loopback interface needs none.
+/// The proxy to another server, from the environment. The loopback interface needs none.
 pub(crate) fn proxy_to_service(host: &Host, is_tls: bool) -> Option<String> {
     let own = if is_tls {
         ["https_proxy", "HTTPS_PROXY"]
@@ -44,7 +44,7 @@ pub(crate) fn proxy_to_service(host: &Host, is_tls: bool) -> Option<String> {
     (!is_loopback(host) && !is_excepted_by_environment(host)).then_some(proxy)
 }
 
-/// Whether the host is this machine, by its name or its address.
+/// Whether the host is this machine.
 pub(crate) fn is_loopback(host: &Host) -> bool {
     let name = host.name();
     let address = name.trim_start_matches('[').trim_end_matches(']');
@@ -61,7 +61,7 @@ fn is_excepted_by_environment(host: &Host) -> bool {
     )
 }
 
-/// git-config(1), `http.sslCAInfo`: the environment comes before it.
+/// git-config(1), `http.sslCAInfo`: the environment overrides it.
 fn ca(host: &Host, limit: Duration) -> Option<PathBuf> {
     let path = first_set(&["GIT_SSL_CAINFO"])
         .or_else(|| own_setting("http.sslCAInfo", host, limit))
@@ -73,7 +73,7 @@ fn first_set(names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| variables::text(name))
 }
 
-/// Whether `NO_PROXY` names the host: itself, a domain above it, or an asterisk for all (curl(1), `--noproxy`).
+/// Whether `NO_PROXY` names the host, a domain above it, or all hosts by an asterisk (curl(1), `--noproxy`).
 fn is_excepted(host: &Host, list: &str) -> bool {
     let name = host.name();
     let names = |entry: &str| {

@@ -1,4 +1,4 @@
-//! A URL as it stands in git's configuration: what it says, without the secret it may hold.
+//! URLs in git's configuration, and how to show them without the secrets in them.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use percent_encoding::percent_decode_str;
 use crate::git::context::Host;
 use crate::sys::secret::Secret;
 
-/// What stands in place of a user name and password.
+/// Shown in place of a user name and password.
 const MASK: &str = "***";
 
-/// A URL with a scheme, taken apart. It has neither `Debug` nor `Display`: [`Url::bare`] is what may be shown.
+/// A parsed URL with a scheme. It has neither `Debug` nor `Display`: show [`Url::bare`].
 pub(crate) struct Url<'a> {
     pub(crate) scheme: &'a str,
     userinfo: Option<&'a str>,
@@ -20,7 +20,7 @@ pub(crate) struct Url<'a> {
 }
 
 impl<'a> Url<'a> {
-    /// Takes a URL apart as git and curl do; nothing when it has no scheme.
+    /// Parses a URL as git and curl do. None without a scheme.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -57,7 +57,7 @@ impl<'a> Url<'a> {
         Some(percent_decode_str(self.path).collect()).filter(|path: &Vec<u8>| !path.is_empty())
     }
 
-    /// As git sends it to a helper. People also put a token here.
+    /// As git sends it to a helper. It may be a token.
     pub(crate) fn username(&self) -> Option<Secret> {
         let username = self.userinfo?.split(':').next()?;
         decoded(username)
@@ -69,13 +69,13 @@ impl<'a> Url<'a> {
         decoded(password)
     }
 
-    /// Where user name, password and the at sign behind them stand in the text.
+    /// The place of user name, password and at sign in the text.
     pub(crate) fn userinfo_range(&self) -> Option<Range<usize>> {
         let start = self.scheme.len() + "://".len();
         Some(start..start + self.userinfo?.len() + "@".len())
     }
 
-    /// Where the password, with the colon before it, stands in the text.
+    /// The place of the password, and the colon before it, in the text.
     pub(crate) fn password_range(&self) -> Option<Range<usize>> {
         let colon = self.userinfo?.find(':')?;
         let Range { start, end } = self.userinfo_range()?;
@@ -88,7 +88,7 @@ impl<'a> Url<'a> {
         format!("{}://{}{slash}{}", self.scheme, self.authority, self.path)
     }
 
-    /// The URL without password and query. Whether its user name may be shown is for the caller to know.
+    /// The URL without password and query. The caller must know that its user name is no secret.
     pub(crate) fn named(&self) -> String {
         let name = self
             .userinfo
@@ -104,14 +104,14 @@ impl<'a> Url<'a> {
 const SCHEMES: [&str; 2] = ["http", "https"];
 
 fn decoded(text: &str) -> Option<Secret> {
-    // Room for all of it at once: a buffer that grows leaves copies of a secret behind.
+    // Room for everything: a `Vec` that grows leaves copies of a secret behind.
     let mut bytes = Vec::with_capacity(text.len());
     bytes.extend(percent_decode_str(text));
     Some(Secret::new(bytes)).filter(|secret| !secret.is_empty())
 }
 
-/// The http and https URLs in a text, each with the place where it starts; a blank, a quote or an angle bracket ends one,
-/// and so does the punctuation of the sentence around it.
+/// The http and https URLs in a text, each with its start. A blank, a quote, an angle bracket, or the punctuation of
+/// the sentence ends a URL.
 pub(crate) fn urls_in(text: &[u8]) -> Vec<(usize, &str)> {
     let mut urls = Vec::new();
     let mut position = 0;
@@ -145,10 +145,10 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
         .position(|window| window == wanted)
 }
 
-/// The text with user name and password of a URL in it masked, and its query left out.
+/// The text with the user name and password of its URL masked, and without the query.
 ///
-/// A password may hold blanks, quotes, slashes and further `://`: so everything up to the last at sign goes, which may
-/// be more than need be.
+/// A password may hold blanks, quotes, slashes and another `://`. So everything up to the last at sign is masked, which
+/// may be too much.
 pub(crate) fn masked(text: &str) -> String {
     let Some((before, url)) = text.split_once("://") else {
         return text.to_owned();

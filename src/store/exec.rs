@@ -1,4 +1,4 @@
-//! A program that keeps secrets and speaks the protocol of the docker-credential-helpers:
+//! A program that stores secrets and speaks the protocol of the docker-credential-helpers:
 //! <https://github.com/docker/docker-credential-helpers#development>.
 
 use std::io;
@@ -15,7 +15,7 @@ use crate::sys::child::{Output, Program, is_too_long};
 use crate::sys::error::Hinted;
 use crate::sys::secret::{Secret, SecretBuffer};
 
-/// The program, and how long all that is asked of it may take together: somebody may be typing at its unlock prompt.
+/// The program, and its time limit for all calls together: the user may be typing at its unlock prompt.
 #[derive(Debug)]
 pub(crate) struct ExecStore {
     /// A name on PATH, or an absolute path.
@@ -32,7 +32,7 @@ pub(crate) struct Login {
     pub(crate) secret: Secret,
 }
 
-/// As the program writes and reads it. Those who have nothing leave the fields out, or make them null or empty.
+/// The JSON of the protocol. Programs without a value leave its field out, or make it null or empty.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Message {
@@ -50,11 +50,11 @@ impl Drop for Message {
     }
 }
 
-/// What the programs say when they have nothing, with a failure and on standard output: `credentials/error.go` there.
+/// Printed on standard output, with a failure, by programs that have nothing: `credentials/error.go` there.
 const NOT_FOUND: &[u8] = b"credentials not found in native keychain";
-/// What they say in place of a user name when the secret is a token and needs none.
+/// Their user name for a token that needs none.
 const NO_USERNAME: &str = "<token>";
-/// Programs use it as the name of a file, so it must not be empty.
+/// Not empty: some programs use it as a file name.
 const USERNAME: &str = "git-credential-bitbucket";
 
 impl Store for ExecStore {
@@ -90,7 +90,7 @@ impl Store for ExecStore {
         if output.code != Some(0) && !has_nothing(&output) {
             return Err(self.failed("erase", output.code));
         }
-        // And some say that they did it whatever came of it.
+        // Others report success without erasing anything.
         match self.get(entry)? {
             None => Ok(true),
             Some(_) => Err(self.hinted("still has the secret after 'erase'")),
@@ -102,7 +102,7 @@ impl ExecStore {
     /// What the program has for a URL.
     ///
     /// # Errors
-    /// When it cannot be started, does not end in time, or fails in another way than by having nothing.
+    /// When the program cannot be started, does not end in time, or fails for another reason than having nothing.
     pub(crate) fn look_up(&self, url: &str) -> Result<Option<Login>, Error> {
         let output = self.run("get", &Secret::new(url.as_bytes().to_vec()))?;
         if has_nothing(&output) {
@@ -112,7 +112,7 @@ impl ExecStore {
             return Err(self.failed("get", output.code));
         }
         let mut message: Message = serde_json::from_slice(&output.answer)
-            // What it says may be a secret.
+            // Its output may be a secret.
             .map_err(|_| self.hinted("does not answer as a docker-credential-helper does"))?;
         let secret = Secret::new(message.secret.take().unwrap_or_default().into_bytes());
         let username = message.username.take().filter(|name| name != NO_USERNAME);
@@ -127,7 +127,7 @@ impl ExecStore {
             anyhow::Error::from(Hinted::new(message, hint))
         };
         let program = &self.program;
-        // It would be another program in each folder git is run in, and may come out of somebody's repository.
+        // A repository that git is run in could contain a program at this path.
         if program.contains(is_separator) && !Path::new(program).is_absolute() {
             return Err(wrong(format!("'{program}' is a relative path")).into());
         }
@@ -153,13 +153,13 @@ impl ExecStore {
 
     fn hinted(&self, what: &str) -> Error {
         let program = &self.program;
-        // It shows no secret, as 'get' would.
+        // Unlike 'get', it shows no secret.
         let hint = format!("try it by hand: '{program} list'");
         anyhow!(Hinted::new(format!("'{program}' {what}"), hint)).into()
     }
 }
 
-/// Whether a program says that it has nothing, each in its own way.
+/// Whether the program has nothing. Each says so in its own way.
 fn has_nothing(output: &Output) -> bool {
     let says_so = |text: &[u8]| {
         let start = text.trim_ascii_start().get(..NOT_FOUND.len());
@@ -168,15 +168,15 @@ fn has_nothing(output: &Output) -> bool {
     let is_silent = output.answer.trim_ascii().is_empty();
     match output.code {
         Some(0) => is_silent,
-        // A script whose last command finds nothing fails without a word.
+        // A script fails silently when its last command finds nothing.
         Some(1) if is_silent && output.errors.trim_ascii().is_empty() => true,
         Some(_) => says_so(&output.answer) || says_so(&output.errors),
         None => false,
     }
 }
 
-/// The URL under which an entry lies. Programs take URLs apart, so it is a plain one, and no server's; and they make
-/// names of files of it, which must not be long.
+/// The URL of an entry. Programs parse it, so it is a plain URL of no server; they also make file names of it, so it is
+/// short.
 fn url_of(entry: &str) -> String {
     const PLAIN: AsciiSet = NON_ALPHANUMERIC
         .remove(b'-')

@@ -78,7 +78,7 @@ impl Store for FileStore {
 }
 
 impl FileStore {
-    /// What is sealed under an entry. Read line by line, and no further: there may be thousands.
+    /// The sealed secret of an entry. Reads only up to its line: there may be thousands.
     fn find(&self, entry: &str) -> Result<Option<Vec<u8>>> {
         let Some(file) = files::open_private(&self.path)? else {
             return Ok(None);
@@ -104,7 +104,7 @@ impl FileStore {
         Ok(None)
     }
 
-    /// The sealed file, unless it is somebody's file of another kind.
+    /// The sealed file. An error when the file is not ours.
     fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let content = files::read_private(&self.path)?;
         if let Some(text) = content.as_ref().filter(|text| !text.is_empty()) {
@@ -198,7 +198,7 @@ impl FileStore {
         Ok(key)
     }
 
-    /// We never write such a file: a crash of the file system left it behind.
+    /// We never write an empty file: the file system lost it in a crash.
     fn is_empty(&self) -> anyhow::Error {
         Hinted::new(
             format!("'{}' is empty", self.path.display()),

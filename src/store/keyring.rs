@@ -10,13 +10,13 @@ use super::pieces::InPieces;
 use super::{Error, Patience, Store};
 use crate::sys::secret::Secret;
 
-/// The service under which all our entries lie; shown by the desktop's own keyring programs.
+/// The service of all our entries. The desktop's keyring programs show it.
 const SERVICE: &str = "git-credential-bitbucket";
 
-/// The longest secret an entry holds: `CRED_MAX_CREDENTIAL_BLOB_SIZE` of Windows; the others set no limit.
+/// The longest secret of an entry: `CRED_MAX_CREDENTIAL_BLOB_SIZE` on Windows. Other systems set no limit.
 const LONGEST: usize = if cfg!(windows) { 2560 } else { usize::MAX };
 
-/// Opens the keyring. It is first talked to when it is asked for something.
+/// A store in the keyring. It is not contacted before its first use.
 pub(crate) fn open(patience: Patience) -> impl Store {
     InPieces::new(Keyring { patience }, LONGEST)
 }
@@ -44,15 +44,15 @@ impl Store for Keyring {
     }
 }
 
-/// What the thread that talks to the keyring reports.
+/// The report of the thread that asks the keyring.
 enum Report<T> {
     Connected,
     Done(Result<Option<T>, Error>),
 }
 
 impl Keyring {
-    /// Asks in a thread of its own, and leaves it behind when time is up: neither the bus nor the service behind it
-    /// has a deadline, and a stopped one never answers. The process ends without it.
+    /// Asks in a thread of its own and abandons it when the time is up: neither the bus nor the service has a time
+    /// limit, and a stopped service never answers.
     fn ask<T: Send + 'static>(
         &self,
         entry: &str,
@@ -64,7 +64,7 @@ impl Keyring {
             .name("keyring".to_owned())
             .spawn(move || {
                 let answer = talk(&entry, question, &reporter);
-                // Nobody listens any more when time was up.
+                // Once the time is up, nobody receives it.
                 let _ = reporter.send(Report::Done(answer));
             })
             .context("cannot start a thread")?;
@@ -89,7 +89,7 @@ fn talk<T>(
     question: impl FnOnce(&keyring::Entry) -> keyring::Result<T>,
     reporter: &Sender<Report<T>>,
 ) -> Result<Option<T>, Error> {
-    // `Entry::new` would report `NoDefaultStore` whatever the reason; the reason is here.
+    // `Entry::new` would report only `NoDefaultStore`. This call gives the reason.
     if let Err(error) = keyring::Entry::store_status() {
         return Err(Error::Unreachable(describe(error)));
     }
@@ -109,7 +109,7 @@ fn explain(error: &keyring::Error) -> Error {
     }
 }
 
-/// What went wrong. Not every variant may be shown: two carry the raw secret.
+/// The error's text. Two variants must not be shown: they hold the secret.
 fn describe(error: &keyring::Error) -> String {
     match error {
         keyring::Error::BadEncoding(_) | keyring::Error::BadDataFormat(..) => {

@@ -1,4 +1,4 @@
-//! Where secrets lie. A store knows entries and secrets, nothing of git, of hosts or of terminals.
+//! Where secrets are stored. A store knows entries and secrets, and nothing of git, hosts or terminals.
 
 pub(crate) mod exec;
 pub(crate) mod file;
@@ -16,15 +16,15 @@ use thiserror::Error;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 
-/// A place that keeps secrets, each under an entry.
+/// A place for secrets, each under the name of its entry.
 pub(crate) trait Store {
-    /// The secret of an entry, or nothing when the store has none.
+    /// The secret of an entry. None when the store has none.
     fn get(&self, entry: &str) -> Result<Option<Secret>, Error>;
 
-    /// Keeps a secret, in place of the entry's old one if there is one.
+    /// Stores a secret. It replaces the old secret of the entry.
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error>;
 
-    /// Forgets the secret of an entry; whether there was one.
+    /// Removes an entry. False when there was none.
     fn delete(&self, entry: &str) -> Result<bool, Error>;
 }
 
@@ -32,11 +32,11 @@ pub(crate) trait Store {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Name {
-    /// A program; accounts can lie there, and it can be asked for what others have put into it.
+    /// A program. It stores our accounts, and can be asked for the credentials of others.
     Exec,
     File,
     Keyring,
-    // Those below are only ever looked into.
+    // We only read those below.
     /// A variable of the environment.
     Env,
     /// A mounted folder.
@@ -45,7 +45,7 @@ pub(crate) enum Name {
 }
 
 impl Name {
-    /// Those in which accounts can lie.
+    /// Those that can store accounts.
     pub(crate) const KEEPING: [Self; 3] = [Self::Keyring, Self::File, Self::Exec];
 }
 
@@ -69,29 +69,29 @@ impl fmt::Display for Name {
     expect(dead_code, reason = "only a keyring needs it")
 )]
 pub(crate) struct Patience {
-    /// For any answer at all.
+    /// Until the store responds at all.
     pub(crate) answer: Duration,
-    /// For an answer once the store has said that it is there: somebody may be typing at its unlock prompt.
+    /// After it has responded: the user may be typing at its unlock prompt.
     pub(crate) unlock: Duration,
 }
 
-/// Why a store did not do what was asked. No variant carries a secret.
+/// Why a store failed. No variant holds a secret.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
-    /// It is there, but somebody has to unlock it first, and nobody did.
+    /// It has to be unlocked, and nobody unlocked it.
     #[error("the OS keyring is locked")]
     Locked,
-    /// It was asked and never answered.
+    /// It did not answer.
     #[error("the OS keyring did not answer {}", within(*.0))]
     Silent(Duration),
-    /// This system has none, or none that can be reached from here.
+    /// There is none, or it cannot be reached.
     #[error("cannot reach the OS keyring: {0}")]
     Unreachable(String),
     #[error(transparent)]
     Other(#[from] anyhow::Error),
 }
 
-/// What was waited for, to the second; the rest of an operation's time may be less than one.
+/// The time limit in words. It may be less than a second: the rest of an operation's time.
 fn within(patience: Duration) -> String {
     match patience.as_secs_f64().round() {
         1.0 => "within a second".to_owned(),
@@ -101,7 +101,7 @@ fn within(patience: Duration) -> String {
 }
 
 impl Error {
-    /// The same once more, if asking again would bring the same.
+    /// A copy, if the next call would fail in the same way.
     pub(crate) fn lasting(&self) -> Option<Self> {
         match self {
             Self::Locked => Some(Self::Locked),
@@ -111,7 +111,7 @@ impl Error {
         }
     }
 
-    /// The same in half a sentence.
+    /// A short text.
     pub(crate) fn briefly(&self) -> &'static str {
         match self {
             Self::Locked => "the OS keyring is locked",
@@ -121,7 +121,7 @@ impl Error {
         }
     }
 
-    /// The same with the act that mends it.
+    /// The error with its hint.
     pub(crate) fn with_hint(self) -> anyhow::Error {
         let elsewhere = "where there is no desktop, keep it elsewhere: 'git credential-bitbucket login --store file'";
         let hint = match &self {

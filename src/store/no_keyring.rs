@@ -1,4 +1,4 @@
-//! What stands in for the OS keyring where the program was built without it.
+//! In place of the OS keyring, when the program was built without it.
 
 use super::{Error, Patience, Store};
 use crate::sys::secret::Secret;

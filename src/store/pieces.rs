@@ -1,4 +1,4 @@
-//! Long secrets in a store whose entries are short: cut into pieces, each under an entry of its own.
+//! Stores long secrets where entries are short: in pieces, each in an entry of its own.
 
 use anyhow::anyhow;
 
@@ -7,9 +7,9 @@ use crate::sys::secret::{Secret, SecretBuffer};
 
 /// A store on top of another one whose entries hold at most `longest` bytes.
 ///
-/// A secret that fits is stored as it is. A longer one is cut: its first piece starts with a NUL byte, which no
-/// secret of git's holds, and the number of pieces; the others lie under `ENTRY/2`, `ENTRY/3` …. The first piece is
-/// written last and removed first, so that a reader finds all pieces or none.
+/// A short secret is stored as it is. A longer one is cut. Its first piece starts with a NUL byte, which no secret of
+/// git's holds, and the number of the other pieces. They lie under `ENTRY/2`, `ENTRY/3` …. The first piece is written
+/// last and removed first, so that a reader finds all pieces or none.
 pub(super) struct InPieces<S> {
     store: S,
     longest: usize,
@@ -17,7 +17,7 @@ pub(super) struct InPieces<S> {
 
 const MARK: u8 = 0;
 const MARK_LENGTH: usize = 2;
-/// More than any secret has, and than 256 pieces hold on Windows.
+/// More than any secret has, and more than 256 pieces hold on Windows.
 const LONGEST_WHOLE: usize = 1 << 20;
 
 impl<S: Store> InPieces<S> {
@@ -33,8 +33,7 @@ impl<S: Store> InPieces<S> {
         }
     }
 
-    /// Room for a secret in so many pieces. None when it could not have been written: the entry is damaged, or somebody
-    /// else's.
+    /// The size of so many pieces. None when we cannot have written them.
     fn room(&self, pieces: usize) -> Option<usize> {
         let room = self.longest.checked_mul(pieces)?;
         (room <= LONGEST_WHOLE).then_some(room)

@@ -1,17 +1,17 @@
-//! Opening a page in the user's browser.
+//! Opens a page in the user's browser.
 
 use std::time::Duration;
 
 use crate::sys::child::Program;
 use crate::sys::variables;
 
-/// How long a browser's starter is watched: one that fails does so at once.
+/// How long a browser is watched: one that cannot start fails at once.
 const STARTING: Duration = Duration::from_secs(2);
 
-/// Opens a page; whether something seems to have taken it.
+/// Opens a page. True when a browser seems to have started.
 ///
-/// `$BROWSER` is read as xdg-open(1) reads it: commands with colons between them, of which the first that works counts,
-/// with `%s` where the address belongs. It counts even where there is no display.
+/// `$BROWSER` is read as xdg-open(1) reads it: commands separated by colons, with `%s` for the address. The first that
+/// works is used, even without a display.
 pub(crate) fn open(url: &str) -> bool {
     let named = variables::text("BROWSER").unwrap_or_default();
     let named = named
@@ -39,7 +39,7 @@ fn program_of(command: &str, url: &str) -> Program {
 #[cfg(all(unix, not(target_os = "macos")))]
 fn opener(url: &str) -> Option<Program> {
     let has = |name| variables::filled(name).is_some();
-    // Without a display it would start a browser of the terminal's, in the middle of our own words.
+    // Without a display it would start a browser in our terminal.
     (has("DISPLAY") || has("WAYLAND_DISPLAY")).then(|| Program::new("xdg-open").args([url]))
 }
 

@@ -1,11 +1,11 @@
-//! What git sends as bytes, in a text file: user names and paths need not be UTF-8.
+//! Bytes in a text file: git's user names and paths need not be UTF-8.
 
 use std::fmt;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Bytes as text: what is not plain UTF-8, and the percent sign, is percent-encoded.
+/// Bytes. As text, everything but plain UTF-8 is percent-encoded, and so is the percent sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bytes(Vec<u8>);
 

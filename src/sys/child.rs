@@ -57,8 +57,8 @@ pub(crate) fn is_too_long(error: &io::Error) -> bool {
 }
 
 impl Program {
-    /// A name on PATH, or a path. Relative folders of PATH are skipped: git runs us inside repositories, and a repository
-    /// may contain such a folder.
+    /// A name on PATH, or a path. Relative folders of PATH are skipped: git runs us inside repositories, and a
+    /// repository may contain such a folder.
     pub(crate) fn new(name: impl AsRef<OsStr>) -> Self {
         let path = found(Path::new(name.as_ref()));
         let command = path.map(|path| {
@@ -113,8 +113,8 @@ impl Program {
         self
     }
 
-    /// It may ask a person on our terminal, so it stays in our group of processes: the system stops a program of another
-    /// group there. When its time is up, it alone is killed; the processes that it started live on.
+    /// It may ask a person on our terminal, so it stays in our group of processes: the system stops a program of
+    /// another group there. When its time is up, it alone is killed; the processes that it started live on.
     pub(crate) fn at_the_terminal(self, may_ask: bool) -> Self {
         Self {
             at_the_terminal: may_ask,
@@ -145,8 +145,8 @@ impl Program {
         run_to_its_end(command, input, limit, self.cap, end)
     }
 
-    /// Replaces this process by the program, so that standard streams, signals and exit status are the program's. It has
-    /// no time limit: the user started it and waits for it.
+    /// Replaces this process by the program, so that standard streams, signals and exit status are the program's. It
+    /// has no time limit: the user started it and waits for it.
     #[cfg(unix)]
     pub(crate) fn become_it(self) -> io::Error {
         match self.command {
@@ -155,8 +155,8 @@ impl Program {
         }
     }
 
-    /// Runs the program with this input and returns its exit status. It has no time limit: the user started it and waits
-    /// for it.
+    /// Runs the program with this input and returns its exit status. It has no time limit: the user started it and
+    /// waits for it.
     ///
     /// # Errors
     /// When it cannot be started.

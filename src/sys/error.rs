@@ -1,10 +1,10 @@
-//! What a failure says to the user: one message and at most one hint, which is an act.
+//! Errors as the user sees them: one message and at most one hint.
 
 use std::fmt;
 
-/// A message with the act that mends it; the two are printed on lines of their own.
+/// A message, and a hint that says what to do. Each is printed on a line of its own.
 ///
-/// It travels as the error itself or as context of another one; [`hint`] finds it at any depth.
+/// It is the error itself or the context of another error; [`hint`] finds it at any depth.
 #[derive(Debug)]
 pub(crate) struct Hinted {
     message: String,
@@ -28,7 +28,7 @@ impl fmt::Display for Hinted {
 
 impl std::error::Error for Hinted {}
 
-/// The command line was understood but asks for something that does not fit together: exit status 2.
+/// The options contradict each other: exit status 2.
 #[derive(Debug)]
 pub(crate) struct Usage(pub(crate) String);
 
@@ -40,7 +40,7 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// The outermost hint an error carries.
+/// The outermost hint of an error.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<&str> {
     error
         .downcast_ref::<Hinted>()
@@ -50,7 +50,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&str> {
 
 /// The message and its causes on one line, each after a colon, as git prints its own.
 ///
-/// Control characters (a file name may hold them) are escaped, so that a message cannot play with the terminal.
+/// Control characters, for instance of a file name, are escaped: a message must not control the terminal.
 pub(crate) fn one_line(error: &anyhow::Error) -> String {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     printable(&causes.join(": "))
@@ -60,7 +60,7 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|character| {
-            // Controls, and what turns the direction of writing round.
+            // Control characters, and those that change the direction of writing.
             if character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
                 character.escape_default().collect::<Vec<_>>()
             } else {

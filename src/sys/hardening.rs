@@ -1,12 +1,12 @@
-//! What the process itself gives away: its memory, and its last words.
+//! Keeps secrets out of core files, debuggers and panic messages.
 
 use std::io::{self, Write as _};
 use std::panic::{self, Location};
 
-/// Keeps other programs of the same user, core files and messages of a panic from showing what is in memory.
+/// Hides our memory from other programs of the same user, core files and panic messages.
 pub(crate) fn keep_to_itself() {
     panic::set_hook(Box::new(|panic| {
-        // Never the payload: it may quote a value, and the value may be a secret.
+        // Never the payload: it may quote a secret.
         let _ = io::stderr().write_all(last_words(panic.location()).as_bytes());
     }));
     forbid_looking_in();
@@ -18,12 +18,12 @@ fn last_words(location: Option<&Location<'_>>) -> String {
         |location| format!("at {}:{}", location.file(), location.line()),
     );
     format!(
-        "git-credential-bitbucket: error: it failed in a way that nobody foresaw, {place}\n\
-         git-credential-bitbucket: hint: try again; if it comes back, report that line\n"
+        "git-credential-bitbucket: error: internal error {place}\n\
+         git-credential-bitbucket: hint: try again; if it fails again, report this line\n"
     )
 }
 
-/// A system that does not let us is no reason not to serve.
+/// Where the system refuses, we answer all the same.
 #[cfg(unix)]
 fn forbid_looking_in() {
     use rustix::process::{Resource, Rlimit, setrlimit};

@@ -1,4 +1,4 @@
-//! Asking a server over https: the one place which opens a socket.
+//! Requests to servers over https. No other file opens a connection to a server.
 
 use std::fmt;
 use std::fs;
@@ -23,26 +23,26 @@ pub(crate) struct Route {
     /// The proxy's address, as `HTTPS_PROXY` has it.
     pub(crate) proxy: Option<String>,
     pub(crate) trust: Trust,
-    /// For the whole of one question and its answer.
+    /// The time for one request and its answer.
     pub(crate) patience: Duration,
-    /// When all questions have to be answered.
+    /// The end of the time for all requests.
     pub(crate) deadline: Instant,
 }
 
-/// Whom to believe, and who we are.
+/// TLS roots and client certificate.
 #[derive(Debug, Default)]
 pub(crate) struct Trust {
     /// PEM certificates of the authorities to trust, in place of the system's.
     pub(crate) ca: Option<PathBuf>,
     /// Our own certificate and its key, PEM.
     pub(crate) own: Option<(PathBuf, PathBuf)>,
-    /// Whether plain http will do: on the loopback interface nobody listens who could not look into our memory.
+    /// Plain http is allowed, on the loopback interface only: who can listen there can also read our memory.
     pub(crate) is_plain_enough: bool,
-    /// Whether any certificate will do: somebody has said so.
+    /// Any certificate is accepted: the user has asked for it.
     pub(crate) is_careless: bool,
 }
 
-/// Why there was no answer. Nothing in it was sent by us, and no proxy's password is in it.
+/// Why there was no answer. It holds nothing that we sent, and no password of a proxy.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
     #[error("cannot read the certificates in '{}': {reason}", path.display())]
@@ -51,7 +51,7 @@ pub(crate) enum Error {
     Proxy(String),
     #[error("no answer within {} seconds", .0.as_secs())]
     Silent(Duration),
-    /// Whoever asked something that has an effect does not know whether it had.
+    /// The request may have had its effect.
     #[error("the request was sent, and no answer came: {0}")]
     Unanswered(String),
     #[error("the server's certificate is not trusted: {0}")]
@@ -61,7 +61,7 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// The act that may mend it.
+    /// What the user can do.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::Certificates { .. } => {
@@ -78,7 +78,7 @@ impl Error {
     }
 }
 
-/// What a server answered. Its body may hold anything, so `Debug` leaves it out, and it is wiped.
+/// A server's answer. The body may hold a secret: `Debug` leaves it out, and it is wiped.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: ureq::http::HeaderMap,
@@ -98,13 +98,13 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body, if it is JSON: anything else may hold what the server pleases, and is never shown.
+    /// The body, if it is JSON. Any other body is never shown.
     pub(crate) fn json(&self) -> Option<Json> {
         Json::parse(&self.body)
     }
 }
 
-/// A document whose texts are wiped when it is dropped: some of them may be tokens.
+/// A JSON document. Its texts may be tokens and are wiped when it is dropped.
 pub(crate) struct Json(serde_json::Value);
 
 impl Json {
@@ -136,10 +136,10 @@ fn wipe(value: &mut serde_json::Value) {
     }
 }
 
-/// More than any answer we want to read.
+/// More than any answer that we need.
 const LONGEST_BODY: usize = 64 << 10;
 
-/// Somebody who asks over one route.
+/// Sends requests over one route.
 #[derive(Debug)]
 pub(crate) struct Client {
     agent: Agent,
@@ -167,7 +167,7 @@ impl Client {
         if proxy.as_ref().is_some_and(|proxy| {
             !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
         }) {
-            // git goes through it; for the one question at login its library would be too much.
+            // git supports SOCKS. We do not: the library is too large for one request at login.
             return Err(Error::Proxy(
                 "only an http proxy can be asked through, not SOCKS".to_owned(),
             ));
@@ -185,7 +185,7 @@ impl Client {
         let config = Agent::config_builder()
             .https_only(!is_plain_enough)
             .http_status_as_error(false)
-            // What is asked of one host is for that host alone.
+            // A redirect could take the secret to another host.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(proxy)
@@ -203,16 +203,16 @@ impl Client {
         })
     }
 
-    /// Asks for a URL, with this value of the `Authorization` header.
+    /// Gets a URL, with this value of the `Authorization` header.
     ///
     /// # Errors
-    /// When there is no answer; one with an unfavourable status is one.
+    /// When there is no answer. An answer of any status is no error.
     pub(crate) fn get(&self, url: &str, authorization: Option<&Secret>) -> Result<Answer, Error> {
         let header = authorization.map(|value| ("Authorization", value));
         self.ask(url, header.as_slice(), None)
     }
 
-    /// Asks for a URL with these headers, or sends it a JSON document.
+    /// Gets a URL with these headers, or posts a JSON document to it.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -259,7 +259,7 @@ impl Client {
         let mut response = response?;
         let body = match read(&mut response) {
             Err(error @ ureq::Error::Timeout(_)) => return Err(self.explain(error)),
-            // What is too long or breaks off is no JSON, and nothing else is looked at.
+            // We only read JSON, and a body that is too long or breaks off is none.
             other => other.unwrap_or_default(),
         };
         Ok(Answer {
@@ -269,10 +269,10 @@ impl Client {
         })
     }
 
-    /// Sends a form, once, and gives connecting and the answer a time each.
+    /// Posts a form, once. The connection and the answer each have a time of their own.
     ///
     /// # Errors
-    /// When there is no answer: [`Error::Unanswered`] once it was sent, or may have been.
+    /// When there is no answer: [`Error::Unanswered`] if the form may have been sent.
     pub(crate) fn post_form(
         &self,
         url: &str,
@@ -342,7 +342,7 @@ impl Client {
     }
 }
 
-/// The body of a response, unless it is too long.
+/// The body of a response.
 fn read(response: &mut ureq::http::Response<ureq::Body>) -> Result<SecretBuffer, ureq::Error> {
     let body = response.body_mut().with_config().limit(LONGEST_BODY as u64);
     Ok(SecretBuffer::read(body.reader(), LONGEST_BODY)?)
@@ -368,7 +368,7 @@ fn client_certificate(path: &Path, key: &Path) -> Result<ClientCert, Error> {
     Ok(ClientCert::new_with_certs(&chain, key))
 }
 
-/// What is sent after a request's head, and whether it has come to that: before it the server has nothing to act upon.
+/// The body of a request. It notices when it is read: before that the server can have done nothing.
 struct Watched<'a> {
     rest: &'a [u8],
     is_wanted: bool,

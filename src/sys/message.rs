@@ -1,4 +1,4 @@
-//! How the program speaks on standard error: errors with their hint, warnings, and what was done.
+//! Messages on standard error: errors with their hint, warnings, and reports.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -8,7 +8,7 @@ use crate::sys::error::{self, Usage};
 
 pub(crate) const PROGRAM: &str = "git-credential-bitbucket";
 
-/// Tells the user what failed, and gives the exit status for it.
+/// Prints an error with its hint, and returns the exit status.
 pub(crate) fn report(error: &anyhow::Error, hints: bool) -> ExitCode {
     let is_usage = error.chain().any(<dyn std::error::Error>::is::<Usage>);
     let message = if is_usage {
@@ -23,18 +23,18 @@ pub(crate) fn report(error: &anyhow::Error, hints: bool) -> ExitCode {
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
 
-/// Warns of something that did not stop us.
+/// Prints a warning.
 pub(crate) fn warn(message: impl Display) {
     tell(&format!("{PROGRAM}: warning: {message}"));
 }
 
-/// Names an act.
+/// Prints a hint.
 pub(crate) fn hint(message: impl Display) {
     tell(&format!("{PROGRAM}: hint: {message}"));
 }
 
-/// Says what was done, or what somebody who reads along wants to know.
+/// Prints a line.
 pub(crate) fn tell(line: &str) {
-    // That stderr is closed must not keep us from the work.
+    // A closed stderr must not stop the work.
     let _ = writeln!(io::stderr(), "{}", error::printable(line));
 }

@@ -1,6 +1,6 @@
-//! Values that lie in TOML as text.
+//! Values that are text in a file.
 
-/// Written into files as its text, and read from it.
+/// Writes and reads a type as its text.
 macro_rules! serde_as_text {
     ($($name:ty),*) => {$(
         impl serde::Serialize for $name {

@@ -1,6 +1,6 @@
-//! What was decided and how long it took, for whoever asks with `GIT_CREDENTIAL_BITBUCKET_TRACE`. Never a secret.
+//! The trace of decisions and their times, switched on by `GIT_CREDENTIAL_BITBUCKET_TRACE`. It holds no secret.
 //!
-//! The one process-wide state: when the program started, and where the trace goes.
+//! It is the only process-wide state: the start of the program, and where the trace goes.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ struct Trace {
     sink: Mutex<Box<dyn Write + Send>>,
 }
 
-/// Begins to trace, if somebody asks for it.
+/// Begins the trace, if the variable asks for one.
 pub(crate) fn start() {
     TRACE.get_or_init(|| {
         let value = variables::value(VARIABLE)?;
@@ -37,7 +37,7 @@ pub(crate) fn start() {
     });
 }
 
-/// Says what was decided; the words are only made when somebody reads them.
+/// Writes a line. `what` is only called when there is a trace.
 pub(crate) fn say(what: impl FnOnce() -> String) {
     let Some(Some(trace)) = TRACE.get() else {
         return;
@@ -48,7 +48,7 @@ pub(crate) fn say(what: impl FnOnce() -> String) {
         printable(&what())
     );
     if let Ok(mut sink) = trace.sink.lock() {
-        // A trace that cannot be written must not keep anybody from their work.
+        // A trace that cannot be written must not stop the work.
         let _ = sink.write_all(line.as_bytes());
     }
 }
@@ -59,7 +59,7 @@ fn open(path: &Path) -> Option<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
-        // To open a named pipe is to wait for somebody who reads from it.
+        // Opening a named pipe would wait for a reader.
         if path
             .metadata()
             .is_ok_and(|known| known.file_type().is_fifo())

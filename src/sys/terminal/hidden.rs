@@ -1,9 +1,7 @@
-//! A terminal on which what is typed does not show; whatever ends the prompt, or stops it, gives the terminal back as
-//! it was.
+//! A prompt that hides what is typed. However it ends, or is stopped, the terminal is restored.
 //!
-//! A process that a signal ends runs no destructors. So while somebody types, the signals that people and sessions
-//! send (Ctrl-C, Ctrl-Z, Ctrl-\, `kill`, a terminal that is closed) only wake the reader, which puts the terminal right
-//! before it lets the signal have its way.
+//! A process that a signal ends runs no destructors. So during the prompt signals (Ctrl-C, Ctrl-Z, Ctrl-\, `kill`, a
+//! closed terminal) only wake the reader. It restores the terminal and then lets the signal act.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -22,21 +20,21 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::flag::register_conditional_default;
 use signal_hook::low_level::{emulate_default_handler, pipe};
 
-/// A terminal from which one character is read at a time, as `rpassword` wants it.
+/// A terminal that hides its input. `rpassword` reads it one character at a time.
 pub(crate) struct Quiet {
     terminal: File,
     before: Termios,
-    /// Whether what is typed does not show at the moment.
+    /// Whether input is hidden now.
     is_set: Cell<bool>,
     prompt: String,
     signals: &'static Signals,
 }
 
 impl Quiet {
-    /// Shows the prompt, and from now on not what is typed.
+    /// Shows the prompt and hides the input.
     ///
     /// # Errors
-    /// When it is no terminal, or is gone.
+    /// When `terminal` is no terminal, or is closed.
     pub(crate) fn ask(terminal: File, prompt: &str) -> io::Result<Self> {
         let quiet = Self {
             before: tcgetattr(&terminal)?,
@@ -51,8 +49,7 @@ impl Quiet {
 
     fn begin(&self) -> io::Result<()> {
         let mut modes = self.before.clone();
-        // termios(3): without ICANON, which would cut off a long line, and without ISIG, so that Ctrl-C is answered
-        // by us and does not take git along.
+        // termios(3): ICANON would cut off a long line. Without ISIG Ctrl-C comes to us and does not end git.
         modes.local_modes -=
             LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
         modes.special_codes[SpecialCodeIndex::VMIN] = 0;
@@ -65,14 +62,14 @@ impl Quiet {
     }
 
     fn end(&self) {
-        // Only once: when a shell has taken the terminal over, it is no longer ours to set.
+        // Only once: by now a shell may have taken the terminal over.
         if self.is_set.replace(false) {
-            // A terminal that is gone needs nothing.
+            // It fails only when the terminal is closed.
             let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
         }
     }
 
-    /// Lets a signal have its way, on a terminal as it was.
+    /// Restores the terminal and lets a signal act.
     fn meet(&self, signal: i32) -> io::Result<()> {
         match signal {
             SIGINT => return Err(io::ErrorKind::Interrupted.into()),
@@ -81,11 +78,11 @@ impl Quiet {
         }
         self.end();
         emulate_default_handler(signal)?;
-        // Only who was stopped comes here, when somebody continues it.
+        // We come here when we were stopped and are continued.
         self.begin()
     }
 
-    /// Waits for a character or a signal; whether there is a character.
+    /// Waits for a character or a signal. True when there is a character.
     fn wait(&self) -> io::Result<bool> {
         let mut sources = vec![PollFd::new(&self.terminal, PollFlags::IN)];
         let wakers = self.signals.wakers.iter();
@@ -113,7 +110,7 @@ impl Read for Quiet {
             match self.terminal.read(std::slice::from_mut(first)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
-                // Nothing came; or the terminal is gone, and that is told at once.
+                // No input within the pause. A closed terminal returns at once.
                 Ok(0) if start.elapsed() > PAUSE / 2 => continue,
                 Ok(0) => return Ok(0),
                 Ok(_) => {}
@@ -126,8 +123,8 @@ impl Read for Quiet {
                 key if key == codes[SpecialCodeIndex::VSUSP] => continue,
                 _ => return Ok(1),
             };
-            // As the terminal itself would do: git, which waits for us, is in the same group. And the shell, which only
-            // waits for git, takes the terminal over before it is our turn.
+            // As the terminal itself does: git waits for us in the same group. The shell waits only for git and takes
+            // the terminal over before we run again.
             self.end();
             kill_current_process_group(signal)?;
         }
@@ -141,22 +138,21 @@ impl Drop for Quiet {
     }
 }
 
-/// How long a read waits, in the unit of termios(3). It has to end: macOS cannot poll the terminal and says at once that
-/// there is something, and another process may take what was typed.
+/// How long a read waits, in the unit of termios(3). It must end: macOS cannot poll a terminal and reports input at
+/// once, and another process may take the input.
 const TENTHS: u8 = 2;
 const PAUSE: Duration = Duration::from_millis(100 * TENTHS as u64);
 
 /// `_POSIX_VDISABLE`, termios(3): a key that does nothing.
 const DISABLED: u8 = 0;
 
-/// Whether a shell with job control is above us. Where the session's first process is in our group (`ssh -t HOST git
-/// fetch`), nobody would ever continue a stopped process.
+/// Whether a shell with job control runs above us. Without one (`ssh -t HOST git fetch`: the session's first process is
+/// in our group) nobody would continue a stopped process.
 fn can_be_continued() -> bool {
     getsid(None).is_ok_and(|session| session != getpgrp())
 }
 
-/// The signals that wake the reader of a prompt. Nobody takes a handler back: between prompts each does what it always
-/// does.
+/// The signals that wake the reader of a prompt. The handlers stay; between prompts each signal acts as usual.
 struct Signals {
     is_free: Arc<AtomicBool>,
     wakers: Vec<(i32, UnixStream)>,
@@ -165,7 +161,7 @@ struct Signals {
 impl Signals {
     const MET: [i32; 5] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
 
-    /// From now on signals only wake.
+    /// From now on signals only wake the reader.
     fn hold() -> io::Result<&'static Self> {
         static SIGNALS: OnceLock<Signals> = OnceLock::new();
         let signals = match SIGNALS.get() {
@@ -175,7 +171,7 @@ impl Signals {
                 || signals
             }),
         };
-        // What came between two prompts has had its way.
+        // Signals between two prompts have already acted.
         while signals.take().is_some() {}
         signals.is_free.store(false, Ordering::SeqCst);
         Ok(signals)
@@ -194,7 +190,7 @@ impl Signals {
         Ok(Self { is_free, wakers })
     }
 
-    /// A signal that has come.
+    /// A signal that has arrived.
     fn take(&self) -> Option<i32> {
         let has_come = |waker: &UnixStream| matches!({ waker }.read(&mut [0; 64]), Ok(1..));
         let mut wakers = self.wakers.iter();

@@ -1,4 +1,4 @@
-//! The terminal, where a person is asked something, and the two standard streams.
+//! Questions on the terminal, and the two standard streams.
 
 #[cfg(unix)]
 mod hidden;
@@ -15,12 +15,12 @@ use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 use crate::sys::variables;
 
-/// Whether somebody can be asked: there is a terminal, and git's own `GIT_TERMINAL_PROMPT` does not forbid it.
+/// Whether we may ask: there is a terminal, and git's `GIT_TERMINAL_PROMPT` does not forbid it.
 pub(crate) fn can_ask() -> bool {
     !prompts_are_forbidden() && tty().is_ok()
 }
 
-/// Why nobody can be asked.
+/// Why we may not ask.
 pub(crate) fn why_not() -> &'static str {
     if prompts_are_forbidden() {
         "GIT_TERMINAL_PROMPT forbids it"
@@ -29,23 +29,23 @@ pub(crate) fn why_not() -> &'static str {
     }
 }
 
-/// Whether what goes to stderr is read by a person.
+/// Whether stderr is a terminal.
 pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
-/// How many columns there are for what goes to stdout; none where that is no terminal.
+/// The width of stdout in columns. None when it is no terminal.
 pub(crate) fn width() -> Option<usize> {
     let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(io::stdout())?;
     Some(columns.into())
 }
 
-/// Whether there is a terminal, whoever may be asked on it.
+/// Whether there is a terminal, even if we may not ask on it.
 pub(crate) fn is_there() -> bool {
     tty().is_ok()
 }
 
-/// Whether somebody may be there to answer a prompt that another program shows, such as a keyring's.
+/// Whether somebody can answer a prompt of another program, such as a keyring's.
 pub(crate) fn somebody_may_be_there() -> bool {
     let set = |name| variables::filled(name).is_some();
     cfg!(not(all(unix, not(target_os = "macos"))))
@@ -54,10 +54,10 @@ pub(crate) fn somebody_may_be_there() -> bool {
         || is_there()
 }
 
-/// Through which program git would ask, if not on the terminal, by the name of what set it. The first that is set
-/// counts, and an empty one means none (gitcredentials(7), "REQUESTING CREDENTIALS").
+/// The variable or setting that names the program through which git asks in place of the terminal. The first that is
+/// set counts, and an empty one means none (gitcredentials(7), "REQUESTING CREDENTIALS").
 ///
-/// `core_askpass` is that setting of git's.
+/// `core_askpass` is the value of `core.askPass`.
 pub(crate) fn askpass(core_askpass: Option<&str>) -> Option<&'static str> {
     let variable = |name| Some((name, variables::value(name)?.is_empty()));
     let core = || Some(("core.askPass", core_askpass?.is_empty()));
@@ -75,15 +75,15 @@ pub(crate) fn forbids_questions(interactive: &str) -> bool {
     )
 }
 
-/// Shows a line, whatever became of stderr: under `git fetch --jobs` git holds that of its children back.
+/// Shows a line on the terminal. `git fetch --jobs` holds back the stderr of its children.
 pub(crate) fn show(line: &str) {
     if let Ok((_, mut output)) = tty() {
-        // Who cannot be shown a line is not asked anything either.
+        // Where this fails, the question that follows fails too.
         let _ = writeln!(output, "{line}");
     }
 }
 
-/// Asks for a secret; what is typed does not show.
+/// Asks for a secret, without showing what is typed.
 ///
 /// # Errors
 /// When there is no terminal, or it ends before an answer.
@@ -99,7 +99,7 @@ fn hidden_line(prompt: &str) -> io::Result<String> {
         .input_reader(Quiet::ask(terminal, prompt)?)
         .output_discard();
     let line = rpassword::read_password_with_config(config.build())?;
-    // The line break that was typed did not show either.
+    // The typed line break did not show either.
     output.write_all(b"\n")?;
     Ok(line)
 }
@@ -109,7 +109,7 @@ fn hidden_line(prompt: &str) -> io::Result<String> {
     rpassword::prompt_password(prompt)
 }
 
-/// Asks for a line; empty is an answer.
+/// Asks for a line, which may be empty.
 ///
 /// # Errors
 /// When there is no terminal, or it ends before an answer.
@@ -127,15 +127,15 @@ pub(crate) fn ask_line(prompt: &str) -> Result<String> {
     ask().map_err(|error| broken_off(&error))
 }
 
-/// Somebody pressed Ctrl-C at a prompt.
+/// The user pressed Ctrl-C at a prompt.
 #[derive(Debug, Error)]
 #[error("interrupted")]
 pub(crate) struct Interrupted;
 
-/// What to say when there was no answer; the prompt still stands on the line.
+/// The error for a question without an answer.
 fn broken_off(error: &io::Error) -> anyhow::Error {
     if let Ok((_, mut output)) = tty() {
-        // The message comes on a line of its own, or else behind the prompt.
+        // Ends the line of the prompt.
         let _ = output.write_all(b"\n");
     }
     match error.kind() {
@@ -159,14 +159,14 @@ pub(crate) fn prompts_are_forbidden() -> bool {
     })
 }
 
-/// Standard input without a buffer in between, which would not be wiped.
+/// Standard input without a buffer: it would not be wiped.
 #[cfg(unix)]
 pub(crate) fn input() -> io::Result<File> {
     use std::os::fd::AsFd as _;
     Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
 }
 
-/// Standard output without a buffer in between, which would not be wiped.
+/// Standard output without a buffer: it would not be wiped.
 #[cfg(unix)]
 pub(crate) fn output() -> io::Result<File> {
     use std::os::fd::AsFd as _;
