@@ -98,15 +98,6 @@ fn data_center(
     let is_token = account.kind() == Some(Kind::HttpAccessToken);
     // A token without a user name belongs to a project or repository, or the server will name its user.
     let is_nobodys = account.username().is_none();
-    let set_scheme = |account: &mut Account, is_bearer: bool| {
-        if let Some(known) = account.known_mut() {
-            known.scheme = if is_bearer {
-                Scheme::Bearer
-            } else {
-                Scheme::Basic
-            };
-        }
-    };
     set_scheme(account, is_token && is_nobodys);
     let identity =
         Identity::for_git(account, secret.clone()).unwrap_or(Identity::Bearer(secret.clone()));
@@ -117,38 +108,10 @@ fn data_center(
         set_scheme(account, again.status == 200);
         answer = again;
     }
-    match answer.status {
-        200 => {}
-        401 => return Ok(refused_by_data_center(account, &answer)),
-        403 => {
-            return Ok(Verdict::Refused {
-                message: format!(
-                    "{} has disabled Basic authentication, and takes no passwords",
-                    account.host
-                ),
-                hint: format!(
-                    "give an HTTP access token: {}",
-                    Kind::HttpAccessToken.page(&account.host, account.base_path(), &[])
-                ),
-            });
-        }
-        404 => {
-            return Ok(Verdict::Refused {
-                message: format!("there is no Bitbucket at {}{}", account.host, account.base_path()),
-                hint: "if Bitbucket lies below a path, say '--host HOST/PATH'; '--no-verify' stores it unchecked".to_owned(),
-            });
-        }
-        429 => {
-            return Ok(unchecked(&format!(
-                "{} limits our requests (429)",
-                account.host
-            )));
-        }
-        status => {
-            return Ok(unchecked(&format!("{} answered {status}", account.host)));
-        }
+    if let Some(verdict) = not_signed_in(account, &answer) {
+        return Ok(verdict);
     }
-    // This address answers strangers as well; the header names only who is signed in.
+    // This address also answers without a sign-in; the header names the user only after one.
     let who = bitbucket::signed_in_user(&answer).filter(|name| !name.contains(':'));
     let who = who.map(str::to_owned);
     if let (true, Some(who), Some(known)) = (is_token && is_nobodys, &who, account.known_mut()) {
@@ -162,6 +125,38 @@ fn data_center(
         None | Some(Verdict::Good { .. }) => Ok(Verdict::Good { who }),
         Some(verdict) => Ok(verdict),
     }
+}
+
+fn set_scheme(account: &mut Account, is_bearer: bool) {
+    if let Some(known) = account.known_mut() {
+        known.scheme = if is_bearer {
+            Scheme::Bearer
+        } else {
+            Scheme::Basic
+        };
+    }
+}
+
+/// Why a Data Center does not say who signs in.
+fn not_signed_in(account: &Account, answer: &Answer) -> Option<Verdict> {
+    let Account { host, .. } = account;
+    Some(match answer.status {
+        200 => return None,
+        401 => refused_by_data_center(account, answer),
+        403 => Verdict::Refused {
+            message: format!("{host} has disabled Basic authentication, and takes no passwords"),
+            hint: format!(
+                "give an HTTP access token: {}",
+                Kind::HttpAccessToken.page(host, account.base_path(), &[])
+            ),
+        },
+        404 => Verdict::Refused {
+            message: format!("there is no Bitbucket at {host}{}", account.base_path()),
+            hint: "if Bitbucket lies below a path, say '--host HOST/PATH'; '--no-verify' stores it unchecked".to_owned(),
+        },
+        429 => unchecked(&format!("{host} limits our requests (429)")),
+        status => unchecked(&format!("{host} answered {status}")),
+    })
 }
 
 fn who_is(client: &Client, account: &Account, identity: &Identity) -> Result<Answer, http::Error> {

@@ -12,10 +12,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::reply::{Content, Version};
-use self::server::Server;
+use self::server::{Server, encoded};
 use self::session::VaultSession;
 use crate::answer::source::record::Fields;
 use crate::bitbucket::reach::Reach;
@@ -239,20 +238,9 @@ impl Engine<'_> {
     }
 }
 
-/// A path as part of a URL (RFC 3986, 3.3).
-fn encoded(path: &str) -> String {
-    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'/')
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
-    utf8_percent_encode(path, ENCODED).to_string()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{PATHS, encoded, paths};
+    use super::{PATHS, paths};
     use crate::bitbucket::cloud;
     use crate::bitbucket::reach::Reach;
 
@@ -301,10 +289,5 @@ mod tests {
                 "bitbucket/{repository}/_default"
             ]
         );
-    }
-
-    #[test]
-    fn nothing_in_a_path_leads_to_another_address() {
-        assert_eq!(encoded("a b/c?d#e%2f"), "a%20b/c%3Fd%23e%252f");
     }
 }

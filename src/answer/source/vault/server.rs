@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::reply::Reply;
 use crate::answer::source::environment::vault_variable;
@@ -220,9 +221,20 @@ fn is_true(value: &str) -> bool {
     matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")
 }
 
+/// A path as part of a URL (RFC 3986, 3.3).
+pub(super) fn encoded(path: &str) -> String {
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'/')
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    utf8_percent_encode(path, ENCODED).to_string()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::examine;
+    use super::{encoded, examine};
 
     #[test]
     fn http_is_for_the_loopback_interface_alone() {
@@ -248,5 +260,10 @@ mod tests {
             let error = format!("{:#}", examine(address).expect_err(address));
             assert!(!error.contains("pass@"), "{error}");
         }
+    }
+
+    #[test]
+    fn nothing_in_a_path_leads_to_another_address() {
+        assert_eq!(encoded("a b/c?d#e%2f"), "a%20b/c%3Fd%23e%252f");
     }
 }

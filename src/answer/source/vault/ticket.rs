@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::lease;
 use super::reply::{Login, Reply};
-use super::server::Server;
+use super::server::{Server, encoded};
 use crate::answer::source::environment::{self, vault_variable};
 use crate::settings::config::{Auth, VaultSection};
 use crate::sys::error::Hinted;
@@ -68,7 +68,7 @@ impl Ticket {
     pub(super) fn log_in(&self, server: &Server) -> Result<Login> {
         let method = self.auth.method();
         trace::say(|| format!("vault: login with {method} at 'auth/{}'", self.mount));
-        let path = format!("auth/{}/login", super::encoded(&self.mount));
+        let path = format!("auth/{}/login", encoded(&self.mount));
         let reply = server.post(&path, &self.document, &self.proof)?;
         let login = reply.login().filter(|_| reply.status == 200);
         login.ok_or_else(|| self.refused(server, &reply))
