@@ -98,6 +98,15 @@ fn data_center(
     let is_token = account.kind() == Some(Kind::HttpAccessToken);
     // A token without a user name belongs to a project or repository, or the server will name its user.
     let is_nobodys = account.username().is_none();
+    let set_scheme = |account: &mut Account, is_bearer: bool| {
+        if let Some(known) = account.known_mut() {
+            known.scheme = if is_bearer {
+                Scheme::Bearer
+            } else {
+                Scheme::Basic
+            };
+        }
+    };
     set_scheme(account, is_token && is_nobodys);
     let identity =
         Identity::for_git(account, secret.clone()).unwrap_or(Identity::Bearer(secret.clone()));
@@ -108,7 +117,7 @@ fn data_center(
         set_scheme(account, again.status == 200);
         answer = again;
     }
-    if let Some(verdict) = not_signed_in(account, &answer) {
+    if let Some(verdict) = failure_of_data_center(account, &answer) {
         return Ok(verdict);
     }
     // This address also answers without a sign-in; the header names the user only after one.
@@ -127,35 +136,27 @@ fn data_center(
     }
 }
 
-fn set_scheme(account: &mut Account, is_bearer: bool) {
-    if let Some(known) = account.known_mut() {
-        known.scheme = if is_bearer {
-            Scheme::Bearer
-        } else {
-            Scheme::Basic
-        };
-    }
-}
-
-/// Why a Data Center does not say who signs in.
-fn not_signed_in(account: &Account, answer: &Answer) -> Option<Verdict> {
-    let Account { host, .. } = account;
+/// What an answer of a Data Center says, unless it is a good one.
+fn failure_of_data_center(account: &Account, answer: &Answer) -> Option<Verdict> {
     Some(match answer.status {
         200 => return None,
         401 => refused_by_data_center(account, answer),
         403 => Verdict::Refused {
-            message: format!("{host} has disabled Basic authentication, and takes no passwords"),
+            message: format!(
+                "{} has disabled Basic authentication, and takes no passwords",
+                account.host
+            ),
             hint: format!(
                 "give an HTTP access token: {}",
-                Kind::HttpAccessToken.page(host, account.base_path(), &[])
+                Kind::HttpAccessToken.page(&account.host, account.base_path(), &[])
             ),
         },
         404 => Verdict::Refused {
-            message: format!("there is no Bitbucket at {host}{}", account.base_path()),
+            message: format!("there is no Bitbucket at {}{}", account.host, account.base_path()),
             hint: "if Bitbucket lies below a path, say '--host HOST/PATH'; '--no-verify' stores it unchecked".to_owned(),
         },
-        429 => unchecked(&format!("{host} limits our requests (429)")),
-        status => unchecked(&format!("{host} answered {status}")),
+        429 => unchecked(&format!("{} limits our requests (429)", account.host)),
+        status => unchecked(&format!("{} answered {status}", account.host)),
     })
 }
 

@@ -186,7 +186,8 @@ pub(crate) struct Status {
 
 #[derive(Debug, Args)]
 pub(crate) struct Token {
-    /// The account; may be left out when there is only one
+    /// The account, a URL or workspace/repository; may be left out when there is only one account
+    #[arg(value_name = "NAME|URL")]
     pub(crate) name: Option<String>,
 }
 

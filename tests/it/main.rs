@@ -9,6 +9,7 @@
 )]
 
 mod account;
+mod answer;
 mod cli;
 mod helper;
 mod promises;

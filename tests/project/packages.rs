@@ -7,7 +7,9 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::install::{INSTALLED, Place, assert_succeeded, contents, find, names, script, text};
+use crate::install::place::{
+    INSTALLED, Place, assert_succeeded, contents, find, names, script, text,
+};
 
 /// All that an installation from a tarball needs; no Rust, no compiler.
 const TOOLS: [&str; 18] = [
@@ -56,8 +58,8 @@ fn a_tarball_installs_what_a_build_does_and_needs_no_rust() {
 #[test]
 fn an_unpacked_tarball_installs_what_lies_in_it_and_takes_it_away() {
     let place = Place::new();
-    let tarball = package(&place);
-    let folder = unpack(&place, &tarball);
+    let (parent, name) = unpack(&place);
+    let folder = parent.join(name);
     for file in ["LICENSE", "NOTICES", "README.md", "CHANGELOG.md"] {
         assert!(folder.join(file).is_file(), "{file}");
     }
@@ -104,13 +106,8 @@ fn a_tarball_that_is_not_what_its_checksum_says_is_refused() {
 #[test]
 fn a_tarball_that_would_write_elsewhere_or_is_not_ours_is_refused() {
     let place = Place::new();
-    let folder = unpack(&place, &package(&place));
-    let name = folder
-        .file_name()
-        .expect("it has one")
-        .to_str()
-        .expect("ASCII");
-    let parent = folder.parent().expect("it has one");
+    let (parent, name) = unpack(&place);
+    let (folder, name) = (parent.join(&name), &name[..]);
     fs::write(parent.join("outside"), "x").expect("ours");
     symlink("/etc", folder.join("link")).expect("ours");
     let absolute = parent.join("outside");
@@ -124,11 +121,11 @@ fn a_tarball_that_would_write_elsewhere_or_is_not_ours_is_refused() {
         (&["outside"][..], "outside its folder"),
         (&[name][..], "holds links"),
     ] {
-        assert_refused(&from(&place, &archive(&place, parent, members)), expected);
+        assert_refused(&from(&place, &archive(&place, &parent, members)), expected);
     }
     fs::remove_file(folder.join("link")).expect("ours");
     fs::remove_file(folder.join(INSTALLED[3])).expect("ours");
-    let output = from(&place, &archive(&place, parent, &[name]));
+    let output = from(&place, &archive(&place, &parent, &[name]));
     assert_refused(&output, INSTALLED[3]);
 
     let nothing = place.folder.path().join("nothing.tar.gz");
@@ -141,16 +138,10 @@ fn a_tarball_that_would_write_elsewhere_or_is_not_ours_is_refused() {
 #[test]
 fn a_program_for_another_kind_of_machine_is_not_installed() {
     let place = Place::new();
-    let folder = unpack(&place, &package(&place));
-    let program = folder.join(INSTALLED[0]);
+    let (parent, name) = unpack(&place);
+    let program = parent.join(&name).join(INSTALLED[0]);
     fs::write(program, b"\x7fELF of another kind").expect("ours");
-    let name = folder
-        .file_name()
-        .expect("it has one")
-        .to_str()
-        .expect("ASCII");
-    let parent = folder.parent().expect("it has one");
-    let output = from(&place, &archive(&place, parent, &[name]));
+    let output = from(&place, &archive(&place, &parent, &[&name]));
     assert_eq!(output.status.code(), Some(1));
     assert!(
         text(&output.stderr).contains("another kind of machine"),
@@ -202,14 +193,17 @@ fn from(place: &Place, tarball: &Path) -> Output {
     command.env("PATH", path).output().expect("sh runs")
 }
 
-fn unpack(place: &Place, tarball: &Path) -> PathBuf {
-    let folder = place.folder.path().join("unpacked");
-    fs::create_dir(&folder).expect("ours");
+/// Makes the tarball and unpacks it; gives where its one folder lies, and the name of that.
+fn unpack(place: &Place) -> (PathBuf, String) {
+    let tarball = package(place);
+    let parent = place.folder.path().join("unpacked");
+    fs::create_dir(&parent).expect("ours");
     let mut command = place.command("tar");
-    command.arg("-xzf").arg(tarball).arg("-C").arg(&folder);
+    command.arg("-xzf").arg(tarball).arg("-C").arg(&parent);
     assert_succeeded(&command.output().expect("tar runs"));
-    let mut entries = fs::read_dir(&folder).expect("ours").flatten();
-    entries.next().expect("one folder").path()
+    let mut entries = fs::read_dir(&parent).expect("ours").flatten();
+    let name = entries.next().expect("one folder").file_name();
+    (parent, name.into_string().expect("ASCII"))
 }
 
 /// A tarball of these, under just these names, with its checksum.

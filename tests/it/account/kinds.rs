@@ -240,13 +240,19 @@ fn each_kind_works_whatever_user_name_the_url_has() {
         if signed.data_center.is_some() {
             return;
         }
-        for (number, user) in ["ada", "old-name", "ada%40example.com", "x-token-auth"]
-            .iter()
-            .enumerate()
+        for (number, user) in [
+            "",
+            "ada@",
+            "old-name@",
+            "ada%40example.com@",
+            "x-token-auth@",
+        ]
+        .iter()
+        .enumerate()
         {
             let url = signed
                 .repository
-                .replace("https://", &format!("https://{user}@"));
+                .replace("https://", &format!("https://{user}"));
             let outcome = clone_commit_push(signed, &url, &format!("app{number}"));
             assert_eq!(outcome.status, 0, "{kind} {user}: {outcome:?}");
         }

@@ -1,10 +1,13 @@
 //! What a person types and sees: one file or folder for each verb.
 
+mod completions;
 mod curl;
-mod doctor;
+pub(crate) mod doctor;
 mod import;
 mod login;
+mod logout;
 mod scrub;
 mod setup;
 mod status;
 mod terminal;
+mod token;

@@ -85,50 +85,6 @@ fn plain_configuration_without_setup_works_as_well() {
 }
 
 #[test]
-fn each_kind_clones_and_pushes_whatever_user_name_the_url_has() {
-    type Make = fn(&str) -> Credential;
-    let rows: [(&str, Make); 2] = [
-        (API_TOKEN, Credential::api_token),
-        (ACCESS_TOKEN, Credential::access_token),
-    ];
-    for (secret, make) in rows {
-        let (env, stand_in) = TestEnv::with_stand_in();
-        stand_in.repository("acme/app");
-        stand_in.allow(make(secret));
-        env.program(&["setup"], "");
-        env.login(secret, &[]);
-        for (index, user) in [
-            "",
-            "ada@",
-            "old-name@",
-            "ada%40example.com@",
-            "x-token-auth@",
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let folder = format!("app{index}");
-            clone(
-                &env,
-                &format!("https://{user}bitbucket.org/acme/app.git"),
-                &folder,
-            );
-            env.git_succeeds(&[
-                "-C",
-                &folder,
-                "commit",
-                "--quiet",
-                "--allow-empty",
-                "-m",
-                user.trim_end_matches('@'),
-                "--allow-empty-message",
-            ]);
-            env.git_succeeds(&["-C", &folder, "push", "--quiet"]);
-        }
-    }
-}
-
-#[test]
 fn a_data_center_host_works_beside_bitbucket_org() {
     let (env, stand_in) = signed_in();
     let data_center = stand_in.data_center("git.corp.example:7990", "");

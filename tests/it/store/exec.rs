@@ -5,6 +5,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
+use crate::source::{OF_THE_HOST, OF_THE_WORKSPACE, assert_nearest_answers};
 use crate::support::harness::{
     ACCESS_TOKEN, API_TOKEN, Outcome, PROGRAM, TestEnv, has, reply, run, write_private,
 };
@@ -175,12 +176,12 @@ fn the_repositorys_secret_comes_before_its_workspaces_and_that_before_the_hosts(
     };
     configure(&env, PASS, "lookup = ['exec']");
     assert_eq!(env.get_cloud("path=acme/app.git\n"), "");
-    put(&env, "https://bitbucket.org", "<token>", "host");
+    put(&env, "https://bitbucket.org", "<token>", OF_THE_HOST);
     put(
         &env,
         "https://bitbucket.org/acme",
         "x-token-auth",
-        "workspace",
+        OF_THE_WORKSPACE,
     );
     put(
         &env,
@@ -189,18 +190,7 @@ fn the_repositorys_secret_comes_before_its_workspaces_and_that_before_the_hosts(
         API_TOKEN,
     );
     put(&env, "https://git.corp.example", "bob", "never");
-    for (path, username, password) in [
-        (
-            "path=Acme/App.git/info/lfs\n",
-            "x-bitbucket-api-token-auth",
-            API_TOKEN,
-        ),
-        ("path=acme/site.git\n", "x-token-auth", "workspace"),
-        ("path=acme-old/app.git\n", "x-token-auth", "host"),
-        ("", "x-token-auth", "host"),
-    ] {
-        assert_eq!(env.get_cloud(path), reply(username, password), "{path}");
-    }
+    assert_nearest_answers(&env);
     let rest = "protocol=https\nhost=api.bitbucket.org\npath=2.0/repositories/acme/app\n";
     assert_eq!(env.get(rest), reply("ada@example.com", API_TOKEN));
     assert_eq!(env.get("protocol=https\nhost=git.corp.example\n"), "");

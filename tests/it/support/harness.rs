@@ -18,6 +18,9 @@ pub(crate) const API_TOKEN: &str = "ATATT3xFfGF0canary-api-token-000000000000000
 pub(crate) const ACCESS_TOKEN: &str = "ATCTT3xFfGN0canary-access-token-00000000000000=0A1B2C3D";
 pub(crate) const APP_PASSWORD: &str = "ATBBcanaryapppassword00000000000000";
 
+/// The one user name of all API tokens.
+pub(crate) const STATIC: &str = "x-bitbucket-api-token-auth";
+
 /// A private HOME, gone when dropped.
 pub(crate) struct TestEnv {
     folder: TempDir,

@@ -240,6 +240,7 @@ impl Engine<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::server::encoded;
     use super::{PATHS, paths};
     use crate::bitbucket::cloud;
     use crate::bitbucket::reach::Reach;
@@ -289,5 +290,10 @@ mod tests {
                 "bitbucket/{repository}/_default"
             ]
         );
+    }
+
+    #[test]
+    fn nothing_in_a_path_leads_to_another_address() {
+        assert_eq!(encoded("a b/c?d#e%2f"), "a%20b/c%3Fd%23e%252f");
     }
 }

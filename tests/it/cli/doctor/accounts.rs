@@ -77,27 +77,6 @@ fn in_days(days: i64) -> String {
 }
 
 #[test]
-fn two_accounts_that_fit_equally_are_named_once() {
-    let env = TestEnv::new();
-    env.login(ACCESS_TOKEN, &["one", "--for", "acme"]);
-    assert!(found(&doctor(&env, &[]).1, "ambiguous").is_empty());
-    env.login(API_TOKEN, &["two", "--for", "acme"]);
-    let tie = finding(&env, "ambiguous");
-    assert_starts(
-        &tie,
-        "fail: 'one' and 'two' fit acme on bitbucket.org equally, so none of them answers; mend: say what one is for: ",
-    );
-    env.login(ACCESS_TOKEN, &["one", "--username", "ada"]);
-    env.login(API_TOKEN, &["two", "--username", "bob"]);
-    let tie = finding(&env, "ambiguous");
-    assert_starts(&tie, "warn: ");
-    assert!(
-        tie.contains("unless the URL names a user; mend: name one in the remote's URL"),
-        "{tie}"
-    );
-}
-
-#[test]
 fn a_file_that_others_can_read_is_named_once() {
     let env = TestEnv::new();
     env.login(API_TOKEN, &["me"]);

@@ -17,7 +17,7 @@ use crate::support::harness::{PROGRAM, TestEnv, write_private};
 const HTTPS: &str = "https://bitbucket.org/acme/site.git";
 
 /// The findings, once as JSON and once as text: both say the same, and neither shows a secret.
-fn doctor(env: &TestEnv, arguments: &[&str]) -> (i32, Vec<Value>) {
+pub(crate) fn doctor(env: &TestEnv, arguments: &[&str]) -> (i32, Vec<Value>) {
     let run = |more: &[&str]| {
         let outcome = env.program(&[&["doctor"][..], arguments, more].concat(), "");
         assert!(
@@ -66,7 +66,7 @@ fn text_of(value: &Value) -> &str {
 }
 
 /// All findings of this id, as `OUTCOME: MESSAGE; mend: HINT`.
-fn found(checks: &[Value], id: &str) -> Vec<String> {
+pub(crate) fn found(checks: &[Value], id: &str) -> Vec<String> {
     let own = checks.iter().filter(|check| check["id"] == id);
     own.map(|check| {
         let hint = check["hint"].as_str().map(|hint| format!("; mend: {hint}"));
@@ -81,7 +81,7 @@ fn found(checks: &[Value], id: &str) -> Vec<String> {
 }
 
 /// The one finding of this id.
-fn finding(env: &TestEnv, id: &str) -> String {
+pub(crate) fn finding(env: &TestEnv, id: &str) -> String {
     one(&doctor(env, &[]).1, id)
 }
 
@@ -91,7 +91,7 @@ fn one(checks: &[Value], id: &str) -> String {
     found.into_iter().next().unwrap()
 }
 
-fn assert_starts(text: &str, start: &str) {
+pub(crate) fn assert_starts(text: &str, start: &str) {
     assert!(text.starts_with(start), "{text}");
 }
 

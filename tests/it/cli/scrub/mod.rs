@@ -1,15 +1,15 @@
 //! `scrub`: from where secrets lie in the open into the store, with nothing lost on the way.
 
+mod files;
 mod generated;
 mod interrupted;
 mod places;
 mod planning;
 mod round_trip;
 
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, Outcome, TestEnv};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, Outcome, TestEnv};
 
 /// An environment whose secrets go into the file store without a look at any keyring.
 fn environment() -> TestEnv {

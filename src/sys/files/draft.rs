@@ -1,0 +1,143 @@
+//! The new content of a file, written beside it before it takes its place.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::platform;
+
+/// Older drafts belong to dead writers.
+pub(super) const AT_WORK: Duration = Duration::from_secs(60);
+
+/// How the name of a draft ends.
+const DRAFT: &str = ".new";
+
+/// How a new file is made.
+#[derive(Clone, Copy)]
+pub(crate) enum Mode<'a> {
+    /// Only its owner can read it.
+    Private,
+    /// As any program makes one.
+    Usual,
+    /// With mode and owner of the file it replaces.
+    As(&'a fs::Metadata),
+}
+
+/// The new content of a file, in a file beside it. It is removed when it does not take the old one's place.
+pub(crate) struct Draft<'a> {
+    target: &'a Path,
+    path: PathBuf,
+    /// A file of ours: its replacement must survive a crash. git does not wait for the disk with its own files.
+    is_private: bool,
+    has_moved: bool,
+}
+
+impl<'a> Draft<'a> {
+    /// Writes the draft to the disk.
+    ///
+    /// # Errors
+    /// When the folder is read-only, or the disk is full.
+    pub(crate) fn write(target: &'a Path, content: &[u8], mode: Mode<'_>) -> io::Result<Self> {
+        let (path, mut file) = draft_beside(target, mode)?;
+        let draft = Self {
+            target,
+            path,
+            is_private: matches!(mode, Mode::Private),
+            has_moved: false,
+        };
+        if let Mode::As(metadata) = mode {
+            // The mode comes first: private content must never be readable by others.
+            platform::make_alike(&draft.path, &file, metadata)?;
+        }
+        file.write_all(content)?;
+        file.sync_all()?;
+        Ok(draft)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes drafts of the same file that killed processes left behind.
+    pub(crate) fn sweep(&self) {
+        sweep(
+            self.target,
+            self.target.parent().unwrap_or(Path::new(".")),
+            AT_WORK,
+        );
+    }
+
+    /// Replaces the file. A reader sees the old content or the new, also after a crash.
+    ///
+    /// # Errors
+    /// When the folder is read-only. The old content then stays.
+    pub(crate) fn take_its_place(mut self) -> io::Result<()> {
+        fs::rename(&self.path, self.target)?;
+        self.has_moved = true;
+        if self.is_private {
+            platform::sync_folder(self.target.parent().unwrap_or(Path::new(".")))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        if !self.has_moved {
+            // It may hold a secret.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Makes a new, empty file with a name of its own beside `path`.
+fn draft_beside(path: &Path, mode: Mode<'_>) -> io::Result<(PathBuf, File)> {
+    loop {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        let number = getrandom::u32().map_err(io::Error::other)?;
+        name.push(format!(".{number:08x}{DRAFT}"));
+        let draft = path.with_file_name(name);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        if !matches!(mode, Mode::Usual) {
+            platform::private(&mut options);
+        }
+        match options.open(&draft) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            opened => return opened.map(|file| (draft, file)),
+        }
+    }
+}
+
+/// Removes drafts of at least this age. Killed processes leave them behind, and they may hold a secret.
+pub(super) fn sweep(path: &Path, folder: &Path, least: Duration) {
+    let start = format!(
+        "{}.",
+        path.file_name().unwrap_or_default().to_string_lossy()
+    );
+    let is_old = |entry: &fs::DirEntry| {
+        let age = entry
+            .metadata()
+            .ok()
+            .and_then(|metadata| metadata.modified().ok()?.elapsed().ok());
+        least.is_zero() || age.is_some_and(|age| age > least)
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Only the names that `draft_beside` gives.
+        let number = name
+            .strip_prefix(&start)
+            .and_then(|rest| rest.strip_suffix(DRAFT));
+        let is_draft = number.is_some_and(|number| {
+            number.len() == 8
+                && number
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        });
+        if is_draft && entry.file_type().is_ok_and(|kind| kind.is_file()) && is_old(&entry) {
+            // The next write tries again.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Files: who may read and change them, how they are replaced, and who waits for whom.
+
+mod damaged;
+mod draft;
+mod lock;
+#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(
+    windows,
+    expect(clippy::unnecessary_wraps, reason = "on Unix the same calls can fail")
+)]
+mod platform;
+mod read;
+mod write;
+
+pub(crate) use self::damaged::{set_aside, set_aside_before};
+pub(crate) use self::draft::{Draft, Mode};
+pub(crate) use self::lock::Lock;
+pub(crate) use self::read::{is_absence, open_private, read_mounted, read_private, read_trusted};
+pub(crate) use self::write::{open_to_readers, remove, write_private, write_public};

@@ -1,0 +1,137 @@
+//! Modes and owners of files on Unix.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::geteuid;
+
+use crate::sys::error::Hinted;
+
+pub(super) const READABLE: u32 = 0o044;
+pub(super) const WRITABLE: u32 = 0o022;
+
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.mode(0o600)
+}
+
+pub(super) fn folder_builder() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder
+}
+
+pub(super) fn open_to_readers(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(mode))
+}
+
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    File::open(folder)?.sync_all()
+}
+
+/// Gives a new file the mode of another one, and its owner where we may.
+pub(super) fn make_alike(path: &Path, file: &File, other: &Metadata) -> io::Result<()> {
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) != (other.uid(), other.gid()) {
+        // Only root may; git itself makes such a file its own.
+        let _ = std::os::unix::fs::chown(path, Some(other.uid()), Some(other.gid()));
+    }
+    file.set_permissions(other.permissions())
+}
+
+pub(super) fn refuse_open_to_others(path: &Path, file: &File, forbidden: u32) -> Result<()> {
+    let looked = || format!("cannot look at '{}'", path.display());
+    let metadata = file.metadata().with_context(looked)?;
+    refuse_foreign(path, metadata.uid())?;
+    let mode = metadata.mode();
+    if mode & forbidden != 0 {
+        let (what, mend) = if mode & forbidden & WRITABLE == 0 {
+            (
+                "read",
+                "'chmod 600' it, and revoke the tokens it held if somebody may have looked",
+            )
+        } else {
+            (
+                "changed",
+                "look whether its content is yours, then 'chmod go-rwx' it",
+            )
+        };
+        bail!(Hinted::new(
+            format!(
+                "'{}' can be {what} by others (mode {:04o})",
+                path.display(),
+                mode & 0o7777
+            ),
+            mend,
+        ));
+    }
+    // The folder in which it is found, and where a link leads the one in which it lies.
+    refuse_open_folder(path.parent().unwrap_or(Path::new("/")))?;
+    if path.is_symlink() {
+        let real = path.canonicalize().with_context(looked)?;
+        refuse_open_folder(real.parent().unwrap_or(Path::new("/")))?;
+    }
+    Ok(())
+}
+
+fn refuse_open_folder(folder: &Path) -> Result<()> {
+    let metadata = folder
+        .metadata()
+        .with_context(|| format!("cannot look at '{}'", folder.display()))?;
+    refuse_foreign(folder, metadata.uid())?;
+    let mode = metadata.mode();
+    // In a sticky folder (/tmp) others can add files but neither replace nor remove ours.
+    if mode & WRITABLE != 0 && mode & 0o1000 == 0 {
+        bail!(Hinted::new(
+            format!(
+                "others can write to the folder '{}' (mode {:04o})",
+                folder.display(),
+                mode & 0o7777
+            ),
+            "look whether its files are yours, then 'chmod go-w' it",
+        ));
+    }
+    Ok(())
+}
+
+/// What somebody else owns they can change at any time; root can anyway.
+fn refuse_foreign(path: &Path, owner: u32) -> Result<()> {
+    let own = geteuid().as_raw();
+    if owner == own || owner == 0 || own == 0 {
+        return Ok(());
+    }
+    bail!(Hinted::new(
+        format!(
+            "'{}' belongs to somebody else (user {owner})",
+            path.display()
+        ),
+        "look whether its content is yours, then 'chown' it",
+    ))
+}
+
+/// What root writes (under sudo, say) its owner could not read afterwards.
+pub(super) fn refuse_to_write_for_another(folder: &Path) -> Result<()> {
+    let owner = folder
+        .metadata()
+        .with_context(|| format!("cannot look at '{}'", folder.display()))?
+        .uid();
+    if owner == geteuid().as_raw() {
+        return Ok(());
+    }
+    bail!(Hinted::new(
+        format!(
+            "the folder '{}' belongs to somebody else (user {owner})",
+            folder.display()
+        ),
+        "run this as that user, or with a HOME of its own",
+    ))
+}

@@ -1,0 +1,43 @@
+//! Files on Windows: a profile's folders are private by their inherited access list.
+
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::path::Path;
+
+use anyhow::Result;
+
+pub(super) const READABLE: u32 = 0;
+pub(super) const WRITABLE: u32 = 0;
+
+/// The profile's folders are private by their inherited access list.
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+pub(super) fn folder_builder() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    builder
+}
+
+/// What lies below `ProgramData` everybody can read.
+pub(super) fn open_to_readers(_path: &Path, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// Windows has no such call for a folder; a rename is durable with its volume's journal.
+pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+pub(super) fn make_alike(_path: &Path, file: &File, other: &Metadata) -> io::Result<()> {
+    file.set_permissions(other.permissions())
+}
+
+pub(super) fn refuse_open_to_others(_path: &Path, _file: &File, _forbidden: u32) -> Result<()> {
+    Ok(())
+}
+
+pub(super) fn refuse_to_write_for_another(_folder: &Path) -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! A token that ends is renewed once, and never lost.
+
+use super::{
+    WANTED, asked, browser, die_half_way, ended, free_port, get, let_it_end, login, now, password,
+    renew_and_die, set_end, signed_in, works,
+};
+use crate::support::harness::{Outcome, TestEnv};
+use crate::support::stand_in::Silence;
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_token_that_ends_is_renewed_once_and_the_next_refresh_token_kept() {
+    let (env, stand_in, consumer) = signed_in();
+    for round in 1..=3 {
+        let_it_end(&env);
+        assert!(works(&env) && works(&env));
+        assert_eq!(asked(&stand_in), round);
+    }
+    assert_eq!(consumer.punished(), 0);
+    // One that is good for less than a minute is renewed too.
+    set_end(&env, now() + 50);
+    get(&env);
+    assert_eq!(asked(&stand_in), 4);
+    set_end(&env, now() + 90);
+    get(&env);
+    assert_eq!(asked(&stand_in), 4);
+    // Nothing piles up in the store.
+    let size = |env: &TestEnv| fs::metadata(env.data().join("secrets")).unwrap().len();
+    let before = size(&env);
+    let_it_end(&env);
+    get(&env);
+    assert!(size(&env) < before + 64, "{before} {}", size(&env));
+}
+
+#[test]
+fn sixteen_processes_at_the_moment_of_expiry_renew_once() {
+    let (env, stand_in, consumer) = signed_in();
+    let rounds = if std::env::var_os("KILLS").is_some() {
+        50
+    } else {
+        5
+    };
+    for round in 1..=rounds {
+        let_it_end(&env);
+        let answers: Vec<Outcome> = thread::scope(|scope| {
+            let all: Vec<_> = (0..16).map(|_| scope.spawn(|| get(&env))).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(asked(&stand_in), round, "one request in round {round}");
+        let first = password(&answers[0].stdout).expect("an answer").to_owned();
+        for answer in &answers {
+            assert_eq!(password(&answer.stdout), Some(first.as_str()), "{answer:?}");
+        }
+    }
+    assert!(works(&env));
+    assert_eq!(consumer.punished(), 0);
+}
+
+#[test]
+fn killed_between_the_answer_and_its_storing_the_account_still_works() {
+    let (env, stand_in, consumer) = signed_in();
+    let kills: u32 = if std::env::var_os("KILLS").is_some() {
+        100
+    } else {
+        10
+    };
+    let mut lost = 0;
+    for number in 0..kills {
+        let_it_end(&env);
+        let delay = Duration::from_millis(40);
+        // From before the answer arrives until after everything is kept.
+        let moment = Duration::from_micros(u64::from(number % 50) * 1500);
+        renew_and_die(&env, &stand_in, &consumer, delay, moment);
+        lost += usize::from(get(&env).stdout.is_empty());
+        assert!(works(&env), "after kill {number}");
+    }
+    assert_eq!((lost, consumer.punished()), (0, 0));
+}
+
+#[test]
+fn what_cannot_be_saved_is_told_in_one_line_and_not_tried_again() {
+    // Twice in a row.
+    let (env, stand_in, consumer) = signed_in();
+    let_it_end(&env);
+    die_half_way(&env, &stand_in, &consumer);
+    die_half_way(&env, &stand_in, &consumer);
+    let requests = asked(&stand_in);
+    ended(&env, "the new refresh token is lost");
+    assert_eq!(asked(&stand_in), requests, "it is not even tried");
+    // Whoever asks for it has it tried all the same, and the ten minutes are not over.
+    let verified = env.program(&["status", "--verify"], "");
+    assert_eq!(verified.status, 0, "{verified:?}");
+    assert!(works(&env));
+
+    // When the time of grace is over.
+    let (env, stand_in, consumer) = signed_in();
+    consumer.grace(Duration::ZERO);
+    let_it_end(&env);
+    die_half_way(&env, &stand_in, &consumer);
+    ended(&env, "the new refresh token is lost");
+    let requests = asked(&stand_in);
+    ended(&env, "the new refresh token is lost");
+    assert_eq!((asked(&stand_in), consumer.punished()), (requests, 1));
+}
+
+#[test]
+fn each_no_of_the_server_has_its_own_words() {
+    let (mut env, stand_in, consumer) = signed_in();
+    consumer.revoke();
+    let_it_end(&env);
+    ended(&env, "it was revoked, or not used for three months");
+    let requests = asked(&stand_in);
+    ended(&env, "invalid_grant");
+    assert_eq!(asked(&stand_in), requests, "an end is an end");
+    let refused = env.program(&["status", "--verify"], "");
+    assert_eq!(
+        (refused.status, asked(&stand_in)),
+        (1, requests + 1),
+        "{refused:?}"
+    );
+    // As the message says: the key and the secret are known.
+    let port = free_port();
+    browser(&mut env, "");
+    let again = env.program(&["login", "mine", "--port", &port], "");
+    assert_eq!(again.status, 0, "{again:?}");
+    assert!(works(&env));
+
+    consumer.change_secret();
+    let_it_end(&env);
+    ended(&env, "unauthorized_client");
+    let wrong = login(&env, &["--port", &free_port()]);
+    assert_eq!(wrong.status, 1, "{wrong:?}");
+    assert!(wrong.stderr.contains("look at key and secret"), "{wrong:?}");
+}
+
+#[test]
+fn an_outage_costs_nothing() {
+    let (env, stand_in, consumer) = signed_in();
+    let_it_end(&env);
+    for status in [500, 503, 429] {
+        consumer.fails(Some(status));
+        let outcome = get(&env);
+        assert_eq!(outcome.status, 1, "{outcome:?}");
+        assert!(
+            outcome.stderr.contains("cannot renew the access token"),
+            "{outcome:?}"
+        );
+    }
+    // While the old one is good it is answered.
+    set_end(&env, now() + 40);
+    let outcome = get(&env);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert!(password(&outcome.stdout).is_some());
+    consumer.fails(None);
+    stand_in.fall_silent(Silence::Connection);
+    let start = Instant::now();
+    assert!(password(&get(&env).stdout).is_some());
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+    let_it_end(&env);
+    let start = Instant::now();
+    assert_eq!(get(&env).stdout, "");
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+    stand_in.fall_silent(Silence::Off);
+    assert!(works(&env));
+    assert_eq!(consumer.punished(), 0);
+}
+
+#[test]
+fn an_answer_that_takes_its_time_is_waited_for() {
+    let (env, stand_in, consumer) = signed_in();
+    let_it_end(&env);
+    stand_in.delay_answers(Duration::from_secs(8));
+    let answers: Vec<Outcome> = thread::scope(|scope| {
+        let all: Vec<_> = (0..3).map(|_| scope.spawn(|| get(&env))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    stand_in.delay_answers(Duration::ZERO);
+    for answer in answers {
+        assert!(password(&answer.stdout).is_some(), "{answer:?}");
+    }
+    assert_eq!(consumer.issued(), 2);
+}
+
+#[test]
+fn a_token_that_was_refused_is_followed_by_another() {
+    let (env, stand_in, _consumer) = signed_in();
+    let first = get(&env).stdout;
+    env.program(&["erase"], format!("{WANTED}{first}"));
+    let second = get(&env).stdout;
+    assert!(password(&second).is_some() && second != first);
+    assert_eq!(asked(&stand_in), 1);
+    // What comes late about the old one changes nothing.
+    env.program(&["erase"], format!("{WANTED}{first}"));
+    env.program(&["store"], format!("{WANTED}{first}"));
+    assert_eq!(get(&env).stdout, second);
+    assert_eq!((asked(&stand_in), env.accounts().len()), (1, 1));
+    // Whoever goes on refusing them has a reason.
+    for _ in 0..10 {
+        let answer = get(&env).stdout;
+        env.program(&["erase"], format!("{WANTED}{answer}"));
+    }
+    assert!(asked(&stand_in) <= 6, "{}", asked(&stand_in));
+}

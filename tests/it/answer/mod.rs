@@ -1,0 +1,3 @@
+//! Who answers, and why not the others.
+
+mod ties;

@@ -1,0 +1,48 @@
+//! `logout`: an account and its secret go, and nothing else.
+
+use crate::support::harness::{API_TOKEN, TestEnv};
+use std::fs;
+
+#[test]
+fn logout_removes_one_account_with_its_secret_or_all_of_them() {
+    let env = TestEnv::new();
+    for name in ["one", "two", "three"] {
+        env.login(API_TOKEN, &[name]);
+    }
+    let entries = || {
+        let secrets = fs::read_to_string(env.data().join("secrets")).unwrap();
+        secrets
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .count()
+    };
+    assert_eq!(env.program(&["logout"], "").status, 1, "which one");
+    assert_eq!(env.program(&["logout", "two"], "").status, 0);
+    assert_eq!((env.accounts().len(), entries()), (2, 2));
+    assert_eq!(env.program(&["logout", "two"], "").status, 1);
+    assert_eq!(env.program(&["logout", "two", "--all"], "").status, 2);
+    assert_eq!(env.program(&["logout", "--all"], "").status, 0);
+    assert_eq!((env.accounts().len(), entries()), (0, 0));
+    assert_eq!(env.program(&["logout", "--all"], "").status, 0);
+}
+
+#[test]
+fn logging_out_takes_the_host_out_of_gits_configuration_as_well() {
+    let env = TestEnv::new();
+    env.program(&["setup"], "");
+    env.login(
+        "BBDC-canary",
+        &["--host", "git.corp.example", "--username", "ada"],
+    );
+    assert!(
+        fs::read_to_string(env.git_config())
+            .unwrap()
+            .contains("git.corp.example")
+    );
+    assert_eq!(env.program(&["logout", "ada"], "").status, 0);
+    assert!(
+        !fs::read_to_string(env.git_config())
+            .unwrap()
+            .contains("git.corp.example")
+    );
+}

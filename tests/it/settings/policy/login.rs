@@ -1,0 +1,236 @@
+//! `login` refuses what is not allowed, and `doctor` finds it.
+
+use super::{assert_refused, change, exec_store, in_a_year, machine, machine_with_stand_in};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, reply};
+use crate::support::stand_in::Credential;
+use crate::support::terminal::Terminal;
+use std::fs;
+
+#[test]
+fn login_refuses_before_it_reads_a_token_what_it_can_tell_by_then() {
+    let Some(env) = machine("") else { return };
+    for (policy, arguments, why, act) in [
+        (
+            "stores = [\"keyring\"]",
+            &["--store", "file"][..],
+            "the store 'file'",
+            "say '--store' with one that it allows: keyring",
+        ),
+        (
+            "stores = [\"vault\"]",
+            &[],
+            "a secret to be kept",
+            "put it where it allows it to be looked up: vault",
+        ),
+        (
+            "kinds = [\"api-token\", \"oauth\"]",
+            &["--kind", "app-password", "--username", "ada"],
+            "the kind 'app-password'",
+            "give a secret of a kind that it allows: api-token, oauth",
+        ),
+        (
+            "kinds = [\"http-access-token\"]",
+            &[],
+            "a credential whose kind is not known",
+            "give a secret of a kind that it allows: http-access-token",
+        ),
+        (
+            "kinds = [\"api-token\"]",
+            &["--client-id", "KEY"],
+            "the kind 'oauth'",
+            "give a secret of a kind that it allows: api-token",
+        ),
+        (
+            "require_expiry = true",
+            &[],
+            "a secret without a day on which it expires",
+            "say the day: '--expires YYYY-MM-DD'",
+        ),
+        (
+            "hosts = [\"git.corp.example\"]",
+            &[],
+            "the host bitbucket.org",
+            "sign in to a host that it allows: git.corp.example",
+        ),
+    ] {
+        change(&env, &format!("[policy]\n{policy}\n"));
+        let all = [&["login", "work"][..], arguments].concat();
+        // Without a terminal it would say so, if it came as far as to ask.
+        let asked = env.program(&all, "");
+        let told = env.program(&[&all[..], &["--with-token"]].concat(), API_TOKEN);
+        for outcome in [asked, told] {
+            assert_refused(
+                &outcome,
+                &format!("error: the policy of this machine does not allow {why}\n"),
+            );
+            assert!(
+                outcome.stderr.ends_with(&format!("hint: {act}\n")),
+                "{outcome:?}"
+            );
+        }
+        assert!(env.accounts().is_empty());
+    }
+}
+
+#[test]
+fn login_shows_nobody_a_secret_of_a_kind_that_is_not_allowed() {
+    let Some((env, stand_in)) = machine_with_stand_in("[policy]\nkinds = [\"access-token\"]\n")
+    else {
+        return;
+    };
+    stand_in.allow(Credential::api_token(API_TOKEN));
+    let arguments = [
+        "login",
+        "work",
+        "--with-token",
+        "--store",
+        "file",
+        "--email",
+        "a@b.example",
+    ];
+    let outcome = env.program(&arguments, API_TOKEN);
+    assert_refused(&outcome, "does not allow the kind 'api-token'\n");
+    assert_eq!(stand_in.count(|_| true), 0);
+
+    change(&env, "");
+    env.login(API_TOKEN, &["work", "--email", "a@b.example"]);
+    change(&env, "[policy]\nkinds = [\"access-token\"]\n");
+    let outcome = env.program(&["status", "--verify"], "");
+    assert_eq!(outcome.status, 1, "{outcome:?}");
+    assert_eq!(
+        stand_in.count(|_| true),
+        0,
+        "nor when somebody wants to know"
+    );
+    env.program(&["curl", "https://api.bitbucket.org/2.0/user"], "");
+    assert_eq!(stand_in.count(|_| true), 0);
+}
+
+#[test]
+fn login_picks_a_store_that_is_allowed_and_moves_an_account_out_of_one_that_is_not() {
+    let Some(env) = machine("[policy]\nstores = [\"file\"]\n") else {
+        return;
+    };
+    for store in [&[][..], &["--store", "auto"]] {
+        let all = [&["login", "work", "--with-token", "--no-verify"][..], store].concat();
+        let outcome = env.program(&all, API_TOKEN);
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        assert!(
+            !outcome.stderr.contains("keyring"),
+            "it is not asked: {outcome:?}"
+        );
+        assert_eq!(env.accounts()[0]["store"], "file");
+    }
+    // Only a program is left.
+    let program = exec_store(&env).unwrap();
+    change(
+        &env,
+        &format!("[store.exec]\nprogram = \"{program}\"\n[policy]\nstores = [\"exec\"]\n"),
+    );
+    let outcome = env.program(&["login", "work", "--with-token", "--no-verify"], API_TOKEN);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert_eq!(env.accounts()[0]["store"], "exec");
+    assert_eq!(env.accounts().len(), 1);
+    let left = fs::read_to_string(env.data().join("secrets")).unwrap();
+    assert!(!left.contains("work@"), "the old secret is gone");
+    assert_eq!(
+        env.get_cloud(""),
+        reply("x-bitbucket-api-token-auth", API_TOKEN)
+    );
+    // No keyring here, and nothing else is allowed: no message sends anybody to the file.
+    change(&env, "[policy]\nstores = [\"keyring\"]\n");
+    let outcome = env.program(
+        &["login", "other", "--with-token", "--no-verify"],
+        API_TOKEN,
+    );
+    assert_refused(
+        &outcome,
+        "error: cannot keep it where the policy of this machine allows it: ",
+    );
+    assert!(!outcome.stderr.contains("--store file"), "{outcome:?}");
+}
+
+#[test]
+fn at_a_terminal_the_day_is_asked_for_until_it_is_said() {
+    let Some(env) = machine("[policy]\nrequire_expiry = true\nkinds = [\"access-token\"]\n") else {
+        return;
+    };
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    env.configure_plain();
+    terminal.types("git credential-bitbucket login ci --no-verify --store file --for acme/site; echo status $?");
+    let screen = terminal.expect("Token for bitbucket.org (it will not show):");
+    assert!(
+        !screen.contains("id.atlassian.com"),
+        "no page for what is not allowed: {screen}"
+    );
+    terminal.types(ACCESS_TOKEN);
+    terminal.expect("Last day on which it is good, YYYY-MM-DD:");
+    terminal.types("");
+    terminal.expect("The policy of this machine wants it");
+    terminal.types(&in_a_year());
+    terminal.expect("status 0");
+    assert_eq!(env.accounts()[0]["expires"], in_a_year());
+}
+
+#[test]
+fn doctor_shows_the_policy_in_one_line_and_each_account_in_breach_fails() {
+    let Some(env) = machine("") else { return };
+    let doctor = |arguments: &[&str]| {
+        let outcome = env.program(&[&["doctor", "--json"][..], arguments].concat(), "");
+        assert!(!outcome.stdout.contains("canary"), "{outcome:?}");
+        let json: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+        json["checks"].as_array().unwrap().clone()
+    };
+    let told = |checks: &[serde_json::Value], id: &str| {
+        let of = |check: &serde_json::Value| {
+            format!(
+                "{}: {}; {}",
+                check["outcome"], check["message"], check["hint"]
+            )
+            .replace('"', "")
+        };
+        let own = checks.iter().filter(|check| check["id"] == id);
+        own.map(of).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(
+        told(&doctor(&[]), "policy"),
+        "pass: nothing is forbidden on this machine; null"
+    );
+    env.login(API_TOKEN, &["work", "--for", "acme"]);
+    env.login(
+        ACCESS_TOKEN,
+        &["fine", "--for", "other", "--expires", &in_a_year()],
+    );
+    change(
+        &env,
+        "[policy]\nstores = [\"file\", \"vault\"]\nkinds = [\"api-token\", \"access-token\"]\nhosts = [\"Bitbucket.org\"]\n\
+         require_expiry = true\n",
+    );
+    let checks = doctor(&[]);
+    assert_eq!(
+        told(&checks, "policy"),
+        "pass: '/etc/git-credential-bitbucket/config.toml' allows only: stores file, vault; kinds api-token, access-token; \
+         hosts bitbucket.org; secrets with a day on which they expire; null"
+    );
+    assert_eq!(
+        told(&checks, "account.work"),
+        "fail: 'work' is not used: the policy of this machine does not allow a secret without a day on which it expires; \
+         'git credential-bitbucket login work --expires YYYY-MM-DD' replaces it"
+    );
+    assert!(told(&checks, "account.fine").starts_with("pass: "));
+    env.program(&["setup"], "");
+    let checks = doctor(&["https://bitbucket.org/acme/site"]);
+    assert!(
+        told(&checks, "answer").starts_with("fail: 'work' is not used: the policy"),
+        "{checks:?}"
+    );
+    change(&env, "[policy]\nstores = []\nkinds = []\nhosts = []\n");
+    let checks = doctor(&[]);
+    assert!(
+        told(&checks, "policy").ends_with("allows only: no stores; no kinds; no hosts; null"),
+        "{checks:?}"
+    );
+    assert!(told(&checks, "account.fine").starts_with("fail: "));
+}
