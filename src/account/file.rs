@@ -7,7 +7,7 @@ use anyhow::Result;
 use thiserror::Error;
 use toml::{Table, Value};
 
-use crate::account::row::Row;
+use crate::account::row::AccountRow;
 use crate::account::{Account, Origin};
 use crate::bitbucket::Kind;
 use crate::store;
@@ -182,7 +182,7 @@ impl Accounts {
 
     pub(crate) fn to_toml(&self) -> Result<String> {
         let values = self.slots.iter().map(|slot| match slot {
-            Slot::Account(account) => Value::try_from(Row::from(account.as_ref())),
+            Slot::Account(account) => Value::try_from(AccountRow::from(account.as_ref())),
             Slot::Newer(table) => Ok(Value::Table(table.clone())),
         });
         let mut table = self.other.clone();
@@ -203,7 +203,7 @@ impl Slot {
         let Value::Table(table) = value else {
             return None;
         };
-        match table.clone().try_into::<Row>() {
+        match table.clone().try_into::<AccountRow>() {
             Ok(row) => Some(Self::Account(Box::new(row.into()))),
             Err(_) if is_newer(&table) => Some(Self::Newer(table)),
             Err(_) => None,

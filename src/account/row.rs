@@ -19,7 +19,7 @@ use crate::sys::bytes::Bytes;
 
 /// The names and their order are those of version 0.1. A key that the account cannot have is dropped.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Row {
+pub(super) struct AccountRow {
     name: String,
     host: Host,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,8 +55,8 @@ pub(super) struct Row {
     other: BTreeMap<String, Value>,
 }
 
-impl From<Row> for Account {
-    fn from(row: Row) -> Self {
+impl From<AccountRow> for Account {
+    fn from(row: AccountRow) -> Self {
         let username = row.username.and_then(Username::of_bytes);
         let owner = |username| Owner {
             username,
@@ -100,7 +100,7 @@ impl From<Row> for Account {
     }
 }
 
-impl From<&Account> for Row {
+impl From<&Account> for AccountRow {
     fn from(account: &Account) -> Self {
         let account = account.clone();
         let kind = account.kind();
@@ -151,7 +151,7 @@ impl From<&Account> for Row {
 
 #[cfg(test)]
 mod tests {
-    use super::Row;
+    use super::AccountRow;
     use crate::account::Account;
 
     const COMMON: &str = "store = \"file\"\nentry = \"work@bitbucket.org#00000001\"\n";
@@ -179,8 +179,8 @@ mod tests {
     fn each_account_goes_back_into_the_file_as_it_was() {
         for shape in SHAPES {
             let text = shape.replace("{COMMON}", COMMON);
-            let row: Row = toml::from_str(&text).expect("a row");
-            let back = toml::to_string(&Row::from(&Account::from(row))).expect("text");
+            let row: AccountRow = toml::from_str(&text).expect("a row");
+            let back = toml::to_string(&AccountRow::from(&Account::from(row))).expect("text");
             assert_eq!(back, text);
         }
     }
@@ -189,8 +189,8 @@ mod tests {
     fn a_grant_stays_one_when_its_kind_was_edited() {
         let text = SHAPES[5].replace("{COMMON}", COMMON);
         let edited = text.replace("kind = \"oauth\"", "kind = \"api-token\"");
-        let row: Row = toml::from_str(&edited).expect("a row");
-        let back = toml::to_string(&Row::from(&Account::from(row))).expect("text");
+        let row: AccountRow = toml::from_str(&edited).expect("a row");
+        let back = toml::to_string(&AccountRow::from(&Account::from(row))).expect("text");
         assert_eq!(back, text);
     }
 }

@@ -120,7 +120,7 @@ fn data_center(
     if let Some(verdict) = failure_of_data_center(account, &answer) {
         return Ok(verdict);
     }
-    // This address answers strangers as well; the header names only who is signed in.
+    // This address also answers without a sign-in; the header names the user only after one.
     let who = bitbucket::signed_in_user(&answer).filter(|name| !name.contains(':'));
     let who = who.map(str::to_owned);
     if let (true, Some(who), Some(known)) = (is_token && is_nobodys, &who, account.known_mut()) {

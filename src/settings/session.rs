@@ -27,14 +27,14 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// Clones share what was read and learned; each has a time of its own, which is passed on with it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Session {
-    pub(super) known: Rc<Known>,
+    pub(super) known: Rc<Learned>,
     /// When an operation of git's has to be over. What a person types has no such end: each wait has its own.
     end: Option<Instant>,
 }
 
 /// What is read once, and what was learned of the stores.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct Learned {
     locations: OnceCell<Locations>,
     machine: OnceCell<MachineFile>,
     config: OnceCell<Config>,
