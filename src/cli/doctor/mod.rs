@@ -12,7 +12,6 @@ mod netrc;
 mod programs;
 mod sources;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,18 +45,12 @@ pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
         None => examine(&surroundings, &mut checks),
         Some(url) => checks.extend(explain::checks(&surroundings, url)?),
     }
-    let text = if arguments.json {
-        let mut json = serde_json::to_vec_pretty(&Report { checks: &checks })?;
-        json.push(b'\n');
-        json
+    if arguments.json {
+        output::print_json(&Report { checks: &checks })?;
     } else {
-        let mut text = Vec::new();
-        for check in &checks {
-            text.write_all(check.text().as_bytes())?;
-        }
-        text
-    };
-    output::print(&text)?;
+        let text: String = checks.iter().map(Check::text).collect();
+        output::print(text.as_bytes())?;
+    }
     let has_failed = checks.iter().any(|check| check.outcome == Outcome::Fail);
     Ok(ExitCode::from(u8::from(has_failed)))
 }
