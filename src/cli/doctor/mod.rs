@@ -24,6 +24,7 @@ use crate::account::file::Accounts;
 use crate::cli::output;
 use crate::git::context::Host;
 use crate::git::{self, Setting};
+use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 
 #[derive(Debug, Args)]
@@ -133,13 +134,9 @@ impl<'a> Surroundings<'a> {
             .inspect_err(|error| checks.push(Check::failed("accounts", error)));
         let knows_accounts = accounts.is_ok();
         let accounts = accounts.unwrap_or_default();
-        // That the configuration cannot be read is a finding of its own check.
-        let hosts = session.config().map_or(&[][..], |config| &config.hosts);
-        let mut hosts = super::setup::hosts_of(&accounts, hosts);
-        // For the others nothing ever answers.
-        if let Ok(policy) = session.policy() {
-            hosts.retain(|host| policy.allows_host(host));
-        }
+        // That configuration or policy cannot be read is a finding of its own check.
+        let hosts = session.our_hosts(&accounts);
+        let hosts = hosts.unwrap_or_else(|_| known_hosts(&accounts, &[]));
         Self {
             session,
             accounts,

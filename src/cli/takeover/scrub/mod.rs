@@ -50,7 +50,7 @@ pub(crate) struct Scrub {
 pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     let session = Session::default();
     let ours = Ours {
-        hosts: setup::hosts_of(&session.accounts()?, &session.config()?.hosts),
+        hosts: session.known_hosts(&session.accounts()?)?,
     };
     let mut walk = walk(arguments)?;
     let mut scrub = Scrubbing::default();
