@@ -26,17 +26,11 @@ use crate::store;
 use crate::sys::secret::Secret;
 
 /// The sources that `lookup` in the settings names, in their order.
-///
-/// # Errors
-/// As [`Session::config`].
 pub(crate) fn names(session: &Session) -> Result<Vec<Source>> {
     Ok(session.config()?.lookup.clone())
 }
 
 /// Whether the sources are asked for this request.
-///
-/// # Errors
-/// As [`is_asked`].
 pub(crate) fn is_asked_for(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
     Ok(!is_about_nothing(wanted) && is_asked(session, &wanted.host)?)
 }
@@ -71,9 +65,6 @@ fn is_about_nothing(wanted: &Wanted<'_>) -> bool {
 }
 
 /// Whether any source is asked for a host.
-///
-/// # Errors
-/// When accounts or settings cannot be read.
 pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
     if session.config()?.lookup.is_empty() {
         return Ok(false);
@@ -88,9 +79,6 @@ pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
 }
 
 /// What a source has for the request.
-///
-/// # Errors
-/// When it does not answer, or has something that is no credential.
 pub(crate) fn look_into(
     session: &Session,
     source: Source,
@@ -120,9 +108,6 @@ pub(crate) fn look_into(
 }
 
 /// The first source whose settings name no host: all it has is for bitbucket.org, and nothing for a Data Center.
-///
-/// # Errors
-/// When the settings cannot be read.
 pub(crate) fn for_bitbucket_org_alone(
     session: &Session,
     host: &Host,
