@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use anyhow::Result;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::account::Account;
 use crate::account::file::Accounts;
@@ -28,6 +29,13 @@ pub(crate) fn print(data: &[u8]) -> Result<()> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Prints a value as JSON: its names are a contract.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
+    let mut json = serde_json::to_vec_pretty(value)?;
+    json.push(b'\n');
+    print(&json)
 }
 
 /// The account of a name, or the only one there is.

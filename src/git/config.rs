@@ -10,14 +10,14 @@ use zeroize::Zeroizing;
 /// The content of a file, in its order.
 #[derive(Default)]
 pub(crate) struct GitConfig {
-    pub(crate) sections: Vec<Section>,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) sections: Vec<ConfigSection>,
+    pub(crate) entries: Vec<ConfigEntry>,
     /// From the comment sign to the end of the line.
     pub(crate) comments: Vec<Range<usize>>,
 }
 
 /// `[remote "origin"]`
-pub(crate) struct Section {
+pub(crate) struct ConfigSection {
     /// In lower case.
     pub(crate) name: Vec<u8>,
     /// The text in quotes: a remote's name, or a URL.
@@ -27,7 +27,7 @@ pub(crate) struct Section {
 }
 
 /// `url = https://bitbucket.org/acme/app.git`
-pub(crate) struct Entry {
+pub(crate) struct ConfigEntry {
     /// As `git config --list` prints it.
     pub(crate) key: Zeroizing<Vec<u8>>,
     /// The index of its section.
@@ -82,7 +82,7 @@ impl Piece {
 impl GitConfig {
     /// Parses a text. None where git would report a mistake.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        let mut reader = Reader { text, position: 0 };
+        let mut reader = ConfigReader { text, position: 0 };
         if text.starts_with(b"\xef\xbb\xbf") {
             reader.position = 3;
         }
@@ -108,7 +108,7 @@ impl GitConfig {
             let next = cuts.partition_point(|cut| cut.start <= place.start);
             next > 0 && place.end <= cuts[next - 1].end
         };
-        let room = |entry: &Entry| {
+        let room = |entry: &ConfigEntry| {
             entry.key.len() + entry.value.as_ref().map_or(0, |value| value.bytes.len()) + 2
         };
         // Room for everything: a `Vec` that grows leaves copies of a secret behind.
@@ -141,12 +141,12 @@ impl GitConfig {
     }
 }
 
-struct Reader<'a> {
+struct ConfigReader<'a> {
     text: &'a [u8],
     position: usize,
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     fn peek(&self) -> Option<u8> {
         self.text.get(self.position).copied()
     }
@@ -182,7 +182,7 @@ impl Reader<'_> {
         start..self.position
     }
 
-    fn section(&mut self) -> Option<Section> {
+    fn section(&mut self) -> Option<ConfigSection> {
         let start = self.position;
         self.position += 1;
         let name = self.take_while(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
@@ -197,7 +197,7 @@ impl Reader<'_> {
         }
         (self.peek()? == b']' && !(name.is_empty() && subsection.is_none())).then(|| {
             self.position += 1;
-            Section {
+            ConfigSection {
                 name,
                 subsection,
                 start,
@@ -226,10 +226,14 @@ impl Reader<'_> {
         }
     }
 
-    fn entry(&mut self, sections: &[Section], comments: &mut Vec<Range<usize>>) -> Option<Entry> {
+    fn entry(
+        &mut self,
+        sections: &[ConfigSection],
+        comments: &mut Vec<Range<usize>>,
+    ) -> Option<ConfigEntry> {
         let start = self.position;
         let section = sections.len().checked_sub(1)?;
-        let Section {
+        let ConfigSection {
             name, subsection, ..
         } = &sections[section];
         let variable = self.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -255,7 +259,7 @@ impl Reader<'_> {
             return None;
         };
         self.skip_end_of_line();
-        Some(Entry {
+        Some(ConfigEntry {
             key,
             section,
             value,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 use toml::{Table, Value};
 use zeroize::Zeroizing;
 
@@ -192,38 +192,9 @@ impl Auth {
     }
 }
 
-/// The keys this version knows; a table ends with a dot.
-const KNOWN: [&str; 26] = [
-    "hosts",
-    "lookup",
-    "store.",
-    "store.default",
-    "store.exec.",
-    "store.exec.program",
-    "store.file.",
-    "store.file.path",
-    "store.file.key",
-    "store.folder.",
-    "store.folder.path",
-    "store.folder.host",
-    "store.vault.",
-    "store.vault.address",
-    "store.vault.namespace",
-    "store.vault.ca",
-    "store.vault.mount",
-    "store.vault.version",
-    "store.vault.path",
-    "store.vault.host",
-    "store.vault.auth",
-    "store.vault.auth_mount",
-    "store.vault.role",
-    "store.vault.role_id_file",
-    "store.vault.secret_id_file",
-    "store.vault.jwt_file",
-];
 /// The table that no user can override: it counts only in the machine's own file, and what stands in it but is not known
 /// the policy itself refuses.
-const POLICY: &str = "policy";
+pub(super) const POLICY: &str = "policy";
 
 impl Config {
     /// Reads the machine's settings, and the user's, which come first; no file means the defaults.
@@ -334,61 +305,16 @@ fn merge(machine: &mut Table, user: Table) {
     }
 }
 
-/// What is the matter with the keys in a file of settings: those that this version does not know, and a policy of the
-/// user's, each in a line that names file and line; never a value.
-///
-/// # Errors
-/// As [`Config::read`].
-pub(crate) fn unknown_keys(path: &Path, is_system: bool) -> Result<Vec<String>> {
-    let Some(content) = files::read_trusted(path)? else {
-        return Ok(Vec::new());
-    };
-    let text = text(path, &content)?;
-    let table = syntax(path, text)?;
-    let mut unknown = Vec::new();
-    collect_unknown(&table, "", &mut |start, key| {
-        let place = format!("{}:{}", path.display(), line_at(text, start));
-        match (key, is_system) {
-            (POLICY, true) => return,
-            (POLICY, false) => {
-                unknown.push(format!(
-                    "'{POLICY}' in {place} means nothing: only the machine's own settings have one"
-                ));
-                return;
-            }
-            _ => {}
-        }
-        // Somebody may have pasted a token where a key belongs.
-        let is_secret = key.split('.').any(bitbucket::looks_like_a_secret);
-        let key = if is_secret { "(a secret)" } else { key };
-        unknown.push(format!("unknown key in {place}: '{key}'"));
-    });
-    Ok(unknown)
-}
-
-fn syntax<'a>(path: &Path, text: &'a str) -> Result<DeTable<'a>> {
+pub(super) fn syntax<'a>(path: &Path, text: &'a str) -> Result<DeTable<'a>> {
     let table = DeTable::parse(text).map_err(|error| broken(path, &describe(&error, text)))?;
     Ok(table.into_inner())
 }
 
-fn line_at(text: &str, position: usize) -> usize {
+pub(super) fn line_at(text: &str, position: usize) -> usize {
     text[..position].matches('\n').count() + 1
 }
 
-fn collect_unknown(table: &DeTable<'_>, prefix: &str, found: &mut impl FnMut(usize, &str)) {
-    for (key, value) in table {
-        let name = format!("{prefix}{}", key.get_ref());
-        match value.get_ref() {
-            DeValue::Table(inner) if KNOWN.contains(&format!("{name}.").as_str()) => {
-                collect_unknown(inner, &format!("{name}."), found);
-            }
-            _ if KNOWN.contains(&name.as_str()) => {}
-            _ => found(key.span().start, &name),
-        }
-    }
-}
-
-fn text<'a>(path: &Path, content: &'a [u8]) -> Result<&'a str> {
+pub(super) fn text<'a>(path: &Path, content: &'a [u8]) -> Result<&'a str> {
     std::str::from_utf8(content).map_err(|_| broken(path, "it is not UTF-8"))
 }
 
@@ -408,7 +334,8 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use super::{Config, MachineFile, StoreChoice, unknown_keys};
+    use super::{Config, MachineFile, StoreChoice};
+    use crate::settings::unknown_keys::unknown_keys;
 
     fn machine(path: impl AsRef<Path>) -> MachineFile {
         MachineFile::read(path.as_ref().to_owned()).expect("it can be read")

@@ -1,8 +1,10 @@
 //! What the user and the machine have set up.
 
 pub(crate) mod config;
+pub(crate) mod hosts;
 pub(crate) mod locations;
 mod permission;
 pub(crate) mod policy;
 pub(crate) mod session;
 mod stores;
+mod unknown_keys;

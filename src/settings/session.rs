@@ -11,11 +11,10 @@ use crate::account::Account;
 use crate::account::file::{Accounts, Damage};
 use crate::account::refusals::Refusals;
 use crate::account::rejection::Rejection;
-use crate::bitbucket;
-use crate::git::context::Host;
-use crate::settings::config::{self, Config, MachineFile};
+use crate::settings::config::{Config, MachineFile};
 use crate::settings::locations::{Locations, system_config};
 use crate::settings::policy::Policy;
+use crate::settings::unknown_keys::unknown_keys;
 use crate::store;
 use crate::sys::secret::Secret;
 
@@ -90,16 +89,6 @@ impl Session {
         once(&self.known.locations, Locations::of_environment)
     }
 
-    /// Whether credentials for this host are ours to keep.
-    ///
-    /// # Errors
-    /// When accounts or configuration cannot be read.
-    pub(crate) fn is_ours(&self, host: &Host, accounts: &Accounts) -> Result<bool> {
-        let named = || accounts.iter().any(|account| account.host == *host);
-        let is_known = bitbucket::is_cloud(host) || named() || self.config()?.hosts.contains(host);
-        Ok(is_known && self.policy()?.allows_host(host))
-    }
-
     /// # Errors
     /// When the file is damaged or open to others.
     pub(crate) fn accounts(&self) -> Result<Accounts> {
@@ -127,9 +116,9 @@ impl Session {
     /// # Errors
     /// As [`Session::config`].
     pub(crate) fn unknown_keys(&self) -> Result<Vec<String>> {
-        let mut unknown = config::unknown_keys(&system_config(), true)?;
+        let mut unknown = unknown_keys(&system_config(), true)?;
         if let Ok(locations) = self.locations() {
-            unknown.extend(config::unknown_keys(&locations.config(), false)?);
+            unknown.extend(unknown_keys(&locations.config(), false)?);
         }
         Ok(unknown)
     }

@@ -27,7 +27,7 @@ pub(crate) struct ExecStore {
 }
 
 /// What the program has for a URL.
-pub(crate) struct Login {
+pub(crate) struct StoredLogin {
     pub(crate) username: Option<String>,
     pub(crate) secret: Secret,
 }
@@ -103,7 +103,7 @@ impl ExecStore {
     ///
     /// # Errors
     /// When the program cannot be started, does not end in time, or fails for another reason than having nothing.
-    pub(crate) fn look_up(&self, url: &str) -> Result<Option<Login>, Error> {
+    pub(crate) fn look_up(&self, url: &str) -> Result<Option<StoredLogin>, Error> {
         let output = self.run("get", &Secret::new(url.as_bytes().to_vec()))?;
         if has_nothing(&output) {
             return Ok(None);
@@ -117,7 +117,7 @@ impl ExecStore {
         let secret = Secret::new(message.secret.take().unwrap_or_default().into_bytes());
         let username = message.username.take().filter(|name| name != NO_USERNAME);
         let username = username.filter(|name| !name.is_empty());
-        Ok((!secret.is_empty()).then_some(Login { username, secret }))
+        Ok((!secret.is_empty()).then_some(StoredLogin { username, secret }))
     }
 
     fn run(&self, operation: &str, input: &Secret) -> Result<Output, Error> {

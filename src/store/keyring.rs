@@ -45,7 +45,7 @@ impl Store for Keyring {
 }
 
 /// The report of the thread that asks the keyring.
-enum Report<T> {
+enum KeyringReport<T> {
     Connected,
     Done(Result<Option<T>, Error>),
 }
@@ -65,7 +65,7 @@ impl Keyring {
             .spawn(move || {
                 let answer = talk(&entry, question, &reporter);
                 // Once the time is up, nobody receives it.
-                let _ = reporter.send(Report::Done(answer));
+                let _ = reporter.send(KeyringReport::Done(answer));
             })
             .context("cannot start a thread")?;
 
@@ -73,8 +73,8 @@ impl Keyring {
         let mut patience = self.patience.answer;
         loop {
             match reports.recv_timeout(patience.saturating_sub(start.elapsed())) {
-                Ok(Report::Connected) => patience = self.patience.unlock,
-                Ok(Report::Done(answer)) => return answer,
+                Ok(KeyringReport::Connected) => patience = self.patience.unlock,
+                Ok(KeyringReport::Done(answer)) => return answer,
                 Err(RecvTimeoutError::Timeout) => return Err(Error::Silent(patience)),
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(anyhow!("the keyring's thread broke off").into());
@@ -87,14 +87,14 @@ impl Keyring {
 fn talk<T>(
     entry: &str,
     question: impl FnOnce(&keyring::Entry) -> keyring::Result<T>,
-    reporter: &Sender<Report<T>>,
+    reporter: &Sender<KeyringReport<T>>,
 ) -> Result<Option<T>, Error> {
     // `Entry::new` would report only `NoDefaultStore`. This call gives the reason.
     if let Err(error) = keyring::Entry::store_status() {
         return Err(Error::Unreachable(describe(error)));
     }
     let entry = keyring::Entry::new(SERVICE, entry).map_err(|error| explain(&error))?;
-    let _ = reporter.send(Report::Connected);
+    let _ = reporter.send(KeyringReport::Connected);
     match question(&entry) {
         Ok(answer) => Ok(Some(answer)),
         Err(keyring::Error::NoEntry) => Ok(None),

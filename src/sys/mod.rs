@@ -9,6 +9,7 @@ pub(crate) mod hardening;
 pub(crate) mod http;
 pub(crate) mod loopback;
 pub(crate) mod message;
+pub(crate) mod parallel;
 pub(crate) mod secret;
 pub(crate) mod serde_as_text;
 pub(crate) mod terminal;

@@ -9,6 +9,7 @@ pub(crate) mod vault;
 use anyhow::Result;
 use jiff::Timestamp;
 
+use crate::account::file::Accounts;
 use crate::account::state::State;
 use crate::account::{Account, Origin};
 use crate::answer::found::Found;
@@ -78,10 +79,12 @@ pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
         return Ok(false);
     }
     // Only a Data Center becomes ours through an account.
-    if bitbucket::is_cloud(host) {
-        return Ok(session.policy()?.allows_host(host));
-    }
-    session.is_ours(host, &session.accounts()?)
+    let accounts = if bitbucket::is_cloud(host) {
+        Accounts::default()
+    } else {
+        session.accounts()?
+    };
+    session.is_ours(host, &accounts)
 }
 
 /// What a source has for the request.

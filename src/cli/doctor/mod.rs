@@ -12,7 +12,6 @@ mod netrc;
 mod programs;
 mod sources;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,6 +24,7 @@ use crate::account::file::Accounts;
 use crate::cli::output;
 use crate::git::context::Host;
 use crate::git::{self, Setting};
+use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 
 #[derive(Debug, Args)]
@@ -46,18 +46,12 @@ pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
         None => examine(&surroundings, &mut checks),
         Some(url) => checks.extend(explain::checks(&surroundings, url)?),
     }
-    let text = if arguments.json {
-        let mut json = serde_json::to_vec_pretty(&Report { checks: &checks })?;
-        json.push(b'\n');
-        json
+    if arguments.json {
+        output::print_json(&Report { checks: &checks })?;
     } else {
-        let mut text = Vec::new();
-        for check in &checks {
-            text.write_all(check.text().as_bytes())?;
-        }
-        text
-    };
-    output::print(&text)?;
+        let text: String = checks.iter().map(Check::text).collect();
+        output::print(text.as_bytes())?;
+    }
     let has_failed = checks.iter().any(|check| check.outcome == Outcome::Fail);
     Ok(ExitCode::from(u8::from(has_failed)))
 }
@@ -140,13 +134,9 @@ impl<'a> Surroundings<'a> {
             .inspect_err(|error| checks.push(Check::failed("accounts", error)));
         let knows_accounts = accounts.is_ok();
         let accounts = accounts.unwrap_or_default();
-        // That the configuration cannot be read is a finding of its own check.
-        let hosts = session.config().map_or(&[][..], |config| &config.hosts);
-        let mut hosts = super::setup::hosts_of(&accounts, hosts);
-        // For the others nothing ever answers.
-        if let Ok(policy) = session.policy() {
-            hosts.retain(|host| policy.allows_host(host));
-        }
+        // That configuration or policy cannot be read is a finding of its own check.
+        let hosts = session.our_hosts(&accounts);
+        let hosts = hosts.unwrap_or_else(|_| known_hosts(&accounts, &[]));
         Self {
             session,
             accounts,

@@ -1,6 +1,5 @@
 //! What setup is to write: for which hosts, and what about each.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::path::PathBuf;
 
@@ -12,6 +11,7 @@ use crate::bitbucket;
 use crate::git;
 use crate::git::context::Host;
 use crate::settings::config::Config;
+use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 
@@ -36,7 +36,7 @@ impl Wishes {
 
     fn of(session: &Session, config: &Config, accounts: Accounts) -> Result<Self> {
         let policy = session.policy()?;
-        let mut hosts = hosts_of(&accounts, &config.hosts);
+        let mut hosts = known_hosts(&accounts, &config.hosts);
         // For a host that is not allowed nothing ever answers: others may.
         hosts.retain(|host| policy.allows_host(host));
         if hosts.is_empty() {
@@ -51,23 +51,6 @@ impl Wishes {
             is_looked_up: !config.lookup.is_empty(),
         })
     }
-}
-
-/// Bitbucket Cloud, and what accounts or the configuration name.
-pub(crate) fn hosts_of(accounts: &Accounts, configured: &[Host]) -> Vec<Host> {
-    let mut hosts = vec![bitbucket::cloud(), bitbucket::api_host()];
-    let others: BTreeSet<&Host> = accounts
-        .iter()
-        .map(|account| &account.host)
-        .chain(configured)
-        .collect();
-    hosts.extend(
-        others
-            .into_iter()
-            .filter(|host| !bitbucket::is_cloud(host))
-            .cloned(),
-    );
-    hosts
 }
 
 /// The sections that make git ask us, and nobody else: the empty helper cuts the chain (gitcredentials(7)), since git

@@ -75,9 +75,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     let mut needs_attention = rows.iter().any(|row| row.state.needs_attention());
 
     if arguments.json {
-        let mut json = serde_json::to_vec_pretty(&Report { accounts: rows })?;
-        json.push(b'\n');
-        output::print(&json)?;
+        output::print_json(&Report { accounts: rows })?;
     } else {
         if !rows.is_empty() {
             output::print(table::text(&rows, terminal::width()).as_bytes())?;

@@ -73,7 +73,7 @@ impl FromStr for Source {
 pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     let session = Session::default();
     let accounts = session.accounts()?;
-    let hosts = setup::hosts_of(&accounts, &session.config()?.hosts);
+    let hosts = session.known_hosts(&accounts)?;
     let usernames: Vec<Username> = accounts
         .iter()
         .filter_map(|account| account.username().cloned())

@@ -20,7 +20,7 @@ const OLD: Duration = Duration::from_secs(24 * 3600);
 const AT_WORK: Duration = Duration::from_secs(60);
 
 /// A token that was kept.
-pub(super) struct Kept {
+pub(super) struct LeasedToken {
     pub(super) token: Secret,
     /// Seconds since 1970.
     until: u64,
@@ -29,7 +29,7 @@ pub(super) struct Kept {
     pub(super) is_mute: bool,
 }
 
-impl Kept {
+impl LeasedToken {
     /// A little shorter than it lives: a request takes its time, and clocks differ.
     pub(super) fn new(token: Secret, lease: Duration) -> Self {
         let margin = (lease / 10)
@@ -81,7 +81,7 @@ pub(super) fn sweep(path: &Path) {
         };
         let other = entry.path();
         let is_over = match rest.split_once('.') {
-            None => other != path && Kept::read(&other).is_none(),
+            None => other != path && LeasedToken::read(&other).is_none(),
             // One that is taken away while somebody holds it costs no more than one more login.
             Some((_, LOCK)) => other.with_extension("") != path && is_older(&entry, OLD),
             // A draft, with a token in it: the job that was killed over it writes no file of that name again.
@@ -108,7 +108,7 @@ fn seconds_since_1970() -> u64 {
 mod tests {
     use std::time::Duration;
 
-    use super::{Kept, sweep};
+    use super::{LeasedToken, sweep};
     use crate::sys::secret::Secret;
 
     #[test]
@@ -117,16 +117,16 @@ mod tests {
         let path = folder.path().join("vault-login-a");
         let token = Secret::new(b"canary".to_vec());
         let keep = |seconds| {
-            let kept = Kept::new(token.clone(), Duration::from_secs(seconds));
+            let kept = LeasedToken::new(token.clone(), Duration::from_secs(seconds));
             kept.write(&path).expect("kept");
         };
         keep(60);
-        let kept = Kept::read(&path).expect("it is there");
+        let kept = LeasedToken::read(&path).expect("it is there");
         assert!(kept.token == token && !kept.is_mute);
         keep(u64::MAX);
-        assert!(Kept::read(&path).is_some());
+        assert!(LeasedToken::read(&path).is_some());
         keep(1);
-        assert!(Kept::read(&path).is_none());
+        assert!(LeasedToken::read(&path).is_none());
         sweep(&folder.path().join("vault-login-b"));
         assert!(!path.exists(), "what is over is swept away");
     }
@@ -135,10 +135,10 @@ mod tests {
     fn that_a_token_is_mute_is_remembered() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("vault-login-a");
-        let mut kept = Kept::new(Secret::new(b"canary".to_vec()), Duration::from_secs(60));
+        let mut kept = LeasedToken::new(Secret::new(b"canary".to_vec()), Duration::from_secs(60));
         kept.is_mute = true;
         kept.write(&path).expect("kept");
-        assert!(Kept::read(&path).is_some_and(|kept| kept.is_mute));
+        assert!(LeasedToken::read(&path).is_some_and(|kept| kept.is_mute));
         sweep(&path);
         assert!(path.exists(), "what is in use stays");
     }

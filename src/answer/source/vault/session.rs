@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::lease::{self, Kept};
+use super::lease::{self, LeasedToken};
 use super::own_token;
 use super::reply::Reply;
 use super::server::Server;
@@ -34,7 +34,7 @@ struct Entrance {
     ticket: Ticket,
     /// Where the token is kept, if anywhere.
     path: Option<PathBuf>,
-    kept: Option<Kept>,
+    kept: Option<LeasedToken>,
     /// Whether it may have ended since: it is from an earlier login, and the server was not asked about it.
     is_old: bool,
 }
@@ -146,7 +146,7 @@ impl Entrance {
     fn enter(&mut self, server: &Server, over: Option<&Secret>) -> Result<Secret> {
         let path = self.path.as_deref();
         let earlier = || {
-            path.and_then(Kept::read)
+            path.and_then(LeasedToken::read)
                 .filter(|kept| over != Some(&kept.token))
         };
         let kept = earlier();
@@ -170,7 +170,7 @@ impl Entrance {
         let login = self.ticket.log_in(server)?;
         self.kept = login
             .lease
-            .map(|lease| Kept::new(login.token.clone(), lease));
+            .map(|lease| LeasedToken::new(login.token.clone(), lease));
         if let (Some(path), Some(kept)) = (&self.path, &self.kept) {
             // It only spares the next login.
             let outcome = kept.write(path);

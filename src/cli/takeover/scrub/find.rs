@@ -9,7 +9,7 @@ use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
 use crate::cli::takeover::{Credential, InUrl, in_url};
 use crate::git;
-use crate::git::config::{Entry, GitConfig, Piece};
+use crate::git::config::{ConfigEntry, GitConfig, Piece};
 use crate::git::context::Host;
 use crate::git::url::{self, Url, urls_in};
 use crate::git::username::Username;
@@ -150,7 +150,7 @@ impl<'a> Search<'a> {
     }
 
     /// Looks at a setting: what is sent with requests, what a helper says, a URL anywhere, a token anywhere.
-    fn entry(&mut self, entry: &Entry, config: &GitConfig) {
+    fn entry(&mut self, entry: &ConfigEntry, config: &GitConfig) {
         let Some(value) = &entry.value else { return };
         let section = &config.sections[entry.section];
         let pattern = section
@@ -177,7 +177,7 @@ impl<'a> Search<'a> {
     }
 
     /// A secret that is the whole of a setting, which goes with it.
-    fn alone(&mut self, entry: &Entry, key: &str, pattern: Option<&str>, alone: Alone) {
+    fn alone(&mut self, entry: &ConfigEntry, key: &str, pattern: Option<&str>, alone: Alone) {
         let host = match pattern {
             // Where it counts for every host, only its start can tell whose it is.
             None => self.ours.of_secret(&alone.secret),

@@ -12,7 +12,7 @@ use super::find::{self, Found, Ours};
 use super::walk::{Form, Target};
 use crate::cli::takeover::Credential;
 use crate::git;
-use crate::git::config::{Entry, GitConfig};
+use crate::git::config::{ConfigEntry, GitConfig};
 use crate::sys::error::Hinted;
 
 /// Takes out what `is_stored` says is safe elsewhere.
@@ -102,11 +102,11 @@ fn without(text: &[u8], cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
 
 /// Lets a setting that goes take its whole line with it, and the header of its section when nothing else stands there.
 fn whole_lines(text: &[u8], config: &GitConfig, cuts: &mut Vec<Range<usize>>) {
-    let is_gone = |entry: &Entry| {
+    let is_gone = |entry: &ConfigEntry| {
         let cut = cuts.binary_search_by_key(&entry.span.start, |cut| cut.start);
         cut.is_ok_and(|cut| cuts[cut] == entry.span)
     };
-    let mut gone: BTreeMap<usize, Vec<&Entry>> = BTreeMap::new();
+    let mut gone: BTreeMap<usize, Vec<&ConfigEntry>> = BTreeMap::new();
     let mut numbers: BTreeMap<usize, usize> = BTreeMap::new();
     for entry in &config.entries {
         *numbers.entry(entry.section).or_default() += 1;
@@ -120,7 +120,7 @@ fn whole_lines(text: &[u8], config: &GitConfig, cuts: &mut Vec<Range<usize>>) {
         let next = config.sections.get(index + 1);
         let place = config.sections[index].start..next.map_or(text.len(), |next| next.start);
         let stays = |comment: &Range<usize>| {
-            let is_within = |entry: &&Entry| entry.span.contains(&comment.start);
+            let is_within = |entry: &&ConfigEntry| entry.span.contains(&comment.start);
             place.contains(&comment.start) && !gone.iter().any(is_within)
         };
         if numbers[&index] == gone.len() && !config.comments.iter().any(stays) {
