@@ -27,6 +27,14 @@ impl Reach {
             && (self.repository.is_none() || self.repository == wanted.repository)
     }
 
+    /// The whole workspace.
+    pub(crate) fn workspace_alone(&self) -> Self {
+        Self {
+            workspace: self.workspace.clone(),
+            repository: None,
+        }
+    }
+
     /// What a request's path is about: `acme/app.git`, `acme/app.git/info/lfs`, `2.0/repositories/acme/app/…`.
     ///
     /// A path that a server might read in another way than we do (`..`, an empty segment) is about nothing.

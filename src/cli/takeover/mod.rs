@@ -424,10 +424,7 @@ fn add_scope(account: &mut Account, reach: &Reach, others: &[&Credential], accou
     if account.reach.iter().any(|known| known.contains(reach)) {
         return;
     }
-    let workspace = Reach {
-        workspace: reach.workspace.clone(),
-        repository: None,
-    };
+    let workspace = reach.workspace_alone();
     let is_wanted_by = |other: &Credential| match &other.reach {
         Some(reach) => reach.workspace == workspace.workspace,
         None => true,
