@@ -145,3 +145,13 @@ fn what_is_fetched_by_a_name_that_can_change_is_marked() {
     }
     assert!(checked > 10, "the test looks at something");
 }
+
+#[test]
+fn no_page_lets_git_trust_every_folder() {
+    for path in [files("docs/ci"), files(".github/workflows")].concat() {
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let trusts = line.split("safe.directory").nth(1);
+            assert!(!trusts.is_some_and(|rest| rest.contains('*')), "{line}");
+        }
+    }
+}
