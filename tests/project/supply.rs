@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::recipes::{blocks, root, yaml};
+use serde_json::{Value, json};
+
+use crate::recipes::{assert_schema, blocks, root, yaml};
 use crate::support::harness::{Outcome, TestEnv, run};
 
 const MARK: &str = "# pin";
@@ -154,4 +156,105 @@ fn no_page_lets_git_trust_every_folder() {
             assert!(!trusts.is_some_and(|rest| rest.contains('*')), "{line}");
         }
     }
+}
+
+/// Every workflow: those of the project, and the one that a page shows. With its name.
+fn workflows() -> Vec<(String, String)> {
+    let own = files(".github/workflows").into_iter().map(|path| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path.display().to_string(), text)
+    });
+    let shown = blocks("github-actions.md", "yaml");
+    own.chain(shown.into_iter().map(|text| ("the page".to_owned(), text)))
+        .collect()
+}
+
+fn steps(job: &Value) -> &[Value] {
+    job["steps"].as_array().unwrap()
+}
+
+fn uses(step: &Value, action: &str) -> bool {
+    step["uses"]
+        .as_str()
+        .is_some_and(|name| name.starts_with(&format!("{action}@")))
+}
+
+#[test]
+fn a_workflow_may_read_and_keeps_no_credential() {
+    let env = TestEnv::new();
+    for (name, text) in workflows() {
+        assert_schema(&env, "vendor.github-workflows", &text);
+        let Some(workflow) = yaml(&env, &text) else {
+            return;
+        };
+        assert_eq!(
+            workflow[0]["permissions"],
+            json!({"contents": "read"}),
+            "{name}"
+        );
+        for job in workflow[0]["jobs"].as_object().unwrap().values() {
+            for step in steps(job)
+                .iter()
+                .filter(|step| uses(step, "actions/checkout"))
+            {
+                assert_eq!(step["with"]["persist-credentials"], json!(false), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pull_request_of_a_fork_gets_no_secret() {
+    for (name, text) in workflows() {
+        // Both run with the project's own rights, on what a stranger has written.
+        for trigger in ["pull_request_target", "workflow_run"] {
+            assert!(!text.contains(trigger), "{name}: {trigger}");
+        }
+        if text.contains("pull_request") {
+            for secret in ["secrets", "github.token", "GITHUB_TOKEN", "write"] {
+                assert!(!text.contains(secret), "{name}: {secret}");
+            }
+        }
+    }
+}
+
+/// What may sign may not publish, and neither fetches or runs what was built.
+#[test]
+fn a_job_that_may_write_has_one_right_and_runs_nothing_of_the_project() {
+    let env = TestEnv::new();
+    let text = fs::read_to_string(root().join(".github/workflows/release.yml")).unwrap();
+    let Some(workflow) = yaml(&env, &text) else {
+        return;
+    };
+    let jobs = workflow[0]["jobs"].as_object().unwrap();
+    let rights: Vec<_> = jobs
+        .iter()
+        .filter(|(_, job)| !job["permissions"].is_null())
+        .map(|(name, job)| (&name[..], job["permissions"].clone()))
+        .collect();
+    let expected = [
+        (
+            "attest",
+            json!({"attestations": "write", "id-token": "write"}),
+        ),
+        ("release", json!({"contents": "write"})),
+    ];
+    assert_eq!(rights, expected);
+    for (name, _) in expected {
+        let steps = steps(&jobs[name]);
+        assert!(
+            !steps.iter().any(|step| uses(step, "actions/checkout")),
+            "{name}"
+        );
+    }
+    let attest = steps(&jobs["attest"]);
+    let step = attest
+        .iter()
+        .find(|step| uses(step, "actions/attest-build-provenance"));
+    let subjects = step.unwrap()["with"]["subject-path"].as_str().unwrap();
+    assert_eq!(subjects, "files/*.tar.gz\nfiles/*.deb\nfiles/*.zip\n");
+    assert_eq!(
+        jobs["release"]["needs"], "attest",
+        "nothing unsigned is released"
+    );
 }
