@@ -198,9 +198,6 @@ pub(super) const POLICY: &str = "policy";
 
 impl Config {
     /// Reads the machine's settings, and the user's, which come first; no file means the defaults.
-    ///
-    /// # Errors
-    /// When others could have changed one of them, or it does not say what it should.
     pub(crate) fn read(machine: &MachineFile, user: Option<&Path>) -> Result<Self> {
         let MachineFile { path, content } = machine;
         let machine = content

@@ -45,9 +45,6 @@ pub(crate) struct Locations {
 
 impl Locations {
     /// Asks the environment.
-    ///
-    /// # Errors
-    /// When there is no home folder to put anything into.
     pub(crate) fn of_environment() -> Result<Self> {
         if let Some(home) = variables::filled(HOME_VARIABLE) {
             let home = std::path::absolute(home)?;

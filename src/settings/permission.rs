@@ -12,9 +12,6 @@ use crate::store::Name;
 
 impl Session {
     /// What the policy has against an account.
-    ///
-    /// # Errors
-    /// As [`Session::policy`].
     pub(crate) fn objection(&self, account: &Account) -> Result<Option<Objection>> {
         Ok(self.policy()?.objection(account))
     }
@@ -28,9 +25,6 @@ impl Session {
     }
 
     /// What the policy has against keeping a secret of this account.
-    ///
-    /// # Errors
-    /// As [`Session::policy`].
     pub(crate) fn objection_to_keeping(
         &self,
         account: &Account,
@@ -46,9 +40,6 @@ impl Session {
     }
 
     /// What the policy has against these stores, whatever they are to keep.
-    ///
-    /// # Errors
-    /// As [`Session::policy`].
     pub(crate) fn objection_to_choice(&self, choice: StoreChoice) -> Result<Option<Objection>> {
         let policy = self.policy()?;
         Ok(match self.stores_of(choice)?.first() {

@@ -50,9 +50,6 @@ impl Policy {
     }
 
     /// What a file of this name says.
-    ///
-    /// # Errors
-    /// As [`Policy::read`].
     pub(crate) fn parse(path: &Path, content: &[u8]) -> Result<Self> {
         Ok(config::parse::<SystemFile>(path, content)?.policy)
     }

@@ -82,15 +82,10 @@ impl Session {
     }
 
     /// Where our files lie; only asked for when one is needed, so that the environment's account needs no home folder.
-    ///
-    /// # Errors
-    /// When there is no home folder.
     pub(crate) fn locations(&self) -> Result<&Locations> {
         once(&self.known.locations, Locations::of_environment)
     }
 
-    /// # Errors
-    /// When the file is damaged or open to others.
     pub(crate) fn accounts(&self) -> Result<Accounts> {
         match self.locations() {
             Ok(locations) => Accounts::read(&locations.accounts()),
@@ -101,9 +96,6 @@ impl Session {
     }
 
     /// The settings; without a home folder the machine's alone.
-    ///
-    /// # Errors
-    /// When a file does not say what it should.
     pub(crate) fn config(&self) -> Result<&Config> {
         once(&self.known.config, || {
             let user = self.locations().ok().map(Locations::config);
@@ -112,9 +104,6 @@ impl Session {
     }
 
     /// What is the matter with the keys in both files, a line each.
-    ///
-    /// # Errors
-    /// As [`Session::config`].
     pub(crate) fn unknown_keys(&self) -> Result<Vec<String>> {
         let mut unknown = unknown_keys(&system_config(), true)?;
         if let Ok(locations) = self.locations() {
@@ -124,9 +113,6 @@ impl Session {
     }
 
     /// The machine's own file.
-    ///
-    /// # Errors
-    /// As [`MachineFile::read`].
     pub(crate) fn machine(&self) -> Result<&MachineFile> {
         once(&self.known.machine, || MachineFile::read(system_config()))
     }
@@ -140,9 +126,6 @@ impl Session {
     }
 
     /// The secrets from elsewhere that a server refused.
-    ///
-    /// # Errors
-    /// When there is no home folder.
     pub(crate) fn refusals(&self) -> Result<Refusals> {
         Ok(Refusals::at(self.locations()?.refusals(), self.patience()))
     }
@@ -154,9 +137,6 @@ impl Session {
     }
 
     /// Changes the accounts.
-    ///
-    /// # Errors
-    /// As [`Accounts::update`].
     pub(crate) fn update_accounts<T>(
         &self,
         change: impl FnOnce(&mut Accounts) -> Result<T>,
@@ -165,9 +145,6 @@ impl Session {
     }
 
     /// Notes what is known against an account's secret, unless somebody has signed in anew.
-    ///
-    /// # Errors
-    /// As [`Accounts::update`].
     pub(crate) fn set_rejected(
         &self,
         account: &Account,
@@ -183,9 +160,6 @@ impl Session {
     }
 
     /// Sets accounts aside that cannot be understood; their new name and what is wrong with them.
-    ///
-    /// # Errors
-    /// As [`Accounts::set_aside_if_damaged`].
     pub(crate) fn set_damaged_accounts_aside(&self) -> Result<Option<(PathBuf, Damage)>> {
         Accounts::set_aside_if_damaged(&self.locations()?.accounts(), self.patience())
     }

@@ -21,9 +21,6 @@ const UNLOCK: Duration = Duration::from_secs(60);
 
 impl Session {
     /// What the account's store has for it, to be used.
-    ///
-    /// # Errors
-    /// When the policy does not allow that, or the store does not answer, or its answer is not what we put there.
     pub(crate) fn secret_of(&self, account: &Account) -> Result<Option<Kept>> {
         match self.objection(account)? {
             Some(objection) => Err(objection.to_using(account)),
@@ -32,9 +29,6 @@ impl Session {
     }
 
     /// Whether the account's store has a secret for it, whatever the policy says.
-    ///
-    /// # Errors
-    /// As [`Session::secret_of`].
     pub(crate) fn has_secret(&self, account: &Account) -> Result<bool> {
         Ok(self.read(account)?.is_some())
     }
@@ -64,9 +58,6 @@ impl Session {
 
     /// Puts a secret into the store chosen, under a new entry which the account then names; for `auto` also why it is
     /// not the keyring.
-    ///
-    /// # Errors
-    /// When the policy does not allow it, or the store does not take it, or does not give it back as it was.
     pub(crate) fn keep(
         &self,
         account: &mut Account,
@@ -81,9 +72,6 @@ impl Session {
     }
 
     /// The same in the entry that the account names.
-    ///
-    /// # Errors
-    /// As [`Session::keep`].
     pub(crate) fn keep_in_its_entry(
         &self,
         account: &mut Account,
@@ -125,9 +113,6 @@ impl Session {
     }
 
     /// Changes the accounts on behalf of one whose secret was just kept; when that fails the secret is not left behind.
-    ///
-    /// # Errors
-    /// As [`Accounts::update`].
     pub(crate) fn update<T>(
         &self,
         account: &Account,
@@ -200,9 +185,6 @@ impl Session {
     }
 
     /// The program that the configuration names.
-    ///
-    /// # Errors
-    /// When it names none.
     pub(crate) fn exec_store(&self) -> Result<ExecStore> {
         let program = self.config()?.store.exec.program.clone();
         Ok(ExecStore {
@@ -219,9 +201,6 @@ impl Session {
     }
 
     /// The embedded store, where the configuration puts it.
-    ///
-    /// # Errors
-    /// When the configuration names no usable place.
     pub(crate) fn file_store(&self) -> Result<FileStore> {
         let settings = &self.config()?.store.file;
         let key = match settings.key.as_deref() {

@@ -41,9 +41,6 @@ const KNOWN: [&str; 26] = [
 
 /// What is the matter with the keys in a file of settings: those that this version does not know, and a policy of the
 /// user's, each in a line that names file and line; never a value.
-///
-/// # Errors
-/// As [`Config::read`].
 pub(crate) fn unknown_keys(path: &Path, is_system: bool) -> Result<Vec<String>> {
     let Some(content) = files::read_trusted(path)? else {
         return Ok(Vec::new());

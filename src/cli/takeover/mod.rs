@@ -196,8 +196,6 @@ enum Step {
 }
 
 impl Plan {
-    /// # Errors
-    /// When the accounts cannot be read.
     pub(crate) fn make(session: &Session, credentials: &[&Credential]) -> Result<Self> {
         let mut accounts = session.accounts()?;
         let choice = session.config()?.store.default;
