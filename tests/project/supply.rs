@@ -258,3 +258,50 @@ fn a_job_that_may_write_has_one_right_and_runs_nothing_of_the_project() {
         "nothing unsigned is released"
     );
 }
+
+fn read(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap()
+}
+
+#[test]
+fn one_rust_builds_the_release_and_one_is_the_oldest() {
+    let toolchain = read("rust-toolchain.toml");
+    let channel = toolchain
+        .lines()
+        .find_map(|line| line.strip_prefix("channel = "));
+    let channel = channel.unwrap().trim_matches('"');
+    let numbers: Vec<u32> = channel
+        .split('.')
+        .map(|part| part.parse().unwrap())
+        .collect();
+    let oldest = env!("CARGO_PKG_RUST_VERSION");
+    let wanted: Vec<u32> = oldest
+        .split('.')
+        .map(|part| part.parse().unwrap())
+        .collect();
+    assert!(numbers.len() == 3 && numbers >= wanted, "{channel}");
+
+    let (ci, release) = (
+        read(".github/workflows/ci.yml"),
+        read(".github/workflows/release.yml"),
+    );
+    let image = format!("container: rust:{channel}-");
+    assert!(
+        release.contains(&image),
+        "the Debian package is built with it too"
+    );
+    for text in [&ci, &release] {
+        for floating in ["rustup update", "rustup default", "-latest"] {
+            assert!(!text.contains(floating), "{floating}");
+        }
+    }
+    for command in ["rustup toolchain install", "cargo"] {
+        let separator = if command == "cargo" { " +" } else { " " };
+        let line = format!("{command}{separator}{oldest}.0 ");
+        assert!(ci.contains(&line), "{line}");
+    }
+    let (minor, _) = channel.rsplit_once('.').unwrap();
+    let said = format!("Oldest Rust: {oldest}, declared in `Cargo.toml` and checked by CI's job");
+    let readme = read("README.md").replace('\n', " ");
+    assert!(readme.contains(&said) && readme.contains(&format!("Rust {minor}")));
+}
