@@ -20,7 +20,7 @@ fn pins(env: &TestEnv, folder: &Path) -> Outcome {
 #[test]
 fn a_release_looks_for_marks_first() {
     let env = TestEnv::new();
-    let text = fs::read_to_string(root().join(".github/workflows/release.yml")).unwrap();
+    let text = read(".github/workflows/release.yml");
     let Some(workflow) = yaml(&env, &text) else {
         return;
     };
@@ -222,7 +222,7 @@ fn a_pull_request_of_a_fork_gets_no_secret() {
 #[test]
 fn a_job_that_may_write_has_one_right_and_runs_nothing_of_the_project() {
     let env = TestEnv::new();
-    let text = fs::read_to_string(root().join(".github/workflows/release.yml")).unwrap();
+    let text = read(".github/workflows/release.yml");
     let Some(workflow) = yaml(&env, &text) else {
         return;
     };
@@ -304,4 +304,20 @@ fn one_rust_builds_the_release_and_one_is_the_oldest() {
     let said = format!("Oldest Rust: {oldest}, declared in `Cargo.toml` and checked by CI's job");
     let readme = read("README.md").replace('\n', " ");
     assert!(readme.contains(&said) && readme.contains(&format!("Rust {minor}")));
+}
+
+#[test]
+fn the_page_for_reports_names_a_private_way_a_time_and_the_limits() {
+    let page = read("docs/SECURITY.md");
+    for part in [
+        "Report a\nvulnerability",
+        "within 3 working days",
+        "## Supported versions",
+        "## In scope",
+        "## Out of scope",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    let packaging = read("docs/packaging/README.md");
+    assert!(packaging.contains("The workflow and this command have **not been run**"));
 }
