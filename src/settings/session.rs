@@ -1,6 +1,7 @@
 //! From what is wanted to an account and its secret. Here: all that is looked at on the way, and how long that may take.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -38,9 +39,9 @@ pub(super) struct Learned {
     machine: OnceCell<MachineFile>,
     config: OnceCell<Config>,
     policy: OnceCell<Policy>,
-    /// Why the keyring could not be had. It is not asked a second time: the waits would add up, and so would the
+    /// The stores that cannot be had, and why. They are not asked a second time: the waits would add up, and so would the
     /// prompts that somebody has just sent away.
-    pub(super) is_out_of_reach: OnceCell<store::Error>,
+    pub(super) silent: RefCell<BTreeMap<store::Name, store::Error>>,
 }
 
 impl Session {
