@@ -27,10 +27,7 @@ fn each_test_that_a_page_names_exists() {
     let mut count = 0;
     for page in documents() {
         for name in quoted(&read(&page)).filter(|word| is_test(word)) {
-            let function = format!("#[test]\nfn {name}()");
-            let nested = format!("#[test]\n    fn {name}()");
-            let exists = |source: &String| source.contains(&function) || source.contains(&nested);
-            let found = sources.iter().any(exists);
+            let found = sources.iter().any(|source| has_test(source, name));
             assert!(found, "'{name}' in {} is no test", page.display());
             count += 1;
         }
@@ -42,6 +39,17 @@ fn each_test_that_a_page_names_exists() {
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
         .flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+fn has_test(source: &str, name: &str) -> bool {
+    let Some((before, _)) = source.split_once(&format!("fn {name}()")) else {
+        return false;
+    };
+    let lines = before.lines().rev().map(str::trim);
+    let attributes = lines.skip_while(|line| line.is_empty());
+    attributes
+        .take_while(|line| line.starts_with("#["))
+        .any(|line| line == "#[test]")
 }
 
 /// A path of ours; `NAME` in one stands for any name.
