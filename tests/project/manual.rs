@@ -74,27 +74,6 @@ fn each_call_in_the_documents_has_a_command_and_options_that_exist() {
 }
 
 #[test]
-fn each_test_that_the_threat_model_names_exists() {
-    let text = read(&root().join("docs/threat-model.md"));
-    let mut sources = String::new();
-    for folder in ["src", "tests"] {
-        for file in files_below(&root().join(folder), "rs") {
-            sources += &read(&file);
-        }
-    }
-    let is_test =
-        |word: &&str| word.len() > 20 && word.contains('_') && !word.contains(['/', '.', ' ']);
-    let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(is_test).collect();
-    assert!(named.len() > 5, "{named:?}");
-    for name in named.into_iter().filter(|name| !name.starts_with("GIT_")) {
-        assert!(
-            sources.contains(&format!("fn {name}()")),
-            "'{name}' is no test"
-        );
-    }
-}
-
-#[test]
 fn each_environment_variable_in_the_source_is_in_the_page() {
     let mut found = BTreeSet::new();
     for file in files_below(&root().join("src"), "rs") {
@@ -266,13 +245,13 @@ fn headings(text: &str) -> Vec<String> {
 }
 
 /// README.md and the Markdown files below docs.
-fn documents() -> Vec<PathBuf> {
+pub(crate) fn documents() -> Vec<PathBuf> {
     let mut documents = files_below(&root().join("docs"), "md");
     documents.push(root().join("README.md"));
     documents
 }
 
-fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
+pub(crate) fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -285,10 +264,10 @@ fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
     files
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
