@@ -55,7 +55,7 @@ impl Call {
             }
             let value = attached.or_else(|| rest.next()).ok_or_else(|| {
                 let message = format!("curl's '--{}' needs a value", option.name);
-                refusal(message, "write the value behind it")
+                refusal(message, "write the value after it")
             })?;
             if option.name == "url" {
                 urls.push(value);
@@ -71,7 +71,7 @@ impl Call {
             }
             _ => {
                 return Err(refusal(
-                    "there is more than one URL (what is neither an option nor its value counts as one)",
+                    "there is more than one URL (every word that is no option or value counts)",
                     "run the command once for each URL",
                 ));
             }
@@ -154,7 +154,7 @@ impl Url {
         if authority.contains('@') {
             return Err(refusal(
                 "there is a user name in the URL",
-                "leave it out: workspace and repository tell the account",
+                "leave it out: workspace and repository choose the account",
             ));
         }
         // curl makes several URLs of braces and brackets (unless told not to, as we do), and versions differ about blanks.
@@ -187,7 +187,7 @@ impl Url {
         {
             return Err(refusal(
                 "the URL encodes a slash, a backslash or a percent sign",
-                "write the path out, or use another client for it",
+                "write the path without them, or use another client",
             ));
         }
         Ok(Self {
@@ -199,7 +199,7 @@ impl Url {
 
 fn unknown(name: &str) -> anyhow::Error {
     refusal(
-        format!("the option{name} is none of curl's that are known here"),
+        format!("the option{name} is not a curl option known here"),
         "write each option out in full, as 'curl --help all' lists it",
     )
 }

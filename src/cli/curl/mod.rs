@@ -59,7 +59,7 @@ fn authorization(url: Url) -> Result<Secret> {
     let hosts = session.known_hosts(&session.accounts()?)?;
     if !hosts.contains(&url.host) {
         return Err(refusal(
-            "the URL's host is neither Bitbucket Cloud nor one that you have an account for",
+            "the URL's host is not Bitbucket Cloud, and you have no account for it",
             "sign in to it first: 'git credential-bitbucket login --host HOST'",
         ));
     }
@@ -108,7 +108,7 @@ fn nobody(
         _ if is_said => format!("no account of {host} can answer"),
         Some(reach) => format!("no account of {host} is for '{reach}'"),
         None if lacks_a_path => {
-            format!("the accounts of {host} are each for a workspace, and the URL names none")
+            format!("each account of {host} is for a workspace, and the URL names none")
         }
         None => format!("no account of {host} answers"),
     };

@@ -12,7 +12,7 @@ pub(super) struct Check {
     pub(super) id: String,
     pub(super) outcome: Outcome,
     pub(super) message: String,
-    /// The act that mends it.
+    /// The act that fixes it.
     pub(super) hint: Option<String>,
 }
 
@@ -83,7 +83,7 @@ impl Check {
         };
         let mut text = broken(&format!("{outcome}  {}  {}", self.id, self.message));
         if let Some(hint) = &self.hint {
-            text += &broken(&format!("{INDENT}mend: {hint}"));
+            text += &broken(&format!("{INDENT}fix: {hint}"));
         }
         text
     }
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(
             check.text(),
             "warn  an.id  one two three four five six seven eight nine ten eleven twelve\n      \
-             thirteen fourteen\n      mend:\n      \
+             thirteen fourteen\n      fix:\n      \
              'git config --global a.very.long.key and a value which is not broken although it is too long'\n"
         );
     }

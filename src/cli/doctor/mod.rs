@@ -1,4 +1,4 @@
-//! `doctor`: looks at everything that can be wrong, and says how to mend it.
+//! `doctor`: checks everything that can be wrong, and says how to fix it.
 
 mod accounts;
 mod answer;

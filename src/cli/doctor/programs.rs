@@ -79,7 +79,7 @@ pub(super) fn version(git: &Git) -> Check {
             format!(
                 "{name} is older than the fixes of its credential protocol (CVE-2024-50349, CVE-2024-52006)"
             ),
-            "update git, or make sure that your distribution has put the fixes into it",
+            "update git, or check that your distribution has added the fixes",
         );
     }
     let knows = match (version >= EXPIRY, version >= AUTHTYPE) {
@@ -108,7 +108,7 @@ pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Che
     let check = |host: &Host| {
         let id = format!("post-buffer.{host}");
         if !Version::of(&git.version).forgets_headers() {
-            return Check::pass(id, "this git keeps the Authorization of big pushes");
+            return Check::pass(id, "this git keeps the Authorization of large pushes");
         }
         match git::number("http.postBuffer", host).unwrap_or(POST_BUFFER) {
             size if size > POST_BUFFER => Check::pass(
@@ -118,7 +118,7 @@ pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Che
             size => Check::warn(
                 id,
                 format!(
-                    "git 2.46 to 2.53 forgets the Authorization of a Bearer account in pushes above http.postBuffer ({size} bytes)"
+                    "git 2.46 to 2.53 drops the Authorization of a Bearer account in pushes larger than http.postBuffer ({size} bytes)"
                 ),
                 format!("'git config --global http.https://{host}.postBuffer 524288000'"),
             ),
@@ -133,7 +133,7 @@ pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
     let own = match env::current_exe().and_then(dunce::canonicalize) {
         Ok(own) => own,
         Err(error) => {
-            return Check::skip(id, format!("cannot tell where this program lies: {error}"));
+            return Check::skip(id, format!("cannot find the path of this program: {error}"));
         }
     };
     let found = programs(surroundings);
@@ -153,14 +153,14 @@ pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
         (Some(other), Some(0)) => Check::warn(
             id,
             format!(
-                "another program of this name, '{}', stands on PATH behind this one",
+                "another program of this name, '{}', is later on PATH",
                 other.display()
             ),
-            "remove it if nobody needs it",
+            "remove it if it is not needed",
         ),
         (Some(other), _) => {
             let message = format!(
-                "another program of this name, '{}', is found in place of this one",
+                "another program of this name, '{}', comes before this one on PATH",
                 other.display()
             );
             if is_asked_by_name(surroundings) {

@@ -72,7 +72,7 @@ impl Record {
         let path = place.path().display();
         let record = record.with_context(|| {
             let hint = format!(
-                "take the helper out of git's configuration by hand, and move '{path}' away"
+                "remove the helper from git's configuration by hand, and move '{path}' away"
             );
             Hinted::new(format!("'{path}' is damaged"), hint)
         })?;

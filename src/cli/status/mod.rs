@@ -82,9 +82,9 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             (true, None) => {
                 message::tell("No account yet: 'git credential-bitbucket login' adds one");
             }
-            (true, Some(stores)) => message::tell(&format!("No account; {stores} is looked into")),
+            (true, Some(stores)) => message::tell(&format!("No account; {stores} is searched")),
             (false, Some(stores)) => {
-                message::tell(&format!("Where no account fits, {stores} is looked into"));
+                message::tell(&format!("Where no account fits, {stores} is searched"));
             }
             (false, None) => {}
         }
@@ -110,7 +110,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             environment::retired_notice(&account)
         } else if !account.standing(Timestamp::now()).may_answer() {
             format!(
-                "{} is set, but bitbucket.org refused it: give it another value",
+                "{} is set, but bitbucket.org refused it: set another value",
                 account.name
             )
         } else {
@@ -136,7 +136,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             hosts
         });
     output::warn_of_ties(&session, &accounts);
-    output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
+    output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' fixes that");
     Ok(ExitCode::from(u8::from(needs_attention)))
 }
 
@@ -169,7 +169,7 @@ fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
             message::warn(format_args!(
                 "{}: {}",
                 objection.notice(account),
-                objection.mend(account)
+                objection.fix(account)
             ));
             is_forbidden = true;
         }

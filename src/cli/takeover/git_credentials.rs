@@ -31,7 +31,7 @@ fn content(line: &[u8], is_ours: IsOurs<'_>) -> Content {
         return Content::Foreign;
     }
     match url.host() {
-        None => return Content::Bad("its host is no host name"),
+        None => return Content::Bad("its host is not a host name"),
         Some(host) if !is_ours(&host) => return Content::Foreign,
         Some(_) => {}
     }
@@ -84,7 +84,7 @@ mod tests {
             (5, "it is not a URL"),
             (6, "it has no password"),
             (7, "it holds a control character"),
-            (8, "its host is no host name"),
+            (8, "its host is not a host name"),
             (9, "ATATTabcdefghijklmnopqrstuvwxyz"),
         ];
         assert_eq!(shown, expected.map(|(line, what)| (line, what.to_owned())));

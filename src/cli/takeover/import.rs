@@ -29,10 +29,10 @@ pub(crate) struct Import {
     /// git-credentials[:FILE], netrc[:FILE] or helper:NAME [default: the first two, where these files are]
     #[arg(value_name = "SOURCE")]
     pub(crate) sources: Vec<Source>,
-    /// Say what would be taken over, and do nothing
+    /// Show what would be imported, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Take what was taken over out of its source
+    /// Remove what was imported from its source
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) remove: bool,
 }
@@ -121,13 +121,12 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         all_well &= from.report(arguments, &outcome_of);
     }
     if !arguments.dry_run && !credentials.is_empty() {
-        setup::refresh(&session).context(
-            "the accounts are stored, but git's configuration could not be brought up to date",
-        )?;
+        setup::refresh(&session)
+            .context("the accounts are stored, but git's configuration could not be updated")?;
         plan.notices()
             .iter()
             .for_each(|notice| message::tell(notice));
-        output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
+        output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' fixes that");
     }
     Ok(ExitCode::from(u8::from(!all_well)))
 }
@@ -163,7 +162,7 @@ fn places(sources: &[Source]) -> Result<Vec<Place>> {
         if there.is_empty() {
             bail!(Hinted::new(
                 format!("there is no file '{first}'"),
-                "name the one that is meant behind a colon, as in 'netrc:FILE'",
+                "name the file after a colon, as in 'netrc:FILE'",
             ));
         }
         Ok(there)
@@ -178,7 +177,7 @@ fn places(sources: &[Source]) -> Result<Vec<Place>> {
         places.extend(there(netrc()?).into_iter().map(Place::Netrc));
         if places.is_empty() {
             message::tell(
-                "There is neither a '~/.git-credentials' nor a '~/.netrc' to take over from",
+                "There is neither a '~/.git-credentials' nor a '~/.netrc' to import from",
             );
         }
     }
@@ -285,9 +284,9 @@ impl Gathered {
         names.dedup();
         let shown = self.place.shown();
         let verb = if arguments.dry_run {
-            "Would take over"
+            "Would import"
         } else {
-            "Took over"
+            "Imported"
         };
         message::tell(&match names.as_slice() {
             [] => format!("Nothing for Bitbucket in {shown}"),
@@ -309,7 +308,7 @@ impl Gathered {
                 })
             };
             match self.remove(&is_stored) {
-                Ok(()) => message::tell(&format!("Took it out of {shown}")),
+                Ok(()) => message::tell(&format!("Removed from {shown}")),
                 Err(error) => {
                     message::warn(format_args!("{shown}: {}", error::one_line(&error)));
                     all_well = false;
@@ -317,7 +316,7 @@ impl Gathered {
             }
         } else {
             message::tell(&format!(
-                "It is still in {shown}; '--remove' takes it out there"
+                "It is still in {shown}; '--remove' removes it there"
             ));
         }
         all_well

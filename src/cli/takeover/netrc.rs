@@ -105,10 +105,8 @@ impl Netrc {
             if word.is("default") {
                 self.machines.push(Machine::new(None, *line, span.clone()));
             } else {
-                self.mistakes.push((
-                    *line,
-                    "it is no word of a netrc file, or a quote is not closed",
-                ));
+                self.mistakes
+                    .push((*line, "it is not a netrc word, or a quote is not closed"));
             }
             return;
         };
@@ -130,7 +128,7 @@ impl Netrc {
             _ => {}
         }
         let Some(machine) = self.machines.last_mut() else {
-            self.mistakes.push((*line, "no machine stands before it"));
+            self.mistakes.push((*line, "no machine comes before it"));
             return;
         };
         machine.span.end = value.span.end;

@@ -97,7 +97,7 @@ impl Scrubbing {
         let can_write = !metadata.permissions().readonly();
         if !can_write {
             self.problems.push(format!(
-                "'{}' is read-only, and holds a secret: 'chmod u+w' it, and try again",
+                "'{}' is read-only and holds a secret: 'chmod u+w' it, and try again",
                 path.display()
             ));
         }
