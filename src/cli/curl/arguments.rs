@@ -12,14 +12,14 @@ use crate::sys::error::{Hinted, Usage};
 /// A command line that curl may be given together with a secret.
 #[derive(Debug)]
 pub(super) struct Call {
-    pub(super) url: Url,
+    pub(super) url: CurlUrl,
     /// What its options do that the user may not have thought of.
     pub(super) warnings: Vec<String>,
 }
 
 /// Where the request goes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Url {
+pub(super) struct CurlUrl {
     pub(super) host: Host,
     /// Without the slash in front, and without query and fragment.
     pub(super) path: String,
@@ -62,7 +62,7 @@ impl Call {
             }
         }
         let url = match urls.as_slice() {
-            [url] => Url::read(url)?,
+            [url] => CurlUrl::read(url)?,
             [] => {
                 return Err(refusal(
                     "there is no URL",
@@ -137,7 +137,7 @@ fn check(option: CurlOption, warnings: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-impl Url {
+impl CurlUrl {
     /// Takes apart only what we and every curl read in the same way.
     fn read(url: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(url).unwrap_or_default();

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 
-use self::arguments::{Call, Url, refusal};
+use self::arguments::{Call, CurlUrl, refusal};
 use crate::answer::decide::{Effort, decide};
 use crate::answer::found::{Findings, Found};
 use crate::answer::matching::Wanted;
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
 }
 
 /// What the account that fits the URL presents to the REST API.
-fn authorization(url: Url) -> Result<Secret> {
+fn authorization(url: CurlUrl) -> Result<Secret> {
     let session = Session::default();
     let hosts = session.known_hosts(&session.accounts()?)?;
     if !hosts.contains(&url.host) {

@@ -12,13 +12,13 @@ use crate::sys::variables;
 
 /// A release of git: `2.47.3`, `2.39.5 (Apple Git-154)`, `2.47.1.windows.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Version {
+struct GitVersion {
     major: u32,
     minor: u32,
     patch: u32,
 }
 
-impl Version {
+impl GitVersion {
     fn of(text: &str) -> Self {
         let mut numbers = text
             .split(|letter: char| !letter.is_ascii_digit())
@@ -65,13 +65,13 @@ impl Version {
 }
 
 /// The first release that knows `authtype` and `credential`.
-const AUTHTYPE: Version = Version::new(2, 46);
+const AUTHTYPE: GitVersion = GitVersion::new(2, 46);
 /// The first release that knows `password_expiry_utc`.
-const EXPIRY: Version = Version::new(2, 40);
+const EXPIRY: GitVersion = GitVersion::new(2, 40);
 
 /// Which git it is, and what of the protocol it knows.
 pub(super) fn version(git: &Git) -> Check {
-    let version = Version::of(&git.version);
+    let version = GitVersion::of(&git.version);
     let name = format!("git {}", git.version);
     if version.lacks_fixes() {
         return Check::warn(
@@ -107,7 +107,7 @@ pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Che
     }
     let check = |host: &Host| {
         let id = format!("post-buffer.{host}");
-        if !Version::of(&git.version).forgets_headers() {
+        if !GitVersion::of(&git.version).forgets_headers() {
             return Check::pass(id, "this git keeps the Authorization of large pushes");
         }
         match git::number("http.postBuffer", host).unwrap_or(POST_BUFFER) {
@@ -224,11 +224,11 @@ fn is_program(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Version;
+    use super::GitVersion;
 
     #[test]
     fn versions_are_read_whatever_the_distribution_adds() {
-        let version = |major, minor, patch| Version {
+        let version = |major, minor, patch| GitVersion {
             major,
             minor,
             patch,
@@ -241,19 +241,19 @@ mod tests {
             ("3.0", version(3, 0, 0)),
             ("", version(0, 0, 0)),
         ] {
-            assert_eq!(Version::of(text), read);
+            assert_eq!(GitVersion::of(text), read);
         }
     }
 
     #[test]
     fn releases_without_the_fixes_are_told_from_those_with_them() {
         for text in ["2.25.1", "2.39.5", "2.40.3", "2.41.2", "2.47.1", "2.48.0"] {
-            assert!(Version::of(text).lacks_fixes(), "{text}");
+            assert!(GitVersion::of(text).lacks_fixes(), "{text}");
         }
         for text in [
             "2.40.4", "2.43.6", "2.43.7", "2.47.2", "2.48.1", "2.49.0", "3.0.0",
         ] {
-            assert!(!Version::of(text).lacks_fixes(), "{text}");
+            assert!(!GitVersion::of(text).lacks_fixes(), "{text}");
         }
         for (text, forgets) in [
             ("2.45.3", false),
@@ -261,7 +261,7 @@ mod tests {
             ("2.53.9", true),
             ("2.54.0", false),
         ] {
-            assert_eq!(Version::of(text).forgets_headers(), forgets, "{text}");
+            assert_eq!(GitVersion::of(text).forgets_headers(), forgets, "{text}");
         }
     }
 }

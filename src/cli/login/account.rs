@@ -97,7 +97,7 @@ fn sign_in(arguments: &Login, existing: Option<&Account>, kind: Kind, owner: Own
     let existing_base_path = existing.map(Account::base_path).unwrap_or_default();
     let mut known = Known::of_kind(kind, owner);
     known.base_path = match &arguments.host {
-        Some(place) => place.context.clone(),
+        Some(instance) => instance.context.clone(),
         None => existing_base_path.to_owned(),
     };
     known.scheme = match existing.map(|existing| (existing.kind(), existing.scheme())) {

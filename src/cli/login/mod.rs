@@ -1,9 +1,9 @@
 //! `login`: adds an account, or replaces the one of that name.
 
 mod account;
+mod instance;
 mod oauth;
 mod options;
-mod place;
 mod report;
 mod secret;
 
@@ -189,7 +189,7 @@ fn host(arguments: &Login, existing: Option<&Account>) -> Result<Host> {
     let named = arguments
         .host
         .as_ref()
-        .map(|place| bitbucket::home_of(&place.host));
+        .map(|instance| bitbucket::home_of(&instance.host));
     match (named, existing) {
         (Some(host), Some(existing)) if host != existing.host => bail!(Hinted::new(
             format!(

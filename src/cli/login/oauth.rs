@@ -190,7 +190,7 @@ fn ask_client_secret(arguments: &Login) -> Result<Secret> {
 }
 
 /// Opens the browser and waits for it to come back.
-fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<Outcome> {
+fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<GrantOutcome> {
     let attempt = attempt(loopback.port())?;
     let redirection = loopback
         .redirection(attempt.url(&consumer.id), &attempt.state, PATIENCE)
@@ -226,9 +226,9 @@ fn open(redirection: &Redirection<'_>) {
     });
 }
 
-type Outcome = Result<Tokens, oauth::Error>;
+type GrantOutcome = Result<Tokens, oauth::Error>;
 
-fn show(visitor: Visitor, outcome: &Result<Outcome>) {
+fn show(visitor: Visitor, outcome: &Result<GrantOutcome>) {
     match outcome {
         Ok(Ok(_)) => visitor.show(200, "You are signed in, and can close this page"),
         _ => visitor.show(400, "Sign-in failed; the terminal says why"),
@@ -236,7 +236,7 @@ fn show(visitor: Visitor, outcome: &Result<Outcome>) {
 }
 
 /// Asks for the address with which a browser somewhere else came back: the page fails to load there, which is no harm.
-fn by_hand(arguments: &Login, consumer: &Consumer, port: u16) -> Result<Outcome> {
+fn by_hand(arguments: &Login, consumer: &Consumer, port: u16) -> Result<GrantOutcome> {
     let attempt = attempt(port)?;
     message::tell("Open this page in a browser, on any machine:");
     message::tell(&attempt.url(&consumer.id));
@@ -260,7 +260,7 @@ fn attempt(port: u16) -> Result<Attempt> {
     Attempt::new(port).context(NO_RANDOM)
 }
 
-fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Result<Outcome> {
+fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Result<GrantOutcome> {
     match callback {
         Callback::Code(code) => Ok(oauth::tokens(
             consumer,

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::bitbucket::Kind;
 use crate::bitbucket::reach::Reach;
-use crate::cli::login::place::Place;
+use crate::cli::login::instance::Instance;
 use crate::settings::config::StoreChoice;
 use crate::sys::terminal;
 
@@ -24,7 +24,7 @@ pub(crate) struct Login {
     pub(crate) kind: Option<Kind>,
     /// The host, with its port and context path [default: bitbucket.org]
     #[arg(long, value_name = "HOST")]
-    pub(crate) host: Option<Place>,
+    pub(crate) host: Option<Instance>,
     /// The Bitbucket user name; API tokens and access tokens need none
     #[arg(long, value_name = "NAME")]
     pub(crate) username: Option<String>,

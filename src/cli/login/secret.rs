@@ -71,7 +71,7 @@ fn explain_where_to_make_one(arguments: &Login, policy: &Policy, host: &Host) {
     let context = arguments
         .host
         .as_ref()
-        .map_or("", |place| place.context.as_str());
+        .map_or("", |instance| instance.context.as_str());
     for line in bitbucket::how_to_make(kind, host, context, &arguments.reach) {
         message::tell(&line);
     }

@@ -36,7 +36,7 @@ pub(crate) struct Status {
 
 /// An account as `--json` shows it: the names are a contract.
 #[derive(Serialize)]
-struct Row {
+struct StatusRow {
     name: String,
     host: String,
     kind: Option<&'static str>,
@@ -50,8 +50,8 @@ struct Row {
 }
 
 #[derive(Serialize)]
-struct Report {
-    accounts: Vec<Row>,
+struct StatusReport {
+    accounts: Vec<StatusRow>,
 }
 
 pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
@@ -66,14 +66,14 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         silent: Vec::new(),
         now: Timestamp::now(),
     };
-    let rows: Vec<Row> = shown
+    let rows: Vec<StatusRow> = shown
         .iter()
         .map(|account| row(account, examiner.state(account)))
         .collect();
     let mut needs_attention = rows.iter().any(|row| row.state.needs_attention());
 
     if arguments.json {
-        output::print_json(&Report { accounts: rows })?;
+        output::print_json(&StatusReport { accounts: rows })?;
     } else {
         if !rows.is_empty() {
             output::print(table::text(&rows, terminal::width()).as_bytes())?;
@@ -213,9 +213,9 @@ impl Examiner<'_> {
     }
 }
 
-fn row(account: &Account, state: State) -> Row {
+fn row(account: &Account, state: State) -> StatusRow {
     let expires = account.expires.map(|day| day.to_string());
-    Row {
+    StatusRow {
         name: account.name.clone(),
         host: account.host.to_string(),
         kind: account.kind().map(bitbucket::Kind::as_str),
