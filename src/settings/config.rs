@@ -264,11 +264,11 @@ impl MachineFile {
     }
 }
 
-/// That nothing is allowed, as the machine's file may forbid anything. Who sees this can seldom mend it.
+/// That nothing is allowed, as the machine's file may forbid anything. Who sees this can seldom fix it.
 pub(crate) fn not_known() -> Hinted {
     Hinted::new(
         "the policy of this machine is not known",
-        "have the file mended by whoever administers this machine: until then nothing is allowed",
+        "have the file fixed by whoever administers this machine: until then nothing is allowed",
     )
 }
 
@@ -320,7 +320,7 @@ fn broken(path: &Path, what: &str) -> anyhow::Error {
     anyhow!("{what}").context(Hinted::new(
         message,
         format!(
-            "mend it: 'man git-credential-bitbucket' tells what '{}' may say",
+            "fix it: 'man git-credential-bitbucket' tells what '{}' may say",
             path.display()
         ),
     ))

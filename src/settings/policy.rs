@@ -103,7 +103,7 @@ impl Policy {
         let what = match kind {
             Some(kind) if kinds.contains(&kind) => return None,
             Some(kind) => format!("the kind '{kind}'"),
-            None => "a credential whose kind is not known".to_owned(),
+            None => "a credential of an unknown kind".to_owned(),
         };
         let rule = Rule::Kinds(listed(Some(kinds)));
         Some(Objection { what, rule })
@@ -113,7 +113,7 @@ impl Policy {
     pub(crate) fn objection_to_end(&self, is_known: bool, kind: Option<Kind>) -> Option<Objection> {
         let has_end = is_known || kind == Some(Kind::Oauth);
         (self.require_expiry && !has_end).then(|| Objection {
-            what: "a secret without a day on which it expires".to_owned(),
+            what: "a secret without an expiry date".to_owned(),
             rule: Rule::RequireExpiry,
         })
     }
@@ -151,7 +151,7 @@ impl Policy {
             rule("kinds", self.kinds.as_ref().map(|all| listed(Some(all)))),
             rule("hosts", self.hosts.as_ref().map(|all| listed(Some(all)))),
             self.require_expiry
-                .then(|| "secrets with a day on which they expire".to_owned()),
+                .then(|| "only secrets with an expiry date".to_owned()),
         ];
         let rules: Vec<String> = rules.into_iter().flatten().collect();
         (!rules.is_empty()).then(|| rules.join("; "))
@@ -198,7 +198,7 @@ impl Objection {
     /// That a secret is not kept, and what would be.
     pub(crate) fn to_keeping(&self) -> anyhow::Error {
         let hint = match &self.rule {
-            Rule::RequireExpiry => "say the day: '--expires YYYY-MM-DD'".to_owned(),
+            Rule::RequireExpiry => "give the expiry date: '--expires YYYY-MM-DD'".to_owned(),
             Rule::Kinds(kinds) if !kinds.is_empty() => {
                 format!("give a secret of a kind that it allows: {kinds}")
             }
@@ -206,10 +206,10 @@ impl Objection {
                 format!("sign in to a host that it allows: {hosts}")
             }
             Rule::Stores { keeping, .. } if !keeping.is_empty() => {
-                format!("say '--store' with one that it allows: {keeping}")
+                format!("choose a store that it allows with '--store': {keeping}")
             }
             Rule::Stores { all, .. } if !all.is_empty() => {
-                format!("put it where it allows it to be looked up: {all}")
+                format!("put the secret where the policy allows a lookup: {all}")
             }
             Rule::Hosts(_) | Rule::Kinds(_) | Rule::Stores { .. } => SHOWN.to_owned(),
         };
@@ -218,7 +218,7 @@ impl Objection {
 
     /// That an account does not answer.
     pub(crate) fn to_using(&self, account: &Account) -> anyhow::Error {
-        Hinted::new(self.notice(account), self.mend(account)).into()
+        Hinted::new(self.notice(account), self.fix(account)).into()
     }
 
     /// The same in a line.
@@ -227,7 +227,7 @@ impl Objection {
     }
 
     /// The act after which it would answer, or no longer be in the way.
-    pub(crate) fn mend(&self, account: &Account) -> String {
+    pub(crate) fn fix(&self, account: &Account) -> String {
         let name = &account.name;
         match account.origin {
             Origin::Variable(variable) => return format!("unset {variable}"),
@@ -242,7 +242,7 @@ impl Objection {
                 "'git credential-bitbucket login {name}' replaces it: the policy allows {kinds}"
             ),
             Rule::Stores { keeping, .. } if !keeping.is_empty() => format!(
-                "'git credential-bitbucket login {name}' puts the next secret where it may lie: {keeping}"
+                "'git credential-bitbucket login {name}' puts the next secret in an allowed store: {keeping}"
             ),
             Rule::Hosts(_) | Rule::Kinds(_) | Rule::Stores { .. } => {
                 format!("'git credential-bitbucket logout {name}' removes it")

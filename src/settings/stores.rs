@@ -106,7 +106,7 @@ impl Session {
             // Its hint would name a store that is not allowed.
             Some(error) => error.with_hint().context(Hinted::new(
                 "cannot keep it where the policy of this machine allows it",
-                "mend that store, and try again",
+                "fix that store, and try again",
             )),
             None => anyhow!("no store is allowed"),
         })

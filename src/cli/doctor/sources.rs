@@ -48,9 +48,9 @@ fn look_into(session: &Session, source: Source) -> anyhow::Result<String> {
             let path = root.path.display();
             // What is not mounted has nothing: the next store is looked into.
             Ok(if root.path.exists() {
-                format!("'{path}' is there")
+                format!("'{path}' exists")
             } else {
-                format!("'{path}' is not there, so it has nothing")
+                format!("'{path}' does not exist, so it has no secrets")
             })
         }
         Source::Vault => {

@@ -81,7 +81,7 @@ pub(super) fn sections(wishes: &Wishes, with_guard: bool) -> Result<Vec<Section>
 }
 
 pub(super) fn program_path() -> Result<PathBuf> {
-    env::current_exe().context("cannot tell where this program lies")
+    env::current_exe().context("cannot find the path of this program")
 }
 
 pub(super) fn helper_value() -> Result<String> {

@@ -154,10 +154,10 @@ pub(crate) struct Entry {
     pub(crate) line: usize,
     /// What of the file goes when the entry goes.
     pub(crate) span: Range<usize>,
-    pub(crate) content: Content,
+    pub(crate) content: EntryContent,
 }
 
-pub(crate) enum Content {
+pub(crate) enum EntryContent {
     /// For a host of ours. A URL may hold two.
     Ours(Vec<Credential>),
     /// For another host.

@@ -246,7 +246,7 @@ fn what_is_missing_or_ambiguous_is_an_error_with_a_hint_and_nothing_is_sent() {
     );
     env.login(API_TOKEN, &["one", "--username", "ada"]);
     env.login(ACCESS_TOKEN, &["two", "--username", "bob"]);
-    fails(&env, "'one' and 'two'", "say what one is for");
+    fails(&env, "'one' and 'two'", "limit one to a workspace");
     env.set("BITBUCKET_APP_PASSWORD", APP_PASSWORD);
     fails(&env, "needs a user name", "set BITBUCKET_USERNAME");
     assert_eq!(
