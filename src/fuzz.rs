@@ -162,15 +162,16 @@ pub fn config(data: &[u8]) {
 
 /// The netrc file, and that of git-credential-store: entries lie in the text, in order and apart.
 pub fn import(data: &[u8]) {
+    let hosts = bitbucket::hosts_asked_for(&bitbucket::cloud());
     let netrc = Netrc::parse(data);
     let mut end = 0;
     for machine in &netrc.machines {
         assert!(end <= machine.span.start && machine.span.end <= data.len());
         end = machine.span.end;
-        let _ = machine.content(&[], &bitbucket::is_cloud);
+        let _ = machine.content(&hosts);
     }
     let mut end = 0;
-    for entry in git_credentials::entries(data, &bitbucket::is_cloud) {
+    for entry in git_credentials::entries(data, &hosts) {
         assert!(end <= entry.span.start && entry.span.end <= data.len());
         end = entry.span.end;
     }

@@ -1,6 +1,7 @@
 //! What the user and the machine have set up.
 
 pub(crate) mod config;
+pub(crate) mod hosts;
 pub(crate) mod locations;
 mod permission;
 pub(crate) mod policy;

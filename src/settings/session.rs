@@ -11,8 +11,6 @@ use crate::account::Account;
 use crate::account::file::{Accounts, Damage};
 use crate::account::refusals::Refusals;
 use crate::account::rejection::Rejection;
-use crate::bitbucket;
-use crate::git::context::Host;
 use crate::settings::config::{self, Config, MachineFile};
 use crate::settings::locations::{Locations, system_config};
 use crate::settings::policy::Policy;
@@ -88,16 +86,6 @@ impl Session {
     /// When there is no home folder.
     pub(crate) fn locations(&self) -> Result<&Locations> {
         once(&self.known.locations, Locations::of_environment)
-    }
-
-    /// Whether credentials for this host are ours to keep.
-    ///
-    /// # Errors
-    /// When accounts or configuration cannot be read.
-    pub(crate) fn is_ours(&self, host: &Host, accounts: &Accounts) -> Result<bool> {
-        let named = || accounts.iter().any(|account| account.host == *host);
-        let is_known = bitbucket::is_cloud(host) || named() || self.config()?.hosts.contains(host);
-        Ok(is_known && self.policy()?.allows_host(host))
     }
 
     /// # Errors

@@ -77,11 +77,7 @@ pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
     if session.config()?.lookup.is_empty() {
         return Ok(false);
     }
-    // Only a Data Center becomes ours through an account.
-    if bitbucket::is_cloud(host) {
-        return Ok(session.policy()?.allows_host(host));
-    }
-    session.is_ours(host, &session.accounts()?)
+    Ok(session.knows_host(host)? && session.policy()?.allows_host(host))
 }
 
 /// What a source has for the request.

@@ -24,6 +24,7 @@ use crate::account::file::Accounts;
 use crate::cli::output;
 use crate::git::context::Host;
 use crate::git::{self, Setting};
+use crate::settings::hosts;
 use crate::settings::session::Session;
 
 #[derive(Debug, Args)]
@@ -110,7 +111,7 @@ struct Surroundings<'a> {
     accounts: Accounts,
     /// Whether the accounts could be read.
     knows_accounts: bool,
-    /// The hosts whose credentials are ours to keep.
+    /// The hosts for which we answer.
     hosts: Vec<Host>,
     git: Option<Git>,
 }
@@ -134,12 +135,11 @@ impl<'a> Surroundings<'a> {
         let knows_accounts = accounts.is_ok();
         let accounts = accounts.unwrap_or_default();
         // That the configuration cannot be read is a finding of its own check.
-        let hosts = session.config().map_or(&[][..], |config| &config.hosts);
-        let mut hosts = super::setup::hosts_of(&accounts, hosts);
-        // For the others nothing ever answers.
-        if let Ok(policy) = session.policy() {
-            hosts.retain(|host| policy.allows_host(host));
-        }
+        let configured = session.config().map_or(&[][..], |config| &config.hosts);
+        let hosts = match session.policy() {
+            Ok(policy) => hosts::allowed(accounts.iter(), configured, policy),
+            Err(_) => hosts::known(accounts.iter(), configured),
+        };
         Self {
             session,
             accounts,

@@ -14,7 +14,6 @@ use clap::Args;
 
 use self::block::{Section, Written, separator_after, without};
 use self::record::Record;
-pub(crate) use self::wishes::hosts_of;
 use self::wishes::{Wishes, helper_value, program_path, sections};
 use crate::cli::output;
 use crate::git::context::Host;

@@ -1,6 +1,5 @@
 //! What setup is to write: for which hosts, and what about each.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::path::PathBuf;
 
@@ -12,6 +11,7 @@ use crate::bitbucket;
 use crate::git;
 use crate::git::context::Host;
 use crate::settings::config::Config;
+use crate::settings::hosts;
 use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 
@@ -36,9 +36,8 @@ impl Wishes {
 
     fn of(session: &Session, config: &Config, accounts: Accounts) -> Result<Self> {
         let policy = session.policy()?;
-        let mut hosts = hosts_of(&accounts, &config.hosts);
-        // For a host that is not allowed nothing ever answers: others may.
-        hosts.retain(|host| policy.allows_host(host));
+        // Where the policy forbids us, others may answer.
+        let hosts = hosts::allowed(accounts.iter(), &config.hosts, policy);
         if hosts.is_empty() {
             bail!(Hinted::new(
                 "the policy of this machine allows none of the hosts",
@@ -51,23 +50,6 @@ impl Wishes {
             is_looked_up: !config.lookup.is_empty(),
         })
     }
-}
-
-/// Bitbucket Cloud, and what accounts or the configuration name.
-pub(crate) fn hosts_of(accounts: &Accounts, configured: &[Host]) -> Vec<Host> {
-    let mut hosts = vec![bitbucket::cloud(), bitbucket::api_host()];
-    let others: BTreeSet<&Host> = accounts
-        .iter()
-        .map(|account| &account.host)
-        .chain(configured)
-        .collect();
-    hosts.extend(
-        others
-            .into_iter()
-            .filter(|host| !bitbucket::is_cloud(host))
-            .cloned(),
-    );
-    hosts
 }
 
 /// The sections that make git ask us, and nobody else: the empty helper cuts the chain (gitcredentials(7)), since git

@@ -11,15 +11,15 @@ use clap::Args;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::bitbucket;
 use crate::cli::output;
 use crate::cli::setup;
 use crate::cli::takeover::netrc::Netrc;
-use crate::cli::takeover::{
-    Content, Credential, Entry, IsOurs, Plan, git_credentials, other_helper,
-};
+use crate::cli::takeover::{Content, Credential, Entry, Plan, git_credentials, other_helper};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::git::{self, Helper};
+use crate::settings::hosts;
 use crate::settings::session::Session;
 use crate::sys::error::{self, Hinted};
 use crate::sys::message;
@@ -73,7 +73,7 @@ impl FromStr for Source {
 pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     let session = Session::default();
     let accounts = session.accounts()?;
-    let hosts = setup::hosts_of(&accounts, &session.config()?.hosts);
+    let hosts = hosts::known(accounts.iter(), &session.config()?.hosts);
     let usernames: Vec<Username> = accounts
         .iter()
         .filter_map(|account| account.username().cloned())
@@ -222,7 +222,6 @@ struct Gathered {
 
 impl Gathered {
     fn from(place: Place, hosts: &[Host], usernames: &[Username]) -> Result<Self> {
-        let is_ours: IsOurs<'_> = &|host: &Host| hosts.contains(host);
         let mut gathered = Self {
             entries: Vec::new(),
             foreign: 0,
@@ -238,7 +237,7 @@ impl Gathered {
                 let text = Zeroizing::new(
                     fs::read(&path).with_context(|| format!("cannot read '{}'", path.display()))?,
                 );
-                let (entries, mistakes) = gathered.place.read(&text, hosts, is_ours);
+                let (entries, mistakes) = gathered.place.read(&text, hosts);
                 for (line, reason) in mistakes {
                     gathered.mistake(&path, line, reason);
                 }
@@ -341,11 +340,9 @@ impl Gathered {
             Place::GitCredentials(path) | Place::Netrc(path) => path,
         };
         let hosts: Vec<Host> = stored()
-            .flat_map(|(_, credentials)| {
-                credentials.iter().map(|credential| credential.host.clone())
-            })
+            .flat_map(|(_, credentials)| credentials)
+            .flat_map(|credential| bitbucket::hosts_asked_for(&credential.host))
             .collect();
-        let is_ours: IsOurs<'_> = &|host: &Host| hosts.contains(&crate::bitbucket::home_of(host));
         // The file may have changed since: what goes is what was stored, wherever it stands now.
         let is_taken = |content: &Content| match content {
             Content::Ours(credentials) => credentials.iter().all(|credential| {
@@ -356,7 +353,7 @@ impl Gathered {
             _ => false,
         };
         let change = |text: &[u8]| {
-            let (entries, _) = self.place.read(text, &hosts, is_ours);
+            let (entries, _) = self.place.read(text, &hosts);
             let spans = entries.iter().filter(|entry| is_taken(&entry.content));
             let mut rest = Zeroizing::new(Vec::with_capacity(text.len()));
             let mut position = 0;
@@ -373,21 +370,16 @@ impl Gathered {
 
 impl Place {
     /// The entries of a file of this sort, and what of it cannot be understood.
-    fn read(
-        &self,
-        text: &[u8],
-        hosts: &[Host],
-        is_ours: IsOurs<'_>,
-    ) -> (Vec<Entry>, Vec<(usize, &'static str)>) {
+    fn read(&self, text: &[u8], hosts: &[Host]) -> (Vec<Entry>, Vec<(usize, &'static str)>) {
         match self {
-            Self::GitCredentials(_) => (git_credentials::entries(text, is_ours), Vec::new()),
+            Self::GitCredentials(_) => (git_credentials::entries(text, hosts), Vec::new()),
             Self::Netrc(_) => {
                 let netrc = Netrc::parse(text);
                 let machines = netrc.machines.iter();
                 let entries = machines.map(|machine| Entry {
                     line: machine.line,
                     span: machine.span.clone(),
-                    content: machine.content(hosts, is_ours),
+                    content: machine.content(hosts),
                 });
                 (entries.collect(), netrc.mistakes)
             }

@@ -23,6 +23,7 @@ use crate::cli::output;
 use crate::cli::setup;
 use crate::cli::takeover::{Credential, Plan};
 use crate::git;
+use crate::settings::hosts;
 use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 use crate::sys::message;
@@ -50,7 +51,7 @@ pub(crate) struct Scrub {
 pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     let session = Session::default();
     let ours = Ours {
-        hosts: setup::hosts_of(&session.accounts()?, &session.config()?.hosts),
+        hosts: hosts::known(session.accounts()?.iter(), &session.config()?.hosts),
     };
     let mut walk = walk(arguments)?;
     let mut scrub = Scrubbing::default();
