@@ -58,9 +58,7 @@ pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
 /// What the account that fits the URL presents to the REST API.
 fn authorization(url: Url) -> Result<Secret> {
     let session = Session::default();
-    let is_ours =
-        bitbucket::is_cloud(&url.host) || session.is_ours(&url.host, &session.accounts()?)?;
-    if !is_ours {
+    if !session.knows_host(&url.host)? {
         return Err(refusal(
             "the URL's host is neither Bitbucket Cloud nor one that you have an account for",
             "sign in to it first: 'git credential-bitbucket login --host HOST'",
