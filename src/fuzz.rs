@@ -22,8 +22,9 @@ use crate::git::config::GitConfig;
 use crate::git::context::{Context, Host};
 use crate::git::protocol::{Form, Reply, Request};
 use crate::git::url::{self, Url, urls_in};
-use crate::settings::config::{self, Config};
+use crate::settings::config::Config;
 use crate::settings::policy::Policy;
+use crate::settings::toml_file;
 use crate::store::Name;
 use crate::sys::http::Json;
 use crate::sys::loopback::{self, Callback};
@@ -156,7 +157,7 @@ pub fn accounts(data: &[u8]) {
 /// `config.toml`
 pub fn config(data: &[u8]) {
     let path = Path::new("config.toml");
-    let _ = config::parse::<Config>(path, data);
+    let _ = toml_file::parse::<Config>(path, data);
     let _ = Policy::parse(path, data);
 }
 

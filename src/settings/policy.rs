@@ -18,7 +18,7 @@ use serde::Deserialize;
 use crate::account::{Account, Origin};
 use crate::bitbucket::{self, Kind};
 use crate::git::context::Host;
-use crate::settings::config::{self, MachineFile};
+use crate::settings::toml_file::{self, MachineFile};
 use crate::store::Name;
 use crate::sys::error::Hinted;
 
@@ -44,7 +44,7 @@ impl Policy {
     /// When the file cannot be understood: then nothing is allowed.
     pub(crate) fn read(machine: &MachineFile) -> Result<Self> {
         match &machine.content {
-            Some(content) => Self::parse(&machine.path, content).context(config::not_known()),
+            Some(content) => Self::parse(&machine.path, content).context(toml_file::not_known()),
             None => Ok(Self::default()),
         }
     }
@@ -54,7 +54,7 @@ impl Policy {
     /// # Errors
     /// As [`Policy::read`].
     pub(crate) fn parse(path: &Path, content: &[u8]) -> Result<Self> {
-        Ok(config::parse::<SystemFile>(path, content)?.policy)
+        Ok(toml_file::parse::<SystemFile>(path, content)?.policy)
     }
 
     pub(crate) fn allows_store(&self, store: Name) -> bool {

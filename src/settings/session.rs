@@ -11,9 +11,11 @@ use crate::account::Account;
 use crate::account::file::{Accounts, Damage};
 use crate::account::refusals::Refusals;
 use crate::account::rejection::Rejection;
-use crate::settings::config::{self, Config, MachineFile};
+use crate::settings::config::Config;
+use crate::settings::keys;
 use crate::settings::locations::{Locations, system_config};
 use crate::settings::policy::Policy;
+use crate::settings::toml_file::MachineFile;
 use crate::store;
 use crate::sys::secret::Secret;
 
@@ -115,9 +117,9 @@ impl Session {
     /// # Errors
     /// As [`Session::config`].
     pub(crate) fn unknown_keys(&self) -> Result<Vec<String>> {
-        let mut unknown = config::unknown_keys(&system_config(), true)?;
+        let mut unknown = keys::unknown(&system_config(), true)?;
         if let Ok(locations) = self.locations() {
-            unknown.extend(config::unknown_keys(&locations.config(), false)?);
+            unknown.extend(keys::unknown(&locations.config(), false)?);
         }
         Ok(unknown)
     }
