@@ -39,3 +39,33 @@ pub(crate) fn hosts_asked_for(host: &Host) -> Vec<Host> {
 pub(crate) fn cloud() -> Host {
     CLOUD_HOST.parse().expect("a well-formed host")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{api_host, cloud, home_of, hosts_asked_for, is_cloud};
+    use crate::git::context::Host;
+
+    #[test]
+    fn only_two_hosts_are_cloud_and_one_is_the_home_of_both() {
+        assert_eq!(cloud().as_str(), "bitbucket.org");
+        assert_eq!(api_host().as_str(), "api.bitbucket.org");
+        for host in [cloud(), api_host()] {
+            assert!(is_cloud(&host), "{host}");
+            assert_eq!(home_of(&host), cloud());
+            assert_eq!(hosts_asked_for(&host), [cloud(), api_host()]);
+        }
+        for text in [
+            "git.corp.example",
+            "git.corp.example:7990",
+            "bitbucket.org:7990",
+            "api.bitbucket.org:7990",
+            "x.bitbucket.org",
+            "bitbucket.org.example",
+        ] {
+            let host: Host = text.parse().expect("a host");
+            assert!(!is_cloud(&host), "{host}");
+            assert_eq!(home_of(&host), host);
+            assert_eq!(hosts_asked_for(&host), [host]);
+        }
+    }
+}

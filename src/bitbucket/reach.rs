@@ -53,8 +53,10 @@ impl Reach {
                 .iter()
                 .position(|segment| matches!(*segment, "scm" | "rest"))
             {
-                Some(rest) if lower[rest] == "rest" => Self::of_rest(&lower[rest + 1..]),
-                Some(scm) => Self::of_segments(&lower[scm + 1..]),
+                Some(position) => match &lower[position..] {
+                    ["rest", rest @ ..] => Self::of_rest(rest),
+                    scm => Self::of_segments(scm.get(1..)?),
+                },
                 None => Self::of_segments(&lower),
             },
         }
@@ -63,10 +65,10 @@ impl Reach {
     /// What is behind `rest` on Data Center: `api/1.0/projects/PROJECT/repos/REPOSITORY/…`.
     fn of_rest(segments: &[&str]) -> Option<Self> {
         let projects = segments.iter().position(|segment| *segment == "projects")?;
-        match &segments[projects + 1..] {
-            [project, "repos", repository, ..] => Self::of_segments(&[project, repository]),
-            [project, ..] => Self::of_segments(&[project]),
-            [] => None,
+        match &segments[projects..] {
+            [_, project, "repos", repository, ..] => Self::of_segments(&[project, repository]),
+            [_, project, ..] => Self::of_segments(&[project]),
+            _ => None,
         }
     }
 
@@ -158,9 +160,19 @@ mod tests {
             "acme/...git",
             "acme/app.git.git",
             "acme/a\u{7}pp",
+            "acme/a%2fpp",
+            "acme%2fapp",
+            "acme\\app",
+            "acme/app/..",
+            "acme/app/x%2fy",
         ] {
             assert_eq!(of(path), None, "{path:?}");
         }
+        // These words mean something on other hosts only.
+        for path in ["scm/app", "rest/app", "2.0/repositories"] {
+            assert_eq!(of(path).as_deref(), Some(path));
+        }
+        assert_eq!(of("2.0/workspaces/acme").as_deref(), Some("2.0/workspaces"));
     }
 
     #[test]
@@ -178,11 +190,24 @@ mod tests {
             ),
             ("bitbucket/rest/api/latest/projects/PRJ", Some("prj")),
             ("rest/build-status/1.0/commits/abc", None),
+            ("rest/api/1.0/projects", None),
+            ("rest/api/1.0/projects/prj/repos", Some("prj")),
+            ("rest/api/1.0/projects/prj/x/app", Some("prj")),
+            (
+                "projects/rest/api/1.0/projects/prj/repos/app",
+                Some("prj/app"),
+            ),
         ] {
             assert_eq!(of(path).as_deref(), reach, "{path}");
             assert!(is_rest(&data_center(), path.as_bytes()), "{path}");
         }
         assert!(!is_rest(&data_center(), b"scm/prj/app.git"));
+        assert_eq!(of("prj/app").as_deref(), Some("prj/app"));
+        assert_eq!(of("2.0/workspaces/x").as_deref(), Some("2.0/workspaces"));
+        assert_eq!(of("bitbucket/scm/prj").as_deref(), Some("prj"));
+        for path in ["scm", "rest", "bitbucket/scm"] {
+            assert_eq!(of(path), None, "{path}");
+        }
         let api: Host = "api.bitbucket.org".parse().expect("a host");
         assert!(is_general_rest(&api, b"2.0/user"));
         assert!(is_general_rest(
@@ -209,7 +234,9 @@ mod tests {
             Some("acme/app")
         );
         assert_eq!(of("2.0/workspaces/acme").as_deref(), Some("acme"));
-        assert_eq!(of("2.0/user"), None);
+        for path in ["2.0/user", "acme/app", "2.0", "2.0/repositories"] {
+            assert_eq!(of(path), None, "{path}");
+        }
     }
 
     #[test]
@@ -220,6 +247,9 @@ mod tests {
         assert!(!reach("acme").contains(&reach("acme-old/app")));
         assert!(!reach("acme/app").contains(&reach("acme/app-old")));
         assert!(!reach("acme/app").contains(&reach("acme")));
+        assert!(!reach("acme/app").contains(&reach("beta/app")));
+        assert!(!reach("acme").contains(&reach("beta")));
+        assert!(reach("acme").contains(&reach("acme")));
         for text in [
             "",
             "/",
