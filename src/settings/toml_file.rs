@@ -64,9 +64,9 @@ pub(crate) fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<
     toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(0, |span| line_at(text, span.start));
         let what = if error.message().starts_with("unknown field") {
-            "the key is not known"
+            "unknown key"
         } else {
-            "the key cannot have this value"
+            "invalid value"
         };
         broken(path, &format!("line {line}: {what}"))
     })

@@ -17,10 +17,7 @@ fn an_account_that_is_not_allowed_does_not_answer_and_the_line_names_what_is_not
         ("stores = [\"keyring\"]", "the store 'file'"),
         ("kinds = [\"access-token\"]", "the kind 'api-token'"),
         ("hosts = [\"git.corp.example\"]", "the host bitbucket.org"),
-        (
-            "require_expiry = true",
-            "a secret without a day on which it expires",
-        ),
+        ("require_expiry = true", "a secret without an expiry date"),
         ("stores = []", "the store 'file'"),
         ("kinds = []", "the kind 'api-token'"),
         ("hosts = []", "the host bitbucket.org"),
@@ -138,7 +135,7 @@ fn a_credential_of_the_environment_is_passed_over_and_the_accounts_answer() {
     assert_eq!(env.accounts()[0]["state"], "rejected");
 
     for (policy, what) in [
-        ("require_expiry = true", "a secret without a day"),
+        ("require_expiry = true", "a secret without an expiry date"),
         ("kinds = [\"api-token\"]", "the kind 'access-token'"),
     ] {
         change(&env, &format!("[policy]\n{policy}\n"));
@@ -191,7 +188,7 @@ fn a_store_that_is_looked_into_is_asked_only_if_it_is_allowed_and_so_is_what_it_
             ),
             (
                 "require_expiry = true",
-                "does not allow a secret without a day on which it expires\n".to_owned(),
+                "does not allow a secret without an expiry date\n".to_owned(),
             ),
             ("hosts = [\"git.corp.example\"]", String::new()),
         ] {

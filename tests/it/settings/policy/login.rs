@@ -43,7 +43,7 @@ fn login_refuses_before_it_reads_a_token_what_it_can_tell_by_then() {
         (
             "require_expiry = true",
             &[],
-            "a secret without a day on which it expires",
+            "a secret without an expiry date",
             "say the day: '--expires YYYY-MM-DD'",
         ),
         (
@@ -212,11 +212,11 @@ fn doctor_shows_the_policy_in_one_line_and_each_account_in_breach_fails() {
     assert_eq!(
         told(&checks, "policy"),
         "pass: '/etc/git-credential-bitbucket/config.toml' allows only: stores file, vault; kinds api-token, access-token; \
-         hosts bitbucket.org; secrets with a day on which they expire; null"
+         hosts bitbucket.org; secrets with an expiry date; null"
     );
     assert_eq!(
         told(&checks, "account.work"),
-        "fail: 'work' is not used: the policy of this machine does not allow a secret without a day on which it expires; \
+        "fail: 'work' is not used: the policy of this machine does not allow a secret without an expiry date; \
          'git credential-bitbucket login work --expires YYYY-MM-DD' replaces it"
     );
     assert!(told(&checks, "account.fine").starts_with("pass: "));
