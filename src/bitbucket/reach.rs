@@ -1,4 +1,4 @@
-//! What an account is for, and what a request is about: a workspace, or one repository of it.
+//! A workspace, or one repository of it: what an account is limited to, and what a request is about.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,7 +21,7 @@ pub(crate) struct Reach {
 pub(crate) struct NotAReach;
 
 impl Reach {
-    /// Whether what is wanted lies within this reach; compared by segments, so `acme` is not `acme-old`.
+    /// Whether `wanted` lies within this reach. Compared by segments: `acme` does not contain `acme-old`.
     pub(crate) fn contains(&self, wanted: &Self) -> bool {
         self.workspace == wanted.workspace
             && (self.repository.is_none() || self.repository == wanted.repository)
@@ -29,7 +29,7 @@ impl Reach {
 
     /// What a request's path is about: `acme/app.git`, `acme/app.git/info/lfs`, `2.0/repositories/acme/app/…`.
     ///
-    /// A path that a server might read in another way than we do (`..`, an empty segment) is about nothing.
+    /// None for a path that a server might read differently (`..`, an empty segment).
     pub(crate) fn of_path(host: &Host, path: &[u8]) -> Option<Self> {
         let path = std::str::from_utf8(path).ok()?;
         let path = path.split(['?', '#']).next()?.trim_matches('/');
@@ -62,7 +62,7 @@ impl Reach {
         }
     }
 
-    /// What is behind `rest` on Data Center: `api/1.0/projects/PROJECT/repos/REPOSITORY/…`.
+    /// The segments after `rest` on Data Center: `api/1.0/projects/PROJECT/repos/REPOSITORY/…`.
     fn of_rest(segments: &[&str]) -> Option<Self> {
         let projects = segments.iter().position(|segment| *segment == "projects")?;
         match &segments[projects..] {
@@ -77,7 +77,7 @@ impl Reach {
         let repository = rest
             .first()
             .map(|name| name.strip_suffix(".git").unwrap_or(name));
-        // Without its `.git` it has to be a name too (`...git` is none), and one that is read again as the same.
+        // Without `.git` it must still be a name (`...git` is not), and must parse to itself again.
         if repository.is_some_and(|name| !is_segment(name) || name.strip_suffix(".git").is_some()) {
             return None;
         }
@@ -111,7 +111,7 @@ impl fmt::Display for Reach {
 }
 
 pub(crate) fn is_segment(segment: &str) -> bool {
-    // A percent sign is an encoding that somebody else may take off.
+    // A server may decode a percent sign.
     !matches!(segment, "" | "." | "..")
         && !segment.contains('%')
         && !segment
