@@ -24,6 +24,7 @@ curl:curl
 strace:strace
 ps:procps
 cc:gcc
+c++:g++
 make:make
 time:time
 setpriv:util-linux
@@ -82,11 +83,13 @@ main() {
         step mandoc -Tlint -W warning docs/git-credential-bitbucket.1
     fi
     step cargo fmt --check
-    step cargo clippy --all-targets --locked -- -D warnings
+    step cargo clippy --all-targets --all-features --locked -- -D warnings
     if [ "$fast" = no ]; then
         step cargo deny --locked check licenses bans sources
         step cargo build --locked
         step cargo check --locked --no-default-features
+        # The fuzzer runs with a nightly Rust; that its targets can be built, any Rust tells.
+        step cargo check --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
         step cargo run --locked --example tour
         rm -rf target/package
         step tests/package.sh tarball

@@ -77,9 +77,6 @@ pub(crate) fn decide(session: &Session, wanted: &Wanted<'_>, effort: Effort) -> 
 }
 
 /// The account with what its store has for it, fit to be used: a grant's token is renewed when it has to be.
-///
-/// # Errors
-/// When the policy forbids the account, or its secret cannot be had.
 pub(crate) fn secret_of(session: &Session, account: &Account) -> Result<Option<(Account, Kept)>> {
     let kept = session
         .secret_of(account)

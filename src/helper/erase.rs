@@ -18,9 +18,6 @@ use crate::sys::secret::Secret;
 use crate::sys::trace;
 
 /// Drops a credential that was refused: what git gave us is removed, what the user signed in with is only set aside.
-///
-/// # Errors
-/// When the store does not answer or the accounts cannot be written.
 pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(());

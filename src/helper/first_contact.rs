@@ -47,9 +47,6 @@ pub(crate) enum Outcome {
 }
 
 /// Asks for a token, if nobody has signed in to the host and git would ask on the terminal.
-///
-/// # Errors
-/// When the data folder cannot be written, or the terminal breaks off.
 pub(crate) fn ask(session: &Session, wanted: &Wanted<'_>) -> Result<Outcome> {
     if !is_first(session, wanted)? || !terminal::can_ask() || !git_allows_it(session) {
         return Ok(Outcome::Nothing);

@@ -22,9 +22,6 @@ use crate::sys::trace;
 
 /// Keeps a credential that worked, unless it is not for us, not to be kept, or what we have already; what a person would
 /// want to know of that.
-///
-/// # Errors
-/// When the store or the accounts cannot be written.
 pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String>> {
     let Some(wanted) = Wanted::of(&request.context).filter(|_| !request.ephemeral) else {
         return Ok(None);

@@ -13,7 +13,7 @@ use crate::settings::toml_file::{MachineFile, not_known, parse};
 use crate::store;
 use crate::sys::files;
 
-/// The settings. Each key is optional. Unknown keys are ignored here, and reported by `keys::unknown`.
+/// The settings. Each key is optional. Unknown keys are ignored here, and reported by `unknown_keys`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Config {
@@ -240,8 +240,8 @@ mod tests {
     use std::path::Path;
 
     use super::{Config, StoreChoice};
-    use crate::settings::keys;
     use crate::settings::toml_file::MachineFile;
+    use crate::settings::unknown_keys::unknown_keys;
 
     fn machine(path: impl AsRef<Path>) -> MachineFile {
         MachineFile::read(path.as_ref().to_owned()).expect("it can be read")
@@ -261,7 +261,7 @@ mod tests {
             let config = Config::read(&machine("/nonexistent"), Some(path)).expect("settings");
             assert_eq!(config.hosts[0].as_str(), "git.corp.example:7990");
             assert_eq!(config.store.default, StoreChoice::File);
-            let unknown = keys::unknown(path, false).expect("keys");
+            let unknown = unknown_keys(path, false).expect("keys");
             assert_eq!(unknown.len(), 2, "{unknown:?}");
             assert!(unknown[0].ends_with("config.toml:2: 'tokn'"), "{unknown:?}");
             assert!(

@@ -1,4 +1,4 @@
-//! Which hosts are ours: those of Bitbucket Cloud, those of the accounts, and `hosts` in config.toml. The policy can
+//! Which hosts are ours: Bitbucket Cloud's, those of the accounts, and those in `hosts` of config.toml. The policy can
 //! forbid each of them.
 
 use std::collections::BTreeSet;
@@ -9,19 +9,31 @@ use crate::account::Account;
 use crate::account::file::Accounts;
 use crate::bitbucket;
 use crate::git::context::Host;
-use crate::settings::policy::Policy;
 use crate::settings::session::Session;
 
 impl Session {
-    /// Whether we answer for this host and keep its credentials.
+    /// Our hosts, with those that the policy forbids: `import` and `scrub` report what they find for these.
+    pub(crate) fn known_hosts(&self, accounts: &Accounts) -> Result<Vec<Host>> {
+        Ok(known_hosts(accounts.iter(), &self.config()?.hosts))
+    }
+
+    /// Our hosts, without those that the policy forbids.
+    pub(crate) fn our_hosts(&self, accounts: &Accounts) -> Result<Vec<Host>> {
+        let policy = self.policy()?;
+        let mut hosts = self.known_hosts(accounts)?;
+        hosts.retain(|host| policy.allows_host(host));
+        Ok(hosts)
+    }
+
+    /// Whether this is one of [`Session::our_hosts`].
     pub(crate) fn is_ours(&self, host: &Host, accounts: &Accounts) -> Result<bool> {
         let is_known = bitbucket::is_cloud(host) || self.is_named(host, accounts)?;
         Ok(is_known && self.policy()?.allows_host(host))
     }
 
-    /// Whether this is one of our hosts, even if the policy forbids it. Bitbucket Cloud is, also where the accounts cannot
-    /// be read.
-    pub(crate) fn knows_host(&self, host: &Host) -> Result<bool> {
+    /// Whether this is one of [`Session::known_hosts`]. Bitbucket Cloud is, even if the accounts cannot be read: the
+    /// environment and the lookup stores need none.
+    pub(crate) fn is_known(&self, host: &Host) -> Result<bool> {
         Ok(bitbucket::is_cloud(host) || self.is_named(host, &self.accounts()?)?)
     }
 
@@ -31,58 +43,39 @@ impl Session {
     }
 }
 
-/// All our hosts, with those that the policy forbids: `import` and `scrub` report what they find for these.
-pub(crate) fn known<'a>(
+/// Bitbucket Cloud first, then the others in their order.
+pub(crate) fn known_hosts<'a>(
     accounts: impl IntoIterator<Item = &'a Account>,
     configured: &'a [Host],
 ) -> Vec<Host> {
+    let mut hosts = bitbucket::hosts_asked_for(&bitbucket::cloud());
     let of_accounts = accounts.into_iter().map(|account| &account.host);
     let named: BTreeSet<&Host> = of_accounts.chain(configured).collect();
     let others = named.into_iter().filter(|host| !bitbucket::is_cloud(host));
-    let mut hosts = bitbucket::hosts_asked_for(&bitbucket::cloud());
     hosts.extend(others.cloned());
-    hosts
-}
-
-/// The hosts for which we answer.
-pub(crate) fn allowed<'a>(
-    accounts: impl IntoIterator<Item = &'a Account>,
-    configured: &'a [Host],
-    policy: &Policy,
-) -> Vec<Host> {
-    let mut hosts = known(accounts, configured);
-    hosts.retain(|host| policy.allows_host(host));
     hosts
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use super::{allowed, known};
-    use crate::account::sign_in::{Known, SignIn};
+    use super::known_hosts;
+    use crate::account::sign_in::Known;
     use crate::account::{Account, Origin};
     use crate::bitbucket::Kind;
     use crate::git::context::Host;
-    use crate::settings::policy::Policy;
-
-    fn host(text: &str) -> Host {
-        text.parse().expect("a host")
-    }
-
-    fn account(name: &str) -> Account {
-        let sign_in: SignIn = Known::new(Kind::HttpAccessToken).into();
-        Account::new("work".to_owned(), host(name), Origin::Login, sign_in)
-    }
 
     #[test]
-    fn each_host_is_listed_once_and_the_policy_takes_some_away() {
-        let accounts = ["git.b.example:7990", "bitbucket.org", "git.a.example"].map(account);
+    fn each_host_is_listed_once_and_cloud_always() {
+        let host = |text: &str| -> Host { text.parse().expect("a host") };
+        let accounts = ["git.b.example:7990", "bitbucket.org", "git.a.example"].map(|name| {
+            let token = Known::new(Kind::HttpAccessToken);
+            Account::new("work".to_owned(), host(name), Origin::Login, token)
+        });
         let configured = ["git.c.example", "git.a.example", "api.bitbucket.org"].map(host);
-        let names =
-            |hosts: Vec<Host>| -> Vec<String> { hosts.iter().map(ToString::to_string).collect() };
+        let known = known_hosts(&accounts, &configured);
+        let names: Vec<&str> = known.iter().map(Host::as_str).collect();
         assert_eq!(
-            names(known(&accounts, &configured)),
+            names,
             [
                 "bitbucket.org",
                 "api.bitbucket.org",
@@ -90,12 +83,6 @@ mod tests {
                 "git.b.example:7990",
                 "git.c.example"
             ]
-        );
-        let rules = b"[policy]\nhosts = ['git.c.example', 'git.b.example']\n";
-        let policy = Policy::parse(Path::new("config.toml"), rules).expect("a policy");
-        assert_eq!(
-            names(allowed(&accounts, &configured, &policy)),
-            ["git.c.example"]
         );
     }
 }

@@ -12,10 +12,10 @@ use crate::account::file::{Accounts, Damage};
 use crate::account::refusals::Refusals;
 use crate::account::rejection::Rejection;
 use crate::settings::config::Config;
-use crate::settings::keys;
 use crate::settings::locations::{Locations, system_config};
 use crate::settings::policy::Policy;
 use crate::settings::toml_file::MachineFile;
+use crate::settings::unknown_keys::unknown_keys;
 use crate::store;
 use crate::sys::secret::Secret;
 
@@ -107,9 +107,9 @@ impl Session {
 
     /// One message for each key that means nothing, in both files.
     pub(crate) fn unknown_keys(&self) -> Result<Vec<String>> {
-        let mut unknown = keys::unknown(&system_config(), true)?;
+        let mut unknown = unknown_keys(&system_config(), true)?;
         if let Ok(locations) = self.locations() {
-            unknown.extend(keys::unknown(&locations.config(), false)?);
+            unknown.extend(unknown_keys(&locations.config(), false)?);
         }
         Ok(unknown)
     }

@@ -25,17 +25,11 @@ use crate::store;
 use crate::sys::secret::Secret;
 
 /// The sources that `lookup` in the settings names, in their order.
-///
-/// # Errors
-/// As [`Session::config`].
 pub(crate) fn names(session: &Session) -> Result<Vec<LookupStore>> {
     Ok(session.config()?.lookup.clone())
 }
 
 /// Whether the sources are asked for this request.
-///
-/// # Errors
-/// As [`is_asked`].
 pub(crate) fn is_asked_for(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
     Ok(!is_about_nothing(wanted) && is_asked(session, &wanted.host)?)
 }
@@ -70,20 +64,14 @@ fn is_about_nothing(wanted: &Wanted<'_>) -> bool {
 }
 
 /// Whether any source is asked for a host.
-///
-/// # Errors
-/// When accounts or settings cannot be read.
 pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
     if session.config()?.lookup.is_empty() {
         return Ok(false);
     }
-    Ok(session.knows_host(host)? && session.policy()?.allows_host(host))
+    Ok(session.is_known(host)? && session.policy()?.allows_host(host))
 }
 
 /// What a source has for the request.
-///
-/// # Errors
-/// When it does not answer, or has something that is no credential.
 pub(crate) fn look_into(
     session: &Session,
     source: LookupStore,
@@ -113,9 +101,6 @@ pub(crate) fn look_into(
 }
 
 /// The first source whose settings name no host: all it has is for bitbucket.org, and nothing for a Data Center.
-///
-/// # Errors
-/// When the settings cannot be read.
 pub(crate) fn for_bitbucket_org_alone(
     session: &Session,
     host: &Host,

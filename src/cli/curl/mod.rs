@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
 /// What the account that fits the URL presents to the REST API.
 fn authorization(url: Url) -> Result<Secret> {
     let session = Session::default();
-    if !session.knows_host(&url.host)? {
+    if !session.is_known(&url.host)? {
         return Err(refusal(
             "the URL's host is neither Bitbucket Cloud nor one that you have an account for",
             "sign in to it first: 'git credential-bitbucket login --host HOST'",

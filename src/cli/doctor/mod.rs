@@ -24,7 +24,7 @@ use crate::account::file::Accounts;
 use crate::cli::output;
 use crate::git::context::Host;
 use crate::git::{self, Setting};
-use crate::settings::hosts;
+use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 
 #[derive(Debug, Args)]
@@ -134,12 +134,9 @@ impl<'a> Surroundings<'a> {
             .inspect_err(|error| checks.push(Check::failed("accounts", error)));
         let knows_accounts = accounts.is_ok();
         let accounts = accounts.unwrap_or_default();
-        // That the configuration cannot be read is a finding of its own check.
-        let configured = session.config().map_or(&[][..], |config| &config.hosts);
-        let hosts = match session.policy() {
-            Ok(policy) => hosts::allowed(accounts.iter(), configured, policy),
-            Err(_) => hosts::known(accounts.iter(), configured),
-        };
+        // That configuration or policy cannot be read is a finding of its own check.
+        let hosts = session.our_hosts(&accounts);
+        let hosts = hosts.unwrap_or_else(|_| known_hosts(accounts.iter(), &[]));
         Self {
             session,
             accounts,

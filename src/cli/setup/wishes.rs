@@ -11,7 +11,7 @@ use crate::bitbucket;
 use crate::git;
 use crate::git::context::Host;
 use crate::settings::config::Config;
-use crate::settings::hosts;
+use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 
@@ -36,8 +36,9 @@ impl Wishes {
 
     fn of(session: &Session, config: &Config, accounts: Accounts) -> Result<Self> {
         let policy = session.policy()?;
-        // Where the policy forbids us, others may answer.
-        let hosts = hosts::allowed(accounts.iter(), &config.hosts, policy);
+        let mut hosts = known_hosts(accounts.iter(), &config.hosts);
+        // For a host that is not allowed nothing ever answers: others may.
+        hosts.retain(|host| policy.allows_host(host));
         if hosts.is_empty() {
             bail!(Hinted::new(
                 "the policy of this machine allows none of the hosts",

@@ -16,7 +16,7 @@ use crate::account::{Account, Origin};
 use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::cli::output;
-use crate::settings::hosts;
+use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 use crate::store;
 use crate::sys::message;
@@ -122,9 +122,14 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             )
         });
     }
-    let hosts = session
-        .policy()
-        .map_or_else(|_| Vec::new(), |policy| hosts::allowed(shown, &[], policy));
+    let hosts = session.policy().map_or_else(
+        |_| Vec::new(),
+        |policy| {
+            let mut hosts = known_hosts(shown, &[]);
+            hosts.retain(|host| policy.allows_host(host));
+            hosts
+        },
+    );
     output::warn_of_ties(&session, &accounts);
     output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
     Ok(ExitCode::from(u8::from(needs_attention)))

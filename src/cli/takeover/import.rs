@@ -19,7 +19,6 @@ use crate::cli::takeover::{Content, Credential, Entry, Plan, git_credentials, ot
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::git::{self, Helper};
-use crate::settings::hosts;
 use crate::settings::session::Session;
 use crate::sys::error::{self, Hinted};
 use crate::sys::message;
@@ -73,7 +72,7 @@ impl FromStr for Source {
 pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     let session = Session::default();
     let accounts = session.accounts()?;
-    let hosts = hosts::known(accounts.iter(), &session.config()?.hosts);
+    let hosts = session.known_hosts(&accounts)?;
     let usernames: Vec<Username> = accounts
         .iter()
         .filter_map(|account| account.username().cloned())

@@ -318,7 +318,9 @@ mod tests {
         let text = "machine bitbucket.org\n\tlogin \"a d\\\"a\" password \"#s\\\\x\" machine x.example login u\n\
                     word\nmachine api.bitbucket.org login a\npassword";
         let netrc = Netrc::parse(text.as_bytes());
-        let content = |index: usize| netrc.machines[index].content(&[bitbucket::cloud()]);
+        let content = |index: usize| {
+            netrc.machines[index].content(&bitbucket::hosts_asked_for(&bitbucket::cloud()))
+        };
         let Content::Ours(all) = content(0) else {
             panic!("it is ours");
         };

@@ -33,9 +33,6 @@ const PATHS: [&str; 2] = [
 
 /// The first secret there is for the reach, and where it lies. `kept` is the folder for the tokens of logins, if there
 /// is one.
-///
-/// # Errors
-/// When the server cannot be reached, does not let us in, or does not let us read.
 pub(crate) fn find(
     settings: &VaultSection,
     host: &Host,
@@ -79,9 +76,6 @@ pub(crate) fn find(
 }
 
 /// Whether the server lets us in, and as what; for somebody who wants to know.
-///
-/// # Errors
-/// As [`find`].
 pub(crate) fn knock(
     settings: &VaultSection,
     kept: Option<&Path>,

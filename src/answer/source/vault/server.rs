@@ -29,9 +29,6 @@ pub(super) struct Server {
 
 impl Server {
     /// The server of the settings, else of the variables that its own command line tool reads.
-    ///
-    /// # Errors
-    /// When none is named, or it cannot be reached safely.
     pub(super) fn of(settings: &VaultSection, deadline: Instant) -> Result<Self> {
         let agent = || {
             let is_agent = settings.auth == Auth::Agent;
@@ -76,18 +73,12 @@ impl Server {
     }
 
     /// Asks for what lies at a path of the API.
-    ///
-    /// # Errors
-    /// When there is no answer, or one that tells about the server and not about the path.
     pub(super) fn get(&self, path: &str, token: Option<&Secret>) -> Result<Reply> {
         let header = token.map(|token| ("X-Vault-Token", token));
         self.ask(path, header, None, token.as_slice())
     }
 
     /// Sends a document to a path of the API; `proof` is what of it nobody may see.
-    ///
-    /// # Errors
-    /// As [`Server::get`].
     pub(super) fn post(&self, path: &str, document: &Secret, proof: &Secret) -> Result<Reply> {
         self.ask(path, None, Some(document), &[proof])
     }

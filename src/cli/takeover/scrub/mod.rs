@@ -23,7 +23,6 @@ use crate::cli::output;
 use crate::cli::setup;
 use crate::cli::takeover::{Credential, Plan};
 use crate::git;
-use crate::settings::hosts;
 use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 use crate::sys::message;
@@ -51,7 +50,7 @@ pub(crate) struct Scrub {
 pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     let session = Session::default();
     let ours = Ours {
-        hosts: hosts::known(session.accounts()?.iter(), &session.config()?.hosts),
+        hosts: session.known_hosts(&session.accounts()?)?,
     };
     let mut walk = walk(arguments)?;
     let mut scrub = Scrubbing::default();

@@ -6,10 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{environment, repository, scrub, set, url, value};
-use crate::support::harness::{ACCESS_TOKEN, PROGRAM, run};
-
-/// How often it is killed.
-const KILLS: u32 = 200;
+use crate::support::harness::{ACCESS_TOKEN, PROGRAM, rounds, run};
 
 #[test]
 fn killed_at_any_moment_nothing_is_lost() {
@@ -39,15 +36,16 @@ fn killed_at_any_moment_nothing_is_lost() {
     assert!(command().status().unwrap().success());
     let duration = start.elapsed();
 
+    let kills = u32::try_from(rounds(200)).unwrap();
     let mut interrupted = 0;
-    for kill in 0..KILLS {
+    for kill in 0..kills {
         fs::remove_dir_all(env.data()).unwrap();
         super::use_file_store(&env);
         fs::write(&config, &full).unwrap();
         fs::write(env.home().join("app/.gitmodules"), &modules).unwrap();
         let mut child = command().spawn().unwrap();
         // A step that shares no factor with the number of kills spreads them over the whole run.
-        thread::sleep(duration * ((kill * 37) % KILLS) / KILLS);
+        thread::sleep(duration * ((kill * 37) % kills) / kills);
         child.kill().unwrap();
         interrupted += u32::from(!child.wait().unwrap().success());
 
@@ -73,8 +71,8 @@ fn killed_at_any_moment_nothing_is_lost() {
         }
     }
     assert!(
-        interrupted > KILLS / 4,
-        "{interrupted} of {KILLS} came in time"
+        interrupted > kills / 4,
+        "{interrupted} of {kills} came in time"
     );
     scrub(&env, &["app"]);
     assert_eq!(super::token(&env, "acme"), ACCESS_TOKEN);

@@ -42,7 +42,7 @@ const KNOWN: [&str; 26] = [
 const POLICY: &str = "policy";
 
 /// One message for each unknown key, and for a policy in the user's file, with file and line.
-pub(super) fn unknown(path: &Path, is_machine: bool) -> Result<Vec<String>> {
+pub(super) fn unknown_keys(path: &Path, is_machine: bool) -> Result<Vec<String>> {
     let Some(content) = files::read_trusted(path)? else {
         return Ok(Vec::new());
     };
