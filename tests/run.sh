@@ -79,7 +79,7 @@ main() {
     install_recipe_checkers
     find_rust
     if [ "$fast" = no ]; then
-        step shellcheck install.sh tests/run.sh tests/package.sh .ci/run
+        step shellcheck install.sh tests/run.sh tests/package.sh tests/pins.sh .ci/run
         step mandoc -Tlint -W warning docs/git-credential-bitbucket.1
     fi
     step cargo fmt --check

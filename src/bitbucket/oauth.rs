@@ -157,9 +157,6 @@ impl Error {
 }
 
 /// Asks for tokens.
-///
-/// # Errors
-/// When there is no answer, or the answer is no.
 pub(crate) fn tokens(consumer: &Consumer, proof: &Proof<'_>) -> Result<Tokens, Error> {
     let deadline = Instant::now() + CONNECT + ANSWER;
     let client = Client::new(&route::to(&bitbucket::cloud(), CONNECT, deadline))?;
@@ -294,8 +291,6 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// # Errors
-    /// When the system has no random numbers.
     pub(crate) fn new(port: u16) -> Result<Self, getrandom::Error> {
         Ok(Self {
             state: Secret::random()?,

@@ -27,6 +27,14 @@ impl Reach {
             && (self.repository.is_none() || self.repository == wanted.repository)
     }
 
+    /// The whole workspace.
+    pub(crate) fn workspace_alone(&self) -> Self {
+        Self {
+            workspace: self.workspace.clone(),
+            repository: None,
+        }
+    }
+
     /// What a request's path is about: `acme/app.git`, `acme/app.git/info/lfs`, `2.0/repositories/acme/app/…`.
     ///
     /// None for a path that a server might read differently (`..`, an empty segment).

@@ -90,9 +90,6 @@ enum Command {
 }
 
 /// Understands the command line and runs what it names.
-///
-/// # Errors
-/// Whatever the command fails with; [`Usage`] when the command line is not one.
 pub(crate) fn run() -> Result<ExitCode> {
     refuse_secrets_in(env::args_os().map(|word| word.to_string_lossy().into_owned()))?;
     let cli = match Cli::try_parse() {

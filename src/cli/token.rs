@@ -27,8 +27,6 @@ pub(crate) struct Token {
     pub(crate) name: Option<String>,
 }
 
-/// # Errors
-/// When there is no such account, or its store has no secret for it; for a place also when no account answers there.
 pub(crate) fn run(arguments: &Token) -> Result<ExitCode> {
     let session = Session::default();
     let accounts = session.accounts()?;

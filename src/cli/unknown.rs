@@ -9,9 +9,6 @@ use anyhow::Result;
 use crate::sys::error::{Hinted, Usage};
 
 /// gitcredentials(7): a helper "should silently ignore" an operation it does not know; a person wants to be told.
-///
-/// # Errors
-/// When somebody sits at the terminal.
 pub(crate) fn run(words: &[OsString]) -> Result<ExitCode> {
     if io::stdin().is_terminal() {
         let word = words

@@ -190,9 +190,6 @@ impl Auth {
 
 impl Config {
     /// Reads both files; without one the defaults hold.
-    ///
-    /// # Errors
-    /// When other users could have written a file, or it cannot be parsed.
     pub(crate) fn read(machine: &MachineFile, user: Option<&Path>) -> Result<Self> {
         let MachineFile { path, content } = machine;
         let machine = content

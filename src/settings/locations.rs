@@ -44,9 +44,6 @@ pub(crate) struct Locations {
 
 impl Locations {
     /// Reads the environment.
-    ///
-    /// # Errors
-    /// When there is no home folder.
     pub(crate) fn of_environment() -> Result<Self> {
         if let Some(home) = variables::filled(HOME_VARIABLE) {
             let home = std::path::absolute(home)?;

@@ -79,15 +79,10 @@ impl Session {
     }
 
     /// Where our files lie. Read late: a credential in the environment needs no home folder.
-    ///
-    /// # Errors
-    /// When there is no home folder.
     pub(crate) fn locations(&self) -> Result<&Locations> {
         once(&self.known.locations, Locations::of_environment)
     }
 
-    /// # Errors
-    /// When the file is damaged or open to others.
     pub(crate) fn accounts(&self) -> Result<Accounts> {
         match self.locations() {
             Ok(locations) => Accounts::read(&locations.accounts()),

@@ -58,9 +58,6 @@ impl Session {
 
     /// Stores a secret under a new entry, and notes the entry in the account. For `auto` it also says why the keyring was
     /// not used.
-    ///
-    /// # Errors
-    /// When the policy forbids it, the store fails, or the store returns a different secret.
     pub(crate) fn keep(
         &self,
         account: &mut Account,

@@ -65,8 +65,6 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Visitor(TcpStream);
 
 impl Loopback {
-    /// # Errors
-    /// When the port is taken.
     pub(crate) fn bind(port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
@@ -81,9 +79,6 @@ impl Loopback {
     }
 
     /// The way to this page, from which the browser comes back with this state.
-    ///
-    /// # Errors
-    /// When the system has no random numbers.
     pub(crate) fn redirection<'a>(
         &'a self,
         page: String,

@@ -16,6 +16,8 @@ mod messages;
 mod packages;
 #[cfg(target_os = "linux")]
 mod recipes;
+#[cfg(target_os = "linux")]
+mod supply;
 #[path = "../it/support/mod.rs"]
 #[expect(dead_code, reason = "the tests of the program use the rest of it")]
 mod support;

@@ -44,8 +44,6 @@ pub(crate) struct Curl {
     pub(crate) arguments: Vec<OsString>,
 }
 
-/// # Errors
-/// When curl may not be given the secret with these arguments, no account fits, or there is no curl.
 pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
     let Call { url, warnings } = Call::of(&arguments.arguments)?;
     let settings = settings(&authorization(url)?)?;
@@ -117,9 +115,6 @@ fn nobody(
 }
 
 /// What curl reads before its arguments (curl(1), `--config`).
-///
-/// # Errors
-/// When the secret could end the line it stands on.
 fn settings(authorization: &Secret) -> Result<Secret> {
     // The last: a mistake of ours, or a redirect followed by a curl before 7.83, must not send it in clear.
     const START: &[u8] = b"globoff\nproto = \"=https\"\nheader = \"Authorization: ";
@@ -145,9 +140,6 @@ fn settings(authorization: &Secret) -> Result<Secret> {
 }
 
 /// Turns this process into curl, so that standard streams, signals and exit status are curl's own.
-///
-/// # Errors
-/// When there is no curl, or no pipe to be had.
 #[cfg(unix)]
 fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
     use std::io::Write as _;
@@ -169,9 +161,6 @@ fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
 }
 
 /// Runs curl. Its standard input is taken by what we have to say, the only pipe there is.
-///
-/// # Errors
-/// When there is no curl.
 #[cfg(not(unix))]
 fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
     let curl = curl("-", arguments);

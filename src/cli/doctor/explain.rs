@@ -15,9 +15,6 @@ use crate::git::url::Url;
 use crate::sys::error::{Hinted, Usage, printable};
 
 /// The findings for one URL, the answer first, then each account that does not answer.
-///
-/// # Errors
-/// When it is no URL.
 pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<Check>> {
     // The URL itself is not shown: it may hold a secret.
     let no_url = || {

@@ -17,9 +17,6 @@ use crate::sys::message;
 use crate::sys::terminal;
 
 /// The account as it is to be: what was named, what the one it replaces had, and what can be asked for.
-///
-/// # Errors
-/// When something is missing and nobody can be asked, or cannot be what it is.
 pub(super) fn complete(
     arguments: &Login,
     accounts: &Accounts,

@@ -30,8 +30,6 @@ use crate::sys::message;
 /// How long all questions to Bitbucket may take together.
 const CHECK: Duration = Duration::from_secs(20);
 
-/// # Errors
-/// When something is missing that cannot be asked for, does not fit together, or cannot be stored.
 pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let session = Session::default();
     let (accounts, is_damaged) = match session.accounts() {

@@ -38,9 +38,6 @@ const ARRIVAL: Duration = Duration::from_secs(5);
 const NO_RANDOM: &str = "cannot get random numbers from the system";
 
 /// Whether it is a grant that is wanted: it is said, or what it takes is, or the account of this name is one.
-///
-/// # Errors
-/// When options do not go together.
 pub(super) fn is_meant(arguments: &Login, existing: Option<&Account>) -> Result<bool> {
     let is_said = arguments.client_id.is_some()
         || arguments.client_credentials
@@ -57,9 +54,6 @@ pub(super) fn is_meant(arguments: &Login, existing: Option<&Account>) -> Result<
 }
 
 /// Gets a grant, and notes in the account where it comes from.
-///
-/// # Errors
-/// When something is missing, nobody comes back from the browser, or Bitbucket gives no token.
 pub(super) fn sign_in(
     arguments: &Login,
     session: &Session,

@@ -10,8 +10,6 @@ use crate::settings::session::Session;
 use crate::store;
 use crate::sys::message;
 
-/// # Errors
-/// When the settings do not say where the store is.
 pub(super) fn tell_where(
     session: &Session,
     account: &Account,

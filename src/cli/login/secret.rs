@@ -18,9 +18,6 @@ use crate::sys::terminal;
 const LONGEST: usize = 65_000;
 
 /// Reads it from standard input, or asks for it.
-///
-/// # Errors
-/// When nobody can be asked, or what comes is no secret.
 pub(super) fn ask(arguments: &Login, policy: &Policy, host: &Host) -> Result<Secret> {
     let secret = if arguments.with_token && io::stdin().is_terminal() {
         // Typed, it must not show either.
@@ -47,8 +44,6 @@ pub(super) fn ask(arguments: &Login, policy: &Policy, host: &Host) -> Result<Sec
     Ok(secret)
 }
 
-/// # Errors
-/// When it is empty, or cannot be said in git's protocol.
 pub(super) fn refuse_what_is_no_secret(secret: &Secret, what: &str) -> Result<()> {
     if secret.is_empty() {
         bail!(Hinted::new(
@@ -86,9 +81,6 @@ fn explain_where_to_make_one(arguments: &Login, policy: &Policy, host: &Host) {
 }
 
 /// The next line, without the white space around it; what follows is left for whoever reads on.
-///
-/// # Errors
-/// When it cannot be read.
 pub(super) fn next_line(input: &mut impl Read) -> Result<Secret> {
     let mut line = zeroize::Zeroizing::new(Vec::with_capacity(LONGEST + 2));
     let mut byte = zeroize::Zeroizing::new([0]);
@@ -105,9 +97,6 @@ pub(super) fn next_line(input: &mut impl Read) -> Result<Secret> {
 }
 
 /// The kind that is said, or told from the secret, or that of the account which it replaces, or else asked for.
-///
-/// # Errors
-/// When these do not go together, or there is nobody to ask.
 pub(super) fn kind(
     arguments: &Login,
     policy: &Policy,

@@ -6,9 +6,6 @@ use anyhow::Result;
 
 /// Refuses a program that is not fit for the configuration of the whole machine: git of those who cannot start it would
 /// complain at each command, and whoever can put another in its place is given everybody's credentials.
-///
-/// # Errors
-/// When others cannot reach or start it, or somebody else could change it.
 #[cfg(unix)]
 pub(super) fn refuse_unless_for_all(program: &Path) -> Result<()> {
     use std::os::unix::fs::MetadataExt as _;

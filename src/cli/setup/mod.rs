@@ -44,8 +44,6 @@ pub(crate) struct Setup {
     pub(crate) guard: bool,
 }
 
-/// # Errors
-/// When a foreign helper for Bitbucket would be disturbed, or git's configuration cannot be written.
 pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
     let session = Session::default();
     let is_system = arguments.system;
@@ -166,9 +164,6 @@ fn verify(session: &Session, path: &Path, is_system: bool, host: &Host) -> Resul
 
 /// Brings what an earlier setup wrote up to date with the accounts; nothing when there was none, or when somebody has
 /// taken it out by hand.
-///
-/// # Errors
-/// When git's configuration cannot be written.
 pub(crate) fn refresh(session: &Session) -> Result<()> {
     let record = Record::read(session, false)?;
     if record.files.is_empty() {

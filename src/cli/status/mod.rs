@@ -54,8 +54,6 @@ struct Report {
     accounts: Vec<Row>,
 }
 
-/// # Errors
-/// When there is no such account, or the accounts cannot be read.
 pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     let session = Session::default();
     if arguments.verify {

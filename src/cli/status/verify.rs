@@ -20,9 +20,6 @@ use crate::sys::message;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asks about each account, or the one of this name, and about the environment's.
-///
-/// # Errors
-/// When there is no such account, or the accounts cannot be read or written.
 pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let accounts = session.accounts()?;

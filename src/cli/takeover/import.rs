@@ -67,8 +67,6 @@ impl FromStr for Source {
     }
 }
 
-/// # Errors
-/// When a source that was named is not there, or the accounts cannot be read.
 pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     let session = Session::default();
     let accounts = session.accounts()?;

@@ -193,8 +193,6 @@ enum Step {
 }
 
 impl Plan {
-    /// # Errors
-    /// When the accounts cannot be read.
     pub(crate) fn make(session: &Session, credentials: &[&Credential]) -> Result<Self> {
         let mut accounts = session.accounts()?;
         let choice = session.config()?.store.default;
@@ -421,10 +419,7 @@ fn add_scope(account: &mut Account, reach: &Reach, others: &[&Credential], accou
     if account.reach.iter().any(|known| known.contains(reach)) {
         return;
     }
-    let workspace = Reach {
-        workspace: reach.workspace.clone(),
-        repository: None,
-    };
+    let workspace = reach.workspace_alone();
     let is_wanted_by = |other: &Credential| match &other.reach {
         Some(reach) => reach.workspace == workspace.workspace,
         None => true,

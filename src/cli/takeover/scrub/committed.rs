@@ -16,9 +16,6 @@ pub(super) struct Committed {
 }
 
 /// Looks into what git tracks in a work tree, or in a bare repository at HEAD.
-///
-/// # Errors
-/// When git does not let us.
 pub(super) fn look_into(tree: &Path, ours: &Ours) -> Result<Vec<Committed>> {
     let is_bare = !tree.join(".git").exists();
     if is_bare {

@@ -127,7 +127,7 @@ fn a_credential_of_the_environment_is_passed_over_and_the_accounts_answer() {
     let given = format!("{CLOUD}username=x-bitbucket-api-token-auth\npassword={API_TOKEN}\n");
     assert_eq!(env.program(&["store"], &given).status, 0);
     assert_eq!(
-        env.get_cloud(""),
+        env.get_cloud("username=x-bitbucket-api-token-auth\n"),
         reply("x-bitbucket-api-token-auth", API_TOKEN)
     );
     // And set aside when it is refused.
