@@ -66,6 +66,17 @@ pub(crate) fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a
     Err(Hinted::new(message, format!("name one of {}", names())).into())
 }
 
+/// The account of a name, or all of them.
+pub(crate) fn pick_some<'a>(
+    accounts: &'a Accounts,
+    name: Option<&str>,
+) -> Result<Vec<&'a Account>> {
+    Ok(match name {
+        Some(name) => vec![pick(accounts, Some(name))?],
+        None => accounts.iter().collect(),
+    })
+}
+
 /// Says which accounts stand in one another's way.
 pub(crate) fn warn_of_ties(session: &Session, accounts: &Accounts) {
     let now = Timestamp::now();

@@ -17,15 +17,7 @@ impl Session {
         Ok(known_hosts(accounts.iter(), &self.config()?.hosts))
     }
 
-    /// Our hosts, without those that the policy forbids.
-    pub(crate) fn our_hosts(&self, accounts: &Accounts) -> Result<Vec<Host>> {
-        let policy = self.policy()?;
-        let mut hosts = self.known_hosts(accounts)?;
-        hosts.retain(|host| policy.allows_host(host));
-        Ok(hosts)
-    }
-
-    /// Whether this is one of [`Session::our_hosts`].
+    /// Whether we answer for this host and keep its credentials.
     pub(crate) fn is_ours(&self, host: &Host, accounts: &Accounts) -> Result<bool> {
         let is_known = bitbucket::is_cloud(host) || self.is_named(host, accounts)?;
         Ok(is_known && self.policy()?.allows_host(host))

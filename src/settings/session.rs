@@ -1,6 +1,7 @@
 //! One run of the program: the settings, policy and accounts it reads, and the time it has.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -37,8 +38,8 @@ pub(super) struct Learned {
     machine: OnceCell<MachineFile>,
     config: OnceCell<Config>,
     policy: OnceCell<Policy>,
-    /// The keyring's first error. We do not ask again: waits and dismissed prompts would add up.
-    pub(super) is_out_of_reach: OnceCell<store::Error>,
+    /// The first error of each store that failed. We do not ask it again: waits and dismissed prompts would add up.
+    pub(super) silent: RefCell<BTreeMap<store::Name, store::Error>>,
 }
 
 impl Session {

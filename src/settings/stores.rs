@@ -136,40 +136,44 @@ impl Session {
         Ok(())
     }
 
-    /// Asks a store, unless an earlier call found the keyring out of reach.
+    /// Asks a store, unless it has failed before.
     fn ask<T>(
         &self,
         name: Name,
         question: impl FnOnce(&dyn Store) -> Result<T, store::Error>,
     ) -> Result<T, store::Error> {
         match name {
-            Name::Keyring => {}
             Name::File => return question(&self.file_store()?),
-            Name::Exec => {
-                return question(&self.exec_store()?);
-            }
+            Name::Exec | Name::Keyring => {}
             Name::Env | Name::Folder | Name::Vault => {
                 return Err(anyhow!("'{name}' is only ever looked into").into());
             }
         }
-        if let Some(reason) = self
-            .known
-            .is_out_of_reach
-            .get()
-            .and_then(store::Error::lasting)
-        {
-            return Err(reason);
+        if let Some(reason) = self.known.silent.borrow().get(&name) {
+            return Err(reason
+                .lasting()
+                .unwrap_or_else(|| anyhow!("it failed before").into()));
         }
-        let answer = self.patience();
-        let unlock = self.patience_with_a_prompt();
-        let outcome = question(&keyring::open(Patience { answer, unlock }));
-        if let Err(error) = &outcome
-            && let Some(reason) = error.lasting()
-        {
-            // Whoever came here found it empty.
-            let _ = self.known.is_out_of_reach.set(reason);
+        let outcome = if name == Name::Exec {
+            question(&self.exec_store()?)
+        } else {
+            let (answer, unlock) = (self.patience(), self.patience_with_a_prompt());
+            question(&keyring::open(Patience { answer, unlock }))
+        };
+        if let Err(error) = &outcome {
+            let lasting = error.lasting();
+            let reason = lasting.or_else(|| (name == Name::Exec).then(|| anyhow!("").into()));
+            self.known
+                .silent
+                .borrow_mut()
+                .extend(reason.map(|reason| (name, reason)));
         }
         outcome
+    }
+
+    /// Whether a store has failed, so that it is not asked again.
+    pub(crate) fn is_silent(&self, name: Name) -> bool {
+        self.known.silent.borrow().contains_key(&name)
     }
 
     /// Time limit of a store that may prompt for a password.

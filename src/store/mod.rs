@@ -29,7 +29,7 @@ pub(crate) trait Store {
 }
 
 /// The places a secret can come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Name {
     /// A program. It stores our accounts, and can be asked for the credentials of others.

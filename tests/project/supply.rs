@@ -20,7 +20,7 @@ fn pins(env: &TestEnv, folder: &Path) -> Outcome {
 #[test]
 fn a_release_looks_for_marks_first() {
     let env = TestEnv::new();
-    let text = fs::read_to_string(root().join(".github/workflows/release.yml")).unwrap();
+    let text = read(".github/workflows/release.yml");
     let Some(workflow) = yaml(&env, &text) else {
         return;
     };
@@ -222,7 +222,7 @@ fn a_pull_request_of_a_fork_gets_no_secret() {
 #[test]
 fn a_job_that_may_write_has_one_right_and_runs_nothing_of_the_project() {
     let env = TestEnv::new();
-    let text = fs::read_to_string(root().join(".github/workflows/release.yml")).unwrap();
+    let text = read(".github/workflows/release.yml");
     let Some(workflow) = yaml(&env, &text) else {
         return;
     };
@@ -257,4 +257,67 @@ fn a_job_that_may_write_has_one_right_and_runs_nothing_of_the_project() {
         jobs["release"]["needs"], "attest",
         "nothing unsigned is released"
     );
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap()
+}
+
+#[test]
+fn one_rust_builds_the_release_and_one_is_the_oldest() {
+    let toolchain = read("rust-toolchain.toml");
+    let channel = toolchain
+        .lines()
+        .find_map(|line| line.strip_prefix("channel = "));
+    let channel = channel.unwrap().trim_matches('"');
+    let numbers: Vec<u32> = channel
+        .split('.')
+        .map(|part| part.parse().unwrap())
+        .collect();
+    let oldest = env!("CARGO_PKG_RUST_VERSION");
+    let wanted: Vec<u32> = oldest
+        .split('.')
+        .map(|part| part.parse().unwrap())
+        .collect();
+    assert!(numbers.len() == 3 && numbers >= wanted, "{channel}");
+
+    let (ci, release) = (
+        read(".github/workflows/ci.yml"),
+        read(".github/workflows/release.yml"),
+    );
+    let image = format!("container: rust:{channel}-");
+    assert!(
+        release.contains(&image),
+        "the Debian package is built with it too"
+    );
+    for text in [&ci, &release] {
+        for floating in ["rustup update", "rustup default", "-latest"] {
+            assert!(!text.contains(floating), "{floating}");
+        }
+    }
+    for command in ["rustup toolchain install", "cargo"] {
+        let separator = if command == "cargo" { " +" } else { " " };
+        let line = format!("{command}{separator}{oldest}.0 ");
+        assert!(ci.contains(&line), "{line}");
+    }
+    let (minor, _) = channel.rsplit_once('.').unwrap();
+    let said = format!("Oldest Rust: {oldest}, declared in `Cargo.toml` and checked by CI's job");
+    let readme = read("README.md").replace('\n', " ");
+    assert!(readme.contains(&said) && readme.contains(&format!("Rust {minor}")));
+}
+
+#[test]
+fn the_page_for_reports_names_a_private_way_a_time_and_the_limits() {
+    let page = read("docs/SECURITY.md");
+    for part in [
+        "Report a\nvulnerability",
+        "within 3 working days",
+        "## Supported versions",
+        "## In scope",
+        "## Out of scope",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    let packaging = read("docs/packaging/README.md");
+    assert!(packaging.contains("The workflow and this command have **not been run**"));
 }

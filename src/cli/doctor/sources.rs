@@ -1,7 +1,7 @@
 //! The stores that are only looked into, and what the administrators of the machine allow.
 
-use super::Surroundings;
 use super::finding::Check;
+use super::surroundings::Surroundings;
 use crate::answer::source::folder;
 use crate::answer::source::vault;
 use crate::bitbucket;

@@ -1,5 +1,6 @@
 //! `status`: the accounts, and which of them need attention.
 
+mod row;
 mod table;
 mod verify;
 
@@ -10,15 +11,16 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::account::file::Accounts;
-use crate::account::state::{self, State};
-use crate::account::{Account, Origin};
+use self::row::Row;
+use crate::account::Account;
+use crate::account::state::State;
 use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::cli::output;
 use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 use crate::store;
+use crate::sys::error::one_line;
 use crate::sys::message;
 use crate::sys::terminal;
 
@@ -34,21 +36,6 @@ pub(crate) struct Status {
     pub(crate) verify: bool,
 }
 
-/// An account as `--json` shows it: the names are a contract.
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    host: String,
-    kind: Option<&'static str>,
-    username: Option<String>,
-    email: Option<String>,
-    r#for: Vec<String>,
-    store: String,
-    expires: Option<String>,
-    origin: Origin,
-    state: State,
-}
-
 #[derive(Serialize)]
 struct Report {
     accounts: Vec<Row>,
@@ -60,16 +47,12 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         verify::run(&session, arguments.name.as_deref())?;
     }
     let accounts = session.accounts()?;
-    let shown = meant(&accounts, arguments.name.as_deref())?;
-    let mut examiner = Examiner {
-        session: &session,
-        silent: Vec::new(),
-        now: Timestamp::now(),
-    };
-    let rows: Vec<Row> = shown
+    let shown = output::pick_some(&accounts, arguments.name.as_deref())?;
+    let now = Timestamp::now();
+    let rows = shown
         .iter()
-        .map(|account| row(account, examiner.state(account)))
-        .collect();
+        .map(|account| Row::of(account, state(&session, account, now)));
+    let rows: Vec<Row> = rows.collect();
     let mut needs_attention = rows.iter().any(|row| row.state.needs_attention());
 
     if arguments.json {
@@ -98,7 +81,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     }
     match session.config().and_then(|_| session.unknown_keys()) {
         Ok(unknown) => unknown.iter().for_each(message::warn),
-        Err(error) => message::warn(crate::sys::error::one_line(&error)),
+        Err(error) => message::warn(one_line(&error)),
     }
     needs_attention |= warn_of_the_policy(&session, &shown);
     let cloud = bitbucket::cloud();
@@ -151,7 +134,7 @@ fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
         Err(error) => {
             // What keeps the settings from being read is said already.
             if session.config().is_ok() {
-                message::warn(crate::sys::error::one_line(&error));
+                message::warn(one_line(&error));
             }
             return true;
         }
@@ -170,54 +153,18 @@ fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
     is_forbidden
 }
 
-/// The account of a name, or all of them.
-fn meant<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<Vec<&'a Account>> {
-    Ok(match name {
-        Some(name) => vec![output::pick(accounts, Some(name))?],
-        None => accounts.iter().collect(),
-    })
-}
-
-struct Examiner<'a> {
-    session: &'a Session,
-    /// The stores that did not answer: they are not waited for a second time.
-    silent: Vec<store::Name>,
-    now: Timestamp,
-}
-
-impl Examiner<'_> {
-    fn state(&mut self, account: &Account) -> State {
-        if self.silent.contains(&account.store) {
-            return State::Unreachable;
-        }
-        match self.session.has_secret(account) {
-            Ok(true) => State::of(account, self.now),
-            Ok(false) => State::Missing,
-            Err(error) => {
-                self.silent.push(account.store);
-                message::warn(format_args!(
-                    "'{}': {}",
-                    account.name,
-                    crate::sys::error::one_line(&error)
-                ));
-                State::Unreachable
+/// The state of an account; of a store that does not answer the first failure is told.
+fn state(session: &Session, account: &Account, now: Timestamp) -> State {
+    let is_known = session.is_silent(account.store);
+    match session.has_secret(account) {
+        Ok(true) => State::of(account, now),
+        Ok(false) => State::Missing,
+        Err(error) => {
+            if !is_known {
+                let error = one_line(&error);
+                message::warn(format_args!("'{}': {error}", account.name));
             }
+            State::Unreachable
         }
-    }
-}
-
-fn row(account: &Account, state: State) -> Row {
-    let expires = account.expires.map(|day| day.to_string());
-    Row {
-        name: account.name.clone(),
-        host: account.host.to_string(),
-        kind: account.kind().map(bitbucket::Kind::as_str),
-        username: account.username().map(ToString::to_string),
-        email: account.email().map(str::to_owned),
-        r#for: account.reach.iter().map(ToString::to_string).collect(),
-        store: account.store.to_string(),
-        expires: expires.or_else(|| Some(state::expiry(account)?.to_string())),
-        origin: account.origin,
-        state,
     }
 }

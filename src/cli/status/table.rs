@@ -1,6 +1,6 @@
 //! The accounts as a person reads or hears them.
 
-use super::Row;
+use super::row::Row;
 use crate::sys::error::printable;
 
 const HEAD: [&str; 7] = ["NAME", "KIND", "HOST", "FOR", "STORE", "EXPIRES", "STATE"];
@@ -75,7 +75,7 @@ mod tests {
     use super::text;
     use crate::account::Origin;
     use crate::account::state::State;
-    use crate::cli::status::Row;
+    use crate::cli::status::row::Row;
 
     #[test]
     fn on_a_narrow_terminal_each_account_is_a_paragraph() {
