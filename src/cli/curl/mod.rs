@@ -56,8 +56,7 @@ pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
 /// What the account that fits the URL presents to the REST API.
 fn authorization(url: CurlUrl) -> Result<Secret> {
     let session = Session::default();
-    let hosts = session.known_hosts(&session.accounts()?)?;
-    if !hosts.contains(&url.host) {
+    if !session.is_known(&url.host)? {
         return Err(refusal(
             "the URL's host is not Bitbucket Cloud, and you have no account for it",
             "sign in to it first: 'git credential-bitbucket login --host HOST'",

@@ -17,7 +17,7 @@ use crate::account::state::State;
 use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::cli::output;
-use crate::git::context::Host;
+use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 use crate::store;
 use crate::sys::error::one_line;
@@ -103,21 +103,14 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             )
         });
     }
-    let hosts: Vec<Host> = std::iter::once(&cloud)
-        .chain(shown.iter().map(|account| &account.host))
-        .flat_map(bitbucket::hosts_asked_for)
-        // For the others nothing ever answers.
-        .filter(|host| {
-            session
-                .policy()
-                .is_ok_and(|policy| policy.allows_host(host))
-        })
-        .fold(Vec::new(), |mut hosts, host| {
-            if !hosts.contains(&host) {
-                hosts.push(host);
-            }
+    let hosts = session.policy().map_or_else(
+        |_| Vec::new(),
+        |policy| {
+            let mut hosts = known_hosts(shown, &[]);
+            hosts.retain(|host| policy.allows_host(host));
             hosts
-        });
+        },
+    );
     output::warn_of_ties(&session, &accounts);
     output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' fixes that");
     Ok(ExitCode::from(u8::from(needs_attention)))

@@ -166,9 +166,6 @@ pub(crate) enum EntryContent {
     Bad(&'static str),
 }
 
-/// Whether a host's credentials are ours to keep.
-pub(crate) type IsOurs<'a> = &'a dyn Fn(&Host) -> bool;
-
 /// Which accounts the credentials become.
 pub(crate) struct Plan {
     planned: Vec<Planned>,
