@@ -1,14 +1,10 @@
 //! The kinds of credential, and how git and REST take each.
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::civil::Date;
-use thiserror::Error;
 
 use crate::bitbucket::host::is_cloud;
 use crate::git::context::Host;
-use crate::sys::serde_as_text::serde_as_text;
+use crate::sys::words::words;
 
 /// The day on which Bitbucket Cloud removed app passwords (changelog, CHANGE-3222).
 const APP_PASSWORDS_REMOVED: Date = jiff::civil::date(2026, 7, 28);
@@ -25,19 +21,20 @@ pub(super) const ACCESS_TOKEN_USERNAME: &str = "x-token-auth";
 /// The user names that stand for a kind and for no user.
 pub(crate) const STATIC_USERNAMES: [&str; 2] = [API_TOKEN_USERNAME, ACCESS_TOKEN_USERNAME];
 
-/// The kinds of credential, by Atlassian's own names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A repository, project or workspace access token of Bitbucket Cloud.
-    AccessToken,
-    /// A user's API token with scopes, Bitbucket Cloud.
-    ApiToken,
-    /// User name and app password; Bitbucket Cloud has removed them, to Data Center they are a plain password.
-    AppPassword,
-    /// An HTTP access token of Bitbucket Data Center.
-    HttpAccessToken,
-    /// A grant of OAuth 2.0, Bitbucket Cloud: its secret is an access token of two hours, which we renew.
-    Oauth,
+words! {
+    /// The kinds of credential, by Atlassian's own names, the usual ones first.
+    pub(crate) enum Kind {
+        /// A user's API token with scopes, Bitbucket Cloud.
+        ApiToken = "api-token",
+        /// A repository, project or workspace access token of Bitbucket Cloud.
+        AccessToken = "access-token",
+        /// A grant of OAuth 2.0, Bitbucket Cloud: its secret is an access token of two hours, which we renew.
+        Oauth = "oauth",
+        /// User name and app password; Bitbucket Cloud has removed them, to Data Center they are a plain password.
+        AppPassword = "app-password",
+        /// An HTTP access token of Bitbucket Data Center.
+        HttpAccessToken = "http-access-token",
+    }
 }
 
 /// Which user name goes with the secret when asking the REST API.
@@ -52,24 +49,6 @@ pub(crate) enum RestScheme {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::ApiToken,
-        Self::AccessToken,
-        Self::Oauth,
-        Self::AppPassword,
-        Self::HttpAccessToken,
-    ];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::AccessToken => "access-token",
-            Self::ApiToken => "api-token",
-            Self::AppPassword => "app-password",
-            Self::HttpAccessToken => "http-access-token",
-            Self::Oauth => "oauth",
-        }
-    }
-
     /// As one says it in a sentence.
     pub(crate) fn noun(self) -> &'static str {
         match self {
@@ -128,26 +107,3 @@ impl Kind {
         self == Self::AppPassword && is_cloud(host)
     }
 }
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-#[derive(Debug, Error)]
-#[error("not a kind of credential")]
-pub(crate) struct NotAKind;
-
-impl FromStr for Kind {
-    type Err = NotAKind;
-
-    fn from_str(text: &str) -> Result<Self, NotAKind> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or(NotAKind)
-    }
-}
-
-serde_as_text!(Kind);
