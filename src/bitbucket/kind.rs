@@ -15,11 +15,9 @@ pub(crate) fn removed(what: &str) -> String {
 }
 
 /// The static git user name of an API token: <https://support.atlassian.com/bitbucket-cloud/docs/using-api-tokens/>.
-pub(super) const API_TOKEN_USERNAME: &str = "x-bitbucket-api-token-auth";
+const API_TOKEN_USERNAME: &str = "x-bitbucket-api-token-auth";
 /// The static git user name of an access token: <https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/>.
-pub(super) const ACCESS_TOKEN_USERNAME: &str = "x-token-auth";
-/// The user names that stand for a kind and for no user.
-pub(crate) const STATIC_USERNAMES: [&str; 2] = [API_TOKEN_USERNAME, ACCESS_TOKEN_USERNAME];
+const ACCESS_TOKEN_USERNAME: &str = "x-token-auth";
 
 words! {
     /// The kinds of credential, by Atlassian's own names, the usual ones first.
@@ -83,6 +81,11 @@ impl Kind {
         }
     }
 
+    /// The user name that stands for this kind and for no user.
+    pub(super) fn static_username(self) -> Option<&'static [u8]> {
+        self.git_username(None)
+    }
+
     /// How the REST API of Bitbucket Cloud takes this kind: <https://developer.atlassian.com/cloud/bitbucket/rest/intro/>.
     pub(crate) fn rest_scheme(self) -> RestScheme {
         match self {
@@ -106,4 +109,15 @@ impl Kind {
     pub(crate) fn is_retired_on(self, host: &Host) -> bool {
         self == Self::AppPassword && is_cloud(host)
     }
+}
+
+/// The user names that stand for a kind and for no user, each once.
+pub(crate) fn static_usernames() -> Vec<&'static [u8]> {
+    let mut names = Vec::new();
+    for name in Kind::ALL.into_iter().filter_map(Kind::static_username) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
