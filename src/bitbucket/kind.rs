@@ -13,7 +13,7 @@ use crate::sys::serde_as_text::serde_as_text;
 /// The day on which Bitbucket Cloud removed app passwords (changelog, CHANGE-3222).
 const APP_PASSWORDS_REMOVED: Date = jiff::civil::date(2026, 7, 28);
 
-/// That Bitbucket Cloud takes no app password any more, and how git shows it. `what` names them in the sentence.
+/// Says that Bitbucket Cloud removed app passwords. `what` is the sentence's subject.
 pub(crate) fn removed(what: &str) -> String {
     format!("Bitbucket removed {what} on {APP_PASSWORDS_REMOVED} (git shows error 410)")
 }
@@ -22,7 +22,7 @@ pub(crate) fn removed(what: &str) -> String {
 pub(super) const API_TOKEN_USERNAME: &str = "x-bitbucket-api-token-auth";
 /// The static git user name of an access token: <https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/>.
 pub(super) const ACCESS_TOKEN_USERNAME: &str = "x-token-auth";
-/// The user names that stand for a kind and for no user.
+/// The user names that name a kind and no user.
 pub(crate) const STATIC_USERNAMES: [&str; 2] = [API_TOKEN_USERNAME, ACCESS_TOKEN_USERNAME];
 
 /// The kinds of credential, by Atlassian's own names.
@@ -32,15 +32,15 @@ pub(crate) enum Kind {
     AccessToken,
     /// A user's API token with scopes, Bitbucket Cloud.
     ApiToken,
-    /// User name and app password; Bitbucket Cloud has removed them, to Data Center they are a plain password.
+    /// An app password with its user name. Bitbucket Cloud removed them; on Data Center it is a plain password.
     AppPassword,
     /// An HTTP access token of Bitbucket Data Center.
     HttpAccessToken,
-    /// A grant of OAuth 2.0, Bitbucket Cloud: its secret is an access token of two hours, which we renew.
+    /// An OAuth 2.0 grant of Bitbucket Cloud. Its access token lives two hours; we renew it.
     Oauth,
 }
 
-/// Which user name goes with the secret when asking the REST API.
+/// How a secret is sent to the REST API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RestScheme {
     /// `Authorization: Bearer`, no user name.
@@ -70,7 +70,7 @@ impl Kind {
         }
     }
 
-    /// As one says it in a sentence.
+    /// Its noun in a sentence.
     pub(crate) fn noun(self) -> &'static str {
         match self {
             Self::AccessToken => "an access token",
@@ -92,8 +92,8 @@ impl Kind {
 
     /// The user name with which git presents this kind, given the account's own.
     ///
-    /// An API token also works with its owner's user name, but the static name needs none and can be mistaken for
-    /// nothing; an e-mail is refused. A Data Center token without a user goes with the name recent versions take.
+    /// An API token also works with its owner's user name, but not with an e-mail; the static name always works.
+    /// A Data Center token without a user name takes the static name of recent versions.
     pub(crate) fn git_username(self, own: Option<&[u8]>) -> Option<&[u8]> {
         match self {
             // Of OAuth too: "the literal string is required" (Atlassian, "Use OAuth on Bitbucket Cloud").
@@ -113,12 +113,12 @@ impl Kind {
         }
     }
 
-    /// Whether Bitbucket gives every secret of this kind an end: an API token lives a year at the most.
+    /// Whether each secret of this kind expires: an API token after a year at most.
     pub(crate) fn always_expires(self) -> bool {
         self == Self::ApiToken
     }
 
-    /// Whether the account cannot do without a user name of its own.
+    /// Whether the account needs a user name of its own.
     pub(crate) fn needs_username(self) -> bool {
         self == Self::AppPassword
     }

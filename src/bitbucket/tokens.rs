@@ -1,4 +1,4 @@
-//! What a secret looks like: how it starts, and what kind that is. Nothing else knows a prefix.
+//! How secrets start, and which kind each prefix names. No other file knows a prefix.
 
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ const PREFIXES: [(&str, Option<Kind>); 6] = [
     ("ATOA", None),
 ];
 
-/// The kind that the start of a secret names, whatever its host.
+/// The kind that a secret's prefix names, on any host.
 fn named(secret: &Secret) -> Option<Kind> {
     let mut prefixes = PREFIXES.iter();
     let found = prefixes.find(|(prefix, _)| secret.expose().starts_with(prefix.as_bytes()));
@@ -29,20 +29,20 @@ fn named(secret: &Secret) -> Option<Kind> {
 }
 
 impl Kind {
-    /// The kind a secret's prefix names; the host decides which prefixes mean anything.
+    /// The kind that a secret's prefix names on this host.
     ///
     /// Lengths are never looked at: Atlassian says they vary.
     pub(crate) fn of_secret(secret: &Secret, host: &Host) -> Option<Self> {
         named(secret).filter(|kind| kind.prefix_is_of(host))
     }
 
-    /// The kind it names on the other side: of bitbucket.org where the host is a Data Center, and the other way round.
-    /// Such a secret is not for this host, and must not be shown to it.
+    /// The kind that the prefix names on the other product: Cloud for a Data Center host, and Data Center for Cloud.
+    /// Such a secret must not be sent to this host.
     pub(crate) fn of_another_host(secret: &Secret, host: &Host) -> Option<Self> {
         named(secret).filter(|kind| !kind.prefix_is_of(host))
     }
 
-    /// The kind of a secret that was found together with a user name, in a URL for instance, where nobody can be asked.
+    /// The kind of a secret found with a user name, such as in a URL.
     pub(crate) fn of_pair(secret: &Secret, username: Option<&Username>, host: &Host) -> Self {
         /// An OAuth access token has no prefix, works with any user name, and is far longer than a password.
         const LONGEST_PASSWORD: usize = 128;
@@ -62,16 +62,16 @@ impl Kind {
         }
     }
 
-    /// Whether secrets of this kind start in a way of their own on this host: Data Center's app password is a plain one.
+    /// Whether this kind has a prefix on this host. A password of Data Center has none.
     fn prefix_is_of(self, host: &Host) -> bool {
         is_cloud(host) == (self != Self::HttpAccessToken)
     }
 }
 
-/// What is shorter is a word about them, and no secret.
+/// Anything shorter is a word, not a secret.
 const SHORTEST: usize = 21;
 
-/// Whether a word starts like one of Atlassian's secrets: it must not be shown or kept as a name.
+/// Whether a word starts like a secret of Atlassian's: then it must not be shown, or used as a name.
 pub(crate) fn looks_like_a_secret(word: &str) -> bool {
     word.len() >= SHORTEST
         && PREFIXES
@@ -79,7 +79,7 @@ pub(crate) fn looks_like_a_secret(word: &str) -> bool {
             .any(|(prefix, _)| word.trim_start_matches('-').starts_with(prefix))
 }
 
-/// Where in a text Atlassian's secrets stand, as far as their start tells.
+/// Where a text holds secrets of Atlassian's, by their prefixes.
 pub(crate) fn tokens_in(text: &[u8]) -> Vec<Range<usize>> {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_=+/".contains(byte);
     let mut tokens: Vec<Range<usize>> = Vec::new();
@@ -103,14 +103,14 @@ pub(crate) fn tokens_in(text: &[u8]) -> Vec<Range<usize>> {
     tokens
 }
 
-/// Whether a user name in a URL is really a token: no name is that long; an e-mail may be.
+/// Whether the user name in a URL is really a token: only an e-mail can be that long.
 pub(crate) fn is_token_for_a_name(name: &[u8]) -> bool {
     const LONGEST_NAME: usize = 40;
     let is_long = name.len() > LONGEST_NAME && !name.contains(&b'@');
     is_long || looks_like_a_secret(&String::from_utf8_lossy(name))
 }
 
-/// Whether what stands for a password only fills its place, behind a token that stands for the user name.
+/// Whether a password is only a placeholder, behind a token given as user name.
 pub(crate) fn is_filler(password: &[u8]) -> bool {
     [
         "x-oauth-basic",
@@ -124,8 +124,7 @@ pub(crate) fn is_filler(password: &[u8]) -> bool {
     .any(|filler| password == filler.as_bytes())
 }
 
-/// The same for grep(1), as an extended regular expression without regard to letter case. It finds too much rather than too
-/// little: each find is looked at more closely.
+/// The same as an extended regular expression for grep(1), ignoring case. It may find too much: each hit is checked.
 pub(crate) fn pattern() -> String {
     let starts = PREFIXES.map(|(prefix, _)| prefix).join("|");
     format!("({starts})[A-Za-z0-9_=+/-]{{16}}")

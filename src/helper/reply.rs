@@ -122,7 +122,7 @@ fn bearer(credential: Secret) -> Form {
     }
 }
 
-/// That an account cannot present itself at REST, and how to mend it.
+/// That an account cannot present itself at REST, and how to fix it.
 pub(crate) fn lacking(account: &Account, missing: Missing) -> anyhow::Error {
     let name = &account.name;
     let hint = match missing {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::find::{self, Findings, Ours};
+use super::find::{self, Ours, TextSecrets};
 use super::walk::COMMITTED;
 use crate::bitbucket;
 use crate::git;
@@ -12,7 +12,7 @@ use crate::git;
 /// A secret in a committed file.
 pub(super) struct Committed {
     pub(super) path: PathBuf,
-    pub(super) findings: Findings,
+    pub(super) findings: TextSecrets,
 }
 
 /// Looks into what git tracks in a work tree, or in a bare repository at HEAD.

@@ -16,7 +16,7 @@ use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
 /// A secret, and where it stands.
-pub(crate) struct Found {
+pub(crate) struct SecretInText {
     /// Counted from 1.
     pub(crate) line: usize,
     /// The setting, in a configuration file; a URL in it is masked.
@@ -31,8 +31,8 @@ pub(crate) struct Found {
 
 /// What was found in one text.
 #[derive(Default)]
-pub(crate) struct Findings {
-    pub(crate) found: Vec<Found>,
+pub(crate) struct TextSecrets {
+    pub(crate) found: Vec<SecretInText>,
     /// How many secrets of other hosts there are.
     pub(crate) foreign: usize,
 }
@@ -62,7 +62,7 @@ impl Ours {
 }
 
 /// The secrets in one of git's configuration files, or nothing where git could not read it.
-pub(crate) fn in_config(text: &[u8], ours: &Ours) -> Option<(GitConfig, Findings)> {
+pub(crate) fn in_config(text: &[u8], ours: &Ours) -> Option<(GitConfig, TextSecrets)> {
     let config = GitConfig::parse(text)?;
     let mut search = Search::of(text, ours);
     for section in &config.sections {
@@ -87,14 +87,14 @@ pub(crate) fn in_config(text: &[u8], ours: &Ours) -> Option<(GitConfig, Findings
 }
 
 /// The secrets in a text of no particular form.
-pub(crate) fn in_text(text: &[u8], ours: &Ours) -> Findings {
+pub(crate) fn in_text(text: &[u8], ours: &Ours) -> TextSecrets {
     let mut search = Search::of(text, ours);
     search.plain(0..text.len());
     search.findings
 }
 
 /// A secret that says nothing of a repository is for the one in whose configuration it stands.
-fn give_scopes(config: &GitConfig, ours: &Ours, found: &mut [Found]) {
+fn give_scopes(config: &GitConfig, ours: &Ours, found: &mut [SecretInText]) {
     let remotes: Vec<(Host, Reach)> = config
         .entries
         .iter()
@@ -125,7 +125,7 @@ struct Search<'a> {
     lines: Vec<usize>,
     /// What has been accounted for: where it starts, and where it ends.
     seen: BTreeMap<usize, usize>,
-    findings: Findings,
+    findings: TextSecrets,
 }
 
 impl<'a> Search<'a> {
@@ -136,7 +136,7 @@ impl<'a> Search<'a> {
             ours,
             lines: breaks.map(|(position, _)| position).collect(),
             seen: BTreeMap::new(),
-            findings: Findings::default(),
+            findings: TextSecrets::default(),
         }
     }
 
@@ -264,7 +264,7 @@ impl<'a> Search<'a> {
         if !cut.is_empty() {
             self.seen.insert(cut.start, cut.end);
         }
-        self.findings.found.push(Found {
+        self.findings.found.push(SecretInText {
             line: self.line_of(cut.start),
             key: key.map(str::to_owned),
             url,

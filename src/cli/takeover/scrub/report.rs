@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::walk::Form;
+use super::walk::FileForm;
 use super::work::{Action, FoundSecret, Scrubbing};
 use crate::bitbucket::API_TOKEN_PAGE;
 use crate::cli::output::{self, plural};
@@ -34,11 +34,11 @@ pub(super) fn print(scrub: &Scrubbing, as_json: bool) -> Result<()> {
 /// What `--json` shows: the names are a contract.
 #[derive(Serialize)]
 struct Rows {
-    found: Vec<Row>,
+    found: Vec<SecretRow>,
 }
 
 #[derive(Serialize)]
-struct Row {
+struct SecretRow {
     file: String,
     key: Option<String>,
     line: usize,
@@ -47,8 +47,8 @@ struct Row {
     action: Action,
 }
 
-fn row(scrub: &Scrubbing, secret: &FoundSecret) -> Row {
-    Row {
+fn row(scrub: &Scrubbing, secret: &FoundSecret) -> SecretRow {
+    SecretRow {
         file: scrub.targets[secret.target].path.display().to_string(),
         key: secret.found.key.clone(),
         line: secret.found.line,
@@ -59,7 +59,7 @@ fn row(scrub: &Scrubbing, secret: &FoundSecret) -> Row {
 }
 
 fn line(scrub: &Scrubbing, secret: &FoundSecret) -> String {
-    let Row {
+    let SecretRow {
         file,
         key,
         line,
@@ -86,7 +86,7 @@ fn line(scrub: &Scrubbing, secret: &FoundSecret) -> String {
 /// Whether it was found in what is committed, and not in a file as it stands.
 fn is_committed(scrub: &Scrubbing, secret: &FoundSecret) -> bool {
     let target = &scrub.targets[secret.target];
-    target.form == Form::Committed && secret.found.key.is_none() && !secret.can_move
+    target.form == FileForm::Committed && secret.found.key.is_none() && !secret.can_move
 }
 
 /// What is left to do, in as many lines as there are things to do.
@@ -142,7 +142,7 @@ fn about_moved(scrub: &Scrubbing) -> Vec<String> {
         names.join(", ")
     )];
     let targets = moved().map(|secret| &scrub.targets[secret.target]);
-    let changed = targets.filter(|target| target.form == Form::Committed);
+    let changed = targets.filter(|target| target.form == FileForm::Committed);
     let changed: BTreeSet<&Path> = changed.map(|target| target.path.as_path()).collect();
     lines.extend(
         changed
@@ -152,7 +152,7 @@ fn about_moved(scrub: &Scrubbing) -> Vec<String> {
     let mut urls = moved().filter_map(|secret| secret.found.url.as_ref());
     if let Some(url) = urls.find(|url| url.starts_with("http:")) {
         lines.push(format!(
-            "Make it 'https:': no helper sends a secret in clear to '{url}'"
+            "Change '{url}' to 'https:': no helper sends a secret in clear text"
         ));
     }
     lines
@@ -171,7 +171,7 @@ fn where_to_revoke(scrub: &Scrubbing) -> Option<String> {
     let few: Vec<String> = pages.into_iter().take(MOST).collect();
     (!few.is_empty()).then(|| {
         format!(
-            "Revoke what lay in plain text, and sign in with a new one: {}{more}",
+            "Revoke the secrets that were in plain text, and sign in with new ones: {}{more}",
             few.join(" ")
         )
     })

@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use zeroize::Zeroizing;
 
-use super::find::{self, Found, Ours};
-use super::walk::{Form, Target};
+use super::find::{self, Ours, SecretInText};
+use super::walk::{FileForm, ScrubFile};
 use crate::cli::takeover::Credential;
 use crate::git;
 use crate::git::config::{ConfigEntry, GitConfig};
@@ -24,14 +24,15 @@ use crate::sys::error::Hinted;
 /// # Errors
 /// When the file cannot be written, or git would not read it as meant: then it is as it was.
 pub(super) fn take_out(
-    target: &Target,
+    target: &ScrubFile,
     ours: &Ours,
     is_stored: &(dyn Fn(&Credential) -> bool + Sync),
 ) -> Result<()> {
     let path = &target.path;
-    let has_gone =
-        |found: &Found| !found.credentials.is_empty() && found.credentials.iter().all(is_stored);
-    if let Form::Text { lock } = &target.form {
+    let has_gone = |found: &SecretInText| {
+        !found.credentials.is_empty() && found.credentials.iter().all(is_stored)
+    };
+    if let FileForm::Text { lock } = &target.form {
         let lock = lock.clone().unwrap_or_else(|| git::lock_of(path));
         let change = |text: &[u8]| {
             let found = find::in_text(text, ours).found;
@@ -43,11 +44,11 @@ pub(super) fn take_out(
     let not_as_meant = || {
         Hinted::new(
             format!(
-                "git would not read '{}' as meant without the secret",
+                "git would read '{}' differently without the secret",
                 path.display()
             ),
             format!(
-                "take it out by hand: git config --file '{}' --edit",
+                "remove it by hand: git config --file '{}' --edit",
                 path.display()
             ),
         )
@@ -71,7 +72,7 @@ pub(super) fn take_out(
 pub(crate) fn config_without(
     text: &[u8],
     ours: &Ours,
-    has_gone: &dyn Fn(&Found) -> bool,
+    has_gone: &dyn Fn(&SecretInText) -> bool,
 ) -> Option<Zeroizing<Vec<u8>>> {
     let (config, findings) = find::in_config(text, ours)?;
     let mut cuts = cuts(findings.found.iter().filter(|found| has_gone(found)));
@@ -82,7 +83,7 @@ pub(crate) fn config_without(
     is_as_meant.then_some(new)
 }
 
-fn cuts<'a>(found: impl Iterator<Item = &'a Found>) -> Vec<Range<usize>> {
+fn cuts<'a>(found: impl Iterator<Item = &'a SecretInText>) -> Vec<Range<usize>> {
     let cuts = found.map(|found| found.cut.clone());
     let mut cuts: Vec<Range<usize>> = cuts.filter(|cut| !cut.is_empty()).collect();
     cuts.sort_by_key(|cut| cut.start);

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 /// A file to look into.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct ScrubFile {
     pub(super) path: PathBuf,
-    pub(super) form: Form,
+    pub(super) form: FileForm,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum FileForm {
     /// One of git's configuration files.
     Config,
     /// The same, in a work tree: a change to it has to be committed.
@@ -25,7 +25,7 @@ pub(super) enum Form {
 /// What a walk brings to light.
 #[derive(Default)]
 pub(super) struct Walk {
-    pub(super) targets: Vec<Target>,
+    pub(super) targets: Vec<ScrubFile>,
     /// Work trees, and bare repositories: where committed files are looked for.
     pub(super) trees: Vec<PathBuf>,
     /// What could not be looked at, a line each.
@@ -85,7 +85,7 @@ impl Walk {
 
     /// A configuration file, if it is there and not known yet.
     pub(super) fn config(&mut self, path: &Path) {
-        self.file(path, Form::Config);
+        self.file(path, FileForm::Config);
     }
 
     pub(super) fn cannot(&mut self, act: &str, path: &Path, error: &io::Error) {
@@ -93,12 +93,12 @@ impl Walk {
             .push(format!("cannot {act} '{}': {error}", path.display()));
     }
 
-    fn file(&mut self, path: &Path, form: Form) {
+    fn file(&mut self, path: &Path, form: FileForm) {
         let Ok(real) = dunce::canonicalize(path) else {
             return;
         };
         if self.seen.insert(real) {
-            self.targets.push(Target {
+            self.targets.push(ScrubFile {
                 path: path.to_owned(),
                 form,
             });
@@ -127,7 +127,7 @@ impl Walk {
         };
         for entry in &entries {
             if is_left_behind(entry) {
-                self.file(&entry.path(), Form::Text { lock: None });
+                self.file(&entry.path(), FileForm::Text { lock: None });
             }
         }
         let has = |name: &str| entries.iter().any(|entry| entry.file_name() == *name);
@@ -175,7 +175,7 @@ impl Walk {
             let path = tree.join(name);
             // Whoever wrote the repository chose where a link leads; git does not follow it either.
             if !path.is_symlink() {
-                self.file(&path, Form::Committed);
+                self.file(&path, FileForm::Committed);
             }
         }
     }
@@ -197,7 +197,7 @@ impl Walk {
                         lock.push(".lock");
                         lock.into()
                     });
-                    self.file(&path, Form::Text { lock });
+                    self.file(&path, FileForm::Text { lock });
                 }
                 _ => {}
             }

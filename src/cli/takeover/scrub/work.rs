@@ -9,9 +9,9 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::committed::{self, Committed};
-use super::find::{self, Found, Ours};
+use super::find::{self, Ours, SecretInText};
 use super::rewrite;
-use super::walk::{Form, Target, Walk};
+use super::walk::{FileForm, ScrubFile, Walk};
 use crate::cli::takeover::{Credential, Plan};
 use crate::git::config::GitConfig;
 use crate::settings::session::Session;
@@ -24,7 +24,7 @@ const LONGEST: u64 = 64 << 20;
 /// A secret, the file it stands in, and what becomes of it.
 pub(super) struct FoundSecret {
     pub(super) target: usize,
-    pub(super) found: Found,
+    pub(super) found: SecretInText,
     /// It can be taken out of where it stands.
     pub(super) can_move: bool,
     pub(super) account: Option<String>,
@@ -43,7 +43,7 @@ pub(super) enum Action {
 
 #[derive(Default)]
 pub(super) struct Scrubbing {
-    pub(super) targets: Vec<Target>,
+    pub(super) targets: Vec<ScrubFile>,
     pub(super) secrets: Vec<FoundSecret>,
     /// How many secrets of other hosts were seen.
     pub(super) foreign: usize,
@@ -56,11 +56,11 @@ impl Scrubbing {
     pub(super) fn look(&mut self, walk: &mut Walk, ours: &Ours) {
         let mut next = 0;
         while let Some(target) = walk.targets.get(next) {
-            let Target { path, form } = target;
+            let ScrubFile { path, form } = target;
             let (path, form) = (path.clone(), form.clone());
             next += 1;
             match self.look_into(&path, &form, ours) {
-                Ok(Some(config)) if form == Form::Config => {
+                Ok(Some(config)) if form == FileForm::Config => {
                     for path in included(&path, &config) {
                         walk.config(&path);
                     }
@@ -74,7 +74,12 @@ impl Scrubbing {
         }
     }
 
-    fn look_into(&mut self, path: &Path, form: &Form, ours: &Ours) -> Result<Option<GitConfig>> {
+    fn look_into(
+        &mut self,
+        path: &Path,
+        form: &FileForm,
+        ours: &Ours,
+    ) -> Result<Option<GitConfig>> {
         let metadata = fs::metadata(path).context("cannot be read")?;
         anyhow::ensure!(metadata.is_file(), "it is not a file");
         anyhow::ensure!(
@@ -83,8 +88,8 @@ impl Scrubbing {
         );
         let text = Zeroizing::new(fs::read(path).context("cannot be read")?);
         let (config, findings) = match form {
-            Form::Text { .. } => (None, find::in_text(&text, ours)),
-            Form::Config | Form::Committed => {
+            FileForm::Text { .. } => (None, find::in_text(&text, ours)),
+            FileForm::Config | FileForm::Committed => {
                 let (config, findings) =
                     find::in_config(&text, ours).context("git cannot read it")?;
                 (Some(config), findings)
@@ -97,7 +102,7 @@ impl Scrubbing {
         let can_write = !metadata.permissions().readonly();
         if !can_write {
             self.problems.push(format!(
-                "'{}' is read-only, and holds a secret: 'chmod u+w' it, and try again",
+                "'{}' is read-only and holds a secret: 'chmod u+w' it, and try again",
                 path.display()
             ));
         }
@@ -121,18 +126,18 @@ impl Scrubbing {
             };
             for Committed { path, findings } in committed {
                 self.foreign += findings.foreign;
-                self.add(path, Form::Committed, findings.found, false);
+                self.add(path, FileForm::Committed, findings.found, false);
             }
         }
     }
 
     /// Notes what was found in a file.
-    fn add(&mut self, path: PathBuf, form: Form, found: Vec<Found>, can_move: bool) {
+    fn add(&mut self, path: PathBuf, form: FileForm, found: Vec<SecretInText>, can_move: bool) {
         if found.is_empty() {
             return;
         }
         let target = self.targets.len();
-        self.targets.push(Target { path, form });
+        self.targets.push(ScrubFile { path, form });
         self.secrets
             .extend(found.into_iter().map(|found| FoundSecret {
                 target,
