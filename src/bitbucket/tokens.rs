@@ -1,5 +1,6 @@
 //! What a secret looks like: how it starts, and what kind that is. Nothing else knows a prefix.
 
+use std::iter;
 use std::ops::Range;
 
 use crate::bitbucket::host::is_cloud;
@@ -80,27 +81,23 @@ pub(crate) fn looks_like_a_secret(word: &str) -> bool {
 }
 
 /// Where in a text Atlassian's secrets stand, as far as their start tells.
-pub(crate) fn tokens_in(text: &[u8]) -> Vec<Range<usize>> {
+pub(crate) fn tokens_in(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_=+/".contains(byte);
-    let mut tokens: Vec<Range<usize>> = Vec::new();
-    let starts = text.iter().enumerate().filter(|(start, byte)| {
-        matches!(byte, b'A' | b'B')
-            && (*start == 0 || !text[start - 1].is_ascii_alphanumeric())
+    let is_start = move |start: usize| {
+        matches!(text[start], b'A' | b'B')
+            && (start == 0 || !text[start - 1].is_ascii_alphanumeric())
             && PREFIXES
                 .iter()
-                .any(|(prefix, _)| text[*start..].starts_with(prefix.as_bytes()))
+                .any(|(prefix, _)| text[start..].starts_with(prefix.as_bytes()))
+    };
+    let mut position = 0;
+    let tokens = iter::from_fn(move || {
+        let start = (position..text.len()).find(|&start| is_start(start))?;
+        let rest = text[start..].iter();
+        position = start + rest.take_while(|byte| is_part(byte)).count();
+        Some(start..position)
     });
-    for (start, _) in starts {
-        let length = text[start..]
-            .iter()
-            .take_while(|byte| is_part(byte))
-            .count();
-        let is_within = tokens.last().is_some_and(|last| start < last.end);
-        if length >= SHORTEST && !is_within {
-            tokens.push(start..start + length);
-        }
-    }
-    tokens
+    tokens.filter(|token| token.len() >= SHORTEST)
 }
 
 /// Whether a user name in a URL is really a token: no name is that long; an e-mail may be.
