@@ -244,8 +244,11 @@ impl Walk {
     /// What looks like a bare repository and lies in a work tree: it may have come with it. Nothing that it names is
     /// followed, and git never sees it.
     fn embedded(&mut self, folder: &Path) {
-        let real = dunce::canonicalize(folder);
-        if real.is_ok_and(|real| self.seen.insert(real)) {
+        let Ok(real) = dunce::canonicalize(folder) else {
+            return;
+        };
+        if self.seen.insert(real.clone()) {
+            self.roots.insert(real);
             self.files_of(folder, &Form::Committed);
         }
     }
