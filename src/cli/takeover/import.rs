@@ -238,6 +238,9 @@ impl Gathered {
                 let text = Zeroizing::new(
                     fs::read(&path).with_context(|| format!("cannot read '{}'", path.display()))?,
                 );
+                let is_tracked = git::is_tracked(&path).with_context(|| {
+                    format!("cannot tell whether git tracks '{}'", path.display())
+                })?;
                 let (entries, mistakes) = gathered.place.read(&text, hosts, is_ours);
                 for (line, reason) in mistakes {
                     gathered.mistake(&path, line, reason);
@@ -249,6 +252,16 @@ impl Gathered {
                 } in entries
                 {
                     match content {
+                        Content::Ours(credentials) if is_tracked => {
+                            for credential in credentials {
+                                let page = credential.page();
+                                gathered.mistake(
+                                    &path,
+                                    line,
+                                    &format!("git tracks it, so others may have written or read it: revoke it at {page}"),
+                                );
+                            }
+                        }
                         Content::Ours(credentials) => gathered.entries.push((span, credentials)),
                         Content::Foreign => gathered.foreign += 1,
                         Content::Bad(reason) => gathered.mistake(&path, line, reason),

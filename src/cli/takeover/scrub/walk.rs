@@ -5,6 +5,9 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::git::config::GitConfig;
+use crate::git::tree::{git_folder, is_git_folder, line_of, work_tree_around};
+
 /// A file to look into.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -78,7 +81,7 @@ impl Walk {
                 return true;
             }
             if is_git_folder(folder) {
-                if !is_in_a_work_tree(folder) {
+                if work_tree_around(folder).is_none() {
                     self.repository(folder, None);
                     return true;
                 }
@@ -93,7 +96,7 @@ impl Walk {
         let Ok(real) = dunce::canonicalize(folder) else {
             return;
         };
-        let mut folders = vec![(folder.to_owned(), is_in_a_work_tree(&real), 0)];
+        let mut folders = vec![(folder.to_owned(), work_tree_around(&real).is_some(), 0)];
         self.roots.insert(real);
         while let Some((folder, mut is_in_tree, depth)) = folders.pop() {
             if depth > DEEPEST {
@@ -142,7 +145,7 @@ impl Walk {
     /// What a configuration file of this form includes.
     pub(super) fn included(&mut self, path: &Path, by: &Form) {
         let form = match by {
-            Form::Config if is_in_a_work_tree(path) => Form::Committed,
+            Form::Config if work_tree_around(path).is_some() => Form::Committed,
             form => form.clone(),
         };
         self.file(path, form);
@@ -332,40 +335,10 @@ impl Walk {
     }
 }
 
-/// git's folder of the repository whose work tree this is.
-fn git_folder(tree: &Path) -> Option<PathBuf> {
-    let git = tree.join(".git");
-    match fs::metadata(&git) {
-        Ok(metadata) if metadata.is_dir() => is_git_folder(&git).then_some(git),
-        // gitrepository-layout(5): a file that says where the folder is.
-        Ok(_) => {
-            let line = line_of(&git)?;
-            let git = tree.join(line.to_str()?.strip_prefix("gitdir:")?.trim());
-            git.is_dir().then_some(git)
-        }
-        Err(_) => None,
-    }
-}
-
-/// Whether a file or folder lies in a work tree, and not in git's folder of it: others may have written it. Git itself
-/// tracks nothing that is named `.git`. The path must be real.
-fn is_in_a_work_tree(path: &Path) -> bool {
-    let git = path.ancestors().skip(1).find_map(git_folder);
-    let git = git.and_then(|git| dunce::canonicalize(git).ok());
-    git.is_some_and(|git| !path.starts_with(git))
-}
-
-/// gitrepository-layout(5)
-fn is_git_folder(folder: &Path) -> bool {
-    ["HEAD", "objects", "refs"]
-        .iter()
-        .all(|name| folder.join(name).exists())
-}
-
 /// The work tree of a submodule, as its configuration tells it.
 fn tree_of_module(git: &Path) -> Option<PathBuf> {
     let text = fs::read(git.join("config")).ok()?;
-    let config = crate::git::config::GitConfig::parse(&text)?;
+    let config = GitConfig::parse(&text)?;
     let mut entries = config.entries.iter().rev();
     let tree = entries.find(|entry| {
         let section = config.section_of(entry);
@@ -385,14 +358,6 @@ fn is_left_behind(entry: &DirEntry) -> bool {
                 .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
     };
     name.to_str().is_some_and(is_left) && entry.file_type().is_ok_and(|kind| kind.is_file())
-}
-
-/// The only line of a small file.
-fn line_of(path: &Path) -> Option<PathBuf> {
-    let is_small =
-        fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() < 1 << 16);
-    let text = is_small.then(|| fs::read_to_string(path).ok())??;
-    Some(text.trim_end_matches(['\n', '\r']).into())
 }
 
 fn list(folder: &Path) -> io::Result<Vec<DirEntry>> {
