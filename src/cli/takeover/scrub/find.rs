@@ -181,8 +181,8 @@ impl Heading {
 }
 
 fn shortened(mut text: String) -> String {
-    if text.len() > Heading::LONGEST {
-        text.truncate(text.floor_char_boundary(Heading::LONGEST));
+    if let Some((end, _)) = text.char_indices().nth(Heading::LONGEST) {
+        text.truncate(end);
         text.push('…');
     }
     text
@@ -213,7 +213,7 @@ impl<'a> Search<'a> {
         let (mut line, mut position) = (1, 0);
         for found in &mut findings.found {
             let before = &self.text[position..found.cut.start];
-            line += before.iter().filter(|byte| **byte == b'\n').count();
+            line += before.split(|byte| *byte == b'\n').count() - 1;
             position = found.cut.start;
             found.line = line;
         }

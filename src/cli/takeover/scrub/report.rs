@@ -75,7 +75,7 @@ fn line(scrub: &Scrubbing, secret: &FoundSecret) -> String {
     let action = match action {
         Action::Moved => format!("moved to account '{account}'"),
         Action::WouldMove => format!("would move to account '{account}'"),
-        Action::Reported if is_committed(scrub, secret) => "only reported".to_owned(),
+        Action::Reported if is_of_others(scrub, secret) => "only reported".to_owned(),
         Action::Reported => "still there".to_owned(),
     };
     let line = error::printable(&format!("{file}:{line}: {action}: {place}"));
@@ -83,14 +83,14 @@ fn line(scrub: &Scrubbing, secret: &FoundSecret) -> String {
 }
 
 /// Whether it was found in what others may have written.
-fn is_committed(scrub: &Scrubbing, secret: &FoundSecret) -> bool {
-    scrub.targets[secret.target].form == Form::Committed
+fn is_of_others(scrub: &Scrubbing, secret: &FoundSecret) -> bool {
+    scrub.targets[secret.target].form == Form::OfOthers
 }
 
 /// What is left to do, in as many lines as there are things to do.
 fn summary(scrub: &Scrubbing) -> Vec<String> {
     let (committed, left): (Vec<_>, Vec<_>) =
-        with(scrub, Action::Reported).partition(|secret| is_committed(scrub, secret));
+        with(scrub, Action::Reported).partition(|secret| is_of_others(scrub, secret));
     let would_move = with(scrub, Action::WouldMove).count();
     let mut lines = Vec::new();
     if scrub.secrets.is_empty() {

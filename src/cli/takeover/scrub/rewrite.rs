@@ -121,9 +121,12 @@ fn whole_lines(text: &[u8], config: &GitConfig, cuts: &mut Vec<Range<usize>>) {
         let place = config.sections[index].start..next.map_or(text.len(), |next| next.start);
         let stays = |comment: &Range<usize>| {
             let is_within = |entry: &&ConfigEntry| entry.span.contains(&comment.start);
-            place.contains(&comment.start) && !gone.iter().any(is_within)
+            !gone.iter().any(is_within)
         };
-        if numbers[&index] == gone.len() && !config.comments.iter().any(stays) {
+        let comments = &config.comments;
+        let first = comments.partition_point(|comment| comment.start < place.start);
+        let end = comments.partition_point(|comment| comment.start < place.end);
+        if numbers[&index] == gone.len() && !comments[first..end].iter().any(stays) {
             cuts.push(place);
         } else {
             cuts.extend(gone.iter().map(|entry| whole_line(text, &entry.span)));

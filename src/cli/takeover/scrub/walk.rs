@@ -22,7 +22,7 @@ pub(super) enum Form {
     /// The user's own, wherever it lies; so is what it includes.
     Global,
     /// What came with a tree, or may have: others wrote it, so its secrets become no account and it is not changed.
-    Committed,
+    OfOthers,
     /// What git writes for itself; the lock that git takes to write it.
     Text { lock: Option<PathBuf> },
 }
@@ -67,7 +67,7 @@ const MOST: usize = 1_000_000;
 const DEEPEST: usize = 100;
 
 /// The files of a work tree from which git and git-lfs take URLs.
-pub(super) const COMMITTED: [&str; 2] = [".gitmodules", ".lfsconfig"];
+const TRACKED: [&str; 2] = [".gitmodules", ".lfsconfig"];
 
 impl Walk {
     /// The repository in which a folder lies; whether there is one.
@@ -145,7 +145,7 @@ impl Walk {
     /// What a configuration file of this form includes.
     pub(super) fn included(&mut self, path: &Path, by: &Form) {
         let form = match by {
-            Form::Config if work_tree_around(path).is_some() => Form::Committed,
+            Form::Config if work_tree_around(path).is_some() => Form::OfOthers,
             form => form.clone(),
         };
         self.file(path, form);
@@ -186,7 +186,7 @@ impl Walk {
             return;
         };
         // Whoever wrote the repository chose where a link leads; git does not follow it either.
-        if form == Form::Committed && path.is_symlink() {
+        if form == Form::OfOthers && path.is_symlink() {
             return;
         }
         let is_inside = real.ancestors().any(|folder| self.roots.contains(folder));
@@ -252,7 +252,7 @@ impl Walk {
         };
         if self.seen.insert(real.clone()) {
             self.roots.insert(real);
-            self.files_of(folder, &Form::Committed);
+            self.files_of(folder, &Form::OfOthers);
         }
     }
 
@@ -287,7 +287,7 @@ impl Walk {
         let form = if is_own {
             Form::Text { lock }
         } else {
-            Form::Committed
+            Form::OfOthers
         };
         self.file(path, form);
     }
@@ -302,8 +302,8 @@ impl Walk {
             return;
         }
         self.trees.push(tree.to_owned());
-        for name in COMMITTED {
-            self.file(&tree.join(name), Form::Committed);
+        for name in TRACKED {
+            self.file(&tree.join(name), Form::OfOthers);
         }
     }
 
@@ -362,4 +362,26 @@ fn is_left_behind(entry: &DirEntry) -> bool {
 
 fn list(folder: &Path) -> io::Result<Vec<DirEntry>> {
     fs::read_dir(folder)?.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Walk;
+
+    #[test]
+    fn at_the_bound_one_line_says_that_there_is_more() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in 0..9 {
+            std::fs::create_dir(folder.path().join(name.to_string())).expect("a folder");
+        }
+        for (left, lines) in [(30, 0), (5, 1)] {
+            let mut walk = Walk {
+                left,
+                ..Walk::default()
+            };
+            walk.below(folder.path());
+            walk.below(folder.path());
+            assert_eq!(walk.problems.len(), lines, "{:?}", walk.problems);
+        }
+    }
 }

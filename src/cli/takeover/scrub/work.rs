@@ -86,7 +86,7 @@ impl Scrubbing {
         anyhow::ensure!(metadata.is_file(), "it is not a file");
         let longest = match form {
             Form::Text { .. } => LONGEST_LOG,
-            Form::Config | Form::Global | Form::Committed => LONGEST,
+            Form::Config | Form::Global | Form::OfOthers => LONGEST,
         };
         anyhow::ensure!(
             metadata.len() <= longest,
@@ -94,7 +94,7 @@ impl Scrubbing {
         );
         let text = Zeroizing::new(fs::read(path).context("cannot be read")?);
         let (config, findings) = match form {
-            Form::Text { .. } | Form::Committed => (None, find::in_text(&text, ours)),
+            Form::Text { .. } | Form::OfOthers => (None, find::in_text(&text, ours)),
             Form::Config | Form::Global => {
                 let (config, findings) =
                     find::in_config(&text, ours).context("git cannot read it")?;
@@ -105,7 +105,7 @@ impl Scrubbing {
         if findings.found.is_empty() {
             return Ok(config);
         }
-        if findings.is_cut_short && *form != Form::Committed {
+        if findings.is_cut_short && *form != Form::OfOthers {
             let path = path.display();
             self.problems.push(format!(
                 "'{path}' holds more than {} secrets: try again for the rest",
@@ -113,7 +113,7 @@ impl Scrubbing {
             ));
         }
         let can_write = !metadata.permissions().readonly();
-        if !can_write && *form != Form::Committed {
+        if !can_write && *form != Form::OfOthers {
             self.problems.push(format!(
                 "'{}' is read-only, and holds a secret: 'chmod u+w' it, and try again",
                 path.display()
@@ -142,7 +142,7 @@ impl Scrubbing {
             };
             for Committed { path, findings } in committed {
                 self.foreign += findings.foreign;
-                self.add(path, Form::Committed, findings.found, false);
+                self.add(path, Form::OfOthers, findings.found, false);
             }
         }
         if self.reported > MOST_REPORTED {
@@ -154,7 +154,7 @@ impl Scrubbing {
 
     /// Notes what was found in a file.
     fn add(&mut self, path: PathBuf, form: Form, mut found: Vec<Found>, can_move: bool) {
-        let is_own = form != Form::Committed;
+        let is_own = form != Form::OfOthers;
         if !is_own {
             let left = MOST_REPORTED.saturating_sub(self.reported);
             self.reported += found.len();

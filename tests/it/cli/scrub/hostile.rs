@@ -202,7 +202,7 @@ fn a_repository_whose_folder_is_named_otherwise_is_still_the_users() {
     assert_eq!(stored(&env), [ACCESS_TOKEN]);
 }
 
-/// git as it was before 2.45: it knows no GIT_NO_LAZY_FETCH.
+/// git as it was before 2.45: it knows no `GIT_NO_LAZY_FETCH`.
 const OLD_GIT: &str = "#!/bin/sh\nunset GIT_NO_LAZY_FETCH\nexec REAL \"$@\"\n";
 
 #[test]
@@ -311,4 +311,36 @@ fn a_flood_of_reported_secrets_ends_with_one_line() {
         outcome.stderr
     );
     assert_eq!(stored(&env), [ACCESS_TOKEN]);
+}
+
+#[test]
+fn a_work_tree_that_looks_like_a_bare_repository_is_still_a_work_tree() {
+    let env = environment();
+    let path = repository(&env, "tree/app");
+    fs::create_dir(path.join("objects")).unwrap();
+    fs::create_dir(path.join("refs")).unwrap();
+    fs::write(path.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+    let config = format!("[remote \"origin\"]\n\turl = {}\n", url("fake"));
+    fs::write(path.join("config"), &config).unwrap();
+    for folder in ["tree", "tree/app", "tree/app/refs"] {
+        let found = rows(&env, &[folder]);
+        let is_reported = |row: &String| row.ends_with(" null reported");
+        assert!(found.iter().all(is_reported), "{folder}: {found:?}");
+    }
+    assert_eq!(fs::read_to_string(path.join("config")).unwrap(), config);
+    assert!(env.accounts().is_empty());
+}
+
+#[test]
+fn what_a_reflog_quotes_without_a_repository_becomes_no_account() {
+    let env = environment();
+    let log = repository(&env, "app").join(".git/logs/HEAD");
+    let subject = format!("use https://x-token-auth:{ACCESS_TOKEN}@bitbucket.org");
+    fs::write(&log, format!("0 1 Eve <e> 1 +0\tcherry-pick: {subject}\n")).unwrap();
+    let found = rows(&env, &["app"]);
+    assert_eq!(
+        found,
+        ["app/.git/logs/HEAD null 1 https://x-token-auth@bitbucket.org null reported"]
+    );
+    assert!(env.accounts().is_empty());
 }
