@@ -94,11 +94,7 @@ pub fn url(data: &[u8]) {
             assert!(host.as_str().parse::<Host>().expect("a host is one") == host);
         }
     }
-    assert!(
-        bitbucket::tokens_in(data)
-            .iter()
-            .all(|token| token.end <= data.len())
-    );
+    assert!(bitbucket::tokens_in(data).all(|token| token.end <= data.len()));
 }
 
 /// git's configuration: each value lies where it is said to lie, and without its secrets a file says what it said.

@@ -1,5 +1,6 @@
 //! How secrets start, and which kind each prefix names. No other file knows a prefix.
 
+use std::iter;
 use std::ops::Range;
 
 use crate::bitbucket::host::is_cloud;
@@ -82,27 +83,24 @@ pub(crate) fn looks_like_a_secret(word: &str) -> bool {
             .any(|(prefix, _)| word.trim_start_matches('-').starts_with(prefix))
 }
 
-/// Where a text holds secrets of Atlassian's, by their prefixes.
-pub(crate) fn tokens_in(text: &[u8]) -> Vec<Range<usize>> {
+/// Where in a text Atlassian's secrets stand, as far as their start tells.
+pub(crate) fn tokens_in(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_=+/".contains(byte);
-    let mut tokens: Vec<Range<usize>> = Vec::new();
-    let starts = (0..text.len()).filter(|start| {
-        (*start == 0 || !text[start - 1].is_ascii_alphanumeric())
+    let is_start = move |start: usize| {
+        matches!(text[start], b'A' | b'B')
+            && (start == 0 || !text[start - 1].is_ascii_alphanumeric())
             && PREFIXES
                 .iter()
-                .any(|(prefix, _)| text[*start..].starts_with(prefix.as_bytes()))
+                .any(|(prefix, _)| text[start..].starts_with(prefix.as_bytes()))
+    };
+    let mut position = 0;
+    let tokens = iter::from_fn(move || {
+        let start = (position..text.len()).find(|&start| is_start(start))?;
+        let rest = text[start..].iter();
+        position = start + rest.take_while(|byte| is_part(byte)).count();
+        Some(start..position)
     });
-    for start in starts {
-        let length = text[start..]
-            .iter()
-            .take_while(|byte| is_part(byte))
-            .count();
-        let is_within = tokens.last().is_some_and(|last| start < last.end);
-        if length >= SHORTEST && !is_within {
-            tokens.push(start..start + length);
-        }
-    }
-    tokens
+    tokens.filter(|token| token.len() >= SHORTEST)
 }
 
 /// Whether the user name in a URL is really a token: only an e-mail can be that long.
@@ -158,7 +156,6 @@ mod tests {
             let secret = format!("{prefix}canary-0123456789");
             let text = format!("deploy {secret} x{secret}");
             let found: Vec<&str> = tokens_in(text.as_bytes())
-                .into_iter()
                 .map(|range| &text[range])
                 .collect();
             assert_eq!(found, [secret.as_str()], "{text}");

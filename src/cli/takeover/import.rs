@@ -233,6 +233,9 @@ impl Gathered {
                 let text = Zeroizing::new(
                     fs::read(&path).with_context(|| format!("cannot read '{}'", path.display()))?,
                 );
+                let is_tracked = git::is_tracked(&path).with_context(|| {
+                    format!("cannot tell whether git tracks '{}'", path.display())
+                })?;
                 let (entries, mistakes) = gathered.place.read(&text, hosts);
                 for (line, reason) in mistakes {
                     gathered.mistake(&path, line, reason);
@@ -244,6 +247,16 @@ impl Gathered {
                 } in entries
                 {
                     match content {
+                        EntryContent::Ours(credentials) if is_tracked => {
+                            for credential in credentials {
+                                let page = credential.page();
+                                gathered.mistake(
+                                    &path,
+                                    line,
+                                    &format!("git tracks it, so others may have written or read it: revoke it at {page}"),
+                                );
+                            }
+                        }
                         EntryContent::Ours(credentials) => {
                             gathered.entries.push((span, credentials));
                         }
