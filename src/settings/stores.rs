@@ -142,24 +142,12 @@ impl Session {
         name: Name,
         question: impl FnOnce(&dyn Store) -> Result<T, store::Error>,
     ) -> Result<T, store::Error> {
-        match name {
-            Name::File => return question(&self.file_store()?),
-            Name::Exec | Name::Keyring => {}
-            Name::Env | Name::Folder | Name::Vault => {
-                return Err(anyhow!("'{name}' is only ever looked into").into());
-            }
-        }
         if let Some(reason) = self.known.silent.borrow().get(&name) {
             return Err(reason
                 .lasting()
                 .unwrap_or_else(|| anyhow!("it failed before").into()));
         }
-        let outcome = if name == Name::Exec {
-            question(&self.exec_store()?)
-        } else {
-            let (answer, unlock) = (self.patience(), self.patience_with_a_prompt());
-            question(&keyring::open(Patience { answer, unlock }))
-        };
+        let outcome = question(&*self.open(name)?);
         if let Err(error) = &outcome {
             let lasting = error.lasting();
             let reason = lasting.or_else(|| (name == Name::Exec).then(|| anyhow!("").into()));
@@ -169,6 +157,18 @@ impl Session {
                 .extend(reason.map(|reason| (name, reason)));
         }
         outcome
+    }
+
+    fn open(&self, name: Name) -> Result<Box<dyn Store>> {
+        Ok(match name {
+            Name::Keyring => {
+                let (answer, unlock) = (self.patience(), self.patience_with_a_prompt());
+                Box::new(keyring::open(Patience { answer, unlock }))
+            }
+            Name::File => Box::new(self.file_store()?),
+            Name::Exec => Box::new(self.exec_store()?),
+            Name::Env | Name::Folder | Name::Vault => bail!("'{name}' is only ever looked into"),
+        })
     }
 
     /// Whether a store has failed, so that it is not asked again.
