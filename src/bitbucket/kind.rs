@@ -1,14 +1,10 @@
 //! The kinds of credential, and how git and REST take each.
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::civil::Date;
-use thiserror::Error;
 
 use crate::bitbucket::host::is_cloud;
 use crate::git::context::Host;
-use crate::sys::serde_as_text::serde_as_text;
+use crate::sys::words::words;
 
 /// The day on which Bitbucket Cloud removed app passwords (changelog, CHANGE-3222).
 const APP_PASSWORDS_REMOVED: Date = jiff::civil::date(2026, 7, 28);
@@ -19,25 +15,24 @@ pub(crate) fn removed(what: &str) -> String {
 }
 
 /// The static git user name of an API token: <https://support.atlassian.com/bitbucket-cloud/docs/using-api-tokens/>.
-pub(super) const API_TOKEN_USERNAME: &str = "x-bitbucket-api-token-auth";
+const API_TOKEN_USERNAME: &str = "x-bitbucket-api-token-auth";
 /// The static git user name of an access token: <https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/>.
-pub(super) const ACCESS_TOKEN_USERNAME: &str = "x-token-auth";
-/// The user names that name a kind and no user.
-pub(crate) const STATIC_USERNAMES: [&str; 2] = [API_TOKEN_USERNAME, ACCESS_TOKEN_USERNAME];
+const ACCESS_TOKEN_USERNAME: &str = "x-token-auth";
 
-/// The kinds of credential, by Atlassian's own names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A repository, project or workspace access token of Bitbucket Cloud.
-    AccessToken,
-    /// A user's API token with scopes, Bitbucket Cloud.
-    ApiToken,
-    /// An app password with its user name. Bitbucket Cloud removed them; on Data Center it is a plain password.
-    AppPassword,
-    /// An HTTP access token of Bitbucket Data Center.
-    HttpAccessToken,
-    /// An OAuth 2.0 grant of Bitbucket Cloud. Its access token lives two hours; we renew it.
-    Oauth,
+words! {
+    /// The kinds of credential, by Atlassian's own names, the usual ones first.
+    pub(crate) enum Kind {
+        /// A user's API token with scopes, Bitbucket Cloud.
+        ApiToken = "api-token",
+        /// A repository, project or workspace access token of Bitbucket Cloud.
+        AccessToken = "access-token",
+        /// A grant of OAuth 2.0, Bitbucket Cloud: its secret is an access token of two hours, which we renew.
+        Oauth = "oauth",
+        /// User name and app password; Bitbucket Cloud has removed them, to Data Center they are a plain password.
+        AppPassword = "app-password",
+        /// An HTTP access token of Bitbucket Data Center.
+        HttpAccessToken = "http-access-token",
+    }
 }
 
 /// How a secret is sent to the REST API.
@@ -52,25 +47,7 @@ pub(crate) enum RestScheme {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::ApiToken,
-        Self::AccessToken,
-        Self::Oauth,
-        Self::AppPassword,
-        Self::HttpAccessToken,
-    ];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::AccessToken => "access-token",
-            Self::ApiToken => "api-token",
-            Self::AppPassword => "app-password",
-            Self::HttpAccessToken => "http-access-token",
-            Self::Oauth => "oauth",
-        }
-    }
-
-    /// Its noun in a sentence.
+    /// As one says it in a sentence.
     pub(crate) fn noun(self) -> &'static str {
         match self {
             Self::AccessToken => "an access token",
@@ -104,6 +81,11 @@ impl Kind {
         }
     }
 
+    /// The user name that stands for this kind and for no user.
+    pub(super) fn static_username(self) -> Option<&'static [u8]> {
+        self.git_username(None)
+    }
+
     /// How the REST API of Bitbucket Cloud takes this kind: <https://developer.atlassian.com/cloud/bitbucket/rest/intro/>.
     pub(crate) fn rest_scheme(self) -> RestScheme {
         match self {
@@ -129,25 +111,13 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+/// The user names that stand for a kind and for no user, each once.
+pub(crate) fn static_usernames() -> Vec<&'static [u8]> {
+    let mut names = Vec::new();
+    for name in Kind::ALL.into_iter().filter_map(Kind::static_username) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
+    names
 }
-
-#[derive(Debug, Error)]
-#[error("not a kind of credential")]
-pub(crate) struct NotAKind;
-
-impl FromStr for Kind {
-    type Err = NotAKind;
-
-    fn from_str(text: &str) -> Result<Self, NotAKind> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or(NotAKind)
-    }
-}
-
-serde_as_text!(Kind);

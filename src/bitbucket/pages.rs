@@ -46,7 +46,9 @@ impl Kind {
                 format!("https://{host}/WORKSPACE/REPOSITORY/admin/access-tokens")
             }
             // Data Center, "HTTP access tokens": <https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html>.
-            _ => format!("https://{host}{context}/plugins/servlet/access-tokens/manage"),
+            (Self::ApiToken | Self::AppPassword | Self::HttpAccessToken, _) => {
+                format!("https://{host}{context}/plugins/servlet/access-tokens/manage")
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::bitbucket::host::is_cloud;
-use crate::bitbucket::kind::{ACCESS_TOKEN_USERNAME, API_TOKEN_USERNAME, Kind};
+use crate::bitbucket::kind::{Kind, static_usernames};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
@@ -46,12 +46,15 @@ impl Kind {
     pub(crate) fn of_pair(secret: &Secret, username: Option<&Username>, host: &Host) -> Self {
         /// An OAuth access token has no prefix, works with any user name, and is far longer than a password.
         const LONGEST_PASSWORD: usize = 128;
-        let is_named = |name: &str| username.is_some_and(|own| own.as_slice() == name.as_bytes());
+        let named = || {
+            let own = username?.as_slice();
+            let mut kinds = Self::ALL.into_iter();
+            kinds.find(|kind| kind.exists_on(host) && kind.static_username() == Some(own))
+        };
         let is_long = secret.expose().len() > LONGEST_PASSWORD;
-        match Self::of_secret(secret, host) {
+        match Self::of_secret(secret, host).or_else(named) {
             Some(kind) => kind,
-            None if is_cloud(host) && is_named(API_TOKEN_USERNAME) => Self::ApiToken,
-            None if is_named(ACCESS_TOKEN_USERNAME) || username.is_none() || is_long => {
+            None if username.is_none() || is_long => {
                 if is_cloud(host) {
                     Self::AccessToken
                 } else {
@@ -83,14 +86,13 @@ pub(crate) fn looks_like_a_secret(word: &str) -> bool {
 pub(crate) fn tokens_in(text: &[u8]) -> Vec<Range<usize>> {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_=+/".contains(byte);
     let mut tokens: Vec<Range<usize>> = Vec::new();
-    let starts = text.iter().enumerate().filter(|(start, byte)| {
-        matches!(byte, b'A' | b'B')
-            && (*start == 0 || !text[start - 1].is_ascii_alphanumeric())
+    let starts = (0..text.len()).filter(|start| {
+        (*start == 0 || !text[start - 1].is_ascii_alphanumeric())
             && PREFIXES
                 .iter()
                 .any(|(prefix, _)| text[*start..].starts_with(prefix.as_bytes()))
     });
-    for (start, _) in starts {
+    for start in starts {
         let length = text[start..]
             .iter()
             .take_while(|byte| is_part(byte))
@@ -112,16 +114,8 @@ pub(crate) fn is_token_for_a_name(name: &[u8]) -> bool {
 
 /// Whether a password is only a placeholder, behind a token given as user name.
 pub(crate) fn is_filler(password: &[u8]) -> bool {
-    [
-        "x-oauth-basic",
-        "x-access-token",
-        ACCESS_TOKEN_USERNAME,
-        API_TOKEN_USERNAME,
-        "oauth2",
-        "x",
-    ]
-    .iter()
-    .any(|filler| password == filler.as_bytes())
+    let of_others: [&[u8]; 4] = [b"x-oauth-basic", b"x-access-token", b"oauth2", b"x"];
+    of_others.contains(&password) || static_usernames().contains(&password)
 }
 
 /// The same as an extended regular expression for grep(1), ignoring case. It may find too much: each hit is checked.
@@ -132,6 +126,7 @@ pub(crate) fn pattern() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::{PREFIXES, looks_like_a_secret, tokens_in};
     use crate::bitbucket::host::cloud;
     use crate::bitbucket::kind::Kind;
     use crate::git::context::Host;
@@ -155,6 +150,20 @@ mod tests {
         assert_eq!(kind("ATATT3xFfGF0abc", &data_center()), None);
         assert_eq!(kind("BBDC-abc", &cloud()), None);
         assert_eq!(kind("hunter2", &cloud()), None);
+    }
+
+    #[test]
+    fn a_secret_with_any_of_the_prefixes_is_found_in_a_text() {
+        for (prefix, _) in PREFIXES {
+            let secret = format!("{prefix}canary-0123456789");
+            let text = format!("deploy {secret} x{secret}");
+            let found: Vec<&str> = tokens_in(text.as_bytes())
+                .into_iter()
+                .map(|range| &text[range])
+                .collect();
+            assert_eq!(found, [secret.as_str()], "{text}");
+            assert!(looks_like_a_secret(&secret), "{secret}");
+        }
     }
 
     #[test]

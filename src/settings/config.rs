@@ -1,6 +1,7 @@
 //! What `config.toml` can say. The user's file wins over the machine's, key by key.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use crate::git::context::Host;
 use crate::settings::toml_file::{MachineFile, not_known, parse};
 use crate::store;
 use crate::sys::files;
+use crate::sys::words::NotAWord;
 
 /// The settings. Each key is optional. Unknown keys are ignored here, and reported by `unknown_keys`.
 #[derive(Debug, Default, Deserialize)]
@@ -55,34 +57,55 @@ pub(crate) struct StoreSection {
 
 /// Where new secrets go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub(crate) enum StoreChoice {
     /// The keyring if it answers, else the file.
     #[default]
     Auto,
-    Exec,
-    File,
-    Keyring,
+    One(store::Name),
 }
 
 impl From<store::Name> for StoreChoice {
     fn from(name: store::Name) -> Self {
-        match name {
-            store::Name::Exec => Self::Exec,
-            store::Name::File => Self::File,
-            store::Name::Keyring => Self::Keyring,
-            store::Name::Env | store::Name::Folder | store::Name::Vault => Self::Auto,
+        if name.keeps() {
+            Self::One(name)
+        } else {
+            Self::Auto
         }
     }
 }
 
 impl StoreChoice {
-    pub(crate) const NAMES: [(&'static str, Self); 4] = [
-        ("auto", Self::Auto),
-        ("keyring", Self::Keyring),
-        ("file", Self::File),
-        ("exec", Self::Exec),
-    ];
+    /// What one can choose.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        [Self::Auto]
+            .into_iter()
+            .chain(store::Name::keeping().map(Self::One))
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::One(name) => name.as_str(),
+        }
+    }
+}
+
+impl FromStr for StoreChoice {
+    type Err = NotAWord;
+
+    fn from_str(text: &str) -> Result<Self, NotAWord> {
+        let mut all = Self::all();
+        all.find(|choice| choice.as_str() == text).ok_or(NotAWord)
+    }
+}
+
+impl TryFrom<String> for StoreChoice {
+    type Error = NotAWord;
+
+    fn try_from(text: String) -> Result<Self, NotAWord> {
+        text.parse()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -239,6 +262,7 @@ mod tests {
     use super::{Config, StoreChoice};
     use crate::settings::toml_file::MachineFile;
     use crate::settings::unknown_keys::unknown_keys;
+    use crate::store::Name;
 
     fn machine(path: impl AsRef<Path>) -> MachineFile {
         MachineFile::read(path.as_ref().to_owned()).expect("it can be read")
@@ -257,7 +281,7 @@ mod tests {
         with_config(text, |path| {
             let config = Config::read(&machine("/nonexistent"), Some(path)).expect("settings");
             assert_eq!(config.hosts[0].as_str(), "git.corp.example:7990");
-            assert_eq!(config.store.default, StoreChoice::File);
+            assert_eq!(config.store.default, StoreChoice::One(Name::File));
             let unknown = unknown_keys(path, false).expect("keys");
             assert_eq!(unknown.len(), 2, "{unknown:?}");
             assert!(unknown[0].ends_with("config.toml:2: 'tokn'"), "{unknown:?}");

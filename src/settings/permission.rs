@@ -56,9 +56,7 @@ impl Session {
             allowed.copied().collect()
         };
         Ok(match choice {
-            StoreChoice::Exec => vec![Name::Exec],
-            StoreChoice::File => vec![Name::File],
-            StoreChoice::Keyring => vec![Name::Keyring],
+            StoreChoice::One(name) => vec![name],
             StoreChoice::Auto => {
                 let usual = allowed(&[Name::Keyring, Name::File]);
                 if usual.is_empty() {

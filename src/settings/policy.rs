@@ -125,9 +125,7 @@ impl Policy {
     }
 
     fn stores_rule(&self) -> Rule {
-        let keeping = Name::KEEPING
-            .into_iter()
-            .filter(|store| self.allows_store(*store));
+        let keeping = Name::keeping().filter(|store| self.allows_store(*store));
         Rule::Stores {
             keeping: listed(Some(&keeping.collect())),
             all: listed(self.stores.as_ref()),
@@ -290,17 +288,9 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_allowed_and_an_empty_list_allows_nothing() {
-        let stores = [
-            Name::Env,
-            Name::Exec,
-            Name::File,
-            Name::Folder,
-            Name::Keyring,
-            Name::Vault,
-        ];
         for (rules, is_allowed) in [("", true), ("stores = []", false)] {
             let policy = policy(rules);
-            for store in stores {
+            for store in Name::ALL {
                 let account = Account {
                     store,
                     ..account(None)
@@ -309,11 +299,15 @@ mod tests {
             }
         }
         assert!(policy("").describe().is_none());
-        let all = "stores = ['env', 'exec', 'file', 'folder', 'keyring', 'vault']\n\
-                   kinds = ['api-token', 'access-token', 'oauth', 'app-password', 'http-access-token']";
+        let all = format!(
+            "stores = {:?}\nkinds = {:?}",
+            Name::ALL.map(Name::as_str),
+            Kind::ALL.map(Kind::as_str)
+        );
+        let policy = policy(&all);
         for kind in Kind::ALL {
-            assert!(policy(all).objection(&account(Some(kind))).is_none());
+            assert!(policy.objection(&account(Some(kind))).is_none());
         }
-        assert!(policy(all).objection(&account(None)).is_some());
+        assert!(policy.objection(&account(None)).is_some());
     }
 }

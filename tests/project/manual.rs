@@ -28,6 +28,28 @@ fn each_command_has_a_section_that_names_its_options() {
 }
 
 #[test]
+fn each_word_that_an_option_takes_is_in_its_section() {
+    let mut count = 0;
+    for command in commands() {
+        let section = section(&command);
+        let is_between = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-';
+        let named: BTreeSet<&str> = section.split(is_between).collect();
+        let help = help(&[&command]);
+        for list in help.split("[possible values:").skip(1) {
+            let words = list.split(']').next().expect("a split has a first part");
+            for word in words.split(',').map(str::trim) {
+                assert!(
+                    named.contains(word),
+                    "the section of '{command}' does not name '{word}'"
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 8, "the test looks at something: {count}");
+}
+
+#[test]
 fn each_operation_of_git_has_a_section() {
     for operation in OPERATIONS {
         assert!(!section(operation).is_empty(), "{operation}");

@@ -25,7 +25,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
         )];
     }
     let mut checks = Vec::new();
-    for store in Name::KEEPING {
+    for store in Name::keeping() {
         checks.extend(of_store(store, &asked));
     }
     checks.extend(asked.iter().map(|(account, has_secret)| {
