@@ -1,4 +1,4 @@
-//! What people type: one file per verb. Here: how all of them speak.
+//! How every verb prints.
 
 use std::io::{self, Write as _};
 

@@ -1,4 +1,4 @@
-//! `store`: what worked is kept, unless it is not for us, not to be kept, or known already.
+//! `store`: keeps a credential that worked, unless it is for another host, marked `ephemeral`, or known already.
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
@@ -21,8 +21,7 @@ use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 
-/// Keeps a credential that worked, unless it is not for us, not to be kept, or what we have already; what a person would
-/// want to know of that.
+/// Keeps a credential that worked. Returns the notice for a person, if there is one.
 pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String>> {
     let Some(wanted) = Wanted::of(&request.context).filter(|_| !request.ephemeral) else {
         return Ok(None);
@@ -43,7 +42,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     let mut account = account_of(&wanted, &given, &request);
     let now = Timestamp::now();
     let rulings = rule(&accounts, &wanted, |known| hindrance(session, known, now));
-    // Of what the policy forbids nothing was given to anybody.
+    // Forbidden accounts never answered.
     let fitting = || {
         let fitting = rulings
             .iter()

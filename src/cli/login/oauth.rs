@@ -1,8 +1,7 @@
-//! `login --kind oauth`: somebody allows a consumer of theirs to act for them, with a browser; or the consumer acts for
-//! itself.
+//! `login --kind oauth`: the user allows a consumer to act for them, in a browser; or the consumer acts for itself.
 //!
-//! Bitbucket has no device flow, and every program that ships a consumer's secret has published it: so the user brings
-//! key and secret of a consumer of their own.
+//! Bitbucket has no device flow, and a secret inside a program is public: so the user brings the key and secret of an own
+//! consumer.
 
 use std::io::{self, IsTerminal as _};
 use std::sync::atomic::Ordering;
