@@ -19,7 +19,7 @@ use crate::cli::output;
 use crate::git::context::Host;
 use crate::git::{self, Helper, Setting};
 use crate::settings::session::Session;
-use crate::sys::error::Hinted;
+use crate::sys::error::{Hinted, shell_quoted};
 use crate::sys::files;
 use crate::sys::message;
 use crate::sys::terminal;
@@ -267,7 +267,8 @@ fn name_those_cut_off(before: &[(Host, Vec<Helper>)], after: &[(Host, Vec<Helper
             ));
             if let Some(name) = helper.name() {
                 message::tell(&format!(
-                    "What it has can be taken over: 'git credential-bitbucket import {name}'"
+                    "What it has can be taken over: 'git credential-bitbucket import {}'",
+                    shell_quoted(&name)
                 ));
             }
         }
@@ -332,8 +333,8 @@ fn undo(session: &Session, path: &Path, is_system: bool) -> Result<ExitCode> {
                 path.display()
             ),
             format!(
-                "take it out by hand: git config --file '{}' --edit",
-                path.display()
+                "take it out by hand: git config --file {} --edit",
+                shell_quoted(&path.to_string_lossy())
             ),
         ));
     }
