@@ -2,6 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::OnceLock;
+
+/// Masks the secrets in a text. What a secret looks like is known elsewhere, and said once, at the start.
+static MASK: OnceLock<fn(&str) -> String> = OnceLock::new();
 
 /// A message, and a hint that says what to do. Each is printed on a line of its own.
 ///
@@ -57,8 +61,15 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
     printable(&causes.join(": "))
 }
 
+/// Has [`printable`] mask secrets with this from now on.
+pub(crate) fn mask_with(mask: fn(&str) -> String) {
+    MASK.get_or_init(|| mask);
+}
+
 /// The text as it may be shown. Everything that we print goes through here: messages, tables, JSON, prompts, the trace.
 pub(crate) fn printable(text: &str) -> String {
+    let masked = MASK.get().map(|mask| mask(text));
+    let text = masked.as_deref().unwrap_or(text);
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if is_printable(character) {

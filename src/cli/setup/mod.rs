@@ -17,6 +17,7 @@ use self::record::Record;
 use self::wishes::{Wishes, helper_value, program_path, sections};
 use crate::cli::output;
 use crate::git::context::Host;
+use crate::git::url;
 use crate::git::{self, Helper, Setting};
 use crate::settings::session::Session;
 use crate::sys::error::{Hinted, shell_quoted};
@@ -240,7 +241,7 @@ fn refuse_foreign(chains: &[(Host, Vec<Helper>)]) -> Result<()> {
         Some(helper) => bail!(Hinted::new(
             format!(
                 "'{}' in '{}' names another helper, '{}'",
-                helper.key,
+                url::masked(&helper.key),
                 helper.origin,
                 helper.shown()
             ),
