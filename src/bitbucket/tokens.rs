@@ -168,6 +168,19 @@ pub(crate) fn is_token_for_a_name(name: &[u8]) -> bool {
     is_long || looks_like_a_secret(&String::from_utf8_lossy(name))
 }
 
+/// The pair where a token in the place of the user name is the secret, if the password is a filler, and else no name.
+pub(crate) fn put_right(username: Option<Username>, secret: Secret) -> (Option<Username>, Secret) {
+    match username {
+        Some(name) if is_filler(secret.expose()) && is_token_for_a_name(name.as_slice()) => {
+            (None, Secret::new(name.as_slice().to_vec()))
+        }
+        Some(name) if looks_like_a_secret(&String::from_utf8_lossy(name.as_slice())) => {
+            (None, secret)
+        }
+        name => (name, secret),
+    }
+}
+
 /// Whether what stands for a password only fills its place, behind a token that stands for the user name.
 pub(crate) fn is_filler(password: &[u8]) -> bool {
     [

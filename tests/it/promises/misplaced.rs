@@ -4,7 +4,7 @@ use std::fs;
 
 use super::leak::{assert_nothing_leaked_into_files, assert_silent};
 use crate::support::canary::leaks;
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, write_private};
 
 #[test]
 fn a_token_in_the_place_of_a_user_name_is_kept_as_a_token_or_not_at_all() {
@@ -59,7 +59,7 @@ fn a_token_where_none_belongs_is_masked_in_all_that_is_shown() {
          \"file\"\nentry = \"{ACCESS_TOKEN}@bitbucket.org#1\"\norigin = \"git\"\npath = \"acme/{ACCESS_TOKEN}\"\n"
     );
     let before = fs::read_to_string(&accounts).unwrap();
-    crate::support::harness::write_private(&accounts, &(before.clone() + &row));
+    write_private(&accounts, &(before.clone() + &row));
     let encoded = API_TOKEN
         .replacen('A', "%41", 1)
         .replace('=', "%3D")
@@ -121,4 +121,35 @@ fn a_token_where_none_belongs_is_masked_in_all_that_is_shown() {
     let trace = fs::read_to_string(&trace).unwrap();
     assert!(trace.contains("path acme/***"), "{trace}");
     assert!(!leaks(trace.as_bytes()), "{trace}");
+}
+
+#[test]
+fn a_token_for_a_name_in_a_file_is_imported_as_a_token() {
+    let netrc = format!("machine bitbucket.org login {ACCESS_TOKEN} password x-oauth-basic\n");
+    let both = format!("machine bitbucket.org login {API_TOKEN} password {ACCESS_TOKEN}\n");
+    let url = format!("https://{ACCESS_TOKEN}:x-oauth-basic@bitbucket.org\n");
+    for (file, text) in [
+        (".netrc", &netrc),
+        (".netrc", &both),
+        (".git-credentials", &url),
+    ] {
+        let env = TestEnv::new();
+        fs::create_dir_all(env.data()).unwrap();
+        fs::write(
+            env.data().join("config.toml"),
+            "[store]\ndefault = 'file'\n",
+        )
+        .unwrap();
+        write_private(&env.home().join(file), text);
+        assert_silent(&env.program(&["import", "--dry-run"], ""));
+        assert_silent(&env.program(&["import", "--remove"], ""));
+        assert_silent(&env.program(&["status", "--json"], ""));
+        assert_nothing_leaked_into_files(&env);
+        let reply = env.get_cloud("");
+        assert!(
+            reply.contains(&format!("password={ACCESS_TOKEN}\n")),
+            "{file}: {reply}"
+        );
+        assert!(reply.contains("username=x-token-auth\n"), "{file}: {reply}");
+    }
 }
