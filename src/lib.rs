@@ -18,12 +18,13 @@ mod sys;
 use std::process::ExitCode;
 
 use crate::helper::Operation;
-use crate::sys::{hardening, message, terminal, trace};
+use crate::sys::{error, hardening, message, terminal, trace};
 
 /// Answers git, or does what somebody typed.
 #[must_use]
 pub fn main() -> ExitCode {
     hardening::keep_to_itself();
+    error::mask_with(bitbucket::masked);
     trace::start();
     match Operation::of_arguments() {
         // In the middle of git's own output, hints are for people only.

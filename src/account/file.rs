@@ -136,8 +136,10 @@ impl Accounts {
         self.iter().find(|account| account.name == name)
     }
 
-    /// `wanted`, or `wanted-2`, `wanted-3` … when the name is taken.
+    /// `wanted`, or `wanted-2`, `wanted-3` … when the name is taken. None reads as an option.
     pub(crate) fn free_name(&self, wanted: &str) -> String {
+        let wanted = wanted.trim_start_matches('-');
+        let wanted = if wanted.is_empty() { "account" } else { wanted };
         let numbered = (2..).map(|number| format!("{wanted}-{number}"));
         let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
         names

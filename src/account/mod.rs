@@ -13,6 +13,7 @@ pub(crate) mod standing;
 pub(crate) mod state;
 pub(crate) mod verify;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
@@ -32,6 +33,7 @@ use crate::git::context::Host;
 use crate::git::protocol;
 use crate::git::username::Username;
 use crate::store;
+use crate::sys::error::shell_quoted;
 use crate::sys::secret::Secret;
 
 /// One account, without its secret.
@@ -237,6 +239,11 @@ impl Account {
             .rsplit_once('#')
             .and_then(|(named, _)| named.rsplit_once('@'));
         named.is_some_and(|(_, host)| host == self.host.as_str())
+    }
+
+    /// The name as a word of a command to copy.
+    pub(crate) fn argument(&self) -> Cow<'_, str> {
+        shell_quoted(&self.name)
     }
 
     /// The user name that git gets.

@@ -88,7 +88,7 @@ fn is_rejected(account: &Account, now: Timestamp) -> bool {
 
 /// How to fix it: a new login fixes every state; `status --verify` may bring a refused secret back.
 pub(crate) fn fix(account: &Account) -> String {
-    let name = &account.name;
+    let name = account.argument();
     let replace = format!("'git credential-bitbucket login {name}' replaces it");
     if is_rejected(account, Timestamp::now()) && !account.is_retired() {
         format!("'git credential-bitbucket status --verify {name}' asks again, {replace}")

@@ -7,7 +7,6 @@ use crate::bitbucket::{self, API_HOST};
 use crate::git::context::{Context, Host};
 use crate::git::username::Username;
 use crate::sys::bytes::Bytes;
-use crate::sys::error::printable;
 
 /// What a request is about, once it is clear that it is for one of our hosts.
 #[derive(Debug)]
@@ -66,7 +65,7 @@ impl<'a> Wanted<'a> {
             .path
             .map(|path| format!("/{}", String::from_utf8_lossy(path)))
             .unwrap_or_default();
-        printable(&format!("https://{}{path}", self.host))
+        format!("https://{}{path}", self.host)
     }
 
     fn fit(&self, account: &Account, is_only: bool) -> Result<Exactness, Misfit> {

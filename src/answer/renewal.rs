@@ -160,12 +160,13 @@ fn ask(
 
 fn secret_of(session: &Session, account: &Account) -> Result<Kept> {
     let Account { name, store, .. } = account;
+    let argument = account.argument();
     session
         .secret_of(account)
         .with_context(|| format!("cannot read the secret of '{name}'"))?
         .with_context(|| {
             format!(
-                "the {store} has no secret for '{name}': 'git credential-bitbucket login {name}' replaces it"
+                "the {store} has no secret for '{name}': 'git credential-bitbucket login {argument}' replaces it"
             )
         })
 }
@@ -346,14 +347,14 @@ fn failed(
 
 /// Says that the grant yields no new token, and what to do. In one line: git's users see no hints.
 fn over(account: &Account, ended: Ended, grant: &Grant) -> anyhow::Error {
-    let name = &account.name;
+    let name = account.argument();
     let how = match (ended, grant.flow) {
         (Ended::Client, _) => format!(
             "'git credential-bitbucket login {name} --client-id KEY' signs in with the right ones"
         ),
         _ => format!("'git credential-bitbucket login {name}' signs in again"),
     };
-    anyhow!("'{name}': {}: {how}", ended.reason(grant.flow))
+    anyhow!("'{}': {}: {how}", account.name, ended.reason(grant.flow))
 }
 
 fn write(session: &Session, account: &Account, grant: Grant) -> Result<()> {

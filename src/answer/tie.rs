@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+
 use crate::account::Account;
 use crate::account::file::Accounts;
 use crate::answer::matching::Wanted;
@@ -10,7 +12,7 @@ use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
 use crate::git::username::Username;
-use crate::sys::error::Hinted;
+use crate::sys::error::{Hinted, shell_quoted};
 
 /// Accounts from `login` that fit a place equally, so that none of them answers.
 pub(crate) struct Tie<'a> {
@@ -49,7 +51,7 @@ impl Tie<'_> {
 
     /// The act that tells them apart for good.
     pub(crate) fn fix(&self) -> String {
-        let name = &self.accounts[0].name;
+        let name = self.accounts[0].argument();
         let place = match &self.reach {
             Some(Reach {
                 repository: Some(_),
@@ -61,7 +63,7 @@ impl Tie<'_> {
             None => "WORKSPACE".to_owned(),
         };
         format!(
-            "limit one to a workspace: git credential-bitbucket token '{name}' | git credential-bitbucket login '{name}' --with-token --for {place}"
+            "limit one to a workspace: git credential-bitbucket token {name} | git credential-bitbucket login {name} --with-token --for {place}"
         )
     }
 }
@@ -115,13 +117,19 @@ pub(crate) fn ambiguous(wanted: &Wanted<'_>, first: &Account, second: &Account) 
     let is_remote = wanted
         .path
         .is_some_and(|path| !bitbucket::is_rest(&wanted.host, path));
-    let name = |account: &Account| account.username().map(ToString::to_string);
+    let name = |account: &Account| {
+        let name = account.username()?.as_slice();
+        Some(percent_encode(name, NON_ALPHANUMERIC).to_string())
+    };
     let hint = match (name(first), name(second)) {
         (Some(one), Some(other)) if one != other && is_remote => {
             let url = wanted
                 .url()
                 .replacen("https://", &format!("https://{one}@"), 1);
-            format!("name one in the remote: 'git remote set-url origin {url}'")
+            format!(
+                "name one in the remote: 'git remote set-url origin {}'",
+                shell_quoted(&url)
+            )
         }
         _ => {
             let shared = first

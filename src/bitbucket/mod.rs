@@ -19,5 +19,5 @@ pub(crate) use self::rest::{
     signed_in_user, wants_a_captcha, whoami_url,
 };
 pub(crate) use self::tokens::{
-    is_filler, is_token_for_a_name, looks_like_a_secret, pattern, tokens_in,
+    is_filler, is_token_for_a_name, looks_like_a_secret, masked, pattern, put_right, tokens_in,
 };

@@ -3,9 +3,12 @@
 use std::iter;
 use std::ops::Range;
 
+use percent_encoding::percent_decode_str;
+
 use crate::bitbucket::host::is_cloud;
 use crate::bitbucket::kind::{Kind, static_usernames};
 use crate::git::context::Host;
+use crate::git::url::{MASK, Url, urls_in};
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
@@ -103,11 +106,80 @@ pub(crate) fn tokens_in(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     tokens.filter(|token| token.len() >= SHORTEST)
 }
 
+/// The text with Atlassian's secrets and the passwords of URLs masked. It masks too much rather than too little: a secret
+/// may be percent-encoded, or follow a letter.
+pub(crate) fn masked(text: &str) -> String {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-_=+/%".contains(letter);
+    let starts = |(start, _): &(usize, char), text: &str| {
+        let (before, word) = text.split_at(*start);
+        let mut prefixes = PREFIXES.iter();
+        prefixes.any(|(prefix, _)| word.starts_with(prefix))
+            && !before.ends_with(|letter: char| letter.is_ascii_uppercase())
+            && word
+                .chars()
+                .take_while(|&letter| is_part(letter))
+                .nth(SHORTEST - 1)
+                .is_some()
+    };
+    let secret_in = |text: &str| {
+        let found = text.char_indices().find(|letter| starts(letter, text));
+        found.map(|(start, _)| start)
+    };
+    let text = without_passwords(text);
+    let mut shown = String::with_capacity(text.len());
+    for run in text.split_inclusive(|letter| !is_part(letter)) {
+        let word = run.trim_end_matches(|letter| !is_part(letter));
+        let encoded = || {
+            let start = word.find('%')?;
+            secret_in(&percent_decode_str(word).decode_utf8_lossy()).map(|_| start)
+        };
+        match secret_in(word).or_else(encoded) {
+            Some(start) => shown.extend([&word[..start], MASK, &run[word.len()..]]),
+            None => shown.push_str(run),
+        }
+    }
+    shown
+}
+
+/// The text with the passwords of its URLs masked, and the user names that are tokens.
+fn without_passwords(text: &str) -> String {
+    let mut shown = text.to_owned();
+    let urls: Vec<(usize, &str)> = urls_in(text.as_bytes()).collect();
+    for (start, url) in urls.into_iter().rev() {
+        let Some(url) = Url::parse(url) else { continue };
+        let is_token = |name: Secret| is_token_for_a_name(name.expose());
+        let secret = match url.userinfo_range() {
+            Some(userinfo) if url.username().is_some_and(is_token) => {
+                userinfo.start..userinfo.end - 1
+            }
+            _ => match url.password_range() {
+                Some(password) => password.start + 1..password.end,
+                None => continue,
+            },
+        };
+        shown.replace_range(start + secret.start..start + secret.end, MASK);
+    }
+    shown
+}
+
 /// Whether the user name in a URL is really a token: only an e-mail can be that long.
 pub(crate) fn is_token_for_a_name(name: &[u8]) -> bool {
     const LONGEST_NAME: usize = 40;
     let is_long = name.len() > LONGEST_NAME && !name.contains(&b'@');
     is_long || looks_like_a_secret(&String::from_utf8_lossy(name))
+}
+
+/// The pair where a token in the place of the user name is the secret, if the password is a filler, and else no name.
+pub(crate) fn put_right(username: Option<Username>, secret: Secret) -> (Option<Username>, Secret) {
+    match username {
+        Some(name) if is_filler(secret.expose()) && is_token_for_a_name(name.as_slice()) => {
+            (None, Secret::new(name.as_slice().to_vec()))
+        }
+        Some(name) if looks_like_a_secret(&String::from_utf8_lossy(name.as_slice())) => {
+            (None, secret)
+        }
+        name => (name, secret),
+    }
 }
 
 /// Whether a password is only a placeholder, behind a token given as user name.
@@ -160,6 +232,39 @@ mod tests {
                 .collect();
             assert_eq!(found, [secret.as_str()], "{text}");
             assert!(looks_like_a_secret(&secret), "{secret}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand_in_a_text() {
+        let token = "ATATT3xFfGF0canary-api_token=0A1B2C3D";
+        let dashes = token.replace('-', "%2D").replace('=', "%3d");
+        let start = token.replacen('A', "%41", 1);
+        for (text, shown) in [
+            (format!("'{token}' is set"), "'***' is set"),
+            (format!("é{token}é {token}"), "é***é ***"),
+            (format!("path=acme/{dashes}."), "path=acme/***."),
+            (
+                format!("https://x.org/acme/{start}"),
+                "https://x.org/acme/***",
+            ),
+            (format!("x%3D{token}"), "x***"),
+            (format!("https://{token}@x.org/a"), "https://***@x.org/a"),
+            (
+                format!("'https://{}@x.org/a'", "j".repeat(60)),
+                "'https://***@x.org/a'",
+            ),
+            (
+                "https://ada:canary@x.org, https://u:canary@y.org/".to_owned(),
+                "https://ada:***@x.org, https://u:***@y.org/",
+            ),
+            (
+                "DATATABLE_MIGRATION_SCRIPTS_AND_MORE ATAT ATATT3x…".to_owned(),
+                "DATATABLE_MIGRATION_SCRIPTS_AND_MORE ATAT ATATT3x…",
+            ),
+        ] {
+            assert_eq!(super::masked(&text), shown);
+            assert_eq!(super::masked(shown), shown);
         }
     }
 

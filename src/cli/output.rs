@@ -13,7 +13,7 @@ use crate::answer::tie;
 use crate::git::context::Host;
 use crate::git::{self, Helper};
 use crate::settings::session::Session;
-use crate::sys::error::Hinted;
+use crate::sys::error::{Hinted, printable};
 use crate::sys::message::{hint, warn};
 use crate::sys::terminal;
 
@@ -31,11 +31,22 @@ pub(crate) fn print(data: &[u8]) -> Result<()> {
     }
 }
 
-/// Prints a value as JSON: its names are a contract.
+/// Prints a value as JSON: its names are a contract. Its texts may end on a terminal (`jq -r`), so they are printable.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
-    let mut json = serde_json::to_vec_pretty(value)?;
-    json.push(b'\n');
-    print(&json)
+    let json = serde_json::to_string_pretty(value)?;
+    let mut shown = String::with_capacity(json.len());
+    let mut rest = json.as_str();
+    while let Some(start) = rest.find('"') {
+        let (before, from_here) = rest.split_at(start);
+        let mut texts = serde_json::Deserializer::from_str(from_here).into_iter::<String>();
+        let text = texts.next().transpose()?.unwrap_or_default();
+        shown += before;
+        shown += &serde_json::to_string(&printable(&text))?;
+        rest = &from_here[texts.byte_offset()..];
+    }
+    shown += rest;
+    shown.push('\n');
+    print(shown.as_bytes())
 }
 
 /// The account of a name, or the only one there is.

@@ -16,7 +16,7 @@ use crate::cli::output;
 use crate::git::context::Host;
 use crate::git::url::Url;
 use crate::settings::session::Session;
-use crate::sys::error::Hinted;
+use crate::sys::error::{Hinted, shell_quoted};
 use crate::sys::message;
 use crate::sys::secret::Secret;
 
@@ -57,7 +57,10 @@ fn of_account(session: &Session, accounts: &Accounts, name: Option<&str>) -> Res
 
 fn missing(account: &Account) -> anyhow::Error {
     let Account { name, store, .. } = account;
-    let hint = format!("sign in again: 'git credential-bitbucket login {name}'");
+    let hint = format!(
+        "sign in again: 'git credential-bitbucket login {}'",
+        account.argument()
+    );
     Hinted::new(format!("the {store} has no secret for '{name}'"), hint).into()
 }
 
@@ -105,7 +108,7 @@ fn of_place(session: &Session, place: TokenPlace) -> Result<Secret> {
             format!("no account answers for '{}'", wanted.url()),
             format!(
                 "see why: 'git credential-bitbucket doctor {}'",
-                wanted.url()
+                shell_quoted(&wanted.url())
             ),
         )
         .into());

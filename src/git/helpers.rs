@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::git::context::Host;
 use crate::git::program::{Setting, settings};
+use crate::sys::error::shell_quoted;
 
 /// A helper that git asks, and where it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +68,7 @@ impl Helper {
         match options.as_slice() {
             [] if is_plain(&program) => Some(format!("helper:{program}")),
             [first, ..] if is_known(first) && options.iter().all(is_plain) => {
-                Some(format!("\"helper:{}\"", self.value.trim()))
+                Some(format!("helper:{}", self.value.trim()))
             }
             _ => None,
         }
@@ -180,11 +181,11 @@ pub(crate) fn helper_value(program: &Path) -> Result<String> {
     } else {
         path.to_owned()
     };
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@%:,=".contains(&byte);
-    Ok(if path.bytes().all(plain) {
+    let word = shell_quoted(&path);
+    Ok(if word == path {
         path
     } else {
-        format!("!'{}'", path.replace('\'', r"'\''"))
+        format!("!{word}")
     })
 }
 

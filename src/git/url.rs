@@ -9,7 +9,7 @@ use crate::git::context::Host;
 use crate::sys::secret::Secret;
 
 /// Shown in place of a user name and password.
-const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 
 /// A parsed URL with a scheme. It has neither `Debug` nor `Display`: show [`Url::bare`].
 pub(crate) struct Url<'a> {

@@ -15,9 +15,11 @@ use anyhow::Result;
 pub(crate) use self::erase::erase;
 pub(crate) use self::get::{Answer, get};
 pub(crate) use self::store::store;
+use crate::bitbucket::{self, Kind};
 use crate::git::protocol::{ReadError, Request};
 use crate::settings::session::Session;
 use crate::sys::message;
+use crate::sys::secret::Secret;
 use crate::sys::terminal;
 use crate::sys::trace;
 
@@ -56,6 +58,34 @@ impl fmt::Display for Operation {
     }
 }
 
+/// The request without a token in the place of the user name: with a filler beside it the token is the password, and
+/// nothing else is a name that could be kept or shown.
+fn put_right(mut request: Request) -> Request {
+    let Some(host) = request.context.https_host() else {
+        return request;
+    };
+    let is_filler = |password: &Secret| bitbucket::is_filler(password.expose());
+    let (has_filler, has_password) = match &request.password {
+        Some(password) => (is_filler(password), true),
+        None => (false, false),
+    };
+    let is_token = |name: &mut Vec<u8>| {
+        let starts_like_one = bitbucket::looks_like_a_secret(&String::from_utf8_lossy(name));
+        starts_like_one || has_filler && bitbucket::is_token_for_a_name(name)
+    };
+    if let Some(token) = request.context.username.take_if(is_token) {
+        let token = Secret::new(token);
+        if has_filler || !has_password {
+            let kind = Kind::of_pair(&token, None, &host);
+            request.context.username = kind.git_username(None).map(<[u8]>::to_vec);
+        }
+        if has_filler {
+            request.password = Some(token);
+        }
+    }
+    request
+}
+
 /// Answers git: reads everything, decides everything, writes once.
 pub(crate) fn answer(operation: Operation) -> Result<()> {
     if let Operation::Capability = operation {
@@ -70,7 +100,7 @@ pub(crate) fn answer(operation: Operation) -> Result<()> {
             }
             return Ok(());
         }
-        Ok(request) => request,
+        Ok(request) => put_right(request),
     };
     trace::say(|| format!("{operation}: {}", request.describe()));
     let session = Session::for_git();

@@ -124,7 +124,7 @@ fn bearer(credential: Secret) -> Form {
 
 /// That an account cannot present itself at REST, and how to fix it.
 pub(crate) fn lacking(account: &Account, missing: Missing) -> anyhow::Error {
-    let name = &account.name;
+    let name = account.argument();
     let hint = match missing {
         _ if matches!(account.origin, Origin::Variable(_)) => {
             "set BITBUCKET_EMAIL to the e-mail of the Atlassian account".to_owned()
@@ -141,7 +141,10 @@ pub(crate) fn lacking(account: &Account, missing: Missing) -> anyhow::Error {
         ),
     };
     Hinted::new(
-        format!("Bitbucket's REST API wants {missing} with the secret, and '{name}' has none"),
+        format!(
+            "Bitbucket's REST API wants {missing} with the secret, and '{}' has none",
+            account.name
+        ),
         hint,
     )
     .into()

@@ -223,7 +223,7 @@ impl Objection {
 
     /// The act after which it would answer, or no longer be in the way.
     pub(crate) fn fix(&self, account: &Account) -> String {
-        let name = &account.name;
+        let name = account.argument();
         match account.origin {
             Origin::Variable(variable) => return format!("unset {variable}"),
             Origin::Source(_) => return SHOWN.to_owned(),

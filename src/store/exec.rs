@@ -12,7 +12,7 @@ use zeroize::Zeroize as _;
 
 use super::{Error, Store, within};
 use crate::sys::child::{Output, Program, is_too_long};
-use crate::sys::error::Hinted;
+use crate::sys::error::{Hinted, shell_quoted};
 use crate::sys::secret::{Secret, SecretBuffer};
 
 /// The program, and its time limit for all calls together: the user may be typing at its unlock prompt.
@@ -151,7 +151,7 @@ impl ExecStore {
     fn hinted(&self, what: &str) -> Error {
         let program = &self.program;
         // Unlike 'get', it shows no secret.
-        let hint = format!("try it by hand: '{program} list'");
+        let hint = format!("try it by hand: '{} list'", shell_quoted(program));
         anyhow!(Hinted::new(format!("'{program}' {what}"), hint)).into()
     }
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Bytes. As text, everything but plain UTF-8 is percent-encoded, and so is the percent sign.
+use crate::sys::error::is_printable;
+
+/// Bytes. As text, everything but printable UTF-8 is percent-encoded, and so is the percent sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bytes(Vec<u8>);
 
@@ -26,7 +28,9 @@ impl fmt::Display for Bytes {
         const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
         match std::str::from_utf8(&self.0) {
             Ok(text)
-                if !text.contains(|character: char| character.is_control() || character == '%') =>
+                if text
+                    .chars()
+                    .all(|character| is_printable(character) && character != '%') =>
             {
                 f.write_str(text)
             }
@@ -62,6 +66,7 @@ mod tests {
             b"%ff",
             b"a\x1b[2J",
             b"a b@c",
+            "a\u{202e}b".as_bytes(),
         ] {
             let text = toml::Value::try_from(Bytes(bytes.to_vec())).expect("a value");
             assert_eq!(text.try_into::<Bytes>().expect("bytes").as_slice(), bytes);

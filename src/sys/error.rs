@@ -1,6 +1,11 @@
-//! Errors as the user sees them: one message and at most one hint.
+//! Errors as the user sees them: one message and at most one hint. And how a text becomes fit to be shown.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::OnceLock;
+
+/// Masks the secrets in a text. What a secret looks like is known elsewhere, and said once, at the start.
+static MASK: OnceLock<fn(&str) -> String> = OnceLock::new();
 
 /// A message, and a hint that says what to do. Each is printed on a line of its own.
 ///
@@ -56,18 +61,44 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
     printable(&causes.join(": "))
 }
 
-/// The text with its control characters escaped.
+/// Has [`printable`] mask secrets with this from now on.
+pub(crate) fn mask_with(mask: fn(&str) -> String) {
+    MASK.get_or_init(|| mask);
+}
+
+/// The text as it may be shown. Everything that we print goes through here: messages, tables, JSON, prompts, the trace.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|character| {
-            // Control characters, and those that change the direction of writing.
-            if character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
-                character.escape_default().collect::<Vec<_>>()
-            } else {
-                vec![character]
-            }
-        })
-        .collect()
+    let masked = MASK.get().map(|mask| mask(text));
+    let text = masked.as_deref().unwrap_or(text);
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_printable(character) {
+            shown.push(character);
+        } else {
+            shown.extend(character.escape_default());
+        }
+    }
+    shown
+}
+
+/// Whether a character neither controls the terminal, nor changes the direction of writing, nor hides.
+pub(crate) fn is_printable(character: char) -> bool {
+    !character.is_control()
+        && !matches!(
+            character,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        )
+}
+
+/// The text as one word for a POSIX shell.
+pub(crate) fn shell_quoted(text: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@%:,=".contains(&byte);
+    // zsh expands a word that starts with '='.
+    if !text.is_empty() && !text.starts_with('=') && text.bytes().all(is_plain) {
+        text.into()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''")).into()
+    }
 }
 
 #[cfg(test)]

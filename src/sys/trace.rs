@@ -1,6 +1,6 @@
 //! The trace of decisions and their times, switched on by `GIT_CREDENTIAL_BITBUCKET_TRACE`. It holds no secret.
 //!
-//! It is the only process-wide state: the start of the program, and where the trace goes.
+//! Its state is of the whole process: the start of the program, and where the trace goes.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

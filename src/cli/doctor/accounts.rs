@@ -100,7 +100,8 @@ fn of_account(account: &Account, has_secret: bool) -> Check {
     let id = id(account);
     let again = || {
         format!(
-            "'git credential-bitbucket logout {name}', then sign in with another '--kind' or '--host'"
+            "'git credential-bitbucket logout {}', then sign in with another '--kind' or '--host'",
+            account.argument()
         )
     };
     if let Some(kind) = account.kind().filter(|kind| !kind.exists_on(host)) {
@@ -141,7 +142,7 @@ pub(super) fn complete(account: &Account, missing: Missing) -> String {
     };
     format!(
         "sign in again with that option: 'git credential-bitbucket login {} {option}'",
-        account.name
+        account.argument()
     )
 }
 

@@ -8,6 +8,7 @@ use crate::cli::takeover::in_url;
 use crate::git::context::Host;
 use crate::git::url::{self, Url};
 use crate::git::{self, Setting};
+use crate::sys::error::shell_quoted;
 
 /// Whether git refuses URLs that hold a password (git-config(1), `transfer.credentialsInUrl`).
 pub(super) fn credentials_in_url(git: &Git) -> Check {
@@ -125,7 +126,7 @@ pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Chec
         };
         let fixed = format!("lfs.{}.access", url.bare());
         let hint = if fixed == *key {
-            format!("'git config {option}{key} basic'")
+            format!("'git config {option}{} basic'", shell_quoted(key))
         } else {
             format!("take it out of '{origin}'")
         };

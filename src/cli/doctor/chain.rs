@@ -9,7 +9,6 @@ use super::surroundings::{Git, Surroundings};
 use crate::bitbucket::{self, API_HOST};
 use crate::git::context::Host;
 use crate::git::{self, Helper};
-use crate::sys::error;
 
 const SETUP: &str = "'git credential-bitbucket setup'";
 
@@ -91,7 +90,7 @@ fn wrong_program(id: &str, helper: &Helper) -> Option<Check> {
 }
 
 fn named(helper: &Helper) -> String {
-    error::printable(&format!("'{}' ('{}')", helper.shown(), helper.origin))
+    format!("'{}' ('{}')", helper.shown(), helper.origin)
 }
 
 /// `setup` writes to the user's file; what git reads after it stands behind us all the same.

@@ -13,7 +13,7 @@ use crate::cli::takeover::in_url;
 use crate::git;
 use crate::git::context::Host;
 use crate::git::url::Url;
-use crate::sys::error::{Hinted, Usage, printable};
+use crate::sys::error::{Hinted, Usage};
 
 /// The findings for one URL, the answer first, then each account that does not answer.
 pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<Check>> {
@@ -89,7 +89,7 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
         return (Some(path), check);
     }
     if git::is_true("credential.useHttpPath", &url.bare()) {
-        let shown = printable(&String::from_utf8_lossy(&path));
+        let shown = String::from_utf8_lossy(&path).into_owned();
         let about = match Reach::of_path(host, &path) {
             Some(reach) => format!("git sends '{shown}', which is about {reach}"),
             None => format!("git sends '{shown}', which is about no repository"),

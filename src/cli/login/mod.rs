@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         message::hint(format_args!(
             "make an API token at {}, then replace it: 'git credential-bitbucket login {}'",
             Kind::AppPassword.page(&account.host, "", &[]),
-            account.name
+            account.argument()
         ));
     }
     output::warn_of_ties(&session, &session.accounts()?);

@@ -9,7 +9,7 @@ use crate::bitbucket::{self, Kind};
 use crate::cli::login::options::Login;
 use crate::git::context::Host;
 use crate::settings::policy::Policy;
-use crate::sys::error::{Hinted, Usage};
+use crate::sys::error::{Hinted, Usage, shell_quoted};
 use crate::sys::message;
 use crate::sys::secret::Secret;
 use crate::sys::terminal;
@@ -31,7 +31,7 @@ pub(super) fn ask(arguments: &Login, policy: &Policy, host: &Host) -> Result<Sec
         let name = arguments
             .name
             .as_ref()
-            .map(|name| format!(" {name}"))
+            .map(|name| format!(" {}", shell_quoted(name)))
             .unwrap_or_default();
         bail!(Hinted::new(
             format!("cannot ask for the token: {}", terminal::why_not()),

@@ -17,9 +17,10 @@ use self::record::Record;
 use self::wishes::{Wishes, helper_value, program_path, sections};
 use crate::cli::output;
 use crate::git::context::Host;
+use crate::git::url;
 use crate::git::{self, Helper, Setting};
 use crate::settings::session::Session;
-use crate::sys::error::Hinted;
+use crate::sys::error::{Hinted, shell_quoted};
 use crate::sys::files;
 use crate::sys::message;
 use crate::sys::terminal;
@@ -240,7 +241,7 @@ fn refuse_foreign(chains: &[(Host, Vec<Helper>)]) -> Result<()> {
         Some(helper) => bail!(Hinted::new(
             format!(
                 "'{}' in '{}' names another helper, '{}'",
-                helper.key,
+                url::masked(&helper.key),
                 helper.origin,
                 helper.shown()
             ),
@@ -267,7 +268,8 @@ fn name_those_cut_off(before: &[(Host, Vec<Helper>)], after: &[(Host, Vec<Helper
             ));
             if let Some(name) = helper.name() {
                 message::tell(&format!(
-                    "To keep its credentials, run 'git credential-bitbucket import {name}'"
+                    "To keep its credentials, run 'git credential-bitbucket import {}'",
+                    shell_quoted(&name)
                 ));
             }
         }
@@ -332,8 +334,8 @@ fn undo(session: &Session, path: &Path, is_system: bool) -> Result<ExitCode> {
                 path.display()
             ),
             format!(
-                "remove it by hand: git config --file '{}' --edit",
-                path.display()
+                "remove it by hand: git config --file {} --edit",
+                shell_quoted(&path.to_string_lossy())
             ),
         ));
     }

@@ -91,10 +91,7 @@ fn tell(account: &Account, verdict: &Verdict) {
         // Its state says more.
         Verdict::Unchecked { .. } if account.is_retired() => {}
         Verdict::Unchecked { reason, hint } => {
-            message::warn(format_args!(
-                "'{name}' is unchecked: {}",
-                error::printable(reason)
-            ));
+            message::warn(format_args!("'{name}' is unchecked: {reason}"));
             if let Some(hint) = hint {
                 message::hint(hint);
             }

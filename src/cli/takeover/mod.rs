@@ -50,6 +50,7 @@ pub(crate) struct Credential {
 
 impl Credential {
     pub(crate) fn new(host: &Host, username: Option<Username>, secret: Secret) -> Self {
+        let (username, secret) = bitbucket::put_right(username, secret);
         Self {
             host: bitbucket::home_of(host),
             username,

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 #[cfg(unix)]
 use self::hidden::Quiet;
-use crate::sys::error::Hinted;
+use crate::sys::error::{Hinted, printable};
 use crate::sys::secret::Secret;
 use crate::sys::variables;
 
@@ -79,13 +79,13 @@ pub(crate) fn forbids_questions(interactive: &str) -> bool {
 pub(crate) fn show(line: &str) {
     if let Ok((_, mut output)) = tty() {
         // Where this fails, the question that follows fails too.
-        let _ = writeln!(output, "{line}");
+        let _ = writeln!(output, "{}", printable(line));
     }
 }
 
 /// Asks for a secret, without showing what is typed.
 pub(crate) fn ask_secret(prompt: &str) -> Result<Secret> {
-    let answer = hidden_line(prompt).map_err(|error| broken_off(&error))?;
+    let answer = hidden_line(&printable(prompt)).map_err(|error| broken_off(&error))?;
     Ok(Secret::new(answer.into_bytes()).trimmed())
 }
 
@@ -110,7 +110,7 @@ fn hidden_line(prompt: &str) -> io::Result<String> {
 pub(crate) fn ask_line(prompt: &str) -> Result<String> {
     let ask = || -> io::Result<String> {
         let (input, mut output) = tty()?;
-        output.write_all(prompt.as_bytes())?;
+        output.write_all(printable(prompt).as_bytes())?;
         output.flush()?;
         let mut line = String::new();
         if BufReader::new(input).read_line(&mut line)? == 0 {

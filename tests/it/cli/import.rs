@@ -240,7 +240,7 @@ fn setup_names_the_command_that_takes_over_from_each_helper_it_cuts_off() {
     let text = outcome.stderr;
     assert!(!text.contains("canary"), "{text}");
     for line in [
-        "'git credential-bitbucket import \"helper:cache --timeout=300\"'",
+        "'git credential-bitbucket import 'helper:cache --timeout=300''",
         "'git credential-bitbucket import helper:libsecret'",
     ] {
         assert!(text.contains(line), "{line}: {text}");

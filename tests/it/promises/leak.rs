@@ -26,13 +26,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn assert_nothing_leaked_into_files(env: &TestEnv) {
+pub(super) fn assert_nothing_leaked_into_files(env: &TestEnv) {
     for path in files(&env.home()).into_iter().chain(files(&env.data())) {
         assert!(!leaks(&fs::read(&path).unwrap()), "{}", path.display());
     }
 }
 
-fn assert_silent(outcome: &Outcome) {
+pub(super) fn assert_silent(outcome: &Outcome) {
     assert!(
         !leaks(outcome.stdout.as_bytes()) && !leaks(outcome.stderr.as_bytes()),
         "{outcome:?}"

@@ -7,4 +7,5 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod kills;
 mod leak;
+mod misplaced;
 mod thrift;

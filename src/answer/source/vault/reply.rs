@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use base64ct::{Base64, Encoding as _};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::answer::source::record::Fields;
 use crate::sys::error::printable;
@@ -121,24 +124,76 @@ fn said(json: &Json, sent: &[&Secret]) -> Option<String> {
         .flat_map(str::split_whitespace)
         // The stars before the items of a list.
         .filter(|word| *word != "*")
+        .take(LONGEST)
         .map(|word| {
-            let is_secret = sent.iter().any(|secret| shares(word, secret));
-            if is_secret { "…" } else { word }
+            let is_secret = || sent.iter().any(|secret| tells(word, secret));
+            if word.len() > LONGEST || is_secret() {
+                "…"
+            } else {
+                word
+            }
         });
     let said: String = words.collect::<Vec<_>>().join(" ");
     let said: String = printable(&said).chars().take(LONGEST).collect();
     (!said.is_empty()).then_some(said)
 }
 
-/// Whether a word has so much of a secret that it may tell it.
-fn shares(word: &str, secret: &Secret) -> bool {
+/// Whether a word has so much of a secret that it may tell it, as it is or encoded: by percent signs (twice even), for
+/// JSON, in base64 or in hexadecimal digits.
+fn tells(word: &str, secret: &Secret) -> bool {
+    let secret = secret.expose();
+    let decoded = percent_decode_str(word).decode_utf8_lossy();
+    let twice = percent_decode_str(&decoded).decode_utf8_lossy();
+    let unescaped = unescaped(word);
+    let mut plain = [word, &decoded, &twice, &unescaped].into_iter();
+    if plain.any(|word| shares(word.as_bytes(), secret)) {
+        return true;
+    }
+    // What stands before it shifts the groups of base64.
+    let base64 = word.replace('-', "+").replace('_', "/");
+    let is_in_base64 = |rest: &[u8]| {
+        let whole = &rest[..rest.len() / 3 * 3];
+        shares(
+            base64.as_bytes(),
+            Zeroizing::new(Base64::encode_string(whole)).as_bytes(),
+        )
+    };
+    let digits: Vec<u8> = word.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
+    let pairs = secret
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    let hex = Zeroizing::new(pairs.collect::<Vec<u8>>());
+    (0..3)
+        .filter_map(|skipped| secret.get(skipped..))
+        .any(is_in_base64)
+        || shares(&digits.to_ascii_lowercase(), &hex)
+}
+
+/// Whether a word has much of a secret, or all of a short one.
+fn shares(word: &[u8], secret: &[u8]) -> bool {
     const MUCH: usize = 8;
-    let (word, secret) = (word.as_bytes(), secret.expose());
     if secret.len() < MUCH {
-        return word == secret;
+        return !secret.is_empty() && word == secret;
     }
     let is_in_it = |part| secret.windows(MUCH).any(|other| other == part);
     word.windows(MUCH).any(is_in_it)
+}
+
+/// The word without the escapes of JSON.
+fn unescaped(word: &str) -> String {
+    let mut parts = word.split("\\u");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let letter = part
+            .get(..4)
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        match letter.and_then(char::from_u32) {
+            Some(letter) => text.extend([letter.encode_utf8(&mut [0; 4]), &part[4..]]),
+            None => text.push_str(part),
+        }
+    }
+    text.replace('\\', "")
 }
 
 #[cfg(test)]

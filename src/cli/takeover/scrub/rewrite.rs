@@ -13,7 +13,7 @@ use super::walk::{Form, Target};
 use crate::cli::takeover::Credential;
 use crate::git;
 use crate::git::config::{ConfigEntry, GitConfig};
-use crate::sys::error::Hinted;
+use crate::sys::error::{Hinted, shell_quoted};
 
 /// Takes out what `is_stored` says is safe elsewhere.
 ///
@@ -47,8 +47,8 @@ pub(super) fn take_out(
                 path.display()
             ),
             format!(
-                "take it out by hand: git config --file '{}' --edit",
-                path.display()
+                "take it out by hand: git config --file {} --edit",
+                shell_quoted(&path.to_string_lossy())
             ),
         )
     };

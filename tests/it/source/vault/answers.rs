@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use base64ct::{Base64, Encoding as _};
+
 use super::reach::head;
 use super::{configure, error, get};
 use crate::support::harness::{Outcome, TestEnv};
@@ -172,6 +174,42 @@ fn a_server_that_says_a_secret_back_in_a_refusal_is_not_quoted() {
             .contains("(status 400): bad: { role_id : role , secret_id : …"),
         "{outcome:?}"
     );
+}
+
+#[test]
+fn a_server_that_says_a_secret_back_in_another_encoding_is_not_quoted() {
+    let token = "canary-token";
+    let each = |start: &str| {
+        let bytes = token.bytes();
+        let encoded: Vec<String> = bytes.map(|byte| format!("{start}{byte:02x}")).collect();
+        encoded.concat()
+    };
+    let base64 = |text: &str| Base64::encode_string(text.as_bytes());
+    for said in [
+        each("%"),
+        "canary%2Dtoken".to_owned(),
+        "canary%252Dtoken".to_owned(),
+        each(""),
+        each("").to_uppercase(),
+        each(":"),
+        each(r"\\x"),
+        each(r"\\u00"),
+        r"canary\\u002dtoken".to_owned(),
+        r"canary\\-token".to_owned(),
+        base64(token),
+        base64(&format!("a:{token}")),
+        base64(&format!("ab:{token}")),
+        base64(&format!("abc:{token}~~?")).replace('/', "_"),
+    ] {
+        let body = format!("{{\"errors\":[\"bad: '{said}' for you\"]}}");
+        let impostor = Impostor::saying("400 Bad Request", &body);
+        let env = asking(&impostor, &["version = 2"]);
+        let shown = error(&env);
+        assert!(
+            shown.ends_with("(status 400): bad: … for you"),
+            "{said}: {shown}"
+        );
+    }
 }
 
 #[test]
