@@ -24,8 +24,7 @@ pub(crate) struct Logout {
     pub(crate) all: bool,
 }
 
-/// # Errors
-/// When there is no such account, or its store does not answer: then the account stays, as its secret may.
+/// If the store does not answer, the account stays: its secret may still be there.
 pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
     let session = Session::default();
     let accounts = session.accounts()?;

@@ -1,4 +1,4 @@
-//! What is wrong with a command line, said without the words that were typed: one of them may be a secret.
+//! Errors of a command line, without the typed words: one of them may be a secret.
 
 use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -6,8 +6,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::bitbucket;
 use crate::sys::error::{Hinted, Usage};
 
-/// A secret that was typed as an argument is in the shell's history and in the list of processes by now; it must not
-/// come into messages or account names as well.
+/// A secret typed as an argument is already in the shell's history and the process list; keep it out of messages and
+/// account names.
 pub(super) fn refuse_secrets_in(mut words: impl Iterator<Item = String>) -> Result<()> {
     let has_one = |word: String| {
         word.split(['=', ':', '/', '@'])
@@ -23,7 +23,6 @@ pub(super) fn refuse_secrets_in(mut words: impl Iterator<Item = String>) -> Resu
     Ok(())
 }
 
-/// What is wrong with the command line, without the words that were typed: one of them may be a secret.
 pub(super) fn mistake(error: &clap::Error, command: Option<&str>) -> anyhow::Error {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
@@ -31,7 +30,7 @@ pub(super) fn mistake(error: &clap::Error, command: Option<&str>) -> anyhow::Err
         _ => None,
     };
     let option = text(ContextKind::InvalidArg).unwrap_or_default();
-    // Of `--kind <KIND>` and `--token=SECRET` the option alone.
+    // Only the option of `--kind <KIND>` or `--token=SECRET`.
     let option = option
         .split(['=', ' '])
         .next()

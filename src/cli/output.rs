@@ -1,4 +1,4 @@
-//! What people type: one file per verb. Here: how all of them speak.
+//! Output that several verbs share.
 
 use std::io::{self, Write as _};
 
@@ -17,13 +17,11 @@ use crate::sys::error::Hinted;
 use crate::sys::message::{hint, warn};
 use crate::sys::terminal;
 
-/// A number with its noun.
 pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// Prints data, without a buffer in between that would not be wiped. A reader that has seen enough (`| head`) is no
-/// failure.
+/// Prints data without a buffer that would not be wiped. A closed pipe (`| head`) is no failure.
 pub(crate) fn print(data: &[u8]) -> Result<()> {
     match terminal::output().and_then(|mut output| output.write_all(data)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -31,14 +29,13 @@ pub(crate) fn print(data: &[u8]) -> Result<()> {
     }
 }
 
-/// Prints a value as JSON: its names are a contract.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
     let mut json = serde_json::to_vec_pretty(value)?;
     json.push(b'\n');
     print(&json)
 }
 
-/// The account of a name, or the only one there is.
+/// The account with this name; without a name, the only account.
 pub(crate) fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a Account> {
     let names = || {
         accounts
@@ -66,7 +63,7 @@ pub(crate) fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a
     Err(Hinted::new(message, format!("name one of {}", names())).into())
 }
 
-/// Says which accounts stand in one another's way.
+/// Warns of accounts that fit equally, so that neither answers.
 pub(crate) fn warn_of_ties(session: &Session, accounts: &Accounts) {
     let now = Timestamp::now();
     let ties = tie::ties(accounts, &|account| hindrance(session, account, now));
@@ -80,7 +77,7 @@ pub(crate) fn warn_of_ties(session: &Session, accounts: &Accounts) {
     }
 }
 
-/// ` for HOST`, to stand behind an account's name; nothing where that is the host already.
+/// ` for HOST`, unless the account's name is the host.
 pub(crate) fn for_its_host(account: &Account) -> String {
     if account.name == account.host.as_str() {
         String::new()
@@ -89,12 +86,12 @@ pub(crate) fn for_its_host(account: &Account) -> String {
     }
 }
 
-/// Says what keeps git from asking us, or hands our secrets to somebody else as well, and then what fixes it.
+/// Warns if git does not ask us, or gives our secrets to another helper too; then prints the fix.
 pub(crate) fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, fix: &str) {
     let mut not_asked = Vec::new();
     let mut neighbours: Vec<(Helper, Vec<&Host>)> = Vec::new();
     for host in hosts {
-        // Where git cannot be asked there is nothing to say about it.
+        // Without git there is nothing to report.
         let Ok(chain) = git::helpers(host) else {
             return;
         };

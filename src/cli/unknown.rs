@@ -1,4 +1,4 @@
-//! A word that is no command: an operation of a later git, or a slip of the fingers.
+//! A word that is no command: an operation of a newer git, or a typing mistake.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::sys::error::{Hinted, Usage};
 
-/// gitcredentials(7): a helper "should silently ignore" an operation it does not know; a person wants to be told.
+/// gitcredentials(7): a helper "should silently ignore" an unknown operation; a person gets an error.
 pub(crate) fn run(words: &[OsString]) -> Result<ExitCode> {
     if io::stdin().is_terminal() {
         let word = words
@@ -22,7 +22,7 @@ pub(crate) fn run(words: &[OsString]) -> Result<ExitCode> {
             "'git credential-bitbucket -h' lists the commands",
         )));
     }
-    // Whoever writes the request must not see a broken pipe.
+    // Read the request to its end: the writer must not get a broken pipe.
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(ExitCode::SUCCESS)
 }

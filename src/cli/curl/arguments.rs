@@ -1,4 +1,4 @@
-//! What stands on a command line for curl: the one URL, and nothing that takes the secret elsewhere.
+//! Checks a command line for curl: one URL, and no option that sends the secret elsewhere.
 
 use std::ffi::OsString;
 
@@ -9,28 +9,23 @@ use super::options::{CurlOption, Effect};
 use crate::git::context::Host;
 use crate::sys::error::{Hinted, Usage};
 
-/// A command line that curl may be given together with a secret.
+/// A command line that is safe with a secret.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) url: CurlUrl,
-    /// What its options do that the user may not have thought of.
+    /// Effects of the options that may surprise the user.
     pub(super) warnings: Vec<String>,
 }
 
-/// Where the request goes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct CurlUrl {
     pub(super) host: Host,
-    /// Without the slash in front, and without query and fragment.
+    /// Without the leading slash, query and fragment.
     pub(super) path: String,
 }
 
 impl Call {
-    /// Reads the arguments as curl does.
-    ///
-    /// # Errors
-    /// [`Usage`] when there is not exactly one URL, when it is none to send a secret to, and for an option that is refused
-    /// or not known: we could not tell its value from a URL.
+    /// Reads the arguments as curl does. An unknown option is an error: its value could be mistaken for the URL.
     pub(super) fn of(arguments: &[OsString]) -> Result<Self> {
         let mut urls: Vec<&[u8]> = Vec::new();
         let mut warnings = Vec::new();
@@ -82,7 +77,7 @@ impl Call {
 
 fn long(name: &[u8]) -> Result<CurlOption> {
     let name = std::str::from_utf8(name).unwrap_or_default();
-    // Since curl 8.16; before, such an option does not exist.
+    // curl 8.16 and later; older versions have no such option.
     let (name, has_equals_sign) = match name.split_once('=') {
         Some((name, _)) => (name, true),
         None => (name, false),
@@ -93,13 +88,13 @@ fn long(name: &[u8]) -> Result<CurlOption> {
             "write the value as an argument of its own",
         )),
         Some(option) => Ok(option),
-        // A mistyped word may be a secret; the name of an option is letters.
+        // A mistyped word may be a secret: show it only if it looks like an option.
         None if is_name(name) => Err(unknown(&format!(" '--{name}'"))),
         None => Err(unknown("")),
     }
 }
 
-/// The last option of several letters behind one hyphen, and its value if that follows at once: `-sSo`, `-XPOST`.
+/// The last of several letters after one hyphen, and its attached value: `-sSo`, `-XPOST`.
 fn short<'a>(
     letters: &'a [u8],
     warnings: &mut Vec<String>,
@@ -118,7 +113,7 @@ fn short<'a>(
     }
 }
 
-/// Refuses the option, or notes what to warn of.
+/// Refuses the option, or adds its warning.
 fn check(option: CurlOption, warnings: &mut Vec<String>) -> Result<()> {
     let name = option.name;
     match option.effect {
@@ -138,7 +133,7 @@ fn check(option: CurlOption, warnings: &mut Vec<String>) -> Result<()> {
 }
 
 impl CurlUrl {
-    /// Takes apart only what we and every curl read in the same way.
+    /// Parses only what every curl reads the same way.
     fn read(url: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(url).unwrap_or_default();
         let rest = match text.split_at_checked("https://".len()) {
@@ -157,7 +152,7 @@ impl CurlUrl {
                 "leave it out: workspace and repository choose the account",
             ));
         }
-        // curl makes several URLs of braces and brackets (unless told not to, as we do), and versions differ about blanks.
+        // curl expands braces and brackets (we switch that off), and its versions differ about blanks.
         let is_odd = |letter: char| {
             letter.is_ascii_control() || matches!(letter, ' ' | '\\' | '{' | '}' | '[' | ']')
         };
@@ -174,7 +169,7 @@ impl CurlUrl {
             )
         })?;
         let path = rest.split(['?', '#']).next().unwrap_or_default();
-        // As git does it before it asks; a server may read an encoded slash or dot in its own way.
+        // As git does; a server may read an encoded slash or dot differently.
         let path = percent_decode_str(path).decode_utf8_lossy();
         let lower = rest
             .split(['?', '#'])
@@ -210,7 +205,6 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 30 && name.bytes().all(is_part)
 }
 
-/// Nothing is sent, and the exit status is 2.
 pub(super) fn refusal(message: impl Into<String>, hint: &str) -> anyhow::Error {
     let message = message.into();
     anyhow::Error::from(Usage(message.clone())).context(Hinted::new(message, hint))

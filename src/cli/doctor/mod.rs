@@ -36,8 +36,7 @@ pub(crate) struct Doctor {
     pub(crate) json: bool,
 }
 
-/// # Errors
-/// When the URL is none, or nobody takes what is printed. What is wrong elsewhere is a finding.
+/// Only a bad URL or a failed print is an error; everything else is a finding.
 pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
     let session = Session::default();
     let mut checks = Vec::new();
@@ -58,7 +57,7 @@ pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(has_failed)))
 }
 
-/// What `--json` shows: the names are a contract.
+/// The output of `--json`: the names are a contract.
 #[derive(Serialize)]
 struct DoctorReport<'a> {
     checks: &'a [Check],
@@ -84,7 +83,7 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     checks.extend(files::configuration(surroundings));
     checks.push(sources::policy(surroundings));
     let permissions = files::permissions(surroundings).into_iter();
-    // Why a file cannot be read may have been said already.
+    // Two checks may report the same unreadable file.
     let is_new = |check: &Check| checks.iter().all(|known| known.message != check.message);
     let permissions: Vec<Check> = permissions.filter(is_new).collect();
     checks.extend(permissions);
@@ -98,7 +97,7 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     checks.extend(environment::proxies(surroundings));
 }
 
-/// The checks that cannot be made without git.
+/// The checks that need git.
 const NEED_GIT: [&str; 5] = [
     "chain",
     "credentials-in-url",
@@ -107,7 +106,7 @@ const NEED_GIT: [&str; 5] = [
     "lfs-access",
 ];
 
-/// What the checks look at.
+/// What the checks examine.
 struct Surroundings<'a> {
     session: &'a Session,
     accounts: Accounts,
@@ -118,7 +117,6 @@ struct Surroundings<'a> {
     git: Option<Git>,
 }
 
-/// What git says of itself.
 struct Git {
     version: String,
     exec_path: Option<PathBuf>,
@@ -126,7 +124,7 @@ struct Git {
 }
 
 impl<'a> Surroundings<'a> {
-    /// Gathers what there is; what cannot be had is a finding.
+    /// Reads everything; what cannot be read is a finding.
     fn look(session: &'a Session, checks: &mut Vec<Check>) -> Self {
         let git = Git::look()
             .inspect_err(|error| checks.push(Check::failed("git", error)))
@@ -136,7 +134,7 @@ impl<'a> Surroundings<'a> {
             .inspect_err(|error| checks.push(Check::failed("accounts", error)));
         let knows_accounts = accounts.is_ok();
         let accounts = accounts.unwrap_or_default();
-        // That configuration or policy cannot be read is a finding of its own check.
+        // Another check reports a configuration or policy that cannot be read.
         let hosts = session.our_hosts(&accounts);
         let hosts = hosts.unwrap_or_else(|_| known_hosts(&accounts, &[]));
         Self {
@@ -148,9 +146,9 @@ impl<'a> Surroundings<'a> {
         }
     }
 
-    /// Whether there are stores that are asked when no account fits.
+    /// Whether `lookup` names a store.
     fn is_looked_up(&self) -> bool {
-        // That the settings cannot be read is a finding of its own check.
+        // Another check reports settings that cannot be read.
         let config = self.session.config();
         config.is_ok_and(|config| !config.lookup.is_empty())
     }

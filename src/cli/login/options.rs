@@ -1,4 +1,4 @@
-//! What one can say to `login`.
+//! The options of `login`.
 
 use clap::Args;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};

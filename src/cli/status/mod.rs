@@ -123,7 +123,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     let hosts: Vec<Host> = std::iter::once(&cloud)
         .chain(shown.iter().map(|account| &account.host))
         .flat_map(bitbucket::hosts_asked_for)
-        // For the others nothing ever answers.
+        // No account answers for the other hosts.
         .filter(|host| {
             session
                 .policy()
@@ -140,9 +140,9 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(needs_attention)))
 }
 
-/// The stores of `lookup`, as they are enumerated in a sentence, if there are some.
+/// The stores of `lookup`, listed for a sentence.
 fn looked_into(session: &Session) -> Option<String> {
-    // That the settings cannot be read is said below.
+    // Settings that cannot be read are reported below.
     let sources = session.config().ok()?.lookup.iter();
     let names: Vec<String> = sources
         .map(|source| format!("'{}'", store::Name::from(*source)))
@@ -150,13 +150,12 @@ fn looked_into(session: &Session) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", then "))
 }
 
-/// Names the accounts that the policy keeps from answering, whatever their state, and whether there are some; nobody can
-/// tell when it is not known.
+/// Reports the accounts that the policy forbids; whether there are any. An unreadable policy reports none.
 fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
     let policy = match session.policy() {
         Ok(policy) => policy,
         Err(error) => {
-            // What keeps the settings from being read is said already.
+            // Settings that cannot be read are reported above.
             if session.config().is_ok() {
                 message::warn(crate::sys::error::one_line(&error));
             }
@@ -177,7 +176,7 @@ fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
     is_forbidden
 }
 
-/// The account of a name, or all of them.
+/// The named account, or all.
 fn meant<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<Vec<&'a Account>> {
     Ok(match name {
         Some(name) => vec![output::pick(accounts, Some(name))?],
@@ -187,7 +186,7 @@ fn meant<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<Vec<&'a Accou
 
 struct Examiner<'a> {
     session: &'a Session,
-    /// The stores that did not answer: they are not waited for a second time.
+    /// The stores that did not answer: do not ask them again.
     silent: Vec<store::Name>,
     now: Timestamp,
 }

@@ -3,7 +3,7 @@
 use super::{Credential, Entry, EntryContent, InUrl, IsOurs, in_url};
 use crate::git::url::Url;
 
-/// The entries of the file. What git would not understand either is bad; blank lines and comments are no entries.
+/// The entries of the file, without blank lines and comments. An entry that git would not understand is bad.
 pub(crate) fn entries(text: &[u8], is_ours: IsOurs<'_>) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut start = 0;

@@ -1,4 +1,4 @@
-//! Secrets in files that are committed. Their history is not ours to rewrite: they are only reported.
+//! Secrets in committed files. We only report them and never rewrite history.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,12 @@ use super::walk::COMMITTED;
 use crate::bitbucket;
 use crate::git;
 
-/// A secret in a committed file.
 pub(super) struct Committed {
     pub(super) path: PathBuf,
     pub(super) findings: TextSecrets,
 }
 
-/// Looks into what git tracks in a work tree, or in a bare repository at HEAD.
+/// Searches the tracked files of a work tree, or HEAD of a bare repository.
 pub(super) fn look_into(tree: &Path, ours: &Ours) -> Result<Vec<Committed>> {
     let is_bare = !tree.join(".git").exists();
     if is_bare {
@@ -24,7 +23,7 @@ pub(super) fn look_into(tree: &Path, ours: &Ours) -> Result<Vec<Committed>> {
     let own = COMMITTED.map(|name| format!(":(exclude,top){name}"));
     let own: Vec<&str> = own.iter().map(String::as_str).collect();
     let mut committed = search(tree, false, &own, ours)?;
-    // These were looked into as configuration, and are changed in the work tree; the commit stays as it is.
+    // These are configuration files: the walk searches them in the work tree.
     if COMMITTED.iter().any(|name| tree.join(name).exists()) {
         committed.extend(search(tree, true, &COMMITTED, ours)?);
     }
@@ -46,8 +45,8 @@ fn search(tree: &Path, at_head: bool, paths: &[&str], ours: &Ours) -> Result<Vec
     Ok(found.collect())
 }
 
-/// What git is to look for, as an extended regular expression without regard to letter case: URLs with a password or a
-/// token for one of our hosts, and tokens that stand alone. What it finds is then looked at more closely.
+/// A case-insensitive extended regular expression for git: URLs with a secret for our hosts, and bare tokens. Each hit is
+/// parsed afterwards.
 fn pattern(ours: &Ours) -> String {
     let hosts: Vec<String> = ours
         .hosts

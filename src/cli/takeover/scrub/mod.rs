@@ -1,7 +1,7 @@
-//! `scrub`: moves the secrets that lie in git's configuration, in URLs above all, into the store.
+//! `scrub`: moves secrets from git's configuration, mostly from URLs, into the store.
 //!
-//! Found ([`walk`], [`find`]), stored and confirmed ([`Plan`]), and only then taken out ([`rewrite`]): whenever it
-//! is interrupted, a secret is in one of the two places.
+//! Find ([`walk`], [`find`]), store and confirm ([`Plan`]), and only then remove ([`rewrite`]): an interruption loses no
+//! secret.
 
 mod committed;
 pub(crate) mod find;
@@ -44,9 +44,7 @@ pub(crate) struct Scrub {
     pub(crate) json: bool,
 }
 
-/// # Errors
-/// When there is nothing to look into, or the accounts cannot be read. What is wrong with one file is told, and the
-/// rest is done.
+/// A problem with one file is reported, and the rest is done.
 pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     let session = Session::default();
     let ours = Ours {
@@ -88,7 +86,6 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))
 }
 
-/// Where to look.
 fn walk(arguments: &Scrub) -> Result<Walk> {
     let mut walk = Walk::default();
     for path in &arguments.paths {

@@ -1,4 +1,4 @@
-//! What `scrub` says: a line or a row for each secret, and what is left to do.
+//! The output of `scrub`: a line for each secret, and what is left to do.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::cli::takeover::Credential;
 use crate::sys::error;
 use crate::sys::message;
 
-/// Prints what was found, then says what went wrong and what is left to do.
+/// Prints the secrets, then the problems, then what is left to do.
 pub(super) fn print(scrub: &Scrubbing, as_json: bool) -> Result<()> {
     if as_json {
         let found = scrub.secrets.iter().map(|secret| row(scrub, secret));
@@ -31,7 +31,7 @@ pub(super) fn print(scrub: &Scrubbing, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-/// What `--json` shows: the names are a contract.
+/// The output of `--json`: the names are a contract.
 #[derive(Serialize)]
 struct Rows {
     found: Vec<SecretRow>,
@@ -83,13 +83,13 @@ fn line(scrub: &Scrubbing, secret: &FoundSecret) -> String {
     format!("{line}\n")
 }
 
-/// Whether it was found in what is committed, and not in a file as it stands.
+/// Whether the secret is in a commit, not in a file of the work tree.
 fn is_committed(scrub: &Scrubbing, secret: &FoundSecret) -> bool {
     let target = &scrub.targets[secret.target];
     target.form == FileForm::Committed && secret.found.key.is_none() && !secret.can_move
 }
 
-/// What is left to do, in as many lines as there are things to do.
+/// What is left to do, a line each.
 fn summary(scrub: &Scrubbing) -> Vec<String> {
     let (committed, left): (Vec<_>, Vec<_>) =
         with(scrub, Action::Reported).partition(|secret| is_committed(scrub, secret));
@@ -158,9 +158,8 @@ fn about_moved(scrub: &Scrubbing) -> Vec<String> {
     lines
 }
 
-/// Where secrets are revoked; of one that nothing is known of, where most are.
+/// The pages to revoke secrets; for an unknown kind, the usual page.
 fn where_to_revoke(scrub: &Scrubbing) -> Option<String> {
-    /// More do not help anybody.
     const MOST: usize = 3;
     let page = |secret: &FoundSecret| {
         let credential = secret.found.credentials.first();

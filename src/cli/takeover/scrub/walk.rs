@@ -1,11 +1,11 @@
-//! The repositories in and below a folder, and the files of each that can hold a URL.
+//! The repositories in and below a folder, and their files that can hold a URL.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file to look into.
+/// A file to search.
 #[derive(Debug)]
 pub(super) struct ScrubFile {
     pub(super) path: PathBuf,
@@ -16,19 +16,19 @@ pub(super) struct ScrubFile {
 pub(super) enum FileForm {
     /// One of git's configuration files.
     Config,
-    /// The same, in a work tree: a change to it has to be committed.
+    /// The same, in a work tree: the user has to commit a change.
     Committed,
-    /// What git writes for itself; the lock that git takes to write it.
+    /// A file that git writes for itself, and git's lock for it.
     Text { lock: Option<PathBuf> },
 }
 
-/// What a walk brings to light.
+/// The result of a walk.
 #[derive(Default)]
 pub(super) struct Walk {
     pub(super) targets: Vec<ScrubFile>,
-    /// Work trees, and bare repositories: where committed files are looked for.
+    /// Work trees and bare repositories, to search committed files.
     pub(super) trees: Vec<PathBuf>,
-    /// What could not be looked at, a line each.
+    /// What could not be searched, a line each.
     pub(super) problems: Vec<String>,
     seen: BTreeSet<PathBuf>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Walk {
 pub(super) const COMMITTED: [&str; 2] = [".gitmodules", ".lfsconfig"];
 
 impl Walk {
-    /// The repository in which a folder lies; whether there is one.
+    /// Adds the repository of a folder; false if there is none.
     pub(super) fn around(&mut self, folder: &Path) -> bool {
         let Ok(folder) = dunce::canonicalize(folder) else {
             return false;
@@ -83,7 +83,7 @@ impl Walk {
         }
     }
 
-    /// A configuration file, if it is there and not known yet.
+    /// Adds a configuration file, if it exists and is new.
     pub(super) fn config(&mut self, path: &Path) {
         self.file(path, FileForm::Config);
     }
@@ -105,7 +105,7 @@ impl Walk {
         }
     }
 
-    /// A repository by git's folder of it, and all that belongs to it.
+    /// Adds a repository by its git folder, with everything that belongs to it.
     fn repository(&mut self, git: &Path, tree: Option<&Path>) {
         let Ok(real) = dunce::canonicalize(git) else {
             return;
@@ -166,21 +166,20 @@ impl Walk {
         let Ok(real) = dunce::canonicalize(tree) else {
             return;
         };
-        // The set also holds git's own folders, which are never work trees.
         if !self.seen.insert(real) {
             return;
         }
         self.trees.push(tree.to_owned());
         for name in COMMITTED {
             let path = tree.join(name);
-            // Whoever wrote the repository chose where a link leads; git does not follow it either.
+            // The repository's author chose the link's target; git does not follow it either.
             if !path.is_symlink() {
                 self.file(&path, FileForm::Committed);
             }
         }
     }
 
-    /// All files below a folder; `logs` has those of the references, which git writes under their locks.
+    /// Adds all files below a folder; git writes the files of `logs` under the references' locks.
     fn texts(&mut self, folder: &Path, locks: Option<&Path>) {
         let entries = match list(folder) {
             Ok(entries) => entries,
@@ -205,7 +204,7 @@ impl Walk {
     }
 }
 
-/// git's folder of the repository whose work tree this is.
+/// The git folder of a work tree.
 fn git_folder(tree: &Path) -> Option<PathBuf> {
     let git = tree.join(".git");
     match fs::metadata(&git) {
@@ -227,7 +226,7 @@ fn is_git_folder(folder: &Path) -> bool {
         .all(|name| folder.join(name).exists())
 }
 
-/// The work tree of a submodule, as its configuration tells it.
+/// The work tree of a submodule, from its configuration.
 fn tree_of_module(git: &Path) -> Option<PathBuf> {
     let text = fs::read(git.join("config")).ok()?;
     let config = crate::git::config::GitConfig::parse(&text)?;
@@ -237,7 +236,7 @@ fn tree_of_module(git: &Path) -> Option<PathBuf> {
     Some(git.join(tree)).filter(|tree| tree.is_dir())
 }
 
-/// Whether git left the file behind, such as `FETCH_HEAD` or `MERGE_MSG`: it knows what names these have.
+/// Whether the file is one that git leaves behind, such as `FETCH_HEAD` or `MERGE_MSG`.
 fn is_left_behind(entry: &DirEntry) -> bool {
     let name = entry.file_name();
     let is_left = |name: &str| {
