@@ -24,9 +24,7 @@ pub(crate) struct Line {
 
 /// The lines that match an extended regular expression, in any letter case: in the tracked files of a work tree, or in
 /// the commit at HEAD. Binary files are left out.
-///
-/// # Errors
-/// When git cannot be started, or does not trust the repository (git-config(1), `safe.directory`).
+/// It fails if git does not trust the repository (git-config(1), `safe.directory`).
 pub(crate) fn grep(tree: &Path, at_head: bool, pattern: &str, paths: &[&str]) -> Result<Vec<Line>> {
     let git = Program::new("git")
         .args([Path::new("-C"), tree])

@@ -244,9 +244,7 @@ impl fmt::Debug for MachineFile {
 }
 
 impl MachineFile {
-    /// # Errors
-    /// When it cannot be read, or others could have changed it, or it is a link that leads nowhere: what it would forbid
-    /// must not become allowed because a disk is not mounted.
+    /// A link that leads nowhere is an error: a missing disk must not allow what the file forbids.
     pub(crate) fn read(path: PathBuf) -> Result<Self> {
         let read = || {
             let content = files::read_trusted(&path)?;
@@ -273,9 +271,7 @@ pub(crate) fn not_known() -> Hinted {
 }
 
 /// Reads a file of settings.
-///
-/// # Errors
-/// When it does not say what it should; no message shows a value: somebody may have put a token there.
+/// No error shows a value: it may be a token.
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<T> {
     let text = text(path, content)?;
     syntax(path, text)?;

@@ -40,8 +40,7 @@ struct SystemFile {
 }
 
 impl Policy {
-    /// # Errors
-    /// When the file cannot be understood: then nothing is allowed.
+    /// On an error nothing is allowed.
     pub(crate) fn read(machine: &MachineFile) -> Result<Self> {
         match &machine.content {
             Some(content) => Self::parse(&machine.path, content).context(config::not_known()),

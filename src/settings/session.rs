@@ -118,9 +118,7 @@ impl Session {
     }
 
     /// What the administrators of the machine allow.
-    ///
-    /// # Errors
-    /// When that cannot be found out: then nothing is allowed.
+    /// On an error nothing is allowed.
     pub(crate) fn policy(&self) -> Result<&Policy> {
         once(&self.known.policy, || Policy::read(self.machine()?))
     }

@@ -130,9 +130,7 @@ impl Session {
     }
 
     /// Takes the account's secret out of its store; that it was not there is no error.
-    ///
-    /// # Errors
-    /// When the store does not answer: then the secret may still be there.
+    /// If the store does not answer, the secret may still be there.
     pub(crate) fn forget(&self, account: &Account) -> Result<()> {
         self.ask(account.store, |store| store.delete(&account.entry))
             .map_err(store::Error::with_hint)?;
