@@ -69,7 +69,6 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
             });
         }
     }
-    setup::refresh(&session)
-        .context("the account is removed, but git's configuration could not be updated")?;
+    setup::refresh(&session, "the account is removed")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::bitbucket;
-use crate::sys::error::{Hinted, Usage};
+use crate::sys::error::Usage;
 
 /// A secret typed as an argument is already in the shell's history and the process list; keep it out of messages and
 /// account names.
@@ -16,9 +16,7 @@ pub(super) fn refuse_secrets_in(mut words: impl Iterator<Item = String>) -> Resu
     if words.any(has_one) {
         let message = "a secret is never an argument";
         let hint = "revoke it, it is in the shell's history; 'git credential-bitbucket login' asks for the new one";
-        return Err(
-            anyhow::Error::from(Usage(message.to_owned())).context(Hinted::new(message, hint))
-        );
+        return Err(Usage::hinted(message, hint));
     }
     Ok(())
 }
@@ -70,5 +68,5 @@ pub(super) fn mistake(error: &clap::Error, command: Option<&str>) -> anyhow::Err
         Some(command) => format!("'git credential-bitbucket {command} -h' lists its options"),
         None => "'git credential-bitbucket -h' lists the commands".to_owned(),
     };
-    anyhow::Error::from(Usage(message.clone())).context(Hinted::new(message, hint))
+    Usage::hinted(message, hint)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::sys::error::{Hinted, Usage};
+use crate::sys::error::Usage;
 
 /// gitcredentials(7): a helper "should silently ignore" an unknown operation; a person gets an error.
 pub(crate) fn run(words: &[OsString]) -> Result<ExitCode> {
@@ -15,12 +15,10 @@ pub(crate) fn run(words: &[OsString]) -> Result<ExitCode> {
             .first()
             .map(|word| word.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let usage = Usage(format!("'{word}' is not a command"));
-        let message = usage.to_string();
-        return Err(anyhow::Error::from(usage).context(Hinted::new(
-            message,
+        return Err(Usage::hinted(
+            format!("'{word}' is not a command"),
             "'git credential-bitbucket -h' lists the commands",
-        )));
+        ));
     }
     // Read the request to its end: the writer must not get a broken pipe.
     io::copy(&mut io::stdin(), &mut io::sink())?;

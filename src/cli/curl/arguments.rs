@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use super::options::{CurlOption, Effect};
 use crate::git::context::Host;
-use crate::sys::error::{Hinted, Usage};
+use crate::sys::error::Usage;
 
 /// A command line that is safe with a secret.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Call {
             }
             let value = attached.or_else(|| rest.next()).ok_or_else(|| {
                 let message = format!("curl's '--{}' needs a value", option.name);
-                refusal(message, "write the value after it")
+                Usage::hinted(message, "write the value after it")
             })?;
             if option.name == "url" {
                 urls.push(value);
@@ -59,13 +59,13 @@ impl Call {
         let url = match urls.as_slice() {
             [url] => CurlUrl::read(url)?,
             [] => {
-                return Err(refusal(
+                return Err(Usage::hinted(
                     "there is no URL",
                     "name one: 'git credential-bitbucket curl https://api.bitbucket.org/2.0/user'",
                 ));
             }
             _ => {
-                return Err(refusal(
+                return Err(Usage::hinted(
                     "there is more than one URL (every word that is no option or value counts)",
                     "run the command once for each URL",
                 ));
@@ -83,7 +83,7 @@ fn long(name: &[u8]) -> Result<CurlOption> {
         None => (name, false),
     };
     match CurlOption::of_name(name) {
-        Some(option) if has_equals_sign => Err(refusal(
+        Some(option) if has_equals_sign => Err(Usage::hinted(
             format!("curl's '--{}' takes no equals sign here", option.name),
             "write the value as an argument of its own",
         )),
@@ -120,7 +120,7 @@ fn check(option: CurlOption, warnings: &mut Vec<String>) -> Result<()> {
         Effect::None => {}
         Effect::Refused(why) => {
             let message = format!("curl's '--{name}' is refused: {why}");
-            return Err(refusal(message, "leave it out"));
+            return Err(Usage::hinted(message, "leave it out"));
         }
         Effect::Warned(what) => {
             let warning = format!("'--{name}' {what}");
@@ -139,7 +139,7 @@ impl CurlUrl {
         let rest = match text.split_at_checked("https://".len()) {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https://") => rest,
             _ => {
-                return Err(refusal(
+                return Err(Usage::hinted(
                     "the URL does not begin with 'https://'",
                     "write it out: 'https://api.bitbucket.org/2.0/…'",
                 ));
@@ -147,7 +147,7 @@ impl CurlUrl {
         };
         let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if authority.contains('@') {
-            return Err(refusal(
+            return Err(Usage::hinted(
                 "there is a user name in the URL",
                 "leave it out: workspace and repository choose the account",
             ));
@@ -157,13 +157,13 @@ impl CurlUrl {
             letter.is_ascii_control() || matches!(letter, ' ' | '\\' | '{' | '}' | '[' | ']')
         };
         if rest.contains(is_odd) {
-            return Err(refusal(
+            return Err(Usage::hinted(
                 "the URL has a bracket, a brace, a backslash or a blank in it",
                 "percent-encode it: '{' is %7B, '}' %7D, '[' %5B, ']' %5D, '\\' %5C, a blank %20",
             ));
         }
         let host = authority.parse().map_err(|_| {
-            refusal(
+            Usage::hinted(
                 "what follows 'https://' in the URL is no host name",
                 "write it out: 'https://api.bitbucket.org/2.0/…'",
             )
@@ -180,7 +180,7 @@ impl CurlUrl {
             .iter()
             .any(|code| lower.contains(code))
         {
-            return Err(refusal(
+            return Err(Usage::hinted(
                 "the URL encodes a slash, a backslash or a percent sign",
                 "write the path without them, or use another client",
             ));
@@ -193,7 +193,7 @@ impl CurlUrl {
 }
 
 fn unknown(name: &str) -> anyhow::Error {
-    refusal(
+    Usage::hinted(
         format!("the option{name} is not a curl option known here"),
         "write each option out in full, as 'curl --help all' lists it",
     )
@@ -203,11 +203,6 @@ fn is_name(name: &str) -> bool {
     let is_part =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
     !name.is_empty() && name.len() <= 30 && name.bytes().all(is_part)
-}
-
-pub(super) fn refusal(message: impl Into<String>, hint: &str) -> anyhow::Error {
-    let message = message.into();
-    anyhow::Error::from(Usage(message.clone())).context(Hinted::new(message, hint))
 }
 
 #[cfg(test)]

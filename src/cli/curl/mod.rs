@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 
-use self::arguments::{Call, CurlUrl, refusal};
+use self::arguments::{Call, CurlUrl};
 use crate::answer::decide::{Effort, decide};
 use crate::answer::found::{Findings, Found};
 use crate::answer::matching::Wanted;
@@ -23,7 +23,7 @@ use crate::git::context::Context;
 use crate::helper::reply;
 use crate::settings::session::Session;
 use crate::sys::child::Program;
-use crate::sys::error::Hinted;
+use crate::sys::error::{Hinted, Usage};
 use crate::sys::message;
 use crate::sys::secret::{Secret, SecretBuffer};
 
@@ -58,7 +58,7 @@ fn authorization(url: CurlUrl) -> Result<Secret> {
     let session = Session::default();
     let hosts = session.known_hosts(&session.accounts()?)?;
     if !hosts.contains(&url.host) {
-        return Err(refusal(
+        return Err(Usage::hinted(
             "the URL's host is not Bitbucket Cloud, and you have no account for it",
             "sign in to it first: 'git credential-bitbucket login --host HOST'",
         ));

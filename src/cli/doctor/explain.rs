@@ -12,7 +12,7 @@ use crate::cli::takeover::in_url;
 use crate::git;
 use crate::git::context::Host;
 use crate::git::url::Url;
-use crate::sys::error::{Hinted, Usage, printable};
+use crate::sys::error::{Usage, printable};
 
 /// Checks one URL: first the answer, then each account that does not answer.
 pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<Check>> {
@@ -20,7 +20,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<
     let no_url = || {
         let message = "the argument is not a URL";
         let hint = "name one such as 'https://bitbucket.org/acme/site.git'";
-        anyhow::Error::from(Usage(message.to_owned())).context(Hinted::new(message, hint))
+        Usage::hinted(message, hint)
     };
     let url = Url::parse(text).ok_or_else(no_url)?;
     let host = url.host().ok_or_else(no_url)?;

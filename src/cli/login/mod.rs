@@ -10,7 +10,7 @@ mod secret;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use self::account::complete;
 pub(crate) use self::options::Login;
@@ -99,8 +99,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         ));
     }
     output::warn_of_ties(&session, &session.accounts()?);
-    setup::refresh(&session)
-        .context("the account is stored, but git's configuration could not be updated")?;
+    setup::refresh(&session, "the account is stored")?;
     output::warn_of_the_chain(
         &bitbucket::hosts_asked_for(&account.host),
         "'git credential-bitbucket setup' fixes that",

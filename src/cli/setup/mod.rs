@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use self::block::{Section, Written, separator_after, without};
@@ -162,8 +162,13 @@ fn verify(session: &Session, path: &Path, is_system: bool, host: &Host) -> Resul
     ))
 }
 
-/// Updates what an earlier setup wrote; does nothing if there is none or the user removed it by hand.
-pub(crate) fn refresh(session: &Session) -> Result<()> {
+/// Updates what an earlier setup wrote; does nothing if there is none or the user removed it by hand. An error says what
+/// is `done` all the same.
+pub(crate) fn refresh(session: &Session, done: &str) -> Result<()> {
+    update(session).with_context(|| format!("{done}, but git's configuration could not be updated"))
+}
+
+fn update(session: &Session) -> Result<()> {
     let record = Record::read(session, false)?;
     if record.files.is_empty() {
         return Ok(());

@@ -120,8 +120,7 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         all_well &= from.report(arguments, &outcome_of);
     }
     if !arguments.dry_run && !credentials.is_empty() {
-        setup::refresh(&session)
-            .context("the accounts are stored, but git's configuration could not be updated")?;
+        setup::refresh(&session, "the accounts are stored")?;
         plan.notices()
             .iter()
             .for_each(|notice| message::tell(notice));

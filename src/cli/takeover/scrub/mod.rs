@@ -13,7 +13,7 @@ mod work;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 
 use self::find::Ours;
@@ -68,8 +68,7 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
         scrub.foresee(&plan, &credentials);
     } else if !credentials.is_empty() {
         scrub.take_out(&mut plan, &credentials, &session, &ours)?;
-        setup::refresh(&session)
-            .context("the secrets are stored, but git's configuration could not be updated")?;
+        setup::refresh(&session, "the secrets are stored")?;
     }
     report::print(&scrub, arguments.json)?;
     if scrub
