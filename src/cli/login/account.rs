@@ -43,12 +43,7 @@ pub(super) fn complete(
         username = ask_username(kind, asks)?;
     }
     let name = match &arguments.name {
-        Some(name) if name.is_empty() || name.chars().any(char::is_control) => {
-            bail!(Usage(
-                "a name cannot be empty or have control characters".to_owned()
-            ))
-        }
-        Some(name) => name.clone(),
+        Some(name) => checked_name(name)?,
         None => default_name(username.as_ref(), &arguments.reach, &host, accounts),
     };
     let existing = named.or_else(|| mine(&name));
@@ -90,6 +85,15 @@ pub(super) fn complete(
         account.expires = ask_expiry(is_day_wanted)?;
     }
     Ok(account)
+}
+
+fn checked_name(name: &str) -> Result<String> {
+    if name.is_empty() || name.chars().any(char::is_control) {
+        bail!(Usage(
+            "a name cannot be empty or have control characters".to_owned()
+        ));
+    }
+    Ok(name.to_owned())
 }
 
 /// The sign-in. Until Bitbucket is asked, the scheme of the replaced account stays.

@@ -24,7 +24,7 @@ use crate::cli::setup;
 use crate::git::context::Host;
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
-use crate::sys::error::Hinted;
+use crate::sys::error::{self, Hinted};
 use crate::sys::message;
 
 /// The time limit for all questions to Bitbucket together.
@@ -78,26 +78,16 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let reason = session.keep(&mut account, &kept, choice)?;
     let replaced = put(&session, &account, arguments.name.is_some())?;
     report::tell_where(&session, &account, replaced.is_some(), reason.as_ref())?;
-    if let Some(old) = &replaced {
-        // The login worked; failing to delete the old secret must not undo it.
-        if let Err(error) = renewal::forget(&session, old) {
-            let error = crate::sys::error::one_line(&error);
-            message::warn(format_args!(
-                "the old secret stays in the {}: {error}",
-                old.store
-            ));
-        }
+    // The login worked; failing to delete the old secret must not undo it.
+    if let Some(old) = &replaced
+        && let Err(error) = renewal::forget(&session, old)
+    {
+        let (store, error) = (old.store, error::one_line(&error));
+        message::warn(format_args!("the old secret stays in the {store}: {error}"));
     }
     report::tell_verdict(&account, verdict);
     report::tell_expiry(arguments, &account);
-    if account.is_retired() {
-        message::warn(bitbucket::removed("app passwords"));
-        message::hint(format_args!(
-            "make an API token at {}, then replace it: 'git credential-bitbucket login {}'",
-            Kind::AppPassword.page(&account.host, "", &[]),
-            account.name
-        ));
-    }
+    report::tell_retired(&account);
     output::warn_of_ties(&session, &session.accounts()?);
     setup::refresh(&session, "the account is stored")?;
     output::warn_of_the_chain(

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::account::verify::Verdict;
 use crate::account::{Account, today};
+use crate::bitbucket::{self, Kind};
 use crate::cli::login::options::Login;
 use crate::cli::output;
 use crate::settings::session::Session;
@@ -63,6 +64,17 @@ pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
                 message::hint(hint);
             }
         }
+    }
+}
+
+pub(super) fn tell_retired(account: &Account) {
+    if account.is_retired() {
+        message::warn(bitbucket::removed("app passwords"));
+        message::hint(format_args!(
+            "make an API token at {}, then replace it: 'git credential-bitbucket login {}'",
+            Kind::AppPassword.page(&account.host, "", &[]),
+            account.name
+        ));
     }
 }
 
