@@ -24,6 +24,7 @@ curl:curl
 strace:strace
 ps:procps
 cc:gcc
+c++:g++
 make:make
 time:time
 setpriv:util-linux
@@ -78,15 +79,17 @@ main() {
     install_recipe_checkers
     find_rust
     if [ "$fast" = no ]; then
-        step shellcheck install.sh tests/run.sh tests/package.sh .ci/run
+        step shellcheck install.sh tests/run.sh tests/package.sh tests/pins.sh .ci/run
         step mandoc -Tlint -W warning docs/git-credential-bitbucket.1
     fi
     step cargo fmt --check
-    step cargo clippy --all-targets --locked -- -D warnings
+    step cargo clippy --all-targets --all-features --locked -- -D warnings
     if [ "$fast" = no ]; then
         step cargo deny --locked check licenses bans sources
         step cargo build --locked
         step cargo check --locked --no-default-features
+        # The fuzzer runs with a nightly Rust; that its targets can be built, any Rust tells.
+        step cargo check --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
         step cargo run --locked --example tour
         rm -rf target/package
         step tests/package.sh tarball
@@ -170,6 +173,7 @@ find_rust() {
         PATH=$cargo_bin:$PATH
     fi
     has cargo || fail "cargo is missing: https://rustup.rs"
+    find_toolchain
     find_component fmt rustfmt
     find_component clippy clippy
     # The Python package of the same tool is too old for today's lock files.
@@ -208,6 +212,20 @@ install_recipe_checkers() {
     step python3 -m venv target/recipes
     step target/recipes/bin/pip install --quiet --disable-pip-version-check --only-binary :all: \
         --require-hashes --requirement tests/recipes/requirements.txt
+}
+
+# The version of rust-toolchain.toml; if the default is that version, rustup downloads nothing.
+find_toolchain() {
+    has rustup || return 0
+    version=$(sed -n 's/^channel *= *"\(.*\)".*/\1/p' rust-toolchain.toml)
+    ! rustup toolchain list | grep -q "^$version-" || return 0
+    case $(cd / && rustc --version 2>/dev/null) in
+    "rustc $version "*)
+        RUSTUP_TOOLCHAIN=$(cd / && rustup show active-toolchain | sed 's/ .*//;q')
+        export RUSTUP_TOOLCHAIN
+        ;;
+    *) step rustup toolchain install "$version" --profile minimal ;;
+    esac
 }
 
 find_component() {

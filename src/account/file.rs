@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use thiserror::Error;
 use toml::{Table, Value};
 
@@ -35,9 +35,6 @@ enum Slot {
 
 impl Accounts {
     /// Reads the file. A missing file has no accounts.
-    ///
-    /// # Errors
-    /// When it is damaged, or others can read or change it.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let Some(content) = files::read_private(path)? else {
             return Ok(Self::default());
@@ -46,9 +43,6 @@ impl Accounts {
     }
 
     /// Parses what the file of this name contains.
-    ///
-    /// # Errors
-    /// When it is damaged.
     pub(crate) fn of_file(path: &Path, content: &[u8]) -> Result<Self> {
         let damaged = |what: String| {
             let message = format!("cannot parse '{}'", path.display());
@@ -91,14 +85,20 @@ impl Accounts {
         let lock = Lock::acquire(&lock_path(path), patience)?;
         let mut accounts = Self::read(path)?;
         let outcome = change(&mut accounts)?;
-        lock.write(path, accounts.to_toml()?.as_bytes())?;
+        let text = accounts.to_toml()?;
+        // A file that would not be read must not be written.
+        if text.len() as u64 > files::LONGEST {
+            bail!(
+                "'{}' would be longer than {} bytes",
+                path.display(),
+                files::LONGEST
+            );
+        }
+        lock.write(path, text.as_bytes())?;
         Ok(outcome)
     }
 
     /// Renames the file if it is damaged. Returns its new name and what is wrong with it.
-    ///
-    /// # Errors
-    /// When the lock is not free within `patience`, or the file cannot be read or renamed.
     pub(crate) fn set_aside_if_damaged(
         path: &Path,
         patience: Duration,

@@ -50,9 +50,6 @@ impl Refusals {
     }
 
     /// The rejection of a secret, if a server refused it.
-    ///
-    /// # Errors
-    /// When the file is there and cannot be read.
     pub(crate) fn of(&self, secret: &Secret) -> Result<Option<Rejection>> {
         let Some(content) = read(&self.path)? else {
             return Ok(None);
@@ -66,26 +63,17 @@ impl Refusals {
     }
 
     /// Notes that a server refused the secret.
-    ///
-    /// # Errors
-    /// When nothing can be written.
     pub(crate) fn add(&self, secret: &Secret, now: Timestamp) -> Result<()> {
         let before = self.of(secret)?;
         self.replace(secret, Some(Rejection::again(before, now)))
     }
 
     /// Notes what Bitbucket said about the secret.
-    ///
-    /// # Errors
-    /// When nothing can be written.
     pub(crate) fn note(&self, secret: &Secret, rejection: Rejection) -> Result<()> {
         self.replace(secret, Some(rejection))
     }
 
     /// Notes that the secret works.
-    ///
-    /// # Errors
-    /// When nothing can be written.
     pub(crate) fn remove(&self, secret: &Secret) -> Result<()> {
         match self.of(secret)? {
             Some(_) => self.replace(secret, None),

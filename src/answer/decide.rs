@@ -77,9 +77,6 @@ pub(crate) fn decide(session: &Session, wanted: &Wanted<'_>, effort: Effort) -> 
 }
 
 /// The account with what its store has for it, fit to be used: a grant's token is renewed when it has to be.
-///
-/// # Errors
-/// When the policy forbids the account, or its secret cannot be had.
 pub(crate) fn secret_of(session: &Session, account: &Account) -> Result<Option<(Account, Kept)>> {
     let kept = session
         .secret_of(account)
@@ -235,7 +232,7 @@ fn of_sources(
     if decision.is_over || !source::is_asked_for(session, wanted)? {
         return Ok(());
     }
-    // A keyring that kept us waiting for a secret which is set aside is no fault of these stores.
+    // Do not charge the keyring's delay to these stores.
     let mut session = session.afresh_when_late();
     let sources = source::names(&session)?;
     for source in sources {

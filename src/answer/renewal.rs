@@ -32,9 +32,6 @@ const STILL_GOOD: i64 = 5;
 const OTHERS: Duration = Duration::from_secs(30);
 
 /// The account with an access token that works. An account without a grant comes back as it was.
-///
-/// # Errors
-/// When the token has ended and no new one came.
 pub(crate) fn current(session: &Session, account: Account, kept: Kept) -> Result<(Account, Kept)> {
     let now = Timestamp::now();
     if account.grant().is_none() || account.is_good_for(GOOD_FOR, now) {
@@ -50,17 +47,11 @@ pub(crate) fn current(session: &Session, account: Account, kept: Kept) -> Result
 }
 
 /// A new access token for an account whose token was refused.
-///
-/// # Errors
-/// When no new token came.
 pub(crate) fn anew(session: &Session, account: &Account) -> Result<(Account, Kept)> {
     renew(session, account, Reason::Refused)
 }
 
 /// As [`current`], for a person who asks: an ended grant is tried once more.
-///
-/// # Errors
-/// When the token has ended and no new one came.
 pub(crate) fn again(session: &Session, account: Account, kept: Kept) -> Result<(Account, Kept)> {
     if account.grant().is_some() && account.standing(Timestamp::now()) != Standing::InService {
         renew(session, &account, Reason::Asked)

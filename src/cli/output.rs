@@ -1,4 +1,4 @@
-//! Output that several verbs share.
+//! How every verb prints.
 
 use std::io::{self, Write as _};
 
@@ -63,7 +63,18 @@ pub(crate) fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a
     Err(Hinted::new(message, format!("name one of {}", names())).into())
 }
 
-/// Warns of accounts that fit equally, so that neither answers.
+/// The account of a name, or all of them.
+pub(crate) fn pick_some<'a>(
+    accounts: &'a Accounts,
+    name: Option<&str>,
+) -> Result<Vec<&'a Account>> {
+    Ok(match name {
+        Some(name) => vec![pick(accounts, Some(name))?],
+        None => accounts.iter().collect(),
+    })
+}
+
+/// Says which accounts stand in one another's way.
 pub(crate) fn warn_of_ties(session: &Session, accounts: &Accounts) {
     let now = Timestamp::now();
     let ties = tie::ties(accounts, &|account| hindrance(session, account, now));

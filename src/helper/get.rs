@@ -22,9 +22,6 @@ pub(crate) struct Answer {
 }
 
 /// Answers with the credential for a request's context.
-///
-/// # Errors
-/// When there is an account, but its secret cannot be had; or several, and none is meant.
 pub(crate) fn get(session: &Session, request: &Request) -> Result<Answer> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(Answer::default());

@@ -27,9 +27,6 @@ const SECRETS: [(&str, Option<Kind>); SECRET_VARIABLES.len()] = {
 };
 
 /// The environment's account, if a variable is set and the host is Bitbucket Cloud.
-///
-/// # Errors
-/// When a variable holds no secret, or needs another variable that is not set.
 pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
     if !bitbucket::is_cloud(host) {
         return Ok(None);
@@ -69,9 +66,6 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
 }
 
 /// The environment's account, unless the policy forbids it.
-///
-/// # Errors
-/// As [`account`] and [`Session::policy`].
 pub(crate) fn allowed_account(session: &Session, host: &Host) -> Result<Option<(Account, Kept)>> {
     Ok(match account(host)? {
         Some((account, kept)) if session.objection(&account)?.is_none() => Some((account, kept)),

@@ -31,9 +31,6 @@ pub(crate) struct Root {
 impl Root {
     /// The folder that the settings name, else systemd's. A path that starts with systemd's variable names nothing outside
     /// of a service.
-    ///
-    /// # Errors
-    /// When there is neither, or the path is not absolute.
     pub(crate) fn of(setting: Option<&Path>) -> Result<Self> {
         let of_systemd = environment::credentials_directory();
         let below = setting.map(|path| (path, path.strip_prefix(OF_SYSTEMD).ok()));
@@ -56,9 +53,6 @@ impl Root {
     }
 
     /// The repository's secret, else its workspace's, else the default one; and where it lies.
-    ///
-    /// # Errors
-    /// When it is there and cannot be read.
     pub(crate) fn find(&self, reach: Option<&Reach>) -> Result<Option<(PathBuf, Fields)>> {
         if !self.path.is_absolute() {
             return Ok(None);

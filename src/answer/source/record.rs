@@ -28,9 +28,6 @@ impl Fields {
     pub(crate) const NAMES: [&str; 5] = ["username", "password", "kind", "email", "expires"];
 
     /// The fields that `value` has.
-    ///
-    /// # Errors
-    /// As `value`, or when a field other than the password is no line of text.
     pub(crate) fn read(mut value: impl FnMut(&str) -> Result<Option<Secret>>) -> Result<Self> {
         let mut fields = Self::default();
         for name in Self::NAMES {
@@ -55,9 +52,6 @@ impl Fields {
     }
 
     /// The account that the fields make. Its name is the place where they were found.
-    ///
-    /// # Errors
-    /// When the password is missing, or a field has no valid value.
     pub(crate) fn into_account(
         self,
         place: &str,

@@ -56,9 +56,8 @@ pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
 /// The `Authorization` of the account that fits the URL.
 fn authorization(url: CurlUrl) -> Result<Secret> {
     let session = Session::default();
-    let hosts = session.known_hosts(&session.accounts()?)?;
-    if !hosts.contains(&url.host) {
-        return Err(Usage::hinted(
+    if !session.is_known(&url.host)? {
+        return Err(refusal(
             "the URL's host is not Bitbucket Cloud, and you have no account for it",
             "sign in to it first: 'git credential-bitbucket login --host HOST'",
         ));

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::Surroundings;
 use super::finding::Check;
+use super::surroundings::Surroundings;
 use crate::account::Account;
 use crate::account::present::Missing;
 use crate::account::state::{self, State};
@@ -25,7 +25,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
         )];
     }
     let mut checks = Vec::new();
-    for store in Name::KEEPING {
+    for store in Name::keeping() {
         checks.extend(of_store(store, &asked));
     }
     checks.extend(asked.iter().map(|(account, has_secret)| {
@@ -52,17 +52,12 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
 type Asked<'a> = (&'a Account, Option<Result<bool>>);
 
 fn ask_stores<'a>(surroundings: &'a Surroundings<'_>) -> Vec<Asked<'a>> {
-    let mut is_silent = false;
-    let mut ask = |account: &'a Account| {
-        // A broken keyring fails slowly: ask it once.
-        if account.store == Name::Keyring && is_silent {
-            return (account, None);
-        }
-        let has_secret = surroundings.session.has_secret(account);
-        is_silent |= account.store == Name::Keyring && has_secret.is_err();
-        (account, Some(has_secret))
+    let session = surroundings.session;
+    let ask = |account: &'a Account| {
+        let is_told = session.is_silent(account.store);
+        (account, (!is_told).then(|| session.has_secret(account)))
     };
-    surroundings.accounts.iter().map(&mut ask).collect()
+    surroundings.accounts.iter().map(ask).collect()
 }
 
 fn of_store(store: Name, asked: &[Asked<'_>]) -> Option<Check> {

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::accounts;
 use super::finding::Check;
-use super::{Surroundings, accounts};
+use super::surroundings::Surroundings;
 use crate::account::present::Missing;
 use crate::account::sign_in::Scheme;
 use crate::account::standing::Standing;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::finding::Check;
-use super::{Git, Surroundings};
+use super::surroundings::{Git, Surroundings};
 use crate::cli::takeover::in_url;
 use crate::git::context::Host;
 use crate::git::url::{self, Url};

@@ -3,8 +3,9 @@
 use std::env;
 use std::path::Path;
 
+use super::accounts;
 use super::finding::Check;
-use super::{Git, Surroundings, accounts};
+use super::surroundings::{Git, Surroundings};
 use crate::bitbucket::{self, API_HOST};
 use crate::git::context::Host;
 use crate::git::{self, Helper};

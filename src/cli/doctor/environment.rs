@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::Surroundings;
 use super::finding::Check;
+use super::surroundings::Surroundings;
 use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::git;

@@ -3,7 +3,8 @@
 use anyhow::Result;
 
 use super::finding::Check;
-use super::{Surroundings, answer, chain};
+use super::surroundings::Surroundings;
+use super::{answer, chain};
 use crate::answer::decide::{Effort, decide};
 use crate::answer::matching::Wanted;
 use crate::bitbucket;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::Surroundings;
 use super::finding::Check;
+use super::surroundings::Surroundings;
 use crate::settings::locations::system_config;
 use crate::store::file::KeyPlace;
 use crate::sys::files;

@@ -11,8 +11,8 @@ mod finding;
 mod netrc;
 mod programs;
 mod sources;
+mod surroundings;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -20,11 +20,8 @@ use clap::Args;
 use serde::Serialize;
 
 use self::finding::{Check, CheckOutcome};
-use crate::account::file::Accounts;
+use self::surroundings::Surroundings;
 use crate::cli::output;
-use crate::git::context::Host;
-use crate::git::{self, Setting};
-use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 
 #[derive(Debug, Args)]
@@ -105,61 +102,3 @@ const NEED_GIT: [&str; 5] = [
     "extra-header",
     "lfs-access",
 ];
-
-/// What the checks examine.
-struct Surroundings<'a> {
-    session: &'a Session,
-    accounts: Accounts,
-    /// Whether the accounts could be read.
-    knows_accounts: bool,
-    /// The hosts whose credentials are ours to keep.
-    hosts: Vec<Host>,
-    git: Option<Git>,
-}
-
-struct Git {
-    version: String,
-    exec_path: Option<PathBuf>,
-    settings: Vec<Setting>,
-}
-
-impl<'a> Surroundings<'a> {
-    /// Reads everything; what cannot be read is a finding.
-    fn look(session: &'a Session, checks: &mut Vec<Check>) -> Self {
-        let git = Git::look()
-            .inspect_err(|error| checks.push(Check::failed("git", error)))
-            .ok();
-        let accounts = session
-            .accounts()
-            .inspect_err(|error| checks.push(Check::failed("accounts", error)));
-        let knows_accounts = accounts.is_ok();
-        let accounts = accounts.unwrap_or_default();
-        // Another check reports a configuration or policy that cannot be read.
-        let hosts = session.our_hosts(&accounts);
-        let hosts = hosts.unwrap_or_else(|_| known_hosts(&accounts, &[]));
-        Self {
-            session,
-            accounts,
-            knows_accounts,
-            hosts,
-            git,
-        }
-    }
-
-    /// Whether `lookup` names a store.
-    fn is_looked_up(&self) -> bool {
-        // Another check reports settings that cannot be read.
-        let config = self.session.config();
-        config.is_ok_and(|config| !config.lookup.is_empty())
-    }
-}
-
-impl Git {
-    fn look() -> Result<Self> {
-        Ok(Self {
-            version: git::version()?,
-            exec_path: git::exec_path().ok(),
-            settings: git::settings()?,
-        })
-    }
-}

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::Surroundings;
 use super::finding::Check;
+use super::surroundings::Surroundings;
 use crate::cli::takeover::netrc::{Machine, Netrc, without_port};
 
 pub(super) fn check(surroundings: &Surroundings<'_>) -> Vec<Check> {

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use super::finding::Check;
-use super::{Git, Surroundings};
+use super::surroundings::{Git, Surroundings};
 use crate::account::sign_in::Scheme;
 use crate::git;
 use crate::git::context::Host;

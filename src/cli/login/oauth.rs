@@ -1,6 +1,6 @@
-//! `login --kind oauth`: the user lets an OAuth consumer act for them, in a browser; or the consumer acts for itself.
+//! `login --kind oauth`: the user allows a consumer to act for them, in a browser; or the consumer acts for itself.
 //!
-//! Bitbucket has no device flow, and a consumer's secret inside a program would be public: so users bring their own
+//! Bitbucket has no device flow, and a secret inside a program is public: so the user brings the key and secret of an own
 //! consumer.
 
 use std::io::{self, IsTerminal as _};

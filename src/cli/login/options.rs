@@ -72,10 +72,6 @@ fn kinds() -> impl TypedValueParser<Value = Kind> {
 }
 
 fn stores() -> impl TypedValueParser<Value = StoreChoice> {
-    PossibleValuesParser::new(StoreChoice::NAMES.map(|(name, _)| name)).map(|name| {
-        let choice = StoreChoice::NAMES
-            .into_iter()
-            .find(|(known, _)| *known == name);
-        choice.expect("one of the possible values").1
-    })
+    PossibleValuesParser::new(StoreChoice::all().map(StoreChoice::as_str))
+        .try_map(|name| name.parse::<StoreChoice>())
 }

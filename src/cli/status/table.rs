@@ -1,6 +1,6 @@
 //! The table of accounts.
 
-use super::StatusRow;
+use super::row::StatusRow;
 use crate::sys::error::printable;
 
 const HEAD: [&str; 7] = ["NAME", "KIND", "HOST", "FOR", "STORE", "EXPIRES", "STATE"];
@@ -74,7 +74,7 @@ mod tests {
     use super::text;
     use crate::account::Origin;
     use crate::account::state::State;
-    use crate::cli::status::StatusRow;
+    use crate::cli::status::row::StatusRow;
 
     #[test]
     fn on_a_narrow_terminal_each_account_is_a_paragraph() {

@@ -12,6 +12,7 @@ use crate::account::verify::{self, Verdict};
 use crate::answer::renewal;
 use crate::answer::source::environment;
 use crate::bitbucket;
+use crate::cli::output;
 use crate::settings::session::Session;
 use crate::sys::error;
 use crate::sys::message;
@@ -23,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let accounts = session.accounts()?;
-    for account in super::meant(&accounts, name)? {
-        // A forbidden secret is not sent to Bitbucket; lines below the table name it.
+    for account in output::pick_some(&accounts, name)? {
+        // Lines below the table name what the policy does not allow; Bitbucket is not shown it.
         if session.standing(account, Timestamp::now()) == Standing::Forbidden {
             continue;
         }

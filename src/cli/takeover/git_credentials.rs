@@ -1,10 +1,11 @@
 //! The file of git-credential-store: a URL in each line, with user name and password (git-credential-store(1)).
 
-use super::{Credential, Entry, EntryContent, InUrl, IsOurs, in_url};
+use super::{Credential, Entry, EntryContent, InUrl, in_url};
+use crate::git::context::Host;
 use crate::git::url::Url;
 
-/// The entries of the file, without blank lines and comments. An entry that git would not understand is bad.
-pub(crate) fn entries(text: &[u8], is_ours: IsOurs<'_>) -> Vec<Entry> {
+/// The entries of the file. What git would not understand either is bad; blank lines and comments are no entries.
+pub(crate) fn entries(text: &[u8], hosts: &[Host]) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut start = 0;
     for (index, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
@@ -17,13 +18,13 @@ pub(crate) fn entries(text: &[u8], is_ours: IsOurs<'_>) -> Vec<Entry> {
         entries.push(Entry {
             line: index + 1,
             span,
-            content: content(line, is_ours),
+            content: content(line, hosts),
         });
     }
     entries
 }
 
-fn content(line: &[u8], is_ours: IsOurs<'_>) -> EntryContent {
+fn content(line: &[u8], hosts: &[Host]) -> EntryContent {
     let Some(url) = std::str::from_utf8(line).ok().and_then(Url::parse) else {
         return EntryContent::Bad("it is not a URL");
     };
@@ -32,7 +33,7 @@ fn content(line: &[u8], is_ours: IsOurs<'_>) -> EntryContent {
     }
     match url.host() {
         None => return EntryContent::Bad("its host is not a host name"),
-        Some(host) if !is_ours(&host) => return EntryContent::Foreign,
+        Some(host) if !hosts.contains(&host) => return EntryContent::Foreign,
         Some(_) => {}
     }
     match in_url(&url) {
@@ -64,7 +65,7 @@ mod tests {
         let text = "https://ada:s%3dx@bitbucket.org\n\n# comment\nhttps://u:p@github.com\nrubbish\n\
                     https://ada@bitbucket.org\nhttps://ada:a%0ab@bitbucket.org\nhttps://u:p@bit bucket.org\n\
                     http://ATATTabcdefghijklmnopqrstuvwxyz:x@bitbucket.org/acme/app.git";
-        let entries = entries(text.as_bytes(), &bitbucket::is_cloud);
+        let entries = entries(text.as_bytes(), &[bitbucket::cloud()]);
         let shown: Vec<(usize, String)> = entries
             .iter()
             .map(|entry| {

@@ -11,12 +11,11 @@ use clap::Args;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::bitbucket;
 use crate::cli::output;
 use crate::cli::setup;
 use crate::cli::takeover::netrc::Netrc;
-use crate::cli::takeover::{
-    Credential, Entry, EntryContent, IsOurs, Plan, git_credentials, other_helper,
-};
+use crate::cli::takeover::{Credential, Entry, EntryContent, Plan, git_credentials, other_helper};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::git::{self, Helper};
@@ -217,7 +216,6 @@ struct Gathered {
 
 impl Gathered {
     fn from(place: SourcePlace, hosts: &[Host], usernames: &[Username]) -> Result<Self> {
-        let is_ours: IsOurs<'_> = &|host: &Host| hosts.contains(host);
         let mut gathered = Self {
             entries: Vec::new(),
             foreign: 0,
@@ -233,7 +231,10 @@ impl Gathered {
                 let text = Zeroizing::new(
                     fs::read(&path).with_context(|| format!("cannot read '{}'", path.display()))?,
                 );
-                let (entries, mistakes) = gathered.place.read(&text, hosts, is_ours);
+                let is_tracked = git::is_tracked(&path).with_context(|| {
+                    format!("cannot tell whether git tracks '{}'", path.display())
+                })?;
+                let (entries, mistakes) = gathered.place.read(&text, hosts);
                 for (line, reason) in mistakes {
                     gathered.mistake(&path, line, reason);
                 }
@@ -244,6 +245,16 @@ impl Gathered {
                 } in entries
                 {
                     match content {
+                        EntryContent::Ours(credentials) if is_tracked => {
+                            for credential in credentials {
+                                let page = credential.page();
+                                gathered.mistake(
+                                    &path,
+                                    line,
+                                    &format!("git tracks it, so others may have written or read it: revoke it at {page}"),
+                                );
+                            }
+                        }
                         EntryContent::Ours(credentials) => {
                             gathered.entries.push((span, credentials));
                         }
@@ -338,12 +349,10 @@ impl Gathered {
             SourcePlace::GitCredentials(path) | SourcePlace::Netrc(path) => path,
         };
         let hosts: Vec<Host> = stored()
-            .flat_map(|(_, credentials)| {
-                credentials.iter().map(|credential| credential.host.clone())
-            })
+            .flat_map(|(_, credentials)| credentials)
+            .flat_map(|credential| bitbucket::hosts_asked_for(&credential.host))
             .collect();
-        let is_ours: IsOurs<'_> = &|host: &Host| hosts.contains(&crate::bitbucket::home_of(host));
-        // The file may have changed: remove what was stored, wherever it is now.
+        // The file may have changed since: what goes is what was stored, wherever it stands now.
         let is_taken = |content: &EntryContent| match content {
             EntryContent::Ours(credentials) => credentials.iter().all(|credential| {
                 let mut known = stored().flat_map(|(_, credentials)| credentials);
@@ -353,7 +362,7 @@ impl Gathered {
             _ => false,
         };
         let change = |text: &[u8]| {
-            let (entries, _) = self.place.read(text, &hosts, is_ours);
+            let (entries, _) = self.place.read(text, &hosts);
             let spans = entries.iter().filter(|entry| is_taken(&entry.content));
             let mut rest = Zeroizing::new(Vec::with_capacity(text.len()));
             let mut position = 0;
@@ -369,22 +378,17 @@ impl Gathered {
 }
 
 impl SourcePlace {
-    /// The entries of the file, and its mistakes.
-    fn read(
-        &self,
-        text: &[u8],
-        hosts: &[Host],
-        is_ours: IsOurs<'_>,
-    ) -> (Vec<Entry>, Vec<(usize, &'static str)>) {
+    /// The entries of a file of this sort, and what of it cannot be understood.
+    fn read(&self, text: &[u8], hosts: &[Host]) -> (Vec<Entry>, Vec<(usize, &'static str)>) {
         match self {
-            Self::GitCredentials(_) => (git_credentials::entries(text, is_ours), Vec::new()),
+            Self::GitCredentials(_) => (git_credentials::entries(text, hosts), Vec::new()),
             Self::Netrc(_) => {
                 let netrc = Netrc::parse(text);
                 let machines = netrc.machines.iter();
                 let entries = machines.map(|machine| Entry {
                     line: machine.line,
                     span: machine.span.clone(),
-                    content: machine.content(hosts, is_ours),
+                    content: machine.content(hosts),
                 });
                 (entries.collect(), netrc.mistakes)
             }

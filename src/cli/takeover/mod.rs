@@ -159,9 +159,7 @@ pub(crate) enum EntryContent {
     Bad(&'static str),
 }
 
-pub(crate) type IsOurs<'a> = &'a dyn Fn(&Host) -> bool;
-
-/// Maps credentials to accounts.
+/// Which accounts the credentials become.
 pub(crate) struct Plan {
     planned: Vec<Planned>,
     /// For each credential the index of its account.
@@ -410,10 +408,7 @@ fn add_scope(account: &mut Account, reach: &Reach, others: &[&Credential], accou
     if account.reach.iter().any(|known| known.contains(reach)) {
         return;
     }
-    let workspace = Reach {
-        workspace: reach.workspace.clone(),
-        repository: None,
-    };
+    let workspace = reach.workspace_alone();
     let is_wanted_by = |other: &Credential| match &other.reach {
         Some(reach) => reach.workspace == workspace.workspace,
         None => true,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{Credential, EntryContent, IsOurs};
+use super::{Credential, EntryContent};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
@@ -28,8 +28,8 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// A machine has no port, so it matches every host of its name.
-    pub(crate) fn content(&self, hosts: &[Host], is_ours: IsOurs<'_>) -> EntryContent {
+    /// What it is to us; a machine has no port, so it stands for every host of that name.
+    pub(crate) fn content(&self, hosts: &[Host]) -> EntryContent {
         let Some(name) = &self.name else {
             return EntryContent::Foreign;
         };
@@ -38,7 +38,7 @@ impl Machine {
             Some(host) => Some(host.clone()),
             None => name.parse::<Host>().ok(),
         };
-        let Some(host) = host.filter(|host| is_ours(host)) else {
+        let Some(host) = host.filter(|host| hosts.contains(host)) else {
             return EntryContent::Foreign;
         };
         match &self.password {
@@ -316,7 +316,9 @@ mod tests {
         let text = "machine bitbucket.org\n\tlogin \"a d\\\"a\" password \"#s\\\\x\" machine x.example login u\n\
                     word\nmachine api.bitbucket.org login a\npassword";
         let netrc = Netrc::parse(text.as_bytes());
-        let content = |index: usize| netrc.machines[index].content(&[], &bitbucket::is_cloud);
+        let content = |index: usize| {
+            netrc.machines[index].content(&bitbucket::hosts_asked_for(&bitbucket::cloud()))
+        };
         let EntryContent::Ours(all) = content(0) else {
             panic!("it is ours");
         };

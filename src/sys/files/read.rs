@@ -68,7 +68,7 @@ pub(crate) fn is_absence(error: &io::Error) -> bool {
 }
 
 /// More than all our files together.
-const LONGEST: u64 = 16 << 20;
+pub(crate) const LONGEST: u64 = 16 << 20;
 
 fn open(path: &Path) -> Result<Option<File>> {
     let cannot = || format!("cannot read '{}'", path.display());

@@ -247,3 +247,29 @@ fn setup_names_the_command_that_takes_over_from_each_helper_it_cuts_off() {
     }
     assert_eq!(text.matches("import").count(), 2, "{text}");
 }
+
+#[test]
+fn a_file_that_git_tracks_is_reported_and_not_taken_over() {
+    let env = environment();
+    env.git_succeeds(&["init", "-q", "clone"]);
+    let path = env.home().join("clone/credentials");
+    write_private(&path, &git_credentials());
+    env.git_succeeds(&["-C", "clone", "add", "."]);
+    let source = "git-credentials:clone/credentials";
+    for arguments in [&[source][..], &[source, "--dry-run"], &[source, "--remove"]] {
+        let outcome = import(&env, arguments);
+        assert_eq!(outcome.status, 1, "{outcome:?}");
+        for line in [
+            "clone/credentials:1: git tracks it, so others may have written or read it: revoke it at https://id.atlassian.com/",
+            "clone/credentials:3: git tracks it, so others may have written or read it: revoke it at https://bitbucket.org/acme/app/admin/access-tokens",
+            "Nothing for Bitbucket in 'clone/credentials'",
+        ] {
+            assert!(outcome.stderr.contains(line), "{line}: {outcome:?}");
+        }
+        assert!(env.accounts().is_empty());
+        assert_eq!(fs::read_to_string(&path).unwrap(), git_credentials());
+    }
+    env.git_succeeds(&["-C", "clone", "rm", "-q", "--cached", "credentials"]);
+    assert_eq!(import(&env, &[source]).status, 0);
+    assert_eq!(env.accounts().len(), 2);
+}

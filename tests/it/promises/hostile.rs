@@ -1,6 +1,6 @@
 //! Input that nobody means well with, and what git makes of our own words.
 
-use crate::support::harness::{API_TOKEN, PROGRAM, TestEnv, run};
+use crate::support::harness::{API_TOKEN, PROGRAM, TestEnv, rounds, run};
 
 #[test]
 fn floods_end_in_bounded_time_and_memory_and_get_no_answer() {
@@ -98,7 +98,7 @@ fn what_git_gives_us_git_gets_back_to_the_byte() {
         output.stdout
     };
     let mut numbers = Numbers(0x2545_F491_4F6C_DD1D);
-    for number in 0..120 {
+    for number in 0..rounds(120) {
         let name = [format!("u{number}").into_bytes(), numbers.value(20)].concat();
         let password = numbers.value([1, 8, 300, 9000][number % 4]);
         let wanted = [

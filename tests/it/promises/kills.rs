@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, has, reply};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, has, reply, rounds};
 
 const STILL: &str = "path=still/x\n";
 const WORK: &str = "path=work/x\n";
@@ -298,12 +298,14 @@ const CHANGES: [&str; 7] = [
 /// was killed.
 fn kill_at_each_call(act: Act) -> usize {
     let mut world = World::new();
+    let step = 4 / rounds(4);
     let (mut kills, mut number) = (0, 0);
     for call in CHANGES {
-        for time in 1.. {
+        for time in (1..).step_by(step) {
             number += 1;
             let inject = format!("inject={call}:signal=KILL:when={time}");
-            let strace = ["strace", "-o", "/dev/null", "-e", &inject];
+            let trace = format!("trace={call}");
+            let strace = ["strace", "-o", "/dev/null", "-e", &trace, "-e", &inject];
             let before = if act == Act::Setup {
                 Act::Undo
             } else {
@@ -319,7 +321,7 @@ fn kill_at_each_call(act: Act) -> usize {
             if !is_killed {
                 break;
             }
-            kills += 1;
+            kills += step;
         }
     }
     kills
@@ -342,7 +344,7 @@ fn killed_at_any_call_that_changes_something_nothing_is_lost() {
 
 #[test]
 fn killed_at_random_nothing_is_lost() {
-    let wanted = std::env::var("KILLS").map_or(120, |text| text.parse().unwrap());
+    let wanted = std::env::var("KILLS").map_or_else(|_| rounds(160), |text| text.parse().unwrap());
     let start = Instant::now();
     let attempts: usize = thread::scope(|scope| {
         let worlds = [wanted / 2, wanted - wanted / 2]

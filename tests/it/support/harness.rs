@@ -303,6 +303,16 @@ pub(crate) fn run(mut command: Command, input: &[u8]) -> Outcome {
     }
 }
 
+/// How often to try what may go wrong at any moment: `tests/run.sh` (`REQUIRE_ALL`) all of it, a plain `cargo test` the
+/// fourth part.
+pub(crate) fn rounds(all: usize) -> usize {
+    if std::env::var_os("REQUIRE_ALL").is_some() {
+        all
+    } else {
+        all.div_ceil(4)
+    }
+}
+
 /// Whether these tools are there. A plain `cargo test` says what it skips; under `REQUIRE_ALL` nothing is skipped.
 pub(crate) fn has(tools: &[&str]) -> bool {
     let path = std::env::var("PATH").unwrap_or_default();

@@ -15,9 +15,6 @@ use crate::sys::secret::Secret;
 const HELPER: Duration = Duration::from_secs(3);
 
 /// The token of the environment, of the token helper, or of the file that signing in writes.
-///
-/// # Errors
-/// When there is none, or the token helper fails.
 pub(super) fn find() -> Result<Secret> {
     let (token, source) = if let Some(token) = vault_variable("TOKEN") {
         (Secret::new(token.into_bytes()), "VAULT_TOKEN".to_owned())

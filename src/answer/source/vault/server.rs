@@ -29,9 +29,6 @@ pub(super) struct Server {
 
 impl Server {
     /// The server of the settings, else of the variables that its own command line tool reads.
-    ///
-    /// # Errors
-    /// When none is named, or it cannot be reached safely.
     pub(super) fn of(settings: &VaultSection, deadline: Instant) -> Result<Self> {
         let agent = || {
             let is_agent = settings.auth == Auth::Agent;
@@ -76,18 +73,12 @@ impl Server {
     }
 
     /// Asks for what lies at a path of the API.
-    ///
-    /// # Errors
-    /// When there is no answer, or one that tells about the server and not about the path.
     pub(super) fn get(&self, path: &str, token: Option<&Secret>) -> Result<Reply> {
         let header = token.map(|token| ("X-Vault-Token", token));
         self.ask(path, header, None, token.as_slice())
     }
 
     /// Sends a document to a path of the API; `proof` is what of it nobody may see.
-    ///
-    /// # Errors
-    /// As [`Server::get`].
     pub(super) fn post(&self, path: &str, document: &Secret, proof: &Secret) -> Result<Reply> {
         self.ask(path, None, Some(document), &[proof])
     }
@@ -116,7 +107,7 @@ impl Server {
         }
     }
 
-    /// What an answer means that nobody has asked for.
+    /// What an answer without a secret means.
     pub(super) fn unexpected(&self, reply: &Reply) -> anyhow::Error {
         let Self { address, .. } = self;
         let (what, hint) = match reply.status {
@@ -124,9 +115,9 @@ impl Server {
                 "has had too many requests (429)",
                 "try again later; where it happens often, run an agent near those who ask",
             ),
-            // With the address in the answer's header nothing is done: a token is for one server alone.
+            // Never followed: a token is for one server alone.
             300..=399 => (
-                "sends us elsewhere",
+                "redirects",
                 "name the address of the active server, or of a load balancer before it",
             ),
             503 => (

@@ -40,8 +40,6 @@ struct Entrance {
 }
 
 impl<'a> VaultSession<'a> {
-    /// # Errors
-    /// When there is nothing to get in with, or the server does not take it.
     pub(super) fn begin(
         server: &'a Server,
         settings: &VaultSection,
@@ -72,18 +70,12 @@ impl<'a> VaultSession<'a> {
     }
 
     /// Asks for what lies at a path of the API.
-    ///
-    /// # Errors
-    /// As [`Server::get`].
     pub(super) fn get(&self, path: &str) -> Result<Reply> {
         self.server.get(path, self.token.as_ref())
     }
 
     /// Whether there is another token now, because that of an earlier login is over. To be asked when the server does
     /// not let us read; it answers the same to a token that is over and to one that may not.
-    ///
-    /// # Errors
-    /// As [`VaultSession::begin`].
     pub(super) fn is_renewed(&mut self) -> Result<bool> {
         let (Some(entrance), Some(token)) = (&mut self.entrance, &self.token) else {
             return Ok(false);

@@ -32,8 +32,6 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    /// # Errors
-    /// When the files or variables are missing that hold it.
     pub(super) fn of(settings: &VaultSection) -> Result<Self> {
         let auth = settings.auth;
         let mount = settings.auth_mount.as_deref().unwrap_or(auth.method());
@@ -63,8 +61,6 @@ impl Ticket {
         format!("{}{name}", lease::START)
     }
 
-    /// # Errors
-    /// When the server cannot be asked, or refuses it.
     pub(super) fn log_in(&self, server: &Server) -> Result<Login> {
         let method = self.auth.method();
         trace::say(|| format!("vault: login with {method} at 'auth/{}'", self.mount));

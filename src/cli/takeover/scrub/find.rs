@@ -9,13 +9,14 @@ use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
 use crate::cli::takeover::{Credential, InUrl, in_url};
 use crate::git;
-use crate::git::config::{ConfigEntry, GitConfig, Piece};
+use crate::git::config::{ConfigEntry, ConfigSection, GitConfig, Piece};
 use crate::git::context::Host;
 use crate::git::url::{self, Url, urls_in};
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
-pub(crate) struct SecretInText {
+/// A secret, and where it stands.
+pub(crate) struct Found {
     /// Counted from 1.
     pub(crate) line: usize,
     /// The setting, in a configuration file; a URL in it is masked.
@@ -28,10 +29,16 @@ pub(crate) struct SecretInText {
     pub(crate) cut: Range<usize>,
 }
 
+/// How many secrets of one text are looked at. No text that people write has as many.
+pub(crate) const MOST: usize = 10_000;
+
+/// What was found in one text.
 #[derive(Default)]
-pub(crate) struct TextSecrets {
-    pub(crate) found: Vec<SecretInText>,
-    /// The number of secrets of other hosts.
+pub(crate) struct Findings {
+    pub(crate) found: Vec<Found>,
+    /// There are more than [`MOST`].
+    pub(crate) is_cut_short: bool,
+    /// How many secrets of other hosts there are.
     pub(crate) foreign: usize,
 }
 
@@ -59,44 +66,58 @@ impl Ours {
     }
 }
 
-/// The secrets in a git configuration file; `None` if git could not read the file.
-pub(crate) fn in_config(text: &[u8], ours: &Ours) -> Option<(GitConfig, TextSecrets)> {
+/// The secrets in one of git's configuration files, or nothing where git could not read it.
+pub(crate) fn in_config(text: &[u8], ours: &Ours) -> Option<(GitConfig, Findings)> {
     let config = GitConfig::parse(text)?;
     let mut search = Search::of(text, ours);
     for section in &config.sections {
         if let Some(subsection) = &section.subsection {
-            let key = [&section.name, &b"."[..], subsection.bytes()].concat();
-            search.urls(
-                subsection,
-                Some(&url::masked(&String::from_utf8_lossy(&key))),
-            );
+            search.urls(subsection, Some(&Heading::of(section, ours).shown));
         }
     }
+    let mut heading = None;
     for entry in &config.entries {
-        search.entry(entry, &config);
+        // Once for each section, and not for each entry: its name may be long.
+        let heading = match &mut heading {
+            Some((section, heading)) if *section == entry.section => heading,
+            other => {
+                let heading = Heading::of(config.section_of(entry), ours);
+                &mut other.insert((entry.section, heading)).1
+            }
+        };
+        search.entry(entry, heading);
     }
     for comment in &config.comments {
         search.plain(comment.clone());
     }
-    let mut findings = search.findings;
+    let mut findings = search.into_findings();
     give_scopes(&config, ours, &mut findings.found);
-    findings.found.sort_by_key(|found| found.line);
     Some((config, findings))
 }
 
-/// The secrets in free text.
-pub(crate) fn in_text(text: &[u8], ours: &Ours) -> TextSecrets {
+/// The secrets in a text of no particular form. It may quote others, and an account without a repository would be for
+/// the whole host: so one whose URL names none stays.
+pub(crate) fn in_text(text: &[u8], ours: &Ours) -> Findings {
     let mut search = Search::of(text, ours);
     search.plain(0..text.len());
-    search.findings
+    let mut findings = search.into_findings();
+    for found in &mut findings.found {
+        if found.credentials.iter().any(|it| it.reach.is_none()) {
+            found.credentials.clear();
+        }
+    }
+    findings
 }
 
-/// A secret that names no repository is for the repository of the configuration.
-fn give_scopes(config: &GitConfig, ours: &Ours, found: &mut [SecretInText]) {
+/// A secret that says nothing of a repository is for the one in whose configuration it stands.
+fn give_scopes(config: &GitConfig, ours: &Ours, found: &mut [Found]) {
     let remotes: Vec<(Host, Reach)> = config
         .entries
         .iter()
-        .filter(|entry| entry.key.starts_with(b"remote."))
+        .filter(|entry| {
+            let name = &config.section_of(entry).name;
+            name == b"remote" || name.starts_with(b"remote.")
+        })
         .filter_map(|entry| {
             let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;
             let url = Url::parse(value)?;
@@ -116,30 +137,87 @@ fn give_scopes(config: &GitConfig, ours: &Ours, found: &mut [SecretInText]) {
     }
 }
 
+/// The name of a section, and for which of our hosts its settings count.
+struct Heading {
+    name: Vec<u8>,
+    has_pattern: bool,
+    host: Option<Host>,
+    reach: Option<Reach>,
+    /// Masked, and cut where it is long.
+    shown: String,
+}
+
+impl Heading {
+    /// A name that is longer is no help to anybody.
+    const LONGEST: usize = 256;
+
+    fn of(section: &ConfigSection, ours: &Ours) -> Self {
+        let mut heading = Self {
+            name: section.name.clone(),
+            has_pattern: section.subsection.is_some(),
+            host: None,
+            reach: None,
+            shown: String::from_utf8_lossy(&section.name).into_owned(),
+        };
+        if let Some(subsection) = &section.subsection {
+            let pattern = String::from_utf8_lossy(subsection.bytes());
+            heading.host = ours.matching(&pattern).cloned();
+            let path = Url::parse(&pattern).and_then(|url| url.path());
+            heading.reach = heading
+                .host
+                .as_ref()
+                .zip(path)
+                .and_then(|(host, path)| Reach::of_path(host, &path));
+            heading.shown = url::masked(&format!("{}.{pattern}", heading.shown));
+        }
+        heading.shown = shortened(heading.shown);
+        heading
+    }
+
+    fn key_of(&self, entry: &ConfigEntry) -> String {
+        let variable = String::from_utf8_lossy(&entry.variable).into_owned();
+        format!("{}.{}", self.shown, shortened(variable))
+    }
+}
+
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(Heading::LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 struct Search<'a> {
     text: &'a [u8],
     ours: &'a Ours,
-    /// Where each line starts.
-    lines: Vec<usize>,
-    /// The spans that are done.
+    /// What has been accounted for: where it starts, and where it ends.
     seen: BTreeMap<usize, usize>,
-    findings: TextSecrets,
+    findings: Findings,
 }
 
 impl<'a> Search<'a> {
     fn of(text: &'a [u8], ours: &'a Ours) -> Self {
-        let breaks = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
         Self {
             text,
             ours,
-            lines: breaks.map(|(position, _)| position).collect(),
             seen: BTreeMap::new(),
-            findings: TextSecrets::default(),
+            findings: Findings::default(),
         }
     }
 
-    fn line_of(&self, position: usize) -> usize {
-        self.lines.partition_point(|&end| end < position) + 1
+    /// What was found, in its order, with the lines in which it stands.
+    fn into_findings(self) -> Findings {
+        let mut findings = self.findings;
+        findings.found.sort_by_key(|found| found.cut.start);
+        let (mut line, mut position) = (1, 0);
+        for found in &mut findings.found {
+            let before = &self.text[position..found.cut.start];
+            line += before.split(|byte| *byte == b'\n').count() - 1;
+            position = found.cut.start;
+            found.line = line;
+        }
+        findings
     }
 
     fn is_seen(&self, place: &Range<usize>) -> bool {
@@ -147,48 +225,38 @@ impl<'a> Search<'a> {
         before.is_some_and(|(_, &end)| place.start < end)
     }
 
-    /// Searches a setting for headers, passwords of helpers, URLs and tokens.
-    fn entry(&mut self, entry: &ConfigEntry, config: &GitConfig) {
+    /// Looks at a setting: what is sent with requests, what a helper says, a URL anywhere, a token anywhere.
+    fn entry(&mut self, entry: &ConfigEntry, heading: &Heading) {
         let Some(value) = &entry.value else { return };
-        let section = &config.sections[entry.section];
-        let pattern = section
-            .subsection
-            .as_ref()
-            .map(|piece| String::from_utf8_lossy(piece.bytes()));
-        let key = url::masked(&String::from_utf8_lossy(&entry.key));
-        let name = entry
-            .key
-            .rsplit(|&byte| byte == b'.')
-            .next()
-            .unwrap_or_default();
-        let secrets = match (section.name.as_slice(), name) {
+        let key = heading.key_of(entry);
+        let secrets = match (heading.name.as_slice(), entry.variable.as_slice()) {
             (b"http", b"extraheader") => authorization(value.bytes()),
             (b"credential", b"helper") => of_helper(value.bytes()),
             (b"credential", b"username") => of_username(value.bytes()),
             _ => None,
         };
         if let Some(alone) = secrets {
-            self.alone(entry, &key, pattern.as_deref(), alone);
+            self.alone(entry, &key, heading, alone);
         }
         self.urls(value, Some(&key));
         self.tokens(value.bytes(), Some(&key), |part| value.place(part));
     }
 
-    /// A secret that is a whole setting: the setting goes with it.
-    fn alone(&mut self, entry: &ConfigEntry, key: &str, pattern: Option<&str>, alone: Alone) {
-        let host = match pattern {
-            // A setting for every host: only the secret's prefix shows its host.
-            None => self.ours.of_secret(&alone.secret),
-            Some(pattern) => self.ours.matching(pattern),
+    /// A secret that is the whole of a setting, which goes with it.
+    fn alone(&mut self, entry: &ConfigEntry, key: &str, heading: &Heading, alone: Alone) {
+        let host = if heading.has_pattern {
+            heading.host.as_ref()
+        } else {
+            // Where it counts for every host, only its start can tell whose it is.
+            self.ours.of_secret(&alone.secret)
         };
         let Some(host) = host else {
-            self.findings.foreign += usize::from(pattern.is_some());
+            self.findings.foreign += usize::from(heading.has_pattern);
             return;
         };
         let mut credential = Credential::new(host, alone.username, alone.secret);
         credential.is_bearer = alone.is_bearer;
-        let path = pattern.and_then(Url::parse).and_then(|url| url.path());
-        credential.reach = path.and_then(|path| Reach::of_path(host, &path));
+        credential.reach.clone_from(&heading.reach);
         self.add(entry.span.clone(), Some(key), None, vec![credential]);
     }
 
@@ -259,11 +327,15 @@ impl<'a> Search<'a> {
         if !cut.is_empty() && self.is_seen(&cut) {
             return;
         }
+        if self.findings.found.len() == MOST {
+            self.findings.is_cut_short = true;
+            return;
+        }
         if !cut.is_empty() {
             self.seen.insert(cut.start, cut.end);
         }
-        self.findings.found.push(SecretInText {
-            line: self.line_of(cut.start),
+        self.findings.found.push(Found {
+            line: 0,
             key: key.map(str::to_owned),
             url,
             credentials,

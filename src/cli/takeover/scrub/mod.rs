@@ -33,10 +33,10 @@ pub(crate) struct Scrub {
     /// Folders: every repository in and below them [default: the repository here]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Search your own git configuration too
+    /// Look into your own git configuration too
     #[arg(long)]
     pub(crate) global: bool,
-    /// Show what would be done, and change nothing
+    /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Print JSON
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     let mut walk = walk(arguments)?;
     let mut scrub = Scrubbing::default();
     scrub.look(&mut walk, &ours);
-    scrub.look_at_commits(&walk.trees, &ours);
+    scrub.look_at_commits(&walk, &ours);
     scrub.problems.append(&mut walk.problems);
 
     let credentials: Vec<Credential> = scrub
@@ -68,7 +68,9 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
         scrub.foresee(&plan, &credentials);
     } else if !credentials.is_empty() {
         scrub.take_out(&mut plan, &credentials, &session, &ours)?;
-        setup::refresh(&session, "the secrets are stored")?;
+        setup::refresh(&session).context(
+            "the secrets are stored, but git's configuration could not be brought up to date",
+        )?;
     }
     report::print(&scrub, arguments.json)?;
     if scrub
@@ -80,13 +82,14 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
             .iter()
             .for_each(|notice| message::tell(notice));
         output::warn_of_ties(&session, &session.accounts()?);
-        output::warn_of_the_chain(&ours.hosts, "'git credential-bitbucket setup' fixes that");
+        output::warn_of_the_chain(&ours.hosts, "'git credential-bitbucket setup' mends that");
     }
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))
 }
 
 fn walk(arguments: &Scrub) -> Result<Walk> {
     let mut walk = Walk::default();
+    walk.may_leave = arguments.global;
     for path in &arguments.paths {
         if !path.is_dir() {
             walk.problems
@@ -101,14 +104,14 @@ fn walk(arguments: &Scrub) -> Result<Walk> {
         if !walk.around(&here) && !arguments.global {
             return Err(Hinted::new(
                 "there is no git repository here",
-                "name a folder: scrub searches every repository below it",
+                "name a folder: every repository below it is looked into",
             )
             .into());
         }
     }
     if arguments.global {
         for path in git::global_config_files()? {
-            walk.config(&path);
+            walk.global(&path);
         }
     }
     Ok(walk)

@@ -1,12 +1,11 @@
 //! The output of `scrub`: a line for each secret, and what is left to do.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::walk::FileForm;
+use super::walk::Form;
 use super::work::{Action, FoundSecret, Scrubbing};
 use crate::bitbucket::API_TOKEN_PAGE;
 use crate::cli::output::{self, plural};
@@ -34,11 +33,11 @@ pub(super) fn print(scrub: &Scrubbing, as_json: bool) -> Result<()> {
 /// The output of `--json`: the names are a contract.
 #[derive(Serialize)]
 struct Rows {
-    found: Vec<SecretRow>,
+    found: Vec<Row>,
 }
 
 #[derive(Serialize)]
-struct SecretRow {
+struct Row {
     file: String,
     key: Option<String>,
     line: usize,
@@ -47,8 +46,8 @@ struct SecretRow {
     action: Action,
 }
 
-fn row(scrub: &Scrubbing, secret: &FoundSecret) -> SecretRow {
-    SecretRow {
+fn row(scrub: &Scrubbing, secret: &FoundSecret) -> Row {
+    Row {
         file: scrub.targets[secret.target].path.display().to_string(),
         key: secret.found.key.clone(),
         line: secret.found.line,
@@ -59,7 +58,7 @@ fn row(scrub: &Scrubbing, secret: &FoundSecret) -> SecretRow {
 }
 
 fn line(scrub: &Scrubbing, secret: &FoundSecret) -> String {
-    let SecretRow {
+    let Row {
         file,
         key,
         line,
@@ -76,23 +75,22 @@ fn line(scrub: &Scrubbing, secret: &FoundSecret) -> String {
     let action = match action {
         Action::Moved => format!("moved to account '{account}'"),
         Action::WouldMove => format!("would move to account '{account}'"),
-        Action::Reported if is_committed(scrub, secret) => "committed".to_owned(),
+        Action::Reported if is_of_others(scrub, secret) => "only reported".to_owned(),
         Action::Reported => "still there".to_owned(),
     };
     let line = error::printable(&format!("{file}:{line}: {action}: {place}"));
     format!("{line}\n")
 }
 
-/// Whether the secret is in a commit, not in a file of the work tree.
-fn is_committed(scrub: &Scrubbing, secret: &FoundSecret) -> bool {
-    let target = &scrub.targets[secret.target];
-    target.form == FileForm::Committed && secret.found.key.is_none() && !secret.can_move
+/// Whether it was found in what others may have written.
+fn is_of_others(scrub: &Scrubbing, secret: &FoundSecret) -> bool {
+    scrub.targets[secret.target].form == Form::OfOthers
 }
 
 /// What is left to do, a line each.
 fn summary(scrub: &Scrubbing) -> Vec<String> {
     let (committed, left): (Vec<_>, Vec<_>) =
-        with(scrub, Action::Reported).partition(|secret| is_committed(scrub, secret));
+        with(scrub, Action::Reported).partition(|secret| is_of_others(scrub, secret));
     let would_move = with(scrub, Action::WouldMove).count();
     let mut lines = Vec::new();
     if scrub.secrets.is_empty() {
@@ -110,9 +108,10 @@ fn summary(scrub: &Scrubbing) -> Vec<String> {
     }
     lines.extend(about_moved(scrub));
     if !committed.is_empty() {
-        let number = plural(committed.len(), "secret is", "secrets are");
+        let number = plural(committed.len(), "secret lies", "secrets lie");
         lines.push(format!(
-            "{number} committed: the history is not rewritten, so only revoking helps"
+            "{number} in files of the repository itself, which others may have written: no account is made of that, and \
+             nothing is rewritten; so revoke it"
         ));
     }
     if !left.is_empty() {
@@ -141,18 +140,10 @@ fn about_moved(scrub: &Scrubbing) -> Vec<String> {
         plural(number, "secret", "secrets"),
         names.join(", ")
     )];
-    let targets = moved().map(|secret| &scrub.targets[secret.target]);
-    let changed = targets.filter(|target| target.form == FileForm::Committed);
-    let changed: BTreeSet<&Path> = changed.map(|target| target.path.as_path()).collect();
-    lines.extend(
-        changed
-            .iter()
-            .map(|path| format!("Commit the change to '{}'", path.display())),
-    );
     let mut urls = moved().filter_map(|secret| secret.found.url.as_ref());
     if let Some(url) = urls.find(|url| url.starts_with("http:")) {
         lines.push(format!(
-            "Change '{url}' to 'https:': no helper sends a secret in clear text"
+            "Make it 'https:': no helper sends a secret in clear to '{url}'"
         ));
     }
     lines
@@ -170,7 +161,7 @@ fn where_to_revoke(scrub: &Scrubbing) -> Option<String> {
     let few: Vec<String> = pages.into_iter().take(MOST).collect();
     (!few.is_empty()).then(|| {
         format!(
-            "Revoke the secrets that were in plain text, and sign in with new ones: {}{more}",
+            "Revoke what lay in plain text, and sign in with a new one: {}{more}",
             few.join(" ")
         )
     })

@@ -1,6 +1,6 @@
 //! Removes secrets from a file and changes nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use zeroize::Zeroizing;
 
-use super::find::{self, Ours, SecretInText};
-use super::walk::{FileForm, ScrubFile};
+use super::find::{self, Found, Ours};
+use super::walk::{Form, Target};
 use crate::cli::takeover::Credential;
 use crate::git;
 use crate::git::config::{ConfigEntry, GitConfig};
@@ -18,15 +18,14 @@ use crate::sys::error::Hinted;
 /// Removes the secrets that are stored, under git's own lock. If git would read the rest differently, the file stays.
 /// `git config` would need the old URL as an argument, which every user of the machine can read.
 pub(super) fn take_out(
-    target: &ScrubFile,
+    target: &Target,
     ours: &Ours,
     is_stored: &(dyn Fn(&Credential) -> bool + Sync),
 ) -> Result<()> {
     let path = &target.path;
-    let has_gone = |found: &SecretInText| {
-        !found.credentials.is_empty() && found.credentials.iter().all(is_stored)
-    };
-    if let FileForm::Text { lock } = &target.form {
+    let has_gone =
+        |found: &Found| !found.credentials.is_empty() && found.credentials.iter().all(is_stored);
+    if let Form::Text { lock } = &target.form {
         let lock = lock.clone().unwrap_or_else(|| git::lock_of(path));
         let change = |text: &[u8]| {
             let found = find::in_text(text, ours).found;
@@ -38,11 +37,11 @@ pub(super) fn take_out(
     let not_as_meant = || {
         Hinted::new(
             format!(
-                "git would read '{}' differently without the secret",
+                "git would not read '{}' as meant without the secret",
                 path.display()
             ),
             format!(
-                "remove it by hand: git config --file '{}' --edit",
+                "take it out by hand: git config --file '{}' --edit",
                 path.display()
             ),
         )
@@ -53,7 +52,7 @@ pub(super) fn take_out(
     };
     let check = |draft: &Path| {
         let text = Zeroizing::new(fs::read(draft)?);
-        let meant = GitConfig::parse(&text).map(|config| config.list_without(&[]));
+        let meant = GitConfig::parse(&text).and_then(|config| config.list_without(&[]));
         match git::list_of(draft) {
             Ok(list) if meant.as_ref().is_some_and(|meant| meant[..] == list[..]) => Ok(()),
             _ => bail!(not_as_meant()),
@@ -66,18 +65,18 @@ pub(super) fn take_out(
 pub(crate) fn config_without(
     text: &[u8],
     ours: &Ours,
-    has_gone: &dyn Fn(&SecretInText) -> bool,
+    has_gone: &dyn Fn(&Found) -> bool,
 ) -> Option<Zeroizing<Vec<u8>>> {
     let (config, findings) = find::in_config(text, ours)?;
     let mut cuts = cuts(findings.found.iter().filter(|found| has_gone(found)));
-    let meant = config.list_without(&cuts);
+    let meant = config.list_without(&cuts)?;
     whole_lines(text, &config, &mut cuts);
     let new = without(text, &cuts);
-    let is_as_meant = GitConfig::parse(&new).is_some_and(|new| new.list_without(&[]) == meant);
+    let is_as_meant = GitConfig::parse(&new).and_then(|new| new.list_without(&[])) == Some(meant);
     is_as_meant.then_some(new)
 }
 
-fn cuts<'a>(found: impl Iterator<Item = &'a SecretInText>) -> Vec<Range<usize>> {
+fn cuts<'a>(found: impl Iterator<Item = &'a Found>) -> Vec<Range<usize>> {
     let cuts = found.map(|found| found.cut.clone());
     let mut cuts: Vec<Range<usize>> = cuts.filter(|cut| !cut.is_empty()).collect();
     cuts.sort_by_key(|cut| cut.start);
@@ -109,16 +108,19 @@ fn whole_lines(text: &[u8], config: &GitConfig, cuts: &mut Vec<Range<usize>>) {
             gone.entry(entry.section).or_default().push(entry);
         }
     }
-    let spans: Vec<&Range<usize>> = gone.values().flatten().map(|entry| &entry.span).collect();
-    cuts.retain(|cut| !spans.contains(&cut));
+    let starts: BTreeSet<usize> = gone.values().flatten().map(|it| it.span.start).collect();
+    cuts.retain(|cut| !starts.contains(&cut.start));
     for (index, gone) in gone {
         let next = config.sections.get(index + 1);
         let place = config.sections[index].start..next.map_or(text.len(), |next| next.start);
         let stays = |comment: &Range<usize>| {
             let is_within = |entry: &&ConfigEntry| entry.span.contains(&comment.start);
-            place.contains(&comment.start) && !gone.iter().any(is_within)
+            !gone.iter().any(is_within)
         };
-        if numbers[&index] == gone.len() && !config.comments.iter().any(stays) {
+        let comments = &config.comments;
+        let first = comments.partition_point(|comment| comment.start < place.start);
+        let end = comments.partition_point(|comment| comment.start < place.end);
+        if numbers[&index] == gone.len() && !comments[first..end].iter().any(stays) {
             cuts.push(place);
         } else {
             cuts.extend(gone.iter().map(|entry| whole_line(text, &entry.span)));

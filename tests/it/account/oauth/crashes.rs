@@ -12,7 +12,7 @@ use super::{
 };
 #[cfg(target_os = "linux")]
 use crate::support::disk::on_a_small_disk;
-use crate::support::harness::{TestEnv, run, write_private};
+use crate::support::harness::{TestEnv, rounds, run, write_private};
 
 /// How many entries lie in the file store.
 fn entries(env: &TestEnv) -> usize {
@@ -40,7 +40,7 @@ fn whatever_a_crash_leaves_behind_goes_with_the_next_renewal_or_logout() {
         let moment = delay + Duration::from_micros(number * 1500);
         renew_and_die(&env, &stand_in, &consumer, delay, moment);
     };
-    for number in 0..40 {
+    for number in (0..40).step_by(40 / rounds(40)) {
         renew_and_kill(number);
         let_it_end(&env);
         let outcome = get(&env);

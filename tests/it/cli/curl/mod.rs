@@ -337,6 +337,17 @@ fn an_encoded_path_is_read_as_the_server_reads_it() {
 }
 
 #[test]
+fn the_environment_answers_for_cloud_even_if_the_accounts_are_damaged() {
+    let (mut env, stand_in) = TestEnv::with_stand_in();
+    stand_in.repository("acme/app");
+    stand_in.allow(Credential::access_token(ACCESS_TOKEN));
+    env.set("BITBUCKET_TOKEN", ACCESS_TOKEN);
+    fs::create_dir_all(env.data()).unwrap();
+    fs::write(env.data().join("accounts.toml"), "not = [ toml").unwrap();
+    assert_eq!(http_status(&env, &[REPOSITORY]), "200");
+}
+
+#[test]
 fn a_credential_that_git_gave_in_the_header_form_is_sent_as_it_came() {
     let (env, stand_in) = signed_in();
     let data_center = stand_in.data_center("git.corp.example", "");

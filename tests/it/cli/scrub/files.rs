@@ -14,9 +14,9 @@ fn symbolic_links_are_kept_and_those_out_of_the_tree_are_not_followed() {
     set(&env, "tree/app", "remote.origin.url", &url("app"));
     symlink("../outside", env.home().join("tree/link")).unwrap();
     symlink(".", env.home().join("tree/loop")).unwrap();
-    let real = env.home().join("app.config");
+    let real = env.home().join("tree/app.config");
     fs::rename(app.join(".git/config"), &real).unwrap();
-    symlink("../../../app.config", app.join(".git/config")).unwrap();
+    symlink("../../app.config", app.join(".git/config")).unwrap();
     let modules = env.home().join("modules");
     fs::write(
         &modules,

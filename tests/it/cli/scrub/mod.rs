@@ -2,6 +2,7 @@
 
 mod files;
 mod generated;
+mod hostile;
 mod interrupted;
 mod places;
 mod planning;

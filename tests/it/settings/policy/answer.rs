@@ -83,6 +83,19 @@ fn a_host_of_data_center_is_allowed_with_its_port_in_whatever_case() {
 }
 
 #[test]
+fn curl_names_the_policy_that_forbids_the_host_of_an_account() {
+    let Some(env) = machine("") else { return };
+    env.login(
+        "BBDC-canary",
+        &["work", "--host", "git.corp.example", "--username", "ada"],
+    );
+    change(&env, "[policy]\nhosts = [\"bitbucket.org\"]\n");
+    let outcome = env.program(&["curl", "https://git.corp.example/rest/api/1.0/x"], "");
+    assert_refused(&outcome, "does not allow the host git.corp.example");
+    assert!(!outcome.stderr.contains("sign in"), "{outcome:?}");
+}
+
+#[test]
 fn another_account_that_is_allowed_answers_in_its_place() {
     let Some(env) = machine("") else { return };
     env.login(API_TOKEN, &["old"]);
@@ -114,7 +127,7 @@ fn a_credential_of_the_environment_is_passed_over_and_the_accounts_answer() {
     let given = format!("{CLOUD}username=x-bitbucket-api-token-auth\npassword={API_TOKEN}\n");
     assert_eq!(env.program(&["store"], &given).status, 0);
     assert_eq!(
-        env.get_cloud(""),
+        env.get_cloud("username=x-bitbucket-api-token-auth\n"),
         reply("x-bitbucket-api-token-auth", API_TOKEN)
     );
     // And set aside when it is refused.

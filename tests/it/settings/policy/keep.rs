@@ -79,7 +79,7 @@ fn what_git_gives_is_kept_although_an_account_that_is_not_allowed_has_it() {
         "{outcome:?}"
     );
     assert_eq!(
-        env.get_cloud(""),
+        env.get_cloud("username=x-bitbucket-api-token-auth\n"),
         reply("x-bitbucket-api-token-auth", API_TOKEN)
     );
     let stores: Vec<_> = env

@@ -4,7 +4,7 @@ mod git;
 
 use crate::source::{OF_THE_HOST, OF_THE_WORKSPACE, assert_nearest_answers};
 use crate::support::harness::{
-    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply, run, write_private,
+    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply, rounds, run, write_private,
 };
 use crate::support::mounted::{configure, mounted, put};
 use std::fs;
@@ -378,8 +378,8 @@ fn while_a_version_is_swapped_no_answer_mixes_two_of_them() {
                 old = new;
             }
         });
-        let mut answers = 0;
-        while answers < 200 || number.load(Ordering::Relaxed) < 200 {
+        let (mut answers, wanted) = (0, rounds(200));
+        while answers < wanted || number.load(Ordering::Relaxed) < wanted {
             assert!(!writer.is_finished(), "no more versions come");
             answers += 1;
             let answer = env.program(&["get"], WANTED);
