@@ -63,7 +63,7 @@ pub(crate) fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a
     Err(Hinted::new(message, format!("name one of {}", names())).into())
 }
 
-/// The account of a name, or all of them.
+/// The named account, or all.
 pub(crate) fn pick_some<'a>(
     accounts: &'a Accounts,
     name: Option<&str>,
@@ -74,7 +74,7 @@ pub(crate) fn pick_some<'a>(
     })
 }
 
-/// Says which accounts stand in one another's way.
+/// Warns of accounts that fit equally, so that neither answers.
 pub(crate) fn warn_of_ties(session: &Session, accounts: &Accounts) {
     let now = Timestamp::now();
     let ties = tie::ties(accounts, &|account| hindrance(session, account, now));

@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
 fn authorization(url: CurlUrl) -> Result<Secret> {
     let session = Session::default();
     if !session.is_known(&url.host)? {
-        return Err(refusal(
+        return Err(Usage::hinted(
             "the URL's host is not Bitbucket Cloud, and you have no account for it",
             "sign in to it first: 'git credential-bitbucket login --host HOST'",
         ));

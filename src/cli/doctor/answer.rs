@@ -110,7 +110,7 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
         (true, _) => Check::warn(
             ID,
             format!("{message}; {complaint}"),
-            "put another secret there",
+            "replace the secret there",
         ),
         (false, State::Rejected) => {
             let message = format!("{message}; it was refused once, and gets one more chance");
@@ -138,7 +138,7 @@ fn lacking(account: &Account, who: &str, missing: Missing) -> Check {
     }
     let message = format!("{who} is chosen, but lacks {missing}");
     if account.lies_elsewhere() {
-        return Check::fail(ID, message, "put it there beside the password");
+        return Check::fail(ID, message, "add it there beside the password");
     }
     Check::fail(ID, message, accounts::complete(account, missing))
 }
@@ -211,7 +211,7 @@ fn meant(candidate: &Candidate) -> Option<Check> {
         }
         Ruling::Out(_) if account.lies_elsewhere() => {
             let message = source::refused_notice(account);
-            Some(Check::fail(ID, message, "put another secret there"))
+            Some(Check::fail(ID, message, "replace the secret there"))
         }
         Ruling::Forbidden(objection) if account.lies_elsewhere() => {
             (!account.is_of_the_environment()).then(|| forbidden(account, objection))

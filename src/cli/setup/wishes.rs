@@ -36,7 +36,7 @@ impl Wishes {
     fn of(session: &Session, config: &Config, accounts: Accounts) -> Result<Self> {
         let policy = session.policy()?;
         let mut hosts = known_hosts(accounts.iter(), &config.hosts);
-        // For a host that is not allowed nothing ever answers: others may.
+        // No account answers for a forbidden host: leave it to other helpers.
         hosts.retain(|host| policy.allows_host(host));
         if hosts.is_empty() {
             bail!(Hinted::new(

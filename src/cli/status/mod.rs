@@ -61,7 +61,16 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         if !rows.is_empty() {
             output::print(table::text(&rows, terminal::width()).as_bytes())?;
         }
-        tell_lookup(&session, rows.is_empty());
+        match (rows.is_empty(), looked_into(&session)) {
+            (true, None) => {
+                message::tell("No account yet: 'git credential-bitbucket login' adds one");
+            }
+            (true, Some(stores)) => message::tell(&format!("No account; {stores} is searched")),
+            (false, Some(stores)) => {
+                message::tell(&format!("Where no account fits, {stores} is searched"));
+            }
+            (false, None) => {}
+        }
         for notice in shown
             .iter()
             .zip(&rows)
@@ -107,40 +116,17 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(needs_attention)))
 }
 
-fn tell_lookup(session: &Session, is_empty: bool) {
+/// The stores of `lookup`, listed for a sentence.
+fn looked_into(session: &Session) -> Option<String> {
     // Settings that cannot be read are reported below.
-    let sources = session.config().map_or(&[][..], |config| &config.lookup);
-    let name = |source: &Source| format!("'{}'", store::Name::from(*source));
-    let stores = sources.iter().map(name).collect::<Vec<_>>().join(", then ");
-    match (is_empty, stores.is_empty()) {
-        (true, true) => message::tell("No account yet: 'git credential-bitbucket login' adds one"),
-        (true, false) => message::tell(&format!("No account; {stores} is searched")),
-        (false, false) => {
-            message::tell(&format!("Where no account fits, {stores} is searched"));
-        }
-        (false, true) => {}
-    }
+    let sources = session.config().ok()?.lookup.iter();
+    let names: Vec<String> = sources
+        .map(|source| format!("'{}'", store::Name::from(*source)))
+        .collect();
+    (!names.is_empty()).then(|| names.join(", then "))
 }
 
-fn tell_environment(session: &Session, cloud: &Host) -> Result<()> {
-    let Some((mut account, kept)) = environment::account(cloud)? else {
-        return Ok(());
-    };
-    account.rejected = session.refusal_of(&kept.secret);
-    let name = &account.name;
-    message::tell(&if let Ok(Some(objection)) = session.objection(&account) {
-        objection.notice(&account)
-    } else if account.is_retired() {
-        environment::retired_notice(&account)
-    } else if account.standing(Timestamp::now()).may_answer() {
-        format!("{name} is set and answers for bitbucket.org ahead of the accounts")
-    } else {
-        format!("{name} is set, but bitbucket.org refused it: set another value")
-    });
-    Ok(())
-}
-
-/// Reports the accounts that the policy forbids. True if there are any, or if the policy cannot be read.
+/// Reports the accounts that the policy forbids; whether there are any. An unreadable policy reports none.
 fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
     let policy = match session.policy() {
         Ok(policy) => policy,

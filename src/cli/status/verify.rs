@@ -25,7 +25,7 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let accounts = session.accounts()?;
     for account in output::pick_some(&accounts, name)? {
-        // Lines below the table name what the policy does not allow; Bitbucket is not shown it.
+        // A forbidden secret is not sent to Bitbucket; lines below the table name it.
         if session.standing(account, Timestamp::now()) == Standing::Forbidden {
             continue;
         }

@@ -352,7 +352,7 @@ impl Gathered {
             .flat_map(|(_, credentials)| credentials)
             .flat_map(|credential| bitbucket::hosts_asked_for(&credential.host))
             .collect();
-        // The file may have changed since: what goes is what was stored, wherever it stands now.
+        // The file may have changed: remove what was stored, wherever it is now.
         let is_taken = |content: &EntryContent| match content {
             EntryContent::Ours(credentials) => credentials.iter().all(|credential| {
                 let mut known = stored().flat_map(|(_, credentials)| credentials);
@@ -378,7 +378,7 @@ impl Gathered {
 }
 
 impl SourcePlace {
-    /// The entries of a file of this sort, and what of it cannot be understood.
+    /// The entries of the file, and its mistakes.
     fn read(&self, text: &[u8], hosts: &[Host]) -> (Vec<Entry>, Vec<(usize, &'static str)>) {
         match self {
             Self::GitCredentials(_) => (git_credentials::entries(text, hosts), Vec::new()),

@@ -159,7 +159,7 @@ pub(crate) enum EntryContent {
     Bad(&'static str),
 }
 
-/// Which accounts the credentials become.
+/// Maps credentials to accounts.
 pub(crate) struct Plan {
     planned: Vec<Planned>,
     /// For each credential the index of its account.

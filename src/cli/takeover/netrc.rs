@@ -28,7 +28,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// What it is to us; a machine has no port, so it stands for every host of that name.
+    /// A machine has no port, so it matches every host of its name.
     pub(crate) fn content(&self, hosts: &[Host]) -> EntryContent {
         let Some(name) = &self.name else {
             return EntryContent::Foreign;

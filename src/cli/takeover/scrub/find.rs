@@ -15,7 +15,6 @@ use crate::git::url::{self, Url, urls_in};
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
-/// A secret, and where it stands.
 pub(crate) struct Found {
     /// Counted from 1.
     pub(crate) line: usize,
@@ -32,13 +31,12 @@ pub(crate) struct Found {
 /// How many secrets of one text are looked at. No text that people write has as many.
 pub(crate) const MOST: usize = 10_000;
 
-/// What was found in one text.
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) found: Vec<Found>,
     /// There are more than [`MOST`].
     pub(crate) is_cut_short: bool,
-    /// How many secrets of other hosts there are.
+    /// The number of secrets of other hosts.
     pub(crate) foreign: usize,
 }
 
@@ -66,7 +64,7 @@ impl Ours {
     }
 }
 
-/// The secrets in one of git's configuration files, or nothing where git could not read it.
+/// The secrets in a git configuration file; `None` if git could not read the file.
 pub(crate) fn in_config(text: &[u8], ours: &Ours) -> Option<(GitConfig, Findings)> {
     let config = GitConfig::parse(text)?;
     let mut search = Search::of(text, ours);
@@ -109,7 +107,7 @@ pub(crate) fn in_text(text: &[u8], ours: &Ours) -> Findings {
     findings
 }
 
-/// A secret that says nothing of a repository is for the one in whose configuration it stands.
+/// A secret that names no repository is for the repository of the configuration.
 fn give_scopes(config: &GitConfig, ours: &Ours, found: &mut [Found]) {
     let remotes: Vec<(Host, Reach)> = config
         .entries
@@ -191,7 +189,7 @@ fn shortened(mut text: String) -> String {
 struct Search<'a> {
     text: &'a [u8],
     ours: &'a Ours,
-    /// What has been accounted for: where it starts, and where it ends.
+    /// The spans that are done.
     seen: BTreeMap<usize, usize>,
     findings: Findings,
 }
@@ -225,7 +223,7 @@ impl<'a> Search<'a> {
         before.is_some_and(|(_, &end)| place.start < end)
     }
 
-    /// Looks at a setting: what is sent with requests, what a helper says, a URL anywhere, a token anywhere.
+    /// Searches a setting for headers, passwords of helpers, URLs and tokens.
     fn entry(&mut self, entry: &ConfigEntry, heading: &Heading) {
         let Some(value) = &entry.value else { return };
         let key = heading.key_of(entry);
@@ -242,12 +240,12 @@ impl<'a> Search<'a> {
         self.tokens(value.bytes(), Some(&key), |part| value.place(part));
     }
 
-    /// A secret that is the whole of a setting, which goes with it.
+    /// A secret that is a whole setting: the setting goes with it.
     fn alone(&mut self, entry: &ConfigEntry, key: &str, heading: &Heading, alone: Alone) {
         let host = if heading.has_pattern {
             heading.host.as_ref()
         } else {
-            // Where it counts for every host, only its start can tell whose it is.
+            // A setting for every host: only the secret's prefix shows its host.
             self.ours.of_secret(&alone.secret)
         };
         let Some(host) = host else {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::git::config::GitConfig;
 use crate::git::tree::{git_folder, is_git_folder, line_of, work_tree_around};
 
-/// A file to look into.
+/// A file to search.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) path: PathBuf,
@@ -23,14 +23,14 @@ pub(super) enum Form {
     Global,
     /// What came with a tree, or may have: others wrote it, so its secrets become no account and it is not changed.
     OfOthers,
-    /// What git writes for itself; the lock that git takes to write it.
+    /// A file that git writes for itself, and git's lock for it.
     Text { lock: Option<PathBuf> },
 }
 
-/// What a walk brings to light.
+/// The result of a walk.
 pub(super) struct Walk {
     pub(super) targets: Vec<Target>,
-    /// Work trees, and bare repositories: where committed files are looked for.
+    /// Work trees and bare repositories, to search committed files.
     pub(super) trees: Vec<PathBuf>,
     /// What could not be searched, a line each.
     pub(super) problems: Vec<String>,
@@ -185,7 +185,7 @@ impl Walk {
         let Ok(real) = dunce::canonicalize(path) else {
             return;
         };
-        // Whoever wrote the repository chose where a link leads; git does not follow it either.
+        // The repository's author chose the link's target; git does not follow it either.
         if form == Form::OfOthers && path.is_symlink() {
             return;
         }
@@ -297,7 +297,6 @@ impl Walk {
             return;
         };
         self.roots.insert(real.clone());
-        // The set also holds git's own folders, which are never work trees.
         if !self.seen.insert(real) {
             return;
         }
@@ -307,7 +306,7 @@ impl Walk {
         }
     }
 
-    /// All files below a folder; `logs` has those of the references, which git writes under their locks.
+    /// Adds all files below a folder; git writes the files of `logs` under the references' locks.
     fn texts(&mut self, folder: &Path, locks: Option<&Path>, is_own: bool, depth: usize) {
         if depth > DEEPEST {
             return self.too_deep(folder);
@@ -335,7 +334,7 @@ impl Walk {
     }
 }
 
-/// The work tree of a submodule, as its configuration tells it.
+/// The work tree of a submodule, from its configuration.
 fn tree_of_module(git: &Path) -> Option<PathBuf> {
     let text = fs::read(git.join("config")).ok()?;
     let config = GitConfig::parse(&text)?;

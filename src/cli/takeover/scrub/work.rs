@@ -30,7 +30,7 @@ const MOST_REPORTED: usize = 1000;
 pub(super) struct FoundSecret {
     pub(super) target: usize,
     pub(super) found: Found,
-    /// It can be taken out of where it stands.
+    /// It can be removed from the file.
     pub(super) can_move: bool,
     pub(super) account: Option<String>,
     pub(super) action: Action,
@@ -54,7 +54,7 @@ pub(super) struct Scrubbing {
     pub(super) foreign: usize,
     /// How many secrets of files that others wrote were seen.
     reported: usize,
-    /// What went wrong, a line each.
+    /// What failed, a line each.
     pub(super) problems: Vec<String>,
 }
 
@@ -115,7 +115,7 @@ impl Scrubbing {
         let can_write = !metadata.permissions().readonly();
         if !can_write && *form != Form::OfOthers {
             self.problems.push(format!(
-                "'{}' is read-only, and holds a secret: 'chmod u+w' it, and try again",
+                "'{}' is read-only and holds a secret: 'chmod u+w' it, and try again",
                 path.display()
             ));
         }
@@ -123,7 +123,7 @@ impl Scrubbing {
         Ok(config)
     }
 
-    /// Looks into what is committed; that is never changed.
+    /// Searches committed files, and never changes them.
     pub(super) fn look_at_commits(&mut self, walk: &Walk, ours: &Ours) {
         let trees = &walk.trees;
         let look_into =
@@ -152,7 +152,6 @@ impl Scrubbing {
         }
     }
 
-    /// Notes what was found in a file.
     fn add(&mut self, path: PathBuf, form: Form, mut found: Vec<Found>, can_move: bool) {
         let is_own = form != Form::OfOthers;
         if !is_own {
