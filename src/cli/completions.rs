@@ -1,4 +1,4 @@
-//! `completions`: the shell's own file that completes commands and options.
+//! `completions`: prints the completion script for a shell.
 
 use std::process::ExitCode;
 
@@ -26,8 +26,7 @@ fn shell(name: String) -> Shell {
     }
 }
 
-/// git's own completion for bash calls a function of this name for `git credential-bitbucket`; it hands the words on
-/// as if the program had been typed by its own name.
+/// git's bash completion calls this function for `git credential-bitbucket`; it rewrites the words to the program's name.
 const THROUGH_GIT: &str = r#"
 _git_credential_bitbucket() {
     local words=("${COMP_WORDS[@]}") last=$COMP_CWORD position=0

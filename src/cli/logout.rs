@@ -24,8 +24,7 @@ pub(crate) struct Logout {
     pub(crate) all: bool,
 }
 
-/// # Errors
-/// When there is no such account, or its store does not answer: then the account stays, as its secret may.
+/// If the store does not answer, the account stays: its secret may still be there.
 pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
     let session = Session::default();
     let accounts = session.accounts()?;
@@ -70,7 +69,6 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
             });
         }
     }
-    setup::refresh(&session)
-        .context("the account is removed, but git's configuration could not be updated")?;
+    setup::refresh(&session, "the account is removed")?;
     Ok(ExitCode::SUCCESS)
 }

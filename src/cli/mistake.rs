@@ -1,13 +1,13 @@
-//! What is wrong with a command line, said without the words that were typed: one of them may be a secret.
+//! Errors of a command line, without the typed words: one of them may be a secret.
 
 use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::bitbucket;
-use crate::sys::error::{Hinted, Usage};
+use crate::sys::error::Usage;
 
-/// A secret that was typed as an argument is in the shell's history and in the list of processes by now; it must not
-/// come into messages or account names as well.
+/// A secret typed as an argument is already in the shell's history and the process list; keep it out of messages and
+/// account names.
 pub(super) fn refuse_secrets_in(mut words: impl Iterator<Item = String>) -> Result<()> {
     let has_one = |word: String| {
         word.split(['=', ':', '/', '@'])
@@ -16,14 +16,11 @@ pub(super) fn refuse_secrets_in(mut words: impl Iterator<Item = String>) -> Resu
     if words.any(has_one) {
         let message = "a secret is never an argument";
         let hint = "revoke it, it is in the shell's history; 'git credential-bitbucket login' asks for the new one";
-        return Err(
-            anyhow::Error::from(Usage(message.to_owned())).context(Hinted::new(message, hint))
-        );
+        return Err(Usage::hinted(message, hint));
     }
     Ok(())
 }
 
-/// What is wrong with the command line, without the words that were typed: one of them may be a secret.
 pub(super) fn mistake(error: &clap::Error, command: Option<&str>) -> anyhow::Error {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
@@ -31,7 +28,7 @@ pub(super) fn mistake(error: &clap::Error, command: Option<&str>) -> anyhow::Err
         _ => None,
     };
     let option = text(ContextKind::InvalidArg).unwrap_or_default();
-    // Of `--kind <KIND>` and `--token=SECRET` the option alone.
+    // Only the option of `--kind <KIND>` or `--token=SECRET`.
     let option = option
         .split(['=', ' '])
         .next()
@@ -71,5 +68,5 @@ pub(super) fn mistake(error: &clap::Error, command: Option<&str>) -> anyhow::Err
         Some(command) => format!("'git credential-bitbucket {command} -h' lists its options"),
         None => "'git credential-bitbucket -h' lists the commands".to_owned(),
     };
-    anyhow::Error::from(Usage(message.clone())).context(Hinted::new(message, hint))
+    Usage::hinted(message, hint)
 }

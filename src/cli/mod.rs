@@ -1,4 +1,4 @@
-//! What a person types: the verbs, and which file runs each.
+//! The command line: the verbs, and the file that runs each.
 
 pub(crate) mod completions;
 pub(crate) mod curl;
@@ -89,7 +89,7 @@ enum Command {
     Unknown(Vec<OsString>),
 }
 
-/// Understands the command line and runs what it names.
+/// Parses the command line and runs the command.
 pub(crate) fn run() -> Result<ExitCode> {
     refuse_secrets_in(env::args_os().map(|word| word.to_string_lossy().into_owned()))?;
     let cli = match Cli::try_parse() {
@@ -99,14 +99,14 @@ pub(crate) fn run() -> Result<ExitCode> {
                 || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
         {
             let status = if error.use_stderr() { 2 } else { 0 };
-            // That nobody reads the help is no failure.
+            // A closed pipe is no failure.
             let _ = error.print();
             return Ok(status.into());
         }
         Err(error) => return Err(mistake(&error, command_typed().as_deref())),
     };
     match cli.command {
-        // With one word these never come this far; with more, git did not call.
+        // git's own calls have one word and never get here.
         Command::Get | Command::Store | Command::Erase | Command::Capability => {
             Err(Usage("the operation takes no arguments".to_owned()).into())
         }
@@ -124,7 +124,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     }
 }
 
-/// The command of ours that was typed, if it was one.
+/// The command that was typed, if we know it.
 fn command_typed() -> Option<String> {
     let typed = env::args_os().nth(1)?.into_string().ok()?;
     let is_known = Cli::command().find_subcommand(&typed).is_some();

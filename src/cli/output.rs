@@ -17,13 +17,11 @@ use crate::sys::error::{Hinted, printable};
 use crate::sys::message::{hint, warn};
 use crate::sys::terminal;
 
-/// A number with its noun.
 pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// Prints data, without a buffer in between that would not be wiped. A reader that has seen enough (`| head`) is no
-/// failure.
+/// Prints data without a buffer that would not be wiped. A closed pipe (`| head`) is no failure.
 pub(crate) fn print(data: &[u8]) -> Result<()> {
     match terminal::output().and_then(|mut output| output.write_all(data)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -49,7 +47,7 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
     print(shown.as_bytes())
 }
 
-/// The account of a name, or the only one there is.
+/// The account with this name; without a name, the only account.
 pub(crate) fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a Account> {
     let names = || {
         accounts
@@ -77,7 +75,7 @@ pub(crate) fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a
     Err(Hinted::new(message, format!("name one of {}", names())).into())
 }
 
-/// The account of a name, or all of them.
+/// The named account, or all.
 pub(crate) fn pick_some<'a>(
     accounts: &'a Accounts,
     name: Option<&str>,
@@ -88,7 +86,7 @@ pub(crate) fn pick_some<'a>(
     })
 }
 
-/// Says which accounts stand in one another's way.
+/// Warns of accounts that fit equally, so that neither answers.
 pub(crate) fn warn_of_ties(session: &Session, accounts: &Accounts) {
     let now = Timestamp::now();
     let ties = tie::ties(accounts, &|account| hindrance(session, account, now));
@@ -102,7 +100,7 @@ pub(crate) fn warn_of_ties(session: &Session, accounts: &Accounts) {
     }
 }
 
-/// ` for HOST`, to stand behind an account's name; nothing where that is the host already.
+/// ` for HOST`, unless the account's name is the host.
 pub(crate) fn for_its_host(account: &Account) -> String {
     if account.name == account.host.as_str() {
         String::new()
@@ -111,12 +109,12 @@ pub(crate) fn for_its_host(account: &Account) -> String {
     }
 }
 
-/// Says what keeps git from asking us, or hands our secrets to somebody else as well, and then what fixes it.
+/// Warns if git does not ask us, or gives our secrets to another helper too; then prints the fix.
 pub(crate) fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, fix: &str) {
     let mut not_asked = Vec::new();
     let mut neighbours: Vec<(Helper, Vec<&Host>)> = Vec::new();
     for host in hosts {
-        // Where git cannot be asked there is nothing to say about it.
+        // Without git there is nothing to report.
         let Ok(chain) = git::helpers(host) else {
             return;
         };

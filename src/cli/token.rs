@@ -1,4 +1,4 @@
-//! `token`: the bare secret of one account on stdout, for scripts.
+//! `token`: prints the secret of one account, for scripts.
 
 use std::process::ExitCode;
 
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Token) -> Result<ExitCode> {
 
 fn of_account(session: &Session, accounts: &Accounts, name: Option<&str>) -> Result<Secret> {
     let account = output::pick(accounts, name)?;
-    // Asked here as well, so that the message is about nothing else.
+    // Check the policy first, for its own message.
     if let Some(objection) = session.objection(account)? {
         return Err(objection.to_using(account));
     }
@@ -90,7 +90,7 @@ impl TokenPlace {
     }
 }
 
-/// The secret that `get` would answer with for a place.
+/// The secret that `get` would give for a place.
 fn of_place(session: &Session, place: TokenPlace) -> Result<Secret> {
     let TokenPlace {
         host,

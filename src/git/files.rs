@@ -76,9 +76,6 @@ pub(crate) fn config_folder(home: &Path) -> PathBuf {
 }
 
 /// The values that a key has in one configuration file.
-///
-/// # Errors
-/// When git cannot be started. A key without a value is no error.
 pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
     let path = path
         .to_str()
@@ -114,9 +111,7 @@ pub(crate) fn edit_config(
 /// `change` maps the old content (empty when there is no file) to the new one. None removes the file. It is called
 /// again when another process has changed the file meanwhile. `check` sees a file with the new content before it
 /// replaces the old one.
-///
-/// # Errors
-/// When another git holds the lock, the file cannot be read or written, or `check` fails. The file is then unchanged.
+/// On an error the file is unchanged.
 pub(crate) fn edit(
     path: &Path,
     lock: &Path,

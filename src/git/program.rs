@@ -111,9 +111,7 @@ const NULL_DEVICE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
 
 /// Lets git ask (`fill`) or tell (`reject`) one helper and no other (git-credential(1)), without a prompt. None when
 /// the helper has no answer.
-///
-/// # Errors
-/// When git cannot be started or knows no such helper, or the helper runs longer than `patience` and is killed.
+/// A helper that runs longer than `patience` is killed: an error.
 pub(crate) fn credential(
     operation: &str,
     helper: &str,

@@ -50,9 +50,7 @@ pub(crate) enum ReadError {
 
 impl Request {
     /// Reads a request to its end: a blank line, or the end of the stream, as git never writes the blank line.
-    ///
-    /// # Errors
-    /// When git would not send this: it was injected, or git died half-way. Then answer nothing and change nothing.
+    /// An error means that git would not send this: it was injected, or git died. Then answer nothing and change nothing.
     pub(crate) fn read(input: &mut impl Read) -> Result<Self, ReadError> {
         let text = read_to_blank_line(input)?;
         let mut request = Self::default();

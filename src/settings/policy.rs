@@ -146,7 +146,7 @@ impl Policy {
             rule("kinds", self.kinds.as_ref().map(|all| listed(Some(all)))),
             rule("hosts", self.hosts.as_ref().map(|all| listed(Some(all)))),
             self.require_expiry
-                .then(|| "only secrets with an expiry date".to_owned()),
+                .then(|| "secrets with an expiry date".to_owned()),
         ];
         let rules: Vec<String> = rules.into_iter().flatten().collect();
         (!rules.is_empty()).then(|| rules.join("; "))

@@ -37,6 +37,13 @@ impl std::error::Error for Hinted {}
 #[derive(Debug)]
 pub(crate) struct Usage(pub(crate) String);
 
+impl Usage {
+    pub(crate) fn hinted(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+        let message = message.into();
+        anyhow::Error::from(Self(message.clone())).context(Hinted::new(message, hint))
+    }
+}
+
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

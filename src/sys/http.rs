@@ -202,9 +202,7 @@ impl Client {
     }
 
     /// Gets a URL, with this value of the `Authorization` header.
-    ///
-    /// # Errors
-    /// When there is no answer. An answer of any status is no error.
+    /// An answer of any status is no error.
     pub(crate) fn get(&self, url: &str, authorization: Option<&Secret>) -> Result<Answer, Error> {
         let header = authorization.map(|value| ("Authorization", value));
         self.ask(url, header.as_slice(), None)
@@ -265,9 +263,7 @@ impl Client {
     }
 
     /// Posts a form, once. The connection and the answer each have a time of their own.
-    ///
-    /// # Errors
-    /// When there is no answer: [`Error::Unanswered`] if the form may have been sent.
+    /// [`Error::Unanswered`] means that the form may have been sent.
     pub(crate) fn post_form(
         &self,
         url: &str,

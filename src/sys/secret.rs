@@ -83,9 +83,7 @@ impl SecretBuffer {
     }
 
     /// Reads a stream to its end.
-    ///
-    /// # Errors
-    /// `FileTooLarge` when it holds more than `most` bytes.
+    /// More than `most` bytes are the error `FileTooLarge`.
     pub(crate) fn read(mut stream: impl Read, most: usize) -> io::Result<Self> {
         let mut buffer = Self::default();
         let mut part = Zeroizing::new([0; 1 << 12]);

@@ -1,4 +1,4 @@
-//! What stands on a command line for curl: the one URL, and nothing that takes the secret elsewhere.
+//! Checks a command line for curl: one URL, and no option that sends the secret elsewhere.
 
 use std::ffi::OsString;
 
@@ -7,30 +7,25 @@ use percent_encoding::percent_decode_str;
 
 use super::options::{CurlOption, Effect};
 use crate::git::context::Host;
-use crate::sys::error::{Hinted, Usage};
+use crate::sys::error::Usage;
 
-/// A command line that curl may be given together with a secret.
+/// A command line that is safe with a secret.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) url: CurlUrl,
-    /// What its options do that the user may not have thought of.
+    /// Effects of the options that may surprise the user.
     pub(super) warnings: Vec<String>,
 }
 
-/// Where the request goes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct CurlUrl {
     pub(super) host: Host,
-    /// Without the slash in front, and without query and fragment.
+    /// Without the leading slash, query and fragment.
     pub(super) path: String,
 }
 
 impl Call {
-    /// Reads the arguments as curl does.
-    ///
-    /// # Errors
-    /// [`Usage`] when there is not exactly one URL, when it is none to send a secret to, and for an option that is refused
-    /// or not known: we could not tell its value from a URL.
+    /// Reads the arguments as curl does. An unknown option is an error: its value could be mistaken for the URL.
     pub(super) fn of(arguments: &[OsString]) -> Result<Self> {
         let mut urls: Vec<&[u8]> = Vec::new();
         let mut warnings = Vec::new();
@@ -55,7 +50,7 @@ impl Call {
             }
             let value = attached.or_else(|| rest.next()).ok_or_else(|| {
                 let message = format!("curl's '--{}' needs a value", option.name);
-                refusal(message, "write the value after it")
+                Usage::hinted(message, "write the value after it")
             })?;
             if option.name == "url" {
                 urls.push(value);
@@ -64,13 +59,13 @@ impl Call {
         let url = match urls.as_slice() {
             [url] => CurlUrl::read(url)?,
             [] => {
-                return Err(refusal(
+                return Err(Usage::hinted(
                     "there is no URL",
                     "name one: 'git credential-bitbucket curl https://api.bitbucket.org/2.0/user'",
                 ));
             }
             _ => {
-                return Err(refusal(
+                return Err(Usage::hinted(
                     "there is more than one URL (every word that is no option or value counts)",
                     "run the command once for each URL",
                 ));
@@ -82,24 +77,24 @@ impl Call {
 
 fn long(name: &[u8]) -> Result<CurlOption> {
     let name = std::str::from_utf8(name).unwrap_or_default();
-    // Since curl 8.16; before, such an option does not exist.
+    // curl 8.16 and later; older versions have no such option.
     let (name, has_equals_sign) = match name.split_once('=') {
         Some((name, _)) => (name, true),
         None => (name, false),
     };
     match CurlOption::of_name(name) {
-        Some(option) if has_equals_sign => Err(refusal(
+        Some(option) if has_equals_sign => Err(Usage::hinted(
             format!("curl's '--{}' takes no equals sign here", option.name),
             "write the value as an argument of its own",
         )),
         Some(option) => Ok(option),
-        // A mistyped word may be a secret; the name of an option is letters.
+        // A mistyped word may be a secret: show it only if it looks like an option.
         None if is_name(name) => Err(unknown(&format!(" '--{name}'"))),
         None => Err(unknown("")),
     }
 }
 
-/// The last option of several letters behind one hyphen, and its value if that follows at once: `-sSo`, `-XPOST`.
+/// The last of several letters after one hyphen, and its attached value: `-sSo`, `-XPOST`.
 fn short<'a>(
     letters: &'a [u8],
     warnings: &mut Vec<String>,
@@ -118,14 +113,14 @@ fn short<'a>(
     }
 }
 
-/// Refuses the option, or notes what to warn of.
+/// Refuses the option, or adds its warning.
 fn check(option: CurlOption, warnings: &mut Vec<String>) -> Result<()> {
     let name = option.name;
     match option.effect {
         Effect::None => {}
         Effect::Refused(why) => {
             let message = format!("curl's '--{name}' is refused: {why}");
-            return Err(refusal(message, "leave it out"));
+            return Err(Usage::hinted(message, "leave it out"));
         }
         Effect::Warned(what) => {
             let warning = format!("'--{name}' {what}");
@@ -138,13 +133,13 @@ fn check(option: CurlOption, warnings: &mut Vec<String>) -> Result<()> {
 }
 
 impl CurlUrl {
-    /// Takes apart only what we and every curl read in the same way.
+    /// Parses only what every curl reads the same way.
     fn read(url: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(url).unwrap_or_default();
         let rest = match text.split_at_checked("https://".len()) {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https://") => rest,
             _ => {
-                return Err(refusal(
+                return Err(Usage::hinted(
                     "the URL does not begin with 'https://'",
                     "write it out: 'https://api.bitbucket.org/2.0/…'",
                 ));
@@ -152,29 +147,29 @@ impl CurlUrl {
         };
         let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if authority.contains('@') {
-            return Err(refusal(
+            return Err(Usage::hinted(
                 "there is a user name in the URL",
                 "leave it out: workspace and repository choose the account",
             ));
         }
-        // curl makes several URLs of braces and brackets (unless told not to, as we do), and versions differ about blanks.
+        // curl expands braces and brackets (we switch that off), and its versions differ about blanks.
         let is_odd = |letter: char| {
             letter.is_ascii_control() || matches!(letter, ' ' | '\\' | '{' | '}' | '[' | ']')
         };
         if rest.contains(is_odd) {
-            return Err(refusal(
+            return Err(Usage::hinted(
                 "the URL has a bracket, a brace, a backslash or a blank in it",
                 "percent-encode it: '{' is %7B, '}' %7D, '[' %5B, ']' %5D, '\\' %5C, a blank %20",
             ));
         }
         let host = authority.parse().map_err(|_| {
-            refusal(
+            Usage::hinted(
                 "what follows 'https://' in the URL is no host name",
                 "write it out: 'https://api.bitbucket.org/2.0/…'",
             )
         })?;
         let path = rest.split(['?', '#']).next().unwrap_or_default();
-        // As git does it before it asks; a server may read an encoded slash or dot in its own way.
+        // As git does; a server may read an encoded slash or dot differently.
         let path = percent_decode_str(path).decode_utf8_lossy();
         let lower = rest
             .split(['?', '#'])
@@ -185,7 +180,7 @@ impl CurlUrl {
             .iter()
             .any(|code| lower.contains(code))
         {
-            return Err(refusal(
+            return Err(Usage::hinted(
                 "the URL encodes a slash, a backslash or a percent sign",
                 "write the path without them, or use another client",
             ));
@@ -198,7 +193,7 @@ impl CurlUrl {
 }
 
 fn unknown(name: &str) -> anyhow::Error {
-    refusal(
+    Usage::hinted(
         format!("the option{name} is not a curl option known here"),
         "write each option out in full, as 'curl --help all' lists it",
     )
@@ -208,12 +203,6 @@ fn is_name(name: &str) -> bool {
     let is_part =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
     !name.is_empty() && name.len() <= 30 && name.bytes().all(is_part)
-}
-
-/// Nothing is sent, and the exit status is 2.
-pub(super) fn refusal(message: impl Into<String>, hint: &str) -> anyhow::Error {
-    let message = message.into();
-    anyhow::Error::from(Usage(message.clone())).context(Hinted::new(message, hint))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! `curl`: the user's own curl, with the REST authorization of the account that fits the URL.
+//! `curl`: runs curl with the REST authorization of the account that fits the URL.
 //!
-//! The secret goes to curl through a pipe, as a piece of configuration: arguments and environment of a process can be
-//! looked at (`ps`, `/proc`), and a file outlives the call. Standard input stays the user's (`-d @-`).
+//! curl gets the secret as configuration through a pipe: others can see arguments and environment (`ps`, `/proc`), and a
+//! file outlives the call. Standard input stays the user's (`-d @-`).
 
 mod arguments;
 mod options;
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 
-use self::arguments::{Call, CurlUrl, refusal};
+use self::arguments::{Call, CurlUrl};
 use crate::answer::decide::{Effort, decide};
 use crate::answer::found::{Findings, Found};
 use crate::answer::matching::Wanted;
@@ -23,7 +23,7 @@ use crate::git::context::Context;
 use crate::helper::reply;
 use crate::settings::session::Session;
 use crate::sys::child::Program;
-use crate::sys::error::Hinted;
+use crate::sys::error::{Hinted, Usage};
 use crate::sys::message;
 use crate::sys::secret::{Secret, SecretBuffer};
 
@@ -53,11 +53,11 @@ pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
     start(&arguments.arguments, &settings)
 }
 
-/// What the account that fits the URL presents to the REST API.
+/// The `Authorization` of the account that fits the URL.
 fn authorization(url: CurlUrl) -> Result<Secret> {
     let session = Session::default();
     if !session.is_known(&url.host)? {
-        return Err(refusal(
+        return Err(Usage::hinted(
             "the URL's host is not Bitbucket Cloud, and you have no account for it",
             "sign in to it first: 'git credential-bitbucket login --host HOST'",
         ));
@@ -89,7 +89,7 @@ fn authorization(url: CurlUrl) -> Result<Secret> {
     }
 }
 
-/// That no account answers, and what to do about it; `is_said` when a warning told why.
+/// No account answers; `is_said` if a warning said why.
 fn nobody(
     session: &Session,
     wanted: &Wanted<'_>,
@@ -116,7 +116,7 @@ fn nobody(
 
 /// What curl reads before its arguments (curl(1), `--config`).
 fn settings(authorization: &Secret) -> Result<Secret> {
-    // The last: a mistake of ours, or a redirect followed by a curl before 7.83, must not send it in clear.
+    // `proto`: neither a mistake of ours nor a redirect in a curl before 7.83 may send the secret in clear text.
     const START: &[u8] = b"globoff\nproto = \"=https\"\nheader = \"Authorization: ";
     const END: &[u8] = b"\"\n";
     let value = authorization.expose();
@@ -139,7 +139,7 @@ fn settings(authorization: &Secret) -> Result<Secret> {
     Ok(settings.into())
 }
 
-/// Turns this process into curl, so that standard streams, signals and exit status are curl's own.
+/// Replaces this process with curl: streams, signals and exit status are curl's own.
 #[cfg(unix)]
 fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
     use std::io::Write as _;
@@ -149,7 +149,7 @@ fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
 
     let fill = || -> io::Result<io::PipeReader> {
         let (reader, mut writer) = io::pipe()?;
-        // curl reads what lies in the pipe by then. A pipe holds some 64 KiB; one that cannot must not make us wait.
+        // The pipe holds about 64 KiB and curl reads it later; a full pipe must not block us.
         ioctl_fionbio(&writer, true)?;
         writer.write_all(settings.expose())?;
         fcntl_setfd(&reader, FdFlags::empty())?;
@@ -160,7 +160,7 @@ fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
     Err(no_curl(&curl(&config, arguments).become_it()))
 }
 
-/// Runs curl. Its standard input is taken by what we have to say, the only pipe there is.
+/// Runs curl. Its configuration takes standard input, the only pipe there is.
 #[cfg(not(unix))]
 fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
     let curl = curl("-", arguments);
@@ -173,7 +173,7 @@ fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
 }
 
 fn curl(config: &str, arguments: &[OsString]) -> Program {
-    // `-q`, which has to come first: a `.curlrc` could take the secret elsewhere, as could the options refused.
+    // `-q` must come first: a `.curlrc` could send the secret elsewhere.
     let curl = Program::new("curl").args(["-q", "--config", config]);
     curl.args(arguments)
 }

@@ -1,6 +1,5 @@
-//! curl's options: which take a value, and which a secret must not meet.
+//! curl's options: which take a value, and which could expose a secret.
 
-/// What has to be known of an option of curl's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CurlOption {
     /// The long name, without the hyphens.
@@ -9,22 +8,20 @@ pub(super) struct CurlOption {
     pub(super) effect: Effect,
 }
 
-/// What an option does to the secret of a request.
+/// What an option does to the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     None,
-    /// It takes the secret elsewhere, or a second URL past us; why.
+    /// Why it could send the secret elsewhere, or add a second URL.
     Refused(&'static str),
-    /// It is the user's decision; what it does.
+    /// The user decides; what it does.
     Warned(&'static str),
 }
 
 impl CurlOption {
-    /// The option of a long name, as it stands behind the two hyphens.
-    ///
-    /// Only whole names: what an abbreviation means depends on the version of curl, and newer ones know none.
+    /// The option of a whole long name: abbreviations depend on curl's version.
     pub(super) fn of_name(name: &str) -> Option<Self> {
-        // curl takes `no-` off before it looks a name up; only switches have it.
+        // curl strips `no-` from switches before it looks up the name.
         let switch = name.strip_prefix("no-");
         let known =
             |list: &'static str, name: &str| list.split_whitespace().find(|known| *known == name);
@@ -46,7 +43,6 @@ impl CurlOption {
         })
     }
 
-    /// The option of a letter behind a single hyphen.
     pub(super) fn of_letter(letter: char) -> Option<Self> {
         let mut letters = LETTERS.split_whitespace();
         let name = letters.find_map(|entry| entry.strip_prefix(letter)?.strip_prefix('='))?;
@@ -54,24 +50,24 @@ impl CurlOption {
     }
 }
 
-/// Refused wherever it stands, also with a `no-` in front.
+/// Refused anywhere, also with `no-`.
 const REFUSED: [(&str, &str); 11] = [
     ("abstract-unix-socket", ELSEWHERE),
     ("config", "a file can name further URLs"),
     ("connect-to", ELSEWHERE),
     ("libcurl", "it writes the secret into a file"),
-    // curl takes a custom Authorization header off when a redirect leaves the host, but for this option.
+    // On a redirect to another host curl drops a custom Authorization header, unless this option is set.
     (
         "location-trusted",
         "it sends the secret wherever a redirect leads",
     ),
-    // Up to curl 7.77, where it fetches the URLs that the fetched file names.
+    // Up to curl 7.77: it fetches the URLs in the fetched file.
     ("metalink", "the file it fetches can name further URLs"),
     ("next", "it begins a request to another URL"),
     ("request-target", "it requests another path than the URL's"),
     ("resolve", ELSEWHERE),
     ("unix-socket", ELSEWHERE),
-    // Only of use with `--expand-url` and the like, which are not known here.
+    // Only useful with `--expand-url` and similar, which we do not know.
     ("variable", "it can make a URL that is not seen here"),
 ];
 const ELSEWHERE: &str = "it can send the secret to another host";
@@ -87,11 +83,10 @@ const WARNED: [(&str, &str); 4] = [
 ];
 const SHOWS: &str = "shows the Authorization header, and the secret in it";
 
-// Out of `curl --help all` of curl 7.88.1, and for what came later, up to 8.16, curl.se/docs/optionswhen.html and curl's
-// src/tool_getparam.c; in between no name changed sides. A curl to which one is new ends without a request. Left out are
-// `--help`, `--manual` and `--version`, which make no request, and of which the first takes a value or not as it comes.
+// Sources: `curl --help all` of 7.88.1, and up to 8.16 curl.se/docs/optionswhen.html and src/tool_getparam.c. An older
+// curl stops at an option it does not know. `--help`, `--manual` and `--version` make no request and are left out.
 
-/// Options that take the next argument, whatever it looks like.
+/// Options that take the next argument.
 const WITH_VALUE: &str = "
     abstract-unix-socket alt-svc aws-sigv4 cacert capath cert cert-type ciphers config connect-timeout connect-to
     continue-at cookie cookie-jar create-file-mode crlfile curves data data-ascii data-binary data-raw
@@ -109,7 +104,7 @@ const WITH_VALUE: &str = "
     time-cond tls-max tls13-ciphers tlsauthtype tlspassword tlsuser trace trace-ascii trace-config unix-socket
     upload-file upload-flags url url-query user user-agent variable vlan-priority write-out";
 
-/// Options that take none.
+/// Options without a value.
 const SWITCHES: &str = "
     alpn anyauth append basic buffer ca-native cert-status clobber compressed compressed-ssh create-dirs crlf digest
     disable disable-eprt disable-epsv disallow-username-in-url doh-cert-status doh-insecure dump-ca-embed eprt epsv
@@ -126,7 +121,7 @@ const SWITCHES: &str = "
     suppress-connect-headers tcp-fastopen tcp-nodelay tftp-no-options tls-earlydata tlsv1 tlsv1.0 tlsv1.1 tlsv1.2
     tlsv1.3 tr-encoding trace-ids trace-time use-ascii verbose xattr";
 
-/// The letters some of them have.
+/// The letters of options.
 const LETTERS: &str = "
     #=progress-bar 0=http1.0 1=tlsv1 2=sslv2 3=sslv3 4=ipv4 6=ipv6 :=next A=user-agent B=use-ascii C=continue-at
     D=dump-header E=cert F=form G=get H=header I=head J=remote-header-name K=config L=location N=buffer O=remote-name

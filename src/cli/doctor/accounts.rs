@@ -15,7 +15,7 @@ use crate::bitbucket::reach::Reach;
 use crate::store::Name;
 use crate::sys::secret::Secret;
 
-/// Each store that an account names, each account, and those accounts that stand in one another's way.
+/// Checks each account's store, each account, and accounts that fit equally.
 pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let asked = ask_stores(surroundings);
     if asked.is_empty() {
@@ -48,7 +48,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     checks
 }
 
-/// An account, and whether its store has a secret for it; nothing when the store was not asked any more.
+/// An account, and whether its store has a secret; `None` if the store was not asked again.
 type Asked<'a> = (&'a Account, Option<Result<bool>>);
 
 fn ask_stores<'a>(surroundings: &'a Surroundings<'_>) -> Vec<Asked<'a>> {
@@ -84,9 +84,9 @@ pub(super) fn id(account: &Account) -> String {
     format!("account.{}", account.name)
 }
 
-/// That the policy of the machine keeps an account from answering.
+/// The machine's policy forbids an account.
 fn forbidden(surroundings: &Surroundings<'_>, account: &Account) -> Option<Check> {
-    // That the policy cannot be read is a finding of its own.
+    // Another check reports a policy that cannot be read.
     let objection = surroundings.session.objection(account).ok()??;
     Some(Check::fail(
         id(account),
@@ -134,7 +134,7 @@ fn of_account(account: &Account, has_secret: bool) -> Check {
     }
 }
 
-/// The act that gives an account what it lacks.
+/// The command that adds what an account lacks.
 pub(super) fn complete(account: &Account, missing: Missing) -> String {
     let option = match missing {
         Missing::Email => "--email ADDRESS",
@@ -157,13 +157,12 @@ fn described(account: &Account) -> String {
     format!("'{}' is {kind} for {place}", account.name)
 }
 
-/// The reach, as they are enumerated in a sentence.
 pub(super) fn listed(reach: &[Reach]) -> String {
     let reach: Vec<String> = reach.iter().map(ToString::to_string).collect();
     reach.join(", ")
 }
 
-/// The accounts from `login` of which none answers, because another one fits equally.
+/// The accounts from `login` that fit equally, so that none of them answers.
 fn ambiguous(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let session = surroundings.session;
     let now = Timestamp::now();

@@ -1,4 +1,4 @@
-//! What the decision ruled for a URL, in words: who answers, and why the others do not.
+//! The decision for a URL in words: which account answers, and why the others do not.
 
 use jiff::Timestamp;
 
@@ -23,7 +23,7 @@ use crate::sys::secret::Secret;
 
 const ID: &str = "answer";
 
-/// The first line: who answers, or why nobody does.
+/// The first line: which account answers, or why none does.
 pub(super) fn of(
     surroundings: &Surroundings<'_>,
     wanted: &Wanted<'_>,
@@ -38,14 +38,14 @@ pub(super) fn of(
     if let [first, second, ..] = decision.tied().as_slice() {
         return Check::failed(ID, &ambiguous(wanted, first, second));
     }
-    // What was looked at last was meant: nothing before it answers.
+    // The last candidate is the chosen one: none before it answers.
     let meant = decision.candidates.iter().rev().find_map(meant);
     meant
         .or_else(|| decision.candidates.iter().find_map(hindered))
         .unwrap_or_else(|| nobody(surroundings, wanted, decision.only_lacks_a_path()))
 }
 
-/// The line of a candidate that does not answer; `is_said` when the first line told what has to be done.
+/// The line of a candidate that does not answer; `is_said` if the first line had the fix.
 pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
     let account = match &candidate.who {
         Who::Account(account) => account,
@@ -75,7 +75,7 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
     Some(check)
 }
 
-/// The account that answers, as whom and why.
+/// The account that answers, its user name, and why it answers.
 fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
     let Account { name, store, .. } = account;
     let is_variable = account.is_of_the_environment();
@@ -106,14 +106,12 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
         return Check::pass(ID, message);
     };
     match (is_elsewhere, state) {
-        // It comes back with one more chance; `get` says no more of it.
         (true, State::Rejected) => Check::pass(ID, message),
         (true, _) => Check::warn(
             ID,
             format!("{message}; {complaint}"),
-            "put another secret there",
+            "replace the secret there",
         ),
-        // Or else it would not answer.
         (false, State::Rejected) => {
             let message = format!("{message}; it was refused once, and gets one more chance");
             Check::warn(ID, message, state::fix(account))
@@ -122,7 +120,7 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
     }
 }
 
-/// As whom an account presents itself there; the secret makes no difference to that.
+/// The identity that an account presents; it does not depend on the secret.
 fn identity(wanted: &Wanted<'_>, account: &Account) -> Result<Identity, Missing> {
     if wanted.host.as_str() == API_HOST {
         Identity::for_rest(account, Secret::default())
@@ -131,7 +129,7 @@ fn identity(wanted: &Wanted<'_>, account: &Account) -> Result<Identity, Missing>
     }
 }
 
-/// That the account which is meant cannot present itself.
+/// The chosen account lacks something that it has to present.
 fn lacking(account: &Account, who: &str, missing: Missing) -> Check {
     if account.is_of_the_environment() {
         let message = format!("{who} is set in the environment and chosen, but lacks {missing}");
@@ -140,7 +138,7 @@ fn lacking(account: &Account, who: &str, missing: Missing) -> Check {
     }
     let message = format!("{who} is chosen, but lacks {missing}");
     if account.lies_elsewhere() {
-        return Check::fail(ID, message, "put it there beside the password");
+        return Check::fail(ID, message, "add it there beside the password");
     }
     Check::fail(ID, message, accounts::complete(account, missing))
 }
@@ -170,7 +168,7 @@ fn is_meant_but(account: &Account, state: State) -> Check {
     Check::fail(ID, message, state::fix(account))
 }
 
-/// Why just this account: reach, user name, origin.
+/// Why this account: reach, user name, origin.
 fn why(wanted: &Wanted<'_>, account: &Account) -> String {
     let reach = wanted.reach.as_ref();
     let reach = reach.and_then(|wanted| account.reach.iter().find(|own| own.contains(wanted)));
@@ -194,7 +192,7 @@ fn why(wanted: &Wanted<'_>, account: &Account) -> String {
     reasons.join(", ")
 }
 
-/// The candidate that was meant, whatever else fits: a variable or a store that was refused, an account without a secret.
+/// The chosen candidate that cannot answer: a refused variable or store, or an account without a secret.
 fn meant(candidate: &Candidate) -> Option<Check> {
     let account = match &candidate.who {
         Who::Account(account) => account,
@@ -213,7 +211,7 @@ fn meant(candidate: &Candidate) -> Option<Check> {
         }
         Ruling::Out(_) if account.lies_elsewhere() => {
             let message = source::refused_notice(account);
-            Some(Check::fail(ID, message, "put another secret there"))
+            Some(Check::fail(ID, message, "replace the secret there"))
         }
         Ruling::Forbidden(objection) if account.lies_elsewhere() => {
             (!account.is_of_the_environment()).then(|| forbidden(account, objection))
@@ -222,7 +220,7 @@ fn meant(candidate: &Candidate) -> Option<Check> {
     }
 }
 
-/// An account that fits, and that something keeps from answering.
+/// An account that fits but cannot answer.
 fn hindered(candidate: &Candidate) -> Option<Check> {
     let account = candidate.account()?;
     match &candidate.ruling {
@@ -243,7 +241,7 @@ fn forbidden(account: &Account, objection: &Objection) -> Check {
     Check::fail(ID, objection.notice(account), objection.fix(account))
 }
 
-/// Nobody answers, and it is git's turn.
+/// No account answers, so git goes on.
 fn nobody(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, lacks_path: bool) -> Check {
     if let Ok(Some(store)) = source::for_bitbucket_org_alone(surroundings.session, &wanted.host) {
         let host = &wanted.host;
@@ -267,7 +265,7 @@ fn nobody(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, lacks_path: bool
     Check::fail(ID, message, hint)
 }
 
-/// What follows the name of an account that does not answer.
+/// The predicate of an account that does not answer.
 fn reason(account: &Account, ruling: &Ruling) -> String {
     let Account { host, reach, .. } = account;
     match ruling {
@@ -304,7 +302,7 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
     }
 }
 
-/// What follows the name of a store that is only looked into.
+/// The predicate of a store of `lookup`.
 fn source_reason(ruling: &Ruling) -> Option<String> {
     match ruling {
         Ruling::Forbidden(objection) => Some(format!("is not asked: {objection}")),
@@ -312,8 +310,8 @@ fn source_reason(ruling: &Ruling) -> Option<String> {
     }
 }
 
-/// libcurl answers a Basic challenge with the URL's user name by itself; an instance that refuses Basic says 403 to
-/// that, and git never comes to ask a helper.
+/// libcurl answers a Basic challenge with the URL's user name. An instance that refuses Basic then says 403, and git
+/// asks no helper.
 pub(super) fn refused_before_asking(wanted: &Wanted<'_>, account: &Account) -> Option<Check> {
     let has_name = wanted.username.is_some_and(|name| !name.is_empty());
     (account.scheme() != Scheme::Basic && has_name).then(|| {

@@ -1,4 +1,4 @@
-//! Ways past us in git's configuration: what git uses before it asks a helper, and secrets that lie there.
+//! Ways past us in git's configuration: settings that git uses before it asks a helper, and secrets.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub(super) fn credentials_in_url(git: &Git) -> Check {
     }
 }
 
-/// The secrets in the URLs of git's configuration, as seen from here: remotes, `insteadOf` and all others.
+/// The secrets in all URLs of git's configuration: remotes, `insteadOf` and others.
 pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let id = "secret-in-url";
     let check = |setting: &Setting| {
@@ -54,7 +54,7 @@ pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>, git: &Git) -> Vec
     )
 }
 
-/// What takes a secret out of one of git's configuration files.
+/// The command that removes a secret from one of git's configuration files.
 fn scrub(origin: &str) -> String {
     let path = Path::new(origin);
     let is_global =
@@ -68,13 +68,12 @@ fn scrub(origin: &str) -> String {
     }
 }
 
-/// The host of ours for which a URL holds a secret.
 fn secret_host(surroundings: &Surroundings<'_>, url: &Url<'_>) -> Option<Host> {
     let host = url.host().filter(|_| url.is_http())?;
     (surroundings.hosts.contains(&host) && in_url(url).is_some()).then_some(host)
 }
 
-/// The headers that git sends with every request, where one is an `Authorization`: then it asks no helper.
+/// `http.extraHeader` with an `Authorization`: git then asks no helper.
 pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let id = "extra-header";
     let check = |setting: &Setting| {
@@ -107,7 +106,7 @@ pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<C
     or_pass(checks, id, "no git setting sends an Authorization header")
 }
 
-/// Whether git-lfs presents its credentials to our hosts in another way than the one they take.
+/// Whether git-lfs is set to use anything but Basic for our hosts.
 pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let id = "lfs-access";
     let check = |setting: &Setting| {

@@ -12,7 +12,7 @@ use crate::git::{self, Helper};
 
 const SETUP: &str = "'git credential-bitbucket setup'";
 
-/// For each host of ours, whether git asks us, who else is asked, and whether it says for which repository.
+/// For each host: whether git asks us, which other helpers it asks, and whether it names the repository.
 pub(super) fn checks(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let mut checks = Vec::new();
     for host in &surroundings.hosts {
@@ -22,7 +22,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     checks
 }
 
-/// Whether git asks us for a host, whom it asks before us, and who is handed what worked.
+/// Whether git asks us for a host, and which other helpers it asks or gives the credentials to.
 pub(super) fn of_host(git: &Git, host: &Host) -> Check {
     let id = format!("chain.{host}");
     let chain = git::chain(&git.settings, host);
@@ -63,7 +63,7 @@ pub(super) fn of_host(git: &Git, host: &Host) -> Check {
     Check::warn(id, message, fix(before.iter().chain(&behind)))
 }
 
-/// That git starts something else than this program, or nothing at all.
+/// Warns if git starts another program, or none.
 fn wrong_program(id: &str, helper: &Helper) -> Option<Check> {
     let path = helper.program()?;
     if !path.exists() {
@@ -93,7 +93,7 @@ fn named(helper: &Helper) -> String {
     format!("'{}' ('{}')", helper.shown(), helper.origin)
 }
 
-/// `setup` writes to the user's file; what git reads after it stands behind us all the same.
+/// `setup` writes to the user's file; git reads the repository's own file after it.
 fn fix<'a>(mut helpers: impl Iterator<Item = &'a Helper>) -> String {
     let is_read_later = |helper: &&Helper| {
         let origin = Path::new(&helper.origin);
@@ -105,7 +105,7 @@ fn fix<'a>(mut helpers: impl Iterator<Item = &'a Helper>) -> String {
     }
 }
 
-/// Whether git names the repository, where an account is for one, or a store has a place for each.
+/// Whether git names the repository, if an account or a store needs it.
 fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> {
     let home = bitbucket::home_of(host);
     let mut known = surroundings.accounts.iter();
@@ -126,7 +126,7 @@ fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> 
         return Some(Check::pass(id, "git names the repository"));
     }
     let message = format!("git does not name the repository, but {who_needs_it}");
-    // git itself asks for nothing there.
+    // git itself never asks for a credential there.
     Some(if host.as_str() == API_HOST {
         Check::warn(id, message, SETUP)
     } else {

@@ -1,4 +1,4 @@
-//! What the environment decides: a credential of its own, questions, proxies.
+//! The environment: its credential, git's prompts, proxies.
 
 use jiff::Timestamp;
 
@@ -13,7 +13,7 @@ use crate::sys::child::SECRET_VARIABLES;
 use crate::sys::terminal;
 use crate::sys::variables;
 
-/// Whether the environment holds a credential, and which of several is used.
+/// Whether a variable holds a credential, and which of several answers.
 pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
     let id = "environment";
     let (mut account, kept) = match environment::account(&bitbucket::cloud()) {
@@ -58,7 +58,7 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
     )
 }
 
-/// Whether, and how, git may ask somebody when no helper answers.
+/// Whether and how git asks the user when no helper answers.
 pub(super) fn prompts(surroundings: &Surroundings<'_>) -> Check {
     let id = "prompts";
     let setting = |key: &str| {
@@ -85,7 +85,7 @@ fn is_set(variable: &str) -> bool {
     variables::filled(variable).is_some()
 }
 
-/// How git gets to each of our hosts.
+/// How git reaches each of our hosts.
 pub(super) fn proxies(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let hosts = surroundings.hosts.iter();
     let check = |host| {

@@ -13,15 +13,15 @@ use crate::cli::takeover::in_url;
 use crate::git;
 use crate::git::context::Host;
 use crate::git::url::Url;
-use crate::sys::error::{Hinted, Usage};
+use crate::sys::error::Usage;
 
-/// The findings for one URL, the answer first, then each account that does not answer.
+/// Checks one URL: first the answer, then each account that does not answer.
 pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<Check>> {
     // The URL itself is not shown: it may hold a secret.
     let no_url = || {
         let message = "the argument is not a URL";
         let hint = "name one such as 'https://bitbucket.org/acme/site.git'";
-        anyhow::Error::from(Usage(message.to_owned())).context(Hinted::new(message, hint))
+        Usage::hinted(message, hint)
     };
     let url = Url::parse(text).ok_or_else(no_url)?;
     let host = url.host().ok_or_else(no_url)?;
@@ -50,7 +50,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<
     Ok(checks)
 }
 
-/// Why git asks no helper at all for the URL, or why we have nothing to do with it.
+/// Why git asks no helper for the URL, or why we do not answer for it.
 fn not_for_us(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> Option<Check> {
     if url.scheme == "http" {
         return Some(Check::fail(
@@ -72,7 +72,7 @@ fn not_for_us(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> Op
     })
 }
 
-/// The path as git sends it, if it does.
+/// The path, if git sends it.
 fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<Vec<u8>>, Check) {
     let id = "path";
     let Some(path) = url.path() else {
@@ -102,7 +102,7 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
         .accounts
         .iter()
         .filter(|account| account.host == home);
-    // Where no account is for a workspace and no store has a place for each, nothing would be different with it.
+    // The path matters only to an account with a reach, or a store with one entry for each repository.
     let check = if surroundings.is_looked_up() || own.any(|account| !account.reach.is_empty()) {
         Check::warn(id, message, "'git credential-bitbucket setup'")
     } else {
@@ -111,7 +111,7 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
     (None, check)
 }
 
-/// What the decision ruled: who answers, and a line for each candidate that does not.
+/// Who answers, then a line for each candidate that does not.
 fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
     let decision = match decide(surroundings.session, wanted, Effort::Explain) {
         Ok(decision) => decision,
@@ -124,7 +124,7 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
     let answering = decision.answering();
     let refused_before_asking =
         answering.and_then(|account| answer::refused_before_asking(wanted, account));
-    // Where nobody answers, the first line says what has to be done.
+    // If no account answers, the first line has the fix.
     let is_said = answering.is_none() && decision.tied().is_empty();
     let others = decision.candidates.iter();
     let others = others.filter_map(|candidate| answer::of_other(candidate, is_said));

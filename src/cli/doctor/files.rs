@@ -1,4 +1,4 @@
-//! Our own files: what the user wrote, and who else can read or change them.
+//! Our own files: their mistakes, and who else can read or change them.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::settings::locations::system_config;
 use crate::store::file::KeyPlace;
 use crate::sys::files;
 
-/// Whether `config.toml` says what it can say.
+/// Whether `config.toml` has mistakes.
 pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let id = "config";
     let path = match surroundings.session.locations() {
@@ -46,7 +46,7 @@ pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
     unknown.collect()
 }
 
-/// Whether somebody else can read or change our files, or put others in their place.
+/// Whether another user can read, change or replace our files.
 pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let id = "files";
     let Ok(locations) = surroundings.session.locations() else {
@@ -100,7 +100,7 @@ pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
     checks
 }
 
-/// Files of ours that were damaged and set aside.
+/// Damaged files that were set aside.
 pub(super) fn set_aside(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let Ok(locations) = surroundings.session.locations() else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! One finding, and how it reads.
+//! One finding, and its text.
 
 use std::fmt::Write as _;
 
@@ -6,13 +6,12 @@ use serde::Serialize;
 
 use crate::sys::error;
 
-/// What one check found. The names are a contract: `doctor --json` shows them.
+/// The result of one check. The names are a contract: `doctor --json` shows them.
 #[derive(Debug, Serialize)]
 pub(super) struct Check {
     pub(super) id: String,
     pub(super) outcome: CheckOutcome,
     pub(super) message: String,
-    /// The act that fixes it.
     pub(super) hint: Option<String>,
 }
 
@@ -20,11 +19,11 @@ pub(super) struct Check {
 #[serde(rename_all = "lowercase")]
 pub(super) enum CheckOutcome {
     Pass,
-    /// It works, but something could be better, or goes wrong one day.
+    /// It works, but could be better or may fail later.
     Warn,
-    /// Something does not work, or a secret lies open.
+    /// Something does not work, or a secret is exposed.
     Fail,
-    /// It could not be looked at, or there is nothing to look at.
+    /// It could not be checked, or there is nothing to check.
     Skip,
 }
 
@@ -53,7 +52,7 @@ impl Check {
         Self::new(id, CheckOutcome::Skip, message, None)
     }
 
-    /// An error as a finding, with the hint it carries.
+    /// An error as a finding, with its hint.
     pub(super) fn failed(id: impl Into<String>, error: &anyhow::Error) -> Self {
         let hint = error::hint(error).map(str::to_owned);
         Self::new(id, CheckOutcome::Fail, error::one_line(error), hint)
@@ -73,7 +72,7 @@ impl Check {
         }
     }
 
-    /// As a person reads or hears it, broken for 80 columns: everything is said in words.
+    /// The text for people and screen readers, broken for 80 columns.
     pub(super) fn text(&self) -> String {
         let outcome = match self.outcome {
             CheckOutcome::Pass => "pass",
@@ -90,10 +89,10 @@ impl Check {
 }
 
 const WIDTH: usize = 80;
-/// What stands before the second line of a message.
+/// The indentation from the second line on.
 const INDENT: &str = "      ";
 
-/// The text in lines of at most [`WIDTH`] columns; what stands in quotes, such as a command to copy, stays whole.
+/// Breaks the text into lines of at most [`WIDTH`] columns, but never inside quotes: commands stay whole to copy.
 fn broken(text: &str) -> String {
     let text = error::printable(text);
     let mut lines = String::new();
@@ -113,7 +112,7 @@ fn broken(text: &str) -> String {
     lines
 }
 
-/// The words with the blanks behind them, or before the first one.
+/// The words, each with the blanks after it.
 fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let (mut start, mut is_quoted, mut before) = (0, false, ' ');

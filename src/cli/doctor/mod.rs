@@ -33,8 +33,7 @@ pub(crate) struct Doctor {
     pub(crate) json: bool,
 }
 
-/// # Errors
-/// When the URL is none, or nobody takes what is printed. What is wrong elsewhere is a finding.
+/// Only a bad URL or a failed print is an error; everything else is a finding.
 pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
     let session = Session::default();
     let mut checks = Vec::new();
@@ -55,7 +54,7 @@ pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(has_failed)))
 }
 
-/// What `--json` shows: the names are a contract.
+/// The output of `--json`: the names are a contract.
 #[derive(Serialize)]
 struct DoctorReport<'a> {
     checks: &'a [Check],
@@ -81,7 +80,7 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     checks.extend(files::configuration(surroundings));
     checks.push(sources::policy(surroundings));
     let permissions = files::permissions(surroundings).into_iter();
-    // Why a file cannot be read may have been said already.
+    // Two checks may report the same unreadable file.
     let is_new = |check: &Check| checks.iter().all(|known| known.message != check.message);
     let permissions: Vec<Check> = permissions.filter(is_new).collect();
     checks.extend(permissions);
@@ -95,7 +94,7 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     checks.extend(environment::proxies(surroundings));
 }
 
-/// The checks that cannot be made without git.
+/// The checks that need git.
 const NEED_GIT: [&str; 5] = [
     "chain",
     "credentials-in-url",

@@ -1,4 +1,4 @@
-//! The netrc file, which curl, and so git, looks into before any helper is asked.
+//! The netrc file: curl, and so git, reads it before git asks a helper.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,6 @@ use super::finding::Check;
 use super::surroundings::Surroundings;
 use crate::cli::takeover::netrc::{Machine, Netrc, without_port};
 
-/// The entries for our hosts.
 pub(super) fn check(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let id = "netrc";
     let Some(home) = dirs::home_dir() else {

@@ -1,4 +1,4 @@
-//! The programs: which git this is, and whether it finds us.
+//! The version of git, and whether git finds this program.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ impl GitVersion {
         }
     }
 
-    /// Whether a carriage return or an escape sequence in a URL still gets as far as helpers and prompts
+    /// Whether this git passes a carriage return or an escape sequence from a URL to helpers and prompts
     /// (CVE-2024-52006, CVE-2024-50349), by git's own list of fixed releases.
     fn lacks_fixes(self) -> bool {
         const FIXED: [(u32, u32); 9] = [
@@ -58,7 +58,7 @@ impl GitVersion {
             || self.major == 2 && fixed.is_some_and(|(_, patch)| self.patch < patch)
     }
 
-    /// Whether git forgets the header form when it has more to send than `http.postBuffer`.
+    /// Whether git drops the header when a push is larger than `http.postBuffer`.
     fn forgets_headers(self) -> bool {
         self >= AUTHTYPE && self < Self::new(2, 54)
     }
@@ -69,7 +69,7 @@ const AUTHTYPE: GitVersion = GitVersion::new(2, 46);
 /// The first release that knows `password_expiry_utc`.
 const EXPIRY: GitVersion = GitVersion::new(2, 40);
 
-/// Which git it is, and what of the protocol it knows.
+/// The version of git, and which parts of the protocol it knows.
 pub(super) fn version(git: &Git) -> Check {
     let version = GitVersion::of(&git.version);
     let name = format!("git {}", git.version);
@@ -90,10 +90,10 @@ pub(super) fn version(git: &Git) -> Check {
     Check::pass("git", format!("{name}; it knows {knows}"))
 }
 
-/// Up to this many bytes git forgets no header by default (git-config(1), `http.postBuffer`).
+/// git's default of `http.postBuffer` in bytes (git-config(1)): smaller pushes keep their headers.
 const POST_BUFFER: u64 = 1 << 20;
 
-/// Whether a big push keeps its `Authorization`, for each host with an account that goes as Bearer.
+/// Whether a large push keeps its `Authorization`, for each host with a Bearer account.
 pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let mut hosts: Vec<&Host> = Vec::new();
     for account in surroundings.accounts.iter() {
@@ -127,7 +127,7 @@ pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Che
     hosts.into_iter().map(check).collect()
 }
 
-/// Whether another program is called like this one, and which of them git finds.
+/// Whether another program has our name, and which of them git finds.
 pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
     let id = "program";
     let own = match env::current_exe().and_then(dunce::canonicalize) {
@@ -176,7 +176,7 @@ pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
     }
 }
 
-/// The programs of our name, in the order in which git finds them, each once.
+/// The programs of our name, in the order of PATH.
 fn programs(surroundings: &Surroundings<'_>) -> Vec<PathBuf> {
     let exec_path = surroundings
         .git
@@ -197,7 +197,7 @@ fn programs(surroundings: &Surroundings<'_>) -> Vec<PathBuf> {
     found
 }
 
-/// Whether git is told the bare name somewhere, and looks for it itself.
+/// Whether a setting has the bare name, so that git searches PATH.
 fn is_asked_by_name(surroundings: &Surroundings<'_>) -> bool {
     let Some(git) = &surroundings.git else {
         return false;

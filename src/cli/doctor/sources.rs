@@ -1,4 +1,4 @@
-//! The stores that are only looked into, and what the administrators of the machine allow.
+//! The stores of `lookup`, and the machine's policy.
 
 use super::finding::Check;
 use super::surroundings::Surroundings;
@@ -10,10 +10,10 @@ use crate::settings::locations::{Locations, system_config};
 use crate::settings::session::Session;
 use crate::store;
 
-/// Whether each of the stores of `lookup` in the settings can be looked into.
+/// Whether each store of `lookup` answers.
 pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let session = surroundings.session;
-    // That the settings cannot be read is a finding of its own check.
+    // Another check reports settings that cannot be read.
     let sources = session.config().map_or(&[][..], |config| &config.lookup);
     let check = |source: &LookupStore| {
         let name = store::Name::from(*source);
@@ -46,7 +46,7 @@ fn look_into(session: &Session, source: LookupStore) -> anyhow::Result<String> {
             let root = folder::Root::of(settings.folder.path.as_deref())?;
             root.find(None)?;
             let path = root.path.display();
-            // What is not mounted has nothing: the next store is looked into.
+            // A folder that is not mounted is empty: the next store is searched.
             Ok(if root.path.exists() {
                 format!("'{path}' exists")
             } else {
@@ -60,7 +60,6 @@ fn look_into(session: &Session, source: LookupStore) -> anyhow::Result<String> {
     }
 }
 
-/// What the policy allows.
 pub(super) fn policy(surroundings: &Surroundings<'_>) -> Check {
     let id = "policy";
     let path = system_config();

@@ -11,7 +11,7 @@ use crate::git::{self, Setting};
 use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 
-/// What the checks look at.
+/// What the checks examine.
 pub(super) struct Surroundings<'a> {
     pub(super) session: &'a Session,
     pub(super) accounts: Accounts,
@@ -22,7 +22,6 @@ pub(super) struct Surroundings<'a> {
     pub(super) git: Option<Git>,
 }
 
-/// What git says of itself.
 pub(super) struct Git {
     pub(super) version: String,
     pub(super) exec_path: Option<PathBuf>,
@@ -30,7 +29,7 @@ pub(super) struct Git {
 }
 
 impl<'a> Surroundings<'a> {
-    /// Gathers what there is; what cannot be had is a finding.
+    /// Reads everything; what cannot be read is a finding.
     pub(super) fn look(session: &'a Session, checks: &mut Vec<Check>) -> Self {
         let git = Git::look()
             .inspect_err(|error| checks.push(Check::failed("git", error)))
@@ -55,9 +54,9 @@ impl<'a> Surroundings<'a> {
         }
     }
 
-    /// Whether there are stores that are asked when no account fits.
+    /// Whether `lookup` names a store.
     pub(super) fn is_looked_up(&self) -> bool {
-        // That the settings cannot be read is a finding of its own check.
+        // Another check reports settings that cannot be read.
         let config = self.session.config();
         config.is_ok_and(|config| !config.lookup.is_empty())
     }

@@ -1,4 +1,4 @@
-//! All that is known of an account but its secret, before it is checked.
+//! The account that `login` makes, without its secret.
 
 use anyhow::{Result, bail};
 use jiff::civil::Date;
@@ -16,7 +16,7 @@ use crate::sys::error::{Hinted, Usage};
 use crate::sys::message;
 use crate::sys::terminal;
 
-/// The account as it is to be: what was named, what the one it replaces had, and what can be asked for.
+/// The account from the options, the account it replaces, and questions.
 pub(super) fn complete(
     arguments: &Login,
     accounts: &Accounts,
@@ -43,12 +43,7 @@ pub(super) fn complete(
         username = ask_username(kind, asks)?;
     }
     let name = match &arguments.name {
-        Some(name) if name.is_empty() || name.chars().any(char::is_control) => {
-            bail!(Usage(
-                "a name cannot be empty or have control characters".to_owned()
-            ))
-        }
-        Some(name) => name.clone(),
+        Some(name) => checked_name(name)?,
         None => default_name(username.as_ref(), &arguments.reach, &host, accounts),
     };
     let existing = named.or_else(|| mine(&name));
@@ -68,13 +63,13 @@ pub(super) fn complete(
         },
         None => Account::new(name, host, Origin::Login, known),
     };
-    // What git said of the old secret, or a server did, is not true of the new one.
+    // What git or a server said about the old secret does not apply to the new one.
     account.origin = Origin::Login;
     account.rejected = None;
     account.password_expiry_utc = None;
     account.expires = match arguments.expires {
         Some(day) => Some(day),
-        // The old day was the old secret's.
+        // The old date was the old secret's.
         None if asks_for_day => None,
         None => account.expires.filter(|day| *day >= today()),
     };
@@ -92,7 +87,16 @@ pub(super) fn complete(
     Ok(account)
 }
 
-/// What it signs in with; of the account it replaces stays how that was presented, as long as nobody has asked Bitbucket.
+fn checked_name(name: &str) -> Result<String> {
+    if name.is_empty() || name.chars().any(char::is_control) {
+        bail!(Usage(
+            "a name cannot be empty or have control characters".to_owned()
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+/// The sign-in. Until Bitbucket is asked, the scheme of the replaced account stays.
 fn sign_in(arguments: &Login, existing: Option<&Account>, kind: Kind, owner: Owner) -> Known {
     let existing_base_path = existing.map(Account::base_path).unwrap_or_default();
     let mut known = Known::of_kind(kind, owner);
@@ -124,7 +128,7 @@ fn is_email(text: &str) -> bool {
     text.contains('@') && !text.chars().any(char::is_control)
 }
 
-/// Bitbucket shows the date when the token is made, and tells it to nobody afterwards.
+/// Bitbucket shows the expiry date only once, when the token is made.
 fn ask_expiry(is_wanted: bool) -> Result<Option<Date>> {
     let prompt = if is_wanted {
         "Expiry date, YYYY-MM-DD: "
@@ -165,7 +169,7 @@ fn ask_username(kind: Kind, asks: bool) -> Result<Option<Username>> {
     Ok(Username::new(answer))
 }
 
-/// git wants the user name and REST the e-mail, and people give one for the other.
+/// git needs the user name and REST the e-mail; people often confuse the two.
 fn refuse_mixed_up_names(owner: &Owner, host: &Host) -> Result<()> {
     let username = owner
         .username
@@ -197,8 +201,7 @@ fn refuse_mixed_up_names(owner: &Owner, host: &Host) -> Result<()> {
     }
 }
 
-/// The user name, else the first reach, else the host; with the host behind it where an account of another host has
-/// that name already.
+/// The user name, else the first reach, else the host; `@HOST` follows if an account of another host has that name.
 fn default_name(
     username: Option<&Username>,
     reach: &[Reach],

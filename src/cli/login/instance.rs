@@ -1,14 +1,14 @@
-//! Where a Data Center instance lies, as `--host` names it.
+//! A Data Center instance, as `--host` names it.
 
 use std::str::FromStr;
 
 use crate::git::context::{Host, NotAHost};
 
-/// Where an instance lies: `git.corp.example:7990/bitbucket`.
+/// `git.corp.example:7990/bitbucket`
 #[derive(Clone, Debug)]
 pub(crate) struct Instance {
     pub(crate) host: Host,
-    /// With a slash before it, or empty.
+    /// With a leading slash, or empty.
     pub(crate) context: String,
 }
 

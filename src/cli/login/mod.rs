@@ -10,7 +10,7 @@ mod secret;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use self::account::complete;
 pub(crate) use self::options::Login;
@@ -24,10 +24,10 @@ use crate::cli::setup;
 use crate::git::context::Host;
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
-use crate::sys::error::Hinted;
+use crate::sys::error::{self, Hinted};
 use crate::sys::message;
 
-/// How long all questions to Bitbucket may take together.
+/// The time limit for all questions to Bitbucket together.
 const CHECK: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
@@ -59,7 +59,6 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         (account, Kept::only(secret))
     };
     let choice = choice(arguments, &session, accounts.named(&account.name))?;
-    // Before anybody else sees the secret.
     if let Some(objection) = session.objection_to_keeping(&account, choice)? {
         return Err(objection.to_keeping());
     }
@@ -79,29 +78,18 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let reason = session.keep(&mut account, &kept, choice)?;
     let replaced = put(&session, &account, arguments.name.is_some())?;
     report::tell_where(&session, &account, replaced.is_some(), reason.as_ref())?;
-    if let Some(old) = &replaced {
-        // The account is signed in; an old secret that cannot be reached any more must not undo that.
-        if let Err(error) = renewal::forget(&session, old) {
-            let error = crate::sys::error::one_line(&error);
-            message::warn(format_args!(
-                "the old secret stays in the {}: {error}",
-                old.store
-            ));
-        }
+    // The login worked; failing to delete the old secret must not undo it.
+    if let Some(old) = &replaced
+        && let Err(error) = renewal::forget(&session, old)
+    {
+        let (store, error) = (old.store, error::one_line(&error));
+        message::warn(format_args!("the old secret stays in the {store}: {error}"));
     }
     report::tell_verdict(&account, verdict);
     report::tell_expiry(arguments, &account);
-    if account.is_retired() {
-        message::warn(bitbucket::removed("app passwords"));
-        message::hint(format_args!(
-            "make an API token at {}, then replace it: 'git credential-bitbucket login {}'",
-            Kind::AppPassword.page(&account.host, "", &[]),
-            account.argument()
-        ));
-    }
+    report::tell_retired(&account);
     output::warn_of_ties(&session, &session.accounts()?);
-    setup::refresh(&session)
-        .context("the account is stored, but git's configuration could not be updated")?;
+    setup::refresh(&session, "the account is stored")?;
     output::warn_of_the_chain(
         &bitbucket::hosts_asked_for(&account.host),
         "'git credential-bitbucket setup' fixes that",
@@ -109,8 +97,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Refuses what the policy of the machine does not allow, as far as that can be told before somebody has made a secret
-/// and typed it; `said` is the kind, where it is said.
+/// Refuses what the policy forbids before the user makes and types a secret; `said` is the kind from `--kind`.
 fn refuse_before_asking(
     arguments: &Login,
     session: &Session,
@@ -123,7 +110,7 @@ fn refuse_before_asking(
         .into_iter()
         .filter(|kind| said.unwrap_or(*kind) == *kind && kind.exists_on(host))
         .map(|kind| policy.objection_to_kind(Some(kind)));
-    // Of several one that is allowed is enough.
+    // One allowed kind is enough.
     let to_kinds = || {
         kinds
             .find(Option::is_none)
@@ -142,7 +129,7 @@ fn refuse_before_asking(
     objection.map_or(Ok(()), |objection| Err(objection.to_keeping()))
 }
 
-/// Where the secret goes: as it is said, else where the old one is, if it may stay there.
+/// The store: from `--store`, else the old account's if the policy allows it.
 fn choice(arguments: &Login, session: &Session, existing: Option<&Account>) -> Result<StoreChoice> {
     let policy = session.policy()?;
     let existing = existing.filter(|existing| policy.allows_store(existing.store));
@@ -153,10 +140,8 @@ fn choice(arguments: &Login, session: &Session, existing: Option<&Account>) -> R
     })
 }
 
-/// Makes way for a new file, now that there is something to write.
-///
-/// Only here: somebody has asked for it and reads what becomes of it. A `store` that git starts would set aside all
-/// accounts behind the user's back, for a slip in a file which the user may fix in a minute.
+/// Renames a damaged file to make room for a new one. Only `login` does this: the user asked for it and reads the
+/// warning. A `store` from git would hide all accounts because of a small typing mistake.
 fn set_accounts_aside(session: &Session) -> Result<()> {
     let path = session.locations()?.accounts();
     if let Some((aside, damage)) = session.set_damaged_accounts_aside()? {
@@ -170,10 +155,10 @@ fn set_accounts_aside(session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// Adds the account, in place of the one of its name.
+/// Adds the account, or replaces the one of its name.
 fn put(session: &Session, account: &Account, is_named: bool) -> Result<Option<Account>> {
     session.update(account, |accounts, account| {
-        // The names of what git gave are ours to choose: such an account makes room, unless it is meant.
+        // We chose the name of an account from git: rename it, unless the user named it.
         let free = accounts.free_name(&account.name);
         let in_the_way = |known: &&mut Account| {
             !is_named && known.name == account.name && known.origin == Origin::Git

@@ -28,15 +28,15 @@ use crate::sys::message;
 use crate::sys::secret::Secret;
 use crate::sys::terminal;
 
-/// The port of the callback: below those that systems hand out by chance, and of no other service.
+/// The callback's port: below the ephemeral range, and used by no other service.
 const PORT: u16 = 23418;
-/// How long somebody may take in the browser.
+/// How long the user may take in the browser.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How long a browser may take from its start to its first visit, until the address is shown.
+/// How long to wait for the browser's first visit before the address is shown.
 const ARRIVAL: Duration = Duration::from_secs(5);
 const NO_RANDOM: &str = "cannot get random numbers from the system";
 
-/// Whether it is a grant that is wanted: it is said, or what it takes is, or the account of this name is one.
+/// Whether the user wants a grant: by `--kind`, by its options, or by the existing account.
 pub(super) fn is_meant(arguments: &Login, existing: Option<&Account>) -> Result<bool> {
     let is_said = arguments.client_id.is_some()
         || arguments.client_credentials
@@ -52,7 +52,7 @@ pub(super) fn is_meant(arguments: &Login, existing: Option<&Account>) -> Result<
     }
 }
 
-/// Gets a grant, and notes in the account where it comes from.
+/// Gets a grant, and stores its consumer in the account.
 pub(super) fn sign_in(
     arguments: &Login,
     session: &Session,
@@ -74,7 +74,7 @@ pub(super) fn sign_in(
     let port = arguments.port.unwrap_or(PORT);
     let key = arguments.client_id.as_ref();
     let key = key.or(before.map(|grant| &grant.client_id));
-    // What was said before still holds, unless something of it was said anew.
+    // The old consumer stays, unless an option changes it.
     let known = existing.filter(|_| arguments.client_id.is_none() && !arguments.with_token);
     let kept = known.and_then(|known| session.secret_of(known).ok().flatten());
     let consumer = match (key, kept.and_then(|kept| kept.client_secret)) {
@@ -120,7 +120,7 @@ pub(super) fn sign_in(
     })
 }
 
-/// Asks for what is missing of a consumer's key and secret.
+/// Asks for the consumer's key or secret if it is missing.
 fn ask_consumer(
     arguments: &Login,
     key: Option<&String>,
@@ -155,11 +155,11 @@ fn ask_consumer(
     })
 }
 
-/// What to register, and where.
+/// Tells what to register, and where.
 fn explain(account: &Account, flow: Flow, port: u16) {
     message::tell("The OAuth consumer is registered at:");
     message::tell(&oauth::consumers_page(&account.reach));
-    // Bitbucket wants one even where no browser ever comes back.
+    // Bitbucket requires it even without a browser.
     message::tell(&format!("Callback URL: {}", oauth::redirect(port)));
     if let Some(scopes) = Kind::Oauth.scopes_to_tick() {
         message::tell(&format!("Permissions: {scopes}"));
@@ -210,7 +210,7 @@ fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<GrantOutcome
     outcome
 }
 
-/// Opens the browser while its visit is waited for. The address works once: it is shown only if no browser has come.
+/// Opens the browser and waits for its visit. The address works once: it is shown only if no browser came.
 fn open(redirection: &Redirection<'_>) {
     let (address, is_begun) = (redirection.address(), redirection.is_begun());
     thread::spawn(move || {
@@ -234,7 +234,7 @@ fn show(visitor: Visitor, outcome: &Result<GrantOutcome>) {
     }
 }
 
-/// Asks for the address with which a browser somewhere else came back: the page fails to load there, which is no harm.
+/// Asks for the address that a browser on another machine ended up at: the page does not load there.
 fn by_hand(arguments: &Login, consumer: &Consumer, port: u16) -> Result<GrantOutcome> {
     let attempt = attempt(port)?;
     message::tell("Open this page in a browser, on any machine:");
@@ -246,7 +246,7 @@ fn by_hand(arguments: &Login, consumer: &Consumer, port: u16) -> Result<GrantOut
     } else {
         Secret::default()
     };
-    // Whoever gave no more than the secret on standard input may still be there.
+    // Standard input may hold only the secret: then ask the user.
     let address = if line.is_empty() && terminal::can_ask() {
         terminal::ask_line("Paste the address: ")?
     } else {
@@ -284,7 +284,6 @@ fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Resul
     }
 }
 
-/// What was refused, and what to look at.
 fn explained(error: &oauth::Error, account: &Account, flow: Flow) -> anyhow::Error {
     let page = oauth::consumers_page(&account.reach);
     let hint = match error.end() {

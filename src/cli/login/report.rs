@@ -1,9 +1,10 @@
-//! What came of signing in: where the secret lies, what Bitbucket says of it, and when it ends.
+//! The report of `login`: the store, Bitbucket's answer, and the expiry date.
 
 use anyhow::Result;
 
 use crate::account::verify::Verdict;
 use crate::account::{Account, today};
+use crate::bitbucket::{self, Kind};
 use crate::cli::login::options::Login;
 use crate::cli::output;
 use crate::settings::session::Session;
@@ -36,7 +37,7 @@ pub(super) fn tell_where(
                 ),
             }
         }
-        // Nothing is ever put there.
+        // These stores are read-only.
         store @ (store::Name::Env | store::Name::Folder | store::Name::Vault) => {
             format!("{what} in '{store}'")
         }
@@ -55,7 +56,7 @@ pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
             message::warn(message);
             message::hint(hint);
         }
-        // That app passwords are gone is said at more length.
+        // Another message says that app passwords are gone.
         Some(Verdict::Unchecked { .. }) if account.is_retired() => {}
         Some(Verdict::Unchecked { reason, hint }) => {
             message::warn(format_args!("the secret is stored unchecked: {reason}"));
@@ -66,7 +67,18 @@ pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
     }
 }
 
-/// A day that stays from the old secret is worth a look, and one that has passed a doubt.
+pub(super) fn tell_retired(account: &Account) {
+    if account.is_retired() {
+        message::warn(bitbucket::removed("app passwords"));
+        message::hint(format_args!(
+            "make an API token at {}, then replace it: 'git credential-bitbucket login {}'",
+            Kind::AppPassword.page(&account.host, "", &[]),
+            account.argument()
+        ));
+    }
+}
+
+/// Mentions a date that stays from the old secret, and warns of one that has passed.
 pub(super) fn tell_expiry(arguments: &Login, account: &Account) {
     match (arguments.expires, account.expires) {
         (Some(day), _) if day < today() => {

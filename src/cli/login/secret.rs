@@ -1,4 +1,4 @@
-//! The secret that somebody signs in with, and of which kind it is.
+//! The secret of a login, and its kind.
 
 use std::io::{self, IsTerminal as _, Read};
 
@@ -14,13 +14,13 @@ use crate::sys::message;
 use crate::sys::secret::Secret;
 use crate::sys::terminal;
 
-/// The longest secret git's protocol can carry, with room for the key in front of it.
+/// The longest secret that fits a line of git's protocol, with its key.
 const LONGEST: usize = 65_000;
 
 /// Reads it from standard input, or asks for it.
 pub(super) fn ask(arguments: &Login, policy: &Policy, host: &Host) -> Result<Secret> {
     let secret = if arguments.with_token && io::stdin().is_terminal() {
-        // Typed, it must not show either.
+        // A typed secret must not show.
         terminal::ask_secret(&format!("Token for {host} (it will not show): "))?
     } else if arguments.with_token {
         next_line(&mut terminal::input()?)?
@@ -80,7 +80,7 @@ fn explain_where_to_make_one(arguments: &Login, policy: &Policy, host: &Host) {
     }
 }
 
-/// The next line, without the white space around it; what follows is left for whoever reads on.
+/// The next line, trimmed. The lines after it stay in the stream.
 pub(super) fn next_line(input: &mut impl Read) -> Result<Secret> {
     let mut line = zeroize::Zeroizing::new(Vec::with_capacity(LONGEST + 2));
     let mut byte = zeroize::Zeroizing::new([0]);
@@ -96,7 +96,7 @@ pub(super) fn next_line(input: &mut impl Read) -> Result<Secret> {
     Ok(Secret::new(line.to_vec()).trimmed())
 }
 
-/// The kind that is said, or told from the secret, or that of the account which it replaces, or else asked for.
+/// The kind from `--kind`, the secret, the replaced account, or a question.
 pub(super) fn kind(
     arguments: &Login,
     policy: &Policy,
@@ -135,7 +135,7 @@ pub(super) fn kind(
 }
 
 fn ask_kind(arguments: &Login, policy: &Policy, host: &Host) -> Result<Kind> {
-    // A grant is not typed.
+    // OAuth grants are not typed.
     let can_be =
         |kind: Kind| kind.exists_on(host) && kind != Kind::Oauth && policy.allows_kind(kind);
     let names: Vec<&str> = Kind::ALL

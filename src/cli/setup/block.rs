@@ -1,17 +1,16 @@
-//! What setup writes to the end of one of git's configuration files, and how it is found again.
+//! What setup writes to the end of a git configuration file, and how setup finds it again.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// What was written into one of git's configuration files.
+/// What setup wrote to a git configuration file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Written {
     pub(super) path: PathBuf,
     /// There was no such file.
     pub(super) created: bool,
-    /// What was put between its old end and the sections: a newline where there was none, and one more after a line
-    /// that continued.
+    /// What separates the old end from the sections: a newline if there was none, and one more after a continued line.
     pub(super) separator: String,
     pub(super) sections: Vec<Section>,
 }
@@ -48,7 +47,7 @@ impl Section {
     }
 }
 
-/// git-config(1), "Syntax": a line that ends with a backslash goes on, and would swallow our first header.
+/// git-config(1), "Syntax": a line that ends with a backslash continues and would swallow our first header.
 pub(super) fn separator_after(text: &str) -> &'static str {
     let has_newline = text.is_empty() || text.ends_with('\n');
     let last = text.strip_suffix('\n').unwrap_or(text);
@@ -61,8 +60,7 @@ pub(super) fn separator_after(text: &str) -> &'static str {
     }
 }
 
-/// The text without what was written, if any of it is there; what somebody has added since stays, also within our
-/// sections.
+/// The text without what setup wrote, if any of it is there. Later additions stay, also inside our sections.
 pub(super) fn without(text: &str, written: &Written) -> Option<String> {
     let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
     let mut was_there = false;
@@ -84,8 +82,7 @@ pub(super) fn without(text: &str, written: &Written) -> Option<String> {
     was_there.then_some(rest)
 }
 
-/// Takes out the lines of a section, however they are indented by now; whether nothing stood behind them. Nothing when
-/// the section is not there.
+/// Removes the lines of a section, with any indentation; whether nothing followed them. `None` without the section.
 fn remove(lines: &mut Vec<&str>, section: &Section) -> Option<bool> {
     let is_header = |line: &str| line.trim_start().starts_with('[');
     let end_of = |lines: &[&str], start: usize| {

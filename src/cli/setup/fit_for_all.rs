@@ -1,11 +1,11 @@
-//! Whether every user of the machine can start the program, and only its administrators can change it.
+//! Whether every user can start the program, and only administrators can change it.
 
 use std::path::Path;
 
 use anyhow::Result;
 
-/// Refuses a program that is not fit for the configuration of the whole machine: git of those who cannot start it would
-/// complain at each command, and whoever can put another in its place is given everybody's credentials.
+/// Refuses a program that some users cannot start, since their git would fail at each command, or that another user can
+/// replace, since that user would get everybody's credentials.
 #[cfg(unix)]
 pub(super) fn refuse_unless_for_all(program: &Path) -> Result<()> {
     use std::os::unix::fs::MetadataExt as _;
@@ -15,7 +15,7 @@ pub(super) fn refuse_unless_for_all(program: &Path) -> Result<()> {
 
     use crate::sys::error::Hinted;
 
-    /// "Others" may start a program, or pass through a folder.
+    /// The mode bit: others may start a program or enter a folder.
     const REACHABLE: u32 = 0o001;
     const WRITABLE: u32 = 0o022;
     const STICKY: u32 = 0o1000;
@@ -51,7 +51,7 @@ pub(super) fn refuse_unless_for_all(program: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Access lists are not looked at.
+/// Access lists are not checked.
 #[cfg(not(unix))]
 #[expect(
     clippy::unnecessary_wraps,

@@ -1,4 +1,4 @@
-//! `setup`: puts the helper into git's configuration, alone for our hosts, and takes it out again.
+//! `setup`: adds the helper to git's configuration, as the only one for our hosts, or removes it.
 
 mod block;
 mod fit_for_all;
@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use self::block::{Section, Written, separator_after, without};
@@ -93,7 +93,7 @@ fn for_the_user(arguments: &Setup, session: &Session, path: &Path) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// The same for everybody: neither accounts nor settings of whoever runs it make a difference.
+/// The same for every user: it does not read the accounts or settings of the administrator who runs it.
 fn for_the_machine(arguments: &Setup, session: &Session, path: &Path) -> Result<ExitCode> {
     fit_for_all::refuse_unless_for_all(&program_path()?)?;
     let wishes = Wishes::of_the_machine(session)?;
@@ -114,7 +114,7 @@ fn for_the_machine(arguments: &Setup, session: &Session, path: &Path) -> Result<
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes what is wished for, if git then sees it, and says so.
+/// Writes the sections, checks that git reads them, and reports.
 fn write(
     session: &Session,
     path: &Path,
@@ -126,7 +126,7 @@ fn write(
     let is_new = !path.exists();
     let changed = apply(record, path, &sections(wishes, guard == Guard::Set)?)?;
     if is_new && is_system {
-        // A git that cannot read it does nothing at all.
+        // A git that cannot read the file would fail at every command.
         files::open_to_readers(path)?;
     }
     verify(session, path, is_system, &wishes.hosts[0])?;
@@ -144,7 +144,7 @@ fn write(
     Ok(())
 }
 
-/// git itself has to see what was written; otherwise it is taken back.
+/// If git does not read what setup wrote, setup removes it.
 fn verify(session: &Session, path: &Path, is_system: bool, host: &Host) -> Result<()> {
     let value = helper_value()?;
     if git::values_in(path, &format!("credential.https://{host}.helper"))?.contains(&value) {
@@ -163,9 +163,13 @@ fn verify(session: &Session, path: &Path, is_system: bool, host: &Host) -> Resul
     ))
 }
 
-/// Brings what an earlier setup wrote up to date with the accounts; nothing when there was none, or when somebody has
-/// taken it out by hand.
-pub(crate) fn refresh(session: &Session) -> Result<()> {
+/// Updates what an earlier setup wrote; does nothing if there is none or the user removed it by hand. An error says what
+/// is `done` all the same.
+pub(crate) fn refresh(session: &Session, done: &str) -> Result<()> {
+    update(session).with_context(|| format!("{done}, but git's configuration could not be updated"))
+}
+
+fn update(session: &Session) -> Result<()> {
     let record = Record::read(session, false)?;
     if record.files.is_empty() {
         return Ok(());
@@ -181,12 +185,12 @@ pub(crate) fn refresh(session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// Whether git is to refuse URLs that hold a password (git-config(1), `transfer.credentialsInUrl`).
+/// Whether git should refuse URLs that hold a password (git-config(1), `transfer.credentialsInUrl`).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Guard {
-    /// It is among what we write.
+    /// We write it.
     Set,
-    /// Somebody else has set it.
+    /// The user has set it.
     There,
     No,
 }
@@ -276,7 +280,7 @@ fn name_those_cut_off(before: &[(Host, Vec<Helper>)], after: &[(Host, Vec<Helper
     }
 }
 
-/// Writes the sections to the end of the file, in place of what an earlier setup wrote; whether anything changed.
+/// Writes the sections to the end of the file and replaces those of an earlier setup; whether anything changed.
 fn apply(before: &Record, path: &Path, sections: &[Section]) -> Result<bool> {
     let mut record = before.clone();
     let earlier = record.take(path);
@@ -294,7 +298,7 @@ fn apply(before: &Record, path: &Path, sections: &[Section]) -> Result<bool> {
         let block: String = sections.iter().map(Section::text).collect();
         let new = format!("{bare}{}{block}", written.separator);
         changed = new != text;
-        // First the record: of what is written but not recorded nobody could take anything back.
+        // The record first: `--undo` could not remove what it does not list.
         let mut record = record.clone();
         record.files.push(written);
         record.write()?;

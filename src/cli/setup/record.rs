@@ -1,4 +1,4 @@
-//! `setup.toml`: what setup wrote, so that just that can be taken back.
+//! `setup.toml`: what setup wrote, so that `--undo` removes exactly that.
 
 use std::path::{Path, PathBuf};
 
@@ -12,22 +12,20 @@ use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 use crate::sys::files;
 
-/// What was written, so that just that can be taken back.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Record {
     #[serde(default, rename = "file")]
     pub(super) files: Vec<Written>,
-    /// What a newer version wrote.
+    /// Keys of a newer version.
     #[serde(flatten)]
     other: Table,
     #[serde(skip)]
     place: RecordPlace,
 }
 
-/// Where the record lies.
 #[derive(Clone, Debug)]
 enum RecordPlace {
-    /// With the machine's settings, which everybody has to be able to reach.
+    /// With the machine's settings, readable by all.
     System(PathBuf),
     User(PathBuf),
 }
@@ -47,7 +45,7 @@ impl RecordPlace {
 }
 
 impl Record {
-    /// What was written for the user, or for the whole machine: that any administrator can take back, whoever wrote it.
+    /// The user's record, or the machine's: any administrator can undo the latter.
     pub(super) fn read(session: &Session, is_system: bool) -> Result<Self> {
         let (place, content) = if is_system {
             let path = system_setup();
@@ -66,7 +64,7 @@ impl Record {
         };
         let record = std::str::from_utf8(&content)
             .ok()
-            // We never write an empty one.
+            // We never write an empty record.
             .filter(|text| !text.is_empty())
             .and_then(|text| toml::from_str::<Self>(text).ok());
         let path = place.path().display();
@@ -95,7 +93,7 @@ impl Record {
         matches!(self.place, RecordPlace::System(_))
     }
 
-    /// Whether what was written to the file makes git refuse passwords in URLs.
+    /// Whether setup wrote the guard against passwords in URLs.
     pub(super) fn has_guard(&self, path: &Path) -> bool {
         let mut files = self.files.iter();
         files.any(|written| written.path == path && written.has_guard())

@@ -1,4 +1,4 @@
-//! What setup is to write: for which hosts, and what about each.
+//! What setup should write for which hosts.
 
 use std::env;
 use std::path::PathBuf;
@@ -17,10 +17,9 @@ use crate::sys::error::Hinted;
 
 /// What the sections depend on.
 pub(super) struct Wishes {
-    /// The hosts for which git should ask us.
     pub(super) hosts: Vec<Host>,
     accounts: Accounts,
-    /// The stores that are looked into have a place for each repository.
+    /// A store of `lookup` has an entry for each repository.
     is_looked_up: bool,
 }
 
@@ -37,7 +36,7 @@ impl Wishes {
     fn of(session: &Session, config: &Config, accounts: Accounts) -> Result<Self> {
         let policy = session.policy()?;
         let mut hosts = known_hosts(accounts.iter(), &config.hosts);
-        // For a host that is not allowed nothing ever answers: others may.
+        // No account answers for a forbidden host: leave it to other helpers.
         hosts.retain(|host| policy.allows_host(host));
         if hosts.is_empty() {
             bail!(Hinted::new(
@@ -53,8 +52,8 @@ impl Wishes {
     }
 }
 
-/// The sections that make git ask us, and nobody else: the empty helper cuts the chain (gitcredentials(7)), since git
-/// hands what worked to every helper of the chain, and `store` would write it to a plain file.
+/// The sections that make git ask only us. The empty helper cuts the chain (gitcredentials(7)): git gives a working
+/// credential to every helper, and `store` would write it to a plain file.
 pub(super) fn sections(wishes: &Wishes, with_guard: bool) -> Result<Vec<Section>> {
     let Wishes {
         hosts,

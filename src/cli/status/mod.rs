@@ -116,9 +116,9 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(needs_attention)))
 }
 
-/// The stores of `lookup`, as they are enumerated in a sentence, if there are some.
+/// The stores of `lookup`, listed for a sentence.
 fn looked_into(session: &Session) -> Option<String> {
-    // That the settings cannot be read is said below.
+    // Settings that cannot be read are reported below.
     let sources = session.config().ok()?.lookup.iter();
     let names: Vec<String> = sources
         .map(|source| format!("'{}'", store::Name::from(*source)))
@@ -126,13 +126,12 @@ fn looked_into(session: &Session) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", then "))
 }
 
-/// Names the accounts that the policy keeps from answering, whatever their state, and whether there are some; nobody can
-/// tell when it is not known.
+/// Reports the accounts that the policy forbids; whether there are any. An unreadable policy reports none.
 fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
     let policy = match session.policy() {
         Ok(policy) => policy,
         Err(error) => {
-            // What keeps the settings from being read is said already.
+            // Settings that cannot be read are reported above.
             if session.config().is_ok() {
                 message::warn(one_line(&error));
             }

@@ -1,12 +1,12 @@
-//! The accounts as a person reads or hears them.
+//! The table of accounts.
 
 use super::row::StatusRow;
 use crate::sys::error::printable;
 
 const HEAD: [&str; 7] = ["NAME", "KIND", "HOST", "FOR", "STORE", "EXPIRES", "STATE"];
 
-/// A line for each account; where the terminal is too narrow for that, a paragraph: a table whose lines are broken is
-/// none any more. `width` is none where no terminal is, and scripts rely on lines.
+/// A line for each account, or a paragraph if the terminal is too narrow. Without a terminal (`width` is `None`) always
+/// lines: scripts rely on them.
 pub(super) fn text(rows: &[StatusRow], width: Option<usize>) -> String {
     let rows: Vec<[String; 7]> = rows.iter().map(cells).collect();
     let table = table(&rows);
@@ -42,7 +42,6 @@ fn table(rows: &[[String; 7]]) -> String {
 fn paragraph(row: &[String; 7]) -> String {
     let [name, rest @ ..] = row;
     let lines = HEAD[1..].iter().zip(rest).map(|(head, cell)| {
-        // One below the other: that is where the width went.
         let cell = cell.replace(',', "\n           ");
         format!("  {:7}  {cell}\n", head.to_lowercase())
     });

@@ -1,4 +1,4 @@
-//! `status --verify`: what Bitbucket says of each account counts, for better or worse.
+//! `status --verify`: asks Bitbucket about each account; its answer sets the state.
 
 use std::time::{Duration, Instant};
 
@@ -17,19 +17,19 @@ use crate::settings::session::Session;
 use crate::sys::error;
 use crate::sys::message;
 
-/// How long all of it may take.
+/// The time limit for all accounts together.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Asks about each account, or the one of this name, and about the environment's.
+/// Asks about each account, or the named one, and about the environment's.
 pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let accounts = session.accounts()?;
     for account in output::pick_some(&accounts, name)? {
-        // Lines below the table name what the policy does not allow; Bitbucket is not shown it.
+        // A forbidden secret is not sent to Bitbucket; lines below the table name it.
         if session.standing(account, Timestamp::now()) == Standing::Forbidden {
             continue;
         }
-        // That a store does not answer, or has no secret, the state says.
+        // The state shows a silent store or a missing secret.
         let Ok(Some(kept)) = session.secret_of(account) else {
             continue;
         };
@@ -88,7 +88,7 @@ fn tell(account: &Account, verdict: &Verdict) {
             message::warn(format_args!("'{name}': {message}"));
             message::hint(hint);
         }
-        // Its state says more.
+        // The state shows the rest.
         Verdict::Unchecked { .. } if account.is_retired() => {}
         Verdict::Unchecked { reason, hint } => {
             message::warn(format_args!("'{name}' is unchecked: {reason}"));

@@ -4,7 +4,7 @@ use super::{Credential, Entry, EntryContent, InUrl, in_url};
 use crate::git::context::Host;
 use crate::git::url::Url;
 
-/// The entries of the file. What git would not understand either is bad; blank lines and comments are no entries.
+/// The entries of the file, without blank lines and comments. An entry that git would not understand is bad.
 pub(crate) fn entries(text: &[u8], hosts: &[Host]) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut start = 0;

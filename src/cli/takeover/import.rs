@@ -1,4 +1,4 @@
-//! `import`: takes over Bitbucket's credentials from files and other helpers.
+//! `import`: imports Bitbucket credentials from files and other helpers.
 
 use std::fs;
 use std::ops::Range;
@@ -36,10 +36,9 @@ pub(crate) struct Import {
     pub(crate) remove: bool,
 }
 
-/// Where credentials are taken over from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ImportSource {
-    /// The file of git-credential-store; none means where git looks for it.
+    /// The file of git-credential-store; `None` for git's default paths.
     GitCredentials(Option<PathBuf>),
     Netrc(Option<PathBuf>),
     /// As `credential.helper` names it.
@@ -94,7 +93,7 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         all_well &= from.mistakes.is_empty();
     }
 
-    // git takes the first one that fits; of several that git gave the newest answers. So the first becomes the newest.
+    // git uses the first entry that fits, but our newest account from git answers. So import the first one last.
     let credentials: Vec<&Credential> = gathered
         .iter()
         .flat_map(|from| from.entries.iter().flat_map(|(_, credentials)| credentials))
@@ -120,8 +119,7 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         all_well &= from.report(arguments, &outcome_of);
     }
     if !arguments.dry_run && !credentials.is_empty() {
-        setup::refresh(&session)
-            .context("the accounts are stored, but git's configuration could not be updated")?;
+        setup::refresh(&session, "the accounts are stored")?;
         plan.notices()
             .iter()
             .for_each(|notice| message::tell(notice));
@@ -130,14 +128,14 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!all_well)))
 }
 
-/// A source, with the file it is in.
+/// A source with its file.
 enum SourcePlace {
     GitCredentials(PathBuf),
     Netrc(PathBuf),
     Helper(String),
 }
 
-/// The places that are meant. Without a word, the files that are there.
+/// The named places; without names, the default files that exist.
 fn places(sources: &[ImportSource]) -> Result<Vec<SourcePlace>> {
     let home = || dirs::home_dir().context("there is no home folder");
     let git_credentials = || -> Result<Vec<PathBuf>> {
@@ -198,18 +196,18 @@ fn places(sources: &[ImportSource]) -> Result<Vec<SourcePlace>> {
     Ok(places)
 }
 
-/// What became of a credential.
+/// What happened to a credential.
 struct ImportOutcome<'a> {
-    /// The account that it is in.
+    /// Its account.
     name: &'a str,
-    /// Why it is in none.
+    /// Why it was not stored.
     failure: Option<&'a String>,
 }
 
-/// What a source has for us.
+/// The contents of a source.
 struct Gathered {
     place: SourcePlace,
-    /// With the part of the file that says it; empty for a helper.
+    /// With their spans in the file; empty for a helper.
     entries: Vec<(Range<usize>, Vec<Credential>)>,
     foreign: usize,
     /// `path:line: reason`
@@ -274,7 +272,7 @@ impl Gathered {
             .push(format!("{}:{line}: {reason}", path.display()));
     }
 
-    /// Says what became of what was found, and with `--remove` takes out what is stored; whether all went well.
+    /// Reports the imported credentials, and with `--remove` removes them from the source; false if something failed.
     fn report<'a>(
         &self,
         arguments: &Import,
@@ -335,7 +333,7 @@ impl Gathered {
         all_well
     }
 
-    /// Deletes the entries that are stored, and nothing else.
+    /// Removes only the stored entries.
     fn remove(&self, is_stored: &dyn Fn(&[Credential]) -> bool) -> Result<()> {
         let stored = || {
             self.entries
@@ -354,7 +352,7 @@ impl Gathered {
             .flat_map(|(_, credentials)| credentials)
             .flat_map(|credential| bitbucket::hosts_asked_for(&credential.host))
             .collect();
-        // The file may have changed since: what goes is what was stored, wherever it stands now.
+        // The file may have changed: remove what was stored, wherever it is now.
         let is_taken = |content: &EntryContent| match content {
             EntryContent::Ours(credentials) => credentials.iter().all(|credential| {
                 let mut known = stored().flat_map(|(_, credentials)| credentials);
@@ -380,7 +378,7 @@ impl Gathered {
 }
 
 impl SourcePlace {
-    /// The entries of a file of this sort, and what of it cannot be understood.
+    /// The entries of the file, and its mistakes.
     fn read(&self, text: &[u8], hosts: &[Host]) -> (Vec<Entry>, Vec<(usize, &'static str)>) {
         match self {
             Self::GitCredentials(_) => (git_credentials::entries(text, hosts), Vec::new()),

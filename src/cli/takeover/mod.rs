@@ -1,7 +1,7 @@
-//! Credentials that lie in the open, and the way they take from there into the store.
+//! Moves credentials from plain text into the store.
 //!
-//! First all of them are gathered, then [`Plan::make`] says which account each one becomes, then [`Plan::carry_out`]
-//! stores them and has the store confirm each. Only then may whoever found them take them out of where they lay.
+//! The caller finds the credentials. [`Plan::make`] maps each to an account, and [`Plan::carry_out`] stores it and has
+//! the store confirm it. Only then may the caller remove it from its file.
 
 pub(crate) mod git_credentials;
 pub(crate) mod import;
@@ -31,20 +31,17 @@ use crate::store;
 use crate::sys::error;
 use crate::sys::secret::Secret;
 
-/// A credential that lies in the open, and what can be told of it there.
+/// A credential in plain text, and what its place says about it.
 #[derive(Clone, Debug)]
 pub(crate) struct Credential {
-    /// The host whose accounts answer for it.
     pub(crate) host: Host,
     pub(crate) username: Option<Username>,
     pub(crate) secret: Secret,
-    /// What it was used for.
     pub(crate) reach: Option<Reach>,
-    /// Data Center: the path below which the instance lies, with a slash before it.
+    /// Data Center: the context path, with a leading slash.
     pub(crate) context: String,
-    /// It was sent as Bearer.
     pub(crate) is_bearer: bool,
-    /// Tells the secret from others, in this process only; there may be hundreds to compare.
+    /// Compares hundreds of secrets quickly; valid in this process only.
     fingerprint: [u8; 32],
 }
 
@@ -62,7 +59,7 @@ impl Credential {
         }
     }
 
-    /// Whether it is the same secret for the same host, whatever stands beside it.
+    /// Whether host and secret are the same.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.host == other.host && self.fingerprint == other.fingerprint
     }
@@ -74,7 +71,7 @@ impl Credential {
         kind.page(&self.host, &self.context, &reach)
     }
 
-    /// What it is for, as a URL's path tells it.
+    /// The reach that a URL's path names.
     fn of_path(mut self, host: &Host, path: Option<&[u8]>) -> Self {
         let Some(path) = path else { return self };
         self.reach = Reach::of_path(host, path);
@@ -84,10 +81,7 @@ impl Credential {
         self
     }
 
-    /// The account it makes when there is none yet.
-    ///
-    /// Its origin is git's configuration and not the user's word: so it never stands in the way of an account from
-    /// `login` that fits equally.
+    /// The new account. Its origin is git, so an account from `login` that fits equally wins.
     fn to_account(&self) -> Account {
         let owner = Owner {
             username: self.username.clone(),
@@ -102,15 +96,15 @@ impl Credential {
     }
 }
 
-/// The secrets of a URL, and what of its text goes with them; the user name stays if it is one.
+/// The secrets of a URL, and the text to remove with them; a real user name stays.
 pub(crate) struct InUrl {
     pub(crate) credentials: Vec<Credential>,
     pub(crate) cut: Range<usize>,
-    /// The URL as it is without them.
+    /// The URL without them.
     pub(crate) shown: String,
 }
 
-/// Looks for a secret in a URL for http or https, on whatever host.
+/// Looks for a secret in an http or https URL of any host.
 pub(crate) fn in_url(url: &Url<'_>) -> Option<InUrl> {
     let host = url.host().filter(|_| url.is_http())?;
     let is_token = |name: &Secret| bitbucket::is_token_for_a_name(name.expose());
@@ -149,11 +143,10 @@ pub(crate) fn in_url(url: &Url<'_>) -> Option<InUrl> {
     })
 }
 
-/// An entry of a file of credentials.
 pub(crate) struct Entry {
     /// Counted from 1.
     pub(crate) line: usize,
-    /// What of the file goes when the entry goes.
+    /// The text to remove with the entry.
     pub(crate) span: Range<usize>,
     pub(crate) content: EntryContent,
 }
@@ -163,16 +156,16 @@ pub(crate) enum EntryContent {
     Ours(Vec<Credential>),
     /// For another host.
     Foreign,
-    /// It cannot be understood; why, without the text.
+    /// Why the entry is invalid, without its text.
     Bad(&'static str),
 }
 
-/// Which accounts the credentials become.
+/// Maps credentials to accounts.
 pub(crate) struct Plan {
     planned: Vec<Planned>,
     /// For each credential the index of its account.
     of: Vec<usize>,
-    /// Stores that did not say what they have, a line each: what lies there may be stored a second time.
+    /// Stores that did not answer, a line each: their secrets may be stored twice.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -180,16 +173,15 @@ struct Planned {
     account: Account,
     secret: Secret,
     step: Step,
-    /// Why the policy does not let it be kept.
+    /// Why the policy forbids it.
     objection: Option<String>,
 }
 
 enum Step {
     /// The account is new.
     Add,
-    /// It has the secret already, and is to know more of it.
+    /// It has the secret, and gets more details.
     Extend,
-    /// It has all of it already.
     Nothing,
 }
 
@@ -239,12 +231,11 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The name of the account that a credential becomes.
     pub(crate) fn name_of(&self, credential: usize) -> &str {
         &self.planned[self.of[credential]].account.name
     }
 
-    /// What a person would want to know of the accounts, a line each.
+    /// Notes about the accounts, a line each.
     pub(crate) fn notices(&self) -> Vec<String> {
         let accounts = self.planned.iter().map(|planned| &planned.account);
         accounts
@@ -253,7 +244,7 @@ impl Plan {
             .collect()
     }
 
-    /// For each credential whether it would be in the store.
+    /// For each credential, whether it would be stored.
     pub(crate) fn foresee(&self) -> Vec<Result<(), String>> {
         let outcome = |index: &usize| match &self.planned[*index].objection {
             Some(objection) => Err(objection.clone()),
@@ -262,7 +253,7 @@ impl Plan {
         self.of.iter().map(outcome).collect()
     }
 
-    /// Stores what is not stored yet; for each credential whether it is in the store now, and confirmed by it.
+    /// Stores new credentials. For each credential: whether the store has it, confirmed.
     pub(crate) fn carry_out(&mut self, session: &Session) -> Result<Vec<Result<(), String>>> {
         let choice = session.config()?.store.default;
         let mut outcomes = Vec::new();
@@ -277,7 +268,7 @@ impl Plan {
             .collect())
     }
 
-    /// What the stores have for the accounts of these hosts; each store that does not answer is asked once.
+    /// The stored secrets of these hosts' accounts; a store that does not answer is asked once.
     fn secrets_of(
         &mut self,
         session: &Session,
@@ -289,7 +280,7 @@ impl Plan {
         let now = Timestamp::now();
         let is_of_interest = |account: &&Account| {
             let mut hosts = credentials.iter().map(|credential| &credential.host);
-            // One that is not allowed does not answer: what it has would be lost to git with the place it is found in.
+            // A forbidden account does not answer: removing the secret from its file would take it from git.
             account.kind().is_some()
                 && hosts.any(|host| *host == account.host)
                 && session.standing(account, now) != Standing::Forbidden
@@ -353,7 +344,7 @@ fn added(
         add_scope(&mut account, reach, others, accounts);
     }
     if same.iter().any(|credential| credential.reach.is_none()) {
-        // Somewhere it served the whole host.
+        // In one place it served the whole host.
         account.reach.clear();
     }
     add_email(&mut account, email_of(same));
@@ -376,14 +367,13 @@ fn email_of(same: &[&Credential]) -> Option<String> {
         .find_map(|credential| Some(credential.to_account().email()?.to_owned()))
 }
 
-/// Gives the account this e-mail if it has none.
 fn add_email(account: &mut Account, email: Option<String>) {
     if let Some(owner) = account.owner_mut() {
         owner.email = owner.email.take().or(email);
     }
 }
 
-/// The account that has the secret, for what it is used as well; what it is for is never taken away.
+/// Extends the account that has the secret; its reach never shrinks.
 fn extended(
     known: &Account,
     same: &[&Credential],
@@ -413,9 +403,8 @@ fn extended(
     }
 }
 
-/// Lets an account serve a repository: by its whole workspace, unless somebody else serves that.
-///
-/// The token of one repository must not come before an account that has served the rest of the workspace so far.
+/// Adds a repository's workspace to an account, or only the repository if another account serves the workspace: a
+/// repository's token must not win over the account for the rest of the workspace.
 fn add_scope(account: &mut Account, reach: &Reach, others: &[&Credential], accounts: &Accounts) {
     if account.reach.iter().any(|known| known.contains(reach)) {
         return;

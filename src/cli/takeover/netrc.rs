@@ -1,4 +1,4 @@
-//! The netrc file (netrc(5)), as curl, and so git, reads it.
+//! The netrc file (netrc(5)), parsed as curl and git do.
 
 use std::ops::Range;
 
@@ -9,28 +9,26 @@ use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
-/// What a netrc file says.
 #[derive(Default)]
 pub(crate) struct Netrc {
     pub(crate) machines: Vec<Machine>,
-    /// What cannot be understood: the line, and why.
+    /// The invalid lines, and why.
     pub(crate) mistakes: Vec<(usize, &'static str)>,
 }
 
-/// What is said of one machine, or of all others.
 pub(crate) struct Machine {
     /// None for `default`.
     pub(crate) name: Option<String>,
     /// Counted from 1.
     pub(crate) line: usize,
-    /// What of the file goes when the machine goes.
+    /// The text to remove with the machine.
     pub(crate) span: Range<usize>,
     login: Option<Word>,
     password: Option<Word>,
 }
 
 impl Machine {
-    /// What it is to us; a machine has no port, so it stands for every host of that name.
+    /// A machine has no port, so it matches every host of its name.
     pub(crate) fn content(&self, hosts: &[Host]) -> EntryContent {
         let Some(name) = &self.name else {
             return EntryContent::Foreign;
@@ -58,7 +56,7 @@ impl Machine {
     }
 }
 
-/// A host's name as a netrc file has it.
+/// The host as a netrc file names it.
 pub(crate) fn without_port(host: &Host) -> &str {
     let host = host.as_str();
     host.rsplit_once(':')
@@ -93,7 +91,7 @@ impl Netrc {
         let mut end = 0;
         for machine in &mut netrc.machines {
             let span = whole_lines(text, machine.span.clone());
-            // The blanks between two machines in one line go with the first.
+            // Blanks between two machines in one line belong to the first.
             machine.span = span.start.max(end)..span.end;
             end = machine.span.end;
         }
@@ -154,7 +152,7 @@ impl Machine {
     }
 }
 
-/// The words after which a value comes, in the same line or a later one.
+/// The words that a value follows, in the same line or a later one.
 const VALUED: [&str; 5] = ["machine", "login", "password", "account", "macdef"];
 
 struct Reader<'a> {
@@ -164,7 +162,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The next word; where none is a value, a number sign starts a comment.
+    /// The next word; a number sign starts a comment unless a value is due.
     fn word(&mut self, is_value: bool) -> Option<Word> {
         loop {
             let byte = *self.text.get(self.position)?;
@@ -181,7 +179,7 @@ impl Reader<'_> {
         }
         let start = self.position;
         let is_quoted = self.text[start] == b'"';
-        // Room for all of it at once: a buffer that grows leaves copies of a secret behind.
+        // Allocate once: a buffer that grows leaves copies of the secret.
         let rest = &self.text[start..];
         let length = rest.iter().position(|&byte| byte == b'\n');
         let mut text = Zeroizing::new(Vec::with_capacity(length.unwrap_or(rest.len())));
@@ -257,7 +255,7 @@ impl Reader<'_> {
     }
 }
 
-/// The span with the line break behind it, where nothing else stands in its lines; else with the blanks behind it.
+/// The span with its line break if its lines hold nothing else; otherwise with the blanks after it.
 fn whole_lines(text: &[u8], span: Range<usize>) -> Range<usize> {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
     let before = text[..span.start]

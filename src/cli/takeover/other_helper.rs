@@ -1,4 +1,4 @@
-//! Another helper of git's: what it has for our hosts, asked through git itself.
+//! The credentials that another helper has for our hosts, asked through git.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -13,11 +13,10 @@ use crate::git::protocol::Request;
 use crate::git::username::Username;
 use crate::sys::secret::SecretBuffer;
 
-/// How long a helper may take: somebody may be typing at its unlock prompt.
+/// How long a helper may take: the user may be typing at its unlock prompt.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the helper has for the hosts. A helper tells one credential for a host and a user name and does not list them:
-/// so it is asked without a name, and for each that is known.
+/// The helper's credentials for the hosts. A helper cannot list: it is asked without a user name, then for each known one.
 pub(crate) fn credentials(
     helper: &str,
     hosts: &[Host],

@@ -12,9 +12,7 @@ use crate::sys::error::Hinted;
 const DAMAGED: &str = ".damaged-";
 
 /// Renames a damaged file and returns its new name. The user can look at it there and repair it.
-///
-/// # Errors
-/// When it is a symbolic link (its end is not ours to move), or the folder cannot be written.
+/// A symbolic link is an error: we must not move its target.
 pub(crate) fn set_aside(path: &Path) -> Result<PathBuf> {
     if path.is_symlink() {
         bail!(Hinted::new(

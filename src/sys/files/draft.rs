@@ -66,9 +66,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Replaces the file. A reader sees the old content or the new, also after a crash.
-    ///
-    /// # Errors
-    /// When the folder is read-only. The old content then stays.
+    /// On an error the old content stays.
     pub(crate) fn take_its_place(mut self) -> io::Result<()> {
         fs::rename(&self.path, self.target)?;
         self.has_moved = true;

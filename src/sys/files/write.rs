@@ -12,9 +12,7 @@ use super::platform;
 use crate::sys::error::Hinted;
 
 /// Replaces a private file as a whole: a reader sees the old content or the new, also after a crash.
-///
-/// # Errors
-/// When the folder cannot be made, the disk is full, or the folder is read-only. The old content then stays.
+/// On an error the old content stays.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     write(path, content, AT_WORK)
 }
@@ -60,9 +58,7 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
 }
 
 /// Where a file lies behind its symbolic link. The link stays.
-///
-/// # Errors
-/// When the link leads nowhere: its disk may not be mounted, and the secret would be written to another disk.
+/// A link that leads nowhere is an error: its disk may not be mounted, and another disk would get the secret.
 fn target_of(path: &Path) -> Result<PathBuf> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => dunce::canonicalize(path).context(Hinted::new(

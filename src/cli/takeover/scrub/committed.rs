@@ -1,4 +1,4 @@
-//! Secrets in files that are committed. Their history is not ours to rewrite: they are only reported.
+//! Secrets in committed files. We only report them and never rewrite history.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,6 @@ use super::find::{self, Findings, Ours};
 use crate::bitbucket;
 use crate::git;
 
-/// A secret in a committed file.
 pub(super) struct Committed {
     pub(super) path: PathBuf,
     pub(super) findings: Findings,
@@ -51,8 +50,8 @@ pub(super) fn look_into(
     Ok(committed)
 }
 
-/// What git is to look for, as an extended regular expression without regard to letter case: URLs with a password or a
-/// token for one of our hosts, and tokens that stand alone. What it finds is then looked at more closely.
+/// A case-insensitive extended regular expression for git: URLs with a secret for our hosts, and bare tokens. Each hit is
+/// parsed afterwards.
 fn pattern(ours: &Ours) -> String {
     let hosts: Vec<String> = ours
         .hosts

@@ -1,4 +1,4 @@
-//! The secrets in a text: one of git's configuration files, or one that git writes for itself.
+//! Finds secrets in git's configuration files, and in files that git writes for itself.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,7 +15,6 @@ use crate::git::url::{self, Url, urls_in};
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
-/// A secret, and where it stands.
 pub(crate) struct Found {
     /// Counted from 1.
     pub(crate) line: usize,
@@ -23,26 +22,25 @@ pub(crate) struct Found {
     pub(crate) key: Option<String>,
     /// The URL without the secret, if it stands in one.
     pub(crate) url: Option<String>,
-    /// What goes into the store. A URL may hold two secrets, and where nobody can tell whose a secret is there is none.
+    /// What goes into the store: two for some URLs, none if the secret's host is unknown.
     pub(crate) credentials: Vec<Credential>,
-    /// What of the text goes with it; empty where it must not be taken out.
+    /// The text to remove; empty if it must stay.
     pub(crate) cut: Range<usize>,
 }
 
 /// How many secrets of one text are looked at. No text that people write has as many.
 pub(crate) const MOST: usize = 10_000;
 
-/// What was found in one text.
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) found: Vec<Found>,
     /// There are more than [`MOST`].
     pub(crate) is_cut_short: bool,
-    /// How many secrets of other hosts there are.
+    /// The number of secrets of other hosts.
     pub(crate) foreign: usize,
 }
 
-/// The hosts whose secrets are looked for.
+/// The hosts whose secrets we look for.
 pub(crate) struct Ours {
     pub(crate) hosts: Vec<Host>,
 }
@@ -52,21 +50,21 @@ impl Ours {
         self.hosts.contains(host)
     }
 
-    /// The host for which a setting with this pattern counts.
+    /// The host that a setting's pattern matches.
     fn matching(&self, pattern: &str) -> Option<&Host> {
         self.hosts
             .iter()
             .find(|host| git::matches_host(pattern, host))
     }
 
-    /// The host of a secret that stands alone, as far as its start tells.
+    /// The host of a bare token, if its prefix shows it.
     fn of_secret(&self, secret: &Secret) -> Option<&Host> {
         let mut hosts = self.hosts.iter();
         hosts.find(|host| bitbucket::Kind::of_secret(secret, host).is_some())
     }
 }
 
-/// The secrets in one of git's configuration files, or nothing where git could not read it.
+/// The secrets in a git configuration file; `None` if git could not read the file.
 pub(crate) fn in_config(text: &[u8], ours: &Ours) -> Option<(GitConfig, Findings)> {
     let config = GitConfig::parse(text)?;
     let mut search = Search::of(text, ours);
@@ -109,7 +107,7 @@ pub(crate) fn in_text(text: &[u8], ours: &Ours) -> Findings {
     findings
 }
 
-/// A secret that says nothing of a repository is for the one in whose configuration it stands.
+/// A secret that names no repository is for the repository of the configuration.
 fn give_scopes(config: &GitConfig, ours: &Ours, found: &mut [Found]) {
     let remotes: Vec<(Host, Reach)> = config
         .entries
@@ -191,7 +189,7 @@ fn shortened(mut text: String) -> String {
 struct Search<'a> {
     text: &'a [u8],
     ours: &'a Ours,
-    /// What has been accounted for: where it starts, and where it ends.
+    /// The spans that are done.
     seen: BTreeMap<usize, usize>,
     findings: Findings,
 }
@@ -225,7 +223,7 @@ impl<'a> Search<'a> {
         before.is_some_and(|(_, &end)| place.start < end)
     }
 
-    /// Looks at a setting: what is sent with requests, what a helper says, a URL anywhere, a token anywhere.
+    /// Searches a setting for headers, passwords of helpers, URLs and tokens.
     fn entry(&mut self, entry: &ConfigEntry, heading: &Heading) {
         let Some(value) = &entry.value else { return };
         let key = heading.key_of(entry);
@@ -242,12 +240,12 @@ impl<'a> Search<'a> {
         self.tokens(value.bytes(), Some(&key), |part| value.place(part));
     }
 
-    /// A secret that is the whole of a setting, which goes with it.
+    /// A secret that is a whole setting: the setting goes with it.
     fn alone(&mut self, entry: &ConfigEntry, key: &str, heading: &Heading, alone: Alone) {
         let host = if heading.has_pattern {
             heading.host.as_ref()
         } else {
-            // Where it counts for every host, only its start can tell whose it is.
+            // A setting for every host: only the secret's prefix shows its host.
             self.ours.of_secret(&alone.secret)
         };
         let Some(host) = host else {
@@ -281,7 +279,7 @@ impl<'a> Search<'a> {
         };
         if !url.host().is_some_and(|host| self.ours.has(&host)) {
             self.findings.foreign += 1;
-            // A token of ours in it is none of theirs to keep, but it is accounted for.
+            // A token of ours in another host's URL is not stored, but done.
             let place = place(cut);
             self.seen.insert(place.start, place.end);
             return;
@@ -289,7 +287,7 @@ impl<'a> Search<'a> {
         self.add(place(cut), key, Some(shown), credentials);
     }
 
-    /// A text of no form: URLs, and tokens that stand alone.
+    /// Free text: URLs and bare tokens.
     fn plain(&mut self, place: Range<usize>) {
         let text = self.text;
         let start = place.start;
@@ -302,7 +300,7 @@ impl<'a> Search<'a> {
         });
     }
 
-    /// Tokens that stand alone: nobody can tell what the text around them is for, so they stay.
+    /// Bare tokens: the meaning of the text around them is unknown, so they stay.
     fn tokens(
         &mut self,
         text: &[u8],
@@ -344,7 +342,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// A secret that a setting holds in another way than in a URL.
+/// A secret in a setting, but not in a URL.
 struct Alone {
     username: Option<Username>,
     secret: Secret,
@@ -383,8 +381,8 @@ fn authorization(header: &[u8]) -> Option<Alone> {
     Alone::new(Some(username), password)
 }
 
-/// A helper that is a piece of shell and says a password, `!f() { echo username=ada; echo password=…; }; f`. What it
-/// takes from elsewhere (`$TOKEN`) is no secret in the file.
+/// A shell helper that prints a password: `!f() { echo username=ada; echo password=…; }; f`. A variable (`$TOKEN`) is no
+/// secret in the file.
 fn of_helper(value: &[u8]) -> Option<Alone> {
     value.strip_prefix(b"!")?;
     let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"'\";|&\\)".contains(byte);
@@ -404,7 +402,7 @@ fn of_helper(value: &[u8]) -> Option<Alone> {
     Alone::new(username, token)
 }
 
-/// A token in the place of a user name.
+/// A token as a user name.
 fn of_username(value: &[u8]) -> Option<Alone> {
     Alone::new(None, value).filter(|_| bitbucket::is_token_for_a_name(value))
 }

@@ -1,7 +1,7 @@
-//! `scrub`: moves the secrets that lie in git's configuration, in URLs above all, into the store.
+//! `scrub`: moves secrets from git's configuration, mostly from URLs, into the store.
 //!
-//! Found ([`walk`], [`find`]), stored and confirmed ([`Plan`]), and only then taken out ([`rewrite`]): whenever it
-//! is interrupted, a secret is in one of the two places.
+//! Find ([`walk`], [`find`]), store and confirm ([`Plan`]), and only then remove ([`rewrite`]): an interruption loses no
+//! secret.
 
 mod committed;
 pub(crate) mod find;
@@ -13,7 +13,7 @@ mod work;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 
 use self::find::Ours;
@@ -33,10 +33,10 @@ pub(crate) struct Scrub {
     /// Folders: every repository in and below them [default: the repository here]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Look into your own git configuration too
+    /// Search your own git configuration too
     #[arg(long)]
     pub(crate) global: bool,
-    /// Say what would be done, and do nothing
+    /// Show what would be done, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Print JSON
@@ -44,9 +44,7 @@ pub(crate) struct Scrub {
     pub(crate) json: bool,
 }
 
-/// # Errors
-/// When there is nothing to look into, or the accounts cannot be read. What is wrong with one file is told, and the
-/// rest is done.
+/// A problem with one file is reported, and the rest is done.
 pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     let session = Session::default();
     let ours = Ours {
@@ -70,9 +68,7 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
         scrub.foresee(&plan, &credentials);
     } else if !credentials.is_empty() {
         scrub.take_out(&mut plan, &credentials, &session, &ours)?;
-        setup::refresh(&session).context(
-            "the secrets are stored, but git's configuration could not be brought up to date",
-        )?;
+        setup::refresh(&session, "the secrets are stored")?;
     }
     report::print(&scrub, arguments.json)?;
     if scrub
@@ -84,12 +80,11 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
             .iter()
             .for_each(|notice| message::tell(notice));
         output::warn_of_ties(&session, &session.accounts()?);
-        output::warn_of_the_chain(&ours.hosts, "'git credential-bitbucket setup' mends that");
+        output::warn_of_the_chain(&ours.hosts, "'git credential-bitbucket setup' fixes that");
     }
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))
 }
 
-/// Where to look.
 fn walk(arguments: &Scrub) -> Result<Walk> {
     let mut walk = Walk::default();
     walk.may_leave = arguments.global;
@@ -107,7 +102,7 @@ fn walk(arguments: &Scrub) -> Result<Walk> {
         if !walk.around(&here) && !arguments.global {
             return Err(Hinted::new(
                 "there is no git repository here",
-                "name a folder: every repository below it is looked into",
+                "name a folder: scrub searches every repository below it",
             )
             .into());
         }

@@ -1,4 +1,4 @@
-//! What `scrub` says: a line or a row for each secret, and what is left to do.
+//! The output of `scrub`: a line for each secret, and what is left to do.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::cli::takeover::Credential;
 use crate::sys::error;
 use crate::sys::message;
 
-/// Prints what was found, then says what went wrong and what is left to do.
+/// Prints the secrets, then the problems, then what is left to do.
 pub(super) fn print(scrub: &Scrubbing, as_json: bool) -> Result<()> {
     if as_json {
         let found = scrub.secrets.iter().map(|secret| row(scrub, secret));
@@ -30,7 +30,7 @@ pub(super) fn print(scrub: &Scrubbing, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-/// What `--json` shows: the names are a contract.
+/// The output of `--json`: the names are a contract.
 #[derive(Serialize)]
 struct Rows {
     found: Vec<Row>,
@@ -87,7 +87,7 @@ fn is_of_others(scrub: &Scrubbing, secret: &FoundSecret) -> bool {
     scrub.targets[secret.target].form == Form::OfOthers
 }
 
-/// What is left to do, in as many lines as there are things to do.
+/// What is left to do, a line each.
 fn summary(scrub: &Scrubbing) -> Vec<String> {
     let (committed, left): (Vec<_>, Vec<_>) =
         with(scrub, Action::Reported).partition(|secret| is_of_others(scrub, secret));
@@ -143,15 +143,14 @@ fn about_moved(scrub: &Scrubbing) -> Vec<String> {
     let mut urls = moved().filter_map(|secret| secret.found.url.as_ref());
     if let Some(url) = urls.find(|url| url.starts_with("http:")) {
         lines.push(format!(
-            "Make it 'https:': no helper sends a secret in clear to '{url}'"
+            "Change '{url}' to 'https:': no helper sends a secret in clear text"
         ));
     }
     lines
 }
 
-/// Where secrets are revoked; of one that nothing is known of, where most are.
+/// The pages to revoke secrets; for an unknown kind, the usual page.
 fn where_to_revoke(scrub: &Scrubbing) -> Option<String> {
-    /// More do not help anybody.
     const MOST: usize = 3;
     let page = |secret: &FoundSecret| {
         let credential = secret.found.credentials.first();
@@ -162,7 +161,7 @@ fn where_to_revoke(scrub: &Scrubbing) -> Option<String> {
     let few: Vec<String> = pages.into_iter().take(MOST).collect();
     (!few.is_empty()).then(|| {
         format!(
-            "Revoke what lay in plain text, and sign in with a new one: {}{more}",
+            "Revoke the secrets that were in plain text, and sign in with new ones: {}{more}",
             few.join(" ")
         )
     })

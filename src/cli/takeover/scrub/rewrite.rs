@@ -1,4 +1,4 @@
-//! Taking secrets out of a file, and leaving all else in it as it is.
+//! Removes secrets from a file and changes nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,14 +15,8 @@ use crate::git;
 use crate::git::config::{ConfigEntry, GitConfig};
 use crate::sys::error::{Hinted, shell_quoted};
 
-/// Takes out what `is_stored` says is safe elsewhere.
-///
-/// A configuration file is rewritten under git's own lock, and git has to read the outcome as meant before it takes the
-/// place of the old one. `git config` itself would have to be told the old URL as an argument, which every user of the
-/// machine can read meanwhile.
-///
-/// # Errors
-/// When the file cannot be written, or git would not read it as meant: then it is as it was.
+/// Removes the secrets that are stored, under git's own lock. If git would read the rest differently, the file stays.
+/// `git config` would need the old URL as an argument, which every user of the machine can read.
 pub(super) fn take_out(
     target: &Target,
     ours: &Ours,
@@ -43,11 +37,11 @@ pub(super) fn take_out(
     let not_as_meant = || {
         Hinted::new(
             format!(
-                "git would not read '{}' as meant without the secret",
+                "git would read '{}' differently without the secret",
                 path.display()
             ),
             format!(
-                "take it out by hand: git config --file {} --edit",
+                "remove it by hand: git config --file {} --edit",
                 shell_quoted(&path.to_string_lossy())
             ),
         )
@@ -67,7 +61,7 @@ pub(super) fn take_out(
     git::edit(path, &git::lock_of(path), change, check)
 }
 
-/// A configuration file without what has gone; nothing when it cannot be read, or would not say as before what stays.
+/// A configuration file without the removed secrets; `None` if it cannot be read or the rest would change.
 pub(crate) fn config_without(
     text: &[u8],
     ours: &Ours,
@@ -100,7 +94,7 @@ fn without(text: &[u8], cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
     rest
 }
 
-/// Lets a setting that goes take its whole line with it, and the header of its section when nothing else stands there.
+/// Widens a removed setting to its whole line, and to its section's header if the section becomes empty.
 fn whole_lines(text: &[u8], config: &GitConfig, cuts: &mut Vec<Range<usize>>) {
     let is_gone = |entry: &ConfigEntry| {
         let cut = cuts.binary_search_by_key(&entry.span.start, |cut| cut.start);
@@ -135,7 +129,7 @@ fn whole_lines(text: &[u8], config: &GitConfig, cuts: &mut Vec<Range<usize>>) {
     cuts.sort_by_key(|cut| cut.start);
 }
 
-/// The setting with the blanks before it and the line break behind it; behind its section's header without both.
+/// The setting with its indentation and line break, or without both if it follows its section's header.
 fn whole_line(text: &[u8], span: &Range<usize>) -> Range<usize> {
     let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
     let blanks = text[..span.start].iter().rev().take_while(is_blank).count();

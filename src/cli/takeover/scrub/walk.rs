@@ -1,4 +1,4 @@
-//! The repositories in and below a folder, and the files of each that can hold a URL.
+//! The repositories in and below a folder, and their files that can hold a URL.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::git::config::GitConfig;
 use crate::git::tree::{git_folder, is_git_folder, line_of, work_tree_around};
 
-/// A file to look into.
+/// A file to search.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) path: PathBuf,
@@ -23,16 +23,16 @@ pub(super) enum Form {
     Global,
     /// What came with a tree, or may have: others wrote it, so its secrets become no account and it is not changed.
     OfOthers,
-    /// What git writes for itself; the lock that git takes to write it.
+    /// A file that git writes for itself, and git's lock for it.
     Text { lock: Option<PathBuf> },
 }
 
-/// What a walk brings to light.
+/// The result of a walk.
 pub(super) struct Walk {
     pub(super) targets: Vec<Target>,
-    /// Work trees, and bare repositories: where committed files are looked for.
+    /// Work trees and bare repositories, to search committed files.
     pub(super) trees: Vec<PathBuf>,
-    /// What could not be looked at, a line each.
+    /// What could not be searched, a line each.
     pub(super) problems: Vec<String>,
     /// The files that are looked into, and the folders, by their real paths.
     pub(super) seen: BTreeSet<PathBuf>,
@@ -70,7 +70,7 @@ const DEEPEST: usize = 100;
 const TRACKED: [&str; 2] = [".gitmodules", ".lfsconfig"];
 
 impl Walk {
-    /// The repository in which a folder lies; whether there is one.
+    /// Adds the repository of a folder; false if there is none.
     pub(super) fn around(&mut self, folder: &Path) -> bool {
         let Ok(folder) = dunce::canonicalize(folder) else {
             return false;
@@ -185,7 +185,7 @@ impl Walk {
         let Ok(real) = dunce::canonicalize(path) else {
             return;
         };
-        // Whoever wrote the repository chose where a link leads; git does not follow it either.
+        // The repository's author chose the link's target; git does not follow it either.
         if form == Form::OfOthers && path.is_symlink() {
             return;
         }
@@ -204,7 +204,7 @@ impl Walk {
         }
     }
 
-    /// A repository by git's folder of it, and all that belongs to it.
+    /// Adds a repository by its git folder, with everything that belongs to it.
     fn repository(&mut self, git: &Path, tree: Option<&Path>) {
         let Ok(real) = dunce::canonicalize(git) else {
             return;
@@ -297,7 +297,6 @@ impl Walk {
             return;
         };
         self.roots.insert(real.clone());
-        // The set also holds git's own folders, which are never work trees.
         if !self.seen.insert(real) {
             return;
         }
@@ -307,7 +306,7 @@ impl Walk {
         }
     }
 
-    /// All files below a folder; `logs` has those of the references, which git writes under their locks.
+    /// Adds all files below a folder; git writes the files of `logs` under the references' locks.
     fn texts(&mut self, folder: &Path, locks: Option<&Path>, is_own: bool, depth: usize) {
         if depth > DEEPEST {
             return self.too_deep(folder);
@@ -335,7 +334,7 @@ impl Walk {
     }
 }
 
-/// The work tree of a submodule, as its configuration tells it.
+/// The work tree of a submodule, from its configuration.
 fn tree_of_module(git: &Path) -> Option<PathBuf> {
     let text = fs::read(git.join("config")).ok()?;
     let config = GitConfig::parse(&text)?;
@@ -348,7 +347,7 @@ fn tree_of_module(git: &Path) -> Option<PathBuf> {
     Some(git.join(tree)).filter(|tree| tree.is_dir())
 }
 
-/// Whether git left the file behind, such as `FETCH_HEAD` or `MERGE_MSG`: it knows what names these have.
+/// Whether the file is one that git leaves behind, such as `FETCH_HEAD` or `MERGE_MSG`.
 fn is_left_behind(entry: &DirEntry) -> bool {
     let name = entry.file_name();
     let is_left = |name: &str| {

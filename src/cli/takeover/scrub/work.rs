@@ -1,4 +1,4 @@
-//! What `scrub` does to the files: it looks into them, and takes out what is stored.
+//! The work of `scrub`: searches files, and removes the secrets that are stored.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,11 +26,11 @@ const LONGEST: u64 = 4 << 20;
 /// How many secrets of files that others wrote are told.
 const MOST_REPORTED: usize = 1000;
 
-/// A secret, the file it stands in, and what becomes of it.
+/// A secret, its file, and what happens to it.
 pub(super) struct FoundSecret {
     pub(super) target: usize,
     pub(super) found: Found,
-    /// It can be taken out of where it stands.
+    /// It can be removed from the file.
     pub(super) can_move: bool,
     pub(super) account: Option<String>,
     pub(super) action: Action,
@@ -39,10 +39,10 @@ pub(super) struct FoundSecret {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Action {
-    /// It is in the store, and not here any more.
+    /// It is in the store and no longer in the file.
     Moved,
     WouldMove,
-    /// It is still here.
+    /// It is still in the file.
     Reported,
 }
 
@@ -50,16 +50,16 @@ pub(super) enum Action {
 pub(super) struct Scrubbing {
     pub(super) targets: Vec<Target>,
     pub(super) secrets: Vec<FoundSecret>,
-    /// How many secrets of other hosts were seen.
+    /// The number of secrets of other hosts.
     pub(super) foreign: usize,
     /// How many secrets of files that others wrote were seen.
     reported: usize,
-    /// What went wrong, a line each.
+    /// What failed, a line each.
     pub(super) problems: Vec<String>,
 }
 
 impl Scrubbing {
-    /// Looks into all files; configuration that they include joins them.
+    /// Searches all files, and the configuration that they include.
     pub(super) fn look(&mut self, walk: &mut Walk, ours: &Ours) {
         let mut next = 0;
         while let Some(target) = walk.targets.get(next) {
@@ -115,7 +115,7 @@ impl Scrubbing {
         let can_write = !metadata.permissions().readonly();
         if !can_write && *form != Form::OfOthers {
             self.problems.push(format!(
-                "'{}' is read-only, and holds a secret: 'chmod u+w' it, and try again",
+                "'{}' is read-only and holds a secret: 'chmod u+w' it, and try again",
                 path.display()
             ));
         }
@@ -123,7 +123,7 @@ impl Scrubbing {
         Ok(config)
     }
 
-    /// Looks into what is committed; that is never changed.
+    /// Searches committed files, and never changes them.
     pub(super) fn look_at_commits(&mut self, walk: &Walk, ours: &Ours) {
         let trees = &walk.trees;
         let look_into =
@@ -152,7 +152,6 @@ impl Scrubbing {
         }
     }
 
-    /// Notes what was found in a file.
     fn add(&mut self, path: PathBuf, form: Form, mut found: Vec<Found>, can_move: bool) {
         let is_own = form != Form::OfOthers;
         if !is_own {
@@ -175,7 +174,7 @@ impl Scrubbing {
             }));
     }
 
-    /// Says of each secret that can move which account it is in, or would be.
+    /// Sets the account of each secret that can move.
     fn name(&mut self, plan: &Plan, credentials: &[Credential], action: Action) {
         for secret in self.secrets.iter_mut().filter(|secret| secret.can_move) {
             let own = &secret.found.credentials[0];
@@ -185,7 +184,6 @@ impl Scrubbing {
         }
     }
 
-    /// Says which secrets would move.
     pub(super) fn foresee(&mut self, plan: &Plan, credentials: &[Credential]) {
         let outcomes = plan.foresee();
         self.tell_failures(plan, &outcomes);
@@ -202,7 +200,7 @@ impl Scrubbing {
         }
     }
 
-    /// Notes which accounts cannot be stored, each once.
+    /// Reports each account that cannot be stored, once.
     fn tell_failures(&mut self, plan: &Plan, outcomes: &[Result<(), String>]) {
         let mut told = BTreeSet::new();
         for (index, outcome) in outcomes.iter().enumerate() {
@@ -215,7 +213,7 @@ impl Scrubbing {
         }
     }
 
-    /// Stores the secrets, and takes those that are stored out of their files.
+    /// Stores the secrets, then removes the stored ones from their files.
     pub(super) fn take_out(
         &mut self,
         plan: &mut Plan,
@@ -258,7 +256,6 @@ impl Scrubbing {
     }
 }
 
-/// Whether the account that a credential becomes has its secret.
 fn is_stored(
     credential: &Credential,
     credentials: &[Credential],
@@ -269,7 +266,7 @@ fn is_stored(
     same.is_some_and(|index| outcomes[index].is_ok())
 }
 
-/// The files that a configuration file includes, whatever the condition (git-config(1), "Includes").
+/// The files that a configuration file includes, under any condition (git-config(1), "Includes").
 fn included(path: &Path, config: &GitConfig) -> Vec<PathBuf> {
     let is_include = |entry: &&ConfigEntry| {
         let section = config.section_of(entry);

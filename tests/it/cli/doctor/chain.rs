@@ -136,7 +136,7 @@ fn a_foreign_program_of_our_name_is_found_before_and_behind_us() {
     env.set("PATH", &path_with(&[&folder]));
     let before = finding(&env, "program");
     assert_starts(&before, "warn: another program of this name, '");
-    assert!(before.contains("before this one"), "{before}");
+    assert!(before.contains("comes before this one on PATH"), "{before}");
     env.configure_plain();
     let asked = finding(&env, "program");
     assert_starts(&asked, "fail: another program of this name");

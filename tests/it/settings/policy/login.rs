@@ -212,7 +212,7 @@ fn doctor_shows_the_policy_in_one_line_and_each_account_in_breach_fails() {
     assert_eq!(
         told(&checks, "policy"),
         "pass: '/etc/git-credential-bitbucket/config.toml' allows only: stores file, vault; kinds api-token, access-token; \
-         hosts bitbucket.org; only secrets with an expiry date; null"
+         hosts bitbucket.org; secrets with an expiry date; null"
     );
     assert_eq!(
         told(&checks, "account.work"),

@@ -91,7 +91,7 @@ fn the_last_day_of_what_is_mounted_is_told_and_changes_no_answer() {
     };
     fs::write(env.home().join("wanted"), WANTED).unwrap();
     terminal.types("git credential-bitbucket get <wanted");
-    let screen = terminal.expect("put another secret there");
+    let screen = terminal.expect("replace the secret there");
     let screen = screen.replace('\n', "");
     assert!(
         screen.contains(&complaint) && screen.contains(API_TOKEN),

@@ -317,7 +317,7 @@ fn what_rest_wants_and_is_not_there_is_to_be_put_there() {
     assert_eq!((outcome.status, &outcome.stdout[..]), (1, ""));
     let outcome = env.program(&["curl", "https://api.bitbucket.org/2.0/user"], "");
     assert_eq!(outcome.status, 1);
-    let hint = "hint: put it there beside the password";
+    let hint = "hint: add it there beside the password";
     assert!(outcome.stderr.contains(hint), "{}", outcome.stderr);
 }
 
