@@ -249,7 +249,7 @@ impl MachineFile {
     /// must not become allowed because a disk is not mounted.
     pub(crate) fn read(path: PathBuf) -> Result<Self> {
         let read = || {
-            let content = files::read_trusted(&path)?;
+            let content = files::read_machine_file(&path)?;
             let folder = path.parent().unwrap_or(&path);
             let mut links = [folder, &path].into_iter();
             if content.is_none()
