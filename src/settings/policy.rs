@@ -21,6 +21,7 @@ use crate::git::context::Host;
 use crate::settings::config::{self, MachineFile};
 use crate::store::Name;
 use crate::sys::error::Hinted;
+use crate::sys::secret::Secret;
 
 /// The rules; what is not said is allowed. A key that is not known is refused: it may forbid something.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
@@ -31,6 +32,8 @@ pub(crate) struct Policy {
     /// Whether each secret has to have an end that is known.
     require_expiry: bool,
     hosts: Option<Vec<Host>>,
+    /// Whether a variable may have any certificate taken for Vault's.
+    skip_verify: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -80,6 +83,17 @@ impl Policy {
             what: format!("the host {host}"),
             rule: Rule::Hosts(listed(self.hosts.as_ref())),
         })
+    }
+
+    /// What a secret's own start says counts, whatever its account is called.
+    pub(crate) fn objection_to_secret(&self, secret: &Secret, host: &Host) -> Option<Objection> {
+        let told = Kind::of_secret(secret, host)?;
+        self.objection_to_kind(Some(told))
+    }
+
+    /// Whether a variable may have any certificate taken for Vault's.
+    pub(crate) fn allows_skip_verify(&self) -> bool {
+        self.skip_verify.unwrap_or(true)
     }
 
     pub(crate) fn objection_to_store(&self, store: Name) -> Option<Objection> {
@@ -152,6 +166,7 @@ impl Policy {
             rule("hosts", self.hosts.as_ref().map(|all| listed(Some(all)))),
             self.require_expiry
                 .then(|| "secrets with a day on which they expire".to_owned()),
+            (!self.allows_skip_verify()).then(|| "Vault with a certificate".to_owned()),
         ];
         let rules: Vec<String> = rules.into_iter().flatten().collect();
         (!rules.is_empty()).then(|| rules.join("; "))

@@ -88,7 +88,7 @@ fn what_bao_login_leaves_is_enough() {
         .args(["login", "-"])
         .env("BAO_ADDR", &server.address)
         .env_remove("VAULT_TOKEN");
-    let outcome = crate::support::harness::run(login, token.as_bytes());
+    let outcome = run(login, token.as_bytes());
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert_eq!(get(&env).stdout, answer());
 }
