@@ -84,7 +84,8 @@ impl Reach {
             .first()
             .map(|name| name.strip_suffix(".git").unwrap_or(name));
         // Without its `.git` it has to be a name too (`...git` is none), and one that is read again as the same.
-        if repository.is_some_and(|name| !is_segment(name) || name.strip_suffix(".git").is_some()) {
+        let is_name = |name: &str| is_repository(name) && !name.ends_with(".git");
+        if !is_workspace(workspace) || !repository.is_none_or(is_name) {
             return None;
         }
         Some(Self {
@@ -116,6 +117,23 @@ impl fmt::Display for Reach {
     }
 }
 
+/// A workspace of Bitbucket Cloud's, the key of a project of Data Center's, or `~` and the user whose project it is.
+fn is_workspace(name: &str) -> bool {
+    let name = name.strip_prefix('~').unwrap_or(name);
+    !name.starts_with('.') && is_slug(name)
+}
+
+/// The slug of a repository, which may start with one dot: `.github`. Kubernetes has a `..data` beside mounted secrets.
+fn is_repository(name: &str) -> bool {
+    name != "." && !name.starts_with("..") && is_slug(name)
+}
+
+fn is_slug(name: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_part)
+}
+
+/// Whether it is a part of a path that everybody reads in the same way.
 pub(crate) fn is_segment(segment: &str) -> bool {
     // A percent sign is an encoding that somebody else may take off.
     !matches!(segment, "" | "." | "..")
@@ -166,8 +184,24 @@ mod tests {
             "acme/...git",
             "acme/app.git.git",
             "acme/a\u{7}pp",
+            ".acme/app",
+            "..data/app",
+            "acme/..data",
+            "acme/..data.git",
+            "~/app",
+            "~.ssh/app",
+            "acme/~app",
+            "ac me/app",
+            "acme/a:b",
+            "acme/{repository}",
+            "{workspace}/app",
+            "acme/caf\u{e9}",
         ] {
             assert_eq!(of(path), None, "{path:?}");
+            assert!(path.parse::<Reach>().is_err(), "{path:?}");
+        }
+        for path in ["acme/.github", "a_c-me/a.b_c-d"] {
+            assert_eq!(of(path).as_deref(), Some(path));
         }
     }
 
