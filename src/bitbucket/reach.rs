@@ -84,7 +84,7 @@ impl Reach {
             .first()
             .map(|name| name.strip_suffix(".git").unwrap_or(name));
         // Without its `.git` it has to be a name too (`...git` is none), and one that is read again as the same.
-        let is_name = |name: &str| is_repository(name) && !name.ends_with(".git");
+        let is_name = |name: &str| is_repository(name) && name.strip_suffix(".git").is_none();
         if !is_workspace(workspace) || !repository.is_none_or(is_name) {
             return None;
         }
