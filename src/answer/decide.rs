@@ -111,7 +111,7 @@ fn of_environment(
     let Some((account, kept)) = environment::account(&wanted.host)? else {
         return Ok(());
     };
-    match session.objection(&account)? {
+    match session.objection_to_kept(&account, &kept)? {
         Some(objection) => decision.push(account, Ruling::Forbidden(objection)),
         None => judge(session, wanted, effort, Found { account, kept }, decision),
     }
@@ -247,7 +247,8 @@ fn of_sources(
         match found {
             Ok(None) => trace::say(|| format!("lookup: '{name}' has nothing")),
             Ok(Some(found)) => {
-                let Some(objection) = session.objection(&found.account)? else {
+                let Found { account, kept } = &found;
+                let Some(objection) = session.objection_to_kept(account, kept)? else {
                     judge(&session, wanted, effort, found, decision);
                     return Ok(());
                 };

@@ -86,7 +86,8 @@ impl Reach {
             .first()
             .map(|name| name.strip_suffix(".git").unwrap_or(name));
         // Without `.git` it must still be a name (`...git` is not), and must parse to itself again.
-        if repository.is_some_and(|name| !is_segment(name) || name.strip_suffix(".git").is_some()) {
+        let is_name = |name: &str| is_repository(name) && name.strip_suffix(".git").is_none();
+        if !is_workspace(workspace) || !repository.is_none_or(is_name) {
             return None;
         }
         Some(Self {
@@ -118,6 +119,23 @@ impl fmt::Display for Reach {
     }
 }
 
+/// A workspace of Bitbucket Cloud's, the key of a project of Data Center's, or `~` and the user whose project it is.
+fn is_workspace(name: &str) -> bool {
+    let name = name.strip_prefix('~').unwrap_or(name);
+    !name.starts_with('.') && is_slug(name)
+}
+
+/// The slug of a repository, which may start with one dot: `.github`. Kubernetes has a `..data` beside mounted secrets.
+fn is_repository(name: &str) -> bool {
+    name != "." && !name.starts_with("..") && is_slug(name)
+}
+
+fn is_slug(name: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_part)
+}
+
+/// Whether it is a part of a path that everybody reads in the same way.
 pub(crate) fn is_segment(segment: &str) -> bool {
     // A server may decode a percent sign.
     !matches!(segment, "" | "." | "..")
@@ -173,8 +191,24 @@ mod tests {
             "acme\\app",
             "acme/app/..",
             "acme/app/x%2fy",
+            ".acme/app",
+            "..data/app",
+            "acme/..data",
+            "acme/..data.git",
+            "~/app",
+            "~.ssh/app",
+            "acme/~app",
+            "ac me/app",
+            "acme/a:b",
+            "acme/{repository}",
+            "{workspace}/app",
+            "acme/caf\u{e9}",
         ] {
             assert_eq!(of(path), None, "{path:?}");
+            assert!(path.parse::<Reach>().is_err(), "{path:?}");
+        }
+        for path in ["acme/.github", "a_c-me/a.b_c-d"] {
+            assert_eq!(of(path).as_deref(), Some(path));
         }
         // These words mean something on other hosts only.
         for path in ["scm/app", "rest/app", "2.0/repositories"] {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sha2::{Digest as _, Sha256};
 
@@ -46,7 +46,14 @@ impl Locations {
     /// Reads the environment.
     pub(crate) fn of_environment() -> Result<Self> {
         if let Some(home) = variables::filled(HOME_VARIABLE) {
-            let home = std::path::absolute(home)?;
+            let home = PathBuf::from(home);
+            // It would be another folder wherever git is run, a clone's own among them.
+            if !home.is_absolute() {
+                bail!(Hinted::new(
+                    format!("{HOME_VARIABLE} is not an absolute path"),
+                    "set it to one, or unset it",
+                ));
+            }
             return Ok(Self {
                 config: home.clone(),
                 runtime: home.clone(),

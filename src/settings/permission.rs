@@ -3,8 +3,8 @@
 use anyhow::Result;
 use jiff::Timestamp;
 
-use crate::account::Account;
 use crate::account::standing::Standing;
+use crate::account::{Account, Kept};
 use crate::settings::config::StoreChoice;
 use crate::settings::policy::Objection;
 use crate::settings::session::Session;
@@ -14,6 +14,17 @@ impl Session {
     /// Why the policy forbids an account, if it does.
     pub(crate) fn objection(&self, account: &Account) -> Result<Option<Objection>> {
         Ok(self.policy()?.objection(account))
+    }
+
+    /// The same with its secret, whose start may tell another kind.
+    pub(crate) fn objection_to_kept(
+        &self,
+        account: &Account,
+        kept: &Kept,
+    ) -> Result<Option<Objection>> {
+        let policy = self.policy()?;
+        let of_secret = || policy.objection_to_secret(&kept.secret, &account.host);
+        Ok(policy.objection(account).or_else(of_secret))
     }
 
     /// Whether an account may answer now. An unreadable policy forbids everything.

@@ -18,6 +18,7 @@ use crate::git::context::Host;
 use crate::settings::toml_file::{self, MachineFile};
 use crate::store::Name;
 use crate::sys::error::Hinted;
+use crate::sys::secret::Secret;
 
 /// The rules. A missing rule allows everything. An unknown key is an error: it may forbid something.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
@@ -28,6 +29,8 @@ pub(crate) struct Policy {
     /// Whether each secret needs an expiry date.
     require_expiry: bool,
     hosts: Option<Vec<Host>>,
+    /// Whether a variable may have any certificate taken for Vault's.
+    skip_verify: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -77,6 +80,17 @@ impl Policy {
             what: format!("the host {host}"),
             rule: Rule::Hosts(listed(self.hosts.as_ref())),
         })
+    }
+
+    /// What a secret's own start says counts, whatever its account is called.
+    pub(crate) fn objection_to_secret(&self, secret: &Secret, host: &Host) -> Option<Objection> {
+        let told = Kind::of_secret(secret, host)?;
+        self.objection_to_kind(Some(told))
+    }
+
+    /// Whether a variable may have any certificate taken for Vault's.
+    pub(crate) fn allows_skip_verify(&self) -> bool {
+        self.skip_verify.unwrap_or(true)
     }
 
     pub(crate) fn objection_to_store(&self, store: Name) -> Option<Objection> {
@@ -147,6 +161,7 @@ impl Policy {
             rule("hosts", self.hosts.as_ref().map(|all| listed(Some(all)))),
             self.require_expiry
                 .then(|| "secrets with an expiry date".to_owned()),
+            (!self.allows_skip_verify()).then(|| "Vault with a certificate".to_owned()),
         ];
         let rules: Vec<String> = rules.into_iter().flatten().collect();
         (!rules.is_empty()).then(|| rules.join("; "))

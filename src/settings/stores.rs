@@ -22,9 +22,15 @@ const UNLOCK: Duration = Duration::from_secs(60);
 impl Session {
     /// The account's secret, if the policy allows its use.
     pub(crate) fn secret_of(&self, account: &Account) -> Result<Option<Kept>> {
-        match self.objection(account)? {
+        if let Some(objection) = self.objection(account)? {
+            return Err(objection.to_using(account));
+        }
+        let Some(kept) = self.read(account)? else {
+            return Ok(None);
+        };
+        match self.objection_to_kept(account, &kept)? {
             Some(objection) => Err(objection.to_using(account)),
-            None => self.read(account),
+            None => Ok(Some(kept)),
         }
     }
 
@@ -65,6 +71,10 @@ impl Session {
         choice: StoreChoice,
     ) -> Result<Option<store::Error>> {
         if let Some(objection) = self.objection_to_keeping(account, choice)? {
+            return Err(objection.to_keeping());
+        }
+        let policy = self.policy()?;
+        if let Some(objection) = policy.objection_to_secret(&kept.secret, &account.host) {
             return Err(objection.to_keeping());
         }
         account.renew_entry()?;

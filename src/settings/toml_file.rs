@@ -34,7 +34,7 @@ impl MachineFile {
     /// not lift the policy.
     pub(crate) fn read(path: PathBuf) -> Result<Self> {
         let read = || {
-            let content = files::read_trusted(&path)?;
+            let content = files::read_machine_file(&path)?;
             let folder = path.parent().unwrap_or(&path);
             let mut links = [folder, &path].into_iter();
             if content.is_none()

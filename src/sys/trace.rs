@@ -58,15 +58,30 @@ fn open(path: &Path) -> Option<File> {
     options.append(true).create(true);
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
-        // Opening a named pipe would wait for a reader.
-        if path
-            .metadata()
-            .is_ok_and(|known| known.file_type().is_fifo())
-        {
-            return None;
-        }
-        options.mode(0o600);
+        use std::os::unix::fs::OpenOptionsExt as _;
+
+        use rustix::fs::OFlags;
+
+        // Somebody else may have put a link there; a named pipe would wait for a reader.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        options.mode(0o600).custom_flags(flags.bits().cast_signed());
     }
-    options.open(path).ok()
+    let file = options.open(path).ok()?;
+    is_own(&file).then_some(file)
+}
+
+/// Whether it is a regular file, and on Unix the user's: nobody else gets to read the trace.
+fn is_own(file: &File) -> bool {
+    let Ok(metadata) = file.metadata() else {
+        return false;
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+
+        if metadata.uid() != rustix::process::geteuid().as_raw() {
+            return false;
+        }
+    }
+    metadata.is_file()
 }

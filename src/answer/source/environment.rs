@@ -68,7 +68,9 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
 /// The environment's account, unless the policy forbids it.
 pub(crate) fn allowed_account(session: &Session, host: &Host) -> Result<Option<(Account, Kept)>> {
     Ok(match account(host)? {
-        Some((account, kept)) if session.objection(&account)?.is_none() => Some((account, kept)),
+        Some((account, kept)) if session.objection_to_kept(&account, &kept)?.is_none() => {
+            Some((account, kept))
+        }
         _ => None,
     })
 }

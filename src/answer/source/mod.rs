@@ -45,7 +45,9 @@ pub(crate) fn may_answer(session: &Session, wanted: &Wanted<'_>) -> bool {
             let is_allowed = policy.allows_store(source.into());
             if is_allowed
                 && let Some(found) = look_into(session, source, wanted)?
-                && policy.objection(&found.account).is_none()
+                && session
+                    .objection_to_kept(&found.account, &found.kept)?
+                    .is_none()
             {
                 return Ok(true);
             }
@@ -89,8 +91,8 @@ pub(crate) fn look_into(
         }
         LookupStore::Vault => {
             let kept = session.locations().ok().map(Locations::runtime);
-            let deadline = session.deadline();
-            vault::find(&settings.vault, &host, reach, kept, deadline)?
+            let (policy, deadline) = (session.policy()?, session.deadline());
+            vault::find(&settings.vault, &host, reach, kept, policy, deadline)?
         }
     };
     let Some((place, fields)) = found else {

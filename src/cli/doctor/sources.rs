@@ -9,6 +9,7 @@ use crate::settings::config::LookupStore;
 use crate::settings::locations::{Locations, system_config};
 use crate::settings::session::Session;
 use crate::store;
+use crate::sys::files;
 
 /// Whether each store of `lookup` answers.
 pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
@@ -28,7 +29,38 @@ pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
             |message| Check::pass(&id, message),
         )
     };
-    sources.iter().map(check).collect()
+    let mut checks: Vec<Check> = sources.iter().map(check).collect();
+    checks.extend(
+        sources
+            .iter()
+            .filter_map(|source| unbounded(session, *source)),
+    );
+    checks
+}
+
+/// Warns of a path without a fixed part: a hostile URL could then name any secret.
+fn unbounded(session: &Session, source: LookupStore) -> Option<Check> {
+    let settings = &session.config().ok()?.store;
+    let (id, what, hint) = match source {
+        LookupStore::Exec => return None,
+        LookupStore::Folder => {
+            let root = settings.folder.path.as_deref()?;
+            root.parent().is_none().then_some((
+                "lookup.folder.path",
+                format!("each file of '{}' is taken for a secret", root.display()),
+                "let 'path' of [store.folder] in config.toml name a folder for these secrets alone",
+            ))?
+        }
+        LookupStore::Vault => (
+            "lookup.vault.path",
+            format!(
+                "'{}' has no fixed part before the workspace: a URL can name any secret of the engine",
+                vault::unbounded(&settings.vault)?
+            ),
+            "start it with a name for these secrets alone: 'bitbucket/{workspace}/{repository}'",
+        ),
+    };
+    Some(Check::warn(id, what, hint))
 }
 
 fn look_into(session: &Session, source: LookupStore) -> anyhow::Result<String> {
@@ -55,7 +87,7 @@ fn look_into(session: &Session, source: LookupStore) -> anyhow::Result<String> {
         }
         LookupStore::Vault => {
             let kept = session.locations().ok().map(Locations::runtime);
-            vault::knock(&settings.vault, kept, session.deadline())
+            vault::knock(&settings.vault, kept, session.policy()?, session.deadline())
         }
     }
 }
@@ -63,14 +95,46 @@ fn look_into(session: &Session, source: LookupStore) -> anyhow::Result<String> {
 pub(super) fn policy(surroundings: &Surroundings<'_>) -> Check {
     let id = "policy";
     let path = system_config();
+    if !files::HAS_MACHINE_FILES {
+        let said = "settings of the whole machine are not read on Windows, where any user can put them there";
+        if path.exists() {
+            let hint = format!("'{}' means nothing: take it away", path.display());
+            return Check::warn(id, said, hint);
+        }
+        return Check::pass(id, said);
+    }
     match surroundings.session.policy() {
         Err(error) => Check::failed(id, &error),
+        Ok(_) if settings_of_machine(surroundings.session).is_some_and(|all| all.is_empty()) => {
+            Check::warn(
+                id,
+                format!(
+                    "'{}' is there, but says nothing: nothing is forbidden",
+                    path.display()
+                ),
+                "have it looked at by whoever administers this machine",
+            )
+        }
         Ok(policy) => Check::pass(
             id,
             match policy.describe() {
                 Some(rules) => format!("'{}' allows only: {rules}", path.display()),
+                None if is_silent(surroundings.session) => format!(
+                    "nothing is forbidden on this machine: '{}' has no [policy]",
+                    path.display()
+                ),
                 None => "nothing is forbidden on this machine".to_owned(),
             },
         ),
     }
+}
+
+/// Whether the machine's file is there without a policy: its heading may be misspelt.
+fn is_silent(session: &Session) -> bool {
+    settings_of_machine(session).is_some_and(|all| !all.contains_key("policy"))
+}
+
+fn settings_of_machine(session: &Session) -> Option<toml::Table> {
+    let content = session.machine().ok()?.content.as_ref()?;
+    String::from_utf8_lossy(content).parse().ok()
 }

@@ -39,7 +39,7 @@ pub(super) fn refuse_unless_for_all(program: &Path) -> Result<()> {
             bail!(refuse(format!("'{path}' is closed to them")));
         }
     }
-    for path in program.ancestors().take(2) {
+    for path in program.ancestors() {
         let metadata = metadata(path)?;
         let is_foreign = metadata.uid() != 0 && metadata.uid() != geteuid().as_raw();
         let is_open = metadata.mode() & WRITABLE != 0 && metadata.mode() & STICKY == 0;

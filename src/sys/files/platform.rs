@@ -80,6 +80,24 @@ pub(super) fn refuse_open_to_others(path: &Path, file: &File, forbidden: u32) ->
         let real = path.canonicalize().with_context(looked)?;
         refuse_open_folder(real.parent().unwrap_or(Path::new("/")))?;
     }
+    if geteuid().is_root() {
+        return refuse_unless_of_root(path);
+    }
+    refuse_open_to_everybody(path)
+}
+
+/// A folder further up that everybody can write to. Its group may: many systems give each user one of their own.
+fn refuse_open_to_everybody(path: &Path) -> Result<()> {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    for folder in real.ancestors().skip(2) {
+        let is_open = |mode: u32| mode & 0o002 != 0 && mode & 0o1000 == 0;
+        if folder
+            .metadata()
+            .is_ok_and(|metadata| is_open(metadata.mode()))
+        {
+            refuse_open_folder(folder)?;
+        }
+    }
     Ok(())
 }
 
@@ -99,6 +117,31 @@ fn refuse_open_folder(folder: &Path) -> Result<()> {
             ),
             "look whether its files are yours, then 'chmod go-w' it",
         ));
+    }
+    Ok(())
+}
+
+pub(super) const HAS_MACHINE_FILES: bool = true;
+
+/// Who may change a folder above what root relies on could put another in its place. Each folder on the way counts, as it
+/// is written and where its links lead.
+pub(super) fn refuse_unless_of_root(path: &Path) -> Result<()> {
+    let real = path.canonicalize().ok();
+    let mut ways = vec![path];
+    ways.extend(real.as_deref().filter(|real| *real != path));
+    for folder in ways.iter().flat_map(|way| way.ancestors()) {
+        let Ok(metadata) = folder.metadata() else {
+            continue;
+        };
+        let mode = metadata.mode();
+        let is_open = mode & WRITABLE != 0 && mode & 0o1000 == 0;
+        if metadata.uid() != 0 || is_open {
+            let (path, folder) = (path.display(), folder.display());
+            bail!(Hinted::new(
+                format!("'{path}' is not root's alone: somebody else can change '{folder}'"),
+                format!("'chown root {folder}' and 'chmod go-w {folder}'"),
+            ));
+        }
     }
     Ok(())
 }

@@ -36,6 +36,22 @@ pub(crate) fn read_trusted(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
     read_whole(path, file).map(Some)
 }
 
+/// Whether a file of the whole machine's can be told from one that any user has put there.
+pub(crate) const HAS_MACHINE_FILES: bool = platform::HAS_MACHINE_FILES;
+
+/// The content of a file that only the machine's administrators can have written, and put where it lies. None when there
+/// is no file, or no telling.
+pub(crate) fn read_machine_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    if !HAS_MACHINE_FILES {
+        return Ok(None);
+    }
+    let content = read_trusted(path)?;
+    if content.is_some() {
+        platform::refuse_unless_of_root(path)?;
+    }
+    Ok(content)
+}
+
 /// The secret in a mounted file, without its final newline. None when there is no file.
 ///
 /// The file's mode is not checked, for it is set by the system that mounts it: Kubernetes makes it 0644 in a folder of

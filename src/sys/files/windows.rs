@@ -38,6 +38,13 @@ pub(super) fn refuse_open_to_others(_path: &Path, _file: &File, _forbidden: u32)
     Ok(())
 }
 
+/// Any user can make a folder below `ProgramData`, and nothing safe tells us whose a file there is.
+pub(super) const HAS_MACHINE_FILES: bool = false;
+
+pub(super) fn refuse_unless_of_root(_path: &Path) -> Result<()> {
+    Ok(())
+}
+
 pub(super) fn refuse_to_write_for_another(_folder: &Path) -> Result<()> {
     Ok(())
 }

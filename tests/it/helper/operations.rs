@@ -1,7 +1,7 @@
 //! git's operations through the real binary: what is answered, and what is not.
 
 use crate::support::harness::{
-    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, STATIC, TestEnv, ephemeral, reply,
+    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, PROGRAM, STATIC, TestEnv, ephemeral, reply, run,
 };
 use std::fs;
 
@@ -140,4 +140,61 @@ fn what_git_gave_with_an_end_that_has_passed_is_not_answered_and_hides_nothing()
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
     let answer = env.get(place);
     assert!(answer.contains("username=ada\npassword=good\n"), "{answer}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_trace_goes_to_a_file_of_the_users_own_alone() {
+    use std::os::unix::fs::{chown, symlink};
+
+    let mut env = TestEnv::new();
+    let (target, link) = (env.path().join("target"), env.path().join("link"));
+    let foreign = env.path().join("foreign");
+    for path in [&target, &foreign] {
+        fs::write(path, "").unwrap();
+    }
+    symlink(&target, &link).unwrap();
+    let dangling = env.path().join("dangling");
+    symlink(env.path().join("made"), &dangling).unwrap();
+    let mut places = vec![(&link, &target)];
+    let made = env.path().join("made");
+    places.push((&dangling, &made));
+    // Only root can give a file away.
+    if chown(&foreign, Some(12345), None).is_ok() {
+        places.push((&foreign, &foreign));
+    }
+    for (named, written) in places {
+        env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", named.to_str().unwrap());
+        env.program(&["get"], "protocol=https\nhost=bitbucket.org\n");
+        let said = fs::read_to_string(written).unwrap_or_default();
+        assert_eq!(said, "", "{}", named.display());
+    }
+    assert!(!made.exists());
+}
+
+#[test]
+fn a_relative_folder_for_the_programs_files_is_refused() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["work"]);
+    for home in ["data", "./data", "../data"] {
+        for arguments in [
+            &["get"][..],
+            &["login", "other", "--with-token"],
+            &["status"],
+        ] {
+            let mut command = env.command(PROGRAM);
+            command
+                .args(arguments)
+                .current_dir(env.path())
+                .env("GIT_CREDENTIAL_BITBUCKET_HOME", home);
+            let outcome = run(command, b"protocol=https\nhost=bitbucket.org\n");
+            assert_eq!(
+                (outcome.status, outcome.stdout.as_str()),
+                (1, ""),
+                "{outcome:?}"
+            );
+            let error = "error: GIT_CREDENTIAL_BITBUCKET_HOME is not an absolute path\n";
+            assert!(outcome.stderr.contains(error), "{outcome:?}");
+        }
+    }
 }

@@ -73,6 +73,12 @@ impl TestEnv {
         if !has(&["unshare", "mount", "setpriv"]) {
             return None;
         }
+        // In a namespace of a user's own nothing above /etc would be root's.
+        if !rustix::process::geteuid().is_root() {
+            assert!(std::env::var_os("REQUIRE_ALL").is_none(), "not root");
+            eprintln!("skipped: only root has a machine of its own");
+            return None;
+        }
         fs::create_dir_all(self.system_folder()).unwrap();
         fs::create_dir(self.path().join("over")).unwrap();
         fs::write(self.system_config(), text).unwrap();
@@ -109,9 +115,6 @@ impl TestEnv {
             return Command::new(program);
         }
         let mut command = Command::new("unshare");
-        if !rustix::process::geteuid().is_root() {
-            command.arg("--map-root-user");
-        }
         let (etc, over) = (self.etc(), self.path().join("over"));
         let (etc, over) = (etc.display(), over.display());
         let own = "git-credential-bitbucket";

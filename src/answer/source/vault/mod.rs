@@ -20,8 +20,9 @@ use crate::answer::source::record::Fields;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
 use crate::settings::config::VaultSection;
+use crate::settings::policy::Policy;
 use crate::sys::error::Hinted;
-use crate::sys::trace;
+use crate::sys::{message, terminal, trace};
 
 /// Where the KV engine of a new server is mounted.
 const MOUNT: &str = "secret";
@@ -38,6 +39,7 @@ pub(crate) fn find(
     host: &Host,
     reach: Option<&Reach>,
     kept: Option<&Path>,
+    policy: &Policy,
     deadline: Instant,
 ) -> Result<Option<(String, Fields)>> {
     let mut templates = match &settings.path {
@@ -58,7 +60,13 @@ pub(crate) fn find(
             "take it out: the server is asked which version it is",
         )),
     };
-    let server = Server::of(settings, deadline)?;
+    let server = Server::of(settings, policy, deadline)?;
+    if server.is_careless && terminal::is_watched() {
+        message::warn(format_args!(
+            "any certificate is taken for that of Vault at '{}', since VAULT_SKIP_VERIFY is set",
+            server.address
+        ));
+    }
     let mut engine = Engine {
         session: VaultSession::begin(&server, settings, kept)?,
         mount: settings.mount.as_deref().unwrap_or(MOUNT).trim_matches('/'),
@@ -79,9 +87,10 @@ pub(crate) fn find(
 pub(crate) fn knock(
     settings: &VaultSection,
     kept: Option<&Path>,
+    policy: &Policy,
     deadline: Instant,
 ) -> Result<String> {
-    let server = Server::of(settings, deadline)?;
+    let server = Server::of(settings, policy, deadline)?;
     let mut session = VaultSession::begin(&server, settings, kept)?;
     let reply = session.get("auth/token/lookup-self")?;
     let is_in = reply.status == 200 || session.is_renewed()? || session.is_in();
@@ -102,6 +111,16 @@ pub(crate) fn knock(
         ),
         "sign in to it again ('bao login' or 'vault login'), or see 'auth' of [store.vault] in config.toml",
     ))
+}
+
+/// A template without a fixed part before what a URL says.
+pub(crate) fn unbounded(settings: &VaultSection) -> Option<&str> {
+    let is_unbounded = |template: &&String| {
+        let first = template.trim_matches('/').split('/').next();
+        first.is_some_and(|first| matches!(first, "{workspace}" | "{repository}"))
+    };
+    let templates = settings.path.as_deref().unwrap_or_default();
+    templates.iter().find(is_unbounded).map(String::as_str)
 }
 
 /// What the templates name, as far as the reach has what they ask for.

@@ -62,8 +62,18 @@ fn token_helper() -> Result<Option<PathBuf>> {
         let helper = String::from_utf8_lossy(&content)
             .lines()
             .find_map(helper_in);
-        if helper.is_some() {
-            return Ok(helper);
+        if let Some(helper) = helper {
+            // It would be another program wherever git is run, a clone's own among them.
+            if !helper.is_absolute() {
+                bail!(Hinted::new(
+                    format!(
+                        "'token_helper' in '{}' is not an absolute path",
+                        path.display()
+                    ),
+                    "write the whole path of the program, or set VAULT_TOKEN",
+                ));
+            }
+            return Ok(Some(helper));
         }
     }
     Ok(None)

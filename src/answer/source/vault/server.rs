@@ -12,6 +12,7 @@ use crate::git::context::Host;
 use crate::git::route;
 use crate::git::url::Url;
 use crate::settings::config::{Auth, VaultSection};
+use crate::settings::policy::Policy;
 use crate::sys::error::Hinted;
 use crate::sys::http::{self, Client, Route, Trust};
 use crate::sys::secret::Secret;
@@ -29,7 +30,7 @@ pub(super) struct Server {
 
 impl Server {
     /// The server of the settings, else of the variables that its own command line tool reads.
-    pub(super) fn of(settings: &VaultSection, deadline: Instant) -> Result<Self> {
+    pub(super) fn of(settings: &VaultSection, policy: &Policy, deadline: Instant) -> Result<Self> {
         let agent = || {
             let is_agent = settings.auth == Auth::Agent;
             is_agent.then(|| vault_variable("AGENT_ADDR")).flatten()
@@ -45,6 +46,12 @@ impl Server {
         let own = vault_variable("CLIENT_CERT").zip(vault_variable("CLIENT_KEY"));
         let ca = vault_variable("CACERT").map(PathBuf::from);
         let is_careless = vault_variable("SKIP_VERIFY").is_some_and(|value| is_true(&value));
+        if is_careless && !policy.allows_skip_verify() {
+            bail!(Hinted::new(
+                "the policy of this machine does not allow VAULT_SKIP_VERIFY",
+                "unset it and BAO_SKIP_VERIFY; 'ca' of [store.vault] in config.toml names the certificate of its authority",
+            ));
+        }
         let route = Route {
             proxy: route::proxy_to_service(&host, is_tls),
             trust: Trust {

@@ -196,7 +196,8 @@ fn doctor_shows_the_policy_in_one_line_and_each_account_in_breach_fails() {
     };
     assert_eq!(
         told(&doctor(&[]), "policy"),
-        "pass: nothing is forbidden on this machine; null"
+        "warn: '/etc/git-credential-bitbucket/config.toml' is there, but says nothing: nothing is forbidden; \
+         have it looked at by whoever administers this machine"
     );
     env.login(API_TOKEN, &["work", "--for", "acme"]);
     env.login(

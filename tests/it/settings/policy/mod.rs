@@ -5,6 +5,7 @@ mod answer;
 mod keep;
 mod login;
 mod setup;
+mod slips;
 mod unknown;
 
 use crate::support::harness::{Outcome, TestEnv};

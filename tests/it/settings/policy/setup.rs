@@ -208,6 +208,8 @@ fn a_program_that_others_cannot_start_or_could_replace_is_not_set_up_for_all() {
         (&program, 0o744, "is closed to them"),
         (&program, 0o777, "somebody else can change"),
         (folder, 0o775, "somebody else can change"),
+        (env.path(), 0o777, "somebody else can change"),
+        (env.path(), 0o775, "somebody else can change"),
     ] {
         let before = fs::metadata(path).unwrap().permissions();
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();

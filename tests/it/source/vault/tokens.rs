@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{Server, answer, error, get, world};
-use crate::support::harness::{API_TOKEN, TestEnv, write_private};
+use super::{Server, answer, configure, error, get, world};
+use crate::support::harness::{API_TOKEN, PROGRAM, TestEnv, run, write_private};
 
 /// A token that may read, and the environment without one.
 fn with_reader() -> Option<(TestEnv, Server, String)> {
@@ -88,7 +88,7 @@ fn what_bao_login_leaves_is_enough() {
         .args(["login", "-"])
         .env("BAO_ADDR", &server.address)
         .env_remove("VAULT_TOKEN");
-    let outcome = crate::support::harness::run(login, token.as_bytes());
+    let outcome = run(login, token.as_bytes());
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert_eq!(get(&env).stdout, answer());
 }
@@ -184,4 +184,24 @@ fn openbaos_own_configuration_comes_before_vaults() {
         "token_helper = \"/nowhere/helper\"\n",
     );
     assert_eq!(get(&env).stdout, answer());
+}
+
+#[test]
+fn a_token_helper_with_a_relative_path_is_not_started() {
+    let env = TestEnv::new();
+    // It is not even asked.
+    configure(&env, &["address = \"http://127.0.0.1:1\""]);
+    let program = helper(&env, "touch \"$HOME/started\"; echo token");
+    let line = "token_helper = \"./token-helper\"\n";
+    write_private(&env.home().join(".vault"), line);
+    let mut command = env.command(PROGRAM);
+    command.arg("get").current_dir(program.parent().unwrap());
+    let request = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
+    let outcome = run(command, request.as_bytes());
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (1, ""));
+    assert!(
+        outcome.stderr.contains("is not an absolute path"),
+        "{outcome:?}"
+    );
+    assert!(!env.home().join("started").exists());
 }
