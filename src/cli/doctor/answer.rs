@@ -208,6 +208,7 @@ fn meant(candidate: &Candidate) -> Option<Check> {
     let name = &account.name;
     match &candidate.ruling {
         Ruling::NoSecret => Some(is_meant_but(account, State::Missing)),
+        Ruling::Out(Standing::RefusedThere) => Some(refused_there(account)),
         Ruling::Out(_) if account.is_of_the_environment() => {
             let message =
                 format!("{name} is meant, which is set in the environment, but it was refused");
@@ -232,6 +233,7 @@ fn hindered(candidate: &Candidate) -> Option<Check> {
             Some(forbidden(account, objection))
         }
         Ruling::Out(Standing::Expired) => Some(is_meant_but(account, State::Expired)),
+        Ruling::Out(Standing::RefusedThere) => Some(refused_there(account)),
         Ruling::Out(_) => {
             let Account { name, host, .. } = account;
             let message = format!("'{name}' is meant, but {host} refused it and it is set aside");
@@ -239,6 +241,12 @@ fn hindered(candidate: &Candidate) -> Option<Check> {
         }
         _ => None,
     }
+}
+
+fn refused_there(account: &Account) -> Check {
+    let Account { name, host, .. } = account;
+    let message = format!("'{name}' works, but {host} refuses it for this repository");
+    Check::fail(ID, message, state::REFUSED_THERE)
 }
 
 fn forbidden(account: &Account, objection: &Objection) -> Check {
@@ -278,6 +286,9 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
         Ruling::Fails => "is meant, but its secret cannot be had".to_owned(),
         Ruling::Forbidden(objection) => objection.notice(account),
         Ruling::Out(Standing::Expired) => "would fit, but has expired".to_owned(),
+        Ruling::Out(Standing::RefusedThere) => {
+            format!("works, but {host} refuses it for this repository")
+        }
         Ruling::Out(_) => format!("would fit, but {host} refused it and it is set aside"),
         Ruling::Misfit(Misfit::OtherHost) => format!("is for {host}"),
         Ruling::Misfit(Misfit::NoSuchKind) => match account.kind() {

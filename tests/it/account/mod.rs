@@ -3,4 +3,5 @@
 mod file;
 mod kinds;
 mod oauth;
+mod one_repository;
 mod probe;
