@@ -78,7 +78,7 @@ pub(crate) fn is_general_rest(host: &Host, path: &[u8]) -> bool {
 
 /// Whether it is Bitbucket Cloud's REST API that answers, and not somebody's proxy: it names the scopes or the kind of the
 /// credential, and speaks JSON (Atlassian's knowledge base, "How to fetch the scopes of a token").
-pub(crate) fn is_of_bitbucket(answer: &Answer) -> bool {
+fn is_of_bitbucket(answer: &Answer) -> bool {
     answer.header(SCOPES).is_some()
         || answer.header(CREDENTIAL_TYPE).is_some()
         || answer.json().is_some()

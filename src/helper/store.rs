@@ -148,7 +148,10 @@ fn account_of(
             username: username.clone(),
             email: None,
         };
-        let known = Known::of_kind(kind, owner);
+        let mut known = Known::of_kind(kind, owner);
+        if !bitbucket::is_cloud(&home) {
+            known.base_path = wanted.path.map(bitbucket::context_of).unwrap_or_default();
+        }
         let mut account = Account::new(String::new(), home, Origin::Git, known);
         match &wanted.reach {
             Some(reach) if kind == Kind::AccessToken => account.reach.push(reach.clone()),

@@ -296,6 +296,13 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
             None => format!("does not exist on {host}"),
         },
         Ruling::Misfit(Misfit::OtherReach) => format!("is for {} only", accounts::listed(reach)),
+        Ruling::Misfit(Misfit::OtherBasePath) => match account.base_path() {
+            "" => format!("is not for this path, which another account has on {host}"),
+            base => format!("is for what lies below {host}{base}"),
+        },
+        Ruling::Misfit(Misfit::NoPath) if reach.is_empty() => {
+            format!("is one of several for {host}, and git names no repository")
+        }
         Ruling::Misfit(Misfit::NoPath) => format!(
             "is for {} only, and git names no repository",
             accounts::listed(reach)
