@@ -5,3 +5,4 @@ mod kinds;
 mod oauth;
 mod one_repository;
 mod probe;
+mod route;
