@@ -58,16 +58,39 @@ pub(super) fn of_account(
         return None;
     }
     let outcome = match account.grant() {
-        Some(_) => match renewal::anew(session, account) {
-            Ok((account, kept)) => Comeback::Back(Box::new(account), kept),
-            Err(error) => Comeback::Fails(error),
-        },
-        None => if_known(session, account, wanted)?,
+        Some(_) => of_grant(session, account, wanted),
+        None => if_known(session, account, wanted, |_| true)?,
     };
     Some((account.entry.clone(), outcome))
 }
 
-fn if_known(session: &Session, account: &Account, wanted: &Wanted<'_>) -> Option<Comeback> {
+/// A refused access token is followed by a new one, unless only one repository refuses it.
+fn of_grant(session: &Session, account: &Account, wanted: &Wanted<'_>) -> Comeback {
+    let now = Timestamp::now();
+    let refused_by = |rejection: &Rejection| {
+        let repository = rejection.repository_to_ask(wanted.reach.as_ref());
+        repository.cloned()
+    };
+    let refused_by = account.rejected.as_ref().and_then(refused_by);
+    let is_one_alone = |rejection: &Rejection| rejection.is_closed(refused_by.as_ref(), now);
+    let may_ask = !account.has_ended() && account.is_good_for(0, now) && refused_by.is_some();
+    let known = may_ask.then(|| if_known(session, account, wanted, is_one_alone));
+    if let Some(comeback) = known.flatten() {
+        return comeback;
+    }
+    match renewal::anew(session, account) {
+        Ok((account, kept)) => Comeback::Back(Box::new(account), kept),
+        Err(error) => Comeback::Fails(error),
+    }
+}
+
+/// What became of the account, if Bitbucket's answer `counts`.
+fn if_known(
+    session: &Session,
+    account: &Account,
+    wanted: &Wanted<'_>,
+    counts: impl Fn(&Rejection) -> bool,
+) -> Option<Comeback> {
     let rejection = || {
         let accounts = session.accounts()?;
         let mut accounts = accounts.iter();
@@ -75,10 +98,16 @@ fn if_known(session: &Session, account: &Account, wanted: &Wanted<'_>) -> Option
         // Somebody may have signed in anew: then there is nothing to bring back.
         Ok(known.context("the account is gone")?.rejected.clone())
     };
-    let note = |rejection| session.set_rejected(account, Some(rejection));
+    let note = |rejection| match counts(&rejection) {
+        true => session.set_rejected(account, Some(rejection)),
+        false => Ok(()),
+    };
     let kept = session.secret_of(account).ok().flatten()?;
     let session = &session.afresh_when_late();
     let rejected = ask(session, account, &kept.secret, wanted, &rejection, &note)?;
+    if !rejected.as_ref().is_none_or(&counts) {
+        return None;
+    }
     let account = Account {
         rejected,
         ..account.clone()
