@@ -98,13 +98,16 @@ fn if_known(
         // Somebody may have signed in anew: then there is nothing to bring back.
         Ok(known.context("the account is gone")?.rejected.clone())
     };
-    let note = |rejection| match counts(&rejection) {
-        true => session.set_rejected(account, Some(rejection)),
-        false => Ok(()),
+    let note = |rejection| {
+        if counts(&rejection) {
+            session.set_rejected(account, Some(rejection))
+        } else {
+            Ok(())
+        }
     };
     let kept = session.secret_of(account).ok().flatten()?;
     let session = &session.afresh_when_late();
-    let rejected = ask(session, account, &kept.secret, wanted, &rejection, &note)?;
+    let rejected = ask(session, account, &kept.secret, wanted, &rejection, &note).ok()?;
     if !rejected.as_ref().is_none_or(&counts) {
         return None;
     }
@@ -136,7 +139,7 @@ pub(super) fn of_elsewhere(
         return account.standing_at(place, now);
     }
     let mut account = account.clone();
-    if let Some(rejected) = ask(session, &account, secret, wanted, &rejection, &note) {
+    if let Ok(rejected) = ask(session, &account, secret, wanted, &rejection, &note) {
         account.rejected = rejected;
     }
     account.standing_at(place, now)
@@ -151,7 +154,7 @@ fn ask(
     wanted: &Wanted<'_>,
     rejection: &dyn Fn() -> Result<Option<Rejection>>,
     note: &dyn Fn(Rejection) -> Result<()>,
-) -> Option<Option<Rejection>> {
+) -> Result<Option<Rejection>> {
     let ask = || -> Result<Option<Rejection>> {
         let _lock = Lock::acquire(&session.locations()?.probe_lock(), session.patience())?;
         let now = Timestamp::now();
@@ -170,7 +173,5 @@ fn ask(
         let _ = note(rejection.clone());
         Ok(Some(rejection))
     };
-    ask()
-        .inspect_err(|error| trace::say(|| format!("probe: {}", one_line(error))))
-        .ok()
+    ask().inspect_err(|error| trace::say(|| format!("probe: {}", one_line(error))))
 }
