@@ -202,7 +202,7 @@ impl Account {
 
     /// Whether it may answer now. The settings add what the policy says.
     pub(crate) fn standing(&self, now: Timestamp) -> Standing {
-        let by_servers = match self.rejected.map(|rejection| rejection.standing(now)) {
+        let by_servers = match self.rejected.as_ref().map(|it| it.standing(now)) {
             // An ended grant yields no new token, so a refused token gets no second chance.
             Some(Standing::Resting { .. } | Standing::OneMoreChance) if self.has_ended() => {
                 Standing::Refused
@@ -216,6 +216,17 @@ impl Account {
             _ if self.is_retired() => Standing::Retired,
             _ if self.has_ended() => Standing::Ended,
             standing => standing,
+        }
+    }
+
+    /// Whether it may answer now where this is wanted.
+    pub(crate) fn standing_at(&self, place: Option<&Reach>, now: Timestamp) -> Standing {
+        let standing = self.standing(now);
+        let is_closed = |rejection: &Rejection| rejection.is_closed(place, now);
+        if standing.may_answer() && self.rejected.as_ref().is_some_and(is_closed) {
+            Standing::RefusedThere
+        } else {
+            standing
         }
     }
 

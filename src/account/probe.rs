@@ -1,5 +1,5 @@
 //! Asks Bitbucket about a refused secret before it is given up: one stray 401 must not cost a token that cannot be
-//! displayed a second time.
+//! displayed a second time, nor may a repository that is closed to a good token.
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,7 @@ use crate::account::rejection::Probed;
 use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
+use crate::git::context::Host;
 use crate::git::route;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
@@ -16,70 +17,119 @@ use crate::sys::trace;
 /// The time limit for one answer of Bitbucket while git waits.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Asks as git would where the repository is known, else through REST. A refusal is asked about twice: the first answer
-/// may be as stray as the refusal was.
+/// What one address says about a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    Known,
+    Refused,
+    /// No answer, or one that decides nothing.
+    Nothing,
+}
+
+/// Asks whether Bitbucket knows the secret, and then the repository that refused it, as git would; `wanted` speaks for
+/// the secret where nobody else does. A refusal is asked about twice: the first answer may be as stray as that was.
 pub(crate) fn ask(
     account: &Account,
     secret: &Secret,
-    reach: Option<&Reach>,
+    refused_by: Option<&Reach>,
+    wanted: Option<&Reach>,
     deadline: Instant,
 ) -> Probed {
+    let questions = Questions {
+        account,
+        secret,
+        deadline,
+    };
     let mut asked = Probed::Nobody;
     for _ in 0..2 {
-        asked = ask_once(account, secret, reach, deadline).unwrap_or(Probed::Nobody);
-        trace::say(|| format!("probe: {asked:?}"));
-        if asked != Probed::Unknown {
+        let by_user = questions.whoami();
+        let by_repository = questions.refs(refused_by);
+        asked = match (by_user, by_repository) {
+            (_, Word::Known) | (Word::Known, Word::Nothing) => Probed::Known,
+            (Word::Known, Word::Refused) => Probed::NotThere,
+            (_, Word::Refused) if wanted != refused_by && questions.refs(wanted) == Word::Known => {
+                Probed::NotThere
+            }
+            (Word::Refused, _) => Probed::Unknown,
+            (Word::Nothing, _) => Probed::Nobody,
+        };
+        trace::say(|| format!("probe: {by_user:?}, {by_repository:?}: {asked:?}"));
+        let is_refused = by_user == Word::Refused || by_repository == Word::Refused;
+        if asked == Probed::Known || !is_refused {
             break;
         }
     }
     asked
 }
 
-fn ask_once(
-    account: &Account,
-    secret: &Secret,
-    reach: Option<&Reach>,
+/// All that is asked about one secret, until the deadline.
+struct Questions<'a> {
+    account: &'a Account,
+    secret: &'a Secret,
     deadline: Instant,
-) -> Result<Probed, http::Error> {
-    if let Some(Reach {
-        workspace,
-        repository: Some(repository),
-    }) = reach
-        && let Ok(identity) = Identity::for_git(account, secret.clone())
-    {
-        let client = Client::new(&route::to(&account.host, PATIENCE, deadline))?;
-        let url = bitbucket::refs_url(&account.host, account.base_path(), workspace, repository);
-        let answer = client.get(&url, Some(&identity.authorization()))?;
+}
+
+impl Questions<'_> {
+    /// Whether Bitbucket knows the secret, with the kind's own name.
+    fn whoami(&self) -> Word {
+        let Account { host, .. } = self.account;
+        let own = Identity::for_rest(self.account, self.secret.clone());
+        // Without the name that the kind needs there, only a yes counts.
+        let is_own = own.is_ok();
+        let identity = own.unwrap_or_else(|_| Identity::Bearer(self.secret.clone()));
+        let is_cloud = bitbucket::is_cloud(host);
+        let api = if is_cloud {
+            bitbucket::api_host()
+        } else {
+            host.clone()
+        };
+        let url = bitbucket::whoami_url(host, self.account.base_path());
+        let Ok(answer) = self.get(&api, &url, &identity) else {
+            return Word::Nothing;
+        };
+        let is_known = if is_cloud {
+            bitbucket::knows_the_secret(&answer)
+        } else {
+            // This address answers strangers as well; the header names only who is signed in.
+            answer.status == 200 && bitbucket::signed_in_user(&answer).is_some()
+        };
         match answer.status {
-            200 if is_git(&answer) => return Ok(Probed::Known),
-            401 => return Ok(Probed::Unknown),
-            // The token lacks a scope, or cannot see the repository: ask REST.
-            403 | 404 => {}
-            _ => return Ok(Probed::Nobody),
+            _ if is_known => Word::Known,
+            401 if is_own => Word::Refused,
+            _ => Word::Nothing,
         }
     }
-    let Ok(identity) = Identity::for_rest(account, secret.clone()) else {
-        return Ok(Probed::Nobody);
-    };
-    let url = bitbucket::whoami_url(&account.host, account.base_path());
-    let host = if bitbucket::is_cloud(&account.host) {
-        bitbucket::api_host()
-    } else {
-        account.host.clone()
-    };
-    let client = Client::new(&route::to(&host, PATIENCE, deadline))?;
-    let answer = client.get(&url, Some(&identity.authorization()))?;
-    let is_known = if bitbucket::is_cloud(&account.host) {
-        matches!(answer.status, 200 | 403) && bitbucket::is_of_bitbucket(&answer)
-    } else {
-        // This address answers strangers as well; the header names only who is signed in.
-        answer.status == 200 && bitbucket::signed_in_user(&answer).is_some()
-    };
-    Ok(match answer.status {
-        _ if is_known => Probed::Known,
-        401 => Probed::Unknown,
-        _ => Probed::Nobody,
-    })
+
+    /// Whether the repository lets it in, asked as git would.
+    fn refs(&self, repository: Option<&Reach>) -> Word {
+        let Some(Reach {
+            workspace,
+            repository: Some(repository),
+        }) = repository
+        else {
+            return Word::Nothing;
+        };
+        let Account { host, .. } = self.account;
+        let Ok(identity) = Identity::for_git(self.account, self.secret.clone()) else {
+            return Word::Nothing;
+        };
+        let url = bitbucket::refs_url(host, self.account.base_path(), workspace, repository);
+        let Ok(answer) = self.get(host, &url, &identity) else {
+            return Word::Nothing;
+        };
+        match answer.status {
+            200 if is_git(&answer) => Word::Known,
+            401 => Word::Refused,
+            // It lacks a scope, or cannot see the repository: that is said to those alone who are known.
+            403 | 404 if bitbucket::is_of_bitbuckets_git(host, &answer) => Word::Known,
+            _ => Word::Nothing,
+        }
+    }
+
+    fn get(&self, host: &Host, url: &str, identity: &Identity) -> Result<Answer, http::Error> {
+        let client = Client::new(&route::to(host, PATIENCE, self.deadline))?;
+        client.get(url, Some(&identity.authorization()))
+    }
 }
 
 /// Whether a git server answers (gitprotocol-http(5)), and not a proxy with its own page.

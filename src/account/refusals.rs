@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use crate::account::rejection::Rejection;
+use crate::bitbucket::reach::Reach;
 use crate::sys::files::{self, Lock};
 use crate::sys::secret::Secret;
 use crate::sys::trace;
@@ -59,13 +60,35 @@ impl Refusals {
             .refused
             .iter()
             .find(|refused| refused.fingerprint == fingerprint)
-            .map(|refused| refused.rejection))
+            .map(|refused| refused.rejection.clone()))
     }
 
-    /// Notes that a server refused the secret.
-    pub(crate) fn add(&self, secret: &Secret, now: Timestamp) -> Result<()> {
+    /// Notes that a server refused the secret, for this repository where it is known which.
+    pub(crate) fn add(
+        &self,
+        secret: &Secret,
+        repository: Option<&Reach>,
+        now: Timestamp,
+    ) -> Result<()> {
         let before = self.of(secret)?;
-        self.replace(secret, Some(Rejection::again(before, now)))
+        self.replace(secret, Some(Rejection::again(before, repository, now)))
+    }
+
+    /// Notes that the secret has worked for a repository.
+    pub(crate) fn after_success(
+        &self,
+        secret: &Secret,
+        repository: Option<&Reach>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let Some(before) = self.of(secret)? else {
+            return Ok(());
+        };
+        let after = before.clone().after_success(repository, now);
+        if after.as_ref() == Some(&before) {
+            return Ok(());
+        }
+        self.replace(secret, after)
     }
 
     /// Notes what Bitbucket said about the secret.
@@ -148,7 +171,9 @@ mod tests {
             Secret::new(b"canary-bad".to_vec()),
             Secret::new(b"canary-good".to_vec()),
         );
-        refusals.add(&bad, Timestamp::UNIX_EPOCH).expect("noted");
+        refusals
+            .add(&bad, None, Timestamp::UNIX_EPOCH)
+            .expect("noted");
         assert!(refusals.of(&bad).expect("an answer").is_some());
         assert!(refusals.of(&good).expect("an answer").is_none());
         assert!(

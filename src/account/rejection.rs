@@ -1,12 +1,15 @@
 //! A server refused a secret: how long the secret rests, and when Bitbucket is asked about it.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::account::standing::Standing;
+use crate::bitbucket::reach::Reach;
 
 /// A server's refusals of a secret, and what Bitbucket said about it since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rejection {
     /// When it was last refused.
     pub(crate) at: Timestamp,
@@ -23,6 +26,12 @@ pub(crate) struct Rejection {
     returns: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
+    /// The repository that refused it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    repository: Option<Reach>,
+    /// The repositories that refuse it although Bitbucket knows it, and when they said so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    closed: BTreeMap<String, Timestamp>,
 }
 
 /// What Bitbucket says about a secret that a server refused.
@@ -30,6 +39,8 @@ pub(crate) struct Rejection {
 pub(crate) enum Probed {
     /// Bitbucket knows it.
     Known,
+    /// Bitbucket knows it, but the repository that refused it goes on refusing it.
+    NotThere,
     /// Bitbucket does not know it.
     Unknown,
     /// Bitbucket could not be asked, or its answer decides nothing.
@@ -40,6 +51,9 @@ pub(crate) enum Probed {
 const REST: SignedDuration = SignedDuration::from_mins(10);
 /// More than five comebacks in ten minutes: stop trusting them. git-lfs asks for ever.
 const MOST_RETURNS: u32 = 5;
+/// How many closed repositories are remembered, and how long a name may be.
+const MOST_CLOSED: usize = 16;
+const LONGEST_NAME: usize = 255;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
 fn is_zero(number: &u32) -> bool {
@@ -50,7 +64,8 @@ impl Rejection {
     /// Adds a refusal to the earlier ones.
     ///
     /// Parallel processes that got the same answer each report a refusal: together they count once.
-    pub(crate) fn again(before: Option<Self>, now: Timestamp) -> Self {
+    pub(crate) fn again(before: Option<Self>, repository: Option<&Reach>, now: Timestamp) -> Self {
+        let repository = repository.filter(|reach| is_notable(reach)).cloned();
         match before {
             Some(before) if !before.standing(now).may_answer() => before,
             Some(before) => Self {
@@ -58,6 +73,7 @@ impl Rejection {
                 times: before.times.saturating_add(1),
                 asked: None,
                 is_back: false,
+                repository,
                 ..before
             },
             None => Self {
@@ -67,13 +83,45 @@ impl Rejection {
                 is_back: false,
                 returns: 0,
                 since: None,
+                repository,
+                closed: BTreeMap::new(),
             },
         }
     }
 
+    /// Whom to ask about it: the repository that refused it, else the one that is wanted.
+    pub(crate) fn repository_to_ask<'a>(&'a self, wanted: Option<&'a Reach>) -> Option<&'a Reach> {
+        self.repository.as_ref().or(wanted)
+    }
+
+    /// Whether this repository refuses it, although Bitbucket knows it.
+    pub(crate) fn is_closed(&self, repository: Option<&Reach>, now: Timestamp) -> bool {
+        let at = repository.and_then(|repository| self.closed.get(&repository.to_string()));
+        at.is_some_and(|at| now.duration_since(*at) < REST)
+    }
+
+    /// What is left of it after the secret has worked for a repository: what others say of themselves.
+    pub(crate) fn after_success(self, repository: Option<&Reach>, now: Timestamp) -> Option<Self> {
+        let mut closed = self.closed;
+        if let Some(repository) = repository {
+            closed.remove(&repository.to_string());
+        }
+        closed.retain(|_, at| now.duration_since(*at) < REST);
+        (!closed.is_empty()).then_some(Self {
+            times: 0,
+            asked: None,
+            is_back: true,
+            returns: 0,
+            since: None,
+            repository: None,
+            closed,
+            ..self
+        })
+    }
+
     /// One stray refusal is forgiven after ten minutes, a second is not.
-    pub(crate) fn standing(self, now: Timestamp) -> Standing {
-        match self {
+    pub(crate) fn standing(&self, now: Timestamp) -> Standing {
+        match *self {
             Self { is_back: true, .. } => Standing::InService,
             Self { times: 2.., .. } => Standing::Refused,
             Self { at, .. } if now.duration_since(at) < REST => Standing::Resting {
@@ -84,31 +132,44 @@ impl Rejection {
     }
 
     /// Whether Bitbucket may be asked now: once in ten minutes, and not after too many comebacks.
-    pub(crate) fn may_ask(self, now: Timestamp) -> bool {
+    pub(crate) fn may_ask(&self, now: Timestamp) -> bool {
         let is_recent = |time: Timestamp| now.duration_since(time) < REST;
         let is_worn_out = self.returns >= MOST_RETURNS && self.since.is_some_and(is_recent);
         !self.standing(now).may_answer() && !is_worn_out && !self.asked.is_some_and(is_recent)
     }
 
-    /// The rejection after Bitbucket was asked.
-    pub(crate) fn after(self, asked: Probed, now: Timestamp) -> Self {
+    /// The rejection after Bitbucket was asked, and the repository of [`Self::repository_to_ask`].
+    pub(crate) fn after(self, asked: Probed, wanted: Option<&Reach>, now: Timestamp) -> Self {
         let window = self.since.filter(|since| now.duration_since(*since) < REST);
-        match asked {
-            Probed::Known => Self {
+        let refuses = self
+            .repository_to_ask(wanted)
+            .filter(|reach| is_notable(reach));
+        match (asked, refuses.map(ToString::to_string)) {
+            // It is not shown there again, so this is no comeback that somebody could repeat for ever.
+            (Probed::NotThere, Some(refuses)) => Self {
+                times: 0,
+                asked: None,
+                is_back: true,
+                repository: None,
+                closed: with(self.closed, refuses, now),
+                ..self
+            },
+            (Probed::Known | Probed::NotThere, _) => Self {
                 times: 0,
                 asked: None,
                 is_back: true,
                 returns: window.map_or(1, |_| self.returns.saturating_add(1)),
                 since: window.or(Some(now)),
+                repository: None,
                 ..self
             },
             // It stays aside until Bitbucket knows it.
-            Probed::Unknown => Self {
+            (Probed::Unknown, _) => Self {
                 times: self.times.max(2),
                 asked: Some(now),
                 ..self
             },
-            Probed::Nobody => Self {
+            (Probed::Nobody, _) => Self {
                 asked: Some(now),
                 ..self
             },
@@ -116,13 +177,36 @@ impl Rejection {
     }
 }
 
+/// Whether a repository's name is short enough to be noted.
+fn is_notable(reach: &Reach) -> bool {
+    reach.repository.is_some() && reach.to_string().len() <= LONGEST_NAME
+}
+
+/// One more closed repository, without those whose time is over; of too many the oldest goes.
+fn with(
+    mut closed: BTreeMap<String, Timestamp>,
+    repository: String,
+    now: Timestamp,
+) -> BTreeMap<String, Timestamp> {
+    closed.retain(|_, at| now.duration_since(*at) < REST);
+    if closed.len() >= MOST_CLOSED
+        && let Some((oldest, _)) = closed.iter().min_by_key(|(_, at)| **at)
+    {
+        let oldest = oldest.clone();
+        closed.remove(&oldest);
+    }
+    closed.insert(repository, now);
+    closed
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
     use super::{Probed, Rejection};
+    use crate::bitbucket::reach::Reach;
 
-    fn holds(rejection: Rejection, now: Timestamp) -> bool {
+    fn holds(rejection: &Rejection, now: Timestamp) -> bool {
         !rejection.standing(now).may_answer()
     }
 
@@ -130,44 +214,78 @@ mod tests {
     fn a_refusal_is_forgiven_once_after_ten_minutes() {
         let start: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
         let after = |minutes: i64| start + SignedDuration::from_mins(minutes);
-        let first = Rejection::again(None, start);
-        assert!(holds(first, after(9)) && !holds(first, after(10)));
+        let first = Rejection::again(None, None, start);
+        assert!(holds(&first, after(9)) && !holds(&first, after(10)));
         assert_eq!(
-            Rejection::again(Some(first), after(1)),
+            Rejection::again(Some(first.clone()), None, after(1)),
             first,
             "parallel processes count once"
         );
-        let second = Rejection::again(Some(first), after(11));
-        assert!(holds(second, after(9999)));
+        let second = Rejection::again(Some(first), None, after(11));
+        assert!(holds(&second, after(9999)));
     }
 
     #[test]
     fn bitbucket_is_asked_at_times_and_believed_five_times_in_ten_minutes() {
         let start: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
         let after = |minutes: i64| start + SignedDuration::from_mins(minutes);
-        let mut rejection = Rejection::again(None, start);
+        let mut rejection = Rejection::again(None, None, start);
         for _ in 0..5 {
             assert!(rejection.may_ask(after(1)));
-            rejection = rejection.after(Probed::Known, after(1));
-            assert!(!holds(rejection, after(1)) && !rejection.may_ask(after(1)));
-            rejection = Rejection::again(Some(rejection), after(2));
-            assert!(holds(rejection, after(2)));
+            rejection = rejection.after(Probed::Known, None, after(1));
+            assert!(!holds(&rejection, after(1)) && !rejection.may_ask(after(1)));
+            rejection = Rejection::again(Some(rejection), None, after(2));
+            assert!(holds(&rejection, after(2)));
         }
         assert!(!rejection.may_ask(after(9)), "five times is enough");
         assert!(
-            !holds(rejection, after(12)),
+            !holds(&rejection, after(12)),
             "then it has its one more chance"
         );
-        let refused = Rejection::again(Some(rejection), after(13));
+        let refused = Rejection::again(Some(rejection), None, after(13));
         assert!(refused.may_ask(after(13)), "ten minutes are over");
 
-        let refused = refused.after(Probed::Unknown, after(13));
+        let refused = refused.after(Probed::Unknown, None, after(13));
         assert!(
-            holds(refused, after(9999)),
+            holds(&refused, after(9999)),
             "it waits until Bitbucket knows it"
         );
         assert!(!refused.may_ask(after(22)) && refused.may_ask(after(23)));
-        let nobody = Rejection::again(None, start).after(Probed::Nobody, after(1));
-        assert!(!nobody.may_ask(after(2)) && holds(nobody, after(2)) && !holds(nobody, after(10)));
+        let nobody = Rejection::again(None, None, start).after(Probed::Nobody, None, after(1));
+        assert!(
+            !nobody.may_ask(after(2)) && holds(&nobody, after(2)) && !holds(&nobody, after(10))
+        );
+    }
+
+    #[test]
+    fn of_the_repositories_that_refuse_a_known_secret_the_latest_are_remembered() {
+        let start: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
+        let after = |minutes: i64| start + SignedDuration::from_mins(minutes);
+        let named = |number: i64| -> Reach { format!("evil/{number}").parse().expect("a reach") };
+        let mut rejection = None;
+        for number in 0..30 {
+            let refused = Rejection::again(rejection, Some(&named(number)), start);
+            let own = "acme/app".parse().expect("a reach");
+            assert_eq!(refused.repository_to_ask(Some(&own)), Some(&named(number)));
+            let at = start + SignedDuration::from_secs(number);
+            rejection = Some(refused.after(Probed::NotThere, Some(&own), at));
+        }
+        let rejection = rejection.expect("one");
+        assert!(!holds(&rejection, after(1)));
+        assert!(rejection.is_closed(Some(&named(29)), after(1)));
+        assert!(!rejection.is_closed(Some(&named(0)), after(1)));
+        assert!(!rejection.is_closed(Some(&named(29)), after(11)));
+        let left = rejection
+            .after_success(Some(&named(29)), after(1))
+            .expect("others");
+        assert!(left.is_closed(Some(&named(28)), after(1)));
+        assert!(!left.is_closed(Some(&named(29)), after(1)));
+        assert_eq!(left.after_success(None, after(11)), None);
+        let long: Reach = format!("evil/{}", "x".repeat(40_000))
+            .parse()
+            .expect("a reach");
+        let rejection = Rejection::again(None, Some(&long), start);
+        let rejection = rejection.after(Probed::NotThere, Some(&long), start);
+        assert!(!rejection.is_closed(Some(&long), start));
     }
 }

@@ -20,6 +20,8 @@ pub(crate) enum Standing {
     /// A server refused the secret again, or Bitbucket does not know it: it stays aside until Bitbucket knows it or
     /// somebody signs in again.
     Refused,
+    /// The repository that is wanted refuses the secret, although Bitbucket knows it.
+    RefusedThere,
     /// The secret had an end, and it has passed.
     Expired,
     /// The policy of the machine does not allow it.
@@ -30,7 +32,11 @@ impl Standing {
     pub(crate) fn may_answer(self) -> bool {
         match self {
             Self::InService | Self::OneMoreChance | Self::Ended | Self::Retired => true,
-            Self::Resting { .. } | Self::Refused | Self::Expired | Self::Forbidden => false,
+            Self::Resting { .. }
+            | Self::Refused
+            | Self::RefusedThere
+            | Self::Expired
+            | Self::Forbidden => false,
         }
     }
 }

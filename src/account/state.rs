@@ -78,6 +78,16 @@ impl State {
     }
 }
 
+/// Says that one repository refuses the secret.
+pub(crate) fn refused_there(account: &Account) -> String {
+    let Account { name, host, .. } = account;
+    format!("'{name}' works, but {host} refuses it for this repository: {REFUSED_THERE}")
+}
+
+/// What to do where one repository refuses the secret.
+pub(crate) const REFUSED_THERE: &str =
+    "give its owner access there, or sign in for it with an account that has access";
+
 /// Whether a server refused the secret and has not accepted it since, or a grant yields no new token.
 fn is_rejected(account: &Account, now: Timestamp) -> bool {
     matches!(

@@ -71,7 +71,7 @@ fn cloud(account: &Account, secret: &Secret, deadline: Instant) -> Result<Verdic
     };
     let answer = who_is(&rest, account, &identity)?;
     match answer.status {
-        200 | 403 if bitbucket::is_of_bitbucket(&answer) => {}
+        _ if bitbucket::knows_the_secret(&answer) => {}
         401 => return explain_refusal(account, secret, &rest, deadline),
         429 => return Ok(unchecked("Bitbucket limits our requests (429)")),
         status => return Ok(unchecked(&format!("Bitbucket answered {status}"))),
@@ -246,10 +246,9 @@ fn explain_refusal(
     deadline: Instant,
 ) -> Result<Verdict, http::Error> {
     let knows = |identity: &Identity| -> Result<bool, http::Error> {
-        {
-            let answer = who_is(rest, account, identity)?;
-            Ok(matches!(answer.status, 200 | 403) && bitbucket::is_of_bitbucket(&answer))
-        }
+        Ok(bitbucket::knows_the_secret(&who_is(
+            rest, account, identity,
+        )?))
     };
     match (account.kind(), account.email()) {
         (Some(Kind::ApiToken), _) if knows(&Identity::Bearer(secret.clone()))? => {

@@ -4,9 +4,9 @@ use anyhow::{Context as _, Error, Result};
 use jiff::Timestamp;
 
 use crate::account::standing::Standing;
-use crate::account::state::State;
+use crate::account::state::{self, State};
 use crate::account::{Account, Kept};
-use crate::answer::comeback;
+use crate::answer::comeback::{self, Comeback};
 use crate::answer::found::{Findings, Found};
 use crate::answer::matching::{Misfit, Wanted};
 use crate::answer::renewal;
@@ -129,10 +129,11 @@ fn judge(
     let Found { mut account, kept } = found;
     let now = Timestamp::now();
     account.rejected = session.refusal_of(&kept.secret);
-    let standing = account.standing(now);
-    let may_answer = standing.may_answer()
-        || effort == Effort::Answer && comeback::of_elsewhere(session, &account, &kept, wanted);
-    if may_answer {
+    let standing = match effort {
+        Effort::Answer => comeback::of_elsewhere(session, &account, &kept, wanted),
+        Effort::Explain => account.standing_at(wanted.reach.as_ref(), now),
+    };
+    if standing.may_answer() {
         decision.answer(account, kept);
     } else {
         decision.is_over = true;
@@ -188,17 +189,23 @@ fn look_at_accounts(
             .any(|(_, ruling)| matches!(ruling, Ruling::Out(_)))
     {
         match comeback::of_account(session, &accounts, wanted, now) {
-            Some((back, Ok(secret))) => {
+            Some((back, Comeback::Back(account, secret))) => {
                 // It comes back into service: the same order holds, as if nothing had been noted against it.
                 rulings = rule(&accounts, wanted, |account| {
                     hindrance(account).filter(|_| account.entry != back)
                 });
-                kept = Some(secret);
+                kept = Some((*account, secret));
             }
-            Some((_, Err(error))) if !rulings.iter().any(|(_, it)| may_answer(it)) => {
+            Some((there, Comeback::RefusedThere)) => {
+                let mut rulings = rulings.iter_mut();
+                if let Some((_, ruling)) = rulings.find(|(account, _)| account.entry == there) {
+                    *ruling = Ruling::Out(Standing::RefusedThere);
+                }
+            }
+            Some((_, Comeback::Fails(error))) if !rulings.iter().any(|(_, it)| may_answer(it)) => {
                 return Err(error);
             }
-            Some((_, Err(error))) => {
+            Some((_, Comeback::Fails(error))) => {
                 trace::say(|| format!("oauth: {}", crate::sys::error::one_line(&error)));
             }
             None => {}
@@ -411,6 +418,7 @@ fn notice(candidate: &Candidate) -> Option<String> {
     let account = candidate.account()?;
     match candidate.ruling {
         Ruling::NoSecret => State::Missing.notice(account),
+        Ruling::Out(Standing::RefusedThere) => Some(state::refused_there(account)),
         Ruling::Out(_) if account.lies_elsewhere() => Some(source::refused_notice(account)),
         Ruling::Out(Standing::Expired) => State::Expired.notice(account),
         Ruling::Out(_) => State::Rejected.notice(account),

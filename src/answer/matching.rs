@@ -2,7 +2,7 @@
 
 use crate::account::file::Accounts;
 use crate::account::{Account, Origin};
-use crate::bitbucket::reach::Reach;
+use crate::bitbucket::reach::{Reach, is_segment};
 use crate::bitbucket::{self, API_HOST};
 use crate::git::context::{Context, Host};
 use crate::git::username::Username;
@@ -34,10 +34,20 @@ pub(crate) enum Misfit {
     NoSuchKind,
     /// It is for another workspace or repository.
     OtherReach,
-    /// It is for a workspace or repository, and the request tells none.
+    /// It is for another instance on its host.
+    OtherBasePath,
+    /// It is for a workspace, a repository or an instance, and the request tells none.
     NoPath,
     /// git gave it for another path or user name.
     OtherAttributes,
+}
+
+/// The accounts of the wanted host.
+struct OnHost<'a> {
+    /// There is one alone.
+    is_only: bool,
+    /// Below which paths its instances lie, as far as accounts name them.
+    base_paths: Vec<&'a str>,
 }
 
 impl<'a> Wanted<'a> {
@@ -68,7 +78,7 @@ impl<'a> Wanted<'a> {
         format!("https://{}{path}", self.host)
     }
 
-    fn fit(&self, account: &Account, is_only: bool) -> Result<Exactness, Misfit> {
+    fn fit(&self, account: &Account, host: &OnHost<'_>) -> Result<Exactness, Misfit> {
         let Some(kind) = account.kind() else {
             return self.fit_as_git_does(account);
         };
@@ -78,6 +88,7 @@ impl<'a> Wanted<'a> {
         if !kind.exists_on(&account.host) {
             return Err(Misfit::NoSuchKind);
         }
+        self.fit_base_path(account, host)?;
         if let Some(only) = &account.only_username
             && (self.username != Some(only.as_slice()) || self.host.as_str() == API_HOST)
         {
@@ -88,11 +99,37 @@ impl<'a> Wanted<'a> {
         }
         match &self.reach {
             Some(wanted) => exactness(&account.reach, wanted).ok_or(Misfit::OtherReach),
-            None if is_only && account.origin == Origin::Login && self.is_about_the_host() => {
+            None if host.is_only && account.origin == Origin::Login && self.is_about_the_host() => {
                 Ok(Exactness::Host)
             }
             None => Err(Misfit::NoPath),
         }
+    }
+
+    /// Several programs may lie on one host, each below a path of its own: an account is for those of its instance.
+    fn fit_base_path(&self, account: &Account, host: &OnHost<'_>) -> Result<(), Misfit> {
+        if host.base_paths.is_empty() {
+            return Ok(());
+        }
+        let Some(path) = self.path else {
+            return host.is_only.then_some(()).ok_or(Misfit::NoPath);
+        };
+        let path = std::str::from_utf8(path).map_err(|_| Misfit::OtherBasePath)?;
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        // A path that a server might read in another way is below none.
+        if !segments.iter().all(|segment| is_segment(segment)) {
+            return Err(Misfit::OtherBasePath);
+        }
+        let is_below = |base: &&str| {
+            let base: Vec<&str> = base.trim_matches('/').split('/').collect();
+            segments.starts_with(&base)
+        };
+        let nearest = host.base_paths.iter().copied().filter(is_below);
+        let nearest = nearest.max_by_key(|base| base.len());
+        (nearest.unwrap_or_default() == account.base_path())
+            .then_some(())
+            .ok_or(Misfit::OtherBasePath)
     }
 
     /// gitcredentials(7): each attribute of the request has to be equal. This holds for what git gave and whose kind
@@ -138,10 +175,16 @@ pub(crate) fn fits<'a>(
 ) -> impl Iterator<Item = (&'a Account, Result<Exactness, Misfit>)> {
     let home = bitbucket::home_of(&wanted.host);
     let own = accounts.iter().filter(|account| account.host == home);
-    let is_only = own.count() == 1;
+    let mut base_paths: Vec<&str> = own.map(Account::base_path).collect();
+    let is_only = base_paths.len() == 1;
+    base_paths.retain(|base| !base.is_empty());
+    let host = OnHost {
+        is_only,
+        base_paths,
+    };
     accounts
         .iter()
-        .map(move |account| (account, wanted.fit(account, is_only)))
+        .map(move |account| (account, wanted.fit(account, &host)))
 }
 
 /// The accounts that fit, in the order in which they came.

@@ -281,9 +281,8 @@ fn keep(
         client_secret: old.client_secret.clone(),
     };
     new.password_expiry_utc = end_of(asked, tokens.lifetime);
-    new.rejected = account
-        .rejected
-        .map(|rejection| rejection.after(Probed::Known, Timestamp::now()));
+    let rejected = account.rejected.clone();
+    new.rejected = rejected.map(|it| it.after(Probed::Known, None, Timestamp::now()));
     succeed_grant(&mut new, account.entry.clone());
     let cannot = || {
         format!(

@@ -1,5 +1,7 @@
 //! What becomes of each account: the one order in which accounts come. It asks no store and nobody else.
 
+use jiff::Timestamp;
+
 use crate::account::file::Accounts;
 use crate::account::standing::Standing;
 use crate::account::{Account, Origin};
@@ -60,14 +62,16 @@ pub(crate) fn rule<'a>(
     for (account, fit) in matching::fits(accounts, wanted) {
         let ruling = match fit {
             Err(misfit) => Ruling::Misfit(misfit),
-            Ok(exactness) => hindrance(account).unwrap_or_else(|| {
-                contest.push(Contestant {
-                    position: rulings.len(),
-                    exactness,
-                    account,
-                });
-                Ruling::Answers
-            }),
+            Ok(exactness) => hindrance(account)
+                .or_else(|| refusal_there(account, wanted))
+                .unwrap_or_else(|| {
+                    contest.push(Contestant {
+                        position: rulings.len(),
+                        exactness,
+                        account,
+                    });
+                    Ruling::Answers
+                }),
         };
         rulings.push((account, ruling));
     }
@@ -75,6 +79,12 @@ pub(crate) fn rule<'a>(
         rulings[position].1 = Ruling::Outranked(rank);
     }
     rulings
+}
+
+/// The repository refuses it, although Bitbucket knows it.
+fn refusal_there(account: &Account, wanted: &Wanted<'_>) -> Option<Ruling> {
+    let standing = account.standing_at(wanted.reach.as_ref(), Timestamp::now());
+    (standing == Standing::RefusedThere).then_some(Ruling::Out(standing))
 }
 
 /// An account that fits, and that nothing keeps from answering.

@@ -75,7 +75,12 @@ fn is_for_others(block: &str, places: &[String]) -> bool {
     let own = block.split("\n[").next().unwrap_or(block);
     let is_plain = !block.contains("[[") && !block.contains(['\\', '\'']);
     let lower = block.to_ascii_lowercase();
-    is_plain && own.contains("\nfor = [") && !places.iter().any(|place| lower.contains(place))
+    // An account's base path counts for the others as well.
+    let has_base_path = own.contains("\ncontext = ");
+    is_plain
+        && own.contains("\nfor = [")
+        && !has_base_path
+        && !places.iter().any(|place| lower.contains(place))
 }
 
 #[cfg(test)]

@@ -78,12 +78,37 @@ pub(crate) fn is_general_rest(host: &Host, path: &[u8]) -> bool {
 
 /// Whether Bitbucket Cloud answered, and not a proxy: it names scopes or kind of the credential, or sends JSON
 /// (Atlassian's knowledge base, "How to fetch the scopes of a token").
-pub(crate) fn is_of_bitbucket(answer: &Answer) -> bool {
+fn is_of_bitbucket(answer: &Answer) -> bool {
     answer.header(SCOPES).is_some()
-        || answer.header("x-credential-type").is_some()
+        || answer.header(CREDENTIAL_TYPE).is_some()
         || answer.json().is_some()
 }
 
+/// Whether Bitbucket Cloud's REST API says that it knows the secret. A 403 or 404 counts only where it names the secret's
+/// scopes or kind: a token without scopes gets plain JSON.
+pub(crate) fn knows_the_secret(answer: &Answer) -> bool {
+    match answer.status {
+        200 => is_of_bitbucket(answer),
+        403 | 404 => answer.header(SCOPES).is_some() || answer.header(CREDENTIAL_TYPE).is_some(),
+        _ => false,
+    }
+}
+
+/// Whether a 403 or 404 of git's address is Bitbucket's own, and no proxy's: by its words, or by the user that Data Center
+/// names.
+pub(crate) fn is_of_bitbuckets_git(host: &Host, answer: &Answer) -> bool {
+    let words = [
+        "You may not have access to this repository",
+        "Your credentials lack one or more required privilege scopes",
+    ];
+    if is_cloud(host) {
+        words.iter().any(|words| answer.begins_with(words))
+    } else {
+        signed_in_user(answer).is_some()
+    }
+}
+
+const CREDENTIAL_TYPE: &str = "x-credential-type";
 const SCOPES: &str = "x-oauth-scopes";
 
 /// The credential's scopes, if the answer names them.

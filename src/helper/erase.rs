@@ -30,7 +30,7 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
         if let Some(refused) = refused.filter(|_| !is_rest)
             && is_refused(&account, &kept, request, refused)
         {
-            source::note(session, refused, false);
+            source::note_refusal(session, refused, &wanted);
         }
         return Ok(());
     }
@@ -82,7 +82,7 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
         if let Some(refused) = refused.filter(|_| !is_rest)
             && source::is_asked(&session, &wanted.host)?
         {
-            source::note(&session, refused, false);
+            source::note_refusal(&session, refused, &wanted);
         }
         return unread.map_or(Ok(()), Err);
     }
@@ -96,7 +96,11 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
                 Some(known) if known.scheme != Scheme::Basic && request.credential.is_none() => {
                     known.scheme = Scheme::BearerOnly;
                 }
-                _ => account.rejected = Some(Rejection::again(account.rejected, now)),
+                _ => {
+                    let before = account.rejected.take();
+                    let repository = wanted.reach.as_ref();
+                    account.rejected = Some(Rejection::again(before, repository, now));
+                }
             }
         }
         Ok(accounts.remove(|account| removed.contains(&account.entry)))

@@ -31,7 +31,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     };
     if let Some((_, kept)) = environment::allowed_account(session, &wanted.host)? {
         if kept.secret == *given.secret {
-            source::note(session, given.secret, true);
+            source::note_success(session, given.secret, &wanted);
         }
         return Ok(None);
     }
@@ -56,7 +56,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
         session = session.afresh_when_late();
         if is_same {
             trace::say(|| format!("store: it is what '{}' has already", known.name));
-            back_in_service(&session, known)?;
+            back_in_service(&session, known, &wanted)?;
             return Ok(None);
         }
     }
@@ -76,7 +76,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     if source::may_answer(session, &wanted) {
         // A copy of a secret that is changed there would be served when it is no longer good.
         trace::say(|| "store: a store that is looked into answers here".to_owned());
-        source::note(session, given.secret, true);
+        source::note_success(session, given.secret, &wanted);
         return Ok(None);
     }
     let choice = session.config()?.store.default;
@@ -146,7 +146,10 @@ fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Acco
             username: username.clone(),
             email: None,
         };
-        let known = Known::of_kind(kind, owner);
+        let mut known = Known::of_kind(kind, owner);
+        if !bitbucket::is_cloud(&home) {
+            known.base_path = wanted.path.map(bitbucket::context_of).unwrap_or_default();
+        }
         let mut account = Account::new(String::new(), home, Origin::Git, known);
         match &wanted.reach {
             Some(reach) if kind == Kind::AccessToken => account.reach.push(reach.clone()),
@@ -203,12 +206,19 @@ fn is_same(session: &Session, known: &Account, new: &Account, given: &Given<'_>)
     Ok(kept.is_some_and(|kept| kept.secret == *given.secret))
 }
 
-/// A server took the secret: nothing is known against it any more, and how often it came back is forgotten.
-fn back_in_service(session: &Session, account: &Account) -> Result<()> {
-    match account.rejected {
-        Some(_) => session.set_rejected(account, None),
-        None => Ok(()),
+/// A server took the secret: nothing is known against it any more but what other repositories say, and how often it came
+/// back is forgotten.
+fn back_in_service(session: &Session, account: &Account, wanted: &Wanted<'_>) -> Result<()> {
+    let Some(before) = &account.rejected else {
+        return Ok(());
+    };
+    let after = before
+        .clone()
+        .after_success(wanted.reach.as_ref(), Timestamp::now());
+    if after.as_ref() == Some(before) {
+        return Ok(());
     }
+    session.set_rejected(account, after)
 }
 
 /// Adds what git gave, in place of what it gave before for the same protocol, host, path and user name.

@@ -98,6 +98,11 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Whether the body begins with these words.
+    pub(crate) fn begins_with(&self, words: &str) -> bool {
+        self.body.starts_with(words.as_bytes())
+    }
+
     /// The body, if it is JSON. Any other body is never shown.
     pub(crate) fn json(&self) -> Option<Json> {
         Json::parse(&self.body)

@@ -23,6 +23,7 @@ use crate::settings::locations::Locations;
 use crate::settings::session::Session;
 use crate::store;
 use crate::sys::secret::Secret;
+use crate::sys::trace;
 
 /// The sources that `lookup` in the settings names, in their order.
 pub(crate) fn names(session: &Session) -> Result<Vec<LookupStore>> {
@@ -156,16 +157,22 @@ fn urls(host: &Host, reach: Option<&Reach>) -> Vec<String> {
     urls
 }
 
-/// Notes whether a secret that lies in none of our stores has worked. Best effort: there may be no place to write to.
-pub(crate) fn note(session: &Session, secret: &Secret, has_worked: bool) {
-    let Ok(refusals) = session.refusals() else {
-        return;
-    };
-    let _ = if has_worked {
-        refusals.remove(secret)
-    } else {
-        refusals.add(secret, Timestamp::now())
-    };
+/// Notes that a secret that lies in none of our stores has worked. Best effort: there may be no place to write to.
+pub(crate) fn note_success(session: &Session, secret: &Secret, wanted: &Wanted<'_>) {
+    let repository = wanted.reach.as_ref();
+    let noted = session
+        .refusals()
+        .and_then(|refusals| refusals.after_success(secret, repository, Timestamp::now()));
+    trace::say(|| format!("refusals: success, noted: {}", noted.is_ok()));
+}
+
+/// Notes that a server refused it; best effort too.
+pub(crate) fn note_refusal(session: &Session, secret: &Secret, wanted: &Wanted<'_>) {
+    let repository = wanted.reach.as_ref();
+    let noted = session
+        .refusals()
+        .and_then(|refusals| refusals.add(secret, repository, Timestamp::now()));
+    trace::say(|| format!("refusals: refusal, noted: {}", noted.is_ok()));
 }
 
 /// Says that a server refused the secret of a source or of the environment.

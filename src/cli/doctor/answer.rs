@@ -205,6 +205,7 @@ fn meant(candidate: &Candidate) -> Option<Check> {
     let name = &account.name;
     match &candidate.ruling {
         Ruling::NoSecret => Some(is_meant_but(account, State::Missing)),
+        Ruling::Out(Standing::RefusedThere) => Some(refused_there(account)),
         Ruling::Out(_) if account.is_of_the_environment() => {
             let message = format!("{name} is set in the environment and chosen, but was refused");
             Some(Check::fail(ID, message, "set another value"))
@@ -228,6 +229,7 @@ fn hindered(candidate: &Candidate) -> Option<Check> {
             Some(forbidden(account, objection))
         }
         Ruling::Out(Standing::Expired) => Some(is_meant_but(account, State::Expired)),
+        Ruling::Out(Standing::RefusedThere) => Some(refused_there(account)),
         Ruling::Out(_) => {
             let Account { name, host, .. } = account;
             let message = format!("'{name}' is chosen, but {host} refused it, so it is set aside");
@@ -235,6 +237,12 @@ fn hindered(candidate: &Candidate) -> Option<Check> {
         }
         _ => None,
     }
+}
+
+fn refused_there(account: &Account) -> Check {
+    let Account { name, host, .. } = account;
+    let message = format!("'{name}' works, but {host} refuses it for this repository");
+    Check::fail(ID, message, state::REFUSED_THERE)
 }
 
 fn forbidden(account: &Account, objection: &Objection) -> Check {
@@ -274,6 +282,9 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
         Ruling::Fails => "is chosen, but its secret cannot be read".to_owned(),
         Ruling::Forbidden(objection) => objection.notice(account),
         Ruling::Out(Standing::Expired) => "would fit, but has expired".to_owned(),
+        Ruling::Out(Standing::RefusedThere) => {
+            format!("works, but {host} refuses it for this repository")
+        }
         Ruling::Out(_) => format!("would fit, but {host} refused it, so it is set aside"),
         Ruling::Misfit(Misfit::OtherHost) => format!("is for {host}"),
         Ruling::Misfit(Misfit::NoSuchKind) => match account.kind() {
@@ -281,6 +292,13 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
             None => format!("does not exist on {host}"),
         },
         Ruling::Misfit(Misfit::OtherReach) => format!("is for {} only", accounts::listed(reach)),
+        Ruling::Misfit(Misfit::OtherBasePath) => match account.base_path() {
+            "" => format!("is not for this path, which another account has on {host}"),
+            base => format!("is for what lies below {host}{base}"),
+        },
+        Ruling::Misfit(Misfit::NoPath) if reach.is_empty() => {
+            format!("is one of several for {host}, and git names no repository")
+        }
         Ruling::Misfit(Misfit::NoPath) => format!(
             "is for {} only, and git names no repository",
             accounts::listed(reach)

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::accounts;
 use super::finding::Check;
 use super::surroundings::{Git, Surroundings};
+use crate::account::Account;
 use crate::bitbucket::{self, API_HOST};
 use crate::git::context::Host;
 use crate::git::{self, Helper};
@@ -105,12 +106,19 @@ fn fix<'a>(mut helpers: impl Iterator<Item = &'a Helper>) -> String {
     }
 }
 
-/// Whether git names the repository, if an account or a store needs it.
+/// Whether git names the repository, if an account, a store or one of several instances needs it.
 fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> {
     let home = bitbucket::home_of(host);
     let mut known = surroundings.accounts.iter();
-    let account = known.find(|account| account.host == home && !account.reach.is_empty());
-    let who_needs_it = match account {
+    let is_for_a_part = |account: &&Account| {
+        account.host == home && !(account.reach.is_empty() && account.base_path().is_empty())
+    };
+    let who_needs_it = match known.find(is_for_a_part) {
+        Some(account) if account.reach.is_empty() => {
+            let Account { name, host, .. } = account;
+            let base = account.base_path();
+            format!("'{name}' is for what lies below {host}{base}")
+        }
         Some(account) => format!(
             "'{}' is for {} only",
             account.name,

@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result, bail};
 
 use super::block::Section;
 use crate::account::file::Accounts;
-use crate::bitbucket;
 use crate::git;
 use crate::git::context::Host;
 use crate::settings::config::Config;
@@ -18,22 +17,19 @@ use crate::sys::error::Hinted;
 /// What the sections depend on.
 pub(super) struct Wishes {
     pub(super) hosts: Vec<Host>,
-    accounts: Accounts,
-    /// A store of `lookup` has an entry for each repository.
-    is_looked_up: bool,
 }
 
 impl Wishes {
     pub(super) fn of_the_user(session: &Session) -> Result<Self> {
-        Self::of(session, session.config()?, session.accounts()?)
+        Self::of(session, session.config()?, &session.accounts()?)
     }
 
     pub(super) fn of_the_machine(session: &Session) -> Result<Self> {
         let config = Config::read(session.machine()?, None)?;
-        Self::of(session, &config, Accounts::default())
+        Self::of(session, &config, &Accounts::default())
     }
 
-    fn of(session: &Session, config: &Config, accounts: Accounts) -> Result<Self> {
+    fn of(session: &Session, config: &Config, accounts: &Accounts) -> Result<Self> {
         let policy = session.policy()?;
         let mut hosts = known_hosts(accounts.iter(), &config.hosts);
         // No account answers for a forbidden host: leave it to other helpers.
@@ -44,39 +40,25 @@ impl Wishes {
                 "name one that it allows in 'hosts' of config.toml",
             ));
         }
-        Ok(Self {
-            hosts,
-            accounts,
-            is_looked_up: !config.lookup.is_empty(),
-        })
+        Ok(Self { hosts })
     }
 }
 
 /// The sections that make git ask only us. The empty helper cuts the chain (gitcredentials(7)): git gives a working
 /// credential to every helper, and `store` would write it to a plain file.
 pub(super) fn sections(wishes: &Wishes, with_guard: bool) -> Result<Vec<Section>> {
-    let Wishes {
-        hosts,
-        accounts,
-        is_looked_up,
-    } = wishes;
     let value = git::quoted(&helper_value()?);
-    let section = |host: &Host| {
-        let home = bitbucket::home_of(host);
-        let has_scopes = accounts
-            .iter()
-            .any(|account| account.host == home && !account.reach.is_empty());
-        let mut lines = vec!["\thelper =".to_owned(), format!("\thelper = {value}")];
-        if *host == bitbucket::cloud() || has_scopes || *is_looked_up {
-            lines.push("\tuseHttpPath = true".to_owned());
-        }
-        Section {
-            header: format!("[credential \"https://{host}\"]"),
-            lines,
-        }
+    // Without the path nobody knows for which repository or instance git asks.
+    let section = |host: &Host| Section {
+        header: format!("[credential \"https://{host}\"]"),
+        lines: vec![
+            "\thelper =".to_owned(),
+            format!("\thelper = {value}"),
+            "\tuseHttpPath = true".to_owned(),
+        ],
     };
     let guard = with_guard.then(Section::guard);
-    Ok(hosts.iter().map(section).chain(guard).collect())
+    Ok(wishes.hosts.iter().map(section).chain(guard).collect())
 }
 
 pub(super) fn program_path() -> Result<PathBuf> {

@@ -54,7 +54,8 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
         let rejected = match verdict {
             Verdict::Good { .. } | Verdict::Limited { .. } => None,
             Verdict::Refused { .. } => {
-                Some(Rejection::again(account.rejected, now).after(Probed::Unknown, now))
+                let before = account.rejected.clone();
+                Some(Rejection::again(before, None, now).after(Probed::Unknown, None, now))
             }
             Verdict::Unchecked { .. } => continue,
         };

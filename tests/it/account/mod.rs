@@ -3,4 +3,6 @@
 mod file;
 mod kinds;
 mod oauth;
+mod one_repository;
 mod probe;
+mod route;

@@ -36,6 +36,11 @@ fn get(env: &TestEnv) -> String {
     outcome.stdout
 }
 
+fn paths(stand_in: &StandIn) -> Vec<String> {
+    let requests = stand_in.requests().into_iter();
+    requests.map(|request| request.path).collect()
+}
+
 fn state(env: &TestEnv) -> String {
     env.accounts()[0]["state"].as_str().unwrap().to_owned()
 }
@@ -46,11 +51,14 @@ fn a_token_that_bitbucket_knows_is_back_at_once() {
     refuse(&env);
     assert_eq!(state(&env), "rejected");
     assert_eq!(get(&env), answer());
-    assert_eq!(stand_in.requests().len(), 1, "asked once");
-    assert_eq!(stand_in.requests()[0].path, "/acme/app.git/info/refs");
+    assert_eq!(
+        paths(&stand_in),
+        ["/2.0/user", "/acme/app.git/info/refs"],
+        "asked once"
+    );
     assert_eq!(state(&env), "ok");
     assert_eq!(get(&env), answer());
-    assert_eq!(stand_in.requests().len(), 1, "and then believed");
+    assert_eq!(stand_in.requests().len(), 2, "and then believed");
 }
 
 #[test]
@@ -61,9 +69,10 @@ fn a_token_that_was_revoked_stays_aside_and_is_not_asked_about_all_the_time() {
     for _ in 0..5 {
         assert_eq!(get(&env), "");
     }
+    let both = ["/2.0/user", "/acme/app.git/info/refs"];
     assert_eq!(
-        stand_in.requests().len(),
-        2,
+        paths(&stand_in),
+        [both, both].concat(),
         "what is refused is asked twice"
     );
     assert_eq!(state(&env), "rejected");
@@ -121,7 +130,10 @@ fn a_secret_that_worked_in_between_is_believed_anew() {
         let request = format!("{WANTED}{}", answer());
         assert_eq!(env.program(&["store"], request).status, 0);
     }
-    assert_eq!((state(&env).as_str(), stand_in.requests().len()), ("ok", 7));
+    assert_eq!(
+        (state(&env).as_str(), stand_in.requests().len()),
+        ("ok", 14)
+    );
 }
 
 #[test]
@@ -137,7 +149,7 @@ fn of_several_processes_one_asks_and_all_have_the_answer() {
         answers.iter().all(|given| *given == answer()),
         "{answers:?}"
     );
-    assert_eq!(stand_in.requests().len(), 1);
+    assert_eq!(paths(&stand_in), ["/2.0/user", "/acme/app.git/info/refs"]);
 }
 
 #[test]
@@ -183,12 +195,7 @@ fn without_a_repository_it_is_asked_as_rest() {
     let given = reply("x-token-auth", ACCESS_TOKEN);
     env.program(&["erase"], format!("{wanted}{given}"));
     assert_eq!(env.get(wanted), given);
-    let paths: Vec<String> = stand_in
-        .requests()
-        .into_iter()
-        .map(|request| request.path)
-        .collect();
-    assert_eq!(paths, ["/2.0/user"]);
+    assert_eq!(paths(&stand_in), ["/2.0/user"]);
 }
 
 #[test]
@@ -202,7 +209,8 @@ fn a_secret_of_the_environment_is_asked_about_too() {
     handle.revoke();
     refuse(&env);
     assert_eq!((get(&env), get(&env)), (String::new(), String::new()));
-    assert_eq!(stand_in.requests().len(), 3);
+    let both = ["/2.0/user", "/acme/app.git/info/refs"];
+    assert_eq!(paths(&stand_in), [both, both, both].concat());
     handle.restore();
     let good = env.program(&["status", "--verify"], "");
     assert!(
@@ -242,7 +250,9 @@ fn a_data_center_is_asked_as_well() {
         env.program(&["erase"], format!("{wanted}{given}"));
         assert_eq!(env.get(&wanted), given, "{path}");
     }
-    assert_eq!(stand_in.requests().len(), 2);
+    let whoami = "/bitbucket/rest/api/1.0/application-properties";
+    let refs = "/bitbucket/scm/prj/app.git/info/refs";
+    assert_eq!(paths(&stand_in), [whoami, whoami, refs]);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn setup_cuts_the_chain_and_names_whom_it_cut_off() {
     );
     let block = format!(
         "[credential \"https://bitbucket.org\"]\n\thelper =\n\thelper = {PROGRAM}\n\tuseHttpPath = true\n\
-         [credential \"https://api.bitbucket.org\"]\n\thelper =\n\thelper = {PROGRAM}\n"
+         [credential \"https://api.bitbucket.org\"]\n\thelper =\n\thelper = {PROGRAM}\n\tuseHttpPath = true\n"
     );
     assert_eq!(config(&env), format!("{BEFORE}\n{block}"));
 }
@@ -204,22 +204,6 @@ fn login_adds_the_new_host_to_what_setup_wrote() {
     assert_eq!(
         has("credential.https://git.corp.example:7990.helper"),
         format!("\n{PROGRAM}\n")
-    );
-    assert_eq!(
-        has("credential.https://git.corp.example:7990.useHttpPath"),
-        ""
-    );
-    env.login(
-        "BBDC-canary",
-        &[
-            "scoped",
-            "--host",
-            "git.corp.example:7990",
-            "--username",
-            "ada",
-            "--for",
-            "prj",
-        ],
     );
     assert_eq!(
         has("credential.https://git.corp.example:7990.useHttpPath"),

@@ -5,6 +5,7 @@ mod browser;
 mod crashes;
 mod real_server;
 mod renewal;
+mod route;
 mod sign_in;
 mod start;
 mod typed;

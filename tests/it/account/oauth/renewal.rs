@@ -214,3 +214,19 @@ fn a_token_that_was_refused_is_followed_by_another() {
     }
     assert!(asked(&stand_in) <= 6, "{}", asked(&stand_in));
 }
+
+#[test]
+fn a_repository_that_refuses_a_good_token_is_no_reason_for_a_new_one() {
+    let (env, stand_in, consumer) = signed_in();
+    consumer.refused_by("evil");
+    let_it_end(&env);
+    let answer = get(&env).stdout;
+    let foreign = WANTED.replace("acme", "evil");
+    for round in 0..8 {
+        env.program(&["erase"], format!("{foreign}{answer}"));
+        assert_eq!(env.program(&["get"], &foreign).stdout, "", "{round}");
+        assert_eq!(get(&env).stdout, answer, "{round}");
+    }
+    assert_eq!(asked(&stand_in), 1, "none but the first");
+    assert_eq!(env.accounts()[0]["state"], "ok");
+}

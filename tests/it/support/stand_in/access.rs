@@ -86,6 +86,9 @@ impl Question<'_> {
                 .map(|repository| (repository, None))
                 .ok_or(Refusal::Unauthenticated);
         };
+        if credential.is_refused_by(name) {
+            return Err(Refusal::Unauthenticated);
+        }
         let seen = credential.can_see(name);
         let open = |repository: &Shelved| repository.public && !write;
         let Some(repository) = repository.filter(|repository| seen || open(repository)) else {

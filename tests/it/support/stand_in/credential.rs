@@ -12,6 +12,8 @@ pub(crate) struct Credential {
     pub(super) email: String,
     pub(super) scopes: Vec<String>,
     pub(super) sees: Vec<String>,
+    /// Repositories that answer 401 to it, as if it were unknown.
+    pub(super) refused_by: Vec<String>,
     pub(super) reported_as: Option<String>,
     pub(super) state: State,
     pub(super) ends: Option<Instant>,
@@ -93,6 +95,12 @@ impl Credential {
         self
     }
 
+    /// One more workspace or repository whose repositories answer 401 to it, although everybody else knows it.
+    pub(crate) fn refused_by(mut self, place: &str) -> Self {
+        self.refused_by.push(place.to_owned());
+        self
+    }
+
     /// The `X-Credential-Type` to report in place of the one which follows from the kind.
     pub(crate) fn reported_as(mut self, credential_type: &str) -> Self {
         self.reported_as = Some(credential_type.to_owned());
@@ -107,6 +115,7 @@ impl Credential {
             email: "ada@example.com".to_owned(),
             scopes: Vec::new(),
             sees: Vec::new(),
+            refused_by: Vec::new(),
             reported_as: None,
             state: State::Valid,
             ends: None,

@@ -53,13 +53,12 @@ impl Credential {
     /// Whether the repository `name`, or the workspace, is within what this credential was limited
     /// to.
     pub(super) fn can_see(&self, name: &str) -> bool {
-        let within = |place: &String| {
-            name == place
-                || name
-                    .strip_prefix(place)
-                    .is_some_and(|rest| rest.starts_with('/'))
-        };
-        self.sees.is_empty() || self.sees.iter().any(within)
+        self.sees.is_empty() || self.sees.iter().any(|place| is_within(name, place))
+    }
+
+    /// Whether the repository `name` answers 401 to it.
+    pub(super) fn is_refused_by(&self, name: &str) -> bool {
+        self.refused_by.iter().any(|place| is_within(name, place))
     }
 
     /// Whether any of what it was limited to lies within this workspace.
@@ -112,6 +111,11 @@ impl Credential {
             Kind::HttpAccessToken | Kind::Password => "",
         }
     }
+}
+
+fn is_within(name: &str, place: &str) -> bool {
+    let rest = name.strip_prefix(place);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Bitbucket's classic scopes and Data Center's permissions imply one another; those of API tokens

@@ -30,6 +30,7 @@ struct State {
     grace: Duration,
     token_length: usize,
     denies: bool,
+    refused_by: Option<String>,
     fails: Option<u16>,
     says: Vec<(&'static str, Value)>,
     codes: HashMap<String, Code>,
@@ -59,6 +60,7 @@ impl Consumer {
             grace: Duration::from_secs(600),
             token_length: 60,
             denies: false,
+            refused_by: None,
             fails: None,
             says: Vec::new(),
             codes: HashMap::new(),
@@ -103,6 +105,12 @@ impl Consumer {
     /// Whoever is asked in the browser says no.
     pub(crate) fn denies(&self) -> &Self {
         self.state().denies = true;
+        self
+    }
+
+    /// The next access tokens get a 401 from the repositories of this workspace, although everybody else knows them.
+    pub(crate) fn refused_by(&self, workspace: &str) -> &Self {
+        self.state().refused_by = Some(workspace.to_owned());
         self
     }
 
@@ -236,6 +244,7 @@ fn access_token(question: &mut Question<'_>) -> Response {
         access.push('x');
     }
     let mut credential = Credential::oauth(&access);
+    credential.refused_by.extend(state.refused_by.clone());
     credential.ends = Some(Instant::now() + Duration::from_secs(state.lifetime));
     question.server.allow(CLOUD, credential);
     // Both names of it are in use.
