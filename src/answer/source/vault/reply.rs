@@ -1,5 +1,6 @@
 //! What Vault answers: the reader of it. It may be another server's words, or a hostile one's.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -159,11 +160,11 @@ fn tells(word: &str, secret: &Secret) -> bool {
         )
     };
     let digits: Vec<u8> = word.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let hex: Zeroizing<String> = secret
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<String>()
-        .into();
+    let mut hex = Zeroizing::new(String::with_capacity(2 * secret.len()));
+    for byte in secret {
+        // Writing to a text cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
     (0..3)
         .filter_map(|skipped| secret.get(skipped..))
         .any(is_in_base64)

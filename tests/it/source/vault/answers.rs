@@ -183,10 +183,11 @@ fn a_server_that_says_a_secret_back_in_a_refusal_is_not_quoted() {
 fn a_server_that_says_a_secret_back_in_another_encoding_is_not_quoted() {
     let token = "canary-token";
     let each = |start: &str| {
-        let bytes = token.bytes();
-        bytes
+        let words: Vec<String> = token
+            .bytes()
             .map(|byte| format!("{start}{byte:02x}"))
-            .collect::<String>()
+            .collect();
+        words.concat()
     };
     let base64 = |text: &str| Base64::encode_string(text.as_bytes());
     for said in [
