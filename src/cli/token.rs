@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Token) -> Result<ExitCode> {
     let named = arguments.name.as_deref();
     let place = named
         .filter(|name| accounts.named(name).is_none())
-        .and_then(Place::of);
+        .and_then(TokenPlace::of);
     let secret = match place {
         Some(place) => of_place(&session, place)?,
         None => of_account(&session, &accounts, named)?,
@@ -65,13 +65,13 @@ fn missing(account: &Account) -> anyhow::Error {
 }
 
 /// A URL, or `workspace/repository` on bitbucket.org.
-struct Place {
+struct TokenPlace {
     host: Host,
     path: Option<Vec<u8>>,
     username: Option<Vec<u8>>,
 }
 
-impl Place {
+impl TokenPlace {
     fn of(text: &str) -> Option<Self> {
         if let Some(url) = Url::parse(text).filter(|url| url.scheme == "https") {
             return Some(Self {
@@ -91,8 +91,8 @@ impl Place {
 }
 
 /// The secret that `get` would answer with for a place.
-fn of_place(session: &Session, place: Place) -> Result<Secret> {
-    let Place {
+fn of_place(session: &Session, place: TokenPlace) -> Result<Secret> {
+    let TokenPlace {
         host,
         path,
         username,

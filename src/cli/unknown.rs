@@ -19,7 +19,7 @@ pub(crate) fn run(words: &[OsString]) -> Result<ExitCode> {
         let message = usage.to_string();
         return Err(anyhow::Error::from(usage).context(Hinted::new(
             message,
-            "'git credential-bitbucket -h' lists them",
+            "'git credential-bitbucket -h' lists the commands",
         )));
     }
     // Whoever writes the request must not see a broken pipe.

@@ -7,6 +7,9 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+/// The longest list of settings that is compared with git's, in bytes: git may print no more to us.
+const LONGEST_LIST: usize = 1 << 26;
+
 /// The content of a file, in its order.
 #[derive(Default)]
 pub(crate) struct GitConfig {
@@ -28,8 +31,8 @@ pub(crate) struct ConfigSection {
 
 /// `url = https://bitbucket.org/acme/app.git`
 pub(crate) struct ConfigEntry {
-    /// As `git config --list` prints it.
-    pub(crate) key: Zeroizing<Vec<u8>>,
+    /// The last part of its key, in lower case.
+    pub(crate) variable: Vec<u8>,
     /// The index of its section.
     pub(crate) section: usize,
     /// None without an equals sign; git reads that as true.
@@ -92,7 +95,8 @@ impl GitConfig {
                 b'#' | b';' => config.comments.push(reader.comment()),
                 b'[' => config.sections.push(reader.section()?),
                 _ if byte.is_ascii_alphabetic() => {
-                    let entry = reader.entry(&config.sections, &mut config.comments)?;
+                    let section = config.sections.len().checked_sub(1)?;
+                    let entry = reader.entry(section, &mut config.comments)?;
                     config.entries.push(entry);
                 }
                 _ if is_space(byte) => reader.position += 1,
@@ -102,17 +106,32 @@ impl GitConfig {
         Some(config)
     }
 
+    /// The section of an entry.
+    pub(crate) fn section_of(&self, entry: &ConfigEntry) -> &ConfigSection {
+        &self.sections[entry.section]
+    }
+
     /// The output of `git config --list -z` without these parts of the text. They are in order and do not overlap.
-    pub(crate) fn list_without(&self, cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
+    /// None where it would be too long: it repeats the name of a section for each entry.
+    pub(crate) fn list_without(&self, cuts: &[Range<usize>]) -> Option<Zeroizing<Vec<u8>>> {
         let is_cut = |place: &Range<usize>| {
             let next = cuts.partition_point(|cut| cut.start <= place.start);
             next > 0 && place.end <= cuts[next - 1].end
         };
         let room = |entry: &ConfigEntry| {
-            entry.key.len() + entry.value.as_ref().map_or(0, |value| value.bytes.len()) + 2
+            let ConfigSection {
+                name, subsection, ..
+            } = self.section_of(entry);
+            let pieces = [subsection.as_ref(), entry.value.as_ref()];
+            let pieces: usize = pieces.iter().flatten().map(|piece| piece.bytes.len()).sum();
+            name.len() + entry.variable.len() + pieces + 4
         };
+        let room: usize = self.entries.iter().map(room).sum();
+        if room > LONGEST_LIST {
+            return None;
+        }
         // Room for everything: a `Vec` that grows leaves copies of a secret behind.
-        let mut list = Zeroizing::new(Vec::with_capacity(self.entries.iter().map(room).sum()));
+        let mut list = Zeroizing::new(Vec::with_capacity(room));
         let push = |list: &mut Vec<u8>, piece: &Piece| {
             let kept = piece
                 .bytes
@@ -122,22 +141,21 @@ impl GitConfig {
             list.extend(kept.map(|(byte, _)| byte));
         };
         for entry in self.entries.iter().filter(|entry| !is_cut(&entry.span)) {
-            let section = &self.sections[entry.section];
-            let mut name = entry.key.as_slice();
+            let section = self.section_of(entry);
+            list.extend_from_slice(&section.name);
             if let Some(subsection) = &section.subsection {
-                list.extend_from_slice(&section.name);
                 list.push(b'.');
                 push(&mut list, subsection);
-                name = &name[section.name.len() + 1 + subsection.bytes.len()..];
             }
-            list.extend_from_slice(name);
+            list.push(b'.');
+            list.extend_from_slice(&entry.variable);
             if let Some(value) = &entry.value {
                 list.push(b'\n');
                 push(&mut list, value);
             }
             list.push(0);
         }
-        list
+        Some(list)
     }
 }
 
@@ -206,9 +224,7 @@ impl ConfigReader<'_> {
     }
 
     fn subsection(&mut self) -> Option<Piece> {
-        let rest = &self.text[self.position..];
-        let length = rest.iter().position(|&byte| byte == b'\n');
-        let mut piece = Piece::with_capacity(length.unwrap_or(rest.len()));
+        let mut piece = Piece::with_capacity(self.length_until(|byte, _| byte == b'"'));
         loop {
             let start = self.position;
             match self.peek()? {
@@ -226,29 +242,9 @@ impl ConfigReader<'_> {
         }
     }
 
-    fn entry(
-        &mut self,
-        sections: &[ConfigSection],
-        comments: &mut Vec<Range<usize>>,
-    ) -> Option<ConfigEntry> {
+    fn entry(&mut self, section: usize, comments: &mut Vec<Range<usize>>) -> Option<ConfigEntry> {
         let start = self.position;
-        let section = sections.len().checked_sub(1)?;
-        let ConfigSection {
-            name, subsection, ..
-        } = &sections[section];
         let variable = self.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let subsection = subsection.as_ref().map_or(&b""[..], Piece::bytes);
-        let mut key = Zeroizing::new(Vec::with_capacity(
-            name.len() + subsection.len() + variable.len() + 2,
-        ));
-        key.extend_from_slice(name);
-        if sections[section].subsection.is_some() {
-            key.push(b'.');
-            key.extend_from_slice(subsection);
-        }
-        key.push(b'.');
-        key.extend(variable);
-
         self.take_while(|byte| matches!(byte, b' ' | b'\t'));
         let value = if self.is_at_end_of_line() {
             None
@@ -260,7 +256,7 @@ impl ConfigReader<'_> {
         };
         self.skip_end_of_line();
         Some(ConfigEntry {
-            key,
+            variable,
             section,
             value,
             span: start..self.position,
@@ -269,7 +265,8 @@ impl ConfigReader<'_> {
 
     /// Reads up to the end of the line, but not the line break.
     fn value(&mut self, comments: &mut Vec<Range<usize>>) -> Option<Piece> {
-        let mut piece = Piece::with_capacity(self.length_of_value());
+        let is_comment = |byte: u8, is_quoted: bool| !is_quoted && matches!(byte, b'#' | b';');
+        let mut piece = Piece::with_capacity(self.length_until(is_comment));
         let mut is_quoted = false;
         // Blanks at the end do not count, unless they are quoted.
         let mut length = 0;
@@ -318,18 +315,23 @@ impl ConfigReader<'_> {
         }
     }
 
-    /// At least as many bytes as the value that starts here.
-    fn length_of_value(&self) -> usize {
+    /// How many bytes there are to the end of the line, or to a byte that `is_end`, escapes apart.
+    fn length_until(&self, is_end: impl Fn(u8, bool) -> bool) -> usize {
         let rest = &self.text[self.position..];
-        let mut before = 0;
-        let is_end = |byte: &u8| {
-            let is_end = *byte == b'\n' && before != b'\\';
-            if *byte != b'\r' {
-                before = *byte;
+        let mut length = 0;
+        let mut is_quoted = false;
+        while let Some(&byte) = rest.get(length) {
+            if byte == b'\n' || is_end(byte, is_quoted) {
+                break;
             }
-            is_end
-        };
-        rest.iter().position(is_end).unwrap_or(rest.len())
+            is_quoted ^= byte == b'"';
+            length += match &rest[length..] {
+                [b'\\', b'\r', b'\n', ..] => 3,
+                [b'\\', _, ..] => 2,
+                _ => 1,
+            };
+        }
+        length
     }
 }
 
@@ -345,14 +347,16 @@ mod tests {
     fn list(text: &str) -> Option<Vec<(String, Option<String>)>> {
         let config = GitConfig::parse(text.as_bytes())?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let entries = config.entries.iter();
+        let list = config.list_without(&[])?;
+        let entries = list
+            .strip_suffix(b"\0")
+            .unwrap_or(&list)
+            .split(|&byte| byte == 0);
         Some(
             entries
-                .map(|entry| {
-                    (
-                        text(&entry.key),
-                        entry.value.as_ref().map(|value| text(value.bytes())),
-                    )
+                .map(|entry| match text(entry).split_once('\n') {
+                    Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+                    None => (text(entry), None),
                 })
                 .collect(),
         )

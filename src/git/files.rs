@@ -184,7 +184,8 @@ fn read(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, fs::Metadata)>> {
 
 /// The output of `git config --list -z` for one file, without the files that it includes.
 pub(crate) fn list_of(path: &Path) -> Result<SecretBuffer> {
-    let git = Program::new("git").args(["config", "--list", "-z", "--file"]);
+    let bare = "safe.bareRepository=explicit";
+    let git = Program::new("git").args(["-c", bare, "config", "--list", "-z", "--file"]);
     match run(git.args([path]), b"", Duration::from_secs(10))? {
         Some(output) if output.code == Some(0) => Ok(output.answer),
         _ => bail!("git cannot read it"),
@@ -330,7 +331,7 @@ mod tests {
                 ][next(4)];
             }
             std::fs::write(&path, &text).expect("written");
-            let own = GitConfig::parse(text.as_bytes()).map(|config| config.list_without(&[]));
+            let own = GitConfig::parse(text.as_bytes()).and_then(|config| config.list_without(&[]));
             let list = list_of(&path).ok();
             assert_eq!(
                 own.as_ref().map(|own| &own[..]),

@@ -1,4 +1,4 @@
-//! Searches the files that a repository tracks.
+//! The files that a repository tracks.
 
 use std::path::Path;
 use std::str;
@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use zeroize::Zeroizing;
 
-use super::program::run;
+use super::program::{PATIENCE, run};
+use super::tree::work_tree_around;
 use crate::sys::child::{Output, Program};
 
 /// How long git may search one repository. The largest known ones take less.
@@ -22,50 +23,97 @@ pub(crate) struct Line {
     pub(crate) text: Zeroizing<Vec<u8>>,
 }
 
+/// What a search may not do: the repository's own configuration could start a program. A bare repository is searched
+/// only where that is meant; git finds it by its place, so that `safe.directory` counts.
+fn restrained(tree: &Path, is_bare: bool) -> Program {
+    let bare = if is_bare { "all" } else { "explicit" };
+    let git = Program::new("git")
+        .args([Path::new("-C"), tree])
+        .args(["--no-pager", "-c", "core.fsmonitor=false"])
+        .args([
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "protocol.allow=never",
+        ])
+        .args(["-c", &format!("safe.bareRepository={bare}")])
+        // gitglossary(7), "partial clone": fetch nothing that is missing. Before 2.45 git knows only the other one.
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_ALLOW_PROTOCOL", "none")
+        .env("GIT_OPTIONAL_LOCKS", "0");
+    let here = [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_COMMON_DIR",
+    ];
+    here.into_iter().fold(git, Program::without)
+}
+
 /// The lines that match an extended regular expression, in any letter case: in the tracked files of a work tree, or in
-/// the commit at HEAD. Binary files are left out.
+/// a bare repository in the commit at HEAD. Binary files are left out.
 ///
 /// # Errors
 /// When git cannot be started, or does not trust the repository (git-config(1), `safe.directory`).
-pub(crate) fn grep(tree: &Path, at_head: bool, pattern: &str, paths: &[&str]) -> Result<Vec<Line>> {
-    let git = Program::new("git")
-        .args([Path::new("-C"), tree])
-        // A repository's own configuration could start a program.
-        .args(["-c", "core.fsmonitor=false", "grep", "-zInEi", "--no-color"])
-        .args(["-e", pattern])
-        .args(at_head.then_some("HEAD"))
-        .args(["--"])
-        .args(paths)
-        // gitglossary(7), "partial clone": fetch nothing that is missing.
-        .env("GIT_NO_LAZY_FETCH", "1")
-        .env("GIT_OPTIONAL_LOCKS", "0");
-    let Some(Output {
-        code,
-        answer,
-        errors,
-    }) = run(git, b"", GREP_PATIENCE)?
-    else {
+pub(crate) fn grep(tree: &Path, is_bare: bool, pattern: &str) -> Result<Vec<Line>> {
+    let git = restrained(tree, is_bare)
+        .args([
+            "grep",
+            "-zInEi",
+            "--no-color",
+            "--no-column",
+            "--no-textconv",
+        ])
+        .args(["--no-recurse-submodules", "-e", pattern])
+        .args(is_bare.then_some("HEAD"))
+        .args(["--"]);
+    let Some(output) = run(git, b"", GREP_PATIENCE)? else {
         bail!(
             "git finds too much, or did not end within {} seconds",
             GREP_PATIENCE.as_secs()
         );
     };
-    if !matches!(code, Some(0 | 1)) {
-        let reason = String::from_utf8_lossy(&errors);
-        let reason = reason.lines().next().unwrap_or("git does not say why");
-        bail!("{}", reason.trim_start_matches("fatal: "));
+    if !matches!(output.code, Some(0 | 1)) {
+        bail!("{}", reason(&output));
     }
-    let lines = answer.split(|&byte| byte == b'\n').filter_map(|line| {
-        let mut fields = line.splitn(3, |&byte| byte == 0);
-        let name = String::from_utf8_lossy(fields.next()?).into_owned();
-        let number = str::from_utf8(fields.next()?).ok()?.parse().ok()?;
-        let name = if at_head {
-            name.trim_start_matches("HEAD:").to_owned()
-        } else {
-            name
-        };
-        let text = Zeroizing::new(fields.next()?.to_vec());
-        Some(Line { name, number, text })
-    });
+    let lines = output
+        .answer
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| {
+            let mut fields = line.splitn(3, |&byte| byte == 0);
+            let name = String::from_utf8_lossy(fields.next()?).into_owned();
+            let number = str::from_utf8(fields.next()?).ok()?.parse().ok()?;
+            let name = if is_bare {
+                name.trim_start_matches("HEAD:").to_owned()
+            } else {
+                name
+            };
+            let text = Zeroizing::new(fields.next()?.to_vec());
+            Some(Line { name, number, text })
+        });
     Ok(lines.collect())
+}
+
+/// Whether git tracks a file in the work tree in which it lies.
+///
+/// # Errors
+/// When git cannot be started, or does not trust the repository (git-config(1), `safe.directory`).
+pub(crate) fn is_tracked(path: &Path) -> Result<bool> {
+    let real = dunce::canonicalize(path)?;
+    let Some(tree) = work_tree_around(&real) else {
+        return Ok(false);
+    };
+    let git = restrained(tree, false).args(["--literal-pathspecs", "ls-files", "--error-unmatch"]);
+    match run(git.args([Path::new("--"), &real]), b"", PATIENCE)? {
+        Some(output) if matches!(output.code, Some(0 | 1)) => Ok(output.code == Some(0)),
+        Some(output) => bail!("{}", reason(&output)),
+        None => bail!("git did not say in time whether it tracks the file"),
+    }
+}
+
+/// The first line of what git says of its failure.
+fn reason(output: &Output) -> String {
+    let reason = String::from_utf8_lossy(&output.errors);
+    let reason = reason.lines().next().unwrap_or("git does not say why");
+    reason.trim_start_matches("fatal: ").to_owned()
 }

@@ -8,6 +8,7 @@ mod helpers;
 mod program;
 pub(crate) mod protocol;
 pub(crate) mod route;
+pub(crate) mod tree;
 pub(crate) mod url;
 pub(crate) mod username;
 
@@ -15,7 +16,7 @@ pub(crate) use self::files::{
     config_file, config_folder, edit, edit_config, global_config_files, list_of, lock_of, quoted,
     values_in,
 };
-pub(crate) use self::grep::grep;
+pub(crate) use self::grep::{grep, is_tracked};
 pub(crate) use self::helpers::{Helper, chain, helper_value, helpers, matches_host};
 pub(crate) use self::program::{
     PATIENCE, Setting, credential, exec_path, is_true, number, plain_setting, setting, settings,

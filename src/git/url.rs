@@ -1,6 +1,7 @@
 //! URLs in git's configuration, and how to show them without the secrets in them.
 
 use std::ops::Range;
+use std::{iter, str};
 
 use percent_encoding::percent_decode_str;
 
@@ -110,39 +111,44 @@ fn decoded(text: &str) -> Option<Secret> {
     Some(Secret::new(bytes)).filter(|secret| !secret.is_empty())
 }
 
-/// The http and https URLs in a text, each with its start. A blank, a quote, an angle bracket, or the punctuation of
-/// the sentence ends a URL.
-pub(crate) fn urls_in(text: &[u8]) -> Vec<(usize, &str)> {
-    let mut urls = Vec::new();
-    let mut position = 0;
-    while let Some(mark) = find(&text[position..], b"://").map(|mark| position + mark) {
-        let before = &text[..mark];
-        let starts = |scheme: &&str| {
-            let start = before.len().checked_sub(scheme.len())?;
-            let is_it = before[start..].eq_ignore_ascii_case(scheme.as_bytes());
-            is_it.then_some(start)
-        };
-        position = mark + "://".len();
-        let Some(start) = SCHEMES.iter().rev().find_map(starts) else {
-            continue;
-        };
+/// The http and https URLs in a text, each with its start. A blank, a quote, an angle bracket, the punctuation of the
+/// sentence or the next URL ends a URL: so no byte is read for two of them.
+pub(crate) fn urls_in(text: &[u8]) -> impl Iterator<Item = (usize, &str)> {
+    let mut next = scheme_in(text, 0);
+    let urls = iter::from_fn(move || {
+        let Range { start, end } = next.take()?;
+        next = scheme_in(text, end);
+        let rest = &text[start..next.as_ref().map_or(text.len(), |next| next.start)];
         let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`<>\0".contains(byte);
-        let length = text[start..].iter().position(is_end);
-        let end = length.map_or(text.len(), |length| start + length);
-        if let Ok(url) = std::str::from_utf8(&text[start..end]) {
-            urls.push((
+        let length = rest.iter().position(is_end).unwrap_or(rest.len());
+        let url = str::from_utf8(&rest[..length]).ok();
+        Some(url.map(|url| {
+            (
                 start,
                 url.trim_end_matches([':', ';', ',', '.', ')', ']', '}']),
-            ));
-        }
-    }
-    urls
+            )
+        }))
+    });
+    urls.flatten()
 }
 
-/// Where `wanted` first stands in `text`.
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len())
-        .position(|window| window == wanted)
+/// The place of the first `http://` or `https://` at or behind a position.
+fn scheme_in(text: &[u8], position: usize) -> Option<Range<usize>> {
+    let separator = b"://";
+    let mut windows = text[position..].windows(separator.len()).enumerate();
+    windows.find_map(|(offset, window)| {
+        if window != separator {
+            return None;
+        }
+        let mark = position + offset;
+        let starts = |scheme: &&str| {
+            let start = mark.checked_sub(scheme.len())?;
+            let is_it = text[start..mark].eq_ignore_ascii_case(scheme.as_bytes());
+            is_it.then_some(start)
+        };
+        let start = SCHEMES.iter().rev().find_map(starts)?;
+        Some(start..mark + separator.len())
+    })
 }
 
 /// The text with the user name and password of its URL masked, and without the query.
@@ -214,13 +220,13 @@ mod tests {
     fn urls_are_found_within_a_text() {
         let text =
             b"a 'HTTPS://u:p@x.org/a' of https://y.org:\n\xffhttp://z://https://v (<http://w>)";
-        let urls: Vec<&str> = urls_in(text).into_iter().map(|(_, url)| url).collect();
+        let urls: Vec<&str> = urls_in(text).map(|(_, url)| url).collect();
         assert_eq!(
             urls,
             [
                 "HTTPS://u:p@x.org/a",
                 "https://y.org",
-                "http://z://https://v",
+                "http://z://",
                 "https://v",
                 "http://w"
             ]

@@ -1,4 +1,4 @@
-//! `store`: what worked is kept, unless it is not for us, not to be kept, or known already.
+//! `store`: keeps a credential that worked, unless it is for another host, marked `ephemeral`, or known already.
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
@@ -21,8 +21,7 @@ use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 
-/// Keeps a credential that worked, unless it is not for us, not to be kept, or what we have already; what a person would
-/// want to know of that.
+/// Keeps a credential that worked. Returns the notice for a person, if there is one.
 pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String>> {
     let Some(wanted) = Wanted::of(&request.context).filter(|_| !request.ephemeral) else {
         return Ok(None);
@@ -40,11 +39,10 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     if !session.is_ours(&wanted.host, &accounts)? {
         return Ok(None);
     }
-    let was_asked_for = first_contact::asked_for(session, given.secret);
-    let account = account_of(&wanted, &given, &request, was_asked_for);
+    let mut account = account_of(&wanted, &given, &request);
     let now = Timestamp::now();
     let rulings = rule(&accounts, &wanted, |known| hindrance(session, known, now));
-    // Of what the policy forbids nothing was given to anybody.
+    // Forbidden accounts never answered.
     let fitting = || {
         let fitting = rulings
             .iter()
@@ -85,6 +83,11 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     if let Some(objection) = session.objection_to_keeping(&account, choice)? {
         first_contact::settle(session, true);
         return Ok(Some(format!("what git gave is not kept: {objection}")));
+    }
+    let is_of_a_repository = account.reach.iter().any(|reach| reach.repository.is_some());
+    if !is_of_a_repository && first_contact::asked_for(session, given.secret) {
+        account.reach.clear();
+        account.only_username = None;
     }
     if let Some(bound) = bound(&session.accounts()?, &account) {
         return Ok(Some(format!("what git gave is not kept: {bound}")));
@@ -131,13 +134,8 @@ impl<'a> Given<'a> {
 }
 
 /// The account that a given credential makes. What git gives may have been planted in a public URL, which no server ever
-/// checked: it is never broader than the place it came from. Only what we asked for is for the whole host.
-fn account_of(
-    wanted: &Wanted<'_>,
-    given: &Given<'_>,
-    request: &Request,
-    was_asked_for: bool,
-) -> Account {
+/// checked: it is never broader than the place it came from.
+fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Account {
     let bytes = |value: &[u8]| Bytes::from(value.to_vec());
     let username = given.username.clone();
     let home = bitbucket::home_of(&wanted.host);
@@ -152,7 +150,6 @@ fn account_of(
         let mut account = Account::new(String::new(), home, Origin::Git, known);
         match &wanted.reach {
             Some(reach) if kind == Kind::AccessToken => account.reach.push(reach.clone()),
-            _ if was_asked_for => {}
             Some(reach) => account.reach.push(reach.workspace_alone()),
             None => account.only_username = username,
         }

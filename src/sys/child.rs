@@ -1,5 +1,5 @@
-//! The one way to start a program: with a time limit, without our secrets in its environment, and with a limit to what
-//! is read from it.
+//! The one way to start a program: without our secrets in its environment. A program that we wait for has a time limit
+//! and an output limit.
 
 use std::env;
 use std::ffi::{OsStr, OsString};

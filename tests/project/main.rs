@@ -14,6 +14,7 @@ mod layers;
 mod manual;
 mod messages;
 mod packages;
+mod pages;
 #[cfg(target_os = "linux")]
 mod recipes;
 #[cfg(target_os = "linux")]

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 
-use self::arguments::{Call, Url, refusal};
+use self::arguments::{Call, CurlUrl, refusal};
 use crate::answer::decide::{Effort, decide};
 use crate::answer::found::{Findings, Found};
 use crate::answer::matching::Wanted;
@@ -54,12 +54,11 @@ pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
 }
 
 /// What the account that fits the URL presents to the REST API.
-fn authorization(url: Url) -> Result<Secret> {
+fn authorization(url: CurlUrl) -> Result<Secret> {
     let session = Session::default();
-    let hosts = session.known_hosts(&session.accounts()?)?;
-    if !hosts.contains(&url.host) {
+    if !session.is_known(&url.host)? {
         return Err(refusal(
-            "the URL's host is neither Bitbucket Cloud nor one that you have an account for",
+            "the URL's host is not Bitbucket Cloud, and you have no account for it",
             "sign in to it first: 'git credential-bitbucket login --host HOST'",
         ));
     }
@@ -108,7 +107,7 @@ fn nobody(
         _ if is_said => format!("no account of {host} can answer"),
         Some(reach) => format!("no account of {host} is for '{reach}'"),
         None if lacks_a_path => {
-            format!("the accounts of {host} are each for a workspace, and the URL names none")
+            format!("each account of {host} is for a workspace, and the URL names none")
         }
         None => format!("no account of {host} answers"),
     };

@@ -25,7 +25,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
         )];
     }
     let mut checks = Vec::new();
-    for store in Name::KEEPING {
+    for store in Name::keeping() {
         checks.extend(of_store(store, &asked));
     }
     checks.extend(asked.iter().map(|(account, has_secret)| {
@@ -38,7 +38,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
             _ => Check::skip(
                 id(account),
                 format!(
-                    "'{}' was not looked at: see store.{}",
+                    "'{}' was not checked: see store.{}",
                     account.name, account.store
                 ),
             ),
@@ -91,7 +91,7 @@ fn forbidden(surroundings: &Surroundings<'_>, account: &Account) -> Option<Check
     Some(Check::fail(
         id(account),
         objection.notice(account),
-        objection.mend(account),
+        objection.fix(account),
     ))
 }
 
@@ -128,9 +128,9 @@ fn of_account(account: &Account, has_secret: bool) -> Check {
     match state.complaint(account) {
         None => Check::pass(id, described(account)),
         Some(complaint) if state.needs_attention() => {
-            Check::fail(id, complaint, state::mend(account))
+            Check::fail(id, complaint, state::fix(account))
         }
-        Some(complaint) => Check::warn(id, complaint, state::mend(account)),
+        Some(complaint) => Check::warn(id, complaint, state::fix(account)),
     }
 }
 
@@ -141,7 +141,7 @@ pub(super) fn complete(account: &Account, missing: Missing) -> String {
         Missing::Username => "--username NAME",
     };
     format!(
-        "sign in again with it: 'git credential-bitbucket login {} {option}'",
+        "sign in again with that option: 'git credential-bitbucket login {} {option}'",
         account.argument()
     )
 }
@@ -181,7 +181,7 @@ fn ambiguous(surroundings: &Surroundings<'_>) -> Vec<Check> {
                 ),
             );
         }
-        Check::fail("ambiguous", message, tie.mend())
+        Check::fail("ambiguous", message, tie.fix())
     };
     ties.into_iter().map(check).collect()
 }

@@ -1,4 +1,4 @@
-//! `doctor`: looks at everything that can be wrong, and says how to mend it.
+//! `doctor`: checks everything that can be wrong, and says how to fix it.
 
 mod accounts;
 mod answer;
@@ -19,7 +19,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use self::finding::{Check, Outcome};
+use self::finding::{Check, CheckOutcome};
 use self::surroundings::Surroundings;
 use crate::cli::output;
 use crate::settings::session::Session;
@@ -44,18 +44,20 @@ pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
         Some(url) => checks.extend(explain::checks(&surroundings, url)?),
     }
     if arguments.json {
-        output::print_json(&Report { checks: &checks })?;
+        output::print_json(&DoctorReport { checks: &checks })?;
     } else {
         let text: String = checks.iter().map(Check::text).collect();
         output::print(text.as_bytes())?;
     }
-    let has_failed = checks.iter().any(|check| check.outcome == Outcome::Fail);
+    let has_failed = checks
+        .iter()
+        .any(|check| check.outcome == CheckOutcome::Fail);
     Ok(ExitCode::from(u8::from(has_failed)))
 }
 
 /// What `--json` shows: the names are a contract.
 #[derive(Serialize)]
-struct Report<'a> {
+struct DoctorReport<'a> {
     checks: &'a [Check],
 }
 

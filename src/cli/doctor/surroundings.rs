@@ -17,7 +17,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) accounts: Accounts,
     /// Whether the accounts could be read.
     pub(super) knows_accounts: bool,
-    /// The hosts whose credentials are ours to keep.
+    /// The hosts for which we answer.
     pub(super) hosts: Vec<Host>,
     pub(super) git: Option<Git>,
 }
@@ -40,9 +40,12 @@ impl<'a> Surroundings<'a> {
             .inspect_err(|error| checks.push(Check::failed("accounts", error)));
         let knows_accounts = accounts.is_ok();
         let accounts = accounts.unwrap_or_default();
-        // That configuration or policy cannot be read is a finding of its own check.
-        let hosts = session.our_hosts(&accounts);
-        let hosts = hosts.unwrap_or_else(|_| known_hosts(&accounts, &[]));
+        // Other checks report unreadable settings, and an unreadable policy.
+        let configured = session.config().map_or(&[][..], |config| &config.hosts);
+        let mut hosts = known_hosts(accounts.iter(), configured);
+        if let Ok(policy) = session.policy() {
+            hosts.retain(|host| policy.allows_host(host));
+        }
         Self {
             session,
             accounts,

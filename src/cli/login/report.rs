@@ -58,7 +58,7 @@ pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
         // That app passwords are gone is said at more length.
         Some(Verdict::Unchecked { .. }) if account.is_retired() => {}
         Some(Verdict::Unchecked { reason, hint }) => {
-            message::warn(format_args!("it is stored unchecked: {reason}"));
+            message::warn(format_args!("the secret is stored unchecked: {reason}"));
             if let Some(hint) = hint {
                 message::hint(hint);
             }
@@ -70,11 +70,11 @@ pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
 pub(super) fn tell_expiry(arguments: &Login, account: &Account) {
     match (arguments.expires, account.expires) {
         (Some(day), _) if day < today() => {
-            message::warn(format_args!("{day}, the day of '--expires', has passed"));
+            message::warn(format_args!("{day}, the date of '--expires', has passed"));
         }
         (None, Some(day)) if arguments.with_token => {
             message::tell(&format!(
-                "Its last day stays {day}; '--expires' changes that"
+                "Its expiry date stays {day}; '--expires' changes it"
             ));
         }
         _ => {}

@@ -53,7 +53,7 @@ pub(super) fn refuse_what_is_no_secret(secret: &Secret, what: &str) -> Result<()
     }
     if secret.expose().len() > LONGEST || secret.expose().iter().any(u8::is_ascii_control) {
         bail!(Hinted::new(
-            format!("that is no {what}: it is too long or holds control characters"),
+            format!("that is not a {what}: it is too long or has control characters"),
             "copy it again from its page"
         ));
     }
@@ -71,12 +71,12 @@ fn explain_where_to_make_one(arguments: &Login, policy: &Policy, host: &Host) {
     let context = arguments
         .host
         .as_ref()
-        .map_or("", |place| place.context.as_str());
+        .map_or("", |instance| instance.context.as_str());
     for line in bitbucket::how_to_make(kind, host, context, &arguments.reach) {
         message::tell(&line);
     }
     if arguments.kind.is_none() && usual.next() == Some(Kind::AccessToken) {
-        message::tell("A repository, project or workspace access token is as welcome");
+        message::tell("A repository, project or workspace access token works too");
     }
 }
 
@@ -147,11 +147,11 @@ fn ask_kind(arguments: &Login, policy: &Policy, host: &Host) -> Result<Kind> {
     if arguments.with_token || !terminal::can_ask() {
         bail!(Hinted::new(
             "cannot tell what kind of secret this is",
-            format!("say '--kind' with one of {names}")
+            format!("give '--kind' one of {names}")
         ));
     }
     message::tell(
-        "It does not start like one of Bitbucket's tokens; if that is a slip, press Ctrl-C",
+        "It does not start like one of Bitbucket's tokens; if that is a mistake, press Ctrl-C",
     );
     for _ in 0..3 {
         let answer = terminal::ask_line(&format!("What kind of secret is it ({names})? "))?;
@@ -161,7 +161,7 @@ fn ask_kind(arguments: &Login, policy: &Policy, host: &Host) -> Result<Kind> {
         }
     }
     bail!(Hinted::new(
-        "the kind is not known",
-        format!("say '--kind' with one of {names}")
+        "the kind is unknown",
+        format!("give '--kind' one of {names}")
     ))
 }

@@ -11,13 +11,13 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use self::row::Row;
+use self::row::StatusRow;
 use crate::account::Account;
 use crate::account::state::State;
 use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::cli::output;
-use crate::git::context::Host;
+use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 use crate::store;
 use crate::sys::error::one_line;
@@ -37,8 +37,8 @@ pub(crate) struct Status {
 }
 
 #[derive(Serialize)]
-struct Report {
-    accounts: Vec<Row>,
+struct StatusReport {
+    accounts: Vec<StatusRow>,
 }
 
 pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
@@ -51,12 +51,12 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     let now = Timestamp::now();
     let rows = shown
         .iter()
-        .map(|account| Row::of(account, state(&session, account, now)));
-    let rows: Vec<Row> = rows.collect();
+        .map(|account| StatusRow::of(account, state(&session, account, now)));
+    let rows: Vec<StatusRow> = rows.collect();
     let mut needs_attention = rows.iter().any(|row| row.state.needs_attention());
 
     if arguments.json {
-        output::print_json(&Report { accounts: rows })?;
+        output::print_json(&StatusReport { accounts: rows })?;
     } else {
         if !rows.is_empty() {
             output::print(table::text(&rows, terminal::width()).as_bytes())?;
@@ -65,9 +65,9 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             (true, None) => {
                 message::tell("No account yet: 'git credential-bitbucket login' adds one");
             }
-            (true, Some(stores)) => message::tell(&format!("No account; {stores} is looked into")),
+            (true, Some(stores)) => message::tell(&format!("No account; {stores} is searched")),
             (false, Some(stores)) => {
-                message::tell(&format!("Where no account fits, {stores} is looked into"));
+                message::tell(&format!("Where no account fits, {stores} is searched"));
             }
             (false, None) => {}
         }
@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             environment::retired_notice(&account)
         } else if !account.standing(Timestamp::now()).may_answer() {
             format!(
-                "{} is set, but bitbucket.org refused it: give it another value",
+                "{} is set, but bitbucket.org refused it: set another value",
                 account.name
             )
         } else {
@@ -103,23 +103,16 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             )
         });
     }
-    let hosts: Vec<Host> = std::iter::once(&cloud)
-        .chain(shown.iter().map(|account| &account.host))
-        .flat_map(bitbucket::hosts_asked_for)
-        // For the others nothing ever answers.
-        .filter(|host| {
-            session
-                .policy()
-                .is_ok_and(|policy| policy.allows_host(host))
-        })
-        .fold(Vec::new(), |mut hosts, host| {
-            if !hosts.contains(&host) {
-                hosts.push(host);
-            }
+    let hosts = session.policy().map_or_else(
+        |_| Vec::new(),
+        |policy| {
+            let mut hosts = known_hosts(shown, &[]);
+            hosts.retain(|host| policy.allows_host(host));
             hosts
-        });
+        },
+    );
     output::warn_of_ties(&session, &accounts);
-    output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
+    output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' fixes that");
     Ok(ExitCode::from(u8::from(needs_attention)))
 }
 
@@ -152,7 +145,7 @@ fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
             message::warn(format_args!(
                 "{}: {}",
                 objection.notice(account),
-                objection.mend(account)
+                objection.fix(account)
             ));
             is_forbidden = true;
         }

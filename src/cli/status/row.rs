@@ -8,7 +8,7 @@ use crate::bitbucket;
 
 /// An account as `--json` shows it: the names are a contract.
 #[derive(Serialize)]
-pub(super) struct Row {
+pub(super) struct StatusRow {
     pub(super) name: String,
     pub(super) host: String,
     pub(super) kind: Option<&'static str>,
@@ -21,7 +21,7 @@ pub(super) struct Row {
     pub(super) state: State,
 }
 
-impl Row {
+impl StatusRow {
     pub(super) fn of(account: &Account, state: State) -> Self {
         let expires = account.expires.map(|day| day.to_string());
         Self {

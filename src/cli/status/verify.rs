@@ -35,7 +35,7 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
         };
         if account.kind().is_none() {
             message::warn(format_args!(
-                "'{}' is unchecked: its kind is not known, so nobody can be asked",
+                "'{}' is unchecked: its kind is unknown, so there is nowhere to ask",
                 account.name
             ));
             continue;

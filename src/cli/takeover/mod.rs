@@ -155,10 +155,10 @@ pub(crate) struct Entry {
     pub(crate) line: usize,
     /// What of the file goes when the entry goes.
     pub(crate) span: Range<usize>,
-    pub(crate) content: Content,
+    pub(crate) content: EntryContent,
 }
 
-pub(crate) enum Content {
+pub(crate) enum EntryContent {
     /// For a host of ours. A URL may hold two.
     Ours(Vec<Credential>),
     /// For another host.
@@ -166,9 +166,6 @@ pub(crate) enum Content {
     /// It cannot be understood; why, without the text.
     Bad(&'static str),
 }
-
-/// Whether a host's credentials are ours to keep.
-pub(crate) type IsOurs<'a> = &'a dyn Fn(&Host) -> bool;
 
 /// Which accounts the credentials become.
 pub(crate) struct Plan {

@@ -28,7 +28,7 @@ pub(crate) fn credentials(
         let names = usernames
             .iter()
             .map(Username::as_slice)
-            .chain(bitbucket::STATIC_USERNAMES.map(str::as_bytes))
+            .chain(bitbucket::static_usernames())
             .map(Some);
         for username in [None].into_iter().chain(names) {
             let Some(credential) = ask(helper, host, username)? else {

@@ -39,9 +39,9 @@ fn the_file_of_git_credential_store_is_taken_over() {
     assert_eq!(outcome.status, 0, "{outcome:?}");
     let file = path.display();
     for line in [
-        format!("Took over 'ada@example.com', 'acme/app' from '{file}'\n"),
+        format!("Imported 'ada@example.com', 'acme/app' from '{file}'\n"),
         "1 entry for other hosts, left alone\n".to_owned(),
-        format!("It is still in '{file}'; '--remove' takes it out there\n"),
+        format!("It is still in '{file}'; '--remove' removes it there\n"),
     ] {
         assert!(outcome.stderr.contains(&line), "{line}: {outcome:?}");
     }
@@ -101,7 +101,7 @@ fn a_netrc_file_is_taken_over_and_left_with_its_other_entries() {
     assert_eq!(outcome.status, 1, "{outcome:?}");
     for line in [
         ":10: the machine has no password\n",
-        ":13: it is no word of a netrc file, or a quote is not closed\n",
+        ":13: it is not a netrc word, or a quote is not closed\n",
         "3 entries for other hosts, left alone\n",
     ] {
         assert!(outcome.stderr.contains(line), "{line}: {outcome:?}");
@@ -153,10 +153,10 @@ fn without_a_source_the_plain_files_are_taken_over_and_a_dry_run_changes_nothing
     let outcome = import(&env, &["--dry-run"]);
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert!(
-        outcome.stderr.contains("Would take over 'ada@example.com'"),
+        outcome.stderr.contains("Would import 'ada@example.com'"),
         "{outcome:?}"
     );
-    assert!(outcome.stderr.contains("Would take over 'ada' from"));
+    assert!(outcome.stderr.contains("Would import 'ada' from"));
     assert!(env.accounts().is_empty() && !env.data().join("secrets").exists());
     assert_eq!(import(&env, &[]).status, 0);
     assert_eq!(env.accounts().len(), 3);
@@ -246,4 +246,30 @@ fn setup_names_the_command_that_takes_over_from_each_helper_it_cuts_off() {
         assert!(text.contains(line), "{line}: {text}");
     }
     assert_eq!(text.matches("import").count(), 2, "{text}");
+}
+
+#[test]
+fn a_file_that_git_tracks_is_reported_and_not_taken_over() {
+    let env = environment();
+    env.git_succeeds(&["init", "-q", "clone"]);
+    let path = env.home().join("clone/credentials");
+    write_private(&path, &git_credentials());
+    env.git_succeeds(&["-C", "clone", "add", "."]);
+    let source = "git-credentials:clone/credentials";
+    for arguments in [&[source][..], &[source, "--dry-run"], &[source, "--remove"]] {
+        let outcome = import(&env, arguments);
+        assert_eq!(outcome.status, 1, "{outcome:?}");
+        for line in [
+            "clone/credentials:1: git tracks it, so others may have written or read it: revoke it at https://id.atlassian.com/",
+            "clone/credentials:3: git tracks it, so others may have written or read it: revoke it at https://bitbucket.org/acme/app/admin/access-tokens",
+            "Nothing for Bitbucket in 'clone/credentials'",
+        ] {
+            assert!(outcome.stderr.contains(line), "{line}: {outcome:?}");
+        }
+        assert!(env.accounts().is_empty());
+        assert_eq!(fs::read_to_string(&path).unwrap(), git_credentials());
+    }
+    env.git_succeeds(&["-C", "clone", "rm", "-q", "--cached", "credentials"]);
+    assert_eq!(import(&env, &[source]).status, 0);
+    assert_eq!(env.accounts().len(), 2);
 }

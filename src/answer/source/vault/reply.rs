@@ -1,6 +1,5 @@
 //! What Vault answers: the reader of it. It may be another server's words, or a hostile one's.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -160,15 +159,15 @@ fn tells(word: &str, secret: &Secret) -> bool {
         )
     };
     let digits: Vec<u8> = word.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let mut hex = Zeroizing::new(String::with_capacity(2 * secret.len()));
-    for byte in secret {
-        // Writing to a text cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
+    let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
+    let pairs = secret
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    let hex = Zeroizing::new(pairs.collect::<Vec<u8>>());
     (0..3)
         .filter_map(|skipped| secret.get(skipped..))
         .any(is_in_base64)
-        || shares(&digits.to_ascii_lowercase(), hex.as_bytes())
+        || shares(&digits.to_ascii_lowercase(), &hex)
 }
 
 /// Whether a word has much of a secret, or all of a short one.

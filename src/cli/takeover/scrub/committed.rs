@@ -1,11 +1,11 @@
 //! Secrets in files that are committed. Their history is not ours to rewrite: they are only reported.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use super::find::{self, Findings, Ours};
-use super::walk::COMMITTED;
 use crate::bitbucket;
 use crate::git;
 
@@ -15,35 +15,40 @@ pub(super) struct Committed {
     pub(super) findings: Findings,
 }
 
-/// Looks into what git tracks in a work tree, or in a bare repository at HEAD.
-pub(super) fn look_into(tree: &Path, ours: &Ours) -> Result<Vec<Committed>> {
+/// Looks into what git tracks in a work tree, or in a bare repository at HEAD, but for the files that are `seen`. Ends
+/// once there is `enough`.
+///
+/// # Errors
+/// When git does not let us.
+pub(super) fn look_into(
+    tree: &Path,
+    ours: &Ours,
+    seen: &BTreeSet<PathBuf>,
+    enough: usize,
+) -> Result<Vec<Committed>> {
     let is_bare = !tree.join(".git").exists();
-    if is_bare {
-        return search(tree, true, &[], ours);
-    }
-    let own = COMMITTED.map(|name| format!(":(exclude,top){name}"));
-    let own: Vec<&str> = own.iter().map(String::as_str).collect();
-    let mut committed = search(tree, false, &own, ours)?;
-    // These were looked into as configuration, and are changed in the work tree; the commit stays as it is.
-    if COMMITTED.iter().any(|name| tree.join(name).exists()) {
-        committed.extend(search(tree, true, &COMMITTED, ours)?);
-    }
-    Ok(committed)
-}
-
-fn search(tree: &Path, at_head: bool, paths: &[&str], ours: &Ours) -> Result<Vec<Committed>> {
-    let lines = git::grep(tree, at_head, &pattern(ours), paths)?;
-    let found = lines.into_iter().map(|line| {
+    let is_seen = |path: &Path| {
+        let real = dunce::canonicalize(path);
+        !is_bare && real.is_ok_and(|real| seen.contains(&real))
+    };
+    let mut committed = Vec::new();
+    let mut number = 0;
+    for line in git::grep(tree, is_bare, &pattern(ours))? {
+        let path = tree.join(line.name);
+        if is_seen(&path) {
+            continue;
+        }
         let mut findings = find::in_text(&line.text, ours);
         for found in &mut findings.found {
             found.line = line.number;
         }
-        Committed {
-            path: tree.join(line.name),
-            findings,
+        number += findings.found.len();
+        committed.push(Committed { path, findings });
+        if number > enough {
+            break;
         }
-    });
-    Ok(found.collect())
+    }
+    Ok(committed)
 }
 
 /// What git is to look for, as an extended regular expression without regard to letter case: URLs with a password or a

@@ -9,7 +9,7 @@ use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
 use crate::cli::takeover::{Credential, InUrl, in_url};
 use crate::git;
-use crate::git::config::{ConfigEntry, GitConfig, Piece};
+use crate::git::config::{ConfigEntry, ConfigSection, GitConfig, Piece};
 use crate::git::context::Host;
 use crate::git::url::{self, Url, urls_in};
 use crate::git::username::Username;
@@ -29,10 +29,15 @@ pub(crate) struct Found {
     pub(crate) cut: Range<usize>,
 }
 
+/// How many secrets of one text are looked at. No text that people write has as many.
+pub(crate) const MOST: usize = 10_000;
+
 /// What was found in one text.
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) found: Vec<Found>,
+    /// There are more than [`MOST`].
+    pub(crate) is_cut_short: bool,
     /// How many secrets of other hosts there are.
     pub(crate) foreign: usize,
 }
@@ -67,30 +72,41 @@ pub(crate) fn in_config(text: &[u8], ours: &Ours) -> Option<(GitConfig, Findings
     let mut search = Search::of(text, ours);
     for section in &config.sections {
         if let Some(subsection) = &section.subsection {
-            let key = [&section.name, &b"."[..], subsection.bytes()].concat();
-            search.urls(
-                subsection,
-                Some(&url::masked(&String::from_utf8_lossy(&key))),
-            );
+            search.urls(subsection, Some(&Heading::of(section, ours).shown));
         }
     }
+    let mut heading = None;
     for entry in &config.entries {
-        search.entry(entry, &config);
+        // Once for each section, and not for each entry: its name may be long.
+        let heading = match &mut heading {
+            Some((section, heading)) if *section == entry.section => heading,
+            other => {
+                let heading = Heading::of(config.section_of(entry), ours);
+                &mut other.insert((entry.section, heading)).1
+            }
+        };
+        search.entry(entry, heading);
     }
     for comment in &config.comments {
         search.plain(comment.clone());
     }
-    let mut findings = search.findings;
+    let mut findings = search.into_findings();
     give_scopes(&config, ours, &mut findings.found);
-    findings.found.sort_by_key(|found| found.line);
     Some((config, findings))
 }
 
-/// The secrets in a text of no particular form.
+/// The secrets in a text of no particular form. It may quote others, and an account without a repository would be for
+/// the whole host: so one whose URL names none stays.
 pub(crate) fn in_text(text: &[u8], ours: &Ours) -> Findings {
     let mut search = Search::of(text, ours);
     search.plain(0..text.len());
-    search.findings
+    let mut findings = search.into_findings();
+    for found in &mut findings.found {
+        if found.credentials.iter().any(|it| it.reach.is_none()) {
+            found.credentials.clear();
+        }
+    }
+    findings
 }
 
 /// A secret that says nothing of a repository is for the one in whose configuration it stands.
@@ -98,7 +114,10 @@ fn give_scopes(config: &GitConfig, ours: &Ours, found: &mut [Found]) {
     let remotes: Vec<(Host, Reach)> = config
         .entries
         .iter()
-        .filter(|entry| entry.key.starts_with(b"remote."))
+        .filter(|entry| {
+            let name = &config.section_of(entry).name;
+            name == b"remote" || name.starts_with(b"remote.")
+        })
         .filter_map(|entry| {
             let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;
             let url = Url::parse(value)?;
@@ -118,11 +137,60 @@ fn give_scopes(config: &GitConfig, ours: &Ours, found: &mut [Found]) {
     }
 }
 
+/// The name of a section, and for which of our hosts its settings count.
+struct Heading {
+    name: Vec<u8>,
+    has_pattern: bool,
+    host: Option<Host>,
+    reach: Option<Reach>,
+    /// Masked, and cut where it is long.
+    shown: String,
+}
+
+impl Heading {
+    /// A name that is longer is no help to anybody.
+    const LONGEST: usize = 256;
+
+    fn of(section: &ConfigSection, ours: &Ours) -> Self {
+        let mut heading = Self {
+            name: section.name.clone(),
+            has_pattern: section.subsection.is_some(),
+            host: None,
+            reach: None,
+            shown: String::from_utf8_lossy(&section.name).into_owned(),
+        };
+        if let Some(subsection) = &section.subsection {
+            let pattern = String::from_utf8_lossy(subsection.bytes());
+            heading.host = ours.matching(&pattern).cloned();
+            let path = Url::parse(&pattern).and_then(|url| url.path());
+            heading.reach = heading
+                .host
+                .as_ref()
+                .zip(path)
+                .and_then(|(host, path)| Reach::of_path(host, &path));
+            heading.shown = url::masked(&format!("{}.{pattern}", heading.shown));
+        }
+        heading.shown = shortened(heading.shown);
+        heading
+    }
+
+    fn key_of(&self, entry: &ConfigEntry) -> String {
+        let variable = String::from_utf8_lossy(&entry.variable).into_owned();
+        format!("{}.{}", self.shown, shortened(variable))
+    }
+}
+
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(Heading::LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 struct Search<'a> {
     text: &'a [u8],
     ours: &'a Ours,
-    /// Where each line starts.
-    lines: Vec<usize>,
     /// What has been accounted for: where it starts, and where it ends.
     seen: BTreeMap<usize, usize>,
     findings: Findings,
@@ -130,18 +198,26 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn of(text: &'a [u8], ours: &'a Ours) -> Self {
-        let breaks = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
         Self {
             text,
             ours,
-            lines: breaks.map(|(position, _)| position).collect(),
             seen: BTreeMap::new(),
             findings: Findings::default(),
         }
     }
 
-    fn line_of(&self, position: usize) -> usize {
-        self.lines.partition_point(|&end| end < position) + 1
+    /// What was found, in its order, with the lines in which it stands.
+    fn into_findings(self) -> Findings {
+        let mut findings = self.findings;
+        findings.found.sort_by_key(|found| found.cut.start);
+        let (mut line, mut position) = (1, 0);
+        for found in &mut findings.found {
+            let before = &self.text[position..found.cut.start];
+            line += before.split(|byte| *byte == b'\n').count() - 1;
+            position = found.cut.start;
+            found.line = line;
+        }
+        findings
     }
 
     fn is_seen(&self, place: &Range<usize>) -> bool {
@@ -150,47 +226,37 @@ impl<'a> Search<'a> {
     }
 
     /// Looks at a setting: what is sent with requests, what a helper says, a URL anywhere, a token anywhere.
-    fn entry(&mut self, entry: &ConfigEntry, config: &GitConfig) {
+    fn entry(&mut self, entry: &ConfigEntry, heading: &Heading) {
         let Some(value) = &entry.value else { return };
-        let section = &config.sections[entry.section];
-        let pattern = section
-            .subsection
-            .as_ref()
-            .map(|piece| String::from_utf8_lossy(piece.bytes()));
-        let key = url::masked(&String::from_utf8_lossy(&entry.key));
-        let name = entry
-            .key
-            .rsplit(|&byte| byte == b'.')
-            .next()
-            .unwrap_or_default();
-        let secrets = match (section.name.as_slice(), name) {
+        let key = heading.key_of(entry);
+        let secrets = match (heading.name.as_slice(), entry.variable.as_slice()) {
             (b"http", b"extraheader") => authorization(value.bytes()),
             (b"credential", b"helper") => of_helper(value.bytes()),
             (b"credential", b"username") => of_username(value.bytes()),
             _ => None,
         };
         if let Some(alone) = secrets {
-            self.alone(entry, &key, pattern.as_deref(), alone);
+            self.alone(entry, &key, heading, alone);
         }
         self.urls(value, Some(&key));
         self.tokens(value.bytes(), Some(&key), |part| value.place(part));
     }
 
     /// A secret that is the whole of a setting, which goes with it.
-    fn alone(&mut self, entry: &ConfigEntry, key: &str, pattern: Option<&str>, alone: Alone) {
-        let host = match pattern {
+    fn alone(&mut self, entry: &ConfigEntry, key: &str, heading: &Heading, alone: Alone) {
+        let host = if heading.has_pattern {
+            heading.host.as_ref()
+        } else {
             // Where it counts for every host, only its start can tell whose it is.
-            None => self.ours.of_secret(&alone.secret),
-            Some(pattern) => self.ours.matching(pattern),
+            self.ours.of_secret(&alone.secret)
         };
         let Some(host) = host else {
-            self.findings.foreign += usize::from(pattern.is_some());
+            self.findings.foreign += usize::from(heading.has_pattern);
             return;
         };
         let mut credential = Credential::new(host, alone.username, alone.secret);
         credential.is_bearer = alone.is_bearer;
-        let path = pattern.and_then(Url::parse).and_then(|url| url.path());
-        credential.reach = path.and_then(|path| Reach::of_path(host, &path));
+        credential.reach.clone_from(&heading.reach);
         self.add(entry.span.clone(), Some(key), None, vec![credential]);
     }
 
@@ -261,11 +327,15 @@ impl<'a> Search<'a> {
         if !cut.is_empty() && self.is_seen(&cut) {
             return;
         }
+        if self.findings.found.len() == MOST {
+            self.findings.is_cut_short = true;
+            return;
+        }
         if !cut.is_empty() {
             self.seen.insert(cut.start, cut.end);
         }
         self.findings.found.push(Found {
-            line: self.line_of(cut.start),
+            line: 0,
             key: key.map(str::to_owned),
             url,
             credentials,

@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     let mut walk = walk(arguments)?;
     let mut scrub = Scrubbing::default();
     scrub.look(&mut walk, &ours);
-    scrub.look_at_commits(&walk.trees, &ours);
+    scrub.look_at_commits(&walk, &ours);
     scrub.problems.append(&mut walk.problems);
 
     let credentials: Vec<Credential> = scrub
@@ -92,6 +92,7 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
 /// Where to look.
 fn walk(arguments: &Scrub) -> Result<Walk> {
     let mut walk = Walk::default();
+    walk.may_leave = arguments.global;
     for path in &arguments.paths {
         if !path.is_dir() {
             walk.problems
@@ -113,7 +114,7 @@ fn walk(arguments: &Scrub) -> Result<Walk> {
     }
     if arguments.global {
         for path in git::global_config_files()? {
-            walk.config(&path);
+            walk.global(&path);
         }
     }
     Ok(walk)

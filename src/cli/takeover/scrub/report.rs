@@ -1,7 +1,6 @@
 //! What `scrub` says: a line or a row for each secret, and what is left to do.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -76,23 +75,22 @@ fn line(scrub: &Scrubbing, secret: &FoundSecret) -> String {
     let action = match action {
         Action::Moved => format!("moved to account '{account}'"),
         Action::WouldMove => format!("would move to account '{account}'"),
-        Action::Reported if is_committed(scrub, secret) => "committed".to_owned(),
+        Action::Reported if is_of_others(scrub, secret) => "only reported".to_owned(),
         Action::Reported => "still there".to_owned(),
     };
     let line = error::printable(&format!("{file}:{line}: {action}: {place}"));
     format!("{line}\n")
 }
 
-/// Whether it was found in what is committed, and not in a file as it stands.
-fn is_committed(scrub: &Scrubbing, secret: &FoundSecret) -> bool {
-    let target = &scrub.targets[secret.target];
-    target.form == Form::Committed && secret.found.key.is_none() && !secret.can_move
+/// Whether it was found in what others may have written.
+fn is_of_others(scrub: &Scrubbing, secret: &FoundSecret) -> bool {
+    scrub.targets[secret.target].form == Form::OfOthers
 }
 
 /// What is left to do, in as many lines as there are things to do.
 fn summary(scrub: &Scrubbing) -> Vec<String> {
     let (committed, left): (Vec<_>, Vec<_>) =
-        with(scrub, Action::Reported).partition(|secret| is_committed(scrub, secret));
+        with(scrub, Action::Reported).partition(|secret| is_of_others(scrub, secret));
     let would_move = with(scrub, Action::WouldMove).count();
     let mut lines = Vec::new();
     if scrub.secrets.is_empty() {
@@ -110,9 +108,10 @@ fn summary(scrub: &Scrubbing) -> Vec<String> {
     }
     lines.extend(about_moved(scrub));
     if !committed.is_empty() {
-        let number = plural(committed.len(), "secret is", "secrets are");
+        let number = plural(committed.len(), "secret lies", "secrets lie");
         lines.push(format!(
-            "{number} committed: the history is not rewritten, so only revoking helps"
+            "{number} in files of the repository itself, which others may have written: no account is made of that, and \
+             nothing is rewritten; so revoke it"
         ));
     }
     if !left.is_empty() {
@@ -141,14 +140,6 @@ fn about_moved(scrub: &Scrubbing) -> Vec<String> {
         plural(number, "secret", "secrets"),
         names.join(", ")
     )];
-    let targets = moved().map(|secret| &scrub.targets[secret.target]);
-    let changed = targets.filter(|target| target.form == Form::Committed);
-    let changed: BTreeSet<&Path> = changed.map(|target| target.path.as_path()).collect();
-    lines.extend(
-        changed
-            .iter()
-            .map(|path| format!("Commit the change to '{}'", path.display())),
-    );
     let mut urls = moved().filter_map(|secret| secret.found.url.as_ref());
     if let Some(url) = urls.find(|url| url.starts_with("http:")) {
         lines.push(format!(

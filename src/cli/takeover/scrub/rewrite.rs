@@ -1,6 +1,6 @@
 //! Taking secrets out of a file, and leaving all else in it as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -58,7 +58,7 @@ pub(super) fn take_out(
     };
     let check = |draft: &Path| {
         let text = Zeroizing::new(fs::read(draft)?);
-        let meant = GitConfig::parse(&text).map(|config| config.list_without(&[]));
+        let meant = GitConfig::parse(&text).and_then(|config| config.list_without(&[]));
         match git::list_of(draft) {
             Ok(list) if meant.as_ref().is_some_and(|meant| meant[..] == list[..]) => Ok(()),
             _ => bail!(not_as_meant()),
@@ -75,10 +75,10 @@ pub(crate) fn config_without(
 ) -> Option<Zeroizing<Vec<u8>>> {
     let (config, findings) = find::in_config(text, ours)?;
     let mut cuts = cuts(findings.found.iter().filter(|found| has_gone(found)));
-    let meant = config.list_without(&cuts);
+    let meant = config.list_without(&cuts)?;
     whole_lines(text, &config, &mut cuts);
     let new = without(text, &cuts);
-    let is_as_meant = GitConfig::parse(&new).is_some_and(|new| new.list_without(&[]) == meant);
+    let is_as_meant = GitConfig::parse(&new).and_then(|new| new.list_without(&[])) == Some(meant);
     is_as_meant.then_some(new)
 }
 
@@ -114,16 +114,19 @@ fn whole_lines(text: &[u8], config: &GitConfig, cuts: &mut Vec<Range<usize>>) {
             gone.entry(entry.section).or_default().push(entry);
         }
     }
-    let spans: Vec<&Range<usize>> = gone.values().flatten().map(|entry| &entry.span).collect();
-    cuts.retain(|cut| !spans.contains(&cut));
+    let starts: BTreeSet<usize> = gone.values().flatten().map(|it| it.span.start).collect();
+    cuts.retain(|cut| !starts.contains(&cut.start));
     for (index, gone) in gone {
         let next = config.sections.get(index + 1);
         let place = config.sections[index].start..next.map_or(text.len(), |next| next.start);
         let stays = |comment: &Range<usize>| {
             let is_within = |entry: &&ConfigEntry| entry.span.contains(&comment.start);
-            place.contains(&comment.start) && !gone.iter().any(is_within)
+            !gone.iter().any(is_within)
         };
-        if numbers[&index] == gone.len() && !config.comments.iter().any(stays) {
+        let comments = &config.comments;
+        let first = comments.partition_point(|comment| comment.start < place.start);
+        let end = comments.partition_point(|comment| comment.start < place.end);
+        if numbers[&index] == gone.len() && !comments[first..end].iter().any(stays) {
             cuts.push(place);
         } else {
             cuts.extend(gone.iter().map(|entry| whole_line(text, &entry.span)));

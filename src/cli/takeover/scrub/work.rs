@@ -13,13 +13,18 @@ use super::find::{self, Found, Ours};
 use super::rewrite;
 use super::walk::{Form, Target, Walk};
 use crate::cli::takeover::{Credential, Plan};
-use crate::git::config::GitConfig;
+use crate::git::config::{ConfigEntry, GitConfig};
 use crate::settings::session::Session;
 use crate::sys::error;
 use crate::sys::parallel::in_parallel;
 
-/// The longest file that is looked into, in bytes: more than any configuration or reflog ever was.
-const LONGEST: u64 = 64 << 20;
+/// The longest reflog and the longest other file that are looked into, in bytes: more than any ever was. Reading a
+/// configuration takes many times as much memory.
+const LONGEST_LOG: u64 = 64 << 20;
+const LONGEST: u64 = 4 << 20;
+
+/// How many secrets of files that others wrote are told.
+const MOST_REPORTED: usize = 1000;
 
 /// A secret, the file it stands in, and what becomes of it.
 pub(super) struct FoundSecret {
@@ -47,6 +52,8 @@ pub(super) struct Scrubbing {
     pub(super) secrets: Vec<FoundSecret>,
     /// How many secrets of other hosts were seen.
     pub(super) foreign: usize,
+    /// How many secrets of files that others wrote were seen.
+    reported: usize,
     /// What went wrong, a line each.
     pub(super) problems: Vec<String>,
 }
@@ -60,12 +67,12 @@ impl Scrubbing {
             let (path, form) = (path.clone(), form.clone());
             next += 1;
             match self.look_into(&path, &form, ours) {
-                Ok(Some(config)) if form == Form::Config => {
+                Ok(Some(config)) => {
                     for path in included(&path, &config) {
-                        walk.config(&path);
+                        walk.included(&path, &form);
                     }
                 }
-                Ok(_) => {}
+                Ok(None) => {}
                 Err(error) => {
                     let error = error::one_line(&error);
                     self.problems.push(format!("'{}': {error}", path.display()));
@@ -77,14 +84,18 @@ impl Scrubbing {
     fn look_into(&mut self, path: &Path, form: &Form, ours: &Ours) -> Result<Option<GitConfig>> {
         let metadata = fs::metadata(path).context("cannot be read")?;
         anyhow::ensure!(metadata.is_file(), "it is not a file");
+        let longest = match form {
+            Form::Text { .. } => LONGEST_LOG,
+            Form::Config | Form::Global | Form::OfOthers => LONGEST,
+        };
         anyhow::ensure!(
-            metadata.len() <= LONGEST,
-            "it is longer than {LONGEST} bytes"
+            metadata.len() <= longest,
+            "it is longer than {longest} bytes"
         );
         let text = Zeroizing::new(fs::read(path).context("cannot be read")?);
         let (config, findings) = match form {
-            Form::Text { .. } => (None, find::in_text(&text, ours)),
-            Form::Config | Form::Committed => {
+            Form::Text { .. } | Form::OfOthers => (None, find::in_text(&text, ours)),
+            Form::Config | Form::Global => {
                 let (config, findings) =
                     find::in_config(&text, ours).context("git cannot read it")?;
                 (Some(config), findings)
@@ -94,8 +105,15 @@ impl Scrubbing {
         if findings.found.is_empty() {
             return Ok(config);
         }
+        if findings.is_cut_short && *form != Form::OfOthers {
+            let path = path.display();
+            self.problems.push(format!(
+                "'{path}' holds more than {} secrets: try again for the rest",
+                find::MOST
+            ));
+        }
         let can_write = !metadata.permissions().readonly();
-        if !can_write {
+        if !can_write && *form != Form::OfOthers {
             self.problems.push(format!(
                 "'{}' is read-only, and holds a secret: 'chmod u+w' it, and try again",
                 path.display()
@@ -106,8 +124,11 @@ impl Scrubbing {
     }
 
     /// Looks into what is committed; that is never changed.
-    pub(super) fn look_at_commits(&mut self, trees: &[PathBuf], ours: &Ours) {
-        let outcomes = in_parallel(trees, |tree| committed::look_into(tree, ours));
+    pub(super) fn look_at_commits(&mut self, walk: &Walk, ours: &Ours) {
+        let trees = &walk.trees;
+        let look_into =
+            |tree: &PathBuf| committed::look_into(tree, ours, &walk.seen, MOST_REPORTED);
+        let outcomes = in_parallel(trees, look_into);
         for (tree, outcome) in trees.iter().zip(outcomes) {
             let committed = match outcome {
                 Ok(committed) => committed,
@@ -121,13 +142,24 @@ impl Scrubbing {
             };
             for Committed { path, findings } in committed {
                 self.foreign += findings.foreign;
-                self.add(path, Form::Committed, findings.found, false);
+                self.add(path, Form::OfOthers, findings.found, false);
             }
+        }
+        if self.reported > MOST_REPORTED {
+            self.problems.push(format!(
+                "more than {MOST_REPORTED} secrets in files of the repositories themselves: the rest is not shown"
+            ));
         }
     }
 
     /// Notes what was found in a file.
-    fn add(&mut self, path: PathBuf, form: Form, found: Vec<Found>, can_move: bool) {
+    fn add(&mut self, path: PathBuf, form: Form, mut found: Vec<Found>, can_move: bool) {
+        let is_own = form != Form::OfOthers;
+        if !is_own {
+            let left = MOST_REPORTED.saturating_sub(self.reported);
+            self.reported += found.len();
+            found.truncate(left);
+        }
         if found.is_empty() {
             return;
         }
@@ -136,7 +168,7 @@ impl Scrubbing {
         self.secrets
             .extend(found.into_iter().map(|found| FoundSecret {
                 target,
-                can_move: can_move && !found.credentials.is_empty(),
+                can_move: is_own && can_move && !found.credentials.is_empty(),
                 found,
                 account: None,
                 action: Action::Reported,
@@ -239,10 +271,15 @@ fn is_stored(
 
 /// The files that a configuration file includes, whatever the condition (git-config(1), "Includes").
 fn included(path: &Path, config: &GitConfig) -> Vec<PathBuf> {
-    let is_include = |key: &[u8]| {
-        key == b"include.path" || key.starts_with(b"includeif.") && key.ends_with(b".path")
+    let is_include = |entry: &&ConfigEntry| {
+        let section = config.section_of(entry);
+        let has_name = match &section.subsection {
+            None => section.name == b"include",
+            Some(_) => section.name == b"includeif",
+        };
+        has_name && entry.variable == b"path"
     };
-    let entries = config.entries.iter().filter(|entry| is_include(&entry.key));
+    let entries = config.entries.iter().filter(is_include);
     entries
         .filter_map(|entry| {
             let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;

@@ -14,9 +14,9 @@ fn symbolic_links_are_kept_and_those_out_of_the_tree_are_not_followed() {
     set(&env, "tree/app", "remote.origin.url", &url("app"));
     symlink("../outside", env.home().join("tree/link")).unwrap();
     symlink(".", env.home().join("tree/loop")).unwrap();
-    let real = env.home().join("app.config");
+    let real = env.home().join("tree/app.config");
     fs::rename(app.join(".git/config"), &real).unwrap();
-    symlink("../../../app.config", app.join(".git/config")).unwrap();
+    symlink("../../app.config", app.join(".git/config")).unwrap();
     let modules = env.home().join("modules");
     fs::write(
         &modules,
@@ -67,7 +67,7 @@ fn what_cannot_be_read_or_written_is_named_and_the_rest_is_done() {
     super::assert_silent(&outcome);
     assert_eq!(outcome.status, 1);
     for line in [
-        "tree/one/.git/config' is read-only, and holds a secret: 'chmod u+w' it, and try again\n",
+        "tree/one/.git/config' is read-only and holds a secret: 'chmod u+w' it, and try again\n",
         "tree/two/.git/config': git cannot read it\n",
         "tree/three/.git/config': it is not a file\n",
         "Moved 1 secret into the store",

@@ -13,7 +13,7 @@ fn killed_at_any_moment_nothing_is_lost() {
     let env = environment();
     repository(&env, "app");
     fs::write(
-        env.home().join("app/.gitmodules"),
+        env.home().join("app/.git/config.worktree"),
         format!("[submodule \"lib\"]\n\turl = {}\n", url("lib")),
     )
     .unwrap();
@@ -21,7 +21,7 @@ fn killed_at_any_moment_nothing_is_lost() {
     let config = env.home().join("app/.git/config");
     let (full, modules) = (
         fs::read(&config).unwrap(),
-        fs::read(env.home().join("app/.gitmodules")).unwrap(),
+        fs::read(env.home().join("app/.git/config.worktree")).unwrap(),
     );
     let command = || {
         let mut command = env.command(PROGRAM);
@@ -42,7 +42,7 @@ fn killed_at_any_moment_nothing_is_lost() {
         fs::remove_dir_all(env.data()).unwrap();
         super::use_file_store(&env);
         fs::write(&config, &full).unwrap();
-        fs::write(env.home().join("app/.gitmodules"), &modules).unwrap();
+        fs::write(env.home().join("app/.git/config.worktree"), &modules).unwrap();
         let mut child = command().spawn().unwrap();
         // A step that shares no factor with the number of kills spreads them over the whole run.
         thread::sleep(duration * ((kill * 37) % kills) / kills);
@@ -56,7 +56,7 @@ fn killed_at_any_moment_nothing_is_lost() {
         };
         for (key, file) in [
             ("remote.origin.url", "app/.git/config"),
-            ("submodule.lib.url", "app/.gitmodules"),
+            ("submodule.lib.url", "app/.git/config.worktree"),
         ] {
             let kept = env.git(&["config", "--file", file, "--get", key]).stdout;
             assert!(kept.starts_with("https://x-token-auth"), "{kept}");
@@ -66,7 +66,7 @@ fn killed_at_any_moment_nothing_is_lost() {
             );
         }
         // Only a git that was killed leaves its lock behind, and so do we, in the moment of the change itself.
-        for lock in ["app/.git/config.lock", "app/.gitmodules.lock"] {
+        for lock in ["app/.git/config.lock", "app/.git/config.worktree.lock"] {
             let _ = fs::remove_file(env.home().join(lock));
         }
     }

@@ -85,10 +85,7 @@ fn a_server_that_sends_us_elsewhere_is_not_followed() {
     let env = asking(&impostor, &[]);
     assert_eq!(
         error(&env),
-        format!(
-            "Vault at '{}' sends us elsewhere (status 307)",
-            impostor.address
-        )
+        format!("Vault at '{}' redirects (status 307)", impostor.address)
     );
     assert!(
         target.heads.lock().unwrap().is_empty(),
@@ -183,11 +180,9 @@ fn a_server_that_says_a_secret_back_in_a_refusal_is_not_quoted() {
 fn a_server_that_says_a_secret_back_in_another_encoding_is_not_quoted() {
     let token = "canary-token";
     let each = |start: &str| {
-        let words: Vec<String> = token
-            .bytes()
-            .map(|byte| format!("{start}{byte:02x}"))
-            .collect();
-        words.concat()
+        let bytes = token.bytes();
+        let encoded: Vec<String> = bytes.map(|byte| format!("{start}{byte:02x}")).collect();
+        encoded.concat()
     };
     let base64 = |text: &str| Base64::encode_string(text.as_bytes());
     for said in [
