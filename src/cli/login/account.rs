@@ -176,6 +176,9 @@ fn refuse_mixed_up_names(owner: &Owner, host: &Host) -> Result<()> {
         .as_ref()
         .map(ToString::to_string)
         .unwrap_or_default();
+    if bitbucket::looks_like_a_secret(&username) {
+        bail!(Usage("a secret is no user name".to_owned()));
+    }
     if username.contains(|character: char| character.is_control() || character == ':') {
         bail!(Usage(
             "a user name cannot have a colon or control characters".to_owned()

@@ -41,6 +41,21 @@ fn login_tells_where_to_make_a_token_asks_for_it_and_does_not_show_it() {
 }
 
 #[test]
+fn a_secret_that_is_typed_for_a_user_name_is_refused() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    terminal.types("git-credential-bitbucket login --no-verify --store file --kind app-password");
+    terminal.expect("Token for bitbucket.org (it will not show):");
+    terminal.types(APP_PASSWORD);
+    terminal.expect("Bitbucket user name:");
+    terminal.types(API_TOKEN);
+    terminal.expect("error: a secret is no user name");
+    assert!(!env.data().join("accounts.toml").exists());
+}
+
+#[test]
 fn setup_offers_to_make_git_refuse_passwords_in_urls() {
     let env = TestEnv::new();
     let Some(terminal) = Terminal::open(&env) else {
