@@ -164,6 +164,7 @@ check_rust() {
     wanted=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' "$here/Cargo.toml")
     get_rust="install Rust $wanted or newer: https://rustup.rs, or your distribution's packages rustc and cargo"
     find_cargo
+    choose_toolchain
     if ! has cargo; then
         miss "cargo is missing: $get_rust"
     elif ! has "${RUSTC:-rustc}"; then
@@ -182,6 +183,25 @@ find_cargo() {
     cargo_bin=${CARGO_HOME:-${HOME:-}/.cargo}/bin
     if ! has cargo && [ -x "$cargo_bin/cargo" ]; then
         PATH=$cargo_bin:$PATH
+    fi
+}
+
+# rust-toolchain.toml names the version that the tests use, and rustup would download it. The default version is as good
+# here, if it is new enough.
+choose_toolchain() {
+    [ -z "${RUSTUP_TOOLCHAIN:-}" ] && [ -f "$here/rust-toolchain.toml" ] && has rustup || return 0
+    named=$(sed -n 's/^channel *= *"\(.*\)".*/\1/p' "$here/rust-toolchain.toml")
+    # Each line starts with a name.
+    case "
+$(rustup toolchain list 2>/dev/null)" in
+    *"
+$named-"*) RUSTUP_TOOLCHAIN=$named ;;
+    *) RUSTUP_TOOLCHAIN=$(cd / && rustup show active-toolchain 2>/dev/null | sed 's/ .*//;q') ;;
+    esac
+    if [ -n "$RUSTUP_TOOLCHAIN" ]; then
+        export RUSTUP_TOOLCHAIN
+    else
+        unset RUSTUP_TOOLCHAIN
     fi
 }
 

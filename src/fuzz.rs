@@ -22,8 +22,9 @@ use crate::git::config::GitConfig;
 use crate::git::context::{Context, Host};
 use crate::git::protocol::{Form, Reply, Request};
 use crate::git::url::{self, Url, urls_in};
-use crate::settings::config::{self, Config};
+use crate::settings::config::Config;
 use crate::settings::policy::Policy;
+use crate::settings::toml_file;
 use crate::store::Name;
 use crate::sys::http::Json;
 use crate::sys::loopback::{self, Callback};
@@ -152,21 +153,22 @@ pub fn accounts(data: &[u8]) {
 /// `config.toml`
 pub fn config(data: &[u8]) {
     let path = Path::new("config.toml");
-    let _ = config::parse::<Config>(path, data);
+    let _ = toml_file::parse::<Config>(path, data);
     let _ = Policy::parse(path, data);
 }
 
 /// The netrc file, and that of git-credential-store: entries lie in the text, in order and apart.
 pub fn import(data: &[u8]) {
+    let hosts = bitbucket::hosts_asked_for(&bitbucket::cloud());
     let netrc = Netrc::parse(data);
     let mut end = 0;
     for machine in &netrc.machines {
         assert!(end <= machine.span.start && machine.span.end <= data.len());
         end = machine.span.end;
-        let _ = machine.content(&[], &bitbucket::is_cloud);
+        let _ = machine.content(&hosts);
     }
     let mut end = 0;
-    for entry in git_credentials::entries(data, &bitbucket::is_cloud) {
+    for entry in git_credentials::entries(data, &hosts) {
         assert!(end <= entry.span.start && entry.span.end <= data.len());
         end = entry.span.end;
     }

@@ -1,7 +1,7 @@
 //! A git credential helper for Bitbucket.
 //!
-//! `helper::answer` tells the data's way: git's attributes on stdin become a request, its context finds an account and the
-//! secret from its store, and the reply goes to stdout in one piece.
+//! `helper::answer` shows the data's way: git's attributes on stdin become a request, `answer::decide` finds the account
+//! and its secret, and the reply goes to stdout in one piece.
 
 mod account;
 mod answer;

@@ -79,7 +79,7 @@ main() {
     install_recipe_checkers
     find_rust
     if [ "$fast" = no ]; then
-        step shellcheck install.sh tests/run.sh tests/package.sh .ci/run
+        step shellcheck install.sh tests/run.sh tests/package.sh tests/pins.sh .ci/run
         step mandoc -Tlint -W warning docs/git-credential-bitbucket.1
     fi
     step cargo fmt --check
@@ -173,6 +173,7 @@ find_rust() {
         PATH=$cargo_bin:$PATH
     fi
     has cargo || fail "cargo is missing: https://rustup.rs"
+    find_toolchain
     find_component fmt rustfmt
     find_component clippy clippy
     # The Python package of the same tool is too old for today's lock files.
@@ -211,6 +212,20 @@ install_recipe_checkers() {
     step python3 -m venv target/recipes
     step target/recipes/bin/pip install --quiet --disable-pip-version-check --only-binary :all: \
         --require-hashes --requirement tests/recipes/requirements.txt
+}
+
+# The version of rust-toolchain.toml; if the default is that version, rustup downloads nothing.
+find_toolchain() {
+    has rustup || return 0
+    version=$(sed -n 's/^channel *= *"\(.*\)".*/\1/p' rust-toolchain.toml)
+    ! rustup toolchain list | grep -q "^$version-" || return 0
+    case $(cd / && rustc --version 2>/dev/null) in
+    "rustc $version "*)
+        RUSTUP_TOOLCHAIN=$(cd / && rustup show active-toolchain | sed 's/ .*//;q')
+        export RUSTUP_TOOLCHAIN
+        ;;
+    *) step rustup toolchain install "$version" --profile minimal ;;
+    esac
 }
 
 find_component() {

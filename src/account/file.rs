@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use thiserror::Error;
 use toml::{Table, Value};
 
@@ -85,7 +85,16 @@ impl Accounts {
         let lock = Lock::acquire(&lock_path(path), patience)?;
         let mut accounts = Self::read(path)?;
         let outcome = change(&mut accounts)?;
-        lock.write(path, accounts.to_toml()?.as_bytes())?;
+        let text = accounts.to_toml()?;
+        // A file that would not be read must not be written.
+        if text.len() as u64 > files::LONGEST {
+            bail!(
+                "'{}' would be longer than {} bytes",
+                path.display(),
+                files::LONGEST
+            );
+        }
+        lock.write(path, text.as_bytes())?;
         Ok(outcome)
     }
 

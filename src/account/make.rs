@@ -1,7 +1,7 @@
 //! The one maker of what accounts sign in with: from a secret, its host and the names beside it.
 
 use crate::account::sign_in::{Known, Owner};
-use crate::bitbucket::{Kind, STATIC_USERNAMES};
+use crate::bitbucket::{Kind, static_usernames};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
@@ -21,10 +21,7 @@ impl Known {
 
     /// A static user name stands for a kind, and is nobody's. People give the e-mail of an API token as its user name.
     pub(crate) fn of_kind(kind: Kind, owner: Owner) -> Self {
-        let is_static = |name: &Username| {
-            let mut names = STATIC_USERNAMES.iter();
-            names.any(|known| known.as_bytes() == name.as_slice())
-        };
+        let is_static = |name: &Username| static_usernames().contains(&name.as_slice());
         let username = owner.username.filter(|name| !is_static(name));
         let as_email = username
             .as_ref()

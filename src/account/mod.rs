@@ -42,6 +42,8 @@ pub(crate) struct Account {
     pub(crate) sign_in: SignIn,
     /// The workspaces and repositories it is for; none means the whole host.
     pub(crate) reach: Vec<Reach>,
+    /// git gave it without a path: it answers for this user name alone, and never for REST.
+    pub(crate) only_username: Option<Username>,
     pub(crate) store: store::Name,
     /// Where in the store its secret lies; a new secret gets a new entry.
     pub(crate) entry: String,
@@ -85,6 +87,7 @@ impl Account {
             host,
             sign_in: sign_in.into(),
             reach: Vec::new(),
+            only_username: None,
             store: match origin {
                 Origin::Git | Origin::Login => store::Name::File,
                 Origin::Variable(_) => store::Name::Env,

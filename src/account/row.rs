@@ -30,6 +30,8 @@ pub(super) struct AccountRow {
     email: Option<String>,
     #[serde(rename = "for", default, skip_serializing_if = "Vec::is_empty")]
     reach: Vec<Reach>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    only_username: Option<Bytes>,
     store: store::Name,
     entry: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +91,7 @@ impl From<AccountRow> for Account {
             host: row.host,
             sign_in,
             reach: row.reach,
+            only_username: row.only_username.and_then(Username::of_bytes),
             store: row.store,
             entry: row.entry,
             expires: row.expires,
@@ -112,6 +115,7 @@ impl From<&Account> for AccountRow {
             username: None,
             email: None,
             reach: account.reach,
+            only_username: bytes(account.only_username),
             store: account.store,
             entry: account.entry,
             expires: account.expires,

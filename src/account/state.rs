@@ -55,7 +55,7 @@ impl State {
 
     /// What is wrong with the account, and how to fix it.
     pub(crate) fn notice(self, account: &Account) -> Option<String> {
-        Some(format!("{}: {}", self.complaint(account)?, mend(account)))
+        Some(format!("{}: {}", self.complaint(account)?, fix(account)))
     }
 
     /// What is wrong with the account.
@@ -87,7 +87,7 @@ fn is_rejected(account: &Account, now: Timestamp) -> bool {
 }
 
 /// How to fix it: a new login fixes every state; `status --verify` may bring a refused secret back.
-pub(crate) fn mend(account: &Account) -> String {
+pub(crate) fn fix(account: &Account) -> String {
     let name = &account.name;
     let replace = format!("'git credential-bitbucket login {name}' replaces it");
     if is_rejected(account, Timestamp::now()) && !account.is_retired() {

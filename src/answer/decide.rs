@@ -232,7 +232,7 @@ fn of_sources(
     if decision.is_over || !source::is_asked_for(session, wanted)? {
         return Ok(());
     }
-    // A keyring that kept us waiting for a secret which is set aside is no fault of these stores.
+    // Do not charge the keyring's delay to these stores.
     let mut session = session.afresh_when_late();
     let sources = source::names(&session)?;
     for source in sources {

@@ -1,4 +1,4 @@
-//! What a decision comes to for whoever wants to use it.
+//! The result of a decision, for its callers.
 
 use crate::account::{Account, Kept};
 

@@ -1,9 +1,9 @@
 //! What a request wants, and whether an account fits it: by host, kind, workspace and repository.
 
-use crate::account::Account;
 use crate::account::file::Accounts;
-use crate::bitbucket;
+use crate::account::{Account, Origin};
 use crate::bitbucket::reach::Reach;
+use crate::bitbucket::{self, API_HOST};
 use crate::git::context::{Context, Host};
 use crate::git::username::Username;
 use crate::sys::bytes::Bytes;
@@ -79,12 +79,19 @@ impl<'a> Wanted<'a> {
         if !kind.exists_on(&account.host) {
             return Err(Misfit::NoSuchKind);
         }
+        if let Some(only) = &account.only_username
+            && (self.username != Some(only.as_slice()) || self.host.as_str() == API_HOST)
+        {
+            return Err(Misfit::OtherAttributes);
+        }
         if account.reach.is_empty() {
             return Ok(Exactness::Host);
         }
         match &self.reach {
             Some(wanted) => exactness(&account.reach, wanted).ok_or(Misfit::OtherReach),
-            None if is_only && self.is_about_the_host() => Ok(Exactness::Host),
+            None if is_only && account.origin == Origin::Login && self.is_about_the_host() => {
+                Ok(Exactness::Host)
+            }
             None => Err(Misfit::NoPath),
         }
     }

@@ -48,7 +48,7 @@ impl Tie<'_> {
     }
 
     /// The act that tells them apart for good.
-    pub(crate) fn mend(&self) -> String {
+    pub(crate) fn fix(&self) -> String {
         let name = &self.accounts[0].name;
         let place = match &self.reach {
             Some(Reach {
@@ -61,7 +61,7 @@ impl Tie<'_> {
             None => "WORKSPACE".to_owned(),
         };
         format!(
-            "say what one is for: git credential-bitbucket token '{name}' | git credential-bitbucket login '{name}' --with-token --for {place}"
+            "limit one to a workspace: git credential-bitbucket token '{name}' | git credential-bitbucket login '{name}' --with-token --for {place}"
         )
     }
 }
@@ -133,7 +133,7 @@ pub(crate) fn ambiguous(wanted: &Wanted<'_>, first: &Account, second: &Account) 
                 reach: shared.cloned(),
                 accounts: vec![first, second],
             }
-            .mend()
+            .fix()
         }
     };
     Hinted::new(message, hint).into()

@@ -1,4 +1,4 @@
-//! The hosts of Bitbucket Cloud, and the one that answers for each.
+//! The two hosts of Bitbucket Cloud.
 
 use crate::git::context::Host;
 
@@ -12,7 +12,7 @@ pub(crate) fn is_cloud(host: &Host) -> bool {
     matches!(host.as_str(), CLOUD_HOST | API_HOST)
 }
 
-/// The host whose accounts answer for this one: REST of Bitbucket Cloud is answered by the accounts of bitbucket.org.
+/// The host whose accounts answer for this one: for api.bitbucket.org those of bitbucket.org.
 pub(crate) fn home_of(host: &Host) -> Host {
     if host.as_str() == API_HOST {
         cloud()
@@ -26,7 +26,7 @@ pub(crate) fn api_host() -> Host {
     API_HOST.parse().expect("a well-formed host")
 }
 
-/// The hosts for which git asks on behalf of an account: of Bitbucket Cloud also that of REST.
+/// The hosts for which an account of this host answers: on Bitbucket Cloud both.
 pub(crate) fn hosts_asked_for(host: &Host) -> Vec<Host> {
     if is_cloud(host) {
         vec![cloud(), api_host()]
@@ -38,4 +38,34 @@ pub(crate) fn hosts_asked_for(host: &Host) -> Vec<Host> {
 /// bitbucket.org
 pub(crate) fn cloud() -> Host {
     CLOUD_HOST.parse().expect("a well-formed host")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{api_host, cloud, home_of, hosts_asked_for, is_cloud};
+    use crate::git::context::Host;
+
+    #[test]
+    fn only_two_hosts_are_cloud_and_one_is_the_home_of_both() {
+        assert_eq!(cloud().as_str(), "bitbucket.org");
+        assert_eq!(api_host().as_str(), "api.bitbucket.org");
+        for host in [cloud(), api_host()] {
+            assert!(is_cloud(&host), "{host}");
+            assert_eq!(home_of(&host), cloud());
+            assert_eq!(hosts_asked_for(&host), [cloud(), api_host()]);
+        }
+        for text in [
+            "git.corp.example",
+            "git.corp.example:7990",
+            "bitbucket.org:7990",
+            "api.bitbucket.org:7990",
+            "x.bitbucket.org",
+            "bitbucket.org.example",
+        ] {
+            let host: Host = text.parse().expect("a host");
+            assert!(!is_cloud(&host), "{host}");
+            assert_eq!(home_of(&host), host);
+            assert_eq!(hosts_asked_for(&host), [host]);
+        }
+    }
 }

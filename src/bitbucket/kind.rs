@@ -1,46 +1,41 @@
 //! The kinds of credential, and how git and REST take each.
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::civil::Date;
-use thiserror::Error;
 
 use crate::bitbucket::host::is_cloud;
 use crate::git::context::Host;
-use crate::sys::serde_as_text::serde_as_text;
+use crate::sys::words::words;
 
 /// The day on which Bitbucket Cloud removed app passwords (changelog, CHANGE-3222).
 const APP_PASSWORDS_REMOVED: Date = jiff::civil::date(2026, 7, 28);
 
-/// That Bitbucket Cloud takes no app password any more, and how git shows it. `what` names them in the sentence.
+/// Says that Bitbucket Cloud removed app passwords. `what` is the sentence's subject.
 pub(crate) fn removed(what: &str) -> String {
     format!("Bitbucket removed {what} on {APP_PASSWORDS_REMOVED} (git shows error 410)")
 }
 
 /// The static git user name of an API token: <https://support.atlassian.com/bitbucket-cloud/docs/using-api-tokens/>.
-pub(super) const API_TOKEN_USERNAME: &str = "x-bitbucket-api-token-auth";
+const API_TOKEN_USERNAME: &str = "x-bitbucket-api-token-auth";
 /// The static git user name of an access token: <https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/>.
-pub(super) const ACCESS_TOKEN_USERNAME: &str = "x-token-auth";
-/// The user names that stand for a kind and for no user.
-pub(crate) const STATIC_USERNAMES: [&str; 2] = [API_TOKEN_USERNAME, ACCESS_TOKEN_USERNAME];
+const ACCESS_TOKEN_USERNAME: &str = "x-token-auth";
 
-/// The kinds of credential, by Atlassian's own names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A repository, project or workspace access token of Bitbucket Cloud.
-    AccessToken,
-    /// A user's API token with scopes, Bitbucket Cloud.
-    ApiToken,
-    /// User name and app password; Bitbucket Cloud has removed them, to Data Center they are a plain password.
-    AppPassword,
-    /// An HTTP access token of Bitbucket Data Center.
-    HttpAccessToken,
-    /// A grant of OAuth 2.0, Bitbucket Cloud: its secret is an access token of two hours, which we renew.
-    Oauth,
+words! {
+    /// The kinds of credential, by Atlassian's own names, the usual ones first.
+    pub(crate) enum Kind {
+        /// A user's API token with scopes, Bitbucket Cloud.
+        ApiToken = "api-token",
+        /// A repository, project or workspace access token of Bitbucket Cloud.
+        AccessToken = "access-token",
+        /// A grant of OAuth 2.0, Bitbucket Cloud: its secret is an access token of two hours, which we renew.
+        Oauth = "oauth",
+        /// User name and app password; Bitbucket Cloud has removed them, to Data Center they are a plain password.
+        AppPassword = "app-password",
+        /// An HTTP access token of Bitbucket Data Center.
+        HttpAccessToken = "http-access-token",
+    }
 }
 
-/// Which user name goes with the secret when asking the REST API.
+/// How a secret is sent to the REST API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RestScheme {
     /// `Authorization: Bearer`, no user name.
@@ -52,24 +47,6 @@ pub(crate) enum RestScheme {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::ApiToken,
-        Self::AccessToken,
-        Self::Oauth,
-        Self::AppPassword,
-        Self::HttpAccessToken,
-    ];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::AccessToken => "access-token",
-            Self::ApiToken => "api-token",
-            Self::AppPassword => "app-password",
-            Self::HttpAccessToken => "http-access-token",
-            Self::Oauth => "oauth",
-        }
-    }
-
     /// As one says it in a sentence.
     pub(crate) fn noun(self) -> &'static str {
         match self {
@@ -92,8 +69,8 @@ impl Kind {
 
     /// The user name with which git presents this kind, given the account's own.
     ///
-    /// An API token also works with its owner's user name, but the static name needs none and can be mistaken for
-    /// nothing; an e-mail is refused. A Data Center token without a user goes with the name recent versions take.
+    /// An API token also works with its owner's user name, but not with an e-mail; the static name always works.
+    /// A Data Center token without a user name takes the static name of recent versions.
     pub(crate) fn git_username(self, own: Option<&[u8]>) -> Option<&[u8]> {
         match self {
             // Of OAuth too: "the literal string is required" (Atlassian, "Use OAuth on Bitbucket Cloud").
@@ -102,6 +79,11 @@ impl Kind {
             Self::AppPassword => own,
             Self::HttpAccessToken => Some(own.unwrap_or(ACCESS_TOKEN_USERNAME.as_bytes())),
         }
+    }
+
+    /// The user name that stands for this kind and for no user.
+    pub(super) fn static_username(self) -> Option<&'static [u8]> {
+        self.git_username(None)
     }
 
     /// How the REST API of Bitbucket Cloud takes this kind: <https://developer.atlassian.com/cloud/bitbucket/rest/intro/>.
@@ -113,12 +95,12 @@ impl Kind {
         }
     }
 
-    /// Whether Bitbucket gives every secret of this kind an end: an API token lives a year at the most.
+    /// Whether each secret of this kind expires: an API token after a year at most.
     pub(crate) fn always_expires(self) -> bool {
         self == Self::ApiToken
     }
 
-    /// Whether the account cannot do without a user name of its own.
+    /// Whether the account needs a user name of its own.
     pub(crate) fn needs_username(self) -> bool {
         self == Self::AppPassword
     }
@@ -129,25 +111,13 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+/// The user names that stand for a kind and for no user, each once.
+pub(crate) fn static_usernames() -> Vec<&'static [u8]> {
+    let mut names = Vec::new();
+    for name in Kind::ALL.into_iter().filter_map(Kind::static_username) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
+    names
 }
-
-#[derive(Debug, Error)]
-#[error("not a kind of credential")]
-pub(crate) struct NotAKind;
-
-impl FromStr for Kind {
-    type Err = NotAKind;
-
-    fn from_str(text: &str) -> Result<Self, NotAKind> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or(NotAKind)
-    }
-}
-
-serde_as_text!(Kind);

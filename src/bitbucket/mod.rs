@@ -12,7 +12,7 @@ mod rest;
 mod tokens;
 
 pub(crate) use self::host::{API_HOST, api_host, cloud, home_of, hosts_asked_for, is_cloud};
-pub(crate) use self::kind::{Kind, RestScheme, STATIC_USERNAMES, removed};
+pub(crate) use self::kind::{Kind, RestScheme, removed, static_usernames};
 pub(crate) use self::pages::{API_TOKEN_PAGE, PROFILE_PAGE, grants, how_to_make};
 pub(crate) use self::rest::{
     context_of, granted_scopes, is_general_rest, is_of_bitbucket, is_rest, refs_url,

@@ -1,4 +1,4 @@
-//! OAuth 2.0 as Bitbucket Cloud speaks it (RFC 6749, RFC 7636): what is asked, and what the answers mean.
+//! OAuth 2.0 of Bitbucket Cloud (RFC 6749, RFC 7636): requests, and what the answers mean.
 //!
 //! <https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/>
 
@@ -20,14 +20,13 @@ use crate::git::route;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
 
-/// Where somebody allows a consumer to act for them.
+/// The page where a user grants a consumer access.
 pub(crate) const AUTHORIZE: &str = "https://bitbucket.org/site/oauth2/authorize";
-/// Where tokens come from.
+/// The token endpoint.
 pub(crate) const ACCESS_TOKEN: &str = "https://bitbucket.org/site/oauth2/access_token";
-/// How long an access token lives where the answer does not say.
+/// Lifetime of an access token if the answer has none.
 pub(crate) const USUAL_LIFETIME: Duration = Duration::from_secs(7200);
-/// How long a used refresh token is still taken: ten minutes (git-credential-manager, pull request 2433), less one
-/// for clocks that differ.
+/// A used refresh token still works for ten minutes (git-credential-manager, pull request 2433); one less for clock skew.
 pub(crate) const GRACE: SignedDuration = SignedDuration::from_mins(9);
 
 /// Where a workspace's consumers are registered.
@@ -38,23 +37,22 @@ pub(crate) fn consumers_page(reach: &[Reach]) -> String {
     format!("https://bitbucket.org/{workspace}/workspace/settings/api")
 }
 
-/// How long connecting may take.
+/// Time limit for connecting.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long the answer to a request that was sent may take. It is not given up earlier: it holds the only copy of the
-/// new refresh token.
+/// Time limit for an answer. It is long: the answer holds the only copy of the new refresh token.
 pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 
-/// How access tokens are come by (RFC 6749).
+/// The grant type (RFC 6749).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Flow {
-    /// Somebody signed in with a browser; the refresh token does the rest.
+    /// A user signed in with a browser; there is a refresh token.
     AuthorizationCode,
     /// The consumer acts for itself; there is no refresh token.
     ClientCredentials,
 }
 
-/// Why a grant gives no more tokens.
+/// Why a grant yields no new token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Ended {
@@ -67,7 +65,7 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    /// The same in half a sentence.
+    /// Half a sentence.
     pub(crate) fn reason(self, flow: Flow) -> &'static str {
         match (self, flow) {
             (Self::Grant, Flow::AuthorizationCode) => {
@@ -88,28 +86,28 @@ impl Ended {
     }
 }
 
-/// Who asks: a consumer that the user has registered, by its key and secret.
+/// The OAuth consumer that the user registered.
 #[derive(Clone, Debug)]
 pub(crate) struct Consumer {
     pub(crate) id: String,
     pub(crate) secret: Secret,
 }
 
-/// What a token is asked for with.
+/// What we show to get a token.
 #[derive(Debug)]
 pub(crate) enum Proof<'a> {
-    /// What the browser brought.
+    /// The authorization code from the browser.
     Code {
         code: &'a Secret,
         redirect: &'a str,
         verifier: &'a Secret,
     },
     RefreshToken(&'a Secret),
-    /// The consumer's secret is enough.
+    /// Only the consumer's key and secret.
     Nothing,
 }
 
-/// What the server gave.
+/// The tokens in an answer.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     pub(crate) access: Secret,
@@ -123,21 +121,21 @@ pub(crate) struct Tokens {
 pub(crate) enum Error {
     #[error(transparent)]
     Http(#[from] http::Error),
-    /// As the server names it (RFC 6749, 5.2).
+    /// The server's error code (RFC 6749, 5.2).
     #[error("Bitbucket gives no token: {0}")]
     Refused(String),
     #[error("Bitbucket has had too many questions (429)")]
     TooMany,
-    /// The server is out of order, or somebody in between gave a page of their own.
+    /// The server fails, or a proxy answered.
     #[error("the answer is neither a token nor a refusal (status {0})")]
     Strange(u16),
-    /// What it gave cannot be read.
+    /// The answer cannot be parsed.
     #[error("Bitbucket's answer holds no token that can be read")]
     Garbled,
 }
 
 impl Error {
-    /// Whether this is the end of the grant, and which.
+    /// Why the grant has ended, if it has.
     pub(crate) fn end(&self) -> Option<Ended> {
         match self {
             Self::Refused(code) if code == "invalid_grant" => Some(Ended::Grant),
@@ -148,7 +146,7 @@ impl Error {
         }
     }
 
-    /// Whether the server may have acted although we know of no answer.
+    /// Whether the server may have issued a token that never arrived.
     pub(crate) fn is_open(&self) -> bool {
         match self {
             Self::Http(error) => matches!(error, http::Error::Unanswered(_)),
@@ -159,9 +157,6 @@ impl Error {
 }
 
 /// Asks for tokens.
-///
-/// # Errors
-/// When there is no answer, or the answer is no.
 pub(crate) fn tokens(consumer: &Consumer, proof: &Proof<'_>) -> Result<Tokens, Error> {
     let deadline = Instant::now() + CONNECT + ANSWER;
     let client = Client::new(&route::to(&bitbucket::cloud(), CONNECT, deadline))?;
@@ -189,7 +184,7 @@ fn read(answer: &Answer) -> Result<Tokens, Error> {
 /// The tokens in an answer. Its scopes are called `scopes` or, since CHANGE-3052, `scope`; the consumer has them from
 /// its page, so that they are not looked at.
 pub(crate) fn parse(json: &Value) -> Option<Tokens> {
-    /// git would take a longer one for no line of its own.
+    /// git's limit for a line.
     const LONGEST: usize = 65_000;
     /// A year: what is longer is a slip, and must not overflow any clock.
     const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -207,7 +202,7 @@ pub(crate) fn parse(json: &Value) -> Option<Tokens> {
     });
     let refresh = match json.get("refresh_token") {
         None | Some(Value::Null) => None,
-        // One that cannot be read is not none: the old one is used up.
+        // A malformed refresh token is an error: the old one is already used up.
         Some(_) => Some(token("refresh_token")?),
     };
     Some(Tokens {
@@ -217,7 +212,7 @@ pub(crate) fn parse(json: &Value) -> Option<Tokens> {
     })
 }
 
-/// A refresh token that came with it must not be lost over a lifetime that cannot be read. A refusal heals that.
+/// A malformed lifetime must not lose the refresh token beside it. If the guess is wrong, a refusal triggers a renewal.
 fn lifetime(json: &Value) -> Duration {
     let seconds = match json.get("expires_in") {
         Some(Value::String(text)) => text.parse().ok(),
@@ -230,7 +225,7 @@ fn lifetime(json: &Value) -> Duration {
         })
 }
 
-/// The name of the error; the description may hold anything and is not shown.
+/// The error code. The description may hold anything and is not shown.
 pub(crate) fn code(json: &Value) -> Option<String> {
     const LONGEST: usize = 40;
     let code = json.get("error")?.as_str()?;
@@ -267,7 +262,7 @@ fn form(proof: &Proof<'_>) -> Secret {
         ],
         Proof::Nothing => vec![("grant_type", b"client_credentials")],
     };
-    // As long as it can get: a buffer that grows leaves copies behind.
+    // Allocated at full length: a growing buffer leaves copies behind.
     let length = fields
         .iter()
         .map(|(key, value)| key.len() + 3 * value.len() + 2);
@@ -285,19 +280,17 @@ fn form(proof: &Proof<'_>) -> Secret {
     Secret::new(text)
 }
 
-/// One attempt to sign in with a browser: what only we and the browser know.
+/// One attempt to sign in with a browser.
 #[derive(Debug)]
 pub(crate) struct Attempt {
-    /// Comes back with the code, and shows that the answer is to our question (RFC 6749, 10.12).
+    /// The `state`, which ties the answer to our request (RFC 6749, 10.12).
     pub(crate) state: Secret,
-    /// Shows that whoever brings the code is whoever asked for it (RFC 7636).
+    /// The PKCE verifier (RFC 7636).
     pub(crate) verifier: Secret,
     pub(crate) redirect: String,
 }
 
 impl Attempt {
-    /// # Errors
-    /// When the system has no random numbers.
     pub(crate) fn new(port: u16) -> Result<Self, getrandom::Error> {
         Ok(Self {
             state: Secret::random()?,
@@ -306,10 +299,9 @@ impl Attempt {
         })
     }
 
-    /// Where the browser has to go.
+    /// The URL for the browser.
     ///
-    /// Bitbucket does not document PKCE for Cloud; that it is sent does no harm, and the consumer's secret is needed
-    /// all the same.
+    /// Bitbucket does not document PKCE for Cloud. We send it and also the consumer's secret, which is still needed.
     pub(crate) fn url(&self, client_id: &str) -> String {
         let challenge = Base64UrlUnpadded::encode_string(&Sha256::digest(self.verifier.expose()));
         let state = String::from_utf8_lossy(self.state.expose());
@@ -328,7 +320,7 @@ impl Attempt {
     }
 }
 
-/// The callback to register, and where the browser brings the code (RFC 8252, 7.3).
+/// The callback URL to register (RFC 8252, 7.3).
 pub(crate) fn redirect(port: u16) -> String {
     format!("http://127.0.0.1:{port}/callback")
 }

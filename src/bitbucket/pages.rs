@@ -1,19 +1,19 @@
-//! Where somebody makes and revokes a secret, what they have to tick there, and what the scopes mean.
+//! The pages where a secret is created and revoked, the scopes to tick there, and what scopes imply.
 
 use crate::bitbucket::host::is_cloud;
 use crate::bitbucket::kind::Kind;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
 
-/// Where API tokens are made and revoked: <https://support.atlassian.com/bitbucket-cloud/docs/create-an-api-token/>.
+/// Where API tokens are created and revoked: <https://support.atlassian.com/bitbucket-cloud/docs/create-an-api-token/>.
 pub(crate) const API_TOKEN_PAGE: &str =
     "https://id.atlassian.com/manage-profile/security/api-tokens";
-/// Where somebody sees their own user name: <https://support.atlassian.com/bitbucket-cloud/docs/update-your-username/>.
+/// Where users find their user name: <https://support.atlassian.com/bitbucket-cloud/docs/update-your-username/>.
 pub(crate) const PROFILE_PAGE: &str = "https://bitbucket.org/account/settings/";
-/// Where somebody takes back what they have granted to an OAuth consumer.
+/// Where users revoke an OAuth grant.
 const GRANTS_PAGE: &str = "https://bitbucket.org/account/settings/app-authorizations/";
 impl Kind {
-    /// The page where such a secret is made, and revoked; `context` is the path of a Data Center instance.
+    /// The page where this kind is created and revoked; `context` is the base path of a Data Center instance.
     pub(crate) fn page(self, host: &Host, context: &str, reach: &[Reach]) -> String {
         match (self, reach) {
             (Self::ApiToken | Self::AppPassword, _) if is_cloud(host) => API_TOKEN_PAGE.to_owned(),
@@ -46,11 +46,13 @@ impl Kind {
                 format!("https://{host}/WORKSPACE/REPOSITORY/admin/access-tokens")
             }
             // Data Center, "HTTP access tokens": <https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html>.
-            _ => format!("https://{host}{context}/plugins/servlet/access-tokens/manage"),
+            (Self::ApiToken | Self::AppPassword | Self::HttpAccessToken, _) => {
+                format!("https://{host}{context}/plugins/servlet/access-tokens/manage")
+            }
         }
     }
 
-    /// The scopes to tick for fetch and push, as that page names them. API token scopes do not imply one another.
+    /// The scopes to tick for fetch and push, by the page's names. API token scopes do not imply one another.
     pub(crate) fn scopes_to_tick(self) -> Option<&'static str> {
         match self {
             Self::ApiToken => Some("read:repository:bitbucket and write:repository:bitbucket"),
@@ -62,7 +64,7 @@ impl Kind {
     }
 }
 
-/// Where to make a secret of a kind and what to tick, a line each, for somebody who is about to be asked for one.
+/// Where to create a secret and what to tick, one line each, shown before the prompt.
 pub(crate) fn how_to_make(kind: Kind, host: &Host, context: &str, reach: &[Reach]) -> Vec<String> {
     let page = kind.page(host, context, reach);
     let make = match kind {
@@ -71,12 +73,12 @@ pub(crate) fn how_to_make(kind: Kind, host: &Host, context: &str, reach: &[Reach
         Kind::HttpAccessToken => "Make an HTTP access token:",
         Kind::AppPassword | Kind::Oauth => return Vec::new(),
     };
-    // The page on a line of its own: a terminal that breaks it makes a torn link.
+    // The URL has its own line: a terminal that wraps it breaks the link.
     let tick = kind.scopes_to_tick().map(|scopes| format!("Tick {scopes}"));
     [make.to_owned(), page].into_iter().chain(tick).collect()
 }
 
-/// The scopes that git needs, by the names of a kind; an account that may push has both.
+/// The scopes that git needs; pushing needs both.
 pub(crate) struct GitScopes {
     pub(crate) read: &'static str,
     pub(crate) write: &'static str,

@@ -1,4 +1,4 @@
-//! What an account is for, and what a request is about: a workspace, or one repository of it.
+//! A workspace, or one repository of it: what an account is limited to, and what a request is about.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,15 +21,23 @@ pub(crate) struct Reach {
 pub(crate) struct NotAReach;
 
 impl Reach {
-    /// Whether what is wanted lies within this reach; compared by segments, so `acme` is not `acme-old`.
+    /// Whether `wanted` lies within this reach. Compared by segments: `acme` does not contain `acme-old`.
     pub(crate) fn contains(&self, wanted: &Self) -> bool {
         self.workspace == wanted.workspace
             && (self.repository.is_none() || self.repository == wanted.repository)
     }
 
+    /// The whole workspace.
+    pub(crate) fn workspace_alone(&self) -> Self {
+        Self {
+            workspace: self.workspace.clone(),
+            repository: None,
+        }
+    }
+
     /// What a request's path is about: `acme/app.git`, `acme/app.git/info/lfs`, `2.0/repositories/acme/app/…`.
     ///
-    /// A path that a server might read in another way than we do (`..`, an empty segment) is about nothing.
+    /// None for a path that a server might read differently (`..`, an empty segment).
     pub(crate) fn of_path(host: &Host, path: &[u8]) -> Option<Self> {
         let path = std::str::from_utf8(path).ok()?;
         let path = path.split(['?', '#']).next()?.trim_matches('/');
@@ -53,20 +61,22 @@ impl Reach {
                 .iter()
                 .position(|segment| matches!(*segment, "scm" | "rest"))
             {
-                Some(rest) if lower[rest] == "rest" => Self::of_rest(&lower[rest + 1..]),
-                Some(scm) => Self::of_segments(&lower[scm + 1..]),
+                Some(position) => match &lower[position..] {
+                    ["rest", rest @ ..] => Self::of_rest(rest),
+                    scm => Self::of_segments(scm.get(1..)?),
+                },
                 None => Self::of_segments(&lower),
             },
         }
     }
 
-    /// What is behind `rest` on Data Center: `api/1.0/projects/PROJECT/repos/REPOSITORY/…`.
+    /// The segments after `rest` on Data Center: `api/1.0/projects/PROJECT/repos/REPOSITORY/…`.
     fn of_rest(segments: &[&str]) -> Option<Self> {
         let projects = segments.iter().position(|segment| *segment == "projects")?;
-        match &segments[projects + 1..] {
-            [project, "repos", repository, ..] => Self::of_segments(&[project, repository]),
-            [project, ..] => Self::of_segments(&[project]),
-            [] => None,
+        match &segments[projects..] {
+            [_, project, "repos", repository, ..] => Self::of_segments(&[project, repository]),
+            [_, project, ..] => Self::of_segments(&[project]),
+            _ => None,
         }
     }
 
@@ -75,7 +85,7 @@ impl Reach {
         let repository = rest
             .first()
             .map(|name| name.strip_suffix(".git").unwrap_or(name));
-        // Without its `.git` it has to be a name too (`...git` is none), and one that is read again as the same.
+        // Without `.git` it must still be a name (`...git` is not), and must parse to itself again.
         if repository.is_some_and(|name| !is_segment(name) || name.strip_suffix(".git").is_some()) {
             return None;
         }
@@ -109,7 +119,7 @@ impl fmt::Display for Reach {
 }
 
 pub(crate) fn is_segment(segment: &str) -> bool {
-    // A percent sign is an encoding that somebody else may take off.
+    // A server may decode a percent sign.
     !matches!(segment, "" | "." | "..")
         && !segment.contains('%')
         && !segment
@@ -158,9 +168,19 @@ mod tests {
             "acme/...git",
             "acme/app.git.git",
             "acme/a\u{7}pp",
+            "acme/a%2fpp",
+            "acme%2fapp",
+            "acme\\app",
+            "acme/app/..",
+            "acme/app/x%2fy",
         ] {
             assert_eq!(of(path), None, "{path:?}");
         }
+        // These words mean something on other hosts only.
+        for path in ["scm/app", "rest/app", "2.0/repositories"] {
+            assert_eq!(of(path).as_deref(), Some(path));
+        }
+        assert_eq!(of("2.0/workspaces/acme").as_deref(), Some("2.0/workspaces"));
     }
 
     #[test]
@@ -178,11 +198,24 @@ mod tests {
             ),
             ("bitbucket/rest/api/latest/projects/PRJ", Some("prj")),
             ("rest/build-status/1.0/commits/abc", None),
+            ("rest/api/1.0/projects", None),
+            ("rest/api/1.0/projects/prj/repos", Some("prj")),
+            ("rest/api/1.0/projects/prj/x/app", Some("prj")),
+            (
+                "projects/rest/api/1.0/projects/prj/repos/app",
+                Some("prj/app"),
+            ),
         ] {
             assert_eq!(of(path).as_deref(), reach, "{path}");
             assert!(is_rest(&data_center(), path.as_bytes()), "{path}");
         }
         assert!(!is_rest(&data_center(), b"scm/prj/app.git"));
+        assert_eq!(of("prj/app").as_deref(), Some("prj/app"));
+        assert_eq!(of("2.0/workspaces/x").as_deref(), Some("2.0/workspaces"));
+        assert_eq!(of("bitbucket/scm/prj").as_deref(), Some("prj"));
+        for path in ["scm", "rest", "bitbucket/scm"] {
+            assert_eq!(of(path), None, "{path}");
+        }
         let api: Host = "api.bitbucket.org".parse().expect("a host");
         assert!(is_general_rest(&api, b"2.0/user"));
         assert!(is_general_rest(
@@ -209,7 +242,9 @@ mod tests {
             Some("acme/app")
         );
         assert_eq!(of("2.0/workspaces/acme").as_deref(), Some("acme"));
-        assert_eq!(of("2.0/user"), None);
+        for path in ["2.0/user", "acme/app", "2.0", "2.0/repositories"] {
+            assert_eq!(of(path), None, "{path}");
+        }
     }
 
     #[test]
@@ -220,6 +255,9 @@ mod tests {
         assert!(!reach("acme").contains(&reach("acme-old/app")));
         assert!(!reach("acme/app").contains(&reach("acme/app-old")));
         assert!(!reach("acme/app").contains(&reach("acme")));
+        assert!(!reach("acme/app").contains(&reach("beta/app")));
+        assert!(!reach("acme").contains(&reach("beta")));
+        assert!(reach("acme").contains(&reach("acme")));
         for text in [
             "",
             "/",

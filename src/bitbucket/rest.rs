@@ -1,11 +1,11 @@
-//! Addresses of REST and of git's own protocol, and what the answers tell.
+//! URLs of the REST API and of git's protocol, and what their answers mean.
 
 use crate::bitbucket::host::{API_HOST, is_cloud};
 use crate::bitbucket::reach::is_segment;
 use crate::git::context::Host;
 use crate::sys::http::Answer;
 
-/// The REST address that tells who somebody is. An access token is no user: it gets 403, and is known all the same.
+/// The REST URL that names the signed-in user. A valid access token gets 403: it is no user.
 pub(crate) fn whoami_url(host: &Host, context: &str) -> String {
     if is_cloud(host) {
         format!("https://{API_HOST}/2.0/user")
@@ -14,7 +14,7 @@ pub(crate) fn whoami_url(host: &Host, context: &str) -> String {
     }
 }
 
-/// The address that git asks first when it fetches from a repository (gitprotocol-http(5)).
+/// The URL of git's first request when it fetches (gitprotocol-http(5)).
 pub(crate) fn refs_url(host: &Host, context: &str, workspace: &str, repository: &str) -> String {
     let scm = if is_cloud(host) { "" } else { "/scm" };
     format!(
@@ -22,8 +22,8 @@ pub(crate) fn refs_url(host: &Host, context: &str, workspace: &str, repository: 
     )
 }
 
-/// The path below which a Data Center instance lies, told from that of a repository, `bitbucket/scm/prj/app.git`: with
-/// a slash before it, or empty.
+/// The base path of a Data Center instance, from a repository's path: `/bitbucket` for `bitbucket/scm/prj/app.git`, or
+/// empty.
 pub(crate) fn context_of(path: &[u8]) -> String {
     let Ok(path) = std::str::from_utf8(path) else {
         return String::new();
@@ -44,13 +44,13 @@ pub(crate) fn context_of(path: &[u8]) -> String {
     }
 }
 
-/// Whether a URL is one of the REST API's, which is no remote's.
+/// Whether a URL belongs to the REST API, not to a git remote.
 pub(crate) fn is_rest(host: &Host, path: &[u8]) -> bool {
     let is_rest = |segment: &[u8]| segment.eq_ignore_ascii_case(b"rest");
     host.as_str() == API_HOST || !is_cloud(host) && path.split(|&byte| byte == b'/').any(is_rest)
 }
 
-/// Whether a path of REST is about no workspace or repository at all, such as `2.0/user`.
+/// Whether a REST path names no workspace or repository, such as `2.0/user`.
 pub(crate) fn is_general_rest(host: &Host, path: &[u8]) -> bool {
     let Ok(path) = std::str::from_utf8(path) else {
         return false;
@@ -76,8 +76,8 @@ pub(crate) fn is_general_rest(host: &Host, path: &[u8]) -> bool {
             .all(|segment| is_segment(segment) && !about.contains(segment))
 }
 
-/// Whether it is Bitbucket Cloud's REST API that answers, and not somebody's proxy: it names the scopes or the kind of the
-/// credential, and speaks JSON (Atlassian's knowledge base, "How to fetch the scopes of a token").
+/// Whether Bitbucket Cloud answered, and not a proxy: it names scopes or kind of the credential, or sends JSON
+/// (Atlassian's knowledge base, "How to fetch the scopes of a token").
 pub(crate) fn is_of_bitbucket(answer: &Answer) -> bool {
     answer.header(SCOPES).is_some()
         || answer.header("x-credential-type").is_some()
@@ -86,18 +86,18 @@ pub(crate) fn is_of_bitbucket(answer: &Answer) -> bool {
 
 const SCOPES: &str = "x-oauth-scopes";
 
-/// The scopes that the credential was made with, where the answer names them.
+/// The credential's scopes, if the answer names them.
 pub(crate) fn granted_scopes(answer: &Answer) -> Option<Vec<&str>> {
     let scopes = answer.header(SCOPES)?.split(',');
     Some(scopes.map(str::trim).collect())
 }
 
-/// Data Center: who is signed in. Strangers are answered as well, without this header.
+/// Data Center: the signed-in user. Anonymous requests are answered too, without this header.
 pub(crate) fn signed_in_user(answer: &Answer) -> Option<&str> {
     answer.header("x-ausername").filter(|name| !name.is_empty())
 }
 
-/// Data Center: after too many wrong attempts a person has to sign in with a browser first (knowledge base, "How to disable
+/// Data Center: after too many failures the user has to sign in with a browser first (knowledge base, "How to disable
 /// CAPTCHA").
 pub(crate) fn wants_a_captcha(answer: &Answer) -> bool {
     answer
@@ -117,6 +117,8 @@ mod tests {
             ("scm/prj/app.git", ""),
             ("prj/app.git", ""),
             ("../scm/prj/app.git", ""),
+            ("a/../scm/prj/app.git", ""),
+            ("a@b/scm/prj/app.git", ""),
         ] {
             assert_eq!(context_of(path.as_bytes()), context, "{path}");
         }

@@ -1,10 +1,10 @@
-//! What a secret looks like: how it starts, and what kind that is. Nothing else knows a prefix.
+//! How secrets start, and which kind each prefix names. No other file knows a prefix.
 
 use std::iter;
 use std::ops::Range;
 
 use crate::bitbucket::host::is_cloud;
-use crate::bitbucket::kind::{ACCESS_TOKEN_USERNAME, API_TOKEN_USERNAME, Kind};
+use crate::bitbucket::kind::{Kind, static_usernames};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
@@ -22,7 +22,7 @@ const PREFIXES: [(&str, Option<Kind>); 6] = [
     ("ATOA", None),
 ];
 
-/// The kind that the start of a secret names, whatever its host.
+/// The kind that a secret's prefix names, on any host.
 fn named(secret: &Secret) -> Option<Kind> {
     let mut prefixes = PREFIXES.iter();
     let found = prefixes.find(|(prefix, _)| secret.expose().starts_with(prefix.as_bytes()));
@@ -30,29 +30,32 @@ fn named(secret: &Secret) -> Option<Kind> {
 }
 
 impl Kind {
-    /// The kind a secret's prefix names; the host decides which prefixes mean anything.
+    /// The kind that a secret's prefix names on this host.
     ///
     /// Lengths are never looked at: Atlassian says they vary.
     pub(crate) fn of_secret(secret: &Secret, host: &Host) -> Option<Self> {
         named(secret).filter(|kind| kind.prefix_is_of(host))
     }
 
-    /// The kind it names on the other side: of bitbucket.org where the host is a Data Center, and the other way round.
-    /// Such a secret is not for this host, and must not be shown to it.
+    /// The kind that the prefix names on the other product: Cloud for a Data Center host, and Data Center for Cloud.
+    /// Such a secret must not be sent to this host.
     pub(crate) fn of_another_host(secret: &Secret, host: &Host) -> Option<Self> {
         named(secret).filter(|kind| !kind.prefix_is_of(host))
     }
 
-    /// The kind of a secret that was found together with a user name, in a URL for instance, where nobody can be asked.
+    /// The kind of a secret found with a user name, such as in a URL.
     pub(crate) fn of_pair(secret: &Secret, username: Option<&Username>, host: &Host) -> Self {
         /// An OAuth access token has no prefix, works with any user name, and is far longer than a password.
         const LONGEST_PASSWORD: usize = 128;
-        let is_named = |name: &str| username.is_some_and(|own| own.as_slice() == name.as_bytes());
+        let named = || {
+            let own = username?.as_slice();
+            let mut kinds = Self::ALL.into_iter();
+            kinds.find(|kind| kind.exists_on(host) && kind.static_username() == Some(own))
+        };
         let is_long = secret.expose().len() > LONGEST_PASSWORD;
-        match Self::of_secret(secret, host) {
+        match Self::of_secret(secret, host).or_else(named) {
             Some(kind) => kind,
-            None if is_cloud(host) && is_named(API_TOKEN_USERNAME) => Self::ApiToken,
-            None if is_named(ACCESS_TOKEN_USERNAME) || username.is_none() || is_long => {
+            None if username.is_none() || is_long => {
                 if is_cloud(host) {
                     Self::AccessToken
                 } else {
@@ -63,16 +66,16 @@ impl Kind {
         }
     }
 
-    /// Whether secrets of this kind start in a way of their own on this host: Data Center's app password is a plain one.
+    /// Whether this kind has a prefix on this host. A password of Data Center has none.
     fn prefix_is_of(self, host: &Host) -> bool {
         is_cloud(host) == (self != Self::HttpAccessToken)
     }
 }
 
-/// What is shorter is a word about them, and no secret.
+/// Anything shorter is a word, not a secret.
 const SHORTEST: usize = 21;
 
-/// Whether a word starts like one of Atlassian's secrets: it must not be shown or kept as a name.
+/// Whether a word starts like a secret of Atlassian's: then it must not be shown, or used as a name.
 pub(crate) fn looks_like_a_secret(word: &str) -> bool {
     word.len() >= SHORTEST
         && PREFIXES
@@ -100,29 +103,20 @@ pub(crate) fn tokens_in(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     tokens.filter(|token| token.len() >= SHORTEST)
 }
 
-/// Whether a user name in a URL is really a token: no name is that long; an e-mail may be.
+/// Whether the user name in a URL is really a token: only an e-mail can be that long.
 pub(crate) fn is_token_for_a_name(name: &[u8]) -> bool {
     const LONGEST_NAME: usize = 40;
     let is_long = name.len() > LONGEST_NAME && !name.contains(&b'@');
     is_long || looks_like_a_secret(&String::from_utf8_lossy(name))
 }
 
-/// Whether what stands for a password only fills its place, behind a token that stands for the user name.
+/// Whether a password is only a placeholder, behind a token given as user name.
 pub(crate) fn is_filler(password: &[u8]) -> bool {
-    [
-        "x-oauth-basic",
-        "x-access-token",
-        ACCESS_TOKEN_USERNAME,
-        API_TOKEN_USERNAME,
-        "oauth2",
-        "x",
-    ]
-    .iter()
-    .any(|filler| password == filler.as_bytes())
+    let of_others: [&[u8]; 4] = [b"x-oauth-basic", b"x-access-token", b"oauth2", b"x"];
+    of_others.contains(&password) || static_usernames().contains(&password)
 }
 
-/// The same for grep(1), as an extended regular expression without regard to letter case. It finds too much rather than too
-/// little: each find is looked at more closely.
+/// The same as an extended regular expression for grep(1), ignoring case. It may find too much: each hit is checked.
 pub(crate) fn pattern() -> String {
     let starts = PREFIXES.map(|(prefix, _)| prefix).join("|");
     format!("({starts})[A-Za-z0-9_=+/-]{{16}}")
@@ -130,6 +124,7 @@ pub(crate) fn pattern() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::{PREFIXES, looks_like_a_secret, tokens_in};
     use crate::bitbucket::host::cloud;
     use crate::bitbucket::kind::Kind;
     use crate::git::context::Host;
@@ -153,6 +148,19 @@ mod tests {
         assert_eq!(kind("ATATT3xFfGF0abc", &data_center()), None);
         assert_eq!(kind("BBDC-abc", &cloud()), None);
         assert_eq!(kind("hunter2", &cloud()), None);
+    }
+
+    #[test]
+    fn a_secret_with_any_of_the_prefixes_is_found_in_a_text() {
+        for (prefix, _) in PREFIXES {
+            let secret = format!("{prefix}canary-0123456789");
+            let text = format!("deploy {secret} x{secret}");
+            let found: Vec<&str> = tokens_in(text.as_bytes())
+                .map(|range| &text[range])
+                .collect();
+            assert_eq!(found, [secret.as_str()], "{text}");
+            assert!(looks_like_a_secret(&secret), "{secret}");
+        }
     }
 
     #[test]

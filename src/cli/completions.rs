@@ -39,8 +39,6 @@ _git_credential_bitbucket() {
 }
 "#;
 
-/// # Errors
-/// When standard output cannot be written.
 pub(crate) fn run(arguments: &Completions, mut command: clap::Command) -> Result<ExitCode> {
     let shell = arguments.shell;
     let mut text = Vec::new();

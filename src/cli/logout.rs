@@ -70,8 +70,7 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
             });
         }
     }
-    setup::refresh(&session).context(
-        "the account is removed, but git's configuration could not be brought up to date",
-    )?;
+    setup::refresh(&session)
+        .context("the account is removed, but git's configuration could not be updated")?;
     Ok(ExitCode::SUCCESS)
 }

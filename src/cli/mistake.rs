@@ -15,7 +15,7 @@ pub(super) fn refuse_secrets_in(mut words: impl Iterator<Item = String>) -> Resu
     };
     if words.any(has_one) {
         let message = "a secret is never an argument";
-        let hint = "revoke that one, it is in the shell's history; 'git credential-bitbucket login' asks for the new one";
+        let hint = "revoke it, it is in the shell's history; 'git credential-bitbucket login' asks for the new one";
         return Err(
             anyhow::Error::from(Usage(message.to_owned())).context(Hinted::new(message, hint))
         );
@@ -44,7 +44,7 @@ pub(super) fn mistake(error: &clap::Error, command: Option<&str>) -> anyhow::Err
         {
             format!("there is no option '{option}'")
         }
-        ErrorKind::UnknownArgument => "there is an argument too many".to_owned(),
+        ErrorKind::UnknownArgument => "unexpected argument".to_owned(),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => match text(ContextKind::ValidValue)
         {
             Some(values) if !values.is_empty() => format!("'{option}' has to be one of {values}"),
@@ -57,18 +57,18 @@ pub(super) fn mistake(error: &clap::Error, command: Option<&str>) -> anyhow::Err
             }
             _ => match std::error::Error::source(error) {
                 Some(reason) => format!("the value of '{option}' is {reason}"),
-                None => format!("the value of '{option}' is not what it has to be"),
+                None => format!("the value of '{option}' is invalid"),
             },
         },
         ErrorKind::MissingRequiredArgument => format!("'{option}' is missing"),
         ErrorKind::ArgumentConflict => {
             let other = text(ContextKind::PriorArg).unwrap_or_default();
-            format!("'{option}' does not go with '{other}'")
+            format!("'{option}' cannot be used with '{other}'")
         }
         _ => "the command line cannot be understood".to_owned(),
     };
     let hint = match command {
-        Some(command) => format!("'git credential-bitbucket {command} -h' lists what it takes"),
+        Some(command) => format!("'git credential-bitbucket {command} -h' lists its options"),
         None => "'git credential-bitbucket -h' lists the commands".to_owned(),
     };
     anyhow::Error::from(Usage(message.clone())).context(Hinted::new(message, hint))

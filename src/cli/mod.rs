@@ -76,11 +76,11 @@ enum Command {
     Curl(Curl),
     /// Put the helper into git's configuration
     Setup(Setup),
-    /// Check what can be wrong, and say how to mend it
+    /// Check what can be wrong, and say how to fix it
     Doctor(Doctor),
     /// Move secrets out of remote URLs and other git configuration into the store
     Scrub(Scrub),
-    /// Take over Bitbucket credentials from files and other helpers
+    /// Import Bitbucket credentials from files and other helpers
     Import(Import),
     /// Print the completions for a shell
     Completions(Completions),
@@ -90,9 +90,6 @@ enum Command {
 }
 
 /// Understands the command line and runs what it names.
-///
-/// # Errors
-/// Whatever the command fails with; [`Usage`] when the command line is not one.
 pub(crate) fn run() -> Result<ExitCode> {
     refuse_secrets_in(env::args_os().map(|word| word.to_string_lossy().into_owned()))?;
     let cli = match Cli::try_parse() {

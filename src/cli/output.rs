@@ -1,4 +1,4 @@
-//! What people type: one file per verb. Here: how all of them speak.
+//! How every verb prints.
 
 use std::io::{self, Write as _};
 
@@ -66,17 +66,28 @@ pub(crate) fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a
     Err(Hinted::new(message, format!("name one of {}", names())).into())
 }
 
+/// The account of a name, or all of them.
+pub(crate) fn pick_some<'a>(
+    accounts: &'a Accounts,
+    name: Option<&str>,
+) -> Result<Vec<&'a Account>> {
+    Ok(match name {
+        Some(name) => vec![pick(accounts, Some(name))?],
+        None => accounts.iter().collect(),
+    })
+}
+
 /// Says which accounts stand in one another's way.
 pub(crate) fn warn_of_ties(session: &Session, accounts: &Accounts) {
     let now = Timestamp::now();
     let ties = tie::ties(accounts, &|account| hindrance(session, account, now));
     let mut silent = ties.iter().filter(|tie| !tie.has_user_names()).peekable();
-    let mend = silent.peek().map(|tie| tie.mend());
+    let fix = silent.peek().map(|tie| tie.fix());
     for tie in silent {
         warn(tie.message());
     }
-    if let Some(mend) = mend {
-        hint(mend);
+    if let Some(fix) = fix {
+        hint(fix);
     }
 }
 
@@ -89,8 +100,8 @@ pub(crate) fn for_its_host(account: &Account) -> String {
     }
 }
 
-/// Says what keeps git from asking us, or hands our secrets to somebody else as well, and then what mends it.
-pub(crate) fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, mend: &str) {
+/// Says what keeps git from asking us, or hands our secrets to somebody else as well, and then what fixes it.
+pub(crate) fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, fix: &str) {
     let mut not_asked = Vec::new();
     let mut neighbours: Vec<(Helper, Vec<&Host>)> = Vec::new();
     for host in hosts {
@@ -124,13 +135,13 @@ pub(crate) fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, m
     }
     for (helper, hosts) in &neighbours {
         warn(format_args!(
-            "the helper '{}' in '{}' is handed the credentials of {} as well",
+            "the helper '{}' in '{}' also receives the credentials of {}",
             helper.shown(),
             helper.origin,
             list(hosts)
         ));
     }
     if !not_asked.is_empty() || !neighbours.is_empty() {
-        hint(mend);
+        hint(fix);
     }
 }

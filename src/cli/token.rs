@@ -27,15 +27,13 @@ pub(crate) struct Token {
     pub(crate) name: Option<String>,
 }
 
-/// # Errors
-/// When there is no such account, or its store has no secret for it; for a place also when no account answers there.
 pub(crate) fn run(arguments: &Token) -> Result<ExitCode> {
     let session = Session::default();
     let accounts = session.accounts()?;
     let named = arguments.name.as_deref();
     let place = named
         .filter(|name| accounts.named(name).is_none())
-        .and_then(Place::of);
+        .and_then(TokenPlace::of);
     let secret = match place {
         Some(place) => of_place(&session, place)?,
         None => of_account(&session, &accounts, named)?,
@@ -64,13 +62,13 @@ fn missing(account: &Account) -> anyhow::Error {
 }
 
 /// A URL, or `workspace/repository` on bitbucket.org.
-struct Place {
+struct TokenPlace {
     host: Host,
     path: Option<Vec<u8>>,
     username: Option<Vec<u8>>,
 }
 
-impl Place {
+impl TokenPlace {
     fn of(text: &str) -> Option<Self> {
         if let Some(url) = Url::parse(text).filter(|url| url.scheme == "https") {
             return Some(Self {
@@ -90,8 +88,8 @@ impl Place {
 }
 
 /// The secret that `get` would answer with for a place.
-fn of_place(session: &Session, place: Place) -> Result<Secret> {
-    let Place {
+fn of_place(session: &Session, place: TokenPlace) -> Result<Secret> {
+    let TokenPlace {
         host,
         path,
         username,

@@ -9,9 +9,6 @@ use anyhow::Result;
 use crate::sys::error::{Hinted, Usage};
 
 /// gitcredentials(7): a helper "should silently ignore" an operation it does not know; a person wants to be told.
-///
-/// # Errors
-/// When somebody sits at the terminal.
 pub(crate) fn run(words: &[OsString]) -> Result<ExitCode> {
     if io::stdin().is_terminal() {
         let word = words
@@ -22,7 +19,7 @@ pub(crate) fn run(words: &[OsString]) -> Result<ExitCode> {
         let message = usage.to_string();
         return Err(anyhow::Error::from(usage).context(Hinted::new(
             message,
-            "'git credential-bitbucket -h' lists them",
+            "'git credential-bitbucket -h' lists the commands",
         )));
     }
     // Whoever writes the request must not see a broken pipe.

@@ -151,13 +151,69 @@ mod tests {
     }
 
     #[test]
+    fn a_host_is_a_name_or_an_address_with_a_port_written_one_way() {
+        for text in [
+            "a-b_c.example",
+            "localhost",
+            "git.corp.example:0",
+            "git.corp.example:65535",
+            "[::1]",
+            "[::1]:1",
+            "[::ffff:192.0.2.1]",
+            "192.0.2.1:7990",
+        ] {
+            let host: Host = text.parse().expect(text);
+            assert_eq!(host.as_str(), text);
+        }
+        for text in [
+            "",
+            ":443",
+            ":7990",
+            "[::1]:",
+            "[::g]",
+            "[::1%eth0]",
+            "[::1]x",
+            "x[::1]",
+            "::1",
+            "a b",
+            "a@b",
+            "a/b",
+            "git.corp.example:",
+            "git.corp.example:65536",
+            "git.corp.example:07990",
+            "git.corp.example:0443",
+            "git.corp.example:+443",
+            "git.corp.example: 443",
+            "git.corp.example:443:443",
+        ] {
+            assert_eq!(host(text), None, "{text:?}");
+        }
+        assert_eq!(host("[::1]:443").as_deref(), Some("[::1]"));
+        assert_eq!(host("[ABCD::1]").as_deref(), Some("[abcd::1]"));
+    }
+
+    #[test]
+    fn the_name_of_a_host_has_no_port() {
+        for (text, name) in [
+            ("git.corp.example", "git.corp.example"),
+            ("git.corp.example:7990", "git.corp.example"),
+            ("[::1]", "[::1]"),
+            ("[::1]:7990", "[::1]"),
+        ] {
+            let host: Host = text.parse().expect(text);
+            assert_eq!(host.name(), name);
+        }
+    }
+
+    #[test]
     fn only_https_has_a_host() {
         let context = |protocol: Option<&str>| Context {
             protocol: protocol.map(|protocol| protocol.as_bytes().to_vec()),
             host: Some(b"bitbucket.org".to_vec()),
             ..Context::default()
         };
-        assert!(context(Some("https")).https_host().is_some());
+        let found = context(Some("https")).https_host();
+        assert_eq!(found.expect("a host").as_str(), "bitbucket.org");
         for protocol in [None, Some("http"), Some("HTTPS"), Some(""), Some("https ")] {
             assert!(context(protocol).https_host().is_none(), "{protocol:?}");
         }

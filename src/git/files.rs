@@ -17,9 +17,6 @@ use crate::sys::secret::SecretBuffer;
 use crate::sys::variables;
 
 /// git's configuration file of a scope, as `git config --global` or `--system` would write to it.
-///
-/// # Errors
-/// When git does not say, or there is no home folder.
 pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
     let variable = if system {
         "GIT_CONFIG_SYSTEM"
@@ -48,9 +45,6 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
 }
 
 /// The files of the user's configuration, whether they exist or not.
-///
-/// # Errors
-/// When there is no home folder.
 pub(crate) fn global_config_files() -> Result<Vec<PathBuf>> {
     match variables::value("GIT_CONFIG_GLOBAL") {
         Some(path) => Ok(vec![path.into()]),
@@ -101,9 +95,6 @@ pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
 /// Changes one of git's configuration files as [`edit`] does.
 ///
 /// `change` maps the old text (empty when there is no file) to the new text. None removes the file.
-///
-/// # Errors
-/// As [`edit`]; and when the file is not UTF-8.
 pub(crate) fn edit_config(
     path: &Path,
     mut change: impl FnMut(&str) -> Result<Option<String>>,
@@ -192,9 +183,6 @@ fn read(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, fs::Metadata)>> {
 }
 
 /// The output of `git config --list -z` for one file, without the files that it includes.
-///
-/// # Errors
-/// When git cannot be started, or does not understand the file.
 pub(crate) fn list_of(path: &Path) -> Result<SecretBuffer> {
     let bare = "safe.bareRepository=explicit";
     let git = Program::new("git").args(["-c", bare, "config", "--list", "-z", "--file"]);

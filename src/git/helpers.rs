@@ -97,9 +97,6 @@ impl Helper {
 }
 
 /// The helpers that git asks for a host in the current folder, in git's order.
-///
-/// # Errors
-/// When git cannot be started or fails.
 pub(crate) fn helpers(host: &Host) -> Result<Vec<Helper>> {
     Ok(chain(&settings()?, host))
 }

@@ -25,9 +25,6 @@ pub(crate) struct Setting {
 }
 
 /// All settings that git sees in the current folder, in git's order.
-///
-/// # Errors
-/// When git cannot be started or fails.
 pub(crate) fn settings() -> Result<Vec<Setting>> {
     Ok(parsed(&git(
         &["config", "--list", "--show-origin", "-z"],
@@ -49,9 +46,6 @@ pub(crate) fn settings_in(path: &Path) -> Vec<Setting> {
 }
 
 /// git's version, such as `2.47.3`.
-///
-/// # Errors
-/// When git cannot be started or fails.
 pub(crate) fn version() -> Result<String> {
     let line = git(&["version"], PATIENCE)?;
     let line = line.trim();
@@ -59,9 +53,6 @@ pub(crate) fn version() -> Result<String> {
 }
 
 /// The folder that git searches for its commands before PATH.
-///
-/// # Errors
-/// When git cannot be started or fails.
 pub(crate) fn exec_path() -> Result<PathBuf> {
     Ok(git(&["--exec-path"], PATIENCE)?
         .trim_end_matches('\n')

@@ -1,4 +1,5 @@
-//! `erase`: what was refused is removed, or set aside when it cannot be given again.
+//! `erase`: sets a refused account aside. Only a credential of unknown kind, which git gave, is removed; without a secret
+//! in the request that one is set aside too.
 
 use anyhow::Result;
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ use crate::settings::session::Session;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 
-/// Drops a credential that was refused: what git gave us is removed, what the user signed in with is only set aside.
+/// Removes or sets aside what was refused.
 pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(());
@@ -39,7 +40,7 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     let mut set_aside = Vec::new();
     let mut unread = None;
     let mut session = session.clone();
-    // Of what the policy does not allow nothing was given to anybody.
+    // Forbidden accounts never answered.
     for account in matching::fitting(&accounts, &wanted) {
         if session.standing(account, now) == Standing::Forbidden {
             continue;

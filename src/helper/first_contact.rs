@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
+use base64ct::{Base64, Encoding as _};
 
 use crate::account::sign_in::Known;
 use crate::account::{Account, Origin};
@@ -88,12 +89,10 @@ pub(crate) fn ask(session: &Session, wanted: &Wanted<'_>) -> Result<Outcome> {
         }
         answer => answer?,
     };
-    let left = if answer.is_some() {
-        Mark::Asked
-    } else {
-        Mark::Declined
-    };
-    left.leave(&mark)?;
+    match &answer {
+        Some((_, secret)) => leave_asked(&mark, secret)?,
+        None => Mark::Declined.leave(&mark)?,
+    }
     Ok(
         answer.map_or(Outcome::Nothing, |(username, password)| Outcome::Given {
             username,
@@ -112,6 +111,29 @@ pub(crate) fn settle(session: &Session, has_worked: bool) {
         (true, true) => files::remove(&mark),
         (true, false) => Mark::Refused.leave(&mark),
     };
+}
+
+/// Leaves a mark with which the secret that was typed is known again; it shows nothing else of it.
+fn leave_asked(mark: &Path, secret: &Secret) -> Result<()> {
+    let key = Secret::random()?;
+    let (key, fingerprint) = (key.expose(), secret.fingerprint(key.expose()));
+    let fingerprint = Base64::encode_string(&fingerprint);
+    let word = Mark::Asked.word();
+    files::write_private(mark, &[word, key, b"\n", fingerprint.as_bytes()].concat())
+}
+
+/// Whether this is the secret that somebody typed at our question just now.
+pub(crate) fn asked_for(session: &Session, secret: &Secret) -> bool {
+    let read = || {
+        let mark = session.locations().ok()?.first_contact();
+        let text = fs::read(mark).ok()?;
+        let mut lines = text
+            .strip_prefix(Mark::Asked.word())?
+            .split(|&byte| byte == b'\n');
+        let (key, fingerprint) = (lines.next()?, lines.next()?);
+        Some(Base64::encode_string(&secret.fingerprint(key)).as_bytes() == fingerprint)
+    };
+    read().unwrap_or(false)
 }
 
 /// What became of the last question.
@@ -144,8 +166,10 @@ impl Mark {
         let written = fs::metadata(mark).ok()?.modified().ok()?;
         // One from the future comes from a clock that was set back: it tells nothing.
         let is_meant = written >= start && written <= SystemTime::now();
-        let word = fs::read(mark).ok().filter(|_| is_meant)?;
-        Self::ALL.into_iter().find(|known| known.word() == word)
+        let text = fs::read(mark).ok().filter(|_| is_meant)?;
+        Self::ALL
+            .into_iter()
+            .find(|known| text.starts_with(known.word()))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::git::protocol::{Form, Reply};
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 
-/// The reply for whoever wants it; nothing when it cannot be said in a form that he understands.
+/// The reply to a caller. None if the caller cannot take its form.
 ///
 /// # Errors
 /// When REST takes it in another form only.
@@ -122,7 +122,7 @@ fn bearer(credential: Secret) -> Form {
     }
 }
 
-/// That an account cannot present itself at REST, and how to mend it.
+/// That an account cannot present itself at REST, and how to fix it.
 pub(crate) fn lacking(account: &Account, missing: Missing) -> anyhow::Error {
     let name = &account.name;
     let hint = match missing {

@@ -1,8 +1,9 @@
-//! `store`: what worked is kept, unless it is not for us, not to be kept, or known already.
+//! `store`: keeps a credential that worked, unless it is for another host, marked `ephemeral`, or known already.
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
+use crate::account::file::Accounts;
 use crate::account::sign_in::{Known, Opaque, Owner, SignIn};
 use crate::account::{Account, Kept, Origin};
 use crate::answer::decide::hindrance;
@@ -20,8 +21,7 @@ use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 
-/// Keeps a credential that worked, unless it is not for us, not to be kept, or what we have already; what a person would
-/// want to know of that.
+/// Keeps a credential that worked. Returns the notice for a person, if there is one.
 pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String>> {
     let Some(wanted) = Wanted::of(&request.context).filter(|_| !request.ephemeral) else {
         return Ok(None);
@@ -39,10 +39,10 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     if !session.is_ours(&wanted.host, &accounts)? {
         return Ok(None);
     }
-    let account = account_of(&wanted, &given, &request);
+    let mut account = account_of(&wanted, &given, &request);
     let now = Timestamp::now();
     let rulings = rule(&accounts, &wanted, |known| hindrance(session, known, now));
-    // Of what the policy forbids nothing was given to anybody.
+    // Forbidden accounts never answered.
     let fitting = || {
         let fitting = rulings
             .iter()
@@ -83,6 +83,14 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     if let Some(objection) = session.objection_to_keeping(&account, choice)? {
         first_contact::settle(session, true);
         return Ok(Some(format!("what git gave is not kept: {objection}")));
+    }
+    let is_of_a_repository = account.reach.iter().any(|reach| reach.repository.is_some());
+    if !is_of_a_repository && first_contact::asked_for(session, given.secret) {
+        account.reach.clear();
+        account.only_username = None;
+    }
+    if let Some(bound) = bound(&session.accounts()?, &account) {
+        return Ok(Some(format!("what git gave is not kept: {bound}")));
     }
     let kept = Kept {
         secret: given.secret.clone(),
@@ -125,10 +133,8 @@ impl<'a> Given<'a> {
     }
 }
 
-/// The account that a given credential makes.
-///
-/// A secret whose prefix names its kind serves every repository, and not just the path it was typed for; an access
-/// token's reach is that path's repository.
+/// The account that a given credential makes. What git gives may have been planted in a public URL, which no server ever
+/// checked: it is never broader than the place it came from.
 fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Account {
     let bytes = |value: &[u8]| Bytes::from(value.to_vec());
     let username = given.username.clone();
@@ -137,11 +143,17 @@ fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Acco
     let kind = Kind::of_secret(given.secret, &home).filter(|_| is_plain);
     let mut account = if let Some(kind) = kind {
         let owner = Owner {
-            username,
+            username: username.clone(),
             email: None,
         };
         let known = Known::of_kind(kind, owner);
-        Account::new(String::new(), home, Origin::Git, known)
+        let mut account = Account::new(String::new(), home, Origin::Git, known);
+        match &wanted.reach {
+            Some(reach) if kind == Kind::AccessToken => account.reach.push(reach.clone()),
+            Some(reach) => account.reach.push(reach.workspace_alone()),
+            None => account.only_username = username,
+        }
+        account
     } else {
         let opaque = SignIn::Opaque(Opaque {
             username,
@@ -150,14 +162,35 @@ fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Acco
         });
         Account::new(String::new(), wanted.host.clone(), Origin::Git, opaque)
     };
-    if kind == Some(Kind::AccessToken) {
-        account.reach = wanted.reach.iter().cloned().collect();
-    }
     // A date that no file can hold is none.
     account.password_expiry_utc = request
         .password_expiry_utc
         .filter(|seconds| i64::try_from(*seconds).is_ok());
     account
+}
+
+/// Why no more is taken from git: the URLs of submodules may hold anything, and must not fill the accounts.
+fn bound(accounts: &Accounts, account: &Account) -> Option<&'static str> {
+    const LONGEST_USERNAME: usize = 255;
+    const LONGEST_PATH: usize = 1024;
+    const MOST: usize = 512;
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let username = account.username().or(account.only_username.as_ref());
+    let path = account.opaque().and_then(|opaque| opaque.path.as_ref());
+    if length(username.map(Username::as_slice)) > LONGEST_USERNAME {
+        return Some("its user name is longer than 255 bytes");
+    }
+    let reach: usize = account
+        .reach
+        .iter()
+        .map(|reach| reach.to_string().len())
+        .sum();
+    if length(path.map(Bytes::as_slice)).max(reach) > LONGEST_PATH {
+        return Some("its path is longer than 1024 bytes");
+    }
+    let given = accounts.iter().filter(|known| known.origin == Origin::Git);
+    (given.count() >= MOST)
+        .then_some("there are 512 accounts that git gave; 'logout' those you do not use")
 }
 
 /// Whether what git gives is what an account of ours has already.

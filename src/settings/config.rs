@@ -1,48 +1,46 @@
-//! What the user has set up: `config.toml`, written by hand; what it leaves open the machine's own says.
+//! What `config.toml` can say. The user's file wins over the machine's, key by key.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use toml::de::DeTable;
 use toml::{Table, Value};
-use zeroize::Zeroizing;
 
-use crate::account::file::describe;
 use crate::bitbucket;
 use crate::git::context::Host;
+use crate::settings::toml_file::{MachineFile, not_known, parse};
 use crate::store;
-use crate::sys::error::Hinted;
 use crate::sys::files;
+use crate::sys::words::NotAWord;
 
-/// The settings. Every key is optional; one we do not know is ignored here and reported by [`unknown_keys`].
+/// The settings. Each key is optional. Unknown keys are ignored here, and reported by `unknown_keys`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Config {
-    /// Hosts, besides those of accounts, whose credentials are kept.
+    /// Our hosts, besides Bitbucket Cloud and those of the accounts.
     pub(crate) hosts: Vec<Host>,
-    /// The stores that are asked, one after the other, when no account fits.
-    pub(crate) lookup: Vec<Source>,
+    /// These stores are asked in turn when no account fits.
+    pub(crate) lookup: Vec<LookupStore>,
     pub(crate) store: StoreSection,
 }
 
-/// A store that is asked for what others have put there.
+/// A store that others fill, and that we only read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Source {
+pub(crate) enum LookupStore {
     Exec,
     Folder,
     Vault,
 }
 
-impl From<Source> for store::Name {
-    fn from(source: Source) -> Self {
-        match source {
-            Source::Exec => Self::Exec,
-            Source::Folder => Self::Folder,
-            Source::Vault => Self::Vault,
+impl From<LookupStore> for store::Name {
+    fn from(store: LookupStore) -> Self {
+        match store {
+            LookupStore::Exec => Self::Exec,
+            LookupStore::Folder => Self::Folder,
+            LookupStore::Vault => Self::Vault,
         }
     }
 }
@@ -59,34 +57,55 @@ pub(crate) struct StoreSection {
 
 /// Where new secrets go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub(crate) enum StoreChoice {
     /// The keyring if it answers, else the file.
     #[default]
     Auto,
-    Exec,
-    File,
-    Keyring,
+    One(store::Name),
 }
 
 impl From<store::Name> for StoreChoice {
     fn from(name: store::Name) -> Self {
-        match name {
-            store::Name::Exec => Self::Exec,
-            store::Name::File => Self::File,
-            store::Name::Keyring => Self::Keyring,
-            store::Name::Env | store::Name::Folder | store::Name::Vault => Self::Auto,
+        if name.keeps() {
+            Self::One(name)
+        } else {
+            Self::Auto
         }
     }
 }
 
 impl StoreChoice {
-    pub(crate) const NAMES: [(&'static str, Self); 4] = [
-        ("auto", Self::Auto),
-        ("keyring", Self::Keyring),
-        ("file", Self::File),
-        ("exec", Self::Exec),
-    ];
+    /// What one can choose.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        [Self::Auto]
+            .into_iter()
+            .chain(store::Name::keeping().map(Self::One))
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::One(name) => name.as_str(),
+        }
+    }
+}
+
+impl FromStr for StoreChoice {
+    type Err = NotAWord;
+
+    fn from_str(text: &str) -> Result<Self, NotAWord> {
+        let mut all = Self::all();
+        all.find(|choice| choice.as_str() == text).ok_or(NotAWord)
+    }
+}
+
+impl TryFrom<String> for StoreChoice {
+    type Error = NotAWord;
+
+    fn try_from(text: String) -> Result<Self, NotAWord> {
+        text.parse()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -108,14 +127,14 @@ pub(crate) struct ExecSection {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct FolderSection {
-    /// By default what systemd.exec(5) calls `$CREDENTIALS_DIRECTORY`.
+    /// By default `$CREDENTIALS_DIRECTORY`, see systemd.exec(5).
     pub(crate) path: Option<PathBuf>,
-    /// Whose secrets lie there; by default bitbucket.org's.
+    /// The host of these secrets; by default bitbucket.org.
     pub(crate) host: Option<Host>,
 }
 
 impl FolderSection {
-    /// Whether the secrets there are for this host. Nothing in a folder says so, and none must come to another one.
+    /// Whether the secrets in the folder are for this host. Their files do not name one.
     pub(crate) fn is_for(&self, host: &Host) -> bool {
         is_for(self.host.as_ref(), host)
     }
@@ -128,7 +147,7 @@ fn is_for(its: Option<&Host>, host: &Host) -> bool {
     }
 }
 
-/// Where the secrets lie in Vault or OpenBao, and how to get in. What is not said the variables of Vault's own say.
+/// Where the secrets lie in Vault or OpenBao, and how to sign in there. Unset keys fall back to `VAULT_*` variables.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct VaultSection {
@@ -136,16 +155,16 @@ pub(crate) struct VaultSection {
     pub(crate) namespace: Option<String>,
     /// PEM certificates of the authorities to trust.
     pub(crate) ca: Option<PathBuf>,
-    /// Of the KV secret engine.
+    /// Mount of the KV secrets engine.
     pub(crate) mount: Option<String>,
-    /// 1 or 2; found out when it is not said.
+    /// Version of the KV secrets engine, 1 or 2; detected by default.
     pub(crate) version: Option<u8>,
-    /// Templates with `{workspace}`, `{repository}` and `{host}`: the first that exists.
+    /// Templates with `{workspace}`, `{repository}` and `{host}`; the first path that exists is used.
     pub(crate) path: Option<Vec<String>>,
-    /// Whose secrets lie where a template does not say so; by default bitbucket.org's.
+    /// The host of the secrets where a template has no `{host}`; by default bitbucket.org.
     pub(crate) host: Option<Host>,
     pub(crate) auth: Auth,
-    /// Of the auth method.
+    /// Mount of the auth method.
     pub(crate) auth_mount: Option<String>,
     pub(crate) role: Option<String>,
     pub(crate) role_id_file: Option<PathBuf>,
@@ -154,23 +173,23 @@ pub(crate) struct VaultSection {
 }
 
 impl VaultSection {
-    /// Whether what lies at a path that does not name its host is for this one; none must come to another.
+    /// Whether secrets at a path without `{host}` are for this host.
     pub(crate) fn is_for(&self, host: &Host) -> bool {
         is_for(self.host.as_ref(), host)
     }
 
-    /// Whether one of the paths names its host.
+    /// Whether a path has `{host}`.
     pub(crate) fn has_a_path_for_each_host(&self) -> bool {
         let mut paths = self.path.iter().flatten();
         paths.any(|path| path.contains("{host}"))
     }
 }
 
-/// How one gets into Vault.
+/// How we sign in to Vault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Auth {
-    /// Whoever answers at the address has its own way in.
+    /// An agent listens at the address and signs in itself.
     Agent,
     AppRole,
     Jwt,
@@ -180,7 +199,7 @@ pub(crate) enum Auth {
 }
 
 impl Auth {
-    /// Its name in Vault, under which it is mounted by default.
+    /// Vault's name for the auth method, and its default mount.
     pub(crate) fn method(self) -> &'static str {
         match self {
             Self::Agent => "agent",
@@ -192,15 +211,8 @@ impl Auth {
     }
 }
 
-/// The table that no user can override: it counts only in the machine's own file, and what stands in it but is not known
-/// the policy itself refuses.
-pub(super) const POLICY: &str = "policy";
-
 impl Config {
-    /// Reads the machine's settings, and the user's, which come first; no file means the defaults.
-    ///
-    /// # Errors
-    /// When others could have changed one of them, or it does not say what it should.
+    /// Reads both files; without one the defaults hold.
     pub(crate) fn read(machine: &MachineFile, user: Option<&Path>) -> Result<Self> {
         let MachineFile { path, content } = machine;
         let machine = content
@@ -224,76 +236,13 @@ impl Config {
     }
 }
 
-/// What a file says, if it can be read as a `T`.
+/// The table in a file that can also be read as a `T`.
 fn table<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<Table> {
     parse::<T>(path, content)?;
     parse(path, content)
 }
 
-/// The machine's own file, read once: what it sets and what it forbids come from the same content.
-pub(crate) struct MachineFile {
-    pub(crate) path: PathBuf,
-    /// None where there is no such file.
-    pub(crate) content: Option<Zeroizing<Vec<u8>>>,
-}
-
-/// Somebody may have put a token there.
-impl fmt::Debug for MachineFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MachineFile")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
-    }
-}
-
-impl MachineFile {
-    /// # Errors
-    /// When it cannot be read, or others could have changed it, or it is a link that leads nowhere: what it would forbid
-    /// must not become allowed because a disk is not mounted.
-    pub(crate) fn read(path: PathBuf) -> Result<Self> {
-        let read = || {
-            let content = files::read_trusted(&path)?;
-            let folder = path.parent().unwrap_or(&path);
-            let mut links = [folder, &path].into_iter();
-            if content.is_none()
-                && let Some(link) = links.find(|link| link.is_symlink() && !link.exists())
-            {
-                bail!("the symbolic link '{}' leads nowhere", link.display());
-            }
-            Ok(content)
-        };
-        let content = read().context(not_known())?;
-        Ok(Self { path, content })
-    }
-}
-
-/// That nothing is allowed, as the machine's file may forbid anything. Who sees this can seldom mend it.
-pub(crate) fn not_known() -> Hinted {
-    Hinted::new(
-        "the policy of this machine is not known",
-        "have the file mended by whoever administers this machine: until then nothing is allowed",
-    )
-}
-
-/// Reads a file of settings.
-///
-/// # Errors
-/// When it does not say what it should; no message shows a value: somebody may have put a token there.
-pub(crate) fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<T> {
-    let text = text(path, content)?;
-    syntax(path, text)?;
-    toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(0, |span| line_at(text, span.start));
-        let what = if error.message().starts_with("unknown field") {
-            "the key is not known"
-        } else {
-            "the key cannot have this value"
-        };
-        broken(path, &format!("line {line}: {what}"))
-    })
-}
-
-/// The user's settings over the machine's, key by key.
+/// Lets the user's settings replace the machine's, key by key.
 fn merge(machine: &mut Table, user: Table) {
     for (key, value) in user {
         match (machine.get_mut(&key), value) {
@@ -305,37 +254,15 @@ fn merge(machine: &mut Table, user: Table) {
     }
 }
 
-pub(super) fn syntax<'a>(path: &Path, text: &'a str) -> Result<DeTable<'a>> {
-    let table = DeTable::parse(text).map_err(|error| broken(path, &describe(&error, text)))?;
-    Ok(table.into_inner())
-}
-
-pub(super) fn line_at(text: &str, position: usize) -> usize {
-    text[..position].matches('\n').count() + 1
-}
-
-pub(super) fn text<'a>(path: &Path, content: &'a [u8]) -> Result<&'a str> {
-    std::str::from_utf8(content).map_err(|_| broken(path, "it is not UTF-8"))
-}
-
-fn broken(path: &Path, what: &str) -> anyhow::Error {
-    let message = format!("cannot parse '{}'", path.display());
-    anyhow!("{what}").context(Hinted::new(
-        message,
-        format!(
-            "mend it: 'man git-credential-bitbucket' tells what '{}' may say",
-            path.display()
-        ),
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::path::Path;
 
-    use super::{Config, MachineFile, StoreChoice};
+    use super::{Config, StoreChoice};
+    use crate::settings::toml_file::MachineFile;
     use crate::settings::unknown_keys::unknown_keys;
+    use crate::store::Name;
 
     fn machine(path: impl AsRef<Path>) -> MachineFile {
         MachineFile::read(path.as_ref().to_owned()).expect("it can be read")
@@ -354,7 +281,7 @@ mod tests {
         with_config(text, |path| {
             let config = Config::read(&machine("/nonexistent"), Some(path)).expect("settings");
             assert_eq!(config.hosts[0].as_str(), "git.corp.example:7990");
-            assert_eq!(config.store.default, StoreChoice::File);
+            assert_eq!(config.store.default, StoreChoice::One(Name::File));
             let unknown = unknown_keys(path, false).expect("keys");
             assert_eq!(unknown.len(), 2, "{unknown:?}");
             assert!(unknown[0].ends_with("config.toml:2: 'tokn'"), "{unknown:?}");

@@ -1,40 +1,80 @@
-//! Which hosts are ours: the one rule.
+//! Which hosts are ours: Bitbucket Cloud's, those of the accounts, and those in `hosts` of config.toml. The policy can
+//! forbid each of them.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 
+use crate::account::Account;
 use crate::account::file::Accounts;
 use crate::bitbucket;
 use crate::git::context::Host;
 use crate::settings::session::Session;
 
 impl Session {
-    /// Bitbucket Cloud, and the hosts that accounts or the configuration name.
+    /// Our hosts, with those that the policy forbids: `import` and `scrub` report what they find for these.
     pub(crate) fn known_hosts(&self, accounts: &Accounts) -> Result<Vec<Host>> {
-        Ok(known_hosts(accounts, &self.config()?.hosts))
+        Ok(known_hosts(accounts.iter(), &self.config()?.hosts))
     }
 
-    /// Of these the ones that the policy allows: for the others nothing ever answers.
-    pub(crate) fn our_hosts(&self, accounts: &Accounts) -> Result<Vec<Host>> {
-        let policy = self.policy()?;
-        let mut hosts = self.known_hosts(accounts)?;
-        hosts.retain(|host| policy.allows_host(host));
-        Ok(hosts)
-    }
-
-    /// Whether credentials for this host are ours to keep.
+    /// Whether we answer for this host and keep its credentials.
     pub(crate) fn is_ours(&self, host: &Host, accounts: &Accounts) -> Result<bool> {
-        Ok(self.our_hosts(accounts)?.contains(host))
+        let is_known = bitbucket::is_cloud(host) || self.is_named(host, accounts)?;
+        Ok(is_known && self.policy()?.allows_host(host))
+    }
+
+    /// Whether this is one of [`Session::known_hosts`]. Bitbucket Cloud is, even if the accounts cannot be read: the
+    /// environment and the lookup stores need none.
+    pub(crate) fn is_known(&self, host: &Host) -> Result<bool> {
+        Ok(bitbucket::is_cloud(host) || self.is_named(host, &self.accounts()?)?)
+    }
+
+    fn is_named(&self, host: &Host, accounts: &Accounts) -> Result<bool> {
+        let has_account = accounts.iter().any(|account| account.host == *host);
+        Ok(has_account || self.config()?.hosts.contains(host))
     }
 }
 
 /// Bitbucket Cloud first, then the others in their order.
-pub(crate) fn known_hosts(accounts: &Accounts, configured: &[Host]) -> Vec<Host> {
+pub(crate) fn known_hosts<'a>(
+    accounts: impl IntoIterator<Item = &'a Account>,
+    configured: &'a [Host],
+) -> Vec<Host> {
     let mut hosts = bitbucket::hosts_asked_for(&bitbucket::cloud());
-    let named = accounts.iter().map(|account| &account.host);
-    let named: BTreeSet<&Host> = named.chain(configured).collect();
+    let of_accounts = accounts.into_iter().map(|account| &account.host);
+    let named: BTreeSet<&Host> = of_accounts.chain(configured).collect();
     let others = named.into_iter().filter(|host| !bitbucket::is_cloud(host));
     hosts.extend(others.cloned());
     hosts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::known_hosts;
+    use crate::account::sign_in::Known;
+    use crate::account::{Account, Origin};
+    use crate::bitbucket::Kind;
+    use crate::git::context::Host;
+
+    #[test]
+    fn each_host_is_listed_once_and_cloud_always() {
+        let host = |text: &str| -> Host { text.parse().expect("a host") };
+        let accounts = ["git.b.example:7990", "bitbucket.org", "git.a.example"].map(|name| {
+            let token = Known::new(Kind::HttpAccessToken);
+            Account::new("work".to_owned(), host(name), Origin::Login, token)
+        });
+        let configured = ["git.c.example", "git.a.example", "api.bitbucket.org"].map(host);
+        let known = known_hosts(&accounts, &configured);
+        let names: Vec<&str> = known.iter().map(Host::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "bitbucket.org",
+                "api.bitbucket.org",
+                "git.a.example",
+                "git.b.example:7990",
+                "git.c.example"
+            ]
+        );
+    }
 }

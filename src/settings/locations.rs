@@ -1,4 +1,4 @@
-//! Where the program's own files lie, and the one of the whole machine.
+//! Where the user's and the machine's files lie.
 
 use std::path::{Path, PathBuf};
 
@@ -10,18 +10,17 @@ use crate::account::Account;
 use crate::sys::error::Hinted;
 use crate::sys::variables;
 
-/// The folder in which configuration, accounts and secrets lie, all in one; for tests and containers.
+/// One folder for all our files; for tests and containers.
 const HOME_VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_HOME";
 /// A Go program of the same name keeps files in a data folder of the same name: ours have names of their own.
 const FOLDER: &str = "git-credential-bitbucket";
 
-/// The settings of the whole machine, the administrators'. No variable moves it, not even `ProgramData`, which any user
-/// can set: it is where the policy stands.
+/// The machine's settings file. No variable moves it, as it holds the policy; a user could set even `ProgramData`.
 pub(crate) fn system_config() -> PathBuf {
     system_folder().join("config.toml")
 }
 
-/// What `setup --system` wrote into git's configuration: any administrator can take it back.
+/// The record of `setup --system`, so that any administrator can undo it.
 pub(crate) fn system_setup() -> PathBuf {
     system_folder().join("setup.toml")
 }
@@ -44,10 +43,7 @@ pub(crate) struct Locations {
 }
 
 impl Locations {
-    /// Asks the environment.
-    ///
-    /// # Errors
-    /// When there is no home folder to put anything into.
+    /// Reads the environment.
     pub(crate) fn of_environment() -> Result<Self> {
         if let Some(home) = variables::filled(HOME_VARIABLE) {
             let home = std::path::absolute(home)?;
@@ -73,12 +69,12 @@ impl Locations {
         })
     }
 
-    /// The folder for what need not outlast the session: in memory, where the system has such a folder.
+    /// The folder for short-lived files: in memory where the system has one.
     pub(crate) fn runtime(&self) -> &Path {
         &self.runtime
     }
 
-    /// The user's own settings.
+    /// The user's settings file.
     pub(crate) fn config(&self) -> PathBuf {
         self.config.join("config.toml")
     }
@@ -98,17 +94,17 @@ impl Locations {
         self.data.join("secrets.key")
     }
 
-    /// Which secrets that lie in no store of ours a server refused.
+    /// The refused secrets that belong to no account of ours.
     pub(crate) fn refusals(&self) -> PathBuf {
         self.data.join("refusals.toml")
     }
 
-    /// Held by whoever asks Bitbucket about a refused secret.
+    /// The lock of a process that verifies a refused secret.
     pub(crate) fn probe_lock(&self) -> PathBuf {
         self.data.join("probe.lock")
     }
 
-    /// Held by whoever renews the access token of this account.
+    /// The lock of a process that renews this account's access token.
     pub(crate) fn renewal_lock(&self, account: &Account) -> PathBuf {
         // Any name is a file name that way.
         let digest = Sha256::digest(format!("{}@{}", account.name, account.host));
@@ -116,12 +112,12 @@ impl Locations {
         self.data.join(format!("oauth-{name}.lock"))
     }
 
-    /// That somebody is being asked for a first token, or just was.
+    /// The mark of a first question that is open, or was just answered.
     pub(crate) fn first_contact(&self) -> PathBuf {
         self.data.join("first-contact")
     }
 
-    /// What `setup` wrote into git's configuration.
+    /// The record of what `setup` wrote into git's configuration.
     pub(crate) fn setup(&self) -> PathBuf {
         self.data.join("setup.toml")
     }

@@ -7,4 +7,5 @@ mod permission;
 pub(crate) mod policy;
 pub(crate) mod session;
 mod stores;
+pub(crate) mod toml_file;
 mod unknown_keys;

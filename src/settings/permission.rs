@@ -1,4 +1,4 @@
-//! What the policy of the machine says to an account, and to a secret that is to be kept.
+//! Asks the policy about an account, and about storing a secret.
 
 use anyhow::Result;
 use jiff::Timestamp;
@@ -11,10 +11,7 @@ use crate::settings::session::Session;
 use crate::store::Name;
 
 impl Session {
-    /// What the policy has against an account.
-    ///
-    /// # Errors
-    /// As [`Session::policy`].
+    /// Why the policy forbids an account, if it does.
     pub(crate) fn objection(&self, account: &Account) -> Result<Option<Objection>> {
         Ok(self.policy()?.objection(account))
     }
@@ -27,10 +24,7 @@ impl Session {
         }
     }
 
-    /// What the policy has against keeping a secret of this account.
-    ///
-    /// # Errors
-    /// As [`Session::policy`].
+    /// Why the policy forbids to store a secret of this account, if it does.
     pub(crate) fn objection_to_keeping(
         &self,
         account: &Account,
@@ -40,15 +34,12 @@ impl Session {
         let Some(store) = self.stores_of(choice)?.first().copied() else {
             return Ok(Some(policy.objection_to_keeping()));
         };
-        // What it has against the first of them it has against all.
+        // `auto` lists allowed stores only, so the first one stands for all.
         let account = account.clone();
         Ok(policy.objection(&Account { store, ..account }))
     }
 
-    /// What the policy has against these stores, whatever they are to keep.
-    ///
-    /// # Errors
-    /// As [`Session::policy`].
+    /// Why the policy forbids these stores, if it does.
     pub(crate) fn objection_to_choice(&self, choice: StoreChoice) -> Result<Option<Objection>> {
         let policy = self.policy()?;
         Ok(match self.stores_of(choice)?.first() {
@@ -57,7 +48,7 @@ impl Session {
         })
     }
 
-    /// The stores that are tried for a new secret, one after the other.
+    /// The stores to try in turn for a new secret.
     pub(crate) fn stores_of(&self, choice: StoreChoice) -> Result<Vec<Name>> {
         let policy = self.policy()?;
         let allowed = |names: &[Name]| -> Vec<Name> {
@@ -65,9 +56,7 @@ impl Session {
             allowed.copied().collect()
         };
         Ok(match choice {
-            StoreChoice::Exec => vec![Name::Exec],
-            StoreChoice::File => vec![Name::File],
-            StoreChoice::Keyring => vec![Name::Keyring],
+            StoreChoice::One(name) => vec![name],
             StoreChoice::Auto => {
                 let usual = allowed(&[Name::Keyring, Name::File]);
                 if usual.is_empty() {

@@ -1,13 +1,10 @@
-//! What the administrators of a machine allow: `[policy]` of its own `config.toml`, which no user can override.
+//! The machine's policy: `[policy]` in the machine's `config.toml`. No user can override it, and an unreadable policy
+//! forbids everything.
 //!
-//! These are the doors through which a secret comes and goes; each of them asks, and where the policy is not known
-//! it stays shut.
-//! - Out: `Session::find` for git and `curl`, which passes over what is not allowed in the environment, among the accounts
-//!   and in the stores of `lookup`; `Session::secret_of`, which reads it for everybody else (`token`, `status --verify`,
-//!   a renewal, a probe).
-//! - In: `Session::keep` alone, for `login`, git's `store`, `import`, `scrub` and a renewal.
-//! - Before: `login`, first contact, `import` and `scrub` ask `Session::objection_to_keeping`, so that nobody types, and
-//!   nothing takes out of where it lies, what cannot be kept.
+//! These functions ask it:
+//! - before a secret is used: `answer::decide`, and `Session::secret_of`;
+//! - before a secret is stored: `Session::keep`, and no other function stores one;
+//! - before a user types a secret, or a secret is removed from a file: `Session::objection_to_keeping`.
 
 use std::fmt;
 use std::path::Path;
@@ -18,17 +15,17 @@ use serde::Deserialize;
 use crate::account::{Account, Origin};
 use crate::bitbucket::{self, Kind};
 use crate::git::context::Host;
-use crate::settings::config::{self, MachineFile};
+use crate::settings::toml_file::{self, MachineFile};
 use crate::store::Name;
 use crate::sys::error::Hinted;
 
-/// The rules; what is not said is allowed. A key that is not known is refused: it may forbid something.
+/// The rules. A missing rule allows everything. An unknown key is an error: it may forbid something.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Policy {
     stores: Option<Vec<Name>>,
     kinds: Option<Vec<Kind>>,
-    /// Whether each secret has to have an end that is known.
+    /// Whether each secret needs an expiry date.
     require_expiry: bool,
     hosts: Option<Vec<Host>>,
 }
@@ -41,20 +38,17 @@ struct SystemFile {
 
 impl Policy {
     /// # Errors
-    /// When the file cannot be understood: then nothing is allowed.
+    /// When the file cannot be parsed: then nothing is allowed.
     pub(crate) fn read(machine: &MachineFile) -> Result<Self> {
         match &machine.content {
-            Some(content) => Self::parse(&machine.path, content).context(config::not_known()),
+            Some(content) => Self::parse(&machine.path, content).context(toml_file::not_known()),
             None => Ok(Self::default()),
         }
     }
 
-    /// What a file of this name says.
-    ///
-    /// # Errors
-    /// As [`Policy::read`].
+    /// Parses the policy in a settings file.
     pub(crate) fn parse(path: &Path, content: &[u8]) -> Result<Self> {
-        Ok(config::parse::<SystemFile>(path, content)?.policy)
+        Ok(toml_file::parse::<SystemFile>(path, content)?.policy)
     }
 
     pub(crate) fn allows_store(&self, store: Name) -> bool {
@@ -69,7 +63,7 @@ impl Policy {
             .is_none_or(|hosts| hosts.iter().any(is_home))
     }
 
-    /// What of an account is not allowed.
+    /// Why an account is forbidden, if it is.
     pub(crate) fn objection(&self, account: &Account) -> Option<Objection> {
         let has_end = account.expires.is_some() || account.password_expiry_utc.is_some();
         self.objection_to_host(&account.host)
@@ -92,7 +86,7 @@ impl Policy {
         })
     }
 
-    /// That none of the stores which can keep a secret is allowed.
+    /// No store that can keep a secret is allowed.
     pub(crate) fn objection_to_keeping(&self) -> Objection {
         Objection {
             what: "a secret to be kept".to_owned(),
@@ -100,28 +94,28 @@ impl Policy {
         }
     }
 
-    /// A kind that is not known may be any.
+    /// A credential of unknown kind may be of a forbidden one.
     pub(crate) fn objection_to_kind(&self, kind: Option<Kind>) -> Option<Objection> {
         let kinds = self.kinds.as_ref()?;
         let what = match kind {
             Some(kind) if kinds.contains(&kind) => return None,
             Some(kind) => format!("the kind '{kind}'"),
-            None => "a credential whose kind is not known".to_owned(),
+            None => "a credential of an unknown kind".to_owned(),
         };
         let rule = Rule::Kinds(listed(Some(kinds)));
         Some(Objection { what, rule })
     }
 
-    /// What OAuth gives the server ends by itself. An API token ends as well, but its day nobody tells us.
+    /// OAuth access tokens always expire. API tokens do too, but no server tells when.
     pub(crate) fn objection_to_end(&self, is_known: bool, kind: Option<Kind>) -> Option<Objection> {
         let has_end = is_known || kind == Some(Kind::Oauth);
         (self.require_expiry && !has_end).then(|| Objection {
-            what: "a secret without a day on which it expires".to_owned(),
+            what: "a secret without an expiry date".to_owned(),
             rule: Rule::RequireExpiry,
         })
     }
 
-    /// Whether the user has to say on which day a secret of this kind ends.
+    /// Whether the user has to give an expiry date for this kind.
     pub(crate) fn wants_a_day(&self, kind: Kind) -> bool {
         self.objection_to_end(false, Some(kind)).is_some()
     }
@@ -131,16 +125,14 @@ impl Policy {
     }
 
     fn stores_rule(&self) -> Rule {
-        let keeping = Name::KEEPING
-            .into_iter()
-            .filter(|store| self.allows_store(*store));
+        let keeping = Name::keeping().filter(|store| self.allows_store(*store));
         Rule::Stores {
             keeping: listed(Some(&keeping.collect())),
             all: listed(self.stores.as_ref()),
         }
     }
 
-    /// The rules in a line, if there are any.
+    /// The rules in one line, if there are any.
     pub(crate) fn describe(&self) -> Option<String> {
         let rule = |name: &str, allowed: Option<String>| {
             let allowed = allowed?;
@@ -154,7 +146,7 @@ impl Policy {
             rule("kinds", self.kinds.as_ref().map(|all| listed(Some(all)))),
             rule("hosts", self.hosts.as_ref().map(|all| listed(Some(all)))),
             self.require_expiry
-                .then(|| "secrets with a day on which they expire".to_owned()),
+                .then(|| "only secrets with an expiry date".to_owned()),
         ];
         let rules: Vec<String> = rules.into_iter().flatten().collect();
         (!rules.is_empty()).then(|| rules.join("; "))
@@ -170,22 +162,22 @@ fn listed<T: ToString>(allowed: Option<&Vec<T>>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// What is not allowed, and by which rule.
+/// What is forbidden, and by which rule.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Objection {
-    /// In half a sentence.
+    /// Half a sentence.
     what: String,
     rule: Rule,
 }
 
-/// The rule, with what it allows.
+/// The rule, and what it allows.
 #[derive(Debug, PartialEq, Eq)]
 enum Rule {
     Hosts(String),
     Kinds(String),
     RequireExpiry,
     Stores {
-        /// Those in which a secret can be kept.
+        /// The allowed stores that can keep a secret.
         keeping: String,
         all: String,
     },
@@ -198,10 +190,10 @@ impl fmt::Display for Objection {
 }
 
 impl Objection {
-    /// That a secret is not kept, and what would be.
+    /// The error when a secret cannot be stored; its hint says what can.
     pub(crate) fn to_keeping(&self) -> anyhow::Error {
         let hint = match &self.rule {
-            Rule::RequireExpiry => "say the day: '--expires YYYY-MM-DD'".to_owned(),
+            Rule::RequireExpiry => "give the expiry date: '--expires YYYY-MM-DD'".to_owned(),
             Rule::Kinds(kinds) if !kinds.is_empty() => {
                 format!("give a secret of a kind that it allows: {kinds}")
             }
@@ -209,28 +201,28 @@ impl Objection {
                 format!("sign in to a host that it allows: {hosts}")
             }
             Rule::Stores { keeping, .. } if !keeping.is_empty() => {
-                format!("say '--store' with one that it allows: {keeping}")
+                format!("choose a store that it allows with '--store': {keeping}")
             }
             Rule::Stores { all, .. } if !all.is_empty() => {
-                format!("put it where it allows it to be looked up: {all}")
+                format!("put the secret where the policy allows a lookup: {all}")
             }
             Rule::Hosts(_) | Rule::Kinds(_) | Rule::Stores { .. } => SHOWN.to_owned(),
         };
         Hinted::new(self.to_string(), hint).into()
     }
 
-    /// That an account does not answer.
+    /// The error when a forbidden account was asked for.
     pub(crate) fn to_using(&self, account: &Account) -> anyhow::Error {
-        Hinted::new(self.notice(account), self.mend(account)).into()
+        Hinted::new(self.notice(account), self.fix(account)).into()
     }
 
-    /// The same in a line.
+    /// The same as one line.
     pub(crate) fn notice(&self, account: &Account) -> String {
         format!("'{}' is not used: {self}", account.name)
     }
 
     /// The act after which it would answer, or no longer be in the way.
-    pub(crate) fn mend(&self, account: &Account) -> String {
+    pub(crate) fn fix(&self, account: &Account) -> String {
         let name = &account.name;
         match account.origin {
             Origin::Variable(variable) => return format!("unset {variable}"),
@@ -245,7 +237,7 @@ impl Objection {
                 "'git credential-bitbucket login {name}' replaces it: the policy allows {kinds}"
             ),
             Rule::Stores { keeping, .. } if !keeping.is_empty() => format!(
-                "'git credential-bitbucket login {name}' puts the next secret where it may lie: {keeping}"
+                "'git credential-bitbucket login {name}' puts the next secret in an allowed store: {keeping}"
             ),
             Rule::Hosts(_) | Rule::Kinds(_) | Rule::Stores { .. } => {
                 format!("'git credential-bitbucket logout {name}' removes it")
@@ -296,17 +288,9 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_allowed_and_an_empty_list_allows_nothing() {
-        let stores = [
-            Name::Env,
-            Name::Exec,
-            Name::File,
-            Name::Folder,
-            Name::Keyring,
-            Name::Vault,
-        ];
         for (rules, is_allowed) in [("", true), ("stores = []", false)] {
             let policy = policy(rules);
-            for store in stores {
+            for store in Name::ALL {
                 let account = Account {
                     store,
                     ..account(None)
@@ -315,11 +299,15 @@ mod tests {
             }
         }
         assert!(policy("").describe().is_none());
-        let all = "stores = ['env', 'exec', 'file', 'folder', 'keyring', 'vault']\n\
-                   kinds = ['api-token', 'access-token', 'oauth', 'app-password', 'http-access-token']";
+        let all = format!(
+            "stores = {:?}\nkinds = {:?}",
+            Name::ALL.map(Name::as_str),
+            Kind::ALL.map(Kind::as_str)
+        );
+        let policy = policy(&all);
         for kind in Kind::ALL {
-            assert!(policy(all).objection(&account(Some(kind))).is_none());
+            assert!(policy.objection(&account(Some(kind))).is_none());
         }
-        assert!(policy(all).objection(&account(None)).is_some());
+        assert!(policy.objection(&account(None)).is_some());
     }
 }

@@ -1,6 +1,7 @@
-//! From what is wanted to an account and its secret. Here: all that is looked at on the way, and how long that may take.
+//! One run of the program: the settings, policy and accounts it reads, and the time it has.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -11,40 +12,38 @@ use crate::account::Account;
 use crate::account::file::{Accounts, Damage};
 use crate::account::refusals::Refusals;
 use crate::account::rejection::Rejection;
-use crate::settings::config::{Config, MachineFile};
+use crate::settings::config::Config;
 use crate::settings::locations::{Locations, system_config};
 use crate::settings::policy::Policy;
+use crate::settings::toml_file::MachineFile;
 use crate::settings::unknown_keys::unknown_keys;
 use crate::store;
 use crate::sys::secret::Secret;
 
-/// How long a store, or whoever holds a lock, may keep us waiting; and an operation of git's as a whole.
+/// Time limit of one store, of one lock, and of a whole git operation.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// What the user and the machine have set up, as one run of the program sees it, and how long it may take.
-///
-/// Clones share what was read and learned; each has a time of its own, which is passed on with it.
+/// Reads each settings file at most once, and carries the deadline. Clones share what was read; each has its own deadline.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Session {
     pub(super) known: Rc<Learned>,
-    /// When an operation of git's has to be over. What a person types has no such end: each wait has its own.
+    /// The deadline of a git operation. Commands that a person typed have none, only a limit for each wait.
     end: Option<Instant>,
 }
 
-/// What is read once, and what was learned of the stores.
+/// Caches.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
     locations: OnceCell<Locations>,
     machine: OnceCell<MachineFile>,
     config: OnceCell<Config>,
     policy: OnceCell<Policy>,
-    /// Why the keyring could not be had. It is not asked a second time: the waits would add up, and so would the
-    /// prompts that somebody has just sent away.
-    pub(super) is_out_of_reach: OnceCell<store::Error>,
+    /// The first error of each store that failed. We do not ask it again: waits and dismissed prompts would add up.
+    pub(super) silent: RefCell<BTreeMap<store::Name, store::Error>>,
 }
 
 impl Session {
-    /// For `get`, `store` and `erase`, while git waits: all that they do has to fit into the time of one answer.
+    /// For `get`, `store` and `erase`: the whole operation has five seconds.
     pub(crate) fn for_git() -> Self {
         Self {
             end: Some(Instant::now() + ANSWER),
@@ -52,18 +51,18 @@ impl Session {
         }
     }
 
-    /// How long the next wait may be.
+    /// Time limit of the next wait.
     pub(crate) fn patience(&self) -> Duration {
         self.end
             .map_or(ANSWER, |end| end.saturating_duration_since(Instant::now()))
     }
 
-    /// When the next wait has to be over.
+    /// The deadline of the next wait.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.patience()
     }
 
-    /// The same with the time of a whole answer, for what follows a wait that had bounds of its own.
+    /// Restarts the five seconds, after a wait that had a limit of its own.
     pub(crate) fn afresh(&self) -> Self {
         Self {
             known: Rc::clone(&self.known),
@@ -71,8 +70,7 @@ impl Session {
         }
     }
 
-    /// The same, afresh only where no time is left: somebody was at the unlock prompt of a store that has answered, or a
-    /// keyring was silent about a secret that is not even needed.
+    /// Restarts the five seconds if none are left: an unlock prompt, or a silent keyring, may have used them up.
     pub(crate) fn afresh_when_late(&self) -> Self {
         if self.patience().is_zero() {
             self.afresh()
@@ -81,29 +79,21 @@ impl Session {
         }
     }
 
-    /// Where our files lie; only asked for when one is needed, so that the environment's account needs no home folder.
-    ///
-    /// # Errors
-    /// When there is no home folder.
+    /// Where our files lie. Read late: a credential in the environment needs no home folder.
     pub(crate) fn locations(&self) -> Result<&Locations> {
         once(&self.known.locations, Locations::of_environment)
     }
 
-    /// # Errors
-    /// When the file is damaged or open to others.
     pub(crate) fn accounts(&self) -> Result<Accounts> {
         match self.locations() {
             Ok(locations) => Accounts::read(&locations.accounts()),
-            // Who has no home has no accounts; what the machine's settings name is still there for him.
+            // Without a home folder there are no accounts, but the machine's lookup stores still answer.
             Err(_) if !self.config()?.lookup.is_empty() => Ok(Accounts::default()),
             Err(error) => Err(error),
         }
     }
 
-    /// The settings; without a home folder the machine's alone.
-    ///
-    /// # Errors
-    /// When a file does not say what it should.
+    /// The settings; without a home folder only the machine's.
     pub(crate) fn config(&self) -> Result<&Config> {
         once(&self.known.config, || {
             let user = self.locations().ok().map(Locations::config);
@@ -111,10 +101,7 @@ impl Session {
         })
     }
 
-    /// What is the matter with the keys in both files, a line each.
-    ///
-    /// # Errors
-    /// As [`Session::config`].
+    /// One message for each key that means nothing, in both files.
     pub(crate) fn unknown_keys(&self) -> Result<Vec<String>> {
         let mut unknown = unknown_keys(&system_config(), true)?;
         if let Ok(locations) = self.locations() {
@@ -123,40 +110,31 @@ impl Session {
         Ok(unknown)
     }
 
-    /// The machine's own file.
-    ///
-    /// # Errors
-    /// As [`MachineFile::read`].
+    /// The machine's settings file.
     pub(crate) fn machine(&self) -> Result<&MachineFile> {
         once(&self.known.machine, || MachineFile::read(system_config()))
     }
 
-    /// What the administrators of the machine allow.
+    /// What the machine's administrators allow.
     ///
     /// # Errors
-    /// When that cannot be found out: then nothing is allowed.
+    /// When the policy cannot be read: then nothing is allowed.
     pub(crate) fn policy(&self) -> Result<&Policy> {
         once(&self.known.policy, || Policy::read(self.machine()?))
     }
 
-    /// The secrets from elsewhere that a server refused.
-    ///
-    /// # Errors
-    /// When there is no home folder.
+    /// The refused secrets that belong to no account of ours.
     pub(crate) fn refusals(&self) -> Result<Refusals> {
         Ok(Refusals::at(self.locations()?.refusals(), self.patience()))
     }
 
-    /// What is known against a secret from elsewhere; where nothing can be read, that is nothing.
+    /// Whether a server refused this secret from another store; an unreadable record counts as none.
     pub(crate) fn refusal_of(&self, secret: &Secret) -> Option<Rejection> {
         let known = self.refusals().and_then(|refusals| refusals.of(secret));
         known.unwrap_or_default()
     }
 
     /// Changes the accounts.
-    ///
-    /// # Errors
-    /// As [`Accounts::update`].
     pub(crate) fn update_accounts<T>(
         &self,
         change: impl FnOnce(&mut Accounts) -> Result<T>,
@@ -164,10 +142,7 @@ impl Session {
         Accounts::update(&self.locations()?.accounts(), self.patience(), change)
     }
 
-    /// Notes what is known against an account's secret, unless somebody has signed in anew.
-    ///
-    /// # Errors
-    /// As [`Accounts::update`].
+    /// Records the rejection of an account's secret, unless a new login has replaced the secret.
     pub(crate) fn set_rejected(
         &self,
         account: &Account,
@@ -182,16 +157,13 @@ impl Session {
         })
     }
 
-    /// Sets accounts aside that cannot be understood; their new name and what is wrong with them.
-    ///
-    /// # Errors
-    /// As [`Accounts::set_aside_if_damaged`].
+    /// Moves a damaged accounts file away; returns its new path and the damage.
     pub(crate) fn set_damaged_accounts_aside(&self) -> Result<Option<(PathBuf, Damage)>> {
         Accounts::set_aside_if_damaged(&self.locations()?.accounts(), self.patience())
     }
 }
 
-/// What a cell holds, or will.
+/// `OnceCell::get_or_try_init`, which is not stable.
 fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
     if let Some(value) = cell.get() {
         return Ok(value);

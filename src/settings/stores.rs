@@ -16,14 +16,11 @@ use crate::sys::error::Hinted;
 use crate::sys::terminal;
 use crate::sys::trace;
 
-/// How long somebody may take at a keyring's unlock prompt.
+/// Time limit of a keyring's unlock prompt.
 const UNLOCK: Duration = Duration::from_secs(60);
 
 impl Session {
-    /// What the account's store has for it, to be used.
-    ///
-    /// # Errors
-    /// When the policy does not allow that, or the store does not answer, or its answer is not what we put there.
+    /// The account's secret, if the policy allows its use.
     pub(crate) fn secret_of(&self, account: &Account) -> Result<Option<Kept>> {
         match self.objection(account)? {
             Some(objection) => Err(objection.to_using(account)),
@@ -31,10 +28,7 @@ impl Session {
         }
     }
 
-    /// Whether the account's store has a secret for it, whatever the policy says.
-    ///
-    /// # Errors
-    /// As [`Session::secret_of`].
+    /// Whether the store has a secret for the account, even if the policy forbids it.
     pub(crate) fn has_secret(&self, account: &Account) -> Result<bool> {
         Ok(self.read(account)?.is_some())
     }
@@ -62,11 +56,8 @@ impl Session {
             .ok_or_else(|| anyhow!("the entry '{}' is not what we stored", account.entry))
     }
 
-    /// Puts a secret into the store chosen, under a new entry which the account then names; for `auto` also why it is
-    /// not the keyring.
-    ///
-    /// # Errors
-    /// When the policy does not allow it, or the store does not take it, or does not give it back as it was.
+    /// Stores a secret under a new entry, and notes the entry in the account. For `auto` it also says why the keyring was
+    /// not used.
     pub(crate) fn keep(
         &self,
         account: &mut Account,
@@ -80,10 +71,7 @@ impl Session {
         self.keep_in_its_entry(account, kept, choice)
     }
 
-    /// The same in the entry that the account names.
-    ///
-    /// # Errors
-    /// As [`Session::keep`].
+    /// Stores a secret in the account's present entry.
     pub(crate) fn keep_in_its_entry(
         &self,
         account: &mut Account,
@@ -115,82 +103,80 @@ impl Session {
         }
         Err(match reason {
             Some(error) if self.policy()?.allows_store(Name::File) => error.with_hint(),
-            // Its hint would name a store that is not allowed.
+            // The store's own hint would name a forbidden store.
             Some(error) => error.with_hint().context(Hinted::new(
                 "cannot keep it where the policy of this machine allows it",
-                "mend that store, and try again",
+                "fix that store, and try again",
             )),
             None => anyhow!("no store is allowed"),
         })
     }
 
-    /// Changes the accounts on behalf of one whose secret was just kept; when that fails the secret is not left behind.
-    ///
-    /// # Errors
-    /// As [`Accounts::update`].
+    /// Records an account whose secret was just stored. If that fails, removes the secret again.
     pub(crate) fn update<T>(
         &self,
         account: &Account,
         change: impl FnOnce(&mut Accounts, &mut Account) -> T,
     ) -> Result<T> {
         let mut account = account.clone();
-        // Somebody may have been at an unlock prompt while the secret was kept.
+        // An unlock prompt may have used up the time.
         let session = self.afresh_when_late();
         let outcome = session.update_accounts(|accounts| Ok(change(accounts, &mut account)));
         if outcome.is_err() {
-            // The first error is the one to tell.
+            // Report the first error.
             let _ = self.forget(&account);
         }
         outcome
     }
 
-    /// Takes the account's secret out of its store; that it was not there is no error.
-    ///
-    /// # Errors
-    /// When the store does not answer: then the secret may still be there.
+    /// Removes the account's secret from its store, if it is there.
     pub(crate) fn forget(&self, account: &Account) -> Result<()> {
         self.ask(account.store, |store| store.delete(&account.entry))
             .map_err(store::Error::with_hint)?;
         Ok(())
     }
 
-    /// Asks a store, unless it has turned out that it cannot be had.
+    /// Asks a store, unless it has failed before.
     fn ask<T>(
         &self,
         name: Name,
         question: impl FnOnce(&dyn Store) -> Result<T, store::Error>,
     ) -> Result<T, store::Error> {
-        match name {
-            Name::Keyring => {}
-            Name::File => return question(&self.file_store()?),
-            Name::Exec => {
-                return question(&self.exec_store()?);
-            }
-            Name::Env | Name::Folder | Name::Vault => {
-                return Err(anyhow!("'{name}' is only ever looked into").into());
-            }
+        if let Some(reason) = self.known.silent.borrow().get(&name) {
+            return Err(reason
+                .lasting()
+                .unwrap_or_else(|| anyhow!("it failed before").into()));
         }
-        if let Some(reason) = self
-            .known
-            .is_out_of_reach
-            .get()
-            .and_then(store::Error::lasting)
-        {
-            return Err(reason);
-        }
-        let answer = self.patience();
-        let unlock = self.patience_with_a_prompt();
-        let outcome = question(&keyring::open(Patience { answer, unlock }));
-        if let Err(error) = &outcome
-            && let Some(reason) = error.lasting()
-        {
-            // Whoever came here found it empty.
-            let _ = self.known.is_out_of_reach.set(reason);
+        let outcome = question(&*self.open(name)?);
+        if let Err(error) = &outcome {
+            let lasting = error.lasting();
+            let reason = lasting.or_else(|| (name == Name::Exec).then(|| anyhow!("").into()));
+            self.known
+                .silent
+                .borrow_mut()
+                .extend(reason.map(|reason| (name, reason)));
         }
         outcome
     }
 
-    /// How long a store may take that may have to ask somebody for a password of its own.
+    fn open(&self, name: Name) -> Result<Box<dyn Store>> {
+        Ok(match name {
+            Name::Keyring => {
+                let (answer, unlock) = (self.patience(), self.patience_with_a_prompt());
+                Box::new(keyring::open(Patience { answer, unlock }))
+            }
+            Name::File => Box::new(self.file_store()?),
+            Name::Exec => Box::new(self.exec_store()?),
+            Name::Env | Name::Folder | Name::Vault => bail!("'{name}' is only ever looked into"),
+        })
+    }
+
+    /// Whether a store has failed, so that it is not asked again.
+    pub(crate) fn is_silent(&self, name: Name) -> bool {
+        self.known.silent.borrow().contains_key(&name)
+    }
+
+    /// Time limit of a store that may prompt for a password.
     fn patience_with_a_prompt(&self) -> Duration {
         if terminal::somebody_may_be_there() {
             UNLOCK
@@ -199,10 +185,7 @@ impl Session {
         }
     }
 
-    /// The program that the configuration names.
-    ///
-    /// # Errors
-    /// When it names none.
+    /// The program of `store.exec` in the settings.
     pub(crate) fn exec_store(&self) -> Result<ExecStore> {
         let program = self.config()?.store.exec.program.clone();
         Ok(ExecStore {
@@ -218,10 +201,7 @@ impl Session {
         })
     }
 
-    /// The embedded store, where the configuration puts it.
-    ///
-    /// # Errors
-    /// When the configuration names no usable place.
+    /// The file store, at the paths in the settings.
     pub(crate) fn file_store(&self) -> Result<FileStore> {
         let settings = &self.config()?.store.file;
         let key = match settings.key.as_deref() {
@@ -241,7 +221,7 @@ impl Session {
     }
 }
 
-/// A relative path would mean another file in each folder git is run in.
+/// Refuses a relative path: git runs us in many folders.
 fn absolute(setting: &str, path: &Path) -> Result<PathBuf> {
     if path.is_absolute() {
         return Ok(path.to_owned());

@@ -1,4 +1,4 @@
-//! Keys in a file of settings that mean nothing.
+//! Reports the keys of a settings file that mean nothing.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 use toml::de::{DeTable, DeValue};
 
 use crate::bitbucket;
-use crate::settings::config::{POLICY, line_at, syntax, text};
+use crate::settings::toml_file::{line_at, syntax, text};
 use crate::sys::files;
 
 /// The keys this version knows; a table ends with a dot.
@@ -38,13 +38,11 @@ const KNOWN: [&str; 26] = [
     "store.vault.secret_id_file",
     "store.vault.jwt_file",
 ];
+/// Only the machine's file has a policy. The policy itself refuses unknown keys in it.
+const POLICY: &str = "policy";
 
-/// What is the matter with the keys in a file of settings: those that this version does not know, and a policy of the
-/// user's, each in a line that names file and line; never a value.
-///
-/// # Errors
-/// As [`Config::read`].
-pub(crate) fn unknown_keys(path: &Path, is_system: bool) -> Result<Vec<String>> {
+/// One message for each unknown key, and for a policy in the user's file, with file and line.
+pub(super) fn unknown_keys(path: &Path, is_machine: bool) -> Result<Vec<String>> {
     let Some(content) = files::read_trusted(path)? else {
         return Ok(Vec::new());
     };
@@ -53,7 +51,7 @@ pub(crate) fn unknown_keys(path: &Path, is_system: bool) -> Result<Vec<String>> 
     let mut unknown = Vec::new();
     collect_unknown(&table, "", &mut |start, key| {
         let place = format!("{}:{}", path.display(), line_at(text, start));
-        match (key, is_system) {
+        match (key, is_machine) {
             (POLICY, true) => return,
             (POLICY, false) => {
                 unknown.push(format!(
@@ -63,7 +61,7 @@ pub(crate) fn unknown_keys(path: &Path, is_system: bool) -> Result<Vec<String>> 
             }
             _ => {}
         }
-        // Somebody may have pasted a token where a key belongs.
+        // The key may be a pasted token.
         let is_secret = key.split('.').any(bitbucket::looks_like_a_secret);
         let key = if is_secret { "(a secret)" } else { key };
         unknown.push(format!("unknown key in {place}: '{key}'"));

@@ -100,9 +100,6 @@ impl Store for ExecStore {
 
 impl ExecStore {
     /// What the program has for a URL.
-    ///
-    /// # Errors
-    /// When the program cannot be started, does not end in time, or fails for another reason than having nothing.
     pub(crate) fn look_up(&self, url: &str) -> Result<Option<StoredLogin>, Error> {
         let output = self.run("get", &Secret::new(url.as_bytes().to_vec()))?;
         if has_nothing(&output) {

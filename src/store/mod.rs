@@ -7,14 +7,13 @@ pub(crate) mod keyring;
 #[cfg(any(feature = "keyring", test))]
 mod pieces;
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
+use crate::sys::words::words;
 
 /// A place for secrets, each under the name of its entry.
 pub(crate) trait Store {
@@ -28,37 +27,34 @@ pub(crate) trait Store {
     fn delete(&self, entry: &str) -> Result<bool, Error>;
 }
 
-/// The places a secret can come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Name {
-    /// A program. It stores our accounts, and can be asked for the credentials of others.
-    Exec,
-    File,
-    Keyring,
-    // We only read those below.
-    /// A variable of the environment.
-    Env,
-    /// A mounted folder.
-    Folder,
-    Vault,
+words! {
+    /// The places a secret can come from; those that can store accounts first, in the order in which they are named.
+    #[derive(PartialOrd, Ord)]
+    pub(crate) enum Name {
+        Keyring = "keyring",
+        File = "file",
+        /// A program. It stores our accounts, and can be asked for the credentials of others.
+        Exec = "exec",
+        /// A variable of the environment.
+        Env = "env",
+        /// A mounted folder.
+        Folder = "folder",
+        Vault = "vault",
+    }
 }
 
 impl Name {
-    /// Those that can store accounts.
-    pub(crate) const KEEPING: [Self; 3] = [Self::Keyring, Self::File, Self::Exec];
-}
+    /// Whether it can store accounts. The others we only read.
+    pub(crate) fn keeps(self) -> bool {
+        match self {
+            Self::Keyring | Self::File | Self::Exec => true,
+            Self::Env | Self::Folder | Self::Vault => false,
+        }
+    }
 
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Env => "env",
-            Self::Exec => "exec",
-            Self::File => "file",
-            Self::Folder => "folder",
-            Self::Keyring => "keyring",
-            Self::Vault => "vault",
-        })
+    /// Those that can store accounts.
+    pub(crate) fn keeping() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|name| name.keeps())
     }
 }
 

@@ -1,5 +1,5 @@
-//! The one way to start a program: with a time limit, without our secrets in its environment, and with a limit to what
-//! is read from it.
+//! The one way to start a program: without our secrets in its environment. A program that we wait for has a time limit
+//! and an output limit.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -128,9 +128,6 @@ impl Program {
     }
 
     /// Runs it to its end. None when it does not end within `limit`: then it is killed with all it started.
-    ///
-    /// # Errors
-    /// When it cannot be started, or its output cannot be read or is too long.
     pub(crate) fn run(self, input: &[u8], limit: Duration) -> io::Result<Option<Output>> {
         if limit.is_zero() {
             return Ok(None);
@@ -157,9 +154,6 @@ impl Program {
 
     /// Runs the program with this input and returns its exit status. It has no time limit: the user started it and
     /// waits for it.
-    ///
-    /// # Errors
-    /// When it cannot be started.
     #[cfg(not(unix))]
     pub(crate) fn run_for_the_user(self, input: &Secret) -> io::Result<Option<i32>> {
         let mut child = self.command?.stdin(Stdio::piped()).spawn()?;

@@ -149,8 +149,6 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// # Errors
-    /// When the certificates cannot be read or the proxy's address is not one.
     pub(crate) fn new(route: &Route) -> Result<Self, Error> {
         let Trust {
             ca,
@@ -213,9 +211,6 @@ impl Client {
     }
 
     /// Gets a URL with these headers, or posts a JSON document to it.
-    ///
-    /// # Errors
-    /// As [`Client::get`].
     pub(crate) fn ask(
         &self,
         url: &str,

@@ -55,7 +55,7 @@ pub(crate) enum Callback {
 
 /// What a browser asks of us.
 #[derive(Debug)]
-pub(crate) struct Request<'a> {
+pub(crate) struct BrowserRequest<'a> {
     pub(crate) target: &'a str,
     cookies: Vec<&'a str>,
 }
@@ -65,8 +65,6 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Visitor(TcpStream);
 
 impl Loopback {
-    /// # Errors
-    /// When the port is taken.
     pub(crate) fn bind(port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
@@ -81,9 +79,6 @@ impl Loopback {
     }
 
     /// The way to this page, from which the browser comes back with this state.
-    ///
-    /// # Errors
-    /// When the system has no random numbers.
     pub(crate) fn redirection<'a>(
         &'a self,
         page: String,
@@ -191,7 +186,7 @@ impl Redirection<'_> {
     }
 
     /// Whether it is the browser that has begun.
-    fn knows(&self, request: &Request<'_>) -> bool {
+    fn knows(&self, request: &BrowserRequest<'_>) -> bool {
         let name = cookie_name(self.loopback.port);
         // A page on another port may have set one as well.
         request.cookies.iter().any(|cookie| {
@@ -255,7 +250,7 @@ impl Visit {
 
 /// What is asked for, if it is asked of us: a page somewhere in the web that lets its name point to us would say another
 /// host.
-pub(crate) fn request(head: &[u8], port: u16) -> Option<Request<'_>> {
+pub(crate) fn request(head: &[u8], port: u16) -> Option<BrowserRequest<'_>> {
     let head = std::str::from_utf8(head).ok()?;
     let (head, _) = head.split_once("\r\n\r\n")?;
     let mut lines = head.split("\r\n");
@@ -269,7 +264,7 @@ pub(crate) fn request(head: &[u8], port: u16) -> Option<Request<'_>> {
         fields.iter().filter_map(named).map(str::trim)
     };
     let is_for_us = values("host").eq([authority(port).as_str()]);
-    (method == "GET" && is_http && is_for_us).then(|| Request {
+    (method == "GET" && is_http && is_for_us).then(|| BrowserRequest {
         target,
         cookies: values("cookie")
             .flat_map(|value| value.split(';'))

@@ -15,3 +15,4 @@ pub(crate) mod serde_as_text;
 pub(crate) mod terminal;
 pub(crate) mod trace;
 pub(crate) mod variables;
+pub(crate) mod words;

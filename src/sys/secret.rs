@@ -21,9 +21,6 @@ impl Secret {
     }
 
     /// 256 bits, as letters.
-    ///
-    /// # Errors
-    /// When the system has no random numbers.
     pub(crate) fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(bytes.as_mut())?;

@@ -79,7 +79,16 @@ fn position(room: &str) -> usize {
 /// The paths that a source names: `crate::a::b`, `super::b`, `self::b`, with what stands in braces after them.
 fn paths(code: &str) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
-    for start in ["crate::", "super::", "self::"] {
+    // What a module declares it may name without `self::`.
+    let own = code.lines().filter_map(|line| {
+        let (_, name) = line
+            .split_once("mod ")
+            .filter(|(start, _)| !line.starts_with(' ') && !start.contains("//"))?;
+        Some(format!("{}::", name.strip_suffix(';')?))
+    });
+    let own: Vec<String> = own.collect();
+    let starts = ["crate::", "super::", "self::"].into_iter();
+    for start in starts.chain(own.iter().map(String::as_str)) {
         for (at, _) in code.match_indices(start) {
             let before = code[..at].chars().next_back();
             if before.is_some_and(|letter| letter.is_alphanumeric() || "_:".contains(letter)) {

@@ -14,8 +14,11 @@ mod layers;
 mod manual;
 mod messages;
 mod packages;
+mod pages;
 #[cfg(target_os = "linux")]
 mod recipes;
+#[cfg(target_os = "linux")]
+mod supply;
 #[path = "../it/support/mod.rs"]
 #[expect(dead_code, reason = "the tests of the program use the rest of it")]
 mod support;

@@ -28,6 +28,28 @@ fn each_command_has_a_section_that_names_its_options() {
 }
 
 #[test]
+fn each_word_that_an_option_takes_is_in_its_section() {
+    let mut count = 0;
+    for command in commands() {
+        let section = section(&command);
+        let is_between = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-';
+        let named: BTreeSet<&str> = section.split(is_between).collect();
+        let help = help(&[&command]);
+        for list in help.split("[possible values:").skip(1) {
+            let words = list.split(']').next().expect("a split has a first part");
+            for word in words.split(',').map(str::trim) {
+                assert!(
+                    named.contains(word),
+                    "the section of '{command}' does not name '{word}'"
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 8, "the test looks at something: {count}");
+}
+
+#[test]
 fn each_operation_of_git_has_a_section() {
     for operation in OPERATIONS {
         assert!(!section(operation).is_empty(), "{operation}");
@@ -70,27 +92,6 @@ fn each_call_in_the_documents_has_a_command_and_options_that_exist() {
                 );
             }
         }
-    }
-}
-
-#[test]
-fn each_test_that_the_threat_model_names_exists() {
-    let text = read(&root().join("docs/threat-model.md"));
-    let mut sources = String::new();
-    for folder in ["src", "tests"] {
-        for file in files_below(&root().join(folder), "rs") {
-            sources += &read(&file);
-        }
-    }
-    let is_test =
-        |word: &&str| word.len() > 20 && word.contains('_') && !word.contains(['/', '.', ' ']);
-    let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(is_test).collect();
-    assert!(named.len() > 5, "{named:?}");
-    for name in named.into_iter().filter(|name| !name.starts_with("GIT_")) {
-        assert!(
-            sources.contains(&format!("fn {name}()")),
-            "'{name}' is no test"
-        );
     }
 }
 
@@ -266,13 +267,13 @@ fn headings(text: &str) -> Vec<String> {
 }
 
 /// README.md and the Markdown files below docs.
-fn documents() -> Vec<PathBuf> {
+pub(crate) fn documents() -> Vec<PathBuf> {
     let mut documents = files_below(&root().join("docs"), "md");
     documents.push(root().join("README.md"));
     documents
 }
 
-fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
+pub(crate) fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -285,10 +286,10 @@ fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
     files
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -9,7 +9,6 @@ pub(crate) mod vault;
 use anyhow::Result;
 use jiff::Timestamp;
 
-use crate::account::file::Accounts;
 use crate::account::state::State;
 use crate::account::{Account, Origin};
 use crate::answer::found::Found;
@@ -19,14 +18,14 @@ use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
 use crate::git::username::Username;
-use crate::settings::config::{Config, Source};
+use crate::settings::config::{Config, LookupStore};
 use crate::settings::locations::Locations;
 use crate::settings::session::Session;
 use crate::store;
 use crate::sys::secret::Secret;
 
 /// The sources that `lookup` in the settings names, in their order.
-pub(crate) fn names(session: &Session) -> Result<Vec<Source>> {
+pub(crate) fn names(session: &Session) -> Result<Vec<LookupStore>> {
     Ok(session.config()?.lookup.clone())
 }
 
@@ -69,32 +68,26 @@ pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
     if session.config()?.lookup.is_empty() {
         return Ok(false);
     }
-    // Only a Data Center becomes ours through an account.
-    let accounts = if bitbucket::is_cloud(host) {
-        Accounts::default()
-    } else {
-        session.accounts()?
-    };
-    session.is_ours(host, &accounts)
+    Ok(session.is_known(host)? && session.policy()?.allows_host(host))
 }
 
 /// What a source has for the request.
 pub(crate) fn look_into(
     session: &Session,
-    source: Source,
+    source: LookupStore,
     wanted: &Wanted<'_>,
 ) -> Result<Option<Found>> {
     let host = bitbucket::home_of(&wanted.host);
     let reach = wanted.reach.as_ref();
     let settings = &session.config()?.store;
     let found = match source {
-        Source::Exec => of_program(session, &host, reach)?,
-        Source::Folder if !settings.folder.is_for(&host) => None,
-        Source::Folder => {
+        LookupStore::Exec => of_program(session, &host, reach)?,
+        LookupStore::Folder if !settings.folder.is_for(&host) => None,
+        LookupStore::Folder => {
             let found = folder::Root::of(settings.folder.path.as_deref())?.find(reach)?;
             found.map(|(path, fields)| (path.display().to_string(), fields))
         }
-        Source::Vault => {
+        LookupStore::Vault => {
             let kept = session.locations().ok().map(Locations::runtime);
             let deadline = session.deadline();
             vault::find(&settings.vault, &host, reach, kept, deadline)?
@@ -113,10 +106,10 @@ pub(crate) fn for_bitbucket_org_alone(
     host: &Host,
 ) -> Result<Option<store::Name>> {
     let Config { lookup, store, .. } = session.config()?;
-    let is_left_open = |source: &&Source| match source {
-        Source::Exec => false,
-        Source::Folder => store.folder.host.is_none(),
-        Source::Vault => store.vault.host.is_none() && !store.vault.has_a_path_for_each_host(),
+    let is_left_open = |source: &&LookupStore| match source {
+        LookupStore::Exec => false,
+        LookupStore::Folder => store.folder.host.is_none(),
+        LookupStore::Vault => store.vault.host.is_none() && !store.vault.has_a_path_for_each_host(),
     };
     let mut sources = lookup.iter().filter(|_| !bitbucket::is_cloud(host));
     Ok(sources.find(is_left_open).map(|source| (*source).into()))

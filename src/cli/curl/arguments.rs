@@ -12,14 +12,14 @@ use crate::sys::error::{Hinted, Usage};
 /// A command line that curl may be given together with a secret.
 #[derive(Debug)]
 pub(super) struct Call {
-    pub(super) url: Url,
+    pub(super) url: CurlUrl,
     /// What its options do that the user may not have thought of.
     pub(super) warnings: Vec<String>,
 }
 
 /// Where the request goes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Url {
+pub(super) struct CurlUrl {
     pub(super) host: Host,
     /// Without the slash in front, and without query and fragment.
     pub(super) path: String,
@@ -55,14 +55,14 @@ impl Call {
             }
             let value = attached.or_else(|| rest.next()).ok_or_else(|| {
                 let message = format!("curl's '--{}' needs a value", option.name);
-                refusal(message, "write the value behind it")
+                refusal(message, "write the value after it")
             })?;
             if option.name == "url" {
                 urls.push(value);
             }
         }
         let url = match urls.as_slice() {
-            [url] => Url::read(url)?,
+            [url] => CurlUrl::read(url)?,
             [] => {
                 return Err(refusal(
                     "there is no URL",
@@ -71,7 +71,7 @@ impl Call {
             }
             _ => {
                 return Err(refusal(
-                    "there is more than one URL (what is neither an option nor its value counts as one)",
+                    "there is more than one URL (every word that is no option or value counts)",
                     "run the command once for each URL",
                 ));
             }
@@ -137,7 +137,7 @@ fn check(option: CurlOption, warnings: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-impl Url {
+impl CurlUrl {
     /// Takes apart only what we and every curl read in the same way.
     fn read(url: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(url).unwrap_or_default();
@@ -154,7 +154,7 @@ impl Url {
         if authority.contains('@') {
             return Err(refusal(
                 "there is a user name in the URL",
-                "leave it out: workspace and repository tell the account",
+                "leave it out: workspace and repository choose the account",
             ));
         }
         // curl makes several URLs of braces and brackets (unless told not to, as we do), and versions differ about blanks.
@@ -187,7 +187,7 @@ impl Url {
         {
             return Err(refusal(
                 "the URL encodes a slash, a backslash or a percent sign",
-                "write the path out, or use another client for it",
+                "write the path without them, or use another client",
             ));
         }
         Ok(Self {
@@ -199,7 +199,7 @@ impl Url {
 
 fn unknown(name: &str) -> anyhow::Error {
     refusal(
-        format!("the option{name} is none of curl's that are known here"),
+        format!("the option{name} is not a curl option known here"),
         "write each option out in full, as 'curl --help all' lists it",
     )
 }

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 
-use self::arguments::{Call, Url, refusal};
+use self::arguments::{Call, CurlUrl, refusal};
 use crate::answer::decide::{Effort, decide};
 use crate::answer::found::{Findings, Found};
 use crate::answer::matching::Wanted;
@@ -44,8 +44,6 @@ pub(crate) struct Curl {
     pub(crate) arguments: Vec<OsString>,
 }
 
-/// # Errors
-/// When curl may not be given the secret with these arguments, no account fits, or there is no curl.
 pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
     let Call { url, warnings } = Call::of(&arguments.arguments)?;
     let settings = settings(&authorization(url)?)?;
@@ -56,12 +54,11 @@ pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
 }
 
 /// What the account that fits the URL presents to the REST API.
-fn authorization(url: Url) -> Result<Secret> {
+fn authorization(url: CurlUrl) -> Result<Secret> {
     let session = Session::default();
-    let hosts = session.known_hosts(&session.accounts()?)?;
-    if !hosts.contains(&url.host) {
+    if !session.is_known(&url.host)? {
         return Err(refusal(
-            "the URL's host is neither Bitbucket Cloud nor one that you have an account for",
+            "the URL's host is not Bitbucket Cloud, and you have no account for it",
             "sign in to it first: 'git credential-bitbucket login --host HOST'",
         ));
     }
@@ -110,7 +107,7 @@ fn nobody(
         _ if is_said => format!("no account of {host} can answer"),
         Some(reach) => format!("no account of {host} is for '{reach}'"),
         None if lacks_a_path => {
-            format!("the accounts of {host} are each for a workspace, and the URL names none")
+            format!("each account of {host} is for a workspace, and the URL names none")
         }
         None => format!("no account of {host} answers"),
     };
@@ -118,9 +115,6 @@ fn nobody(
 }
 
 /// What curl reads before its arguments (curl(1), `--config`).
-///
-/// # Errors
-/// When the secret could end the line it stands on.
 fn settings(authorization: &Secret) -> Result<Secret> {
     // The last: a mistake of ours, or a redirect followed by a curl before 7.83, must not send it in clear.
     const START: &[u8] = b"globoff\nproto = \"=https\"\nheader = \"Authorization: ";
@@ -146,9 +140,6 @@ fn settings(authorization: &Secret) -> Result<Secret> {
 }
 
 /// Turns this process into curl, so that standard streams, signals and exit status are curl's own.
-///
-/// # Errors
-/// When there is no curl, or no pipe to be had.
 #[cfg(unix)]
 fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
     use std::io::Write as _;
@@ -170,9 +161,6 @@ fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
 }
 
 /// Runs curl. Its standard input is taken by what we have to say, the only pipe there is.
-///
-/// # Errors
-/// When there is no curl.
 #[cfg(not(unix))]
 fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
     let curl = curl("-", arguments);

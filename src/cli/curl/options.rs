@@ -68,18 +68,18 @@ const REFUSED: [(&str, &str); 11] = [
     // Up to curl 7.77, where it fetches the URLs that the fetched file names.
     ("metalink", "the file it fetches can name further URLs"),
     ("next", "it begins a request to another URL"),
-    ("request-target", "it asks for another path than the URL's"),
+    ("request-target", "it requests another path than the URL's"),
     ("resolve", ELSEWHERE),
     ("unix-socket", ELSEWHERE),
     // Only of use with `--expand-url` and the like, which are not known here.
     ("variable", "it can make a URL that is not seen here"),
 ];
-const ELSEWHERE: &str = "it can send the secret elsewhere than the URL says";
+const ELSEWHERE: &str = "it can send the secret to another host";
 
 const WARNED: [(&str, &str); 4] = [
     (
         "insecure",
-        "sends the secret to whoever answers, be it Bitbucket or not",
+        "sends the secret to any server that answers, even a false one",
     ),
     ("trace", SHOWS),
     ("trace-ascii", SHOWS),

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::Surroundings;
 use super::finding::Check;
+use super::surroundings::Surroundings;
 use crate::account::Account;
 use crate::account::present::Missing;
 use crate::account::state::{self, State};
@@ -25,7 +25,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
         )];
     }
     let mut checks = Vec::new();
-    for store in Name::KEEPING {
+    for store in Name::keeping() {
         checks.extend(of_store(store, &asked));
     }
     checks.extend(asked.iter().map(|(account, has_secret)| {
@@ -38,7 +38,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
             _ => Check::skip(
                 id(account),
                 format!(
-                    "'{}' was not looked at: see store.{}",
+                    "'{}' was not checked: see store.{}",
                     account.name, account.store
                 ),
             ),
@@ -52,17 +52,12 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
 type Asked<'a> = (&'a Account, Option<Result<bool>>);
 
 fn ask_stores<'a>(surroundings: &'a Surroundings<'_>) -> Vec<Asked<'a>> {
-    let mut is_silent = false;
-    let mut ask = |account: &'a Account| {
-        // The keyring takes its time to fail; once is enough.
-        if account.store == Name::Keyring && is_silent {
-            return (account, None);
-        }
-        let has_secret = surroundings.session.has_secret(account);
-        is_silent |= account.store == Name::Keyring && has_secret.is_err();
-        (account, Some(has_secret))
+    let session = surroundings.session;
+    let ask = |account: &'a Account| {
+        let is_told = session.is_silent(account.store);
+        (account, (!is_told).then(|| session.has_secret(account)))
     };
-    surroundings.accounts.iter().map(&mut ask).collect()
+    surroundings.accounts.iter().map(ask).collect()
 }
 
 fn of_store(store: Name, asked: &[Asked<'_>]) -> Option<Check> {
@@ -96,7 +91,7 @@ fn forbidden(surroundings: &Surroundings<'_>, account: &Account) -> Option<Check
     Some(Check::fail(
         id(account),
         objection.notice(account),
-        objection.mend(account),
+        objection.fix(account),
     ))
 }
 
@@ -132,9 +127,9 @@ fn of_account(account: &Account, has_secret: bool) -> Check {
     match state.complaint(account) {
         None => Check::pass(id, described(account)),
         Some(complaint) if state.needs_attention() => {
-            Check::fail(id, complaint, state::mend(account))
+            Check::fail(id, complaint, state::fix(account))
         }
-        Some(complaint) => Check::warn(id, complaint, state::mend(account)),
+        Some(complaint) => Check::warn(id, complaint, state::fix(account)),
     }
 }
 
@@ -145,7 +140,7 @@ pub(super) fn complete(account: &Account, missing: Missing) -> String {
         Missing::Username => "--username NAME",
     };
     format!(
-        "sign in again with it: 'git credential-bitbucket login {} {option}'",
+        "sign in again with that option: 'git credential-bitbucket login {} {option}'",
         account.name
     )
 }
@@ -185,7 +180,7 @@ fn ambiguous(surroundings: &Surroundings<'_>) -> Vec<Check> {
                 ),
             );
         }
-        Check::fail("ambiguous", message, tie.mend())
+        Check::fail("ambiguous", message, tie.fix())
     };
     ties.into_iter().map(check).collect()
 }

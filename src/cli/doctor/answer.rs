@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::accounts;
 use super::finding::Check;
-use super::{Surroundings, accounts};
+use super::surroundings::Surroundings;
 use crate::account::present::Missing;
 use crate::account::sign_in::Scheme;
 use crate::account::standing::Standing;
@@ -57,16 +58,16 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
         let Ruling::Forbidden(objection) = &candidate.ruling else {
             return None;
         };
-        let (message, hint) = (objection.notice(account), objection.mend(account));
+        let (message, hint) = (objection.notice(account), objection.fix(account));
         return Some(Check::warn("environment", message, hint));
     }
     let (message, hint) = match &candidate.ruling {
         Ruling::Answers => return None,
-        Ruling::Forbidden(objection) => (objection.notice(account), Some(objection.mend(account))),
+        Ruling::Forbidden(objection) => (objection.notice(account), Some(objection.fix(account))),
         ruling => {
             let message = format!("'{}' {}", account.name, reason(account, ruling));
             let is_refused = matches!(ruling, Ruling::Out(_));
-            (message, is_refused.then(|| state::mend(account)))
+            (message, is_refused.then(|| state::fix(account)))
         }
     };
     let mut check = Check::skip(accounts::id(account), message);
@@ -96,7 +97,7 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
         return retired(account);
     }
     let message = match (is_variable, is_elsewhere) {
-        (true, _) => format!("{who} answers, which is set in the environment"),
+        (true, _) => format!("{who} is set in the environment and answers"),
         (false, true) => format!("{who} answers {presented}"),
         (false, false) => format!("{who} answers {presented}: {}", why(wanted, account)),
     };
@@ -115,9 +116,9 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
         // Or else it would not answer.
         (false, State::Rejected) => {
             let message = format!("{message}; it was refused once, and gets one more chance");
-            Check::warn(ID, message, state::mend(account))
+            Check::warn(ID, message, state::fix(account))
         }
-        (false, _) => Check::warn(ID, format!("{message}; {complaint}"), state::mend(account)),
+        (false, _) => Check::warn(ID, format!("{message}; {complaint}"), state::fix(account)),
     }
 }
 
@@ -133,12 +134,11 @@ fn identity(wanted: &Wanted<'_>, account: &Account) -> Result<Identity, Missing>
 /// That the account which is meant cannot present itself.
 fn lacking(account: &Account, who: &str, missing: Missing) -> Check {
     if account.is_of_the_environment() {
-        let message =
-            format!("{who} is meant, which is set in the environment, but lacks {missing}");
+        let message = format!("{who} is set in the environment and chosen, but lacks {missing}");
         let hint = "set BITBUCKET_EMAIL to the e-mail of the Atlassian account";
         return Check::fail(ID, message, hint);
     }
-    let message = format!("{who} is meant, but lacks {missing}");
+    let message = format!("{who} is chosen, but lacks {missing}");
     if account.lies_elsewhere() {
         return Check::fail(ID, message, "put it there beside the password");
     }
@@ -161,13 +161,13 @@ fn retired(account: &Account) -> Check {
     is_meant_but(account, State::Retired)
 }
 
-/// `'name' is meant, but it …`
+/// `'name' is chosen, but it …`
 fn is_meant_but(account: &Account, state: State) -> Check {
     let complaint = state.complaint(account).unwrap_or_default();
     let name = format!("'{}' ", account.name);
     let what = complaint.strip_prefix(&name).unwrap_or(&complaint);
-    let message = format!("{name}is meant, but it {what}");
-    Check::fail(ID, message, state::mend(account))
+    let message = format!("{name}is chosen, but it {what}");
+    Check::fail(ID, message, state::fix(account))
 }
 
 /// Why just this account: reach, user name, origin.
@@ -183,7 +183,7 @@ fn why(wanted: &Wanted<'_>, account: &Account) -> String {
         .username
         .is_some_and(|username| account.is_called(username))
     {
-        reasons.push("the user name means it".to_owned());
+        reasons.push("the user name matches".to_owned());
     }
     reasons.push(match account.origin {
         Origin::Git => "git gave it".to_owned(),
@@ -208,9 +208,8 @@ fn meant(candidate: &Candidate) -> Option<Check> {
     match &candidate.ruling {
         Ruling::NoSecret => Some(is_meant_but(account, State::Missing)),
         Ruling::Out(_) if account.is_of_the_environment() => {
-            let message =
-                format!("{name} is meant, which is set in the environment, but it was refused");
-            Some(Check::fail(ID, message, "give it another value"))
+            let message = format!("{name} is set in the environment and chosen, but was refused");
+            Some(Check::fail(ID, message, "set another value"))
         }
         Ruling::Out(_) if account.lies_elsewhere() => {
             let message = source::refused_notice(account);
@@ -233,15 +232,15 @@ fn hindered(candidate: &Candidate) -> Option<Check> {
         Ruling::Out(Standing::Expired) => Some(is_meant_but(account, State::Expired)),
         Ruling::Out(_) => {
             let Account { name, host, .. } = account;
-            let message = format!("'{name}' is meant, but {host} refused it and it is set aside");
-            Some(Check::fail(ID, message, state::mend(account)))
+            let message = format!("'{name}' is chosen, but {host} refused it, so it is set aside");
+            Some(Check::fail(ID, message, state::fix(account)))
         }
         _ => None,
     }
 }
 
 fn forbidden(account: &Account, objection: &Objection) -> Check {
-    Check::fail(ID, objection.notice(account), objection.mend(account))
+    Check::fail(ID, objection.notice(account), objection.fix(account))
 }
 
 /// Nobody answers, and it is git's turn.
@@ -250,16 +249,16 @@ fn nobody(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, lacks_path: bool
         let host = &wanted.host;
         return Check::fail(
             ID,
-            format!("no account answers, and what the store '{store}' has is for bitbucket.org"),
+            format!("no account answers, and the store '{store}' is for bitbucket.org"),
             format!(
-                "if it is for {host}, say so: 'host = \"{host}\"' in [store.{store}] of config.toml"
+                "if the store is for {host}, set 'host = \"{host}\"' in [store.{store}] of config.toml"
             ),
         );
     }
     let message = "no account answers: git asks its next helper, or you";
     let home = bitbucket::home_of(&wanted.host);
     let hint = if lacks_path && wanted.path.is_none() {
-        "'git credential-bitbucket setup' makes git say which repository it wants".to_owned()
+        "'git credential-bitbucket setup' makes git name the repository".to_owned()
     } else if bitbucket::is_cloud(&home) {
         "'git credential-bitbucket login' adds an account".to_owned()
     } else {
@@ -273,11 +272,11 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
     let Account { host, reach, .. } = account;
     match ruling {
         Ruling::Answers => "answers".to_owned(),
-        Ruling::NoSecret => "is meant, but has no secret".to_owned(),
-        Ruling::Fails => "is meant, but its secret cannot be had".to_owned(),
+        Ruling::NoSecret => "is chosen, but has no secret".to_owned(),
+        Ruling::Fails => "is chosen, but its secret cannot be read".to_owned(),
         Ruling::Forbidden(objection) => objection.notice(account),
         Ruling::Out(Standing::Expired) => "would fit, but has expired".to_owned(),
-        Ruling::Out(_) => format!("would fit, but {host} refused it and it is set aside"),
+        Ruling::Out(_) => format!("would fit, but {host} refused it, so it is set aside"),
         Ruling::Misfit(Misfit::OtherHost) => format!("is for {host}"),
         Ruling::Misfit(Misfit::NoSuchKind) => match account.kind() {
             Some(kind) => format!("is {}, which does not exist on {host}", kind.noun()),
@@ -289,18 +288,18 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
             accounts::listed(reach)
         ),
         Ruling::Misfit(Misfit::OtherAttributes) => {
-            "was given by git for another path or user name".to_owned()
+            "was stored by git for another path or user name".to_owned()
         }
         Ruling::Outranked(rank) => match rank {
             Rank::Variable(name) => format!("does not answer while {name} is set"),
             Rank::Retired => {
                 "would fit, but is an app password, which Bitbucket has removed".to_owned()
             }
-            Rank::LessExact => "fits, but not as exactly as another one".to_owned(),
-            Rank::OtherName => "fits, but the user name means another one".to_owned(),
-            Rank::GivenByGit => "fits, but one from login comes before what git gave".to_owned(),
-            Rank::Older => "fits, but git gave another one later".to_owned(),
-            Rank::Tie => "fits as well as another one".to_owned(),
+            Rank::LessExact => "fits, but another one is more specific".to_owned(),
+            Rank::OtherName => "fits, but the user name matches another one".to_owned(),
+            Rank::GivenByGit => "fits, but an account from login wins over one from git".to_owned(),
+            Rank::Older => "fits, but git stored another one later".to_owned(),
+            Rank::Tie => "fits no better than another one".to_owned(),
         },
     }
 }
@@ -320,8 +319,8 @@ pub(super) fn refused_before_asking(wanted: &Wanted<'_>, account: &Account) -> O
     (account.scheme() != Scheme::Basic && has_name).then(|| {
         Check::warn(
             "url",
-            format!("'{}' goes as Bearer, and where Basic is refused a user name in the URL is answered 403", account.name),
-            format!("take the name out of the remote: 'https://{}/…'", wanted.host),
+            format!("'{}' is sent as Bearer; a host that refuses Basic answers 403 to a URL with a user name", account.name),
+            format!("remove the user name from the remote: 'https://{}/…'", wanted.host),
         )
     })
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::finding::Check;
-use super::{Git, Surroundings};
+use super::surroundings::{Git, Surroundings};
 use crate::cli::takeover::in_url;
 use crate::git::context::Host;
 use crate::git::url::{self, Url};
@@ -19,7 +19,7 @@ pub(super) fn credentials_in_url(git: &Git) -> Check {
         }
         _ => Check::warn(
             id,
-            "git takes a URL that holds a password, and keeps it in plain text",
+            "git accepts a URL that holds a password, and keeps it in plain text",
             "'git credential-bitbucket setup --guard'",
         ),
     }
@@ -88,7 +88,7 @@ pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<C
         let Some(pattern) = pattern.strip_suffix('.') else {
             return Some(Check::fail(
                 id,
-                format!("'{key}' in '{origin}' sends an Authorization to every host there is"),
+                format!("'{key}' in '{origin}' sends an Authorization header to every host"),
                 hint,
             ));
         };
@@ -97,17 +97,13 @@ pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<C
         Some(Check::warn(
             id,
             format!(
-                "'{key}' in '{origin}' sends an Authorization to {host}, so git asks no helper"
+                "'{key}' in '{origin}' sends an Authorization header to {host}, so git asks no helper"
             ),
             hint,
         ))
     };
     let checks: Vec<Check> = git.settings.iter().filter_map(check).collect();
-    or_pass(
-        checks,
-        id,
-        "no setting of git's sends an Authorization of its own",
-    )
+    or_pass(checks, id, "no git setting sends an Authorization header")
 }
 
 /// Whether git-lfs presents its credentials to our hosts in another way than the one they take.
@@ -127,8 +123,8 @@ pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Chec
         } else {
             "--global "
         };
-        let mended = format!("lfs.{}.access", url.bare());
-        let hint = if mended == *key {
+        let fixed = format!("lfs.{}.access", url.bare());
+        let hint = if fixed == *key {
             format!("'git config {option}{key} basic'")
         } else {
             format!("take it out of '{origin}'")
@@ -136,18 +132,14 @@ pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Chec
         Some(Check::warn(
             id,
             format!(
-                "'{}' in '{origin}' is not 'basic', which {host} takes",
+                "'{}' in '{origin}' is not 'basic', and {host} takes only that",
                 url::masked(key)
             ),
             hint,
         ))
     };
     let checks: Vec<Check> = git.settings.iter().filter_map(check).collect();
-    or_pass(
-        checks,
-        id,
-        "nothing keeps git-lfs from presenting its credentials as Basic",
-    )
+    or_pass(checks, id, "git-lfs sends its credentials as Basic")
 }
 
 pub(super) fn or_pass(checks: Vec<Check>, id: &str, message: &str) -> Vec<Check> {

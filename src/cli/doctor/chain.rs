@@ -3,8 +3,9 @@
 use std::env;
 use std::path::Path;
 
+use super::accounts;
 use super::finding::Check;
-use super::{Git, Surroundings, accounts};
+use super::surroundings::{Git, Surroundings};
 use crate::bitbucket::{self, API_HOST};
 use crate::git::context::Host;
 use crate::git::{self, Helper};
@@ -47,20 +48,20 @@ pub(super) fn of_host(git: &Git, host: &Host) -> Check {
     let message = match (before.is_empty(), behind.is_empty()) {
         (true, true) => return Check::pass(id, "git asks this helper, and no other"),
         (false, true) => format!(
-            "git asks {} before this helper, and hands it what works",
+            "git asks {} before this helper, and gives it your credentials",
             list(&before)
         ),
         (true, false) => format!(
-            "git asks this helper, and hands what works to {} as well",
+            "git asks this helper, and gives your credentials to {} too",
             list(&behind)
         ),
         (false, false) => format!(
-            "git asks {} before this helper, and hands what works to {} as well",
+            "git asks {} before this helper, and gives your credentials to {} too",
             list(&before),
             list(&behind)
         ),
     };
-    Check::warn(id, message, mend(before.iter().chain(&behind)))
+    Check::warn(id, message, fix(before.iter().chain(&behind)))
 }
 
 /// That git starts something else than this program, or nothing at all.
@@ -70,7 +71,7 @@ fn wrong_program(id: &str, helper: &Helper) -> Option<Check> {
         return Some(Check::fail(
             id,
             format!(
-                "git is told to start '{}', which is not there",
+                "git is set to start '{}', which does not exist",
                 path.display()
             ),
             SETUP,
@@ -83,11 +84,8 @@ fn wrong_program(id: &str, helper: &Helper) -> Option<Check> {
     (!is_own(&path)).then(|| {
         Check::warn(
             id,
-            format!(
-                "git starts another program than this one, '{}'",
-                path.display()
-            ),
-            format!("if this one is to answer: {SETUP}"),
+            format!("git starts another program, '{}'", path.display()),
+            format!("to use this one: {SETUP}"),
         )
     })
 }
@@ -97,7 +95,7 @@ fn named(helper: &Helper) -> String {
 }
 
 /// `setup` writes to the user's file; what git reads after it stands behind us all the same.
-fn mend<'a>(mut helpers: impl Iterator<Item = &'a Helper>) -> String {
+fn fix<'a>(mut helpers: impl Iterator<Item = &'a Helper>) -> String {
     let is_read_later = |helper: &&Helper| {
         let origin = Path::new(&helper.origin);
         origin.is_relative() || origin.components().any(|part| part.as_os_str() == ".git")
@@ -108,7 +106,7 @@ fn mend<'a>(mut helpers: impl Iterator<Item = &'a Helper>) -> String {
     }
 }
 
-/// Whether git says which repository it wants, where an account is for one, or a store has a place for each.
+/// Whether git names the repository, where an account is for one, or a store has a place for each.
 fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> {
     let home = bitbucket::home_of(host);
     let mut known = surroundings.accounts.iter();
@@ -120,15 +118,15 @@ fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> 
             accounts::listed(&account.reach)
         ),
         None if surroundings.is_looked_up() => {
-            "the stores of 'lookup' are asked for each".to_owned()
+            "the stores of 'lookup' have one entry for each".to_owned()
         }
         None => return None,
     };
     let id = format!("use-http-path.{host}");
     if git::is_true("credential.useHttpPath", &format!("https://{host}/")) {
-        return Some(Check::pass(id, "git says which repository it wants"));
+        return Some(Check::pass(id, "git names the repository"));
     }
-    let message = format!("git does not say which repository it wants, but {who_needs_it}");
+    let message = format!("git does not name the repository, but {who_needs_it}");
     // git itself asks for nothing there.
     Some(if host.as_str() == API_HOST {
         Check::warn(id, message, SETUP)

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::Surroundings;
 use super::finding::Check;
+use super::surroundings::Surroundings;
 use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::git;
@@ -23,7 +23,7 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
     };
     let name = &account.name;
     if let Ok(Some(objection)) = surroundings.session.objection(&account) {
-        return Check::warn(id, objection.notice(&account), objection.mend(&account));
+        return Check::warn(id, objection.notice(&account), objection.fix(&account));
     }
     if account.is_retired() {
         return Check::fail(
@@ -40,7 +40,7 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
         return Check::fail(
             id,
             format!("{name} is set, but bitbucket.org refused it"),
-            "give it another value",
+            "set another value",
         );
     }
     let others = SECRET_VARIABLES.into_iter();
@@ -67,7 +67,7 @@ pub(super) fn prompts(surroundings: &Surroundings<'_>) -> Check {
         setting.map(|setting| setting.value.as_str())
     };
     if setting("credential.interactive").is_some_and(terminal::forbids_questions) {
-        return Check::pass(id, "credential.interactive forbids git to ask anything");
+        return Check::pass(id, "credential.interactive forbids git to ask");
     }
     let asks = terminal::askpass(setting("core.askpass"));
     let forbidden = terminal::prompts_are_forbidden();

@@ -3,7 +3,8 @@
 use anyhow::Result;
 
 use super::finding::Check;
-use super::{Surroundings, answer, chain};
+use super::surroundings::Surroundings;
+use super::{answer, chain};
 use crate::answer::decide::{Effort, decide};
 use crate::answer::matching::Wanted;
 use crate::bitbucket;
@@ -15,9 +16,6 @@ use crate::git::url::Url;
 use crate::sys::error::{Hinted, Usage, printable};
 
 /// The findings for one URL, the answer first, then each account that does not answer.
-///
-/// # Errors
-/// When it is no URL.
 pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<Check>> {
     // The URL itself is not shown: it may hold a secret.
     let no_url = || {
@@ -34,7 +32,7 @@ pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<
     if in_url(&url).is_some() {
         checks.push(Check::fail(
             "url",
-            "the URL holds a secret, and with one git asks no helper",
+            "the URL holds a secret, so git asks no helper",
             format!("use '{}', and revoke the secret", url.bare()),
         ));
     }
@@ -57,7 +55,7 @@ fn not_for_us(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> Op
     if url.scheme == "http" {
         return Some(Check::fail(
             "url",
-            "this helper does not answer over http, where the secret would travel in clear",
+            "this helper does not answer over http: it would send the secret in clear text",
             format!("use '{}'", url.bare().replacen("http:", "https:", 1)),
         ));
     }
@@ -68,7 +66,7 @@ fn not_for_us(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> Op
         Check::skip(
             "url",
             format!(
-                "this helper does not answer for {host}, but for bitbucket.org and the hosts that an account or config.toml names"
+                "this helper does not answer for {host}, only for bitbucket.org and the hosts of your accounts and config.toml"
             ),
         )
     })
@@ -86,7 +84,7 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
     if surroundings.git.is_none() {
         let check = Check::skip(
             id,
-            "git could not be asked whether it sends the path; it is judged as if it did",
+            "git did not say whether it sends the path; assuming that it does",
         );
         return (Some(path), check);
     }
@@ -98,7 +96,7 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
         };
         return (Some(path), Check::pass(id, about));
     }
-    let message = "git does not send the path (credential.useHttpPath is not set), so the URL is judged without it";
+    let message = "git does not send the path (credential.useHttpPath is not set), so the path does not count";
     let home = bitbucket::home_of(host);
     let mut own = surroundings
         .accounts

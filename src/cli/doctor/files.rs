@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::Surroundings;
 use super::finding::Check;
+use super::surroundings::Surroundings;
 use crate::settings::locations::system_config;
 use crate::store::file::KeyPlace;
 use crate::sys::files;
@@ -30,7 +30,7 @@ pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
             .filter(|path| path.exists());
         let there: Vec<String> = there.map(|path| format!("'{}'", path.display())).collect();
         let message = match there.as_slice() {
-            [] => "there is no config.toml, and none is needed".to_owned(),
+            [] => "there is no config.toml, and it is optional".to_owned(),
             [one] => format!("{one} has no mistake"),
             several => format!("{} have no mistake", several.join(" and ")),
         };
@@ -40,7 +40,7 @@ pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
         Check::warn(
             id,
             key,
-            "mend its spelling or take it out: 'man git-credential-bitbucket' has the list",
+            "correct the spelling or remove the key: 'man git-credential-bitbucket' lists the keys",
         )
     });
     unknown.collect()
@@ -50,7 +50,7 @@ pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
 pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let id = "files";
     let Ok(locations) = surroundings.session.locations() else {
-        return vec![Check::skip(id, "there is no home folder to keep them in")];
+        return vec![Check::skip(id, "there is no home folder for our files")];
     };
     let mut private = vec![
         locations.accounts(),
@@ -85,11 +85,11 @@ pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
         }
     }
     if checks.is_empty() && cfg!(windows) {
-        let message = "Windows keeps a user's folders from others; access lists are not looked at";
+        let message = "Windows keeps a user's folders from others; access lists are not checked";
         checks.push(Check::skip(id, message));
     } else if checks.is_empty() {
         checks.push(if fine.is_empty() {
-            Check::skip(id, "this program has written none yet")
+            Check::skip(id, "this program has written no files yet")
         } else {
             Check::pass(
                 id,
@@ -109,8 +109,8 @@ pub(super) fn set_aside(surroundings: &Surroundings<'_>) -> Vec<Check> {
         .into_iter()
         .flat_map(|path| files::set_aside_before(&path))
         .map(|path| {
-            let hint = "mend it and give it its name back, or remove it";
-            let message = format!("'{}' was damaged and set aside", path.display());
+            let hint = "fix the file and rename it back, or remove it";
+            let message = format!("'{}' is damaged and was set aside", path.display());
             Check::warn(format!("files.{}", name(&path)), message, hint)
         });
     aside.collect()

@@ -10,15 +10,15 @@ use crate::sys::error;
 #[derive(Debug, Serialize)]
 pub(super) struct Check {
     pub(super) id: String,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: CheckOutcome,
     pub(super) message: String,
-    /// The act that mends it.
+    /// The act that fixes it.
     pub(super) hint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Outcome {
+pub(super) enum CheckOutcome {
     Pass,
     /// It works, but something could be better, or goes wrong one day.
     Warn,
@@ -30,7 +30,7 @@ pub(super) enum Outcome {
 
 impl Check {
     pub(super) fn pass(id: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(id, Outcome::Pass, message, None)
+        Self::new(id, CheckOutcome::Pass, message, None)
     }
 
     pub(super) fn warn(
@@ -38,7 +38,7 @@ impl Check {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self::new(id, Outcome::Warn, message, Some(hint.into()))
+        Self::new(id, CheckOutcome::Warn, message, Some(hint.into()))
     }
 
     pub(super) fn fail(
@@ -46,22 +46,22 @@ impl Check {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self::new(id, Outcome::Fail, message, Some(hint.into()))
+        Self::new(id, CheckOutcome::Fail, message, Some(hint.into()))
     }
 
     pub(super) fn skip(id: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(id, Outcome::Skip, message, None)
+        Self::new(id, CheckOutcome::Skip, message, None)
     }
 
     /// An error as a finding, with the hint it carries.
     pub(super) fn failed(id: impl Into<String>, error: &anyhow::Error) -> Self {
         let hint = error::hint(error).map(str::to_owned);
-        Self::new(id, Outcome::Fail, error::one_line(error), hint)
+        Self::new(id, CheckOutcome::Fail, error::one_line(error), hint)
     }
 
     fn new(
         id: impl Into<String>,
-        outcome: Outcome,
+        outcome: CheckOutcome,
         message: impl Into<String>,
         hint: Option<String>,
     ) -> Self {
@@ -76,14 +76,14 @@ impl Check {
     /// As a person reads or hears it, broken for 80 columns: everything is said in words.
     pub(super) fn text(&self) -> String {
         let outcome = match self.outcome {
-            Outcome::Pass => "pass",
-            Outcome::Warn => "warn",
-            Outcome::Fail => "fail",
-            Outcome::Skip => "skip",
+            CheckOutcome::Pass => "pass",
+            CheckOutcome::Warn => "warn",
+            CheckOutcome::Fail => "fail",
+            CheckOutcome::Skip => "skip",
         };
         let mut text = broken(&format!("{outcome}  {}  {}", self.id, self.message));
         if let Some(hint) = &self.hint {
-            text += &broken(&format!("{INDENT}mend: {hint}"));
+            text += &broken(&format!("{INDENT}fix: {hint}"));
         }
         text
     }
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(
             check.text(),
             "warn  an.id  one two three four five six seven eight nine ten eleven twelve\n      \
-             thirteen fourteen\n      mend:\n      \
+             thirteen fourteen\n      fix:\n      \
              'git config --global a.very.long.key and a value which is not broken although it is too long'\n"
         );
     }

@@ -1,4 +1,4 @@
-//! `doctor`: looks at everything that can be wrong, and says how to mend it.
+//! `doctor`: checks everything that can be wrong, and says how to fix it.
 
 mod accounts;
 mod answer;
@@ -11,20 +11,17 @@ mod finding;
 mod netrc;
 mod programs;
 mod sources;
+mod surroundings;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use self::finding::{Check, Outcome};
-use crate::account::file::Accounts;
+use self::finding::{Check, CheckOutcome};
+use self::surroundings::Surroundings;
 use crate::cli::output;
-use crate::git::context::Host;
-use crate::git::{self, Setting};
-use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 
 #[derive(Debug, Args)]
@@ -47,18 +44,20 @@ pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
         Some(url) => checks.extend(explain::checks(&surroundings, url)?),
     }
     if arguments.json {
-        output::print_json(&Report { checks: &checks })?;
+        output::print_json(&DoctorReport { checks: &checks })?;
     } else {
         let text: String = checks.iter().map(Check::text).collect();
         output::print(text.as_bytes())?;
     }
-    let has_failed = checks.iter().any(|check| check.outcome == Outcome::Fail);
+    let has_failed = checks
+        .iter()
+        .any(|check| check.outcome == CheckOutcome::Fail);
     Ok(ExitCode::from(u8::from(has_failed)))
 }
 
 /// What `--json` shows: the names are a contract.
 #[derive(Serialize)]
-struct Report<'a> {
+struct DoctorReport<'a> {
     checks: &'a [Check],
 }
 
@@ -104,62 +103,3 @@ const NEED_GIT: [&str; 5] = [
     "extra-header",
     "lfs-access",
 ];
-
-/// What the checks look at.
-struct Surroundings<'a> {
-    session: &'a Session,
-    accounts: Accounts,
-    /// Whether the accounts could be read.
-    knows_accounts: bool,
-    /// The hosts whose credentials are ours to keep.
-    hosts: Vec<Host>,
-    git: Option<Git>,
-}
-
-/// What git says of itself.
-struct Git {
-    version: String,
-    exec_path: Option<PathBuf>,
-    settings: Vec<Setting>,
-}
-
-impl<'a> Surroundings<'a> {
-    /// Gathers what there is; what cannot be had is a finding.
-    fn look(session: &'a Session, checks: &mut Vec<Check>) -> Self {
-        let git = Git::look()
-            .inspect_err(|error| checks.push(Check::failed("git", error)))
-            .ok();
-        let accounts = session
-            .accounts()
-            .inspect_err(|error| checks.push(Check::failed("accounts", error)));
-        let knows_accounts = accounts.is_ok();
-        let accounts = accounts.unwrap_or_default();
-        // That configuration or policy cannot be read is a finding of its own check.
-        let hosts = session.our_hosts(&accounts);
-        let hosts = hosts.unwrap_or_else(|_| known_hosts(&accounts, &[]));
-        Self {
-            session,
-            accounts,
-            knows_accounts,
-            hosts,
-            git,
-        }
-    }
-
-    /// Whether there are stores that are asked when no account fits.
-    fn is_looked_up(&self) -> bool {
-        // That the settings cannot be read is a finding of its own check.
-        let config = self.session.config();
-        config.is_ok_and(|config| !config.lookup.is_empty())
-    }
-}
-
-impl Git {
-    fn look() -> Result<Self> {
-        Ok(Self {
-            version: git::version()?,
-            exec_path: git::exec_path().ok(),
-            settings: git::settings()?,
-        })
-    }
-}

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::Surroundings;
 use super::finding::Check;
+use super::surroundings::Surroundings;
 use crate::cli::takeover::netrc::{Machine, Netrc, without_port};
 
 /// The entries for our hosts.
@@ -41,13 +41,13 @@ pub(super) fn check(surroundings: &Surroundings<'_>) -> Vec<Check> {
             checks.push(Check::warn(
                 id,
                 format!(
-                    "'{}' has {what} in line {line}, which git uses before it asks a helper",
+                    "'{}' has {what} in line {line}; git uses it and asks no helper",
                     path.display()
                 ),
                 if name.is_some() {
-                    "'git credential-bitbucket import netrc --remove' takes it over"
+                    "'git credential-bitbucket import netrc --remove' moves it into the store"
                 } else {
-                    "take the entry out once an account answers: 'git credential-bitbucket login'"
+                    "remove the entry once an account answers: 'git credential-bitbucket login'"
                 },
             ));
         }

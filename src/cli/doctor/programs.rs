@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use super::finding::Check;
-use super::{Git, Surroundings};
+use super::surroundings::{Git, Surroundings};
 use crate::account::sign_in::Scheme;
 use crate::git;
 use crate::git::context::Host;
@@ -12,13 +12,13 @@ use crate::sys::variables;
 
 /// A release of git: `2.47.3`, `2.39.5 (Apple Git-154)`, `2.47.1.windows.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Version {
+struct GitVersion {
     major: u32,
     minor: u32,
     patch: u32,
 }
 
-impl Version {
+impl GitVersion {
     fn of(text: &str) -> Self {
         let mut numbers = text
             .split(|letter: char| !letter.is_ascii_digit())
@@ -65,13 +65,13 @@ impl Version {
 }
 
 /// The first release that knows `authtype` and `credential`.
-const AUTHTYPE: Version = Version::new(2, 46);
+const AUTHTYPE: GitVersion = GitVersion::new(2, 46);
 /// The first release that knows `password_expiry_utc`.
-const EXPIRY: Version = Version::new(2, 40);
+const EXPIRY: GitVersion = GitVersion::new(2, 40);
 
 /// Which git it is, and what of the protocol it knows.
 pub(super) fn version(git: &Git) -> Check {
-    let version = Version::of(&git.version);
+    let version = GitVersion::of(&git.version);
     let name = format!("git {}", git.version);
     if version.lacks_fixes() {
         return Check::warn(
@@ -79,7 +79,7 @@ pub(super) fn version(git: &Git) -> Check {
             format!(
                 "{name} is older than the fixes of its credential protocol (CVE-2024-50349, CVE-2024-52006)"
             ),
-            "update git, or make sure that your distribution has put the fixes into it",
+            "update git, or check that your distribution has added the fixes",
         );
     }
     let knows = match (version >= EXPIRY, version >= AUTHTYPE) {
@@ -107,8 +107,8 @@ pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Che
     }
     let check = |host: &Host| {
         let id = format!("post-buffer.{host}");
-        if !Version::of(&git.version).forgets_headers() {
-            return Check::pass(id, "this git keeps the Authorization of big pushes");
+        if !GitVersion::of(&git.version).forgets_headers() {
+            return Check::pass(id, "this git keeps the Authorization of large pushes");
         }
         match git::number("http.postBuffer", host).unwrap_or(POST_BUFFER) {
             size if size > POST_BUFFER => Check::pass(
@@ -118,7 +118,7 @@ pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Che
             size => Check::warn(
                 id,
                 format!(
-                    "git 2.46 to 2.53 forgets the Authorization of a Bearer account in pushes above http.postBuffer ({size} bytes)"
+                    "git 2.46 to 2.53 drops the Authorization of a Bearer account in pushes larger than http.postBuffer ({size} bytes)"
                 ),
                 format!("'git config --global http.https://{host}.postBuffer 524288000'"),
             ),
@@ -133,7 +133,7 @@ pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
     let own = match env::current_exe().and_then(dunce::canonicalize) {
         Ok(own) => own,
         Err(error) => {
-            return Check::skip(id, format!("cannot tell where this program lies: {error}"));
+            return Check::skip(id, format!("cannot find the path of this program: {error}"));
         }
     };
     let found = programs(surroundings);
@@ -153,14 +153,14 @@ pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
         (Some(other), Some(0)) => Check::warn(
             id,
             format!(
-                "another program of this name, '{}', stands on PATH behind this one",
+                "another program of this name, '{}', is later on PATH",
                 other.display()
             ),
-            "remove it if nobody needs it",
+            "remove it if it is not needed",
         ),
         (Some(other), _) => {
             let message = format!(
-                "another program of this name, '{}', is found in place of this one",
+                "another program of this name, '{}', comes before this one on PATH",
                 other.display()
             );
             if is_asked_by_name(surroundings) {
@@ -224,11 +224,11 @@ fn is_program(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Version;
+    use super::GitVersion;
 
     #[test]
     fn versions_are_read_whatever_the_distribution_adds() {
-        let version = |major, minor, patch| Version {
+        let version = |major, minor, patch| GitVersion {
             major,
             minor,
             patch,
@@ -241,19 +241,19 @@ mod tests {
             ("3.0", version(3, 0, 0)),
             ("", version(0, 0, 0)),
         ] {
-            assert_eq!(Version::of(text), read);
+            assert_eq!(GitVersion::of(text), read);
         }
     }
 
     #[test]
     fn releases_without_the_fixes_are_told_from_those_with_them() {
         for text in ["2.25.1", "2.39.5", "2.40.3", "2.41.2", "2.47.1", "2.48.0"] {
-            assert!(Version::of(text).lacks_fixes(), "{text}");
+            assert!(GitVersion::of(text).lacks_fixes(), "{text}");
         }
         for text in [
             "2.40.4", "2.43.6", "2.43.7", "2.47.2", "2.48.1", "2.49.0", "3.0.0",
         ] {
-            assert!(!Version::of(text).lacks_fixes(), "{text}");
+            assert!(!GitVersion::of(text).lacks_fixes(), "{text}");
         }
         for (text, forgets) in [
             ("2.45.3", false),
@@ -261,7 +261,7 @@ mod tests {
             ("2.53.9", true),
             ("2.54.0", false),
         ] {
-            assert_eq!(Version::of(text).forgets_headers(), forgets, "{text}");
+            assert_eq!(GitVersion::of(text).forgets_headers(), forgets, "{text}");
         }
     }
 }

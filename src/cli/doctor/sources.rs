@@ -1,11 +1,11 @@
 //! The stores that are only looked into, and what the administrators of the machine allow.
 
-use super::Surroundings;
 use super::finding::Check;
+use super::surroundings::Surroundings;
 use crate::answer::source::folder;
 use crate::answer::source::vault;
 use crate::bitbucket;
-use crate::settings::config::Source;
+use crate::settings::config::LookupStore;
 use crate::settings::locations::{Locations, system_config};
 use crate::settings::session::Session;
 use crate::store;
@@ -15,7 +15,7 @@ pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let session = surroundings.session;
     // That the settings cannot be read is a finding of its own check.
     let sources = session.config().map_or(&[][..], |config| &config.lookup);
-    let check = |source: &Source| {
+    let check = |source: &LookupStore| {
         let name = store::Name::from(*source);
         let id = format!("lookup.{name}");
         let policy = session.policy().ok();
@@ -31,10 +31,10 @@ pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
     sources.iter().map(check).collect()
 }
 
-fn look_into(session: &Session, source: Source) -> anyhow::Result<String> {
+fn look_into(session: &Session, source: LookupStore) -> anyhow::Result<String> {
     let settings = &session.config()?.store;
     match source {
-        Source::Exec => {
+        LookupStore::Exec => {
             let store = session.exec_store()?;
             let host = bitbucket::cloud();
             store
@@ -42,18 +42,18 @@ fn look_into(session: &Session, source: Source) -> anyhow::Result<String> {
                 .map_err(store::Error::with_hint)?;
             Ok(format!("'{}' answers", store.program))
         }
-        Source::Folder => {
+        LookupStore::Folder => {
             let root = folder::Root::of(settings.folder.path.as_deref())?;
             root.find(None)?;
             let path = root.path.display();
             // What is not mounted has nothing: the next store is looked into.
             Ok(if root.path.exists() {
-                format!("'{path}' is there")
+                format!("'{path}' exists")
             } else {
-                format!("'{path}' is not there, so it has nothing")
+                format!("'{path}' does not exist, so it has no secrets")
             })
         }
-        Source::Vault => {
+        LookupStore::Vault => {
             let kept = session.locations().ok().map(Locations::runtime);
             vault::knock(&settings.vault, kept, session.deadline())
         }

@@ -17,9 +17,6 @@ use crate::sys::message;
 use crate::sys::terminal;
 
 /// The account as it is to be: what was named, what the one it replaces had, and what can be asked for.
-///
-/// # Errors
-/// When something is missing and nobody can be asked, or cannot be what it is.
 pub(super) fn complete(
     arguments: &Login,
     accounts: &Accounts,
@@ -48,7 +45,7 @@ pub(super) fn complete(
     let name = match &arguments.name {
         Some(name) if name.is_empty() || name.chars().any(char::is_control) => {
             bail!(Usage(
-                "a name is not empty and has no control characters".to_owned()
+                "a name cannot be empty or have control characters".to_owned()
             ))
         }
         Some(name) => name.clone(),
@@ -100,7 +97,7 @@ fn sign_in(arguments: &Login, existing: Option<&Account>, kind: Kind, owner: Own
     let existing_base_path = existing.map(Account::base_path).unwrap_or_default();
     let mut known = Known::of_kind(kind, owner);
     known.base_path = match &arguments.host {
-        Some(place) => place.context.clone(),
+        Some(instance) => instance.context.clone(),
         None => existing_base_path.to_owned(),
     };
     known.scheme = match existing.map(|existing| (existing.kind(), existing.scheme())) {
@@ -118,7 +115,7 @@ fn ask_email() -> Result<Option<String>> {
         match answer.as_str() {
             "" => return Ok(None),
             email if is_email(email) => return Ok(Some(answer)),
-            _ => message::tell("That is no e-mail"),
+            _ => message::tell("That is not an e-mail"),
         }
     }
 }
@@ -130,14 +127,14 @@ fn is_email(text: &str) -> bool {
 /// Bitbucket shows the date when the token is made, and tells it to nobody afterwards.
 fn ask_expiry(is_wanted: bool) -> Result<Option<Date>> {
     let prompt = if is_wanted {
-        "Last day on which it is good, YYYY-MM-DD: "
+        "Expiry date, YYYY-MM-DD: "
     } else {
-        "Last day on which it is good, YYYY-MM-DD (Enter if you do not know): "
+        "Expiry date, YYYY-MM-DD (Enter if you do not know): "
     };
     loop {
         let answer = terminal::ask_line(prompt)?;
         if answer.is_empty() && is_wanted {
-            message::tell("The policy of this machine wants it");
+            message::tell("The policy of this machine requires an expiry date");
             continue;
         }
         if answer.is_empty() {
@@ -145,7 +142,7 @@ fn ask_expiry(is_wanted: bool) -> Result<Option<Date>> {
         }
         match answer.parse::<Date>() {
             Ok(day) if day >= today() => return Ok(Some(day)),
-            Ok(_) => message::tell("That day has passed"),
+            Ok(_) => message::tell("That date has passed"),
             Err(_) => message::tell("Please type a date such as 2027-01-31"),
         }
     }
@@ -162,7 +159,7 @@ fn ask_username(kind: Kind, asks: bool) -> Result<Option<Username>> {
     if answer.is_empty() && kind.needs_username() {
         bail!(Hinted::new(
             format!("{} needs a user name", kind.noun()),
-            "say it with '--username NAME'"
+            "give it with '--username NAME'"
         ));
     }
     Ok(Username::new(answer))
@@ -177,14 +174,14 @@ fn refuse_mixed_up_names(owner: &Owner, host: &Host) -> Result<()> {
         .unwrap_or_default();
     if username.contains(|character: char| character.is_control() || character == ':') {
         bail!(Usage(
-            "a user name has neither a colon nor control characters".to_owned()
+            "a user name cannot have a colon or control characters".to_owned()
         ));
     }
     if username.contains('@') && bitbucket::is_cloud(host) {
         bail!(Hinted::new(
-            format!("'{username}' is an e-mail, and Bitbucket refuses e-mails as git user names"),
+            format!("'{username}' is an e-mail, which Bitbucket refuses as a git user name"),
             format!(
-                "say it with '--email', and '--username' with the name from {}",
+                "give it with '--email', and give '--username' the name from {}",
                 bitbucket::PROFILE_PAGE
             ),
         ));
@@ -193,7 +190,7 @@ fn refuse_mixed_up_names(owner: &Owner, host: &Host) -> Result<()> {
         Some(email) if !is_email(email) => {
             bail!(Hinted::new(
                 format!("'{email}' is not an e-mail"),
-                "say the e-mail of the Atlassian account, or leave it out",
+                "give the e-mail of the Atlassian account, or leave '--email' out",
             ))
         }
         _ => Ok(()),

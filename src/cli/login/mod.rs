@@ -1,9 +1,9 @@
 //! `login`: adds an account, or replaces the one of that name.
 
 mod account;
+mod instance;
 mod oauth;
 mod options;
-mod place;
 mod report;
 mod secret;
 
@@ -30,8 +30,6 @@ use crate::sys::message;
 /// How long all questions to Bitbucket may take together.
 const CHECK: Duration = Duration::from_secs(20);
 
-/// # Errors
-/// When something is missing that cannot be asked for, does not fit together, or cannot be stored.
 pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let session = Session::default();
     let (accounts, is_damaged) = match session.accounts() {
@@ -102,12 +100,11 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         ));
     }
     output::warn_of_ties(&session, &session.accounts()?);
-    setup::refresh(&session).context(
-        "the account is stored, but git's configuration could not be brought up to date",
-    )?;
+    setup::refresh(&session)
+        .context("the account is stored, but git's configuration could not be updated")?;
     output::warn_of_the_chain(
         &bitbucket::hosts_asked_for(&account.host),
-        "'git credential-bitbucket setup' mends that",
+        "'git credential-bitbucket setup' fixes that",
     );
     Ok(ExitCode::SUCCESS)
 }
@@ -159,16 +156,16 @@ fn choice(arguments: &Login, session: &Session, existing: Option<&Account>) -> R
 /// Makes way for a new file, now that there is something to write.
 ///
 /// Only here: somebody has asked for it and reads what becomes of it. A `store` that git starts would set aside all
-/// accounts behind the user's back, for a slip in a file which the user may mend in a minute.
+/// accounts behind the user's back, for a slip in a file which the user may fix in a minute.
 fn set_accounts_aside(session: &Session) -> Result<()> {
     let path = session.locations()?.accounts();
     if let Some((aside, damage)) = session.set_damaged_accounts_aside()? {
         message::warn(format_args!(
-            "'{}' is damaged ({damage}) and now called '{}'",
+            "'{}' is damaged ({damage}) and was renamed to '{}'",
             path.display(),
             aside.display()
         ));
-        message::hint("mend it and give it its name back, or sign in again to its other accounts");
+        message::hint("fix the file and rename it back, or sign in again to its other accounts");
     }
     Ok(())
 }
@@ -192,14 +189,14 @@ fn host(arguments: &Login, existing: Option<&Account>) -> Result<Host> {
     let named = arguments
         .host
         .as_ref()
-        .map(|place| bitbucket::home_of(&place.host));
+        .map(|instance| bitbucket::home_of(&instance.host));
     match (named, existing) {
         (Some(host), Some(existing)) if host != existing.host => bail!(Hinted::new(
             format!(
                 "'{}' is an account for {}, not for {host}",
                 existing.name, existing.host
             ),
-            "choose another name, or log that account out first",
+            "choose another name, or log out of that account first",
         )),
         (Some(host), _) => Ok(host),
         (None, Some(existing)) => Ok(existing.host.clone()),

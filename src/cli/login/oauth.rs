@@ -1,8 +1,7 @@
-//! `login --kind oauth`: somebody allows a consumer of theirs to act for them, with a browser; or the consumer acts for
-//! itself.
+//! `login --kind oauth`: the user allows a consumer to act for them, in a browser; or the consumer acts for itself.
 //!
-//! Bitbucket has no device flow, and every program that ships a consumer's secret has published it: so the user brings
-//! key and secret of a consumer of their own.
+//! Bitbucket has no device flow, and a secret inside a program is public: so the user brings the key and secret of an own
+//! consumer.
 
 use std::io::{self, IsTerminal as _};
 use std::sync::atomic::Ordering;
@@ -38,9 +37,6 @@ const ARRIVAL: Duration = Duration::from_secs(5);
 const NO_RANDOM: &str = "cannot get random numbers from the system";
 
 /// Whether it is a grant that is wanted: it is said, or what it takes is, or the account of this name is one.
-///
-/// # Errors
-/// When options do not go together.
 pub(super) fn is_meant(arguments: &Login, existing: Option<&Account>) -> Result<bool> {
     let is_said = arguments.client_id.is_some()
         || arguments.client_credentials
@@ -57,9 +53,6 @@ pub(super) fn is_meant(arguments: &Login, existing: Option<&Account>) -> Result<
 }
 
 /// Gets a grant, and notes in the account where it comes from.
-///
-/// # Errors
-/// When something is missing, nobody comes back from the browser, or Bitbucket gives no token.
 pub(super) fn sign_in(
     arguments: &Login,
     session: &Session,
@@ -102,7 +95,7 @@ pub(super) fn sign_in(
                 if !terminal::can_ask() {
                     bail!(Hinted::new(
                         message,
-                        "'--port N' takes another one, which has to be in the consumer's callback URL"
+                        "'--port N' takes another one, which must be in the consumer's callback URL"
                     ));
                 }
                 message::warn(message);
@@ -137,9 +130,9 @@ fn ask_consumer(
 ) -> Result<Consumer> {
     let missing = || {
         Hinted::new(
-            "the key of an OAuth consumer is missing",
+            "the OAuth consumer's key is missing",
             format!(
-                "register one at {}, and say '--client-id KEY'",
+                "register one at {}, and give its key: '--client-id KEY'",
                 oauth::consumers_page(&account.reach)
             ),
         )
@@ -196,17 +189,17 @@ fn ask_client_secret(arguments: &Login) -> Result<Secret> {
 }
 
 /// Opens the browser and waits for it to come back.
-fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<Outcome> {
+fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<GrantOutcome> {
     let attempt = attempt(loopback.port())?;
     let redirection = loopback
         .redirection(attempt.url(&consumer.id), &attempt.state, PATIENCE)
         .context(NO_RANDOM)?;
-    message::tell("Allow it in the browser that opens");
+    message::tell("Grant access in the browser that opens");
     open(&redirection);
     let Some((callback, visitor)) = redirection.wait() else {
         bail!(Hinted::new(
             format!(
-                "nobody came back from the browser within {} minutes",
+                "the browser did not come back within {} minutes",
                 PATIENCE.as_secs() / 60
             ),
             "sign in again; '--no-browser' asks for the address instead",
@@ -225,28 +218,28 @@ fn open(redirection: &Redirection<'_>) {
             thread::sleep(ARRIVAL);
         }
         if !is_begun.load(Ordering::Relaxed) {
-            message::tell("No browser has come; open this address in one on this machine:");
+            message::tell("No browser came; open this address in a browser on this machine:");
             message::tell(&address);
-            message::tell("With a browser on another machine, sign in with '--no-browser'");
+            message::tell("If your browser is on another machine, sign in with '--no-browser'");
         }
     });
 }
 
-type Outcome = Result<Tokens, oauth::Error>;
+type GrantOutcome = Result<Tokens, oauth::Error>;
 
-fn show(visitor: Visitor, outcome: &Result<Outcome>) {
+fn show(visitor: Visitor, outcome: &Result<GrantOutcome>) {
     match outcome {
         Ok(Ok(_)) => visitor.show(200, "You are signed in, and can close this page"),
-        _ => visitor.show(400, "It did not work; the terminal says why"),
+        _ => visitor.show(400, "Sign-in failed; the terminal says why"),
     }
 }
 
 /// Asks for the address with which a browser somewhere else came back: the page fails to load there, which is no harm.
-fn by_hand(arguments: &Login, consumer: &Consumer, port: u16) -> Result<Outcome> {
+fn by_hand(arguments: &Login, consumer: &Consumer, port: u16) -> Result<GrantOutcome> {
     let attempt = attempt(port)?;
     message::tell("Open this page in a browser, on any machine:");
     message::tell(&attempt.url(&consumer.id));
-    message::tell("It ends on a page that cannot be loaded; copy that page's address");
+    message::tell("The browser ends up at a page that cannot load; copy its address");
     let is_piped = arguments.with_token && !io::stdin().is_terminal();
     let line = if is_piped || !terminal::can_ask() {
         secret::next_line(&mut terminal::input()?)?
@@ -266,7 +259,7 @@ fn attempt(port: u16) -> Result<Attempt> {
     Attempt::new(port).context(NO_RANDOM)
 }
 
-fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Result<Outcome> {
+fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Result<GrantOutcome> {
     match callback {
         Callback::Code(code) => Ok(oauth::tokens(
             consumer,
@@ -277,15 +270,15 @@ fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Resul
             },
         )),
         Callback::Refused(code) if code == "access_denied" => bail!(Hinted::new(
-            "the access was not granted",
-            "sign in again, and allow it in the browser",
+            "you did not grant access",
+            "sign in again, and grant access in the browser",
         )),
         Callback::Refused(code) => bail!(Hinted::new(
-            format!("Bitbucket does not let anybody grant it: {code}"),
-            "compare the consumer's callback URL and permissions with what is printed above",
+            format!("Bitbucket did not let you grant access: {code}"),
+            "compare the consumer's callback URL and permissions with those printed above",
         )),
         Callback::Stray => bail!(Hinted::new(
-            "that is not the address with which the browser comes back from this sign-in",
+            "that is not the address your browser ended up at in this sign-in",
             "sign in again, and copy the whole address, with its 'code' and 'state'",
         )),
     }
@@ -295,11 +288,11 @@ fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Resul
 fn explained(error: &oauth::Error, account: &Account, flow: Flow) -> anyhow::Error {
     let page = oauth::consumers_page(&account.reach);
     let hint = match error.end() {
-        Some(Ended::Client) => format!("look at key and secret of the consumer: {page}"),
+        Some(Ended::Client) => format!("check the consumer's key and secret: {page}"),
         Some(Ended::Grant) if flow == Flow::ClientCredentials => {
             format!("tick 'This is a private consumer': {page}")
         }
-        Some(_) => "sign in again: a code is good for one attempt, and for minutes".to_owned(),
+        Some(_) => "sign in again: a code works once, and only for minutes".to_owned(),
         None => match error {
             oauth::Error::Http(error) => error.hint().to_owned(),
             oauth::Error::Refused(code) if code == "invalid_request" => {

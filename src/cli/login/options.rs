@@ -1,4 +1,4 @@
-//! What one can say to `login`.
+//! The options of `login`.
 
 use clap::Args;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::bitbucket::Kind;
 use crate::bitbucket::reach::Reach;
-use crate::cli::login::place::Place;
+use crate::cli::login::instance::Instance;
 use crate::settings::config::StoreChoice;
 use crate::sys::terminal;
 
@@ -19,16 +19,16 @@ use crate::sys::terminal;
 pub(crate) struct Login {
     /// What to call the account [default: the user name, else the first --for, else the host]
     pub(crate) name: Option<String>,
-    /// What kind of credential it is [default: told from the secret, else asked]
+    /// The kind of credential [default: read from the secret, else asked]
     #[arg(long, value_parser = kinds())]
     pub(crate) kind: Option<Kind>,
-    /// The host, with port and context path if it has them [default: bitbucket.org]
+    /// The host, with its port and context path [default: bitbucket.org]
     #[arg(long, value_name = "HOST")]
-    pub(crate) host: Option<Place>,
+    pub(crate) host: Option<Instance>,
     /// The Bitbucket user name; API tokens and access tokens need none
     #[arg(long, value_name = "NAME")]
     pub(crate) username: Option<String>,
-    /// The e-mail of the Atlassian account, which REST wants with an API token
+    /// The e-mail of the Atlassian account; REST needs it with an API token
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) email: Option<String>,
     /// Use the account for this workspace or repository only (repeatable)
@@ -37,7 +37,7 @@ pub(crate) struct Login {
     /// Where to keep the secret [default: auto, the keyring if it answers, else a file]
     #[arg(long, value_parser = stores())]
     pub(crate) store: Option<StoreChoice>,
-    /// The last day on which the secret is good, UTC
+    /// The expiry date: the last day on which the secret works, UTC
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) expires: Option<Date>,
     /// Read the secret from the first line of standard input
@@ -46,16 +46,16 @@ pub(crate) struct Login {
     /// Do not ask Bitbucket whether the secret works
     #[arg(long)]
     pub(crate) no_verify: bool,
-    /// The key of your OAuth consumer; its secret is what is asked for
+    /// The key of your OAuth consumer; login then asks for its secret
     #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) client_id: Option<String>,
-    /// Let the OAuth consumer act for itself, without anybody's browser
+    /// Let the OAuth consumer act for itself, without a browser
     #[arg(long)]
     pub(crate) client_credentials: bool,
     /// The port of the OAuth callback [default: 23418]
     #[arg(long, value_name = "N", conflicts_with = "client_credentials", value_parser = value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
-    /// Open no browser; ask for the address with which yours came back
+    /// Open no browser; paste the address your browser ended up at
     #[arg(long, conflicts_with = "client_credentials")]
     pub(crate) no_browser: bool,
 }
@@ -72,10 +72,6 @@ fn kinds() -> impl TypedValueParser<Value = Kind> {
 }
 
 fn stores() -> impl TypedValueParser<Value = StoreChoice> {
-    PossibleValuesParser::new(StoreChoice::NAMES.map(|(name, _)| name)).map(|name| {
-        let choice = StoreChoice::NAMES
-            .into_iter()
-            .find(|(known, _)| *known == name);
-        choice.expect("one of the possible values").1
-    })
+    PossibleValuesParser::new(StoreChoice::all().map(StoreChoice::as_str))
+        .try_map(|name| name.parse::<StoreChoice>())
 }

@@ -10,8 +10,6 @@ use crate::settings::session::Session;
 use crate::store;
 use crate::sys::message;
 
-/// # Errors
-/// When the settings do not say where the store is.
 pub(super) fn tell_where(
     session: &Session,
     account: &Account,
@@ -60,7 +58,7 @@ pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
         // That app passwords are gone is said at more length.
         Some(Verdict::Unchecked { .. }) if account.is_retired() => {}
         Some(Verdict::Unchecked { reason, hint }) => {
-            message::warn(format_args!("it is stored unchecked: {reason}"));
+            message::warn(format_args!("the secret is stored unchecked: {reason}"));
             if let Some(hint) = hint {
                 message::hint(hint);
             }
@@ -72,11 +70,11 @@ pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
 pub(super) fn tell_expiry(arguments: &Login, account: &Account) {
     match (arguments.expires, account.expires) {
         (Some(day), _) if day < today() => {
-            message::warn(format_args!("{day}, the day of '--expires', has passed"));
+            message::warn(format_args!("{day}, the date of '--expires', has passed"));
         }
         (None, Some(day)) if arguments.with_token => {
             message::tell(&format!(
-                "Its last day stays {day}; '--expires' changes that"
+                "Its expiry date stays {day}; '--expires' changes it"
             ));
         }
         _ => {}

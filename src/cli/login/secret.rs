@@ -18,9 +18,6 @@ use crate::sys::terminal;
 const LONGEST: usize = 65_000;
 
 /// Reads it from standard input, or asks for it.
-///
-/// # Errors
-/// When nobody can be asked, or what comes is no secret.
 pub(super) fn ask(arguments: &Login, policy: &Policy, host: &Host) -> Result<Secret> {
     let secret = if arguments.with_token && io::stdin().is_terminal() {
         // Typed, it must not show either.
@@ -47,8 +44,6 @@ pub(super) fn ask(arguments: &Login, policy: &Policy, host: &Host) -> Result<Sec
     Ok(secret)
 }
 
-/// # Errors
-/// When it is empty, or cannot be said in git's protocol.
 pub(super) fn refuse_what_is_no_secret(secret: &Secret, what: &str) -> Result<()> {
     if secret.is_empty() {
         bail!(Hinted::new(
@@ -58,7 +53,7 @@ pub(super) fn refuse_what_is_no_secret(secret: &Secret, what: &str) -> Result<()
     }
     if secret.expose().len() > LONGEST || secret.expose().iter().any(u8::is_ascii_control) {
         bail!(Hinted::new(
-            format!("that is no {what}: it is too long or holds control characters"),
+            format!("that is not a {what}: it is too long or has control characters"),
             "copy it again from its page"
         ));
     }
@@ -76,19 +71,16 @@ fn explain_where_to_make_one(arguments: &Login, policy: &Policy, host: &Host) {
     let context = arguments
         .host
         .as_ref()
-        .map_or("", |place| place.context.as_str());
+        .map_or("", |instance| instance.context.as_str());
     for line in bitbucket::how_to_make(kind, host, context, &arguments.reach) {
         message::tell(&line);
     }
     if arguments.kind.is_none() && usual.next() == Some(Kind::AccessToken) {
-        message::tell("A repository, project or workspace access token is as welcome");
+        message::tell("A repository, project or workspace access token works too");
     }
 }
 
 /// The next line, without the white space around it; what follows is left for whoever reads on.
-///
-/// # Errors
-/// When it cannot be read.
 pub(super) fn next_line(input: &mut impl Read) -> Result<Secret> {
     let mut line = zeroize::Zeroizing::new(Vec::with_capacity(LONGEST + 2));
     let mut byte = zeroize::Zeroizing::new([0]);
@@ -105,9 +97,6 @@ pub(super) fn next_line(input: &mut impl Read) -> Result<Secret> {
 }
 
 /// The kind that is said, or told from the secret, or that of the account which it replaces, or else asked for.
-///
-/// # Errors
-/// When these do not go together, or there is nobody to ask.
 pub(super) fn kind(
     arguments: &Login,
     policy: &Policy,
@@ -158,11 +147,11 @@ fn ask_kind(arguments: &Login, policy: &Policy, host: &Host) -> Result<Kind> {
     if arguments.with_token || !terminal::can_ask() {
         bail!(Hinted::new(
             "cannot tell what kind of secret this is",
-            format!("say '--kind' with one of {names}")
+            format!("give '--kind' one of {names}")
         ));
     }
     message::tell(
-        "It does not start like one of Bitbucket's tokens; if that is a slip, press Ctrl-C",
+        "It does not start like one of Bitbucket's tokens; if that is a mistake, press Ctrl-C",
     );
     for _ in 0..3 {
         let answer = terminal::ask_line(&format!("What kind of secret is it ({names})? "))?;
@@ -172,7 +161,7 @@ fn ask_kind(arguments: &Login, policy: &Policy, host: &Host) -> Result<Kind> {
         }
     }
     bail!(Hinted::new(
-        "the kind is not known",
-        format!("say '--kind' with one of {names}")
+        "the kind is unknown",
+        format!("give '--kind' one of {names}")
     ))
 }

@@ -6,9 +6,6 @@ use anyhow::Result;
 
 /// Refuses a program that is not fit for the configuration of the whole machine: git of those who cannot start it would
 /// complain at each command, and whoever can put another in its place is given everybody's credentials.
-///
-/// # Errors
-/// When others cannot reach or start it, or somebody else could change it.
 #[cfg(unix)]
 pub(super) fn refuse_unless_for_all(program: &Path) -> Result<()> {
     use std::os::unix::fs::MetadataExt as _;
@@ -26,10 +23,10 @@ pub(super) fn refuse_unless_for_all(program: &Path) -> Result<()> {
     let refuse = |what: String| {
         Hinted::new(
             format!(
-                "'{}' is no program for all users: {what}",
+                "'{}' is not a program for all users: {what}",
                 program.display()
             ),
-            "install it where they can start it, and only root can write: './install.sh --prefix /usr/local'",
+            "install it where all can start it and only root can write: './install.sh --prefix /usr/local'",
         )
     };
     let metadata = |path: &Path| {
@@ -39,7 +36,7 @@ pub(super) fn refuse_unless_for_all(program: &Path) -> Result<()> {
     for path in program.ancestors() {
         if metadata(path)?.mode() & REACHABLE == 0 {
             let path = path.display();
-            bail!(refuse(format!("'{path}' keeps them out")));
+            bail!(refuse(format!("'{path}' is closed to them")));
         }
     }
     for path in program.ancestors().take(2) {

@@ -33,10 +33,10 @@ pub(crate) struct Setup {
     /// Write to the configuration of the whole machine instead of the user's
     #[arg(long)]
     pub(crate) system: bool,
-    /// Take back what setup wrote, and nothing else
+    /// Remove what setup wrote, and nothing else
     #[arg(long)]
     pub(crate) undo: bool,
-    /// Take the place of another helper for Bitbucket
+    /// Replace another helper for Bitbucket
     #[arg(long, conflicts_with = "undo")]
     pub(crate) force: bool,
     /// Make git refuse URLs that hold a password
@@ -44,8 +44,6 @@ pub(crate) struct Setup {
     pub(crate) guard: bool,
 }
 
-/// # Errors
-/// When a foreign helper for Bitbucket would be disturbed, or git's configuration cannot be written.
 pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
     let session = Session::default();
     let is_system = arguments.system;
@@ -62,7 +60,7 @@ pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
         if is_system && causes.any(is_for_administrators) {
             return error.context(Hinted::new(
                 "only an administrator can set up the whole machine",
-                "run it as root, for example with 'sudo'; without '--system' it sets up git for you alone",
+                "run it as root, for example with 'sudo'; without '--system' it sets up git for you only",
             ));
         }
         error
@@ -89,7 +87,7 @@ fn for_the_user(arguments: &Setup, session: &Session, path: &Path) -> Result<Exi
     name_those_cut_off(&before, &chains(&wishes.hosts, &git::settings()?));
     output::warn_of_the_chain(
         &wishes.hosts,
-        "take it out of that file: it stands behind ours",
+        "remove it from that file: it comes after ours",
     );
     Ok(ExitCode::SUCCESS)
 }
@@ -110,7 +108,7 @@ fn for_the_machine(arguments: &Setup, session: &Session, path: &Path) -> Result<
     write(session, path, &record, &wishes, guard)?;
     name_those_cut_off(&before, &chains(&wishes.hosts, &git::settings_in(path)));
     message::tell(
-        "Helpers in a user's own configuration stand behind it, and are handed what works: 'git credential-bitbucket doctor' names them to each user, and 'git credential-bitbucket setup' cuts them off",
+        "Helpers in a user's own configuration also receive the credentials: 'git credential-bitbucket doctor' names them to each user, and 'git credential-bitbucket setup' cuts them off",
     );
     Ok(ExitCode::SUCCESS)
 }
@@ -139,7 +137,7 @@ fn write(
             path.display()
         )
     } else {
-        format!("git asks this helper for {list} already")
+        format!("git already asks this helper for {list}")
     });
     guard.tell(is_system);
     Ok(())
@@ -154,7 +152,7 @@ fn verify(session: &Session, path: &Path, is_system: bool, host: &Host) -> Resul
     undo(session, path, is_system)?;
     bail!(Hinted::new(
         format!(
-            "git does not see what was written to '{}', and it was taken back",
+            "git does not read what setup wrote to '{}', so setup undid it",
             path.display()
         ),
         format!(
@@ -166,9 +164,6 @@ fn verify(session: &Session, path: &Path, is_system: bool, host: &Host) -> Resul
 
 /// Brings what an earlier setup wrote up to date with the accounts; nothing when there was none, or when somebody has
 /// taken it out by hand.
-///
-/// # Errors
-/// When git's configuration cannot be written.
 pub(crate) fn refresh(session: &Session) -> Result<()> {
     let record = Record::read(session, false)?;
     if record.files.is_empty() {
@@ -207,7 +202,7 @@ impl Guard {
             return Ok(Self::No);
         }
         let answer = terminal::ask_line(
-            "Shall git refuse every URL that holds a password, for any host (transfer.credentialsInUrl)? [y/N] ",
+            "Should git refuse every URL that holds a password, for any host (transfer.credentialsInUrl)? [y/N] ",
         )?;
         let is_yes = matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes");
         Ok(if is_yes { Self::Set } else { Self::No })
@@ -221,11 +216,11 @@ impl Guard {
         };
         match self {
             Self::Set => message::tell(
-                "git refuses URLs that hold a password; 'git credential-bitbucket scrub' takes Bitbucket's out of a repository",
+                "git refuses URLs that hold a password; 'git credential-bitbucket scrub' removes Bitbucket's from a repository",
             ),
             Self::There => {}
             Self::No => message::tell(&format!(
-                "git still takes URLs that hold a password; 'git credential-bitbucket {command}' makes it refuse them"
+                "git still accepts URLs that hold a password; 'git credential-bitbucket {command}' makes it refuse them"
             )),
         }
     }
@@ -249,7 +244,7 @@ fn refuse_foreign(chains: &[(Host, Vec<Helper>)]) -> Result<()> {
                 helper.origin,
                 helper.shown()
             ),
-            "to put this one in its place: 'git credential-bitbucket setup --force'",
+            "to replace it with this one: 'git credential-bitbucket setup --force'",
         )),
     }
 }
@@ -266,13 +261,13 @@ fn name_those_cut_off(before: &[(Host, Vec<Helper>)], after: &[(Host, Vec<Helper
             }
             told.push(&helper.value);
             message::tell(&format!(
-                "The helper '{}' in '{}' is no longer asked for {host}, nor handed its credentials",
+                "The helper '{}' in '{}' no longer answers for {host} or receives its credentials",
                 helper.shown(),
                 helper.origin
             ));
             if let Some(name) = helper.name() {
                 message::tell(&format!(
-                    "What it has can be taken over: 'git credential-bitbucket import {name}'"
+                    "To keep its credentials, run 'git credential-bitbucket import {name}'"
                 ));
             }
         }
@@ -313,7 +308,7 @@ fn undo(session: &Session, path: &Path, is_system: bool) -> Result<ExitCode> {
     let mut record = Record::read(session, is_system)?;
     let Some(written) = record.take(path) else {
         message::tell(&format!(
-            "There is nothing in '{}' that setup has put there",
+            "'{}' has nothing that setup wrote",
             path.display()
         ));
         return Ok(ExitCode::SUCCESS);
@@ -333,23 +328,20 @@ fn undo(session: &Session, path: &Path, is_system: bool) -> Result<ExitCode> {
     {
         bail!(Hinted::new(
             format!(
-                "'{}' names this helper in a way that setup did not write",
+                "'{}' names this helper, but setup did not write that",
                 path.display()
             ),
             format!(
-                "take it out by hand: git config --file '{}' --edit",
+                "remove it by hand: git config --file '{}' --edit",
                 path.display()
             ),
         ));
     }
     record.write()?;
     message::tell(&if was_there {
-        format!("Took out of '{}' what setup had put there", path.display())
+        format!("Removed from '{}' what setup wrote", path.display())
     } else {
-        format!(
-            "What setup had put into '{}' is not there any more",
-            path.display()
-        )
+        format!("'{}' no longer has what setup wrote", path.display())
     });
     Ok(ExitCode::SUCCESS)
 }

@@ -21,24 +21,24 @@ pub(super) struct Record {
     #[serde(flatten)]
     other: Table,
     #[serde(skip)]
-    place: Place,
+    place: RecordPlace,
 }
 
 /// Where the record lies.
 #[derive(Clone, Debug)]
-enum Place {
+enum RecordPlace {
     /// With the machine's settings, which everybody has to be able to reach.
     System(PathBuf),
     User(PathBuf),
 }
 
-impl Default for Place {
+impl Default for RecordPlace {
     fn default() -> Self {
         Self::User(PathBuf::new())
     }
 }
 
-impl Place {
+impl RecordPlace {
     fn path(&self) -> &Path {
         match self {
             Self::System(path) | Self::User(path) => path,
@@ -52,11 +52,11 @@ impl Record {
         let (place, content) = if is_system {
             let path = system_setup();
             let content = files::read_trusted(&path)?;
-            (Place::System(path), content)
+            (RecordPlace::System(path), content)
         } else {
             let path = session.locations()?.setup();
             let content = files::read_private(&path)?;
-            (Place::User(path), content)
+            (RecordPlace::User(path), content)
         };
         let Some(content) = content else {
             return Ok(Self {
@@ -72,7 +72,7 @@ impl Record {
         let path = place.path().display();
         let record = record.with_context(|| {
             let hint = format!(
-                "take the helper out of git's configuration by hand, and move '{path}' away"
+                "remove the helper from git's configuration by hand, and move '{path}' away"
             );
             Hinted::new(format!("'{path}' is damaged"), hint)
         })?;
@@ -86,13 +86,13 @@ impl Record {
         }
         let content = toml::to_string(self)?;
         match self.place {
-            Place::User(_) => files::write_private(path, content.as_bytes()),
-            Place::System(_) => files::write_public(path, content.as_bytes()),
+            RecordPlace::User(_) => files::write_private(path, content.as_bytes()),
+            RecordPlace::System(_) => files::write_public(path, content.as_bytes()),
         }
     }
 
     pub(super) fn is_system(&self) -> bool {
-        matches!(self.place, Place::System(_))
+        matches!(self.place, RecordPlace::System(_))
     }
 
     /// Whether what was written to the file makes git refuse passwords in URLs.

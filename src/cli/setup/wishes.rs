@@ -36,7 +36,7 @@ impl Wishes {
 
     fn of(session: &Session, config: &Config, accounts: Accounts) -> Result<Self> {
         let policy = session.policy()?;
-        let mut hosts = known_hosts(&accounts, &config.hosts);
+        let mut hosts = known_hosts(accounts.iter(), &config.hosts);
         // For a host that is not allowed nothing ever answers: others may.
         hosts.retain(|host| policy.allows_host(host));
         if hosts.is_empty() {
@@ -81,7 +81,7 @@ pub(super) fn sections(wishes: &Wishes, with_guard: bool) -> Result<Vec<Section>
 }
 
 pub(super) fn program_path() -> Result<PathBuf> {
-    env::current_exe().context("cannot tell where this program lies")
+    env::current_exe().context("cannot find the path of this program")
 }
 
 pub(super) fn helper_value() -> Result<String> {

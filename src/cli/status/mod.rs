@@ -1,5 +1,6 @@
 //! `status`: the accounts, and which of them need attention.
 
+mod row;
 mod table;
 mod verify;
 
@@ -10,15 +11,16 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::account::file::Accounts;
-use crate::account::state::{self, State};
-use crate::account::{Account, Origin};
+use self::row::StatusRow;
+use crate::account::Account;
+use crate::account::state::State;
 use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::cli::output;
-use crate::git::context::Host;
+use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 use crate::store;
+use crate::sys::error::one_line;
 use crate::sys::message;
 use crate::sys::terminal;
 
@@ -34,48 +36,27 @@ pub(crate) struct Status {
     pub(crate) verify: bool,
 }
 
-/// An account as `--json` shows it: the names are a contract.
 #[derive(Serialize)]
-struct Row {
-    name: String,
-    host: String,
-    kind: Option<&'static str>,
-    username: Option<String>,
-    email: Option<String>,
-    r#for: Vec<String>,
-    store: String,
-    expires: Option<String>,
-    origin: Origin,
-    state: State,
+struct StatusReport {
+    accounts: Vec<StatusRow>,
 }
 
-#[derive(Serialize)]
-struct Report {
-    accounts: Vec<Row>,
-}
-
-/// # Errors
-/// When there is no such account, or the accounts cannot be read.
 pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     let session = Session::default();
     if arguments.verify {
         verify::run(&session, arguments.name.as_deref())?;
     }
     let accounts = session.accounts()?;
-    let shown = meant(&accounts, arguments.name.as_deref())?;
-    let mut examiner = Examiner {
-        session: &session,
-        silent: Vec::new(),
-        now: Timestamp::now(),
-    };
-    let rows: Vec<Row> = shown
+    let shown = output::pick_some(&accounts, arguments.name.as_deref())?;
+    let now = Timestamp::now();
+    let rows = shown
         .iter()
-        .map(|account| row(account, examiner.state(account)))
-        .collect();
+        .map(|account| StatusRow::of(account, state(&session, account, now)));
+    let rows: Vec<StatusRow> = rows.collect();
     let mut needs_attention = rows.iter().any(|row| row.state.needs_attention());
 
     if arguments.json {
-        output::print_json(&Report { accounts: rows })?;
+        output::print_json(&StatusReport { accounts: rows })?;
     } else {
         if !rows.is_empty() {
             output::print(table::text(&rows, terminal::width()).as_bytes())?;
@@ -84,9 +65,9 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             (true, None) => {
                 message::tell("No account yet: 'git credential-bitbucket login' adds one");
             }
-            (true, Some(stores)) => message::tell(&format!("No account; {stores} is looked into")),
+            (true, Some(stores)) => message::tell(&format!("No account; {stores} is searched")),
             (false, Some(stores)) => {
-                message::tell(&format!("Where no account fits, {stores} is looked into"));
+                message::tell(&format!("Where no account fits, {stores} is searched"));
             }
             (false, None) => {}
         }
@@ -100,7 +81,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     }
     match session.config().and_then(|_| session.unknown_keys()) {
         Ok(unknown) => unknown.iter().for_each(message::warn),
-        Err(error) => message::warn(crate::sys::error::one_line(&error)),
+        Err(error) => message::warn(one_line(&error)),
     }
     needs_attention |= warn_of_the_policy(&session, &shown);
     let cloud = bitbucket::cloud();
@@ -112,7 +93,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             environment::retired_notice(&account)
         } else if !account.standing(Timestamp::now()).may_answer() {
             format!(
-                "{} is set, but bitbucket.org refused it: give it another value",
+                "{} is set, but bitbucket.org refused it: set another value",
                 account.name
             )
         } else {
@@ -122,23 +103,16 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             )
         });
     }
-    let hosts: Vec<Host> = std::iter::once(&cloud)
-        .chain(shown.iter().map(|account| &account.host))
-        .flat_map(bitbucket::hosts_asked_for)
-        // For the others nothing ever answers.
-        .filter(|host| {
-            session
-                .policy()
-                .is_ok_and(|policy| policy.allows_host(host))
-        })
-        .fold(Vec::new(), |mut hosts, host| {
-            if !hosts.contains(&host) {
-                hosts.push(host);
-            }
+    let hosts = session.policy().map_or_else(
+        |_| Vec::new(),
+        |policy| {
+            let mut hosts = known_hosts(shown, &[]);
+            hosts.retain(|host| policy.allows_host(host));
             hosts
-        });
+        },
+    );
     output::warn_of_ties(&session, &accounts);
-    output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
+    output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' fixes that");
     Ok(ExitCode::from(u8::from(needs_attention)))
 }
 
@@ -160,7 +134,7 @@ fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
         Err(error) => {
             // What keeps the settings from being read is said already.
             if session.config().is_ok() {
-                message::warn(crate::sys::error::one_line(&error));
+                message::warn(one_line(&error));
             }
             return true;
         }
@@ -171,7 +145,7 @@ fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
             message::warn(format_args!(
                 "{}: {}",
                 objection.notice(account),
-                objection.mend(account)
+                objection.fix(account)
             ));
             is_forbidden = true;
         }
@@ -179,54 +153,18 @@ fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
     is_forbidden
 }
 
-/// The account of a name, or all of them.
-fn meant<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<Vec<&'a Account>> {
-    Ok(match name {
-        Some(name) => vec![output::pick(accounts, Some(name))?],
-        None => accounts.iter().collect(),
-    })
-}
-
-struct Examiner<'a> {
-    session: &'a Session,
-    /// The stores that did not answer: they are not waited for a second time.
-    silent: Vec<store::Name>,
-    now: Timestamp,
-}
-
-impl Examiner<'_> {
-    fn state(&mut self, account: &Account) -> State {
-        if self.silent.contains(&account.store) {
-            return State::Unreachable;
-        }
-        match self.session.has_secret(account) {
-            Ok(true) => State::of(account, self.now),
-            Ok(false) => State::Missing,
-            Err(error) => {
-                self.silent.push(account.store);
-                message::warn(format_args!(
-                    "'{}': {}",
-                    account.name,
-                    crate::sys::error::one_line(&error)
-                ));
-                State::Unreachable
+/// The state of an account; of a store that does not answer the first failure is told.
+fn state(session: &Session, account: &Account, now: Timestamp) -> State {
+    let is_known = session.is_silent(account.store);
+    match session.has_secret(account) {
+        Ok(true) => State::of(account, now),
+        Ok(false) => State::Missing,
+        Err(error) => {
+            if !is_known {
+                let error = one_line(&error);
+                message::warn(format_args!("'{}': {error}", account.name));
             }
+            State::Unreachable
         }
-    }
-}
-
-fn row(account: &Account, state: State) -> Row {
-    let expires = account.expires.map(|day| day.to_string());
-    Row {
-        name: account.name.clone(),
-        host: account.host.to_string(),
-        kind: account.kind().map(bitbucket::Kind::as_str),
-        username: account.username().map(ToString::to_string),
-        email: account.email().map(str::to_owned),
-        r#for: account.reach.iter().map(ToString::to_string).collect(),
-        store: account.store.to_string(),
-        expires: expires.or_else(|| Some(state::expiry(account)?.to_string())),
-        origin: account.origin,
-        state,
     }
 }

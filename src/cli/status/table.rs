@@ -1,13 +1,13 @@
 //! The accounts as a person reads or hears them.
 
-use super::Row;
+use super::row::StatusRow;
 use crate::sys::error::printable;
 
 const HEAD: [&str; 7] = ["NAME", "KIND", "HOST", "FOR", "STORE", "EXPIRES", "STATE"];
 
 /// A line for each account; where the terminal is too narrow for that, a paragraph: a table whose lines are broken is
 /// none any more. `width` is none where no terminal is, and scripts rely on lines.
-pub(super) fn text(rows: &[Row], width: Option<usize>) -> String {
+pub(super) fn text(rows: &[StatusRow], width: Option<usize>) -> String {
     let rows: Vec<[String; 7]> = rows.iter().map(cells).collect();
     let table = table(&rows);
     let widest = table.lines().map(|line| line.chars().count()).max();
@@ -49,7 +49,7 @@ fn paragraph(row: &[String; 7]) -> String {
     format!("{name}\n{}", lines.collect::<String>())
 }
 
-fn cells(row: &Row) -> [String; 7] {
+fn cells(row: &StatusRow) -> [String; 7] {
     let or_dash = |text: Option<&str>| {
         text.filter(|text| !text.is_empty())
             .unwrap_or("-")
@@ -75,11 +75,11 @@ mod tests {
     use super::text;
     use crate::account::Origin;
     use crate::account::state::State;
-    use crate::cli::status::Row;
+    use crate::cli::status::row::StatusRow;
 
     #[test]
     fn on_a_narrow_terminal_each_account_is_a_paragraph() {
-        let rows = [Row {
+        let rows = [StatusRow {
             name: "work".to_owned(),
             host: "git.corp.example:7990".to_owned(),
             kind: Some("http-access-token"),

@@ -12,6 +12,7 @@ use crate::account::verify::{self, Verdict};
 use crate::answer::renewal;
 use crate::answer::source::environment;
 use crate::bitbucket;
+use crate::cli::output;
 use crate::settings::session::Session;
 use crate::sys::error;
 use crate::sys::message;
@@ -20,13 +21,10 @@ use crate::sys::message;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asks about each account, or the one of this name, and about the environment's.
-///
-/// # Errors
-/// When there is no such account, or the accounts cannot be read or written.
 pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let accounts = session.accounts()?;
-    for account in super::meant(&accounts, name)? {
+    for account in output::pick_some(&accounts, name)? {
         // Lines below the table name what the policy does not allow; Bitbucket is not shown it.
         if session.standing(account, Timestamp::now()) == Standing::Forbidden {
             continue;
@@ -37,7 +35,7 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
         };
         if account.kind().is_none() {
             message::warn(format_args!(
-                "'{}' is unchecked: its kind is not known, so nobody can be asked",
+                "'{}' is unchecked: its kind is unknown, so there is nowhere to ask",
                 account.name
             ));
             continue;

@@ -1,10 +1,11 @@
 //! The file of git-credential-store: a URL in each line, with user name and password (git-credential-store(1)).
 
-use super::{Content, Credential, Entry, InUrl, IsOurs, in_url};
+use super::{Credential, Entry, EntryContent, InUrl, in_url};
+use crate::git::context::Host;
 use crate::git::url::Url;
 
 /// The entries of the file. What git would not understand either is bad; blank lines and comments are no entries.
-pub(crate) fn entries(text: &[u8], is_ours: IsOurs<'_>) -> Vec<Entry> {
+pub(crate) fn entries(text: &[u8], hosts: &[Host]) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut start = 0;
     for (index, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
@@ -17,30 +18,30 @@ pub(crate) fn entries(text: &[u8], is_ours: IsOurs<'_>) -> Vec<Entry> {
         entries.push(Entry {
             line: index + 1,
             span,
-            content: content(line, is_ours),
+            content: content(line, hosts),
         });
     }
     entries
 }
 
-fn content(line: &[u8], is_ours: IsOurs<'_>) -> Content {
+fn content(line: &[u8], hosts: &[Host]) -> EntryContent {
     let Some(url) = std::str::from_utf8(line).ok().and_then(Url::parse) else {
-        return Content::Bad("it is not a URL");
+        return EntryContent::Bad("it is not a URL");
     };
     if !url.is_http() {
-        return Content::Foreign;
+        return EntryContent::Foreign;
     }
     match url.host() {
-        None => return Content::Bad("its host is no host name"),
-        Some(host) if !is_ours(&host) => return Content::Foreign,
+        None => return EntryContent::Bad("its host is not a host name"),
+        Some(host) if !hosts.contains(&host) => return EntryContent::Foreign,
         Some(_) => {}
     }
     match in_url(&url) {
         Some(InUrl { credentials, .. }) if credentials.iter().all(is_usable) => {
-            Content::Ours(credentials)
+            EntryContent::Ours(credentials)
         }
-        Some(_) => Content::Bad("it holds a control character"),
-        None => Content::Bad("it has no password"),
+        Some(_) => EntryContent::Bad("it holds a control character"),
+        None => EntryContent::Bad("it has no password"),
     }
 }
 
@@ -57,23 +58,23 @@ fn is_usable(credential: &Credential) -> bool {
 mod tests {
     use super::entries;
     use crate::bitbucket;
-    use crate::cli::takeover::Content;
+    use crate::cli::takeover::EntryContent;
 
     #[test]
     fn each_line_is_ours_or_foreign_or_bad() {
         let text = "https://ada:s%3dx@bitbucket.org\n\n# comment\nhttps://u:p@github.com\nrubbish\n\
                     https://ada@bitbucket.org\nhttps://ada:a%0ab@bitbucket.org\nhttps://u:p@bit bucket.org\n\
                     http://ATATTabcdefghijklmnopqrstuvwxyz:x@bitbucket.org/acme/app.git";
-        let entries = entries(text.as_bytes(), &bitbucket::is_cloud);
+        let entries = entries(text.as_bytes(), &[bitbucket::cloud()]);
         let shown: Vec<(usize, String)> = entries
             .iter()
             .map(|entry| {
                 let what = match &entry.content {
-                    Content::Ours(all) => {
+                    EntryContent::Ours(all) => {
                         String::from_utf8_lossy(all[0].secret.expose()).into_owned()
                     }
-                    Content::Foreign => "foreign".to_owned(),
-                    Content::Bad(reason) => (*reason).to_owned(),
+                    EntryContent::Foreign => "foreign".to_owned(),
+                    EntryContent::Bad(reason) => (*reason).to_owned(),
                 };
                 (entry.line, what)
             })
@@ -84,7 +85,7 @@ mod tests {
             (5, "it is not a URL"),
             (6, "it has no password"),
             (7, "it holds a control character"),
-            (8, "its host is no host name"),
+            (8, "its host is not a host name"),
             (9, "ATATTabcdefghijklmnopqrstuvwxyz"),
         ];
         assert_eq!(shown, expected.map(|(line, what)| (line, what.to_owned())));

@@ -11,12 +11,11 @@ use clap::Args;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::bitbucket;
 use crate::cli::output;
 use crate::cli::setup;
 use crate::cli::takeover::netrc::Netrc;
-use crate::cli::takeover::{
-    Content, Credential, Entry, IsOurs, Plan, git_credentials, other_helper,
-};
+use crate::cli::takeover::{Credential, Entry, EntryContent, Plan, git_credentials, other_helper};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::git::{self, Helper};
@@ -28,18 +27,18 @@ use crate::sys::message;
 pub(crate) struct Import {
     /// git-credentials[:FILE], netrc[:FILE] or helper:NAME [default: the first two, where these files are]
     #[arg(value_name = "SOURCE")]
-    pub(crate) sources: Vec<Source>,
-    /// Say what would be taken over, and do nothing
+    pub(crate) sources: Vec<ImportSource>,
+    /// Show what would be imported, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Take what was taken over out of its source
+    /// Remove what was imported from its source
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) remove: bool,
 }
 
 /// Where credentials are taken over from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum ImportSource {
     /// The file of git-credential-store; none means where git looks for it.
     GitCredentials(Option<PathBuf>),
     Netrc(Option<PathBuf>),
@@ -51,7 +50,7 @@ pub(crate) enum Source {
 #[error("not one of 'git-credentials', 'netrc' and 'helper:NAME'")]
 pub(crate) struct NotASource;
 
-impl FromStr for Source {
+impl FromStr for ImportSource {
     type Err = NotASource;
 
     fn from_str(text: &str) -> Result<Self, NotASource> {
@@ -68,8 +67,6 @@ impl FromStr for Source {
     }
 }
 
-/// # Errors
-/// When a source that was named is not there, or the accounts cannot be read.
 pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     let session = Session::default();
     let accounts = session.accounts()?;
@@ -114,7 +111,7 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         let index = credentials
             .iter()
             .position(|other| other.is_same(credential))?;
-        Some(Outcome {
+        Some(ImportOutcome {
             name: plan.name_of(index),
             failure: outcomes[index].as_ref().err(),
         })
@@ -123,26 +120,25 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         all_well &= from.report(arguments, &outcome_of);
     }
     if !arguments.dry_run && !credentials.is_empty() {
-        setup::refresh(&session).context(
-            "the accounts are stored, but git's configuration could not be brought up to date",
-        )?;
+        setup::refresh(&session)
+            .context("the accounts are stored, but git's configuration could not be updated")?;
         plan.notices()
             .iter()
             .for_each(|notice| message::tell(notice));
-        output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' mends that");
+        output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' fixes that");
     }
     Ok(ExitCode::from(u8::from(!all_well)))
 }
 
 /// A source, with the file it is in.
-enum Place {
+enum SourcePlace {
     GitCredentials(PathBuf),
     Netrc(PathBuf),
     Helper(String),
 }
 
 /// The places that are meant. Without a word, the files that are there.
-fn places(sources: &[Source]) -> Result<Vec<Place>> {
+fn places(sources: &[ImportSource]) -> Result<Vec<SourcePlace>> {
     let home = || dirs::home_dir().context("there is no home folder");
     let git_credentials = || -> Result<Vec<PathBuf>> {
         let home = home()?;
@@ -165,7 +161,7 @@ fn places(sources: &[Source]) -> Result<Vec<Place>> {
         if there.is_empty() {
             bail!(Hinted::new(
                 format!("there is no file '{first}'"),
-                "name the one that is meant behind a colon, as in 'netrc:FILE'",
+                "name the file after a colon, as in 'netrc:FILE'",
             ));
         }
         Ok(there)
@@ -175,35 +171,35 @@ fn places(sources: &[Source]) -> Result<Vec<Place>> {
         places.extend(
             there(git_credentials()?)
                 .into_iter()
-                .map(Place::GitCredentials),
+                .map(SourcePlace::GitCredentials),
         );
-        places.extend(there(netrc()?).into_iter().map(Place::Netrc));
+        places.extend(there(netrc()?).into_iter().map(SourcePlace::Netrc));
         if places.is_empty() {
             message::tell(
-                "There is neither a '~/.git-credentials' nor a '~/.netrc' to take over from",
+                "There is neither a '~/.git-credentials' nor a '~/.netrc' to import from",
             );
         }
     }
     for source in sources {
         match source {
-            Source::GitCredentials(file) => {
+            ImportSource::GitCredentials(file) => {
                 let paths = file
                     .clone()
                     .map_or_else(git_credentials, |file| Ok(vec![file]))?;
-                places.extend(named(paths)?.into_iter().map(Place::GitCredentials));
+                places.extend(named(paths)?.into_iter().map(SourcePlace::GitCredentials));
             }
-            Source::Netrc(file) => {
+            ImportSource::Netrc(file) => {
                 let paths = file.clone().map_or_else(netrc, |file| Ok(vec![file]))?;
-                places.extend(named(paths)?.into_iter().map(Place::Netrc));
+                places.extend(named(paths)?.into_iter().map(SourcePlace::Netrc));
             }
-            Source::Helper(name) => places.push(Place::Helper(name.clone())),
+            ImportSource::Helper(name) => places.push(SourcePlace::Helper(name.clone())),
         }
     }
     Ok(places)
 }
 
 /// What became of a credential.
-struct Outcome<'a> {
+struct ImportOutcome<'a> {
     /// The account that it is in.
     name: &'a str,
     /// Why it is in none.
@@ -212,7 +208,7 @@ struct Outcome<'a> {
 
 /// What a source has for us.
 struct Gathered {
-    place: Place,
+    place: SourcePlace,
     /// With the part of the file that says it; empty for a helper.
     entries: Vec<(Range<usize>, Vec<Credential>)>,
     foreign: usize,
@@ -221,8 +217,7 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn from(place: Place, hosts: &[Host], usernames: &[Username]) -> Result<Self> {
-        let is_ours: IsOurs<'_> = &|host: &Host| hosts.contains(host);
+    fn from(place: SourcePlace, hosts: &[Host], usernames: &[Username]) -> Result<Self> {
         let mut gathered = Self {
             entries: Vec::new(),
             foreign: 0,
@@ -230,10 +225,10 @@ impl Gathered {
             place,
         };
         match &gathered.place {
-            Place::Helper(name) => {
+            SourcePlace::Helper(name) => {
                 gathered.entries = of_helper(name, hosts, usernames)?;
             }
-            Place::GitCredentials(path) | Place::Netrc(path) => {
+            SourcePlace::GitCredentials(path) | SourcePlace::Netrc(path) => {
                 let path = path.clone();
                 let text = Zeroizing::new(
                     fs::read(&path).with_context(|| format!("cannot read '{}'", path.display()))?,
@@ -241,7 +236,7 @@ impl Gathered {
                 let is_tracked = git::is_tracked(&path).with_context(|| {
                     format!("cannot tell whether git tracks '{}'", path.display())
                 })?;
-                let (entries, mistakes) = gathered.place.read(&text, hosts, is_ours);
+                let (entries, mistakes) = gathered.place.read(&text, hosts);
                 for (line, reason) in mistakes {
                     gathered.mistake(&path, line, reason);
                 }
@@ -252,7 +247,7 @@ impl Gathered {
                 } in entries
                 {
                     match content {
-                        Content::Ours(credentials) if is_tracked => {
+                        EntryContent::Ours(credentials) if is_tracked => {
                             for credential in credentials {
                                 let page = credential.page();
                                 gathered.mistake(
@@ -262,9 +257,11 @@ impl Gathered {
                                 );
                             }
                         }
-                        Content::Ours(credentials) => gathered.entries.push((span, credentials)),
-                        Content::Foreign => gathered.foreign += 1,
-                        Content::Bad(reason) => gathered.mistake(&path, line, reason),
+                        EntryContent::Ours(credentials) => {
+                            gathered.entries.push((span, credentials));
+                        }
+                        EntryContent::Foreign => gathered.foreign += 1,
+                        EntryContent::Bad(reason) => gathered.mistake(&path, line, reason),
                     }
                 }
             }
@@ -281,12 +278,12 @@ impl Gathered {
     fn report<'a>(
         &self,
         arguments: &Import,
-        outcome_of: &dyn Fn(&Credential) -> Option<Outcome<'a>>,
+        outcome_of: &dyn Fn(&Credential) -> Option<ImportOutcome<'a>>,
     ) -> bool {
         let mut all_well = true;
         let mut names: Vec<String> = Vec::new();
         for credential in self.entries.iter().flat_map(|(_, credentials)| credentials) {
-            let Some(Outcome { name, failure }) = outcome_of(credential) else {
+            let Some(ImportOutcome { name, failure }) = outcome_of(credential) else {
                 continue;
             };
             match failure {
@@ -300,9 +297,9 @@ impl Gathered {
         names.dedup();
         let shown = self.place.shown();
         let verb = if arguments.dry_run {
-            "Would take over"
+            "Would import"
         } else {
-            "Took over"
+            "Imported"
         };
         message::tell(&match names.as_slice() {
             [] => format!("Nothing for Bitbucket in {shown}"),
@@ -324,7 +321,7 @@ impl Gathered {
                 })
             };
             match self.remove(&is_stored) {
-                Ok(()) => message::tell(&format!("Took it out of {shown}")),
+                Ok(()) => message::tell(&format!("Removed from {shown}")),
                 Err(error) => {
                     message::warn(format_args!("{shown}: {}", error::one_line(&error)));
                     all_well = false;
@@ -332,7 +329,7 @@ impl Gathered {
             }
         } else {
             message::tell(&format!(
-                "It is still in {shown}; '--remove' takes it out there"
+                "It is still in {shown}; '--remove' removes it there"
             ));
         }
         all_well
@@ -346,22 +343,20 @@ impl Gathered {
                 .filter(|(_, credentials)| is_stored(credentials))
         };
         let path = match &self.place {
-            Place::Helper(name) => {
+            SourcePlace::Helper(name) => {
                 let mut credentials = stored().flat_map(|(_, credentials)| credentials);
                 return credentials
                     .try_for_each(|credential| other_helper::forget(name, credential));
             }
-            Place::GitCredentials(path) | Place::Netrc(path) => path,
+            SourcePlace::GitCredentials(path) | SourcePlace::Netrc(path) => path,
         };
         let hosts: Vec<Host> = stored()
-            .flat_map(|(_, credentials)| {
-                credentials.iter().map(|credential| credential.host.clone())
-            })
+            .flat_map(|(_, credentials)| credentials)
+            .flat_map(|credential| bitbucket::hosts_asked_for(&credential.host))
             .collect();
-        let is_ours: IsOurs<'_> = &|host: &Host| hosts.contains(&crate::bitbucket::home_of(host));
         // The file may have changed since: what goes is what was stored, wherever it stands now.
-        let is_taken = |content: &Content| match content {
-            Content::Ours(credentials) => credentials.iter().all(|credential| {
+        let is_taken = |content: &EntryContent| match content {
+            EntryContent::Ours(credentials) => credentials.iter().all(|credential| {
                 let mut known = stored().flat_map(|(_, credentials)| credentials);
                 known
                     .any(|known| known.is_same(credential) && known.username == credential.username)
@@ -369,7 +364,7 @@ impl Gathered {
             _ => false,
         };
         let change = |text: &[u8]| {
-            let (entries, _) = self.place.read(text, &hosts, is_ours);
+            let (entries, _) = self.place.read(text, &hosts);
             let spans = entries.iter().filter(|entry| is_taken(&entry.content));
             let mut rest = Zeroizing::new(Vec::with_capacity(text.len()));
             let mut position = 0;
@@ -384,23 +379,18 @@ impl Gathered {
     }
 }
 
-impl Place {
+impl SourcePlace {
     /// The entries of a file of this sort, and what of it cannot be understood.
-    fn read(
-        &self,
-        text: &[u8],
-        hosts: &[Host],
-        is_ours: IsOurs<'_>,
-    ) -> (Vec<Entry>, Vec<(usize, &'static str)>) {
+    fn read(&self, text: &[u8], hosts: &[Host]) -> (Vec<Entry>, Vec<(usize, &'static str)>) {
         match self {
-            Self::GitCredentials(_) => (git_credentials::entries(text, is_ours), Vec::new()),
+            Self::GitCredentials(_) => (git_credentials::entries(text, hosts), Vec::new()),
             Self::Netrc(_) => {
                 let netrc = Netrc::parse(text);
                 let machines = netrc.machines.iter();
                 let entries = machines.map(|machine| Entry {
                     line: machine.line,
                     span: machine.span.clone(),
-                    content: machine.content(hosts, is_ours),
+                    content: machine.content(hosts),
                 });
                 (entries.collect(), netrc.mistakes)
             }

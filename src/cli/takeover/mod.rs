@@ -154,10 +154,10 @@ pub(crate) struct Entry {
     pub(crate) line: usize,
     /// What of the file goes when the entry goes.
     pub(crate) span: Range<usize>,
-    pub(crate) content: Content,
+    pub(crate) content: EntryContent,
 }
 
-pub(crate) enum Content {
+pub(crate) enum EntryContent {
     /// For a host of ours. A URL may hold two.
     Ours(Vec<Credential>),
     /// For another host.
@@ -165,9 +165,6 @@ pub(crate) enum Content {
     /// It cannot be understood; why, without the text.
     Bad(&'static str),
 }
-
-/// Whether a host's credentials are ours to keep.
-pub(crate) type IsOurs<'a> = &'a dyn Fn(&Host) -> bool;
 
 /// Which accounts the credentials become.
 pub(crate) struct Plan {
@@ -196,8 +193,6 @@ enum Step {
 }
 
 impl Plan {
-    /// # Errors
-    /// When the accounts cannot be read.
     pub(crate) fn make(session: &Session, credentials: &[&Credential]) -> Result<Self> {
         let mut accounts = session.accounts()?;
         let choice = session.config()?.store.default;
@@ -424,10 +419,7 @@ fn add_scope(account: &mut Account, reach: &Reach, others: &[&Credential], accou
     if account.reach.iter().any(|known| known.contains(reach)) {
         return;
     }
-    let workspace = Reach {
-        workspace: reach.workspace.clone(),
-        repository: None,
-    };
+    let workspace = reach.workspace_alone();
     let is_wanted_by = |other: &Credential| match &other.reach {
         Some(reach) => reach.workspace == workspace.workspace,
         None => true,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{Content, Credential, IsOurs};
+use super::{Credential, EntryContent};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
@@ -31,26 +31,28 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// What it is to us; a machine has no port, so it stands for every host of that name.
-    pub(crate) fn content(&self, hosts: &[Host], is_ours: IsOurs<'_>) -> Content {
+    pub(crate) fn content(&self, hosts: &[Host]) -> EntryContent {
         let Some(name) = &self.name else {
-            return Content::Foreign;
+            return EntryContent::Foreign;
         };
         let named = |host: &&Host| without_port(host).eq_ignore_ascii_case(name);
         let host = match hosts.iter().find(named) {
             Some(host) => Some(host.clone()),
             None => name.parse::<Host>().ok(),
         };
-        let Some(host) = host.filter(|host| is_ours(host)) else {
-            return Content::Foreign;
+        let Some(host) = host.filter(|host| hosts.contains(host)) else {
+            return EntryContent::Foreign;
         };
         match &self.password {
-            None => Content::Bad("the machine has no password"),
-            Some(password) if password.text.is_empty() => Content::Bad("the password is empty"),
+            None => EntryContent::Bad("the machine has no password"),
+            Some(password) if password.text.is_empty() => {
+                EntryContent::Bad("the password is empty")
+            }
             Some(password) => {
                 let login = self.login.as_ref();
                 let username = login.and_then(|login| Username::new(login.text.to_vec()));
                 let secret = Secret::new(password.text.to_vec());
-                Content::Ours(vec![Credential::new(&host, username, secret)])
+                EntryContent::Ours(vec![Credential::new(&host, username, secret)])
             }
         }
     }
@@ -105,10 +107,8 @@ impl Netrc {
             if word.is("default") {
                 self.machines.push(Machine::new(None, *line, span.clone()));
             } else {
-                self.mistakes.push((
-                    *line,
-                    "it is no word of a netrc file, or a quote is not closed",
-                ));
+                self.mistakes
+                    .push((*line, "it is not a netrc word, or a quote is not closed"));
             }
             return;
         };
@@ -130,7 +130,7 @@ impl Netrc {
             _ => {}
         }
         let Some(machine) = self.machines.last_mut() else {
-            self.mistakes.push((*line, "no machine stands before it"));
+            self.mistakes.push((*line, "no machine comes before it"));
             return;
         };
         machine.span.end = value.span.end;
@@ -292,7 +292,7 @@ fn whole_lines(text: &[u8], span: Range<usize>) -> Range<usize> {
 mod tests {
     use super::Netrc;
     use crate::bitbucket;
-    use crate::cli::takeover::Content;
+    use crate::cli::takeover::EntryContent;
     use crate::git::username::Username;
 
     #[test]
@@ -328,14 +328,16 @@ mod tests {
         let text = "machine bitbucket.org\n\tlogin \"a d\\\"a\" password \"#s\\\\x\" machine x.example login u\n\
                     word\nmachine api.bitbucket.org login a\npassword";
         let netrc = Netrc::parse(text.as_bytes());
-        let content = |index: usize| netrc.machines[index].content(&[], &bitbucket::is_cloud);
-        let Content::Ours(all) = content(0) else {
+        let content = |index: usize| {
+            netrc.machines[index].content(&bitbucket::hosts_asked_for(&bitbucket::cloud()))
+        };
+        let EntryContent::Ours(all) = content(0) else {
             panic!("it is ours");
         };
         assert_eq!(all[0].username, Username::new("a d\"a"));
         assert_eq!(all[0].secret.expose(), b"#s\\x");
-        assert!(matches!(content(1), Content::Foreign));
-        assert!(matches!(content(2), Content::Bad(_)));
+        assert!(matches!(content(1), EntryContent::Foreign));
+        assert!(matches!(content(2), EntryContent::Bad(_)));
         assert_eq!(
             netrc
                 .mistakes

@@ -18,9 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the helper has for the hosts. A helper tells one credential for a host and a user name and does not list them:
 /// so it is asked without a name, and for each that is known.
-///
-/// # Errors
-/// When git cannot be started, or knows no such helper, or the helper hangs.
 pub(crate) fn credentials(
     helper: &str,
     hosts: &[Host],
@@ -31,7 +28,7 @@ pub(crate) fn credentials(
         let names = usernames
             .iter()
             .map(Username::as_slice)
-            .chain(bitbucket::STATIC_USERNAMES.map(str::as_bytes))
+            .chain(bitbucket::static_usernames())
             .map(Some);
         for username in [None].into_iter().chain(names) {
             let Some(credential) = ask(helper, host, username)? else {
@@ -49,9 +46,6 @@ pub(crate) fn credentials(
 }
 
 /// Makes the helper forget just this credential.
-///
-/// # Errors
-/// As [`credentials`].
 pub(crate) fn forget(helper: &str, credential: &Credential) -> Result<()> {
     let username = credential.username.as_ref().map(Username::as_slice);
     let mut attributes = attributes(&credential.host, username);

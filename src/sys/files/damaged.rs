@@ -19,7 +19,7 @@ pub(crate) fn set_aside(path: &Path) -> Result<PathBuf> {
     if path.is_symlink() {
         bail!(Hinted::new(
             format!("'{}' is a symbolic link", path.display()),
-            "mend what it leads to, or move that away",
+            "fix what it leads to, or move that away",
         ));
     }
     let mut name = path.file_name().unwrap_or_default().to_owned();

@@ -35,9 +35,6 @@ pub(crate) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     /// Writes the draft to the disk.
-    ///
-    /// # Errors
-    /// When the folder is read-only, or the disk is full.
     pub(crate) fn write(target: &'a Path, content: &[u8], mode: Mode<'_>) -> io::Result<Self> {
         let (path, mut file) = draft_beside(target, mode)?;
         let draft = Self {

@@ -21,9 +21,6 @@ pub(crate) struct Lock {
 
 impl Lock {
     /// Waits for the lock on the file `path`, at most for `patience`.
-    ///
-    /// # Errors
-    /// When another process holds it all that time, or the file cannot be made.
     pub(crate) fn acquire(path: &Path, patience: Duration) -> Result<Self> {
         make_private_folder(path)?;
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
@@ -51,9 +48,6 @@ impl Lock {
     }
 
     /// Replaces a private file that is only written under this lock. Under it every leftover draft is stale.
-    ///
-    /// # Errors
-    /// As [`write_private`].
     #[expect(clippy::unused_self, reason = "the lock has to be held")]
     pub(crate) fn write(&self, path: &Path, content: &[u8]) -> Result<()> {
         // The end of a link may also be written under other locks.

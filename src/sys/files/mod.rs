@@ -15,5 +15,7 @@ mod write;
 pub(crate) use self::damaged::{set_aside, set_aside_before};
 pub(crate) use self::draft::{Draft, Mode};
 pub(crate) use self::lock::Lock;
-pub(crate) use self::read::{is_absence, open_private, read_mounted, read_private, read_trusted};
+pub(crate) use self::read::{
+    LONGEST, is_absence, open_private, read_mounted, read_private, read_trusted,
+};
 pub(crate) use self::write::{open_to_readers, remove, write_private, write_public};

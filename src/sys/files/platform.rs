@@ -54,7 +54,7 @@ pub(super) fn refuse_open_to_others(path: &Path, file: &File, forbidden: u32) ->
     refuse_foreign(path, metadata.uid())?;
     let mode = metadata.mode();
     if mode & forbidden != 0 {
-        let (what, mend) = if mode & forbidden & WRITABLE == 0 {
+        let (what, fix) = if mode & forbidden & WRITABLE == 0 {
             (
                 "read",
                 "'chmod 600' it, and revoke the tokens it held if somebody may have looked",
@@ -71,7 +71,7 @@ pub(super) fn refuse_open_to_others(path: &Path, file: &File, forbidden: u32) ->
                 path.display(),
                 mode & 0o7777
             ),
-            mend,
+            fix,
         ));
     }
     // The folder in which it is found, and where a link leads the one in which it lies.

@@ -11,9 +11,6 @@ use super::platform;
 use crate::sys::secret::Secret;
 
 /// The content of a private file. None when there is no file.
-///
-/// # Errors
-/// When others can read it, or can write to its folder, or it cannot be read.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
     let Some(file) = open_private(path)? else {
         return Ok(None);
@@ -22,9 +19,6 @@ pub(crate) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
 }
 
 /// Opens a private file to read it. None when there is no file.
-///
-/// # Errors
-/// As [`read_private`].
 pub(crate) fn open_private(path: &Path) -> Result<Option<File>> {
     let Some(file) = open(path)? else {
         return Ok(None);
@@ -34,9 +28,6 @@ pub(crate) fn open_private(path: &Path) -> Result<Option<File>> {
 }
 
 /// The content of a file that the user writes by hand. None when there is no file.
-///
-/// # Errors
-/// When others can change it or its folder, or it cannot be read.
 pub(crate) fn read_trusted(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
     let Some(file) = open(path)? else {
         return Ok(None);
@@ -49,9 +40,6 @@ pub(crate) fn read_trusted(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
 ///
 /// The file's mode is not checked, for it is set by the system that mounts it: Kubernetes makes it 0644 in a folder of
 /// its own.
-///
-/// # Errors
-/// When it cannot be read, or is too long for a secret.
 pub(crate) fn read_mounted(path: &Path) -> Result<Option<Secret>> {
     /// More than any secret has: another file may be mounted.
     const LONGEST: usize = 64 << 10;
@@ -80,7 +68,7 @@ pub(crate) fn is_absence(error: &io::Error) -> bool {
 }
 
 /// More than all our files together.
-const LONGEST: u64 = 16 << 20;
+pub(crate) const LONGEST: u64 = 16 << 20;
 
 fn open(path: &Path) -> Result<Option<File>> {
     let cannot = || format!("cannot read '{}'", path.display());

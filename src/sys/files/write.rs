@@ -20,9 +20,6 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
 }
 
 /// Replaces a file of the whole machine, which everybody may read whatever the umask is; so with its folder.
-///
-/// # Errors
-/// As [`write_private`].
 pub(crate) fn write_public(path: &Path, content: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let make = || {
@@ -38,9 +35,6 @@ pub(crate) fn write_public(path: &Path, content: &[u8]) -> Result<()> {
 }
 
 /// Lets everybody read a file that was just made, whatever the umask is.
-///
-/// # Errors
-/// When it is somebody else's.
 pub(crate) fn open_to_readers(path: &Path) -> Result<()> {
     platform::open_to_readers(path, 0o644)
         .with_context(|| format!("cannot let everybody read '{}'", path.display()))
@@ -56,9 +50,6 @@ pub(super) fn write(path: &Path, content: &[u8], age: Duration) -> Result<()> {
 }
 
 /// Removes a file. A missing file is no error.
-///
-/// # Errors
-/// When it is there and cannot be removed.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

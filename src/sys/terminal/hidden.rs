@@ -32,9 +32,6 @@ pub(crate) struct Quiet {
 
 impl Quiet {
     /// Shows the prompt and hides the input.
-    ///
-    /// # Errors
-    /// When `terminal` is no terminal, or is closed.
     pub(crate) fn ask(terminal: File, prompt: &str) -> io::Result<Self> {
         let quiet = Self {
             before: tcgetattr(&terminal)?,

@@ -84,9 +84,6 @@ pub(crate) fn show(line: &str) {
 }
 
 /// Asks for a secret, without showing what is typed.
-///
-/// # Errors
-/// When there is no terminal, or it ends before an answer.
 pub(crate) fn ask_secret(prompt: &str) -> Result<Secret> {
     let answer = hidden_line(prompt).map_err(|error| broken_off(&error))?;
     Ok(Secret::new(answer.into_bytes()).trimmed())
@@ -110,9 +107,6 @@ fn hidden_line(prompt: &str) -> io::Result<String> {
 }
 
 /// Asks for a line, which may be empty.
-///
-/// # Errors
-/// When there is no terminal, or it ends before an answer.
 pub(crate) fn ask_line(prompt: &str) -> Result<String> {
     let ask = || -> io::Result<String> {
         let (input, mut output) = tty()?;

@@ -16,6 +16,7 @@ struct Signed {
     stand_in: StandIn,
     data_center: Option<DataCenter>,
     handle: Handle,
+    secret: String,
     repository: &'static str,
     rest: &'static str,
     /// The scopes with which it may fetch but not push.
@@ -39,6 +40,7 @@ fn on_cloud(
         stand_in,
         data_center: None,
         handle,
+        secret: secret.to_owned(),
         repository: APP,
         rest,
         read_only,
@@ -71,6 +73,7 @@ fn on_data_center(
         stand_in,
         data_center: Some(data_center),
         handle,
+        secret: secret.to_owned(),
         repository: DC_APP,
         rest: "https://git.corp.example:7990/bitbucket/rest/api/1.0/projects/prj/repos/app",
         read_only: &["REPO_READ"],
@@ -222,7 +225,7 @@ fn each_kind_of_the_cloud_reaches_rest_by_git_credential_fill() {
         let expected = if kind == "API token" {
             format!("username=ada@example.com\npassword={API_TOKEN}\n")
         } else {
-            format!("authtype=Bearer\ncredential={ACCESS_TOKEN}\n")
+            format!("authtype=Bearer\ncredential={}\n", signed.secret)
         };
         assert!(
             expected

@@ -104,7 +104,11 @@ fn five_times_in_ten_minutes_bitbucket_is_believed_and_no_more() {
         assert_eq!(get(&env), answer());
     }
     refuse(&env);
-    assert_eq!(get(&env), "", "whoever goes on refusing it has a reason");
+    assert_eq!(
+        get(&env),
+        "",
+        "after five comebacks they are no longer trusted"
+    );
     assert_eq!(state(&env), "rejected");
 }
 

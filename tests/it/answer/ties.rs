@@ -42,7 +42,7 @@ fn doctor_says_what_parts_two_accounts_that_fit_equally() {
     );
     assert_starts(
         &finding(&env, "ambiguous"),
-        "fail: 'me' and 'you' fit acme on bitbucket.org equally, so none of them answers; mend: say what one is for: ",
+        "fail: 'me' and 'you' fit acme on bitbucket.org equally, so none of them answers; fix: limit one to a workspace: ",
     );
     assert_tie(&env);
 
@@ -51,7 +51,7 @@ fn doctor_says_what_parts_two_accounts_that_fit_equally() {
     let tie = finding(&env, "ambiguous");
     assert_starts(&tie, "warn: ");
     assert!(
-        tie.contains("unless the URL names a user; mend: name one in the remote's URL"),
+        tie.contains("unless the URL names a user; fix: name one in the remote's URL"),
         "{tie}"
     );
 }

@@ -40,9 +40,9 @@ fn the_file_of_git_credential_store_is_taken_over() {
     assert_eq!(outcome.status, 0, "{outcome:?}");
     let file = path.display();
     for line in [
-        format!("Took over 'ada@example.com', 'acme/app' from '{file}'\n"),
+        format!("Imported 'ada@example.com', 'acme/app' from '{file}'\n"),
         "1 entry for other hosts, left alone\n".to_owned(),
-        format!("It is still in '{file}'; '--remove' takes it out there\n"),
+        format!("It is still in '{file}'; '--remove' removes it there\n"),
     ] {
         assert!(outcome.stderr.contains(&line), "{line}: {outcome:?}");
     }
@@ -102,7 +102,7 @@ fn a_netrc_file_is_taken_over_and_left_with_its_other_entries() {
     assert_eq!(outcome.status, 1, "{outcome:?}");
     for line in [
         ":10: the machine has no password\n",
-        ":13: it is no word of a netrc file, or a quote is not closed\n",
+        ":13: it is not a netrc word, or a quote is not closed\n",
         "3 entries for other hosts, left alone\n",
     ] {
         assert!(outcome.stderr.contains(line), "{line}: {outcome:?}");
@@ -154,10 +154,10 @@ fn without_a_source_the_plain_files_are_taken_over_and_a_dry_run_changes_nothing
     let outcome = import(&env, &["--dry-run"]);
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert!(
-        outcome.stderr.contains("Would take over 'ada@example.com'"),
+        outcome.stderr.contains("Would import 'ada@example.com'"),
         "{outcome:?}"
     );
-    assert!(outcome.stderr.contains("Would take over 'ada' from"));
+    assert!(outcome.stderr.contains("Would import 'ada' from"));
     assert!(env.accounts().is_empty() && !env.data().join("secrets").exists());
     assert_eq!(import(&env, &[]).status, 0);
     assert_eq!(env.accounts().len(), 3);

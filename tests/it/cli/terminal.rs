@@ -26,11 +26,11 @@ fn login_tells_where_to_make_a_token_asks_for_it_and_does_not_show_it() {
     terminal.types(API_TOKEN);
     terminal.expect("E-mail of your Atlassian account");
     terminal.types("ada@example.com");
-    terminal.expect("Last day on which it is good, YYYY-MM-DD");
+    terminal.expect("Expiry date, YYYY-MM-DD");
     terminal.types("31.1.2099");
     terminal.expect("Please type a date such as 2027-01-31");
     terminal.types("2020-01-31");
-    terminal.expect("That day has passed");
+    terminal.expect("That date has passed");
     terminal.types("2099-01-31");
     let screen = terminal.expect("Stored the secret of 'bitbucket.org' in");
     assert!(!screen.contains("canary"), "{screen}");
@@ -46,12 +46,12 @@ fn setup_offers_to_make_git_refuse_passwords_in_urls() {
     let Some(terminal) = Terminal::open(&env) else {
         return;
     };
-    let question = "Shall git refuse every URL that holds a password";
+    let question = "Should git refuse every URL that holds a password";
     let value = || env.git(&["config", "transfer.credentialsInUrl"]).stdout;
     terminal.types("git-credential-bitbucket setup");
     terminal.expect(question);
     terminal.types("");
-    terminal.expect("git still takes URLs that hold a password");
+    terminal.expect("git still accepts URLs that hold a password");
     assert_eq!(value(), "");
     terminal.types_anew("git-credential-bitbucket setup");
     terminal.expect(question);
@@ -273,7 +273,7 @@ fn a_slip_of_the_fingers_is_told_to_a_person() {
         "{screen}"
     );
     assert!(
-        screen.contains("hint: 'git credential-bitbucket -h' lists them"),
+        screen.contains("hint: 'git credential-bitbucket -h' lists the commands"),
         "{screen}"
     );
 }

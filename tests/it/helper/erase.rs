@@ -101,7 +101,8 @@ fn a_token_that_git_gave_and_was_refused_is_kept_aside_when_the_next_one_comes()
     assert_eq!(env.program(&["store"], credential(API_TOKEN)).status, 0);
     assert_eq!(env.program(&["erase"], credential(API_TOKEN)).status, 0);
     assert_eq!(env.program(&["store"], credential(&next)).status, 0);
-    assert_eq!(env.get_cloud(""), reply(STATIC, &next));
+    let own = format!("username={STATIC}\n");
+    assert_eq!(env.get_cloud(&own), reply(STATIC, &next));
     let states: Vec<_> = env
         .accounts()
         .iter()

@@ -1,12 +1,14 @@
 //! `store`: what is kept of what worked, and what is no news.
 
 use crate::support::harness::{
-    ACCESS_TOKEN, API_TOKEN, PROGRAM, STATIC, TestEnv, ephemeral, has, reply, run,
+    ACCESS_TOKEN, API_TOKEN, PROGRAM, STATIC, TestEnv, ephemeral, has, reply, run, write_private,
 };
 use std::fs;
 
+const CONTEXT: &str = "protocol=https\nhost=bitbucket.org\n";
+
 #[test]
-fn a_token_that_was_typed_once_serves_every_repository() {
+fn a_token_that_was_typed_once_serves_its_workspace() {
     let env = TestEnv::new();
     let given = format!(
         "protocol=https\nhost=bitbucket.org\npath=acme/app.git\nusername=ada\npassword={API_TOKEN}\n"
@@ -17,9 +19,10 @@ fn a_token_that_was_typed_once_serves_every_repository() {
         reply(STATIC, API_TOKEN)
     );
     assert_eq!(
-        env.get_cloud("username=someone\n"),
+        env.get_cloud("path=acme/site.git\nusername=someone\n"),
         reply(STATIC, API_TOKEN)
     );
+    assert_eq!(env.get_cloud("path=other/site.git\n"), "");
     let accounts = env.accounts();
     assert_eq!(
         (accounts[0]["kind"].as_str(), accounts[0]["origin"].as_str()),
@@ -118,7 +121,7 @@ fn that_a_secret_worked_which_was_refused_once_is_news() {
     let text = fs::read_to_string(&accounts).unwrap();
     let at = text.lines().find(|line| line.starts_with("at = ")).unwrap();
     let long_ago = "at = \"2026-01-01T00:00:00Z\"";
-    crate::support::harness::write_private(&accounts, &text.replace(at, long_ago));
+    write_private(&accounts, &text.replace(at, long_ago));
 
     let answer = env.get(&format!("{context}capability[]=authtype\n"));
     assert_eq!(answer, ours, "it has its one more chance");
@@ -145,26 +148,100 @@ fn the_header_form_comes_back_only_to_whoever_understands_it() {
 fn what_comes_out_of_a_url_displaces_no_account_of_ours() {
     // Of `https://USER:TOKEN@bitbucket.org/evil/public.git` git stores the token although no server ever saw it.
     let planted = API_TOKEN.replace("canary", "planted");
-    let typed =
-        format!("protocol=https\nhost=bitbucket.org\nusername={STATIC}\npassword={API_TOKEN}\n");
-    let ways_in: [&dyn Fn(&TestEnv); 2] = [&|env| drop(env.login(API_TOKEN, &["work"])), &|env| {
-        assert_eq!(env.program(&["store"], &typed).status, 0);
-    }];
-    for way_in in ways_in {
-        for username in [STATIC, "evil", "ada"] {
-            let env = TestEnv::new();
-            way_in(&env);
+    for username in [STATIC, "evil", "ada"] {
+        let env = TestEnv::new();
+        env.login(API_TOKEN, &["work"]);
+        for path in ["", "path=evil/public.git\n"] {
             let store = format!(
-                "protocol=https\nhost=bitbucket.org\nusername={username}\npassword={planted}\n"
+                "protocol=https\nhost=bitbucket.org\n{path}username={username}\npassword={planted}\n"
             );
             assert_eq!(env.program(&["store"], store).status, 0);
-            for asked in ["", "username=ada\n", "username=evil\n"] {
-                assert_eq!(
-                    env.get_cloud(asked),
-                    reply(STATIC, API_TOKEN),
-                    "{username} {asked}"
-                );
-            }
         }
+        for asked in [
+            "",
+            "username=ada\n",
+            "username=evil\n",
+            "path=evil/public.git\n",
+        ] {
+            assert_eq!(
+                env.get_cloud(asked),
+                reply(STATIC, API_TOKEN),
+                "{username} {asked}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_git_gives_cannot_fill_the_accounts_until_nothing_works() {
+    let env = TestEnv::new();
+    let store = |username: &str, path: &str| {
+        let given = format!("{CONTEXT}path={path}\nusername={username}\npassword=planted\n");
+        assert_eq!(env.program(&["store"], given).status, 0);
+    };
+    // Submodules' URLs may hold anything.
+    store(&"u".repeat(40_000), "evil/a");
+    store("u", &"p".repeat(40_000));
+    assert!(env.accounts().is_empty());
+    // As many as git has ever given to anybody, and no more.
+    env.login(API_TOKEN, &["first"]);
+    env.program(&["logout", "first"], "");
+    let path = env.data().join("accounts.toml");
+    let row = |number: usize| {
+        format!(
+            "\n[[account]]\nname = \"u{number}\"\nhost = \"bitbucket.org\"\nusername = \"u{number}\"\nstore = \"file\"\n\
+             entry = \"u{number}@bitbucket.org#0\"\norigin = \"git\"\n"
+        )
+    };
+    let rows: String = (0..511).map(row).collect();
+    write_private(&path, &rows);
+    store("last", "evil/last");
+    assert_eq!(env.accounts().len(), 512);
+    store("more", "evil/more");
+    assert_eq!(env.accounts().len(), 512);
+    // A full list stops nobody from signing in.
+    env.login(API_TOKEN, &["mine"]);
+    assert_eq!(
+        env.get_cloud("path=acme/app.git\n"),
+        reply(STATIC, API_TOKEN)
+    );
+}
+
+#[test]
+fn what_git_gives_is_never_broader_than_the_place_it_came_from() {
+    let rest = |env: &TestEnv| {
+        env.get("protocol=https\nhost=api.bitbucket.org\npath=2.0/user\nusername=evil\ncapability[]=authtype\n")
+    };
+    for (token, name) in [(API_TOKEN, STATIC), (ACCESS_TOKEN, "x-token-auth")] {
+        let planted = reply(name, token);
+        let is_access = token == ACCESS_TOKEN;
+        let env = TestEnv::new();
+        let store = format!("{CONTEXT}path=evil/public.git\nusername=evil\npassword={token}\n");
+        assert_eq!(env.program(&["store"], store).status, 0);
+        assert_eq!(env.get_cloud("path=evil/public.git\n"), planted);
+        let others = if is_access { "" } else { planted.as_str() };
+        assert_eq!(env.get_cloud("path=evil/other.git\n"), others);
+        for elsewhere in [
+            "path=acme/app.git\n",
+            "",
+            "username=ada\n",
+            "path=evil-too/x\n",
+        ] {
+            assert_eq!(env.get_cloud(elsewhere), "", "{elsewhere}");
+        }
+        assert_eq!(rest(&env), "");
+        // Without a path only for the user name it came with.
+        let env = TestEnv::new();
+        let store = format!("{CONTEXT}username=evil\npassword={token}\n");
+        assert_eq!(env.program(&["store"], store).status, 0);
+        assert_eq!(env.get_cloud("username=evil\n"), planted);
+        assert_eq!(env.get_cloud("username=evil\npath=acme/app.git\n"), planted);
+        for other in ["", "path=acme/app.git\n", "username=ada\n"] {
+            assert_eq!(env.get_cloud(other), "", "{other}");
+        }
+        assert_eq!(rest(&env), "");
+        // And never before an account from `login`.
+        env.login(&API_TOKEN.replace("canary", "mine"), &["mine"]);
+        assert!(env.get_cloud("username=evil\n").contains("mine"));
     }
 }

@@ -269,7 +269,7 @@ fn a_wrong_password_typed_at_gits_own_prompt_is_gone_after_the_refusal() {
     let (mut env, stand_in) = TestEnv::with_stand_in();
     stand_in.repository("acme/app");
     stand_in.allow(Credential::access_token(ACCESS_TOKEN));
-    env.configure_plain();
+    env.program(&["setup"], "");
     let askpass = env.path().join("askpass");
     let answers = |password: &str| {
         fs::write(

@@ -339,7 +339,7 @@ fn no_other_program_of_the_user_can_look_into_ours() {
         mkfifo request
         "$1" get <request &
         exec 3>request
-        closed=no
+        closed=no core=allowed
         for attempt in $(seq 500); do
             case $(cat /proc/$!/comm) in git-credential-*)
                 cat /proc/$!/environ /proc/$!/maps >/dev/null 2>&1 || { closed=yes; break; } ;;
@@ -347,12 +347,16 @@ fn no_other_program_of_the_user_can_look_into_ours() {
             sleep 0.01
         done
         cat /proc/$$/environ >/dev/null && echo "own: open"
-        echo "closed: $closed"
+        grep -q '^Max core file size  *0  *0 ' /proc/$!/limits && core=none
+        echo "closed: $closed, core: $core"
         exec 3>&-
         wait"#;
     shell.args(["-c", script, "sh"]).arg(program);
     let outcome = run(shell, b"");
-    assert_eq!(outcome.stdout, "own: open\nclosed: yes\n", "{outcome:?}");
+    assert_eq!(
+        outcome.stdout, "own: open\nclosed: yes, core: none\n",
+        "{outcome:?}"
+    );
 }
 
 #[test]

@@ -194,6 +194,47 @@ fn a_rust_too_old_is_named_with_the_one_wanted() {
     );
 }
 
+/// `rust-toolchain.toml` names one version, and rustup would download it.
+#[test]
+fn the_rust_that_is_there_builds_and_none_is_downloaded() {
+    let place = Place::new();
+    let path = place.path_without(&["git"], "1.99.0");
+    let used = place.folder.path().join("used");
+    let rustc = format!(
+        "echo \"${{RUSTUP_TOOLCHAIN:-the named one}}\" >'{}'\necho 'rustc 1.99.0'",
+        used.display()
+    );
+    place.write_script(&path.join("rustc"), &rustc);
+    let toolchain = fs::read_to_string(script().with_file_name("rust-toolchain.toml"));
+    let toolchain = toolchain.expect("it is part of the project");
+    let named = toolchain.split('"').nth(1).expect("it names a version");
+    let both = format!("stable-x86_64 (active, default)\n{named}-x86_64");
+    for (installed, given, expected) in [
+        ("stable-x86_64 (active, default)", "", "stable-x86_64"),
+        (&both[..], "", named),
+        (&both[..], "mine", "mine"),
+        ("", "", "the named one"),
+    ] {
+        let rustup = format!(
+            "case $* in\n'toolchain list') echo '{installed}' ;;\n\
+             'show active-toolchain') [ -n '{installed}' ] && echo 'stable-x86_64 (default)' ;;\n\
+             *) exit 1 ;;\nesac"
+        );
+        place.write_script(&path.join("rustup"), &rustup);
+        let mut command = place.installer(&binary(), &[]);
+        command.env_remove("INSTALL_BINARY").env("PATH", &path);
+        if !given.is_empty() {
+            command.env("RUSTUP_TOOLCHAIN", given);
+        }
+        let output = command.output().expect("sh runs");
+        let errors = text(&output.stderr);
+        assert!(errors.starts_with("install.sh: git is missing"), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        let used = fs::read_to_string(&used).expect("rustc was asked");
+        assert_eq!(used.trim_end(), expected, "{installed}");
+    }
+}
+
 #[test]
 fn a_prefix_with_blanks_works() {
     let mut place = Place::new();

@@ -63,7 +63,7 @@ pub(crate) fn find(
         session: VaultSession::begin(&server, settings, kept)?,
         mount: settings.mount.as_deref().unwrap_or(MOUNT).trim_matches('/'),
     };
-    // Of the second version nearly all are; so only who finds nothing asks which one it is.
+    // Assume version 2; ask only if nothing is found.
     match engine.first(&paths, version.unwrap_or(Version::Two)) {
         Ok(None) | Err(Failure::Forbidden(_))
             if version.is_none() && engine.is_of_version_one()? =>
@@ -222,7 +222,7 @@ impl Engine<'_> {
         forbidden.map_or(Ok(None), |error| Err(Failure::Forbidden(error)))
     }
 
-    /// What the server says of the engine; who may not know gets to know nothing.
+    /// Without permission to ask, assume version 2.
     fn is_of_version_one(&self) -> Result<bool> {
         let address = format!("sys/internal/ui/mounts/{}", encoded(self.mount));
         let reply = self.session.get(&address)?;

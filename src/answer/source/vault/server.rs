@@ -107,7 +107,7 @@ impl Server {
         }
     }
 
-    /// What an answer means that nobody has asked for.
+    /// What an answer without a secret means.
     pub(super) fn unexpected(&self, reply: &Reply) -> anyhow::Error {
         let Self { address, .. } = self;
         let (what, hint) = match reply.status {
@@ -115,9 +115,9 @@ impl Server {
                 "has had too many requests (429)",
                 "try again later; where it happens often, run an agent near those who ask",
             ),
-            // With the address in the answer's header nothing is done: a token is for one server alone.
+            // Never followed: a token is for one server alone.
             300..=399 => (
-                "sends us elsewhere",
+                "redirects",
                 "name the address of the active server, or of a load balancer before it",
             ),
             503 => (

@@ -153,8 +153,11 @@ fn who_says_no_in_a_real_browser_is_understood() {
         browser.click("a[href$='/abort']");
     });
     assert_eq!(outcome.status, 1, "{outcome:?}");
-    assert!(outcome.stderr.contains("was not granted"), "{outcome:?}");
-    assert!(page.contains("It did not work"), "{page}");
+    assert!(
+        outcome.stderr.contains("you did not grant access"),
+        "{outcome:?}"
+    );
+    assert!(page.contains("Sign-in failed"), "{page}");
     assert!(env.accounts().is_empty());
 }
 
@@ -174,7 +177,9 @@ fn a_machine_signs_in_at_a_real_server_and_a_wrong_secret_does_not() {
     let refused = env.program(&arguments, "wrong\n");
     assert_eq!(refused.status, 1, "{refused:?}");
     assert!(
-        refused.stderr.contains("look at key and secret"),
+        refused
+            .stderr
+            .contains("check the consumer's key and secret"),
         "{refused:?}"
     );
     assert!(env.accounts().is_empty());

@@ -132,7 +132,10 @@ fn each_no_of_the_server_has_its_own_words() {
     ended(&env, "unauthorized_client");
     let wrong = login(&env, &["--port", &free_port()]);
     assert_eq!(wrong.status, 1, "{wrong:?}");
-    assert!(wrong.stderr.contains("look at key and secret"), "{wrong:?}");
+    assert!(
+        wrong.stderr.contains("check the consumer's key and secret"),
+        "{wrong:?}"
+    );
 }
 
 #[test]

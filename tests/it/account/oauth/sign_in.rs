@@ -144,9 +144,12 @@ fn a_busy_port_and_a_no_are_told() {
     consumer.denies();
     let outcome = login(&env, &["--port", &free_port()]);
     assert_eq!(outcome.status, 1, "{outcome:?}");
-    assert!(outcome.stderr.contains("was not granted"), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("you did not grant access"),
+        "{outcome:?}"
+    );
     let shown = shown(&env);
-    assert!(shown.contains("It did not work"), "{shown}");
+    assert!(shown.contains("Sign-in failed"), "{shown}");
     assert!(env.accounts().is_empty());
 }
 

@@ -246,7 +246,7 @@ fn what_is_missing_or_ambiguous_is_an_error_with_a_hint_and_nothing_is_sent() {
     );
     env.login(API_TOKEN, &["one", "--username", "ada"]);
     env.login(ACCESS_TOKEN, &["two", "--username", "bob"]);
-    fails(&env, "'one' and 'two'", "say what one is for");
+    fails(&env, "'one' and 'two'", "limit one to a workspace");
     env.set("BITBUCKET_APP_PASSWORD", APP_PASSWORD);
     fails(&env, "needs a user name", "set BITBUCKET_USERNAME");
     assert_eq!(
@@ -334,6 +334,17 @@ fn an_encoded_path_is_read_as_the_server_reads_it() {
         assert_eq!(at(path).status, 2, "{path}");
     }
     assert!(stand_in.requests().is_empty());
+}
+
+#[test]
+fn the_environment_answers_for_cloud_even_if_the_accounts_are_damaged() {
+    let (mut env, stand_in) = TestEnv::with_stand_in();
+    stand_in.repository("acme/app");
+    stand_in.allow(Credential::access_token(ACCESS_TOKEN));
+    env.set("BITBUCKET_TOKEN", ACCESS_TOKEN);
+    fs::create_dir_all(env.data()).unwrap();
+    fs::write(env.data().join("accounts.toml"), "not = [ toml").unwrap();
+    assert_eq!(http_status(&env, &[REPOSITORY]), "200");
 }
 
 #[test]

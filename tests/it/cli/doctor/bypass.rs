@@ -40,13 +40,13 @@ fn secrets_in_urls_are_found_wherever_git_takes_urls_from() {
     assert_eq!(
         found(&doctor(&env, &[]).1, "secret-in-url"),
         [
-            "fail: 'remote.origin.url' in '.git/config' holds a secret for bitbucket.org; mend: \
+            "fail: 'remote.origin.url' in '.git/config' holds a secret for bitbucket.org; fix: \
              'git credential-bitbucket scrub', and revoke the secret",
-            "fail: 'remote.fork.pushurl' in '.git/config' holds a secret for bitbucket.org; mend: \
+            "fail: 'remote.fork.pushurl' in '.git/config' holds a secret for bitbucket.org; fix: \
              'git credential-bitbucket scrub', and revoke the secret",
-            "fail: 'url.https://***@bitbucket.org/.insteadof' in '.git/config' holds a secret for bitbucket.org; mend: \
+            "fail: 'url.https://***@bitbucket.org/.insteadof' in '.git/config' holds a secret for bitbucket.org; fix: \
              'git credential-bitbucket scrub', and revoke the secret",
-            "fail: 'submodule.x.url' in '.git/config' holds a secret for bitbucket.org; mend: \
+            "fail: 'submodule.x.url' in '.git/config' holds a secret for bitbucket.org; fix: \
              'git credential-bitbucket scrub', and revoke the secret",
         ]
     );
@@ -55,7 +55,7 @@ fn secrets_in_urls_are_found_wherever_git_takes_urls_from() {
     config(&env, &key, "bb:");
     let all = found(&doctor(&env, &[]).1, "secret-in-url").join("\n");
     assert!(
-        all.contains("mend: 'git credential-bitbucket scrub --global', and revoke"),
+        all.contains("fix: 'git credential-bitbucket scrub --global', and revoke"),
         "{all}"
     );
 }
@@ -76,7 +76,7 @@ fn a_netrc_entry_for_our_hosts_is_named_with_its_line() {
     assert_starts(
         &entry[0],
         &format!(
-            "warn: '{}' has an entry for bitbucket.org in line 2, which git uses",
+            "warn: '{}' has an entry for bitbucket.org in line 2; git uses it",
             netrc.display()
         ),
     );
@@ -103,14 +103,14 @@ fn an_authorization_among_the_extra_headers_is_found_without_being_shown() {
     assert_starts(
         &finding(&env, id),
         &format!(
-            "warn: 'http.https://bitbucket.org/.extraheader' in '{file}' sends an Authorization to bitbucket.org"
+            "warn: 'http.https://bitbucket.org/.extraheader' in '{file}' sends an Authorization header to bitbucket.org"
         ),
     );
     config(&env, "http.extraHeader", "authorization: Basic canary");
     let both = found(&doctor(&env, &[]).1, id).join("\n");
     assert!(both.contains("fail: 'http.extraheader' in '"), "{both}");
     assert!(
-        both.contains("sends an Authorization to every host there is"),
+        both.contains("sends an Authorization header to every host"),
         "{both}"
     );
 }
@@ -129,7 +129,7 @@ fn lfs_access_has_to_be_basic() {
     env.git_succeeds(&["config", "--global", key, "negotiate"]);
     let warning = finding(&env, "lfs-access");
     assert!(
-        warning.ends_with(&format!("; mend: 'git config --global {key} basic'")),
+        warning.ends_with(&format!("; fix: 'git config --global {key} basic'")),
         "{warning}"
     );
 }
@@ -140,7 +140,7 @@ fn credentials_in_urls_should_be_refused_by_git() {
     let id = "credentials-in-url";
     let warning = finding(&env, id);
     assert!(
-        warning.ends_with("; mend: 'git credential-bitbucket setup --guard'"),
+        warning.ends_with("; fix: 'git credential-bitbucket setup --guard'"),
         "{warning}"
     );
     config(&env, "transfer.credentialsInUrl", "die");

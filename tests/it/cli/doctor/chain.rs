@@ -23,10 +23,10 @@ fn a_small_post_buffer_matters_to_a_bearer_account_only() {
     assert!(found(&doctor(&env, &[]).1, id).is_empty());
     edit_accounts(&env, "host = ", "bearer = true\nhost = ");
     let warning = finding(&env, id);
-    assert_starts(&warning, "warn: git 2.46 to 2.53 forgets the Authorization");
+    assert_starts(&warning, "warn: git 2.46 to 2.53 drops the Authorization");
     let command = "git config --global http.https://git.corp.example:7990.postBuffer 524288000";
     assert!(
-        warning.ends_with(&format!("; mend: '{command}'")),
+        warning.ends_with(&format!("; fix: '{command}'")),
         "{warning}"
     );
     let words: Vec<&str> = command.split(' ').skip(1).collect();
@@ -45,19 +45,19 @@ fn our_place_in_the_chain_is_told_for_each_host() {
     let id = "chain.bitbucket.org";
     assert_eq!(
         finding(&env, id),
-        format!("fail: git does not ask this helper; mend: {setup}")
+        format!("fail: git does not ask this helper; fix: {setup}")
     );
     config(&env, "credential.helper", "store");
     let file = env.git_config().display().to_string();
     assert_eq!(
         finding(&env, id),
-        format!("fail: git does not ask this helper, but 'store' ('{file}'); mend: {setup}")
+        format!("fail: git does not ask this helper, but 'store' ('{file}'); fix: {setup}")
     );
     config(&env, "credential.helper", "bitbucket");
     assert_eq!(
         finding(&env, id),
         format!(
-            "warn: git asks 'store' ('{file}') before this helper, and hands it what works; mend: {setup}"
+            "warn: git asks 'store' ('{file}') before this helper, and gives it your credentials; fix: {setup}"
         )
     );
     config(
@@ -68,7 +68,7 @@ fn our_place_in_the_chain_is_told_for_each_host() {
     let both = finding(&env, id);
     assert_starts(&both, "warn: git asks 'store' ('");
     assert!(
-        both.contains("and hands what works to 'a shell command' ('"),
+        both.contains("and gives your credentials to 'a shell command' ('"),
         "{both}"
     );
     assert_eq!(env.program(&["setup"], "").status, 0);
@@ -99,8 +99,8 @@ fn a_helper_in_the_repository_stands_behind_setup_and_has_to_be_taken_out_there(
     env.git_succeeds(&["config", "credential.helper", "cache"]);
     assert_eq!(
         finding(&env, "chain.bitbucket.org"),
-        "warn: git asks this helper, and hands what works to 'cache' ('.git/config') as well; \
-         mend: take 'cache' out of '.git/config'"
+        "warn: git asks this helper, and gives your credentials to 'cache' ('.git/config') too; \
+         fix: take 'cache' out of '.git/config'"
     );
 }
 
@@ -111,13 +111,10 @@ fn a_program_that_git_is_told_to_start_has_to_be_there_and_to_be_this_one() {
     config(&env, "credential.helper", other.to_str().unwrap());
     let id = "chain.bitbucket.org";
     let missing = finding(&env, id);
-    assert_starts(&missing, "fail: git is told to start '");
-    assert!(missing.contains("which is not there"), "{missing}");
+    assert_starts(&missing, "fail: git is set to start '");
+    assert!(missing.contains("which does not exist"), "{missing}");
     program_at(&other, "exit 1");
-    assert_starts(
-        &finding(&env, id),
-        "warn: git starts another program than this one, '",
-    );
+    assert_starts(&finding(&env, id), "warn: git starts another program, '");
 }
 
 #[test]
@@ -134,20 +131,17 @@ fn a_foreign_program_of_our_name_is_found_before_and_behind_us() {
     env.set("PATH", &format!("{}:{}", path_with(&[]), folder.display()));
     let behind = finding(&env, "program");
     assert_starts(&behind, "warn: another program of this name, '");
-    assert!(
-        behind.contains("stands on PATH behind this one"),
-        "{behind}"
-    );
+    assert!(behind.contains("is later on PATH"), "{behind}");
 
     env.set("PATH", &path_with(&[&folder]));
     let before = finding(&env, "program");
     assert_starts(&before, "warn: another program of this name, '");
-    assert!(before.contains("is found in place of this one"), "{before}");
+    assert!(before.contains("before this one"), "{before}");
     env.configure_plain();
     let asked = finding(&env, "program");
     assert_starts(&asked, "fail: another program of this name");
     assert!(
-        asked.ends_with(&format!("; mend: '{PROGRAM} setup' makes git ask this one")),
+        asked.ends_with(&format!("; fix: '{PROGRAM} setup' makes git ask this one")),
         "{asked}"
     );
 
@@ -175,8 +169,8 @@ fn an_account_for_a_workspace_needs_use_http_path() {
     env.login(ACCESS_TOKEN, &["work", "--for", "acme"]);
     assert_eq!(
         finding(&env, id),
-        "fail: git does not say which repository it wants, but 'work' is for acme only; \
-         mend: 'git credential-bitbucket setup'"
+        "fail: git does not name the repository, but 'work' is for acme only; \
+         fix: 'git credential-bitbucket setup'"
     );
     config(&env, "credential.https://bitbucket.org.useHttpPath", "yes");
     assert_starts(&finding(&env, id), "pass: ");

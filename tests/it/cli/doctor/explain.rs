@@ -32,7 +32,7 @@ fn a_url_is_explained_account_by_account() {
             "pass: git asks this helper, and no other",
             "pass: git sends 'acme/site.git', which is about acme/site",
             "pass: 'work' answers with the user name 'x-token-auth': it is for acme, it comes from login",
-            "skip: 'me' fits, but not as exactly as another one",
+            "skip: 'me' fits, but another one is more specific",
             "skip: 'other' is for beta, gamma/x only",
         ]
     );
@@ -54,8 +54,8 @@ fn a_url_is_explained_account_by_account() {
     );
     assert_eq!(
         answer("https://api.bitbucket.org/2.0/user"),
-        "fail: 'me' is meant, but lacks the e-mail of the Atlassian account; mend: \
-         sign in again with it: 'git credential-bitbucket login me --email ADDRESS'"
+        "fail: 'me' is chosen, but lacks the e-mail of the Atlassian account; fix: \
+         sign in again with that option: 'git credential-bitbucket login me --email ADDRESS'"
     );
     assert_starts(
         &answer("https://api.bitbucket.org/2.0/repositories/acme/site"),
@@ -73,12 +73,12 @@ fn without_use_http_path_a_url_is_judged_without_its_path() {
     assert_eq!(status, 1);
     assert_starts(
         &one(&checks, "path"),
-        "warn: git does not send the path (credential.useHttpPath is not set), so the URL is judged without it",
+        "warn: git does not send the path (credential.useHttpPath is not set), so the path does not count",
     );
     assert_eq!(
         one(&checks, "answer"),
-        "fail: no account answers: git asks its next helper, or you; mend: \
-         'git credential-bitbucket setup' makes git say which repository it wants"
+        "fail: no account answers: git asks its next helper, or you; fix: \
+         'git credential-bitbucket setup' makes git name the repository"
     );
     assert_eq!(
         one(&checks, "account.one"),
@@ -95,17 +95,17 @@ fn the_user_name_of_a_url_and_what_was_set_aside_count() {
     let tie = one(&doctor(&env, &[HTTPS]).1, "answer");
     assert_starts(
         &tie,
-        "fail: two accounts fit 'https://bitbucket.org/acme/site.git': 'ada' and 'bob'; mend: ",
+        "fail: two accounts fit 'https://bitbucket.org/acme/site.git': 'ada' and 'bob'; fix: ",
     );
     let named = "https://bob@bitbucket.org/acme/site.git";
     let (_, checks) = doctor(&env, &[named]);
     assert!(
-        one(&checks, "answer").contains("the user name means it"),
+        one(&checks, "answer").contains("the user name matches"),
         "{checks:?}"
     );
     assert_eq!(
         one(&checks, "account.ada"),
-        "skip: 'ada' fits, but the user name means another one"
+        "skip: 'ada' fits, but the user name matches another one"
     );
     config(&env, "credential.https://bitbucket.org.username", "ada");
     assert_starts(
@@ -122,7 +122,7 @@ fn the_user_name_of_a_url_and_what_was_set_aside_count() {
     let (_, checks) = doctor(&env, &[HTTPS]);
     assert_eq!(
         one(&checks, "account.ada"),
-        "skip: 'ada' would fit, but bitbucket.org refused it and it is set aside; mend: \
+        "skip: 'ada' would fit, but bitbucket.org refused it, so it is set aside; fix: \
          'git credential-bitbucket status --verify ada' asks again, 'git credential-bitbucket login ada' replaces it"
     );
     assert_starts(&one(&checks, "answer"), "pass: 'bob' answers");
@@ -147,7 +147,7 @@ fn what_is_not_ours_is_said_not_to_be() {
     let (status, line) = explain("http://ada:canary@bitbucket.org/acme/site.git");
     assert_eq!(status, 1);
     assert!(
-        line.ends_with("; mend: use 'https://bitbucket.org/acme/site.git'"),
+        line.ends_with("; fix: use 'https://bitbucket.org/acme/site.git'"),
         "{line}"
     );
     assert_eq!(
@@ -156,7 +156,7 @@ fn what_is_not_ours_is_said_not_to_be() {
     );
     assert_eq!(
         explain("https://ada:canary@bitbucket.org/acme/site.git").1,
-        "fail: the URL holds a secret, and with one git asks no helper; mend: \
+        "fail: the URL holds a secret, so git asks no helper; fix: \
          use 'https://bitbucket.org/acme/site.git', and revoke the secret"
     );
     let token = format!("https://x-token-auth:{ACCESS_TOKEN}@bitbucket.org/acme/site.git");
@@ -189,7 +189,7 @@ fn an_account_that_is_meant_but_has_no_secret_does_not_answer() {
     let answer = one(&doctor(&env, &[HTTPS]).1, "answer");
     assert_starts(
         &answer,
-        "fail: 'me' is meant, but it has no secret in the file; mend: 'git credential-bitbucket login me'",
+        "fail: 'me' is chosen, but it has no secret in the file; fix: 'git credential-bitbucket login me'",
     );
 }
 
@@ -201,7 +201,7 @@ fn while_the_environment_answers_no_account_does() {
     let (_, checks) = doctor(&env, &[HTTPS]);
     assert_eq!(
         one(&checks, "answer"),
-        "pass: BITBUCKET_TOKEN answers, which is set in the environment"
+        "pass: BITBUCKET_TOKEN is set in the environment and answers"
     );
     assert_eq!(
         one(&checks, "account.me"),
@@ -222,7 +222,7 @@ fn a_bearer_account_is_warned_of_a_user_name_in_the_url() {
     let (_, checks) = doctor(&env, &["https://ada@git.corp.example/scm/prj/app.git"]);
     assert_starts(
         &one(&checks, "url"),
-        "warn: 'dc' goes as Bearer, and where Basic is refused a user name",
+        "warn: 'dc' is sent as Bearer; a host that refuses Basic answers 403 to a URL with a user name",
     );
     let (_, checks) = doctor(&env, &["https://git.corp.example/scm/prj/app.git"]);
     assert_starts(&one(&checks, "answer"), "pass: 'dc' answers as Bearer");
@@ -241,9 +241,9 @@ fn a_set_aside_account_is_named_with_one_mend() {
     assert_eq!(status, 1);
     assert_starts(
         &one(&checks, "answer"),
-        "fail: 'work' is meant, but bitbucket.org refused it and it is set aside; mend: ",
+        "fail: 'work' is chosen, but bitbucket.org refused it, so it is set aside; fix: ",
     );
-    assert!(!one(&checks, "account.work").contains("mend"), "{checks:?}");
+    assert!(!one(&checks, "account.work").contains("fix"), "{checks:?}");
 }
 
 #[test]
@@ -254,8 +254,11 @@ fn what_the_environment_lacks_is_told_as_get_would_tell_it() {
     let (_, checks) = doctor(&env, &["https://api.bitbucket.org/2.0/user"]);
     assert_starts(
         &one(&checks, "answer"),
-        "fail: BITBUCKET_API_TOKEN is meant, which is set in the environment, but lacks the e-mail",
+        "fail: BITBUCKET_API_TOKEN is set in the environment and chosen, but lacks the e-mail",
     );
     let (_, checks) = doctor(&env, &["https://bitbucket.org/acme/site.git"]);
-    assert_starts(&one(&checks, "answer"), "pass: BITBUCKET_API_TOKEN answers");
+    assert_starts(
+        &one(&checks, "answer"),
+        "pass: BITBUCKET_API_TOKEN is set in the environment and answers",
+    );
 }

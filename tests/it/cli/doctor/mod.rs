@@ -52,8 +52,8 @@ pub(crate) fn doctor(env: &TestEnv, arguments: &[&str]) -> (i32, Vec<Value>) {
         assert!(line.starts_with(head.trim_end()), "{line}: {head}");
     }
     let hints = checks.iter().filter(|check| !check["hint"].is_null());
-    let mends = lines.iter().filter(|line| line.starts_with("      mend:"));
-    assert_eq!(mends.count(), hints.count(), "{}", text.stdout);
+    let fixes = lines.iter().filter(|line| line.starts_with("      fix:"));
+    assert_eq!(fixes.count(), hints.count(), "{}", text.stdout);
     for line in lines {
         let is_unbroken = line.contains('\'') || line.contains('/');
         assert!(line.chars().count() <= 80 || is_unbroken, "{line}");
@@ -65,11 +65,11 @@ fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// All findings of this id, as `OUTCOME: MESSAGE; mend: HINT`.
+/// All findings of this id, as `OUTCOME: MESSAGE; fix: HINT`.
 pub(crate) fn found(checks: &[Value], id: &str) -> Vec<String> {
     let own = checks.iter().filter(|check| check["id"] == id);
     own.map(|check| {
-        let hint = check["hint"].as_str().map(|hint| format!("; mend: {hint}"));
+        let hint = check["hint"].as_str().map(|hint| format!("; fix: {hint}"));
         format!(
             "{}: {}{}",
             text_of(&check["outcome"]),

@@ -62,7 +62,7 @@ fn without_accounts_home_or_repository_it_still_says_what_it_can() {
     assert_starts(&one(&checks, "accounts"), "skip: there is no account yet");
     assert_eq!(
         one(&checks, "files"),
-        "skip: this program has written none yet"
+        "skip: this program has written no files yet"
     );
     assert_starts(&one(&checks, "config"), "pass: there is no config.toml");
 }
@@ -78,7 +78,7 @@ fn without_git_the_rest_is_looked_at() {
     let git = one(&checks, "git");
     assert_starts(&git, "fail: cannot start git");
     assert!(
-        git.ends_with("; mend: install git, or put it on PATH"),
+        git.ends_with("; fix: install git, or put it on PATH"),
         "{git}"
     );
     assert_eq!(one(&checks, "chain"), "skip: git could not be asked");
@@ -172,14 +172,14 @@ fn the_environment_says_which_credential_wins() {
     );
     assert_starts(
         &one(&doctor(&env, &[HTTPS]).1, "answer"),
-        "fail: BITBUCKET_ACCESS_TOKEN is meant",
+        "fail: BITBUCKET_ACCESS_TOKEN is set in the environment and chosen",
     );
 
     let mut env = TestEnv::new();
     env.set("BITBUCKET_APP_PASSWORD", APP_PASSWORD);
     assert!(
         finding(&env, id)
-            .contains("an app password needs a user name; mend: set BITBUCKET_USERNAME")
+            .contains("an app password needs a user name; fix: set BITBUCKET_USERNAME")
     );
     env.set("BITBUCKET_USERNAME", "ada");
     assert!(finding(&env, id).contains("Bitbucket removed app passwords on 2026-07-28"));
@@ -202,6 +202,6 @@ fn how_git_may_ask_is_told() {
     config(&env, "credential.interactive", "false");
     assert_eq!(
         finding(&env, "prompts"),
-        "pass: credential.interactive forbids git to ask anything"
+        "pass: credential.interactive forbids git to ask"
     );
 }

@@ -62,7 +62,7 @@ fn without_a_terminal_what_is_missing_is_named() {
         (
             &["login", "--no-verify", "--with-token"],
             "hunter2",
-            "'--kind' with one of api-token, access-token, app-password",
+            "'--kind' one of api-token, access-token, app-password",
         ),
         (
             &[
@@ -172,7 +172,7 @@ fn mistakes_of_kind_and_name_are_explained() {
             &["--username", "a:b", "--kind", "app-password"],
             "x",
             2,
-            "neither a colon",
+            "cannot have a colon",
         ),
     ];
     for (arguments, secret, status, message) in rows {
@@ -393,14 +393,14 @@ fn a_day_that_stays_from_the_old_secret_is_told() {
     assert!(
         outcome
             .stderr
-            .contains("Its last day stays 2099-01-31; '--expires' changes that"),
+            .contains("Its expiry date stays 2099-01-31; '--expires' changes it"),
         "{outcome:?}"
     );
     let outcome = env.login(API_TOKEN, &["me", "--expires", "2020-01-31"]);
     assert!(
         outcome
             .stderr
-            .contains("warning: 2020-01-31, the day of '--expires', has passed"),
+            .contains("warning: 2020-01-31, the date of '--expires', has passed"),
         "{outcome:?}"
     );
 }

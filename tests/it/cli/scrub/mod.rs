@@ -185,9 +185,9 @@ fn afterwards_it_says_where_to_revoke_and_who_does_not_ask_us_yet() {
     for line in [
         "1 secret for other hosts, left alone",
         "Moved 1 secret into the store: 'acme'",
-        "Revoke what lay in plain text, and sign in with a new one: https://bitbucket.org/acme/app/admin/access-tokens",
+        "Revoke the secrets that were in plain text, and sign in with new ones: https://bitbucket.org/acme/app/admin/access-tokens",
         "warning: git does not ask this helper for bitbucket.org",
-        "hint: 'git credential-bitbucket setup' mends that",
+        "hint: 'git credential-bitbucket setup' fixes that",
     ] {
         assert!(outcome.stderr.contains(line), "{line}: {outcome:?}");
     }

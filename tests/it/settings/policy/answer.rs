@@ -17,10 +17,7 @@ fn an_account_that_is_not_allowed_does_not_answer_and_the_line_names_what_is_not
         ("stores = [\"keyring\"]", "the store 'file'"),
         ("kinds = [\"access-token\"]", "the kind 'api-token'"),
         ("hosts = [\"git.corp.example\"]", "the host bitbucket.org"),
-        (
-            "require_expiry = true",
-            "a secret without a day on which it expires",
-        ),
+        ("require_expiry = true", "a secret without an expiry date"),
         ("stores = []", "the store 'file'"),
         ("kinds = []", "the kind 'api-token'"),
         ("hosts = []", "the host bitbucket.org"),
@@ -86,6 +83,19 @@ fn a_host_of_data_center_is_allowed_with_its_port_in_whatever_case() {
 }
 
 #[test]
+fn curl_names_the_policy_that_forbids_the_host_of_an_account() {
+    let Some(env) = machine("") else { return };
+    env.login(
+        "BBDC-canary",
+        &["work", "--host", "git.corp.example", "--username", "ada"],
+    );
+    change(&env, "[policy]\nhosts = [\"bitbucket.org\"]\n");
+    let outcome = env.program(&["curl", "https://git.corp.example/rest/api/1.0/x"], "");
+    assert_refused(&outcome, "does not allow the host git.corp.example");
+    assert!(!outcome.stderr.contains("sign in"), "{outcome:?}");
+}
+
+#[test]
 fn another_account_that_is_allowed_answers_in_its_place() {
     let Some(env) = machine("") else { return };
     env.login(API_TOKEN, &["old"]);
@@ -117,7 +127,7 @@ fn a_credential_of_the_environment_is_passed_over_and_the_accounts_answer() {
     let given = format!("{CLOUD}username=x-bitbucket-api-token-auth\npassword={API_TOKEN}\n");
     assert_eq!(env.program(&["store"], &given).status, 0);
     assert_eq!(
-        env.get_cloud(""),
+        env.get_cloud("username=x-bitbucket-api-token-auth\n"),
         reply("x-bitbucket-api-token-auth", API_TOKEN)
     );
     // And set aside when it is refused.
@@ -125,7 +135,7 @@ fn a_credential_of_the_environment_is_passed_over_and_the_accounts_answer() {
     assert_eq!(env.accounts()[0]["state"], "rejected");
 
     for (policy, what) in [
-        ("require_expiry = true", "a secret without a day"),
+        ("require_expiry = true", "a secret without an expiry date"),
         ("kinds = [\"api-token\"]", "the kind 'access-token'"),
     ] {
         change(&env, &format!("[policy]\n{policy}\n"));
@@ -178,7 +188,7 @@ fn a_store_that_is_looked_into_is_asked_only_if_it_is_allowed_and_so_is_what_it_
             ),
             (
                 "require_expiry = true",
-                "does not allow a secret without a day on which it expires\n".to_owned(),
+                "does not allow a secret without an expiry date\n".to_owned(),
             ),
             ("hosts = [\"git.corp.example\"]", String::new()),
         ] {

@@ -79,7 +79,7 @@ fn what_git_gives_is_kept_although_an_account_that_is_not_allowed_has_it() {
         "{outcome:?}"
     );
     assert_eq!(
-        env.get_cloud(""),
+        env.get_cloud("username=x-bitbucket-api-token-auth\n"),
         reply("x-bitbucket-api-token-auth", API_TOKEN)
     );
     let stores: Vec<_> = env
@@ -95,7 +95,7 @@ fn first_contact_asks_for_nothing_that_it_could_not_keep() {
     for (policy, what) in [
         ("stores = [\"vault\"]", "a secret to be kept"),
         ("kinds = [\"access-token\"]", "the kind 'api-token'"),
-        ("require_expiry = true", "a secret without a day"),
+        ("require_expiry = true", "a secret without an expiry date"),
     ] {
         let Some((env, stand_in)) = machine_with_stand_in(&format!("[policy]\n{policy}\n")) else {
             return;

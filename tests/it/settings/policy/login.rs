@@ -14,13 +14,13 @@ fn login_refuses_before_it_reads_a_token_what_it_can_tell_by_then() {
             "stores = [\"keyring\"]",
             &["--store", "file"][..],
             "the store 'file'",
-            "say '--store' with one that it allows: keyring",
+            "choose a store that it allows with '--store': keyring",
         ),
         (
             "stores = [\"vault\"]",
             &[],
             "a secret to be kept",
-            "put it where it allows it to be looked up: vault",
+            "put the secret where the policy allows a lookup: vault",
         ),
         (
             "kinds = [\"api-token\", \"oauth\"]",
@@ -31,7 +31,7 @@ fn login_refuses_before_it_reads_a_token_what_it_can_tell_by_then() {
         (
             "kinds = [\"http-access-token\"]",
             &[],
-            "a credential whose kind is not known",
+            "a credential of an unknown kind",
             "give a secret of a kind that it allows: http-access-token",
         ),
         (
@@ -43,8 +43,8 @@ fn login_refuses_before_it_reads_a_token_what_it_can_tell_by_then() {
         (
             "require_expiry = true",
             &[],
-            "a secret without a day on which it expires",
-            "say the day: '--expires YYYY-MM-DD'",
+            "a secret without an expiry date",
+            "give the expiry date: '--expires YYYY-MM-DD'",
         ),
         (
             "hosts = [\"git.corp.example\"]",
@@ -166,9 +166,9 @@ fn at_a_terminal_the_day_is_asked_for_until_it_is_said() {
         "no page for what is not allowed: {screen}"
     );
     terminal.types(ACCESS_TOKEN);
-    terminal.expect("Last day on which it is good, YYYY-MM-DD:");
+    terminal.expect("Expiry date, YYYY-MM-DD:");
     terminal.types("");
-    terminal.expect("The policy of this machine wants it");
+    terminal.expect("The policy of this machine requires an expiry date");
     terminal.types(&in_a_year());
     terminal.expect("status 0");
     assert_eq!(env.accounts()[0]["expires"], in_a_year());
@@ -212,11 +212,11 @@ fn doctor_shows_the_policy_in_one_line_and_each_account_in_breach_fails() {
     assert_eq!(
         told(&checks, "policy"),
         "pass: '/etc/git-credential-bitbucket/config.toml' allows only: stores file, vault; kinds api-token, access-token; \
-         hosts bitbucket.org; secrets with a day on which they expire; null"
+         hosts bitbucket.org; only secrets with an expiry date; null"
     );
     assert_eq!(
         told(&checks, "account.work"),
-        "fail: 'work' is not used: the policy of this machine does not allow a secret without a day on which it expires; \
+        "fail: 'work' is not used: the policy of this machine does not allow a secret without an expiry date; \
          'git credential-bitbucket login work --expires YYYY-MM-DD' replaces it"
     );
     assert!(told(&checks, "account.fine").starts_with("pass: "));

@@ -180,7 +180,7 @@ fn a_user_sets_git_up_on_top_of_the_machine_and_doctor_names_a_helper_that_still
     env.git_succeeds(&["config", "--global", "credential.helper", "store"]);
     let told = chain();
     assert!(
-        told.starts_with("warn: git asks this helper, and hands what works to 'store' ('"),
+        told.starts_with("warn: git asks this helper, and gives your credentials to 'store' ('"),
         "{told}"
     );
     assert_eq!(start(&env, &program, &["setup"]).status, 0);
@@ -203,9 +203,9 @@ fn a_program_that_others_cannot_start_or_could_replace_is_not_set_up_for_all() {
     };
     let folder = program.parent().unwrap();
     for (path, mode, why) in [
-        (env.path(), 0o700, "keeps them out"),
-        (folder, 0o750, "keeps them out"),
-        (&program, 0o744, "keeps them out"),
+        (env.path(), 0o700, "is closed to them"),
+        (folder, 0o750, "is closed to them"),
+        (&program, 0o744, "is closed to them"),
         (&program, 0o777, "somebody else can change"),
         (folder, 0o775, "somebody else can change"),
     ] {
@@ -213,7 +213,7 @@ fn a_program_that_others_cannot_start_or_could_replace_is_not_set_up_for_all() {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         let outcome = start(&env, &program, &["setup", "--system"]);
         fs::set_permissions(path, before).unwrap();
-        assert_refused(&outcome, "is no program for all users: ");
+        assert_refused(&outcome, "is not a program for all users: ");
         assert!(
             outcome.stderr.contains(why) && outcome.stderr.contains("--prefix /usr/local"),
             "{outcome:?}"

@@ -51,35 +51,35 @@ impl Fault {
 const FAULTS: [(&str, Fault); 17] = [
     ("line 1: ", Fault::Text(b"[policy\n")),
     (
-        "line 3: the key is not known",
+        "line 3: unknown key",
         Fault::Text(b"[policy]\nhosts = []\nstore = [\"keyring\"]\n"),
     ),
     (
-        "line 2: the key cannot have this value",
+        "line 2: invalid value",
         Fault::Text(b"[policy]\nkinds = [\"quantum-token\"]\n"),
     ),
     (
-        "line 2: the key cannot have this value",
+        "line 2: invalid value",
         Fault::Text(b"[policy]\nstores = [\"canary\"]\n"),
     ),
     (
-        "line 2: the key cannot have this value",
+        "line 2: invalid value",
         Fault::Text(b"[policy]\nstores = \"keyring\"\n"),
     ),
     (
-        "line 2: the key cannot have this value",
+        "line 2: invalid value",
         Fault::Text(b"[policy]\nhosts = [\"https://bitbucket.org\"]\n"),
     ),
     (
-        "line 2: the key cannot have this value",
+        "line 2: invalid value",
         Fault::Text(b"[policy]\nrequire_expiry = \"yes\"\n"),
     ),
     (
-        "line 1: the key cannot have this value",
+        "line 1: invalid value",
         Fault::Text(b"policy = \"strict\"\n"),
     ),
     (
-        "line 1: the key cannot have this value",
+        "line 1: invalid value",
         Fault::Text(b"[[policy]]\nhosts = []\n"),
     ),
     (

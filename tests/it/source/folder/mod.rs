@@ -271,7 +271,7 @@ fn a_folder_is_for_one_host_alone() {
     let url = "https://git.corp.example/scm/prj/app.git";
     let told = env.program(&["doctor", url, "--json"], "").stdout;
     assert!(
-        told.contains("what the store 'folder' has is for bitbucket.org"),
+        told.contains("the store 'folder' is for bitbucket.org"),
         "{told}"
     );
     settings("host = 'git.corp.example'");

@@ -83,10 +83,7 @@ fn a_server_that_sends_us_elsewhere_is_not_followed() {
     let env = asking(&impostor, &[]);
     assert_eq!(
         error(&env),
-        format!(
-            "Vault at '{}' sends us elsewhere (status 307)",
-            impostor.address
-        )
+        format!("Vault at '{}' redirects (status 307)", impostor.address)
     );
     assert!(
         target.heads.lock().unwrap().is_empty(),

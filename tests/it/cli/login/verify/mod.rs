@@ -99,7 +99,7 @@ fn without_an_e_mail_git_s_own_address_is_asked_and_without_a_repository_nobody(
     );
     stored(
         &login(&env, API_TOKEN, &[]),
-        "warning: it is stored unchecked: Bitbucket can only be asked with '--email' or '--for",
+        "warning: the secret is stored unchecked: Bitbucket can only be asked with '--email' or '--for",
     );
     env.program(&["logout", "--all"], "");
     handle.revoke();

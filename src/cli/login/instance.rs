@@ -6,13 +6,13 @@ use crate::git::context::{Host, NotAHost};
 
 /// Where an instance lies: `git.corp.example:7990/bitbucket`.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Instance {
     pub(crate) host: Host,
     /// With a slash before it, or empty.
     pub(crate) context: String,
 }
 
-impl FromStr for Place {
+impl FromStr for Instance {
     type Err = NotAHost;
 
     fn from_str(text: &str) -> Result<Self, NotAHost> {

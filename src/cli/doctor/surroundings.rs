@@ -1,0 +1,74 @@
+//! What the checks look at.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::finding::Check;
+use crate::account::file::Accounts;
+use crate::git::context::Host;
+use crate::git::{self, Setting};
+use crate::settings::hosts::known_hosts;
+use crate::settings::session::Session;
+
+/// What the checks look at.
+pub(super) struct Surroundings<'a> {
+    pub(super) session: &'a Session,
+    pub(super) accounts: Accounts,
+    /// Whether the accounts could be read.
+    pub(super) knows_accounts: bool,
+    /// The hosts for which we answer.
+    pub(super) hosts: Vec<Host>,
+    pub(super) git: Option<Git>,
+}
+
+/// What git says of itself.
+pub(super) struct Git {
+    pub(super) version: String,
+    pub(super) exec_path: Option<PathBuf>,
+    pub(super) settings: Vec<Setting>,
+}
+
+impl<'a> Surroundings<'a> {
+    /// Gathers what there is; what cannot be had is a finding.
+    pub(super) fn look(session: &'a Session, checks: &mut Vec<Check>) -> Self {
+        let git = Git::look()
+            .inspect_err(|error| checks.push(Check::failed("git", error)))
+            .ok();
+        let accounts = session
+            .accounts()
+            .inspect_err(|error| checks.push(Check::failed("accounts", error)));
+        let knows_accounts = accounts.is_ok();
+        let accounts = accounts.unwrap_or_default();
+        // Other checks report unreadable settings, and an unreadable policy.
+        let configured = session.config().map_or(&[][..], |config| &config.hosts);
+        let mut hosts = known_hosts(accounts.iter(), configured);
+        if let Ok(policy) = session.policy() {
+            hosts.retain(|host| policy.allows_host(host));
+        }
+        Self {
+            session,
+            accounts,
+            knows_accounts,
+            hosts,
+            git,
+        }
+    }
+
+    /// Whether there are stores that are asked when no account fits.
+    pub(super) fn is_looked_up(&self) -> bool {
+        // That the settings cannot be read is a finding of its own check.
+        let config = self.session.config();
+        config.is_ok_and(|config| !config.lookup.is_empty())
+    }
+}
+
+impl Git {
+    fn look() -> Result<Self> {
+        Ok(Self {
+            version: git::version()?,
+            exec_path: git::exec_path().ok(),
+            settings: git::settings()?,
+        })
+    }
+}

@@ -1,0 +1,40 @@
+//! An account as `status` shows it.
+
+use serde::Serialize;
+
+use crate::account::state::{self, State};
+use crate::account::{Account, Origin};
+use crate::bitbucket;
+
+/// An account as `--json` shows it: the names are a contract.
+#[derive(Serialize)]
+pub(super) struct StatusRow {
+    pub(super) name: String,
+    pub(super) host: String,
+    pub(super) kind: Option<&'static str>,
+    pub(super) username: Option<String>,
+    pub(super) email: Option<String>,
+    pub(super) r#for: Vec<String>,
+    pub(super) store: String,
+    pub(super) expires: Option<String>,
+    pub(super) origin: Origin,
+    pub(super) state: State,
+}
+
+impl StatusRow {
+    pub(super) fn of(account: &Account, state: State) -> Self {
+        let expires = account.expires.map(|day| day.to_string());
+        Self {
+            name: account.name.clone(),
+            host: account.host.to_string(),
+            kind: account.kind().map(bitbucket::Kind::as_str),
+            username: account.username().map(ToString::to_string),
+            email: account.email().map(str::to_owned),
+            r#for: account.reach.iter().map(ToString::to_string).collect(),
+            store: account.store.to_string(),
+            expires: expires.or_else(|| Some(state::expiry(account)?.to_string())),
+            origin: account.origin,
+            state,
+        }
+    }
+}
