@@ -33,10 +33,10 @@ pub(crate) struct Scrub {
     /// Folders: every repository in and below them [default: the repository here]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Look into your own git configuration too
+    /// Search your own git configuration too
     #[arg(long)]
     pub(crate) global: bool,
-    /// Say what would be done, and do nothing
+    /// Show what would be done, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Print JSON
@@ -70,9 +70,8 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
         scrub.foresee(&plan, &credentials);
     } else if !credentials.is_empty() {
         scrub.take_out(&mut plan, &credentials, &session, &ours)?;
-        setup::refresh(&session).context(
-            "the secrets are stored, but git's configuration could not be brought up to date",
-        )?;
+        setup::refresh(&session)
+            .context("the secrets are stored, but git's configuration could not be updated")?;
     }
     report::print(&scrub, arguments.json)?;
     if scrub
@@ -84,7 +83,7 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
             .iter()
             .for_each(|notice| message::tell(notice));
         output::warn_of_ties(&session, &session.accounts()?);
-        output::warn_of_the_chain(&ours.hosts, "'git credential-bitbucket setup' mends that");
+        output::warn_of_the_chain(&ours.hosts, "'git credential-bitbucket setup' fixes that");
     }
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))
 }
@@ -107,7 +106,7 @@ fn walk(arguments: &Scrub) -> Result<Walk> {
         if !walk.around(&here) && !arguments.global {
             return Err(Hinted::new(
                 "there is no git repository here",
-                "name a folder: every repository below it is looked into",
+                "name a folder: scrub searches every repository below it",
             )
             .into());
         }

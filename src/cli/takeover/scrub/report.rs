@@ -143,7 +143,7 @@ fn about_moved(scrub: &Scrubbing) -> Vec<String> {
     let mut urls = moved().filter_map(|secret| secret.found.url.as_ref());
     if let Some(url) = urls.find(|url| url.starts_with("http:")) {
         lines.push(format!(
-            "Make it 'https:': no helper sends a secret in clear to '{url}'"
+            "Change '{url}' to 'https:': no helper sends a secret in clear text"
         ));
     }
     lines
@@ -162,7 +162,7 @@ fn where_to_revoke(scrub: &Scrubbing) -> Option<String> {
     let few: Vec<String> = pages.into_iter().take(MOST).collect();
     (!few.is_empty()).then(|| {
         format!(
-            "Revoke what lay in plain text, and sign in with a new one: {}{more}",
+            "Revoke the secrets that were in plain text, and sign in with new ones: {}{more}",
             few.join(" ")
         )
     })

@@ -43,11 +43,11 @@ pub(super) fn take_out(
     let not_as_meant = || {
         Hinted::new(
             format!(
-                "git would not read '{}' as meant without the secret",
+                "git would read '{}' differently without the secret",
                 path.display()
             ),
             format!(
-                "take it out by hand: git config --file '{}' --edit",
+                "remove it by hand: git config --file '{}' --edit",
                 path.display()
             ),
         )

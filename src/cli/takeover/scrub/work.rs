@@ -115,7 +115,7 @@ impl Scrubbing {
         let can_write = !metadata.permissions().readonly();
         if !can_write && *form != Form::OfOthers {
             self.problems.push(format!(
-                "'{}' is read-only, and holds a secret: 'chmod u+w' it, and try again",
+                "'{}' is read-only and holds a secret: 'chmod u+w' it, and try again",
                 path.display()
             ));
         }

@@ -177,7 +177,7 @@ fn what_came_with_the_tree_is_reported_and_becomes_no_account() {
     let outcome = scrub(&env, &["app"]);
     for line in [
         "4 secrets lie in files of the repository itself, which others may have written: no account is made of that, and nothing is rewritten; so revoke it",
-        "Revoke what lay in plain text, and sign in with a new one: ",
+        "Revoke the secrets that were in plain text, and sign in with new ones: ",
         "https://bitbucket.org/acme/fake/admin/access-tokens",
     ] {
         assert!(outcome.stderr.contains(line), "{line}: {outcome:?}");
