@@ -181,7 +181,17 @@ impl Reader<'_> {
         let is_quoted = self.text[start] == b'"';
         // Allocate once: a buffer that grows leaves copies of the secret.
         let rest = &self.text[start..];
-        let length = rest.iter().position(|&byte| byte == b'\n');
+        let mut is_escaped = true;
+        let is_end = |byte: &u8| {
+            let is_end = match byte {
+                b'"' => is_quoted && !is_escaped,
+                b'\n' => true,
+                _ => !is_quoted && byte.is_ascii_whitespace(),
+            };
+            is_escaped = *byte == b'\\' && !is_escaped;
+            is_end
+        };
+        let length = rest.iter().position(is_end);
         let mut text = Zeroizing::new(Vec::with_capacity(length.unwrap_or(rest.len())));
         if is_quoted {
             self.position += 1;

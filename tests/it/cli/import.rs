@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
 
 use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, Outcome, TestEnv, reply, write_private};
 
@@ -272,4 +273,17 @@ fn a_file_that_git_tracks_is_reported_and_not_taken_over() {
     env.git_succeeds(&["-C", "clone", "rm", "-q", "--cached", "credentials"]);
     assert_eq!(import(&env, &[source]).status, 0);
     assert_eq!(env.accounts().len(), 2);
+}
+
+#[test]
+fn a_long_netrc_file_is_read_in_one_go() {
+    let env = environment();
+    for (name, word) in [("words", "m"), ("quotes", "\"m\"")] {
+        let words = format!("login {word} password {word} ").repeat(12_000);
+        write_private(&env.home().join(name), &format!("machine x.org {words}"));
+        let start = Instant::now();
+        let outcome = import(&env, &[&format!("netrc:{name}")]);
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        assert!(start.elapsed() < Duration::from_secs(5), "{name}");
+    }
 }
