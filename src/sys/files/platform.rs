@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use rustix::process::geteuid;
 
-use crate::sys::error::Hinted;
+use crate::sys::error::{Hinted, shell_quoted};
 
 pub(super) const READABLE: u32 = 0o044;
 pub(super) const WRITABLE: u32 = 0o022;
@@ -80,13 +80,13 @@ pub(super) fn refuse_open_to_others(path: &Path, file: &File, forbidden: u32) ->
         let real = path.canonicalize().with_context(looked)?;
         refuse_open_folder(real.parent().unwrap_or(Path::new("/")))?;
     }
-    if geteuid().is_root() {
-        return refuse_unless_of_root(path);
+    if !geteuid().is_root() {
+        return refuse_open_to_everybody(path);
     }
-    refuse_open_to_everybody(path)
+    refuse_unless_of_root(path, |_| OWN_PLACE.to_owned())
 }
 
-/// A folder further up that everybody can write to. Its group may: many systems give each user one of their own.
+/// Refuses a folder further up that everybody can write to. Its group may: often each user has a group.
 fn refuse_open_to_everybody(path: &Path) -> Result<()> {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     for folder in real.ancestors().skip(2) {
@@ -123,9 +123,16 @@ fn refuse_open_folder(folder: &Path) -> Result<()> {
 
 pub(super) const HAS_MACHINE_FILES: bool = true;
 
-/// Who may change a folder above what root relies on could put another in its place. Each folder on the way counts, as it
-/// is written and where its links lead.
-pub(super) fn refuse_unless_of_root(path: &Path) -> Result<()> {
+pub(super) fn refuse_unless_of_the_machine(path: &Path) -> Result<()> {
+    refuse_unless_of_root(path, |folder| {
+        let text = folder.to_string_lossy();
+        let folder = shell_quoted(&text);
+        format!("'chown root {folder}' and 'chmod go-w {folder}'")
+    })
+}
+
+/// Refuses a path if others can replace a folder above it, also one that a link leads to.
+fn refuse_unless_of_root(path: &Path, fix: impl Fn(&Path) -> String) -> Result<()> {
     let real = path.canonicalize().ok();
     let mut ways = vec![path];
     ways.extend(real.as_deref().filter(|real| *real != path));
@@ -136,10 +143,13 @@ pub(super) fn refuse_unless_of_root(path: &Path) -> Result<()> {
         let mode = metadata.mode();
         let is_open = mode & WRITABLE != 0 && mode & 0o1000 == 0;
         if metadata.uid() != 0 || is_open {
-            let (path, folder) = (path.display(), folder.display());
             bail!(Hinted::new(
-                format!("'{path}' is not root's alone: somebody else can change '{folder}'"),
-                format!("'chown root {folder}' and 'chmod go-w {folder}'"),
+                format!(
+                    "'{}' is not safe for root: another user can change '{}'",
+                    path.display(),
+                    folder.display()
+                ),
+                fix(folder),
             ));
         }
     }
@@ -161,20 +171,28 @@ fn refuse_foreign(path: &Path, owner: u32) -> Result<()> {
     ))
 }
 
-/// What root writes (under sudo, say) its owner could not read afterwards.
+/// For root below another user's HOME, with sudo or in a container. To `chown` that HOME would take it from its user.
+const OWN_PLACE: &str =
+    "run this as that user, or set GIT_CREDENTIAL_BITBUCKET_HOME to a folder of your own";
+
+/// Refuses a folder that belongs to another user, who could not read what root writes there. Root reads no file below
+/// such a folder, so it writes none.
 pub(super) fn refuse_to_write_for_another(folder: &Path) -> Result<()> {
     let owner = folder
         .metadata()
         .with_context(|| format!("cannot look at '{}'", folder.display()))?
         .uid();
-    if owner == geteuid().as_raw() {
-        return Ok(());
+    if owner != geteuid().as_raw() {
+        bail!(Hinted::new(
+            format!(
+                "the folder '{}' belongs to somebody else (user {owner})",
+                folder.display()
+            ),
+            OWN_PLACE,
+        ));
     }
-    bail!(Hinted::new(
-        format!(
-            "the folder '{}' belongs to somebody else (user {owner})",
-            folder.display()
-        ),
-        "run this as that user, or with a HOME of its own",
-    ))
+    if geteuid().is_root() {
+        return refuse_unless_of_root(folder, |_| OWN_PLACE.to_owned());
+    }
+    Ok(())
 }

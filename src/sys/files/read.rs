@@ -36,18 +36,18 @@ pub(crate) fn read_trusted(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
     read_whole(path, file).map(Some)
 }
 
-/// Whether a file of the whole machine's can be told from one that any user has put there.
+/// Whether the system tells a file of the machine's administrators from one that any user has made.
 pub(crate) const HAS_MACHINE_FILES: bool = platform::HAS_MACHINE_FILES;
 
-/// The content of a file that only the machine's administrators can have written, and put where it lies. None when there
-/// is no file, or no telling.
+/// The content of a file that only administrators can have written or moved. None when there is no file, or if the system
+/// cannot tell.
 pub(crate) fn read_machine_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
     if !HAS_MACHINE_FILES {
         return Ok(None);
     }
     let content = read_trusted(path)?;
     if content.is_some() {
-        platform::refuse_unless_of_root(path)?;
+        platform::refuse_unless_of_the_machine(path)?;
     }
     Ok(content)
 }

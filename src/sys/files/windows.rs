@@ -38,10 +38,10 @@ pub(super) fn refuse_open_to_others(_path: &Path, _file: &File, _forbidden: u32)
     Ok(())
 }
 
-/// Any user can make a folder below `ProgramData`, and nothing safe tells us whose a file there is.
+/// Any user can make a folder below `ProgramData`, and std does not tell who owns a file.
 pub(super) const HAS_MACHINE_FILES: bool = false;
 
-pub(super) fn refuse_unless_of_root(_path: &Path) -> Result<()> {
+pub(super) fn refuse_unless_of_the_machine(_path: &Path) -> Result<()> {
     Ok(())
 }
 

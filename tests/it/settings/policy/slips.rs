@@ -4,6 +4,7 @@ use super::{CLOUD, NOT_KNOWN, REPOSITORY, assert_refused, change, machine};
 use crate::support::harness::{API_TOKEN, TestEnv, write_private};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::path::Path;
 
 fn check_of_the_policy(env: &TestEnv) -> String {
     let doctor = env.program(&["doctor", "--json"], "");
@@ -106,7 +107,7 @@ fn the_machine_s_file_and_every_folder_above_it_are_root_s_alone() {
         chown(&path, Some(0), None).unwrap();
         assert_refused(&outcome, NOT_KNOWN);
         assert!(
-            outcome.stderr.contains("is not root's alone"),
+            outcome.stderr.contains("is not safe for root"),
             "{outcome:?}"
         );
         for mode in [0o775, 0o777] {
@@ -126,12 +127,40 @@ fn root_keeps_nothing_below_a_folder_that_somebody_else_can_change() {
     fs::set_permissions(env.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let outcome = env.program(&["get"], CLOUD);
     fs::set_permissions(env.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    assert_refused(&outcome, "somebody else can change");
+    assert_refused(&outcome, "another user can change");
     chown(env.path(), Some(12345), None).unwrap();
     let outcome = env.program(&["get"], CLOUD);
     let login = env.program(&["login", "other", "--with-token"], API_TOKEN);
     chown(env.path(), Some(0), None).unwrap();
-    assert_refused(&outcome, "somebody else can change");
-    assert_refused(&login, "somebody else can change");
+    assert_refused(&outcome, "another user can change");
+    assert_refused(&login, "another user can change");
     env.get_cloud("");
+}
+
+#[test]
+fn root_writes_nothing_below_another_user_s_folder_and_works_in_its_own() {
+    let Some(mut env) = machine("") else { return };
+    let foreign = env.path().join("foreign");
+    fs::create_dir(&foreign).unwrap();
+    chown(&foreign, Some(12345), None).unwrap();
+    let data = foreign.join("data");
+    env.set("GIT_CREDENTIAL_BITBUCKET_HOME", data.to_str().unwrap());
+    let login = env.program(&["login", "work", "--with-token"], API_TOKEN);
+    assert_refused(
+        &login,
+        "set GIT_CREDENTIAL_BITBUCKET_HOME to a folder of your own",
+    );
+    assert!(!has_secret(env.path()), "a secret was left behind");
+    let own = env.path().join("own");
+    env.set("GIT_CREDENTIAL_BITBUCKET_HOME", own.to_str().unwrap());
+    let login = env.program(&["login", "work", "--with-token"], API_TOKEN);
+    assert_eq!(login.status, 0, "{login:?}");
+    assert!(env.program(&["get"], CLOUD).stdout.contains(API_TOKEN));
+}
+
+fn has_secret(folder: &Path) -> bool {
+    fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        path.file_name().is_some_and(|name| name == "secrets") || path.is_dir() && has_secret(&path)
+    })
 }
