@@ -131,7 +131,7 @@ pub(crate) fn lacking(account: &Account, missing: Missing) -> anyhow::Error {
         }
         // What lies elsewhere is no account that one signs in to.
         _ if matches!(account.origin, Origin::Source(_)) => {
-            "put it there beside the password".to_owned()
+            "add it there beside the password".to_owned()
         }
         Missing::Email => format!(
             "sign in again with it: 'git credential-bitbucket login {name} --email ADDRESS'"

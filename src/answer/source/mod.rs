@@ -181,7 +181,7 @@ pub(crate) fn refused_notice(account: &Account) -> String {
     if let Origin::Variable(_) = account.origin {
         format!("{name} was refused by {host}: give it another value")
     } else {
-        format!("'{name}' was refused by {host}: put another secret there")
+        format!("'{name}' was refused by {host}: replace the secret there")
     }
 }
 
@@ -191,7 +191,7 @@ pub(crate) fn notice(account: &Account, now: Timestamp) -> Option<String> {
         State::Retired => Some(retired_notice(account)),
         state @ (State::Expired | State::Expiring) => {
             let complaint = state.complaint(account)?;
-            Some(format!("{complaint}: put another secret there"))
+            Some(format!("{complaint}: replace the secret there"))
         }
         _ => None,
     }

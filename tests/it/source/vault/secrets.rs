@@ -240,12 +240,12 @@ fn status_says_what_is_looked_into() {
     configure(&env, &[&address(&server)]);
     let status = || env.program(&["status"], "").stderr;
     assert!(
-        status().starts_with("No account; 'vault' is looked into\n"),
+        status().starts_with("No account; 'vault' is searched\n"),
         "{}",
         status()
     );
     env.login(API_TOKEN, &["--for", "acme/app"]);
-    let expected = "Where no account fits, 'vault' is looked into\n";
+    let expected = "Where no account fits, 'vault' is searched\n";
     assert!(status().starts_with(expected), "{}", status());
 }
 
