@@ -39,9 +39,13 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
     let (head, blocks) = text.split_once(HEADER)?;
     let mut short = head.to_owned();
     let (mut all, mut left_out) = (0, 0);
+    let lower = blocks.to_ascii_lowercase();
+    let mut start = 0;
     for block in blocks.split(HEADER) {
         all += 1;
-        if is_for_others(block, &places) {
+        let in_lower_case = &lower[start..][..block.len()];
+        start += block.len() + HEADER.len();
+        if is_for_others(block, in_lower_case, &places) {
             left_out += 1;
         } else {
             short.push_str(HEADER);
@@ -71,16 +75,16 @@ fn places(wanted: &Reach) -> Vec<String> {
 }
 
 /// Whether a block is certainly of an account for other places: it has a list of them, and this one is not in its text.
-fn is_for_others(block: &str, places: &[String]) -> bool {
+fn is_for_others(block: &str, in_lower_case: &str, places: &[String]) -> bool {
     let own = block.split("\n[").next().unwrap_or(block);
-    let is_plain = !block.contains("[[") && !block.contains(['\\', '\'']);
-    let lower = block.to_ascii_lowercase();
+    let is_plain =
+        !block.contains("[[") && !block.bytes().any(|byte| matches!(byte, b'\\' | b'\''));
     // An account's base path counts for the others as well.
     let has_base_path = own.contains("\ncontext = ");
     is_plain
         && own.contains("\nfor = [")
         && !has_base_path
-        && !places.iter().any(|place| lower.contains(place))
+        && !places.iter().any(|place| in_lower_case.contains(place))
 }
 
 #[cfg(test)]

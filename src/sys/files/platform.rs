@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::geteuid;
@@ -74,17 +75,29 @@ pub(super) fn refuse_open_to_others(path: &Path, file: &File, forbidden: u32) ->
             fix,
         ));
     }
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let is_link = path.is_symlink();
+    let mut safe = SAFE_FOLDER.lock().unwrap_or_else(PoisonError::into_inner);
+    if !is_link && metadata.uid() == geteuid().as_raw() && safe.as_deref() == Some(folder) {
+        return Ok(());
+    }
     // The folder in which it is found, and where a link leads the one in which it lies.
-    refuse_open_folder(path.parent().unwrap_or(Path::new("/")))?;
-    if path.is_symlink() {
+    refuse_open_folder(folder)?;
+    if is_link {
         let real = path.canonicalize().with_context(looked)?;
         refuse_open_folder(real.parent().unwrap_or(Path::new("/")))?;
     }
-    if !geteuid().is_root() {
-        return refuse_open_to_everybody(path);
+    if geteuid().is_root() {
+        refuse_unless_of_root(path, |_| OWN_PLACE.to_owned())?;
+    } else {
+        refuse_open_to_everybody(path)?;
     }
-    refuse_unless_of_root(path, |_| OWN_PLACE.to_owned())
+    *safe = Some(folder.to_owned());
+    Ok(())
 }
+
+/// The folder checked last, with those above it: most of our files share one.
+static SAFE_FOLDER: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Refuses a folder further up that everybody can write to. Its group may: often each user has a group.
 fn refuse_open_to_everybody(path: &Path) -> Result<()> {
