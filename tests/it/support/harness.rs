@@ -336,7 +336,7 @@ pub(crate) fn has(tools: &[&str]) -> bool {
 }
 
 /// Writes a program, in another process: one that was forked while we write would keep it from being started.
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 pub(crate) fn write_program(path: &Path, script: &str) {
     let mut command = Command::new("sh");
     command.args(["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"]);

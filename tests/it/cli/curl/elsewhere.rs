@@ -1,17 +1,16 @@
 //! The secret goes to the host it is for, and nowhere else.
 
-use super::{REPOSITORY, USER, curl, http_status, refused, signed_in};
-use crate::support::canary::leaks;
-#[cfg(target_os = "linux")]
-use crate::support::harness::has;
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, run};
+use super::{USER, curl, http_status, refused, signed_in};
+use crate::support::harness::{API_TOKEN, TestEnv, run};
 use std::fs;
-use std::time::Duration;
 #[cfg(target_os = "linux")]
-use std::{
-    process::{Command, Stdio},
-    thread,
-    time::Instant,
+use {
+    super::REPOSITORY,
+    crate::support::canary::leaks,
+    crate::support::harness::{ACCESS_TOKEN, PROGRAM, has},
+    std::process::{Command, Stdio},
+    std::thread,
+    std::time::{Duration, Instant},
 };
 
 #[test]

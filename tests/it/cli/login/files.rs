@@ -1,6 +1,8 @@
 //! Where `login` writes, and what it does not touch.
 
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, reply};
+#[cfg(target_os = "linux")]
+use crate::support::harness::reply;
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv};
 use std::fs;
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod files;
 mod generated;
+#[cfg(unix)]
 mod hostile;
 mod interrupted;
 mod places;
