@@ -73,10 +73,8 @@ impl Accounts {
     }
 
     /// Changes the file under a lock, so that no process undoes what another one wrote.
-    ///
-    /// # Errors
-    /// When the lock is not free within `patience`, the file cannot be read or written, or `change` fails. Then nothing is
-    /// written.
+    /// Fails when the lock is not free within `patience`, the file cannot be read or written, or `change` fails. Then
+    /// nothing is written.
     pub(crate) fn update<T>(
         path: &Path,
         patience: Duration,

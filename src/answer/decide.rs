@@ -61,9 +61,7 @@ type Stage = fn(&Session, &Wanted<'_>, Effort, &mut Decision) -> Result<()>;
 const ORDER: [Stage; 3] = [of_environment, of_accounts, of_sources];
 
 /// Decides who answers.
-///
-/// # Errors
-/// When accounts, settings or policy cannot be read: nobody knows then who may answer.
+/// Fails when accounts, settings or policy cannot be read: nobody knows then who may answer.
 pub(crate) fn decide(session: &Session, wanted: &Wanted<'_>, effort: Effort) -> Result<Decision> {
     let mut decision = Decision::default();
     for stage in ORDER {
@@ -276,10 +274,8 @@ fn of_sources(
 
 impl Decision {
     /// What answers, or why nothing does.
-    ///
-    /// # Errors
-    /// When two accounts fit equally, the secret of the one that is meant cannot be had, or nothing fits but what the
-    /// policy forbids.
+    /// Fails when two accounts fit equally, the secret of the one that is meant cannot be had, or nothing fits but what
+    /// the policy forbids.
     pub(crate) fn into_findings(mut self, wanted: &Wanted<'_>) -> Result<Findings> {
         if let Some(failure) = self.failure {
             return Err(failure);

@@ -61,9 +61,7 @@ pub(crate) fn again(session: &Session, account: Account, kept: Kept) -> Result<(
 }
 
 /// Removes an account's secrets from its store, with those that a crashed renewal may have left.
-///
-/// # Errors
-/// When the store does not answer. Then the secrets may still be there.
+/// Fails when the store does not answer. Then the secrets may still be there.
 pub(crate) fn forget(session: &Session, account: &Account) -> Result<()> {
     session.forget(account)?;
     match spare_of(account) {

@@ -11,9 +11,7 @@ use crate::settings::session::Session;
 use crate::sys::{files, trace};
 
 /// The accounts, at least those that may answer.
-///
-/// # Errors
-/// As [`Session::accounts`]. Damage to an account that cannot answer is not noticed.
+/// Fails as [`Session::accounts`]. Damage to an account that cannot answer is not noticed.
 pub(crate) fn accounts(session: &Session, wanted: &Wanted<'_>) -> Result<Accounts> {
     let Ok(locations) = session.locations() else {
         return session.accounts();

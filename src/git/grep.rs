@@ -52,9 +52,7 @@ fn restrained(tree: &Path, is_bare: bool) -> Program {
 
 /// The lines that match an extended regular expression, in any letter case: in the tracked files of a work tree, or in
 /// a bare repository in the commit at HEAD. Binary files are left out.
-///
-/// # Errors
-/// When git cannot be started, or does not trust the repository (git-config(1), `safe.directory`).
+/// Fails when git cannot be started, or does not trust the repository (git-config(1), `safe.directory`).
 pub(crate) fn grep(tree: &Path, is_bare: bool, pattern: &str) -> Result<Vec<Line>> {
     let git = restrained(tree, is_bare)
         .args([
@@ -95,9 +93,7 @@ pub(crate) fn grep(tree: &Path, is_bare: bool, pattern: &str) -> Result<Vec<Line
 }
 
 /// Whether git tracks a file in the work tree in which it lies.
-///
-/// # Errors
-/// When git cannot be started, or does not trust the repository (git-config(1), `safe.directory`).
+/// Fails when git cannot be started, or does not trust the repository (git-config(1), `safe.directory`).
 pub(crate) fn is_tracked(path: &Path) -> Result<bool> {
     let real = dunce::canonicalize(path)?;
     let Some(tree) = work_tree_around(&real) else {

@@ -14,9 +14,7 @@ use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 
 /// The reply to a caller. None if the caller cannot take its form.
-///
-/// # Errors
-/// When REST takes it in another form only.
+/// Fails when REST takes it in another form only.
 pub(super) fn of(
     wanted: &Wanted<'_>,
     found: Found,

@@ -40,8 +40,7 @@ struct SystemFile {
 }
 
 impl Policy {
-    /// # Errors
-    /// When the file cannot be parsed: then nothing is allowed.
+    /// Fails when the file cannot be parsed: then nothing is allowed.
     pub(crate) fn read(machine: &MachineFile) -> Result<Self> {
         match &machine.content {
             Some(content) => Self::parse(&machine.path, content).context(toml_file::not_known()),

@@ -116,9 +116,7 @@ impl Session {
     }
 
     /// What the machine's administrators allow.
-    ///
-    /// # Errors
-    /// When the policy cannot be read: then nothing is allowed.
+    /// Fails when the policy cannot be read: then nothing is allowed.
     pub(crate) fn policy(&self) -> Result<&Policy> {
         once(&self.known.policy, || Policy::read(self.machine()?))
     }

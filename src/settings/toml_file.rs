@@ -29,9 +29,8 @@ impl fmt::Debug for MachineFile {
 }
 
 impl MachineFile {
-    /// # Errors
-    /// When the file cannot be read, other users could have written it, or it is a dangling link: an unmounted disk must
-    /// not lift the policy.
+    /// Fails when the file cannot be read, other users could have written it, or it is a dangling link: an unmounted
+    /// disk must not lift the policy.
     pub(crate) fn read(path: PathBuf) -> Result<Self> {
         let read = || {
             let content = files::read_machine_file(&path)?;

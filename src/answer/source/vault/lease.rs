@@ -57,8 +57,7 @@ impl LeasedToken {
         })
     }
 
-    /// # Errors
-    /// When the folder is read-only, or open to others: then everybody logs in on his own.
+    /// Fails when the folder is read-only, or open to others: then everybody logs in on his own.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let until = format!("{} ", self.until);
         let mute = if self.is_mute { MUTE } else { "" };

@@ -16,9 +16,7 @@ pub(super) struct Committed {
 
 /// Looks into what git tracks in a work tree, or in a bare repository at HEAD, but for the files that are `seen`. Ends
 /// once there is `enough`.
-///
-/// # Errors
-/// When git does not let us.
+/// Fails when git does not let us.
 pub(super) fn look_into(
     tree: &Path,
     ours: &Ours,
