@@ -34,22 +34,22 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
         return None;
     }
     let places = places(wanted.reach.as_ref()?);
-    let (head, blocks) = text.split_once(HEADER)?;
-    let mut short = head.to_owned();
-    let (mut all, mut left_out) = (0, 0);
-    let lower = blocks.to_ascii_lowercase();
-    let mut start = 0;
-    for block in blocks.split(HEADER) {
-        all += 1;
-        let in_lower_case = &lower[start..][..block.len()];
-        start += block.len() + HEADER.len();
-        if is_for_others(block, in_lower_case, &places) {
+    let starts: Vec<usize> = starts(text).collect();
+    let mut short = text[..*starts.first()?].to_owned();
+    let ends = starts[1..].iter().copied().chain([text.len()]);
+    let lower = text.to_ascii_lowercase();
+    let has_quotes = text.contains('\\') || text.contains('\'');
+    let mut left_out = 0;
+    for (&start, end) in starts.iter().zip(ends) {
+        let block = &text[start..end];
+        let is_plain = !has_quotes || !block.contains(['\\', '\'']);
+        if is_plain && is_for_others(block, &lower[start..end], &places) {
             left_out += 1;
         } else {
-            short.push_str(HEADER);
             short.push_str(block);
         }
     }
+    let all = starts.len();
     trace::say(|| format!("accounts: {left_out} of {all} cannot answer"));
     if left_out == 0 {
         return None;
@@ -60,8 +60,14 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
     fits.then_some(accounts)
 }
 
-/// How a block begins.
-const HEADER: &str = "\n[[account]]\n";
+/// How a block begins, at the start of a line.
+const HEADER: &str = "[[account]]\n";
+
+/// Where each block begins. One byte is found many times faster than the whole header.
+fn starts(text: &str) -> impl Iterator<Item = usize> {
+    let is_start = move |at: &usize| text[..*at].ends_with('\n') && text[*at..].starts_with(HEADER);
+    text.match_indices('[').map(|(at, _)| at).filter(is_start)
+}
 
 /// How a list names what contains the wanted place.
 fn places(wanted: &Reach) -> Vec<String> {
@@ -74,12 +80,11 @@ fn places(wanted: &Reach) -> Vec<String> {
 
 /// Whether a block is certainly of an account for other places: it has a list of them, and this one is not in its text.
 fn is_for_others(block: &str, in_lower_case: &str, places: &[String]) -> bool {
-    let own = block.split("\n[").next().unwrap_or(block);
-    let is_plain =
-        !block.contains("[[") && !block.bytes().any(|byte| matches!(byte, b'\\' | b'\''));
+    let keys = &block[HEADER.len() - 1..];
+    let own = keys.find("\n[").map_or(keys, |end| &keys[..end]);
     // An account's base path counts for the others as well.
     let has_base_path = own.contains("\ncontext = ");
-    is_plain
+    !keys.contains("[[")
         && own.contains("\nfor = [")
         && !has_base_path
         && !places.iter().any(|place| in_lower_case.contains(place))
