@@ -92,7 +92,10 @@ pub(super) fn refuse_open_to_others(path: &Path, file: &File, forbidden: u32) ->
     } else {
         refuse_open_to_everybody(path)?;
     }
-    *safe = Some(folder.to_owned());
+    // Above a link only the way to its target may have been checked.
+    if !is_link {
+        *safe = Some(folder.to_owned());
+    }
     Ok(())
 }
 
@@ -103,15 +106,19 @@ static SAFE_FOLDER: Mutex<Option<PathBuf>> = Mutex::new(None);
 fn refuse_open_to_everybody(path: &Path) -> Result<()> {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     for folder in real.ancestors().skip(2) {
-        let is_open = |mode: u32| mode & 0o002 != 0 && mode & 0o1000 == 0;
         if folder
             .metadata()
-            .is_ok_and(|metadata| is_open(metadata.mode()))
+            .is_ok_and(|metadata| is_open(metadata.mode(), 0o002))
         {
             refuse_open_folder(folder)?;
         }
     }
     Ok(())
+}
+
+/// Whether one of these others can replace what is in a folder. In a sticky one (/tmp) they can only add files.
+fn is_open(mode: u32, others: u32) -> bool {
+    mode & others != 0 && mode & 0o1000 == 0
 }
 
 fn refuse_open_folder(folder: &Path) -> Result<()> {
@@ -120,8 +127,7 @@ fn refuse_open_folder(folder: &Path) -> Result<()> {
         .with_context(|| format!("cannot look at '{}'", folder.display()))?;
     refuse_foreign(folder, metadata.uid())?;
     let mode = metadata.mode();
-    // In a sticky folder (/tmp) others can add files but neither replace nor remove ours.
-    if mode & WRITABLE != 0 && mode & 0o1000 == 0 {
+    if is_open(mode, WRITABLE) {
         bail!(Hinted::new(
             format!(
                 "others can write to the folder '{}' (mode {:04o})",
@@ -153,9 +159,7 @@ fn refuse_unless_of_root(path: &Path, fix: impl Fn(&Path) -> String) -> Result<(
         let Ok(metadata) = folder.metadata() else {
             continue;
         };
-        let mode = metadata.mode();
-        let is_open = mode & WRITABLE != 0 && mode & 0o1000 == 0;
-        if metadata.uid() != 0 || is_open {
+        if metadata.uid() != 0 || is_open(metadata.mode(), WRITABLE) {
             bail!(Hinted::new(
                 format!(
                     "'{}' is not safe for root: another user can change '{}'",
