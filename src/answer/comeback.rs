@@ -12,7 +12,7 @@ use crate::account::standing::Standing;
 use crate::account::{Account, Kept};
 use crate::answer::matching::Wanted;
 use crate::answer::renewal;
-use crate::answer::ruling::{Ruling, rule};
+use crate::answer::ruling::{self, Ruling, rule};
 use crate::settings::session::Session;
 use crate::sys::error::one_line;
 use crate::sys::files::Lock;
@@ -41,14 +41,9 @@ pub(super) fn of_account(
 ) -> Option<(String, Comeback)> {
     let is_refused = |standing| matches!(standing, Standing::Resting { .. } | Standing::Refused);
     // As if no server had refused anything.
-    let hindrance = |account: &Account| match session.objection(account) {
-        Ok(Some(objection)) => Some(Ruling::Forbidden(objection)),
-        Err(_) => Some(Ruling::Fails),
-        Ok(None) => {
-            let standing = account.standing(now);
-            let is_out = !standing.may_answer() && !is_refused(standing);
-            is_out.then_some(Ruling::Out(standing))
-        }
+    let hindrance = |account: &Account| {
+        ruling::hindrance(session, account, now)
+            .filter(|ruling| !matches!(ruling, Ruling::Out(standing) if is_refused(*standing)))
     };
     let mut rulings = rule(accounts, wanted, hindrance).into_iter();
     let (account, _) = rulings.find(|(_, ruling)| *ruling == Ruling::Answers)?;

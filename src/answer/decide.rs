@@ -10,7 +10,7 @@ use crate::answer::comeback::{self, Comeback};
 use crate::answer::found::{Findings, Found};
 use crate::answer::matching::{Misfit, Wanted};
 use crate::answer::renewal;
-use crate::answer::ruling::{Rank, Ruling, rule};
+use crate::answer::ruling::{self, Rank, Ruling, rule};
 use crate::answer::shortlist;
 use crate::answer::source::{self, environment};
 use crate::answer::tie;
@@ -85,19 +85,6 @@ pub(crate) fn secret_of(session: &Session, account: &Account) -> Result<Option<(
 
 fn unreadable(account: &Account, error: Error) -> Error {
     error.context(format!("cannot read the secret of '{}'", account.name))
-}
-
-/// What keeps an account from answering, whatever fits.
-pub(crate) fn hindrance(session: &Session, account: &Account, now: Timestamp) -> Option<Ruling> {
-    match session.objection(account) {
-        Ok(Some(objection)) => Some(Ruling::Forbidden(objection)),
-        // Whoever decides has read the policy before.
-        Err(_) => Some(Ruling::Fails),
-        Ok(None) => {
-            let standing = account.standing(now);
-            (!standing.may_answer()).then_some(Ruling::Out(standing))
-        }
-    }
 }
 
 fn of_environment(
@@ -178,7 +165,7 @@ fn look_at_accounts(
         Effort::Explain => session.accounts()?,
     };
     let now = Timestamp::now();
-    let hindrance = |account: &Account| hindrance(session, account, now);
+    let hindrance = |account: &Account| ruling::hindrance(session, account, now);
     let mut rulings = rule(&accounts, wanted, hindrance);
     let mut kept = None;
     if effort == Effort::Answer

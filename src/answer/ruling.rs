@@ -7,6 +7,7 @@ use crate::account::standing::Standing;
 use crate::account::{Account, Origin};
 use crate::answer::matching::{self, Exactness, Misfit, Wanted};
 use crate::settings::policy::Objection;
+use crate::settings::session::Session;
 
 /// What becomes of a candidate.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,6 +49,19 @@ impl Ruling {
     /// Whether git may have the account's secret from us: it fits, and the policy allows it.
     pub(crate) fn may_have_answered(&self) -> bool {
         !matches!(self, Self::Misfit(_) | Self::Forbidden(_) | Self::Fails)
+    }
+}
+
+/// What keeps an account from answering, whatever fits.
+pub(crate) fn hindrance(session: &Session, account: &Account, now: Timestamp) -> Option<Ruling> {
+    match session.objection(account) {
+        Ok(Some(objection)) => Some(Ruling::Forbidden(objection)),
+        // Whoever decides has read the policy before.
+        Err(_) => Some(Ruling::Fails),
+        Ok(None) => {
+            let standing = account.standing(now);
+            (!standing.may_answer()).then_some(Ruling::Out(standing))
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::account::Account;
 use crate::account::file::Accounts;
-use crate::answer::decide::hindrance;
+use crate::answer::ruling::hindrance;
 use crate::answer::tie;
 use crate::git::context::Host;
 use crate::git::{self, Helper};

@@ -8,7 +8,7 @@ use super::surroundings::Surroundings;
 use crate::account::Account;
 use crate::account::present::Missing;
 use crate::account::state::{self, State};
-use crate::answer::decide::hindrance;
+use crate::answer::ruling::hindrance;
 use crate::answer::tie::{self, Tie};
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
