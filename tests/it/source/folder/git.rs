@@ -90,11 +90,13 @@ fn the_last_day_of_what_is_mounted_is_told_and_changes_no_answer() {
         return;
     };
     fs::write(env.home().join("wanted"), WANTED).unwrap();
-    terminal.types("git credential-bitbucket get <wanted");
-    let screen = terminal.expect("replace the secret there");
+    terminal.types("git credential-bitbucket get <wanted; echo status $?");
+    let screen = terminal.expect("status 0");
     let screen = screen.replace('\n', "");
     assert!(
-        screen.contains(&complaint) && screen.contains(API_TOKEN),
+        screen.contains(&complaint)
+            && screen.contains("replace the secret there")
+            && screen.contains(API_TOKEN),
         "{screen}"
     );
 }
