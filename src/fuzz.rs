@@ -14,10 +14,9 @@ use crate::answer::source::vault::reply::{self, Content, Version};
 use crate::bitbucket;
 use crate::bitbucket::oauth;
 use crate::bitbucket::reach::Reach;
-use crate::cli::takeover::netrc::Netrc;
-use crate::cli::takeover::scrub::find::{self, Ours};
+use crate::cli::takeover::scrub::find;
 use crate::cli::takeover::scrub::rewrite::config_without;
-use crate::cli::takeover::{git_credentials, in_url};
+use crate::cli::takeover::{git_credentials, in_url, netrc};
 use crate::git::config::GitConfig;
 use crate::git::context::{Context, Host};
 use crate::git::protocol::{Form, Reply, Request};
@@ -108,12 +107,10 @@ pub fn git_config(data: &[u8]) {
             assert!(value.place(0..value.bytes().len()).end <= data.len());
         }
     }
-    let ours = Ours {
-        hosts: vec![bitbucket::cloud(), bitbucket::api_host()],
-    };
-    let _ = find::in_text(data, &ours);
-    if let Some(new) = config_without(data, &ours, &|found| !found.credentials.is_empty()) {
-        let (_, again) = find::in_config(&new, &ours).expect("git can still read it");
+    let hosts = [bitbucket::cloud(), bitbucket::api_host()];
+    let _ = find::in_text(data, &hosts);
+    if let Some(new) = config_without(data, &hosts, &|found| !found.credentials.is_empty()) {
+        let (_, again) = find::in_config(&new, &hosts).expect("git can still read it");
         assert!(again.found.iter().all(|found| found.credentials.is_empty()));
     }
 }
@@ -160,17 +157,15 @@ pub fn config(data: &[u8]) {
 /// The netrc file, and that of git-credential-store: entries lie in the text, in order and apart.
 pub fn import(data: &[u8]) {
     let hosts = bitbucket::hosts_asked_for(&bitbucket::cloud());
-    let netrc = Netrc::parse(data);
-    let mut end = 0;
-    for machine in &netrc.machines {
-        assert!(end <= machine.span.start && machine.span.end <= data.len());
-        end = machine.span.end;
-        let _ = machine.content(&hosts);
-    }
-    let mut end = 0;
-    for entry in git_credentials::entries(data, &hosts) {
-        assert!(end <= entry.span.start && entry.span.end <= data.len());
-        end = entry.span.end;
+    for entries in [
+        netrc::entries(data, &hosts),
+        git_credentials::entries(data, &hosts),
+    ] {
+        let mut end = 0;
+        for entry in entries {
+            assert!(end <= entry.span.start && entry.span.end <= data.len());
+            end = entry.span.end;
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::finding::Check;
 use super::surroundings::Surroundings;
-use crate::cli::takeover::netrc::{Machine, Netrc, without_port};
+use crate::cli::takeover::netrc::{Machine, Netrc};
 
 pub(super) fn check(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let id = "netrc";
@@ -30,7 +30,7 @@ pub(super) fn check(surroundings: &Surroundings<'_>) -> Vec<Check> {
         for Machine { name, line, .. } in Netrc::parse(&text).machines {
             let is_ours = |name: &String| {
                 let mut hosts = surroundings.hosts.iter();
-                hosts.any(|host| without_port(host).eq_ignore_ascii_case(name))
+                hosts.any(|host| host.name().eq_ignore_ascii_case(name))
             };
             let what = match &name {
                 Some(name) if is_ours(name) => format!("an entry for {name}"),

@@ -1,8 +1,9 @@
 //! The file of git-credential-store: a URL in each line, with user name and password (git-credential-store(1)).
 
-use super::{Credential, Entry, EntryContent, InUrl, in_url};
+use super::{Credential, Entry, EntryContent, in_url};
 use crate::git::context::Host;
 use crate::git::url::Url;
+use crate::git::username::Username;
 
 /// The entries of the file, without blank lines and comments. An entry that git would not understand is bad.
 pub(crate) fn entries(text: &[u8], hosts: &[Host]) -> Vec<Entry> {
@@ -12,46 +13,44 @@ pub(crate) fn entries(text: &[u8], hosts: &[Host]) -> Vec<Entry> {
         let span = start..start + line.len();
         start = span.end;
         let line = line.trim_ascii();
-        if line.is_empty() || line.starts_with(b"#") {
-            continue;
+        if !line.is_empty() && !line.starts_with(b"#") {
+            entries.push(Entry {
+                line: index + 1,
+                span,
+                content: content(line, hosts),
+            });
         }
-        entries.push(Entry {
-            line: index + 1,
-            span,
-            content: content(line, hosts),
-        });
     }
     entries
 }
 
 fn content(line: &[u8], hosts: &[Host]) -> EntryContent {
+    let bad = |reason: &str| EntryContent::Bad(reason.to_owned());
     let Some(url) = std::str::from_utf8(line).ok().and_then(Url::parse) else {
-        return EntryContent::Bad("it is not a URL");
+        return bad("it is not a URL");
     };
-    if !url.is_http() {
-        return EntryContent::Foreign;
-    }
     match url.host() {
-        None => return EntryContent::Bad("its host is not a host name"),
-        Some(host) if !hosts.contains(&host) => return EntryContent::Foreign,
-        Some(_) => {}
-    }
-    match in_url(&url) {
-        Some(InUrl { credentials, .. }) if credentials.iter().all(is_usable) => {
-            EntryContent::Ours(credentials)
-        }
-        Some(_) => EntryContent::Bad("it holds a control character"),
-        None => EntryContent::Bad("it has no password"),
+        _ if !url.is_http() => EntryContent::Foreign,
+        None => bad("its host is not a host name"),
+        Some(host) if !hosts.contains(&host) => EntryContent::Foreign,
+        Some(_) => match in_url(&url) {
+            None => bad("it has no password"),
+            Some(found) if !found.credentials.iter().all(is_usable) => {
+                bad("it holds a control character")
+            }
+            Some(found) => EntryContent::Ours(found.credentials),
+        },
     }
 }
 
 fn is_usable(credential: &Credential) -> bool {
-    let is_control = |bytes: &[u8]| bytes.iter().any(u8::is_ascii_control);
-    !is_control(credential.secret.expose())
-        && !credential
-            .username
-            .as_ref()
-            .is_some_and(|name| is_control(name.as_slice()))
+    let name = credential.username.as_ref().map(Username::as_slice);
+    let mut bytes = credential
+        .secret
+        .expose()
+        .iter()
+        .chain(name.unwrap_or_default());
+    !bytes.any(u8::is_ascii_control)
 }
 
 #[cfg(test)]
@@ -74,7 +73,7 @@ mod tests {
                         String::from_utf8_lossy(all[0].secret.expose()).into_owned()
                     }
                     EntryContent::Foreign => "foreign".to_owned(),
-                    EntryContent::Bad(reason) => (*reason).to_owned(),
+                    EntryContent::Bad(reason) => reason.clone(),
                 };
                 (entry.line, what)
             })

@@ -1,7 +1,6 @@
 //! `import`: imports Bitbucket credentials from files and other helpers.
 
 use std::fs;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -14,8 +13,9 @@ use zeroize::Zeroizing;
 use crate::bitbucket;
 use crate::cli::output;
 use crate::cli::setup;
-use crate::cli::takeover::netrc::Netrc;
-use crate::cli::takeover::{Credential, Entry, EntryContent, Plan, git_credentials, other_helper};
+use crate::cli::takeover::{
+    Credential, Entry, EntryContent, Plan, Planned, git_credentials, netrc, other_helper, without,
+};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::git::{self, Helper};
@@ -36,11 +36,23 @@ pub(crate) struct Import {
     pub(crate) remove: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum ImportSource {
-    /// The file of git-credential-store; `None` for git's default paths.
-    GitCredentials(Option<PathBuf>),
-    Netrc(Option<PathBuf>),
+    /// The files where git and curl look for them.
+    Usual(Format),
+    Named(Place),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Format {
+    /// The file of git-credential-store.
+    GitCredentials,
+    Netrc,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    File(Format, PathBuf),
     /// As `credential.helper` names it.
     Helper(String),
 }
@@ -54,15 +66,16 @@ impl FromStr for ImportSource {
 
     fn from_str(text: &str) -> Result<Self, NotASource> {
         let (name, rest) = text.split_once(':').unwrap_or((text, ""));
-        let file = Some(rest)
-            .filter(|rest| !rest.is_empty())
-            .map(PathBuf::from);
-        match name {
-            "git-credentials" => Ok(Self::GitCredentials(file)),
-            "netrc" => Ok(Self::Netrc(file)),
-            "helper" if !rest.is_empty() => Ok(Self::Helper(rest.to_owned())),
-            _ => Err(NotASource),
-        }
+        let format = match name {
+            "git-credentials" => Format::GitCredentials,
+            "netrc" => Format::Netrc,
+            "helper" if !rest.is_empty() => return Ok(Self::Named(Place::Helper(rest.to_owned()))),
+            _ => return Err(NotASource),
+        };
+        Ok(match rest {
+            "" => Self::Usual(format),
+            file => Self::Named(Place::File(format, file.into())),
+        })
     }
 }
 
@@ -70,228 +83,227 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     let session = Session::default();
     let accounts = session.accounts()?;
     let hosts = session.known_hosts(&accounts)?;
-    let usernames: Vec<Username> = accounts
+    let usernames = accounts
         .iter()
-        .filter_map(|account| account.username().cloned())
-        .collect();
+        .filter_map(|account| account.username().cloned());
+    let usernames: Vec<Username> = usernames.collect();
     let mut all_well = true;
     let mut gathered = Vec::new();
     for place in places(&arguments.sources)? {
-        match Gathered::from(place, &hosts, &usernames) {
-            Ok(from) => gathered.push(from),
+        match place.entries(&hosts, &usernames) {
+            Ok(entries) => gathered.push(Gathered { place, entries }),
             Err(error) => {
                 message::warn(error::one_line(&error));
-                if let Some(hint) = error::hint(&error) {
-                    message::hint(hint);
-                }
+                error::hint(&error).into_iter().for_each(message::hint);
                 all_well = false;
             }
         }
     }
-    for from in &gathered {
-        from.mistakes.iter().for_each(message::warn);
-        all_well &= from.mistakes.is_empty();
+    for mistake in gathered.iter().flat_map(Gathered::mistakes) {
+        message::warn(mistake);
+        all_well = false;
     }
 
     // git uses the first entry that fits, but our newest account from git answers. So import the first one last.
-    let credentials: Vec<&Credential> = gathered
-        .iter()
-        .flat_map(|from| from.entries.iter().flat_map(|(_, credentials)| credentials))
-        .rev()
-        .collect();
-    let mut plan = Plan::make(&session, &credentials)?;
-    plan.warnings.iter().for_each(message::warn);
-    let outcomes = if arguments.dry_run {
-        plan.foresee()
-    } else {
-        plan.carry_out(&session)?
-    };
-    let outcome_of = |credential: &Credential| {
-        let index = credentials
-            .iter()
-            .position(|other| other.is_same(credential))?;
-        Some(ImportOutcome {
-            name: plan.name_of(index),
-            failure: outcomes[index].as_ref().err(),
-        })
-    };
+    let credentials: Vec<&Credential> = gathered.iter().flat_map(Gathered::credentials).collect();
+    let mut plan = Plan::make(&session, credentials.iter().copied().rev())?;
+    if !arguments.dry_run {
+        plan.carry_out(&session)?;
+    }
+    for failure in plan.failures() {
+        message::warn(failure);
+        all_well = false;
+    }
     for from in &gathered {
-        all_well &= from.report(arguments, &outcome_of);
+        all_well &= from.report(arguments, &plan);
     }
     if !arguments.dry_run && !credentials.is_empty() {
         setup::refresh(&session, "the accounts are stored")?;
-        plan.notices()
-            .iter()
-            .for_each(|notice| message::tell(notice));
-        output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' fixes that");
+        plan.tell_what_is_left(&hosts);
     }
     Ok(ExitCode::from(u8::from(!all_well)))
 }
 
-/// A source with its file.
-enum SourcePlace {
-    GitCredentials(PathBuf),
-    Netrc(PathBuf),
-    Helper(String),
-}
-
-/// The named places; without names, the default files that exist.
-fn places(sources: &[ImportSource]) -> Result<Vec<SourcePlace>> {
-    let home = || dirs::home_dir().context("there is no home folder");
-    let git_credentials = || -> Result<Vec<PathBuf>> {
-        let home = home()?;
-        // git-credential-store(1), "FILES"
-        Ok(vec![
-            home.join(".git-credentials"),
-            git::config_folder(&home).join("credentials"),
-        ])
-    };
-    let netrc = || -> Result<Vec<PathBuf>> {
-        let home = home()?;
-        Ok(vec![home.join(".netrc"), home.join("_netrc")])
-    };
-    let there = |paths: Vec<PathBuf>| -> Vec<PathBuf> {
-        paths.into_iter().filter(|path| path.exists()).collect()
-    };
-    let named = |paths: Vec<PathBuf>| -> Result<Vec<PathBuf>> {
-        let first = paths[0].display().to_string();
-        let there = there(paths);
-        if there.is_empty() {
+/// The named places; without names, the usual files that exist.
+fn places(sources: &[ImportSource]) -> Result<Vec<Place>> {
+    let usual = [Format::GitCredentials, Format::Netrc].map(ImportSource::Usual);
+    let sources_or_usual = if sources.is_empty() { &usual } else { sources };
+    let mut places = Vec::new();
+    for source in sources_or_usual {
+        let meant = match source {
+            ImportSource::Usual(format) => format.usual_places()?,
+            ImportSource::Named(place) => vec![place.clone()],
+        };
+        let there: Vec<Place> = meant
+            .iter()
+            .filter(|place| place.is_there())
+            .cloned()
+            .collect();
+        if there.is_empty() && !sources.is_empty() {
             bail!(Hinted::new(
-                format!("there is no file '{first}'"),
+                format!("there is no file {}", meant[0].shown()),
                 "name the file after a colon, as in 'netrc:FILE'",
             ));
         }
-        Ok(there)
-    };
-    let mut places = Vec::new();
-    if sources.is_empty() {
-        places.extend(
-            there(git_credentials()?)
-                .into_iter()
-                .map(SourcePlace::GitCredentials),
-        );
-        places.extend(there(netrc()?).into_iter().map(SourcePlace::Netrc));
-        if places.is_empty() {
-            message::tell(
-                "There is neither a '~/.git-credentials' nor a '~/.netrc' to import from",
-            );
-        }
+        places.extend(there);
     }
-    for source in sources {
-        match source {
-            ImportSource::GitCredentials(file) => {
-                let paths = file
-                    .clone()
-                    .map_or_else(git_credentials, |file| Ok(vec![file]))?;
-                places.extend(named(paths)?.into_iter().map(SourcePlace::GitCredentials));
-            }
-            ImportSource::Netrc(file) => {
-                let paths = file.clone().map_or_else(netrc, |file| Ok(vec![file]))?;
-                places.extend(named(paths)?.into_iter().map(SourcePlace::Netrc));
-            }
-            ImportSource::Helper(name) => places.push(SourcePlace::Helper(name.clone())),
-        }
+    if places.is_empty() {
+        message::tell("There is neither a '~/.git-credentials' nor a '~/.netrc' to import from");
     }
     Ok(places)
 }
 
-/// What happened to a credential.
-struct ImportOutcome<'a> {
-    /// Its account.
-    name: &'a str,
-    /// Why it was not stored.
-    failure: Option<&'a String>,
+impl Format {
+    fn usual_places(self) -> Result<Vec<Place>> {
+        let home = dirs::home_dir().context("there is no home folder")?;
+        let paths = match self {
+            // git-credential-store(1), "FILES"
+            Self::GitCredentials => [
+                home.join(".git-credentials"),
+                git::config_folder(&home).join("credentials"),
+            ],
+            Self::Netrc => [home.join(".netrc"), home.join("_netrc")],
+        };
+        Ok(paths.map(|path| Place::File(self, path)).into())
+    }
+
+    fn entries(self, text: &[u8], hosts: &[Host]) -> Vec<Entry> {
+        match self {
+            Self::GitCredentials => git_credentials::entries(text, hosts),
+            Self::Netrc => netrc::entries(text, hosts),
+        }
+    }
+
+    /// The entries of a file. What git tracks others may have written or read: it is not imported.
+    fn read(self, path: &Path, hosts: &[Host]) -> Result<Vec<Entry>> {
+        let shown = path.display();
+        let text = fs::read(path).with_context(|| format!("cannot read '{shown}'"))?;
+        let is_tracked = git::is_tracked(path)
+            .with_context(|| format!("cannot tell whether git tracks '{shown}'"))?;
+        let mut entries = self.entries(&Zeroizing::new(text), hosts);
+        for entry in entries.iter_mut().filter(|_| is_tracked) {
+            if let EntryContent::Ours(credentials) = &entry.content {
+                let pages: Vec<String> = credentials.iter().map(Credential::page).collect();
+                entry.content = EntryContent::Bad(format!(
+                    "git tracks it, so others may have written or read it: revoke it at {}",
+                    pages.join(" and ")
+                ));
+            }
+        }
+        Ok(entries)
+    }
+}
+
+impl Place {
+    fn is_there(&self) -> bool {
+        match self {
+            Self::File(_, path) => path.exists(),
+            Self::Helper(_) => true,
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::File(_, path) => format!("'{}'", path.display()),
+            Self::Helper(name) => format!("the helper '{}'", helper(name).shown()),
+        }
+    }
+
+    fn entries(&self, hosts: &[Host], usernames: &[Username]) -> Result<Vec<Entry>> {
+        let name = match self {
+            Self::File(format, path) => return format.read(path, hosts),
+            Self::Helper(name) => name,
+        };
+        if helper(name).is_ours() {
+            bail!(Hinted::new(
+                "that helper is this program itself",
+                "name another one, such as 'helper:store' or 'helper:libsecret'",
+            ));
+        }
+        let credentials = other_helper::credentials(name, hosts, usernames)
+            .with_context(|| format!("cannot ask {}", self.shown()))?;
+        let entries = credentials.into_iter().map(|credential| Entry {
+            line: 0,
+            span: 0..0,
+            content: EntryContent::Ours(vec![credential]),
+        });
+        Ok(entries.collect())
+    }
+
+    /// Removes the stored entries, and nothing else.
+    fn remove(&self, stored: &[&Credential]) -> Result<()> {
+        let (format, path) = match self {
+            Self::File(format, path) => (format, path),
+            Self::Helper(name) => {
+                let mut stored = stored.iter();
+                return stored.try_for_each(|credential| other_helper::forget(name, credential));
+            }
+        };
+        let hosts = stored.iter().map(|credential| &credential.host);
+        let hosts: Vec<Host> = hosts.flat_map(bitbucket::hosts_asked_for).collect();
+        let is_stored = |found: &Credential| stored.iter().any(|known| known.is_twin(found));
+        // The file may have changed: remove what was stored, wherever it is now.
+        let change = |text: &[u8]| {
+            let mut entries = format.entries(text, &hosts);
+            entries.retain(|entry| match &entry.content {
+                EntryContent::Ours(credentials) => credentials.iter().all(is_stored),
+                EntryContent::Foreign | EntryContent::Bad(_) => false,
+            });
+            let spans: Vec<_> = entries.into_iter().map(|entry| entry.span).collect();
+            Ok(Some(without(text, &spans)))
+        };
+        git::edit(path, &git::lock_of(path), change, |_| Ok(()))
+    }
+}
+
+fn helper(name: &str) -> Helper {
+    Helper {
+        value: name.to_owned(),
+        key: String::new(),
+        origin: String::new(),
+    }
 }
 
 /// The contents of a source.
 struct Gathered {
-    place: SourcePlace,
-    /// With their spans in the file; empty for a helper.
-    entries: Vec<(Range<usize>, Vec<Credential>)>,
-    foreign: usize,
-    /// `path:line: reason`
-    mistakes: Vec<String>,
+    place: Place,
+    entries: Vec<Entry>,
 }
 
 impl Gathered {
-    fn from(place: SourcePlace, hosts: &[Host], usernames: &[Username]) -> Result<Self> {
-        let mut gathered = Self {
-            entries: Vec::new(),
-            foreign: 0,
-            mistakes: Vec::new(),
-            place,
-        };
-        match &gathered.place {
-            SourcePlace::Helper(name) => {
-                gathered.entries = of_helper(name, hosts, usernames)?;
-            }
-            SourcePlace::GitCredentials(path) | SourcePlace::Netrc(path) => {
-                let path = path.clone();
-                let text = Zeroizing::new(
-                    fs::read(&path).with_context(|| format!("cannot read '{}'", path.display()))?,
-                );
-                let is_tracked = git::is_tracked(&path).with_context(|| {
-                    format!("cannot tell whether git tracks '{}'", path.display())
-                })?;
-                let (entries, mistakes) = gathered.place.read(&text, hosts);
-                for (line, reason) in mistakes {
-                    gathered.mistake(&path, line, reason);
-                }
-                for Entry {
-                    line,
-                    span,
-                    content,
-                } in entries
-                {
-                    match content {
-                        EntryContent::Ours(credentials) if is_tracked => {
-                            for credential in credentials {
-                                let page = credential.page();
-                                gathered.mistake(
-                                    &path,
-                                    line,
-                                    &format!("git tracks it, so others may have written or read it: revoke it at {page}"),
-                                );
-                            }
-                        }
-                        EntryContent::Ours(credentials) => {
-                            gathered.entries.push((span, credentials));
-                        }
-                        EntryContent::Foreign => gathered.foreign += 1,
-                        EntryContent::Bad(reason) => gathered.mistake(&path, line, reason),
-                    }
-                }
-            }
-        }
-        Ok(gathered)
+    fn own(&self) -> impl Iterator<Item = &[Credential]> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match &entry.content {
+                EntryContent::Ours(credentials) => Some(credentials.as_slice()),
+                EntryContent::Foreign | EntryContent::Bad(_) => None,
+            })
     }
 
-    fn mistake(&mut self, path: &Path, line: usize, reason: &str) {
-        self.mistakes
-            .push(format!("{}:{line}: {reason}", path.display()));
+    fn credentials(&self) -> impl Iterator<Item = &Credential> {
+        self.own().flatten()
     }
 
-    /// Reports the imported credentials, and with `--remove` removes them from the source; false if something failed.
-    fn report<'a>(
-        &self,
-        arguments: &Import,
-        outcome_of: &dyn Fn(&Credential) -> Option<ImportOutcome<'a>>,
-    ) -> bool {
-        let mut all_well = true;
-        let mut names: Vec<String> = Vec::new();
-        for credential in self.entries.iter().flat_map(|(_, credentials)| credentials) {
-            let Some(ImportOutcome { name, failure }) = outcome_of(credential) else {
-                continue;
-            };
-            match failure {
-                None => names.push(format!("'{name}'")),
-                Some(reason) => {
-                    message::warn(format_args!("cannot store '{name}': {reason}"));
-                    all_well = false;
+    /// A line each.
+    fn mistakes(&self) -> impl Iterator<Item = String> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match (&self.place, &entry.content) {
+                (Place::File(_, path), EntryContent::Bad(reason)) => {
+                    Some(format!("{}:{}: {reason}", path.display(), entry.line))
                 }
-            }
-        }
+                _ => None,
+            })
+    }
+
+    /// Reports the imported credentials, and with `--remove` removes them from the source; false if that failed.
+    fn report(&self, arguments: &Import, plan: &Plan) -> bool {
+        let planned = self
+            .credentials()
+            .filter_map(|credential| plan.of(credential));
+        let stored = planned.filter(|planned| planned.failure.is_none());
+        let name = |planned: &Planned| format!("'{}'", planned.account.name);
+        let mut names: Vec<String> = stored.map(name).collect();
         names.dedup();
         let shown = self.place.shown();
         let verb = if arguments.dry_run {
@@ -303,131 +315,27 @@ impl Gathered {
             [] => format!("Nothing for Bitbucket in {shown}"),
             names => format!("{verb} {} from {shown}", names.join(", ")),
         });
-        if self.foreign > 0 {
-            message::tell(&format!(
-                "{} for other hosts, left alone",
-                output::plural(self.foreign, "entry", "entries")
-            ));
+        let is_foreign = |entry: &&Entry| matches!(entry.content, EntryContent::Foreign);
+        let foreign = self.entries.iter().filter(is_foreign).count();
+        if foreign > 0 {
+            let number = output::plural(foreign, "entry", "entries");
+            message::tell(&format!("{number} for other hosts, left alone"));
         }
         if names.is_empty() || arguments.dry_run {
-            return all_well;
+            return true;
         }
-        if arguments.remove {
-            let is_stored = |credentials: &[Credential]| {
-                credentials.iter().all(|credential| {
-                    outcome_of(credential).is_some_and(|outcome| outcome.failure.is_none())
-                })
-            };
-            match self.remove(&is_stored) {
-                Ok(()) => message::tell(&format!("Removed from {shown}")),
-                Err(error) => {
-                    message::warn(format_args!("{shown}: {}", error::one_line(&error)));
-                    all_well = false;
-                }
-            }
-        } else {
+        if !arguments.remove {
             message::tell(&format!(
                 "It is still in {shown}; '--remove' removes it there"
             ));
+            return true;
         }
-        all_well
-    }
-
-    /// Removes only the stored entries.
-    fn remove(&self, is_stored: &dyn Fn(&[Credential]) -> bool) -> Result<()> {
-        let stored = || {
-            self.entries
-                .iter()
-                .filter(|(_, credentials)| is_stored(credentials))
-        };
-        let path = match &self.place {
-            SourcePlace::Helper(name) => {
-                let mut credentials = stored().flat_map(|(_, credentials)| credentials);
-                return credentials
-                    .try_for_each(|credential| other_helper::forget(name, credential));
-            }
-            SourcePlace::GitCredentials(path) | SourcePlace::Netrc(path) => path,
-        };
-        let hosts: Vec<Host> = stored()
-            .flat_map(|(_, credentials)| credentials)
-            .flat_map(|credential| bitbucket::hosts_asked_for(&credential.host))
-            .collect();
-        // The file may have changed: remove what was stored, wherever it is now.
-        let is_taken = |content: &EntryContent| match content {
-            EntryContent::Ours(credentials) => credentials.iter().all(|credential| {
-                let mut known = stored().flat_map(|(_, credentials)| credentials);
-                known
-                    .any(|known| known.is_same(credential) && known.username == credential.username)
-            }),
-            _ => false,
-        };
-        let change = |text: &[u8]| {
-            let (entries, _) = self.place.read(text, &hosts);
-            let spans = entries.iter().filter(|entry| is_taken(&entry.content));
-            let mut rest = Zeroizing::new(Vec::with_capacity(text.len()));
-            let mut position = 0;
-            for Entry { span, .. } in spans {
-                rest.extend_from_slice(&text[position..span.start]);
-                position = span.end;
-            }
-            rest.extend_from_slice(&text[position..]);
-            Ok(Some(rest))
-        };
-        git::edit(path, &git::lock_of(path), change, |_| Ok(()))
-    }
-}
-
-impl SourcePlace {
-    /// The entries of the file, and its mistakes.
-    fn read(&self, text: &[u8], hosts: &[Host]) -> (Vec<Entry>, Vec<(usize, &'static str)>) {
-        match self {
-            Self::GitCredentials(_) => (git_credentials::entries(text, hosts), Vec::new()),
-            Self::Netrc(_) => {
-                let netrc = Netrc::parse(text);
-                let machines = netrc.machines.iter();
-                let entries = machines.map(|machine| Entry {
-                    line: machine.line,
-                    span: machine.span.clone(),
-                    content: machine.content(hosts),
-                });
-                (entries.collect(), netrc.mistakes)
-            }
-            Self::Helper(_) => (Vec::new(), Vec::new()),
+        let stored = self.own().filter(|credentials| plan.has(credentials));
+        let removed = self.place.remove(&stored.flatten().collect::<Vec<_>>());
+        match &removed {
+            Ok(()) => message::tell(&format!("Removed from {shown}")),
+            Err(error) => message::warn(format_args!("{shown}: {}", error::one_line(error))),
         }
+        removed.is_ok()
     }
-
-    fn shown(&self) -> String {
-        match self {
-            Self::GitCredentials(path) | Self::Netrc(path) => format!("'{}'", path.display()),
-            Self::Helper(name) => format!("the helper '{}'", named(name).shown()),
-        }
-    }
-}
-
-fn named(name: &str) -> Helper {
-    Helper {
-        value: name.to_owned(),
-        key: String::new(),
-        origin: String::new(),
-    }
-}
-
-fn of_helper(
-    name: &str,
-    hosts: &[Host],
-    usernames: &[Username],
-) -> Result<Vec<(Range<usize>, Vec<Credential>)>> {
-    if named(name).is_ours() {
-        bail!(Hinted::new(
-            "that helper is this program itself",
-            "name another one, such as 'helper:store' or 'helper:libsecret'",
-        ));
-    }
-    let shown = named(name).shown().to_owned();
-    let credentials = other_helper::credentials(name, hosts, usernames)
-        .with_context(|| format!("cannot ask the helper '{shown}'"))?;
-    Ok(credentials
-        .into_iter()
-        .map(|credential| (0..0, vec![credential]))
-        .collect())
 }

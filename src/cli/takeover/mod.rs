@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use anyhow::Result;
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
 use crate::account::file::Accounts;
 use crate::account::sign_in::{Known, Owner, Scheme};
@@ -22,14 +23,15 @@ use crate::account::{Account, Kept, Origin};
 use crate::answer::matching::{self, Wanted};
 use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
+use crate::cli::output;
 use crate::git::context::Host;
 use crate::git::url::Url;
 use crate::git::username::Username;
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
 use crate::store;
-use crate::sys::error;
 use crate::sys::secret::Secret;
+use crate::sys::{error, message};
 
 /// A credential in plain text, and what its place says about it.
 #[derive(Clone, Debug)]
@@ -62,6 +64,11 @@ impl Credential {
     /// Whether host and secret are the same.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.host == other.host && self.fingerprint == other.fingerprint
+    }
+
+    /// Whether the user name is the same too.
+    pub(crate) fn is_twin(&self, other: &Self) -> bool {
+        self.is_same(other) && self.username == other.username
     }
 
     /// The page where it is revoked.
@@ -109,40 +116,48 @@ pub(crate) fn in_url(url: &Url<'_>) -> Option<InUrl> {
     let host = url.host().filter(|_| url.is_http())?;
     let is_token = |name: &Secret| bitbucket::is_token_for_a_name(name.expose());
     let is_filler = |password: &Secret| bitbucket::is_filler(password.expose());
-    let credential = |username: Option<&Secret>, secret: Secret| {
+    let credential = |username: Option<Secret>, secret: Secret| {
         let username = username.and_then(|name| Username::new(name.expose()));
         Credential::new(&host, username, secret).of_path(&host, url.path().as_deref())
     };
-    let (username, password) = (url.username(), url.password());
-    let (credentials, cut) = match (&username, &password) {
-        (Some(token), Some(secret)) if is_token(token) && !is_filler(secret) => (
-            vec![
-                credential(None, token.clone()),
-                credential(None, secret.clone()),
-            ],
-            url.userinfo_range(),
-        ),
-        (Some(token), Some(filler)) if is_filler(filler) => {
-            (vec![credential(None, token.clone())], url.userinfo_range())
+    let (credentials, keeps_name) = match (url.username(), url.password()) {
+        (Some(token), password) if is_token(&token) || password.as_ref().is_some_and(is_filler) => {
+            let password = password.filter(|password| !is_filler(password));
+            let secrets = [Some(token), password].into_iter().flatten();
+            let credentials = secrets.map(|secret| credential(None, secret));
+            (credentials.collect(), false)
         }
-        (Some(token), None) if is_token(token) => {
-            (vec![credential(None, token.clone())], url.userinfo_range())
+        (name, Some(secret)) => {
+            let keeps_name = name.is_some();
+            (vec![credential(name, secret)], keeps_name)
         }
-        (None, Some(secret)) => (vec![credential(None, secret.clone())], url.userinfo_range()),
-        (Some(name), Some(secret)) => (
-            vec![credential(Some(name), secret.clone())],
-            url.password_range(),
-        ),
         (_, None) => return None,
     };
-    let keeps_name = cut != url.userinfo_range();
+    let (cut, shown) = if keeps_name {
+        (url.password_range(), url.named())
+    } else {
+        (url.userinfo_range(), url.bare())
+    };
     Some(InUrl {
         credentials,
         cut: cut?,
-        shown: if keeps_name { url.named() } else { url.bare() },
+        shown,
     })
 }
 
+/// The text without these parts, which are in the order of their starts.
+pub(crate) fn without(text: &[u8], cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> {
+    let mut rest = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut position = 0;
+    for cut in cuts {
+        rest.extend_from_slice(&text[position..cut.start.max(position)]);
+        position = cut.end.max(position);
+    }
+    rest.extend_from_slice(&text[position..]);
+    rest
+}
+
+/// An entry of a file with credentials.
 pub(crate) struct Entry {
     /// Counted from 1.
     pub(crate) line: usize,
@@ -156,25 +171,19 @@ pub(crate) enum EntryContent {
     Ours(Vec<Credential>),
     /// For another host.
     Foreign,
-    /// Why the entry is invalid, without its text.
-    Bad(&'static str),
+    /// Why the entry is not imported, without its text.
+    Bad(String),
 }
 
-/// Maps credentials to accounts.
-pub(crate) struct Plan {
-    planned: Vec<Planned>,
-    /// For each credential the index of its account.
-    of: Vec<usize>,
-    /// Stores that did not answer, a line each: their secrets may be stored twice.
-    pub(crate) warnings: Vec<String>,
-}
+/// The accounts that credentials become: one for each secret of a host.
+pub(crate) struct Plan(Vec<Planned>);
 
-struct Planned {
-    account: Account,
-    secret: Secret,
+pub(crate) struct Planned {
+    pub(crate) account: Account,
+    credential: Credential,
     step: Step,
-    /// Why the policy forbids it.
-    objection: Option<String>,
+    /// Why its secret is not stored: before anything is, because the policy forbids it.
+    pub(crate) failure: Option<String>,
 }
 
 enum Step {
@@ -186,125 +195,160 @@ enum Step {
 }
 
 impl Plan {
-    pub(crate) fn make(session: &Session, credentials: &[&Credential]) -> Result<Self> {
+    /// Warns of the stores that do not answer: their secrets may be stored twice.
+    pub(crate) fn make<'a>(
+        session: &Session,
+        credentials: impl Iterator<Item = &'a Credential>,
+    ) -> Result<Self> {
         let mut accounts = session.accounts()?;
         let choice = session.config()?.store.default;
-        let mut plan = Self {
-            planned: Vec::new(),
-            of: vec![0; credentials.len()],
-            warnings: Vec::new(),
-        };
-        let known = plan.secrets_of(session, &accounts, credentials);
-        for (index, credential) in credentials.iter().enumerate() {
-            let earlier = credentials[..index]
-                .iter()
-                .position(|earlier| earlier.is_same(credential));
-            if let Some(earlier) = earlier {
-                plan.of[index] = plan.of[earlier];
-                continue;
+        let mut groups: Vec<Vec<&Credential>> = Vec::new();
+        for credential in credentials {
+            let mut known = groups.iter_mut();
+            match known.find(|group| group[0].is_same(credential)) {
+                Some(group) => group.push(credential),
+                None => groups.push(vec![credential]),
             }
-            let same: Vec<&Credential> = credentials
-                .iter()
-                .filter(|other| other.is_same(credential))
+        }
+        let known = known_secrets(session, &accounts, &groups);
+        let mut plan = Vec::new();
+        for group in &groups {
+            let of_others = groups.iter().filter(|other| !other[0].is_same(group[0]));
+            let others: Vec<&Credential> = of_others
+                .flatten()
+                .filter(|other| other.host == group[0].host)
                 .copied()
                 .collect();
-            let others: Vec<&Credential> = credentials
-                .iter()
-                .filter(|other| other.host == credential.host && !other.is_same(credential))
-                .copied()
-                .collect();
-            let has_it = |(account, secret): &&(Account, Secret)| {
-                account.host == credential.host && *secret == credential.secret
-            };
-            let mut planned = match known.iter().find(has_it) {
-                Some((account, _)) => extended(account, &same, &others, &accounts),
-                None => added(credential, &same, &others, &accounts),
-            };
+            let mut planned = Planned::new(group, &known, &others, &accounts);
             if let Step::Add = planned.step {
                 let objection = session.objection_to_keeping(&planned.account, choice)?;
-                planned.objection = objection.map(|objection| objection.to_string());
+                planned.failure = objection.map(|objection| objection.to_string());
                 accounts.add(planned.account.clone());
             }
-            plan.of[index] = plan.planned.len();
-            plan.planned.push(planned);
+            plan.push(planned);
         }
-        Ok(plan)
+        Ok(Self(plan))
     }
 
-    pub(crate) fn name_of(&self, credential: usize) -> &str {
-        &self.planned[self.of[credential]].account.name
+    /// Stores the new secrets, and has the store confirm them.
+    pub(crate) fn carry_out(&mut self, session: &Session) -> Result<()> {
+        let choice = session.config()?.store.default;
+        for planned in &mut self.0 {
+            let outcome = planned.carry_out(session, choice);
+            planned.failure = outcome.err().map(|error| error::one_line(&error));
+        }
+        Ok(())
     }
 
-    /// Notes about the accounts, a line each.
-    pub(crate) fn notices(&self) -> Vec<String> {
-        let accounts = self.planned.iter().map(|planned| &planned.account);
+    pub(crate) fn of(&self, credential: &Credential) -> Option<&Planned> {
+        let mut planned = self.0.iter();
+        planned.find(|planned| planned.credential.is_same(credential))
+    }
+
+    /// Whether all of these are stored, or would be.
+    pub(crate) fn has(&self, credentials: &[Credential]) -> bool {
+        let is_stored = |planned: &Planned| planned.failure.is_none();
+        let mut credentials = credentials.iter();
+        credentials.all(|credential| self.of(credential).is_some_and(is_stored))
+    }
+
+    /// What is not stored, a line each.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = String> {
+        self.0.iter().filter_map(
+            |Planned {
+                 account, failure, ..
+             }| {
+                let reason = failure.as_ref()?;
+                Some(format!("cannot store '{}': {reason}", account.name))
+            },
+        )
+    }
+
+    /// Says what is left to do before git uses the accounts.
+    pub(crate) fn tell_what_is_left(&self, hosts: &[Host]) {
+        let accounts = self.0.iter().map(|planned| &planned.account);
         accounts
             .filter(|account| account.is_retired())
             .filter_map(|account| State::Retired.notice(account))
-            .collect()
-    }
-
-    /// For each credential, whether it would be stored.
-    pub(crate) fn foresee(&self) -> Vec<Result<(), String>> {
-        let outcome = |index: &usize| match &self.planned[*index].objection {
-            Some(objection) => Err(objection.clone()),
-            None => Ok(()),
-        };
-        self.of.iter().map(outcome).collect()
-    }
-
-    /// Stores new credentials. For each credential: whether the store has it, confirmed.
-    pub(crate) fn carry_out(&mut self, session: &Session) -> Result<Vec<Result<(), String>>> {
-        let choice = session.config()?.store.default;
-        let mut outcomes = Vec::new();
-        for planned in &mut self.planned {
-            let outcome = planned.carry_out(session, choice);
-            outcomes.push(outcome.map_err(|error| error::one_line(&error)));
-        }
-        Ok(self
-            .of
-            .iter()
-            .map(|&index| outcomes[index].clone())
-            .collect())
-    }
-
-    /// The stored secrets of these hosts' accounts; a store that does not answer is asked once.
-    fn secrets_of(
-        &mut self,
-        session: &Session,
-        accounts: &Accounts,
-        credentials: &[&Credential],
-    ) -> Vec<(Account, Secret)> {
-        let mut silent: Vec<store::Name> = Vec::new();
-        let mut known = Vec::new();
-        let now = Timestamp::now();
-        let is_of_interest = |account: &&Account| {
-            let mut hosts = credentials.iter().map(|credential| &credential.host);
-            // A forbidden account does not answer: removing the secret from its file would take it from git.
-            account.kind().is_some()
-                && hosts.any(|host| *host == account.host)
-                && session.standing(account, now) != Standing::Forbidden
-        };
-        for account in accounts.iter().filter(is_of_interest) {
-            if silent.contains(&account.store) {
-                continue;
-            }
-            match session.secret_of(account) {
-                Ok(Some(kept)) => known.push((account.clone(), kept.secret)),
-                Ok(None) => {}
-                Err(error) => {
-                    silent.push(account.store);
-                    let error = error::one_line(&error);
-                    self.warnings
-                        .push(format!("cannot tell what '{}' has: {error}", account.name));
-                }
-            }
-        }
-        known
+            .for_each(|notice| message::tell(&notice));
+        output::warn_of_the_chain(hosts, "'git credential-bitbucket setup' fixes that");
     }
 }
 
+/// The stored secrets of the credentials' hosts, with their accounts; a store that does not answer is asked once.
+fn known_secrets(
+    session: &Session,
+    accounts: &Accounts,
+    groups: &[Vec<&Credential>],
+) -> Vec<(Account, Secret)> {
+    let mut silent: Vec<store::Name> = Vec::new();
+    let mut known = Vec::new();
+    let now = Timestamp::now();
+    for account in accounts.iter() {
+        // A forbidden account does not answer: removing the secret from its file would take it from git.
+        let is_of_interest = account.kind().is_some()
+            && groups.iter().any(|group| group[0].host == account.host)
+            && session.standing(account, now) != Standing::Forbidden;
+        if !is_of_interest || silent.contains(&account.store) {
+            continue;
+        }
+        match session.secret_of(account) {
+            Ok(kept) => known.extend(kept.map(|kept| (account.clone(), kept.secret))),
+            Err(error) => {
+                silent.push(account.store);
+                let (name, error) = (&account.name, error::one_line(&error));
+                message::warn(format_args!("cannot tell what '{name}' has: {error}"));
+            }
+        }
+    }
+    known
+}
+
 impl Planned {
+    /// Extends the account that has the secret, or makes a new one.
+    fn new(
+        same: &[&Credential],
+        known: &[(Account, Secret)],
+        others: &[&Credential],
+        accounts: &Accounts,
+    ) -> Self {
+        let credential = same[0].clone();
+        let has_it = |(account, secret): &&(Account, Secret)| {
+            account.host == credential.host && *secret == credential.secret
+        };
+        let owner = known.iter().find(has_it).map(|(account, _)| account);
+        let mut account = owner.map_or_else(|| credential.to_account(), Clone::clone);
+        let reaches = same.iter().map(|credential| credential.reach.as_ref());
+        // The reach of an account never shrinks, and a secret without one served the whole host.
+        let is_for_host = match owner {
+            Some(owner) => owner.reach.is_empty(),
+            None => reaches.clone().any(|reach| reach.is_none()),
+        };
+        for reach in reaches.flatten().filter(|_| !is_for_host) {
+            add_reach(&mut account, reach, others, accounts);
+        }
+        let email = same
+            .iter()
+            .find_map(|credential| Some(credential.to_account().email()?.to_owned()));
+        add_email(&mut account, email);
+        let step = match owner {
+            None => {
+                account.name = accounts.free_name(&name_for(&account));
+                Step::Add
+            }
+            Some(owner) if account.reach != owner.reach || account.email() != owner.email() => {
+                Step::Extend
+            }
+            Some(_) => Step::Nothing,
+        };
+        Self {
+            account,
+            credential,
+            step,
+            failure: None,
+        }
+    }
+
     fn carry_out(&mut self, session: &Session, choice: StoreChoice) -> Result<()> {
         match self.step {
             Step::Nothing => Ok(()),
@@ -317,54 +361,24 @@ impl Planned {
                 Ok(())
             }),
             Step::Add => {
-                session.keep(&mut self.account, &Kept::only(self.secret.clone()), choice)?;
-                let name = session.update(&self.account, |accounts, account| {
+                let kept = Kept::only(self.credential.secret.clone());
+                session.keep(&mut self.account, &kept, choice)?;
+                self.account.name = session.update(&self.account, |accounts, account| {
                     account.name = accounts.free_name(&account.name);
                     accounts.add(account.clone());
                     account.name.clone()
                 })?;
-                self.account.name = name;
                 Ok(())
             }
         }
     }
 }
 
-fn added(
-    credential: &Credential,
-    same: &[&Credential],
-    others: &[&Credential],
-    accounts: &Accounts,
-) -> Planned {
-    let mut account = credential.to_account();
-    for reach in same
-        .iter()
-        .filter_map(|credential| credential.reach.as_ref())
-    {
-        add_scope(&mut account, reach, others, accounts);
-    }
-    if same.iter().any(|credential| credential.reach.is_none()) {
-        // In one place it served the whole host.
-        account.reach.clear();
-    }
-    add_email(&mut account, email_of(same));
+fn name_for(account: &Account) -> String {
     let name = account.username().map(ToString::to_string);
-    let name = name
-        .or_else(|| account.email().map(str::to_owned))
+    name.or_else(|| account.email().map(str::to_owned))
         .or_else(|| account.reach.first().map(ToString::to_string))
-        .unwrap_or_else(|| account.host.to_string());
-    account.name = accounts.free_name(&name);
-    Planned {
-        account,
-        secret: credential.secret.clone(),
-        step: Step::Add,
-        objection: None,
-    }
-}
-
-fn email_of(same: &[&Credential]) -> Option<String> {
-    same.iter()
-        .find_map(|credential| Some(credential.to_account().email()?.to_owned()))
+        .unwrap_or_else(|| account.host.to_string())
 }
 
 fn add_email(account: &mut Account, email: Option<String>) {
@@ -373,44 +387,14 @@ fn add_email(account: &mut Account, email: Option<String>) {
     }
 }
 
-/// Extends the account that has the secret; its reach never shrinks.
-fn extended(
-    known: &Account,
-    same: &[&Credential],
-    others: &[&Credential],
-    accounts: &Accounts,
-) -> Planned {
-    let mut account = known.clone();
-    if !account.reach.is_empty() {
-        for reach in same
-            .iter()
-            .filter_map(|credential| credential.reach.as_ref())
-        {
-            add_scope(&mut account, reach, others, accounts);
-        }
-    }
-    add_email(&mut account, email_of(same));
-    let is_changed = account.reach != known.reach || account.email() != known.email();
-    Planned {
-        secret: same[0].secret.clone(),
-        account,
-        step: if is_changed {
-            Step::Extend
-        } else {
-            Step::Nothing
-        },
-        objection: None,
-    }
-}
-
 /// Adds a repository's workspace to an account, or only the repository if another account serves the workspace: a
 /// repository's token must not win over the account for the rest of the workspace.
-fn add_scope(account: &mut Account, reach: &Reach, others: &[&Credential], accounts: &Accounts) {
+fn add_reach(account: &mut Account, reach: &Reach, others: &[&Credential], accounts: &Accounts) {
     if account.reach.iter().any(|known| known.contains(reach)) {
         return;
     }
     let workspace = reach.workspace_alone();
-    let is_wanted_by = |other: &Credential| match &other.reach {
+    let wants_it = |other: &&Credential| match &other.reach {
         Some(reach) => reach.workspace == workspace.workspace,
         None => true,
     };
@@ -422,7 +406,7 @@ fn add_scope(account: &mut Account, reach: &Reach, others: &[&Credential], accou
     };
     let is_served = matching::fitting(accounts, &wanted)
         .any(|known| known.entry != account.entry && !known.is_retired());
-    let is_contested = others.iter().any(|other| is_wanted_by(other)) || is_served;
+    let is_contested = is_served || others.iter().any(wants_it);
     account.reach.push(if is_contested {
         reach.clone()
     } else {

@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use zeroize::Zeroizing;
-
-use super::{Credential, EntryContent};
+use super::{Credential, Entry, EntryContent};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
@@ -13,7 +11,7 @@ use crate::sys::secret::Secret;
 pub(crate) struct Netrc {
     pub(crate) machines: Vec<Machine>,
     /// The invalid lines, and why.
-    pub(crate) mistakes: Vec<(usize, &'static str)>,
+    mistakes: Vec<(usize, &'static str)>,
 }
 
 pub(crate) struct Machine {
@@ -22,122 +20,9 @@ pub(crate) struct Machine {
     /// Counted from 1.
     pub(crate) line: usize,
     /// The text to remove with the machine.
-    pub(crate) span: Range<usize>,
-    login: Option<Word>,
-    password: Option<Word>,
-}
-
-impl Machine {
-    /// A machine has no port, so it matches every host of its name.
-    pub(crate) fn content(&self, hosts: &[Host]) -> EntryContent {
-        let Some(name) = &self.name else {
-            return EntryContent::Foreign;
-        };
-        let named = |host: &&Host| without_port(host).eq_ignore_ascii_case(name);
-        let host = match hosts.iter().find(named) {
-            Some(host) => Some(host.clone()),
-            None => name.parse::<Host>().ok(),
-        };
-        let Some(host) = host.filter(|host| hosts.contains(host)) else {
-            return EntryContent::Foreign;
-        };
-        match &self.password {
-            None => EntryContent::Bad("the machine has no password"),
-            Some(password) if password.text.is_empty() => {
-                EntryContent::Bad("the password is empty")
-            }
-            Some(password) => {
-                let login = self.login.as_ref();
-                let username = login.and_then(|login| Username::new(login.text.to_vec()));
-                let secret = Secret::new(password.text.to_vec());
-                EntryContent::Ours(vec![Credential::new(&host, username, secret)])
-            }
-        }
-    }
-}
-
-/// The host as a netrc file names it.
-pub(crate) fn without_port(host: &Host) -> &str {
-    let host = host.as_str();
-    host.rsplit_once(':')
-        .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
-        .map_or(host, |(name, _)| name)
-}
-
-struct Word {
-    text: Zeroizing<Vec<u8>>,
     span: Range<usize>,
-    line: usize,
-    is_quoted: bool,
-}
-
-impl Word {
-    fn is(&self, keyword: &str) -> bool {
-        !self.is_quoted && *self.text == keyword.as_bytes()
-    }
-}
-
-impl Netrc {
-    pub(crate) fn parse(text: &[u8]) -> Self {
-        let mut netrc = Self::default();
-        let mut reader = Reader {
-            text,
-            position: 0,
-            line: 1,
-        };
-        while let Some(word) = reader.word(false) {
-            netrc.take(&word, &mut reader);
-        }
-        let mut end = 0;
-        for machine in &mut netrc.machines {
-            let span = whole_lines(text, machine.span.clone());
-            // Blanks between two machines in one line belong to the first.
-            machine.span = span.start.max(end)..span.end;
-            end = machine.span.end;
-        }
-        netrc
-    }
-
-    fn take(&mut self, word: &Word, reader: &mut Reader<'_>) {
-        let Word { span, line, .. } = word;
-        let is_value = VALUED.iter().find(|keyword| word.is(keyword));
-        let Some(keyword) = is_value else {
-            if word.is("default") {
-                self.machines.push(Machine::new(None, *line, span.clone()));
-            } else {
-                self.mistakes
-                    .push((*line, "it is not a netrc word, or a quote is not closed"));
-            }
-            return;
-        };
-        let Some(value) = reader.word(true) else {
-            self.mistakes.push((*line, "its last word has no value"));
-            return;
-        };
-        match *keyword {
-            "machine" => {
-                let name = String::from_utf8_lossy(&value.text).into_owned();
-                let span = span.start..value.span.end;
-                self.machines.push(Machine::new(Some(name), *line, span));
-                return;
-            }
-            "macdef" => {
-                reader.skip_macro();
-                return;
-            }
-            _ => {}
-        }
-        let Some(machine) = self.machines.last_mut() else {
-            self.mistakes.push((*line, "no machine comes before it"));
-            return;
-        };
-        machine.span.end = value.span.end;
-        match *keyword {
-            "login" => machine.login = Some(value),
-            "password" => machine.password = Some(value),
-            _ => {}
-        }
-    }
+    login: Option<Secret>,
+    password: Option<Secret>,
 }
 
 impl Machine {
@@ -150,10 +35,109 @@ impl Machine {
             password: None,
         }
     }
+
+    /// A machine has no port, so it matches every host of its name.
+    fn host<'a>(&self, hosts: &'a [Host]) -> Option<&'a Host> {
+        let name = self.name.as_ref()?;
+        let named = |host: &&Host| host.name().eq_ignore_ascii_case(name);
+        let same = |host: &&Host| name.parse().is_ok_and(|name: Host| name == **host);
+        hosts.iter().find(named).or_else(|| hosts.iter().find(same))
+    }
+
+    fn content(&self, hosts: &[Host]) -> EntryContent {
+        let Some(host) = self.host(hosts) else {
+            return EntryContent::Foreign;
+        };
+        match &self.password {
+            None => EntryContent::Bad("the machine has no password".to_owned()),
+            Some(password) if password.is_empty() => {
+                EntryContent::Bad("the password is empty".to_owned())
+            }
+            Some(password) => {
+                let login = self.login.as_ref();
+                let username = login.and_then(|login| Username::new(login.expose()));
+                let credential = Credential::new(host, username, password.clone());
+                EntryContent::Ours(vec![credential])
+            }
+        }
+    }
 }
 
-/// The words that a value follows, in the same line or a later one.
-const VALUED: [&str; 5] = ["machine", "login", "password", "account", "macdef"];
+/// The mistakes of the file, and its machines.
+pub(crate) fn entries(text: &[u8], hosts: &[Host]) -> Vec<Entry> {
+    let Netrc { machines, mistakes } = Netrc::parse(text);
+    let mistakes = mistakes.into_iter().map(|(line, reason)| Entry {
+        line,
+        span: 0..0,
+        content: EntryContent::Bad(reason.to_owned()),
+    });
+    let machines = machines.into_iter().map(|machine| Entry {
+        line: machine.line,
+        span: machine.span.clone(),
+        content: machine.content(hosts),
+    });
+    mistakes.chain(machines).collect()
+}
+
+impl Netrc {
+    pub(crate) fn parse(text: &[u8]) -> Self {
+        let mut netrc = Self::default();
+        let mut reader = Reader {
+            text,
+            position: 0,
+            line: 1,
+        };
+        while let Some(word) = reader.word(false) {
+            let line = reader.line;
+            if let Err(reason) = netrc.take(word, &mut reader) {
+                netrc.mistakes.push((line, reason));
+            }
+        }
+        let mut end = 0;
+        for machine in &mut netrc.machines {
+            let span = whole_lines(text, machine.span.clone());
+            // Blanks between two machines in one line belong to the first.
+            machine.span = span.start.max(end)..span.end;
+            end = machine.span.end;
+        }
+        netrc
+    }
+
+    /// Takes a word, and the value that follows it in the same line or a later one.
+    fn take(&mut self, word: Range<usize>, reader: &mut Reader<'_>) -> Result<(), &'static str> {
+        let line = reader.line;
+        let keyword = &reader.text[word.clone()];
+        match keyword {
+            b"default" => {
+                self.machines.push(Machine::new(None, line, word));
+                return Ok(());
+            }
+            b"machine" | b"login" | b"password" | b"account" | b"macdef" => {}
+            _ => return Err("it is not a netrc word, or a quote is not closed"),
+        }
+        let value = reader.word(true).ok_or("its last word has no value")?;
+        if keyword == b"macdef" {
+            reader.skip_macro();
+            return Ok(());
+        }
+        let text = unquoted(&reader.text[value.clone()]);
+        if keyword == b"machine" {
+            let name = String::from_utf8_lossy(text.expose()).into_owned();
+            let machine = Machine::new(Some(name), line, word.start..value.end);
+            self.machines.push(machine);
+            return Ok(());
+        }
+        let machine = self.machines.last_mut();
+        let machine = machine.ok_or("no machine comes before it")?;
+        machine.span.end = value.end;
+        match keyword {
+            b"login" => machine.login = Some(text),
+            b"password" => machine.password = Some(text),
+            _ => {}
+        }
+        Ok(())
+    }
+}
 
 struct Reader<'a> {
     text: &'a [u8],
@@ -162,89 +146,34 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The next word; a number sign starts a comment unless a value is due.
-    fn word(&mut self, is_value: bool) -> Option<Word> {
+    /// The place of the next word; a number sign starts a comment unless a value is due.
+    fn word(&mut self, is_value: bool) -> Option<Range<usize>> {
         loop {
-            let byte = *self.text.get(self.position)?;
-            match byte {
-                b'\n' => self.line += 1,
-                b'#' if !is_value => {
-                    self.skip_line();
-                    continue;
+            match self.text.get(self.position)? {
+                b'#' if !is_value => self.skip_line(),
+                b'\n' => {
+                    self.line += 1;
+                    self.position += 1;
                 }
-                _ if byte.is_ascii_whitespace() => {}
+                byte if byte.is_ascii_whitespace() => self.position += 1,
                 _ => break,
             }
-            self.position += 1;
         }
         let start = self.position;
-        let is_quoted = self.text[start] == b'"';
-        // Allocate once: a buffer that grows leaves copies of the secret.
         let rest = &self.text[start..];
-        let mut is_escaped = true;
-        let is_end = |byte: &u8| {
-            let is_end = match byte {
-                b'"' => is_quoted && !is_escaped,
-                b'\n' => true,
-                _ => !is_quoted && byte.is_ascii_whitespace(),
-            };
-            is_escaped = *byte == b'\\' && !is_escaped;
-            is_end
-        };
-        let length = rest.iter().position(is_end);
-        let mut text = Zeroizing::new(Vec::with_capacity(length.unwrap_or(rest.len())));
-        if is_quoted {
-            self.position += 1;
-            self.quoted(&mut text);
+        self.position += if rest[0] == b'"' {
+            length_of_quoted(rest)
         } else {
-            while let Some(&byte) = self
-                .text
-                .get(self.position)
-                .filter(|byte| !byte.is_ascii_whitespace())
-            {
-                text.push(byte);
-                self.position += 1;
-            }
-        }
-        Some(Word {
-            text,
-            span: start..self.position,
-            line: self.line,
-            is_quoted,
-        })
-    }
-
-    /// Up to the closing quote, or to the end of the line where there is none.
-    fn quoted(&mut self, text: &mut Vec<u8>) {
-        while let Some(&byte) = self.text.get(self.position).filter(|&&byte| byte != b'\n') {
-            self.position += 1;
-            match byte {
-                b'"' => return,
-                b'\\' => {
-                    let Some(&escaped) = self.text.get(self.position) else {
-                        return;
-                    };
-                    self.position += 1;
-                    text.push(match escaped {
-                        b'n' => b'\n',
-                        b'r' => b'\r',
-                        b't' => b'\t',
-                        other => other,
-                    });
-                }
-                _ => text.push(byte),
-            }
-        }
+            rest.iter()
+                .take_while(|byte| !byte.is_ascii_whitespace())
+                .count()
+        };
+        Some(start..self.position)
     }
 
     fn skip_line(&mut self) {
-        while self
-            .text
-            .get(self.position)
-            .is_some_and(|&byte| byte != b'\n')
-        {
-            self.position += 1;
-        }
+        let rest = self.text[self.position..].iter();
+        self.position += rest.take_while(|&&byte| byte != b'\n').count();
     }
 
     /// A macro ends with an empty line.
@@ -265,18 +194,45 @@ impl Reader<'_> {
     }
 }
 
+/// The length with the closing quote, or to the end of the line where there is none.
+fn length_of_quoted(text: &[u8]) -> usize {
+    let mut is_escaped = true;
+    for (position, byte) in text.iter().enumerate() {
+        match byte {
+            b'\n' => return position,
+            b'"' if !is_escaped => return position + 1,
+            _ => is_escaped = *byte == b'\\' && !is_escaped,
+        }
+    }
+    text.len()
+}
+
+/// The value of a word.
+fn unquoted(word: &[u8]) -> Secret {
+    let Some(quoted) = word.strip_prefix(b"\"") else {
+        return Secret::new(word.to_vec());
+    };
+    // Room for everything: a `Vec` that grows leaves copies of a secret behind.
+    let mut value = Vec::with_capacity(quoted.len());
+    let mut bytes = quoted.iter();
+    while let Some(&byte) = bytes.next().filter(|&&byte| byte != b'"') {
+        let escaped = (byte == b'\\').then(|| bytes.next());
+        value.extend(match escaped {
+            Some(Some(b'n')) => Some(b'\n'),
+            Some(Some(b'r')) => Some(b'\r'),
+            Some(Some(b't')) => Some(b'\t'),
+            Some(other) => other.copied(),
+            None => Some(byte),
+        });
+    }
+    Secret::new(value)
+}
+
 /// The span with its line break if its lines hold nothing else; otherwise with the blanks after it.
 fn whole_lines(text: &[u8], span: Range<usize>) -> Range<usize> {
-    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
-    let before = text[..span.start]
-        .iter()
-        .rev()
-        .take_while(|byte| is_blank(byte))
-        .count();
-    let behind = text[span.end..]
-        .iter()
-        .take_while(|byte| is_blank(byte))
-        .count();
+    let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r');
+    let before = text[..span.start].iter().rev().take_while(is_blank).count();
+    let behind = text[span.end..].iter().take_while(is_blank).count();
     let (start, end) = (span.start - before, span.end + behind);
     let starts_line = start == 0 || text[start - 1] == b'\n';
     match text.get(end) {

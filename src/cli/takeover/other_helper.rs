@@ -1,17 +1,17 @@
 //! The credentials that another helper has for our hosts, asked through git.
 
-use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use zeroize::Zeroizing;
 
 use super::Credential;
 use crate::bitbucket;
 use crate::git;
 use crate::git::context::Host;
-use crate::git::protocol::Request;
+use crate::git::protocol::{self, Request};
 use crate::git::username::Username;
-use crate::sys::secret::SecretBuffer;
+use crate::sys::secret::Secret;
 
 /// How long a helper may take: the user may be typing at its unlock prompt.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,23 +22,13 @@ pub(crate) fn credentials(
     hosts: &[Host],
     usernames: &[Username],
 ) -> Result<Vec<Credential>> {
+    let usernames = usernames.iter().map(Username::as_slice);
+    let usernames = usernames.chain(bitbucket::static_usernames()).map(Some);
     let mut found: Vec<Credential> = Vec::new();
     for host in hosts {
-        let names = usernames
-            .iter()
-            .map(Username::as_slice)
-            .chain(bitbucket::static_usernames())
-            .map(Some);
-        for username in [None].into_iter().chain(names) {
-            let Some(credential) = ask(helper, host, username)? else {
-                continue;
-            };
-            let is_known = found
-                .iter()
-                .any(|known| known.is_same(&credential) && known.username == credential.username);
-            if !is_known {
-                found.push(credential);
-            }
+        for username in [None].into_iter().chain(usernames.clone()) {
+            let new = ask(helper, host, username)?;
+            found.extend(new.filter(|new| !found.iter().any(|known| known.is_twin(new))));
         }
     }
     Ok(found)
@@ -46,36 +36,43 @@ pub(crate) fn credentials(
 
 /// Makes the helper forget just this credential.
 pub(crate) fn forget(helper: &str, credential: &Credential) -> Result<()> {
-    let username = credential.username.as_ref().map(Username::as_slice);
-    let mut attributes = attributes(&credential.host, username);
-    attributes.extend(b"password=");
-    attributes.extend(credential.secret.expose());
-    attributes.push(b'\n');
+    let Credential {
+        host,
+        username,
+        secret,
+        ..
+    } = credential;
+    let username = username.as_ref().map(Username::as_slice);
+    let attributes = attributes(host, username, Some(secret));
+    let attributes = attributes.context("git cannot name its credential")?;
     git::credential("reject", helper, &attributes, PATIENCE)?;
     Ok(())
 }
 
 fn ask(helper: &str, host: &Host, username: Option<&[u8]>) -> Result<Option<Credential>> {
-    let Some(answer) = git::credential("fill", helper, &attributes(host, username), PATIENCE)?
-    else {
+    let Some(attributes) = attributes(host, username, None) else {
         return Ok(None);
     };
-    let Ok(request) = Request::read(&mut &answer[..]) else {
-        return Ok(None);
-    };
-    let secret = request.password.filter(|secret| !secret.is_empty());
-    let username = request.context.username.and_then(Username::new);
-    Ok(secret.map(|secret| Credential::new(host, username, secret)))
+    let answer = git::credential("fill", helper, &attributes, PATIENCE)?;
+    let answer = answer.and_then(|answer| Request::read(&mut &answer[..]).ok());
+    Ok(answer.and_then(|answer| {
+        let secret = answer.password.filter(|secret| !secret.is_empty())?;
+        let username = answer.context.username.and_then(Username::new);
+        Some(Credential::new(host, username, secret))
+    }))
 }
 
-fn attributes(host: &Host, username: Option<&[u8]>) -> SecretBuffer {
-    let mut attributes = SecretBuffer::default();
-    // Writing to memory does not fail.
-    let _ = writeln!(attributes, "protocol=https\nhost={host}");
-    if let Some(username) = username {
-        attributes.extend(b"username=");
-        attributes.extend(username);
-        attributes.push(b'\n');
-    }
-    attributes
+/// None where a value holds what git's protocol cannot say, such as a line break.
+fn attributes(
+    host: &Host,
+    username: Option<&[u8]>,
+    password: Option<&Secret>,
+) -> Option<Zeroizing<Vec<u8>>> {
+    let mut lines = vec![
+        ("protocol", b"https".as_slice()),
+        ("host", host.as_str().as_bytes()),
+    ];
+    lines.extend(username.map(|name| ("username", name)));
+    lines.extend(password.map(|secret| ("password", secret.expose())));
+    protocol::to_lines(&lines)
 }

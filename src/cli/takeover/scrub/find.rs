@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use base64ct::{Base64, Encoding as _};
 
-use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
-use crate::cli::takeover::{Credential, InUrl, in_url};
+use crate::bitbucket::{self, Kind};
+use crate::cli::takeover::{Credential, in_url};
 use crate::git;
-use crate::git::config::{ConfigEntry, ConfigSection, GitConfig, Piece};
+use crate::git::config::{ConfigEntry, ConfigSection, GitConfig};
 use crate::git::context::Host;
 use crate::git::url::{self, Url, urls_in};
 use crate::git::username::Username;
@@ -22,10 +22,10 @@ pub(crate) struct Found {
     pub(crate) key: Option<String>,
     /// The URL without the secret, if it stands in one.
     pub(crate) url: Option<String>,
-    /// What goes into the store: two for some URLs, none if the secret's host is unknown.
+    /// What goes into the store: two for some URLs, none if the secret must stay.
     pub(crate) credentials: Vec<Credential>,
-    /// The text to remove; empty if it must stay.
-    pub(crate) cut: Range<usize>,
+    /// The text to remove.
+    pub(crate) place: Range<usize>,
 }
 
 /// How many secrets of one text are looked at. No text that people write has as many.
@@ -40,64 +40,34 @@ pub(crate) struct Findings {
     pub(crate) foreign: usize,
 }
 
-/// The hosts whose secrets we look for.
-pub(crate) struct Ours {
-    pub(crate) hosts: Vec<Host>,
-}
-
-impl Ours {
-    fn has(&self, host: &Host) -> bool {
-        self.hosts.contains(host)
-    }
-
-    /// The host that a setting's pattern matches.
-    fn matching(&self, pattern: &str) -> Option<&Host> {
-        self.hosts
-            .iter()
-            .find(|host| git::matches_host(pattern, host))
-    }
-
-    /// The host of a bare token, if its prefix shows it.
-    fn of_secret(&self, secret: &Secret) -> Option<&Host> {
-        let mut hosts = self.hosts.iter();
-        hosts.find(|host| bitbucket::Kind::of_secret(secret, host).is_some())
-    }
-}
-
-/// The secrets in a git configuration file; `None` if git could not read the file.
-pub(crate) fn in_config(text: &[u8], ours: &Ours) -> Option<(GitConfig, Findings)> {
+/// The secrets of these hosts in a git configuration file; `None` if git could not read the file.
+pub(crate) fn in_config(text: &[u8], hosts: &[Host]) -> Option<(GitConfig, Findings)> {
     let config = GitConfig::parse(text)?;
-    let mut search = Search::of(text, ours);
-    for section in &config.sections {
-        if let Some(subsection) = &section.subsection {
-            search.urls(subsection, Some(&Heading::of(section, ours).shown));
+    let mut search = Search::new(text, hosts);
+    let mut entries = config.entries.iter().peekable();
+    for (index, section) in config.sections.iter().enumerate() {
+        // Once for each section, and not for each entry: its name may be long.
+        let heading = Heading::new(section, hosts);
+        if let Some(name) = &section.subsection {
+            search.urls(name.bytes(), Some(&heading.shown), &|part| name.place(part));
+        }
+        while let Some(entry) = entries.next_if(|entry| entry.section == index) {
+            search.entry(entry, &heading);
         }
     }
-    let mut heading = None;
-    for entry in &config.entries {
-        // Once for each section, and not for each entry: its name may be long.
-        let heading = match &mut heading {
-            Some((section, heading)) if *section == entry.section => heading,
-            other => {
-                let heading = Heading::of(config.section_of(entry), ours);
-                &mut other.insert((entry.section, heading)).1
-            }
-        };
-        search.entry(entry, heading);
-    }
     for comment in &config.comments {
-        search.plain(comment.clone());
+        search.plain(comment);
     }
     let mut findings = search.into_findings();
-    give_scopes(&config, ours, &mut findings.found);
+    give_reaches(&config, hosts, &mut findings.found);
     Some((config, findings))
 }
 
 /// The secrets in a text of no particular form. It may quote others, and an account without a repository would be for
 /// the whole host: so one whose URL names none stays.
-pub(crate) fn in_text(text: &[u8], ours: &Ours) -> Findings {
-    let mut search = Search::of(text, ours);
-    search.plain(0..text.len());
+pub(crate) fn in_text(text: &[u8], hosts: &[Host]) -> Findings {
+    let mut search = Search::new(text, hosts);
+    search.plain(&(0..text.len()));
     let mut findings = search.into_findings();
     for found in &mut findings.found {
         if found.credentials.iter().any(|it| it.reach.is_none()) {
@@ -107,98 +77,85 @@ pub(crate) fn in_text(text: &[u8], ours: &Ours) -> Findings {
     findings
 }
 
-/// A secret that names no repository is for the repository of the configuration.
-fn give_scopes(config: &GitConfig, ours: &Ours, found: &mut [Found]) {
-    let remotes: Vec<(Host, Reach)> = config
-        .entries
-        .iter()
-        .filter(|entry| {
-            let name = &config.section_of(entry).name;
-            name == b"remote" || name.starts_with(b"remote.")
-        })
-        .filter_map(|entry| {
-            let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;
-            let url = Url::parse(value)?;
-            let host = url.host().filter(|host| ours.has(host))?;
-            let reach = Reach::of_path(&host, &url.path()?)?;
-            Some((bitbucket::home_of(&host), reach))
-        })
-        .collect();
-    let without = found
-        .iter_mut()
-        .flat_map(|found| &mut found.credentials)
-        .filter(|credential| credential.reach.is_none());
-    for credential in without {
-        let mut remotes = remotes.iter();
-        let remote = remotes.find(|(host, _)| *host == credential.host);
-        credential.reach = remote.map(|(_, reach)| reach.clone());
+/// A secret that names no repository is for the repository of the configuration's first remote on its host.
+fn give_reaches(config: &GitConfig, hosts: &[Host], found: &mut [Found]) {
+    let reach_of = |entry: &ConfigEntry| {
+        let name = &config.section_of(entry).name;
+        if name != b"remote" && !name.starts_with(b"remote.") {
+            return None;
+        }
+        let url = Url::parse(std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?)?;
+        let host = url.host().filter(|host| hosts.contains(host))?;
+        let reach = Reach::of_path(&host, &url.path()?)?;
+        Some((bitbucket::home_of(&host), reach))
+    };
+    let mut reaches = BTreeMap::new();
+    for (host, reach) in config.entries.iter().filter_map(reach_of) {
+        reaches.entry(host).or_insert(reach);
+    }
+    for credential in found.iter_mut().flat_map(|found| &mut found.credentials) {
+        if credential.reach.is_none() {
+            credential.reach = reaches.get(&credential.host).cloned();
+        }
     }
 }
 
-/// The name of a section, and for which of our hosts its settings count.
-struct Heading {
-    name: Vec<u8>,
-    has_pattern: bool,
-    host: Option<Host>,
+/// The heading of a section, and for which of our hosts its settings count.
+struct Heading<'a> {
+    section: &'a ConfigSection,
+    host: Option<&'a Host>,
     reach: Option<Reach>,
     /// Masked, and cut where it is long.
     shown: String,
 }
 
-impl Heading {
-    /// A name that is longer is no help to anybody.
-    const LONGEST: usize = 256;
-
-    fn of(section: &ConfigSection, ours: &Ours) -> Self {
+impl<'a> Heading<'a> {
+    fn new(section: &'a ConfigSection, hosts: &'a [Host]) -> Self {
+        let name = String::from_utf8_lossy(&section.name);
         let mut heading = Self {
-            name: section.name.clone(),
-            has_pattern: section.subsection.is_some(),
+            section,
             host: None,
             reach: None,
-            shown: String::from_utf8_lossy(&section.name).into_owned(),
+            shown: shortened(&name),
         };
         if let Some(subsection) = &section.subsection {
             let pattern = String::from_utf8_lossy(subsection.bytes());
-            heading.host = ours.matching(&pattern).cloned();
             let path = Url::parse(&pattern).and_then(|url| url.path());
+            let mut hosts = hosts.iter();
+            heading.host = hosts.find(|host| git::matches_host(&pattern, host));
             heading.reach = heading
                 .host
-                .as_ref()
-                .zip(path)
-                .and_then(|(host, path)| Reach::of_path(host, &path));
-            heading.shown = url::masked(&format!("{}.{pattern}", heading.shown));
+                .and_then(|host| Reach::of_path(host, path.as_ref()?));
+            heading.shown = shortened(&url::masked(&format!("{name}.{pattern}")));
         }
-        heading.shown = shortened(heading.shown);
         heading
     }
+}
 
-    fn key_of(&self, entry: &ConfigEntry) -> String {
-        let variable = String::from_utf8_lossy(&entry.variable).into_owned();
-        format!("{}.{}", self.shown, shortened(variable))
+/// A name that is longer is no help to anybody.
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(256) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
     }
 }
 
-fn shortened(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(Heading::LONGEST) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
-}
+/// Where a part of a text lies in the whole.
+type Place<'a> = &'a dyn Fn(Range<usize>) -> Range<usize>;
 
 struct Search<'a> {
     text: &'a [u8],
-    ours: &'a Ours,
-    /// The spans that are done.
+    hosts: &'a [Host],
+    /// The places that are done.
     seen: BTreeMap<usize, usize>,
     findings: Findings,
 }
 
 impl<'a> Search<'a> {
-    fn of(text: &'a [u8], ours: &'a Ours) -> Self {
+    fn new(text: &'a [u8], hosts: &'a [Host]) -> Self {
         Self {
             text,
-            ours,
+            hosts,
             seen: BTreeMap::new(),
             findings: Findings::default(),
         }
@@ -207,49 +164,54 @@ impl<'a> Search<'a> {
     /// What was found, in its order, with the lines in which it stands.
     fn into_findings(self) -> Findings {
         let mut findings = self.findings;
-        findings.found.sort_by_key(|found| found.cut.start);
+        findings.found.sort_by_key(|found| found.place.start);
         let (mut line, mut position) = (1, 0);
         for found in &mut findings.found {
-            let before = &self.text[position..found.cut.start];
+            let before = &self.text[position..found.place.start];
             line += before.split(|byte| *byte == b'\n').count() - 1;
-            position = found.cut.start;
+            position = found.place.start;
             found.line = line;
         }
         findings
     }
 
-    fn is_seen(&self, place: &Range<usize>) -> bool {
+    /// Whether a place is not done yet; from now on it is.
+    fn is_new(&mut self, place: &Range<usize>) -> bool {
         let before = self.seen.range(..place.end).next_back();
-        before.is_some_and(|(_, &end)| place.start < end)
+        let is_new = before.is_none_or(|(_, &end)| end <= place.start);
+        if is_new {
+            self.seen.insert(place.start, place.end);
+        }
+        is_new
     }
 
     /// Searches a setting for headers, passwords of helpers, URLs and tokens.
-    fn entry(&mut self, entry: &ConfigEntry, heading: &Heading) {
+    fn entry(&mut self, entry: &ConfigEntry, heading: &Heading<'_>) {
         let Some(value) = &entry.value else { return };
-        let key = heading.key_of(entry);
-        let secrets = match (heading.name.as_slice(), entry.variable.as_slice()) {
+        let variable = shortened(&String::from_utf8_lossy(&entry.variable));
+        let key = format!("{}.{variable}", heading.shown);
+        let name = heading.section.name.as_slice();
+        let alone = match (name, entry.variable.as_slice()) {
             (b"http", b"extraheader") => authorization(value.bytes()),
             (b"credential", b"helper") => of_helper(value.bytes()),
             (b"credential", b"username") => of_username(value.bytes()),
             _ => None,
         };
-        if let Some(alone) = secrets {
-            self.alone(entry, &key, heading, alone);
+        if let Some(alone) = alone {
+            self.alone(alone, heading, entry, &key);
         }
-        self.urls(value, Some(&key));
-        self.tokens(value.bytes(), Some(&key), |part| value.place(part));
+        self.urls(value.bytes(), Some(&key), &|part| value.place(part));
+        self.tokens(value.bytes(), Some(&key), &|part| value.place(part));
     }
 
     /// A secret that is a whole setting: the setting goes with it.
-    fn alone(&mut self, entry: &ConfigEntry, key: &str, heading: &Heading, alone: Alone) {
-        let host = if heading.has_pattern {
-            heading.host.as_ref()
-        } else {
-            // A setting for every host: only the secret's prefix shows its host.
-            self.ours.of_secret(&alone.secret)
-        };
-        let Some(host) = host else {
-            self.findings.foreign += usize::from(heading.has_pattern);
+    fn alone(&mut self, alone: Alone, heading: &Heading<'_>, entry: &ConfigEntry, key: &str) {
+        let has_pattern = heading.section.subsection.is_some();
+        // A setting for every host: only the secret's prefix shows its host.
+        let by_prefix = |host: &&Host| Kind::of_secret(&alone.secret, host).is_some();
+        let mut hosts = self.hosts.iter().filter(|_| !has_pattern);
+        let Some(host) = heading.host.or_else(|| hosts.find(by_prefix)) else {
+            self.findings.foreign += usize::from(has_pattern);
             return;
         };
         let mut credential = Credential::new(host, alone.username, alone.secret);
@@ -258,86 +220,59 @@ impl<'a> Search<'a> {
         self.add(entry.span.clone(), Some(key), None, vec![credential]);
     }
 
-    /// The URLs in a value or in the name of a section.
-    fn urls(&mut self, piece: &Piece, key: Option<&str>) {
-        for (start, url) in urls_in(piece.bytes()) {
-            self.url(url, key, |part| {
-                piece.place(start + part.start..start + part.end)
-            });
-        }
-    }
-
-    fn url(&mut self, text: &str, key: Option<&str>, place: impl Fn(Range<usize>) -> Range<usize>) {
-        let Some(url) = Url::parse(text) else { return };
-        let Some(InUrl {
-            credentials,
-            cut,
-            shown,
-        }) = in_url(&url)
-        else {
-            return;
-        };
-        if !url.host().is_some_and(|host| self.ours.has(&host)) {
-            self.findings.foreign += 1;
-            // A token of ours in another host's URL is not stored, but done.
-            let place = place(cut);
-            self.seen.insert(place.start, place.end);
-            return;
-        }
-        self.add(place(cut), key, Some(shown), credentials);
-    }
-
-    /// Free text: URLs and bare tokens.
-    fn plain(&mut self, place: Range<usize>) {
-        let text = self.text;
-        let start = place.start;
-        for (position, url) in urls_in(&text[place.clone()]) {
-            let position = start + position;
-            self.url(url, None, |part| position + part.start..position + part.end);
-        }
-        self.tokens(&text[place], None, |part| {
-            start + part.start..start + part.end
-        });
-    }
-
-    /// Bare tokens: the meaning of the text around them is unknown, so they stay.
-    fn tokens(
-        &mut self,
-        text: &[u8],
-        key: Option<&str>,
-        place: impl Fn(Range<usize>) -> Range<usize>,
-    ) {
-        for token in bitbucket::tokens_in(text) {
-            let place = place(token);
-            if !self.is_seen(&place) {
-                self.add(place.start..place.start, key, None, Vec::new());
+    /// The secrets in the URLs of a text.
+    fn urls(&mut self, text: &[u8], key: Option<&str>, place: Place<'_>) {
+        for (start, url) in urls_in(text) {
+            let Some(url) = Url::parse(url) else { continue };
+            let Some(secrets) = in_url(&url) else {
+                continue;
+            };
+            let place = place(start + secrets.cut.start..start + secrets.cut.end);
+            if url.host().is_some_and(|host| self.hosts.contains(&host)) {
+                self.add(place, key, Some(secrets.shown), secrets.credentials);
+            } else {
+                self.findings.foreign += 1;
+                // A token of ours in another host's URL is not stored, but done.
+                self.is_new(&place);
             }
         }
     }
 
+    /// Bare tokens: the meaning of the text around them is unknown, so they stay.
+    fn tokens(&mut self, text: &[u8], key: Option<&str>, place: Place<'_>) {
+        for token in bitbucket::tokens_in(text) {
+            self.add(place(token), key, None, Vec::new());
+        }
+    }
+
+    /// Free text: URLs and bare tokens.
+    fn plain(&mut self, whole: &Range<usize>) {
+        let text = &self.text[whole.clone()];
+        let place = |part: Range<usize>| whole.start + part.start..whole.start + part.end;
+        self.urls(text, None, &place);
+        self.tokens(text, None, &place);
+    }
+
     fn add(
         &mut self,
-        cut: Range<usize>,
+        place: Range<usize>,
         key: Option<&str>,
         url: Option<String>,
         credentials: Vec<Credential>,
     ) {
-        if !cut.is_empty() && self.is_seen(&cut) {
+        if !self.is_new(&place) {
             return;
         }
         if self.findings.found.len() == MOST {
             self.findings.is_cut_short = true;
             return;
         }
-        if !cut.is_empty() {
-            self.seen.insert(cut.start, cut.end);
-        }
         self.findings.found.push(Found {
             line: 0,
             key: key.map(str::to_owned),
             url,
             credentials,
-            cut,
+            place,
         });
     }
 }
@@ -351,34 +286,33 @@ struct Alone {
 
 impl Alone {
     fn new(username: Option<&[u8]>, secret: &[u8]) -> Option<Self> {
-        Some(Self {
+        (!secret.is_empty()).then(|| Self {
             username: username.and_then(Username::new),
             secret: Secret::new(secret.to_vec()),
             is_bearer: false,
         })
-        .filter(|alone| !alone.secret.is_empty())
     }
 }
 
 /// `Authorization: Basic …` or `Authorization: Bearer …`, as `http.extraHeader` sends it with each request.
 fn authorization(header: &[u8]) -> Option<Alone> {
-    let (name, value) = split_at(header, b':')?;
-    if !name.trim_ascii().eq_ignore_ascii_case(b"authorization") {
-        return None;
+    let (name, value) = std::str::from_utf8(header).ok()?.split_once(':')?;
+    let (scheme, credential) = value.trim().split_once(' ')?;
+    let scheme = scheme.to_ascii_lowercase();
+    match scheme.as_str() {
+        _ if !name.trim().eq_ignore_ascii_case("authorization") => None,
+        "bearer" => Some(Alone {
+            is_bearer: true,
+            ..Alone::new(None, credential.trim().as_bytes())?
+        }),
+        "basic" => {
+            let pair = Secret::new(Base64::decode_vec(credential.trim()).ok()?);
+            let colon = pair.expose().iter().position(|&byte| byte == b':')?;
+            let (username, password) = pair.expose().split_at(colon);
+            Alone::new(Some(username), &password[1..])
+        }
+        _ => None,
     }
-    let (scheme, credential) = split_at(value.trim_ascii(), b' ')?;
-    let credential = credential.trim_ascii();
-    if scheme.eq_ignore_ascii_case(b"bearer") {
-        let mut alone = Alone::new(None, credential)?;
-        alone.is_bearer = true;
-        return Some(alone);
-    }
-    if !scheme.eq_ignore_ascii_case(b"basic") {
-        return None;
-    }
-    let pair = Secret::new(Base64::decode_vec(std::str::from_utf8(credential).ok()?).ok()?);
-    let (username, password) = split_at(pair.expose(), b':')?;
-    Alone::new(Some(username), password)
 }
 
 /// A shell helper that prints a password: `!f() { echo username=ada; echo password=…; }; f`. A variable (`$TOKEN`) is no
@@ -392,22 +326,14 @@ fn of_helper(value: &[u8]) -> Option<Alone> {
         let is_literal = !said.is_empty() && !said.iter().any(|byte| b"$`%".contains(byte));
         is_literal.then_some(said)
     };
-    let username = said(b"username=");
-    if let Some(password) = said(b"password=") {
-        return Alone::new(username, password);
-    }
-    let token = value
-        .split(|byte| is_end(byte) || *byte == b'=')
-        .find(|word| bitbucket::looks_like_a_secret(&String::from_utf8_lossy(word)))?;
-    Alone::new(username, token)
+    let token = || {
+        let mut words = value.split(|byte| is_end(byte) || *byte == b'=');
+        words.find(|word| bitbucket::looks_like_a_secret(&String::from_utf8_lossy(word)))
+    };
+    Alone::new(said(b"username="), said(b"password=").or_else(token)?)
 }
 
 /// A token as a user name.
 fn of_username(value: &[u8]) -> Option<Alone> {
     Alone::new(None, value).filter(|_| bitbucket::is_token_for_a_name(value))
-}
-
-fn split_at(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
-    let position = text.iter().position(|&other| other == byte)?;
-    Some((&text[..position], &text[position + 1..]))
 }

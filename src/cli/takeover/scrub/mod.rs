@@ -16,16 +16,15 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use self::find::Ours;
+use self::report::Action;
 use self::walk::Walk;
-use self::work::{Action, Scrubbing};
+use self::work::Scrubbing;
 use crate::cli::output;
 use crate::cli::setup;
-use crate::cli::takeover::{Credential, Plan};
+use crate::cli::takeover::Plan;
 use crate::git;
 use crate::settings::session::Session;
 use crate::sys::error::Hinted;
-use crate::sys::message;
 use crate::sys::variables;
 
 #[derive(Debug, Args)]
@@ -47,40 +46,33 @@ pub(crate) struct Scrub {
 /// A problem with one file is reported, and the rest is done.
 pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     let session = Session::default();
-    let ours = Ours {
-        hosts: session.known_hosts(&session.accounts()?)?,
-    };
+    let hosts = session.known_hosts(&session.accounts()?)?;
     let mut walk = walk(arguments)?;
     let mut scrub = Scrubbing::default();
-    scrub.look(&mut walk, &ours);
-    scrub.look_at_commits(&walk, &ours);
+    scrub.look(&mut walk, &hosts);
+    scrub.look_at_commits(&walk, &hosts);
     scrub.problems.append(&mut walk.problems);
 
-    let credentials: Vec<Credential> = scrub
-        .secrets
-        .iter()
-        .filter(|secret| secret.can_move)
-        .flat_map(|secret| secret.found.credentials.clone())
-        .collect();
-    let mut plan = Plan::make(&session, &credentials.iter().collect::<Vec<_>>())?;
-    plan.warnings.iter().for_each(message::warn);
-    if arguments.dry_run {
-        scrub.foresee(&plan, &credentials);
-    } else if !credentials.is_empty() {
-        scrub.take_out(&mut plan, &credentials, &session, &ours)?;
+    let mut plan = Plan::make(&session, scrub.credentials())?;
+    let is_change = !arguments.dry_run && scrub.credentials().next().is_some();
+    if is_change {
+        plan.carry_out(&session)?;
+    }
+    scrub.problems.extend(plan.failures());
+    if is_change {
+        scrub.take_out(&plan, &hosts);
         setup::refresh(&session, "the secrets are stored")?;
     }
-    report::print(&scrub, arguments.json)?;
-    if scrub
-        .secrets
-        .iter()
-        .any(|secret| secret.action == Action::Moved)
-    {
-        plan.notices()
-            .iter()
-            .for_each(|notice| message::tell(notice));
+    let done = if arguments.dry_run {
+        Action::WouldMove
+    } else {
+        Action::Moved
+    };
+    let rows = report::rows(&scrub, &plan, done);
+    report::print(&scrub, &rows, arguments.json)?;
+    if rows.iter().any(|row| row.action == Action::Moved) {
         output::warn_of_ties(&session, &session.accounts()?);
-        output::warn_of_the_chain(&ours.hosts, "'git credential-bitbucket setup' fixes that");
+        plan.tell_what_is_left(&hosts);
     }
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))
 }
@@ -89,13 +81,13 @@ fn walk(arguments: &Scrub) -> Result<Walk> {
     let mut walk = Walk::default();
     walk.may_leave = arguments.global;
     for path in &arguments.paths {
-        if !path.is_dir() {
-            walk.problems
-                .push(format!("'{}' is not a folder", path.display()));
-            continue;
+        if path.is_dir() {
+            walk.around(path);
+            walk.below(path);
+        } else {
+            let problem = format!("'{}' is not a folder", path.display());
+            walk.problems.push(problem);
         }
-        walk.around(path);
-        walk.below(path);
     }
     if arguments.paths.is_empty() {
         let here = variables::value("GIT_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);

@@ -1,164 +1,156 @@
 //! The output of `scrub`: a line for each secret, and what is left to do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use serde::Serialize;
 
+use super::find::Found;
 use super::walk::Form;
-use super::work::{Action, FoundSecret, Scrubbing};
+use super::work::{Holder, Scrubbing};
 use crate::bitbucket::API_TOKEN_PAGE;
 use crate::cli::output::{self, plural};
-use crate::cli::takeover::Credential;
+use crate::cli::takeover::{Credential, Plan};
 use crate::sys::error;
 use crate::sys::message;
 
-/// Prints the secrets, then the problems, then what is left to do.
-pub(super) fn print(scrub: &Scrubbing, as_json: bool) -> Result<()> {
-    if as_json {
-        let found = scrub.secrets.iter().map(|secret| row(scrub, secret));
-        let found = found.collect();
-        output::print_json(&Rows { found })?;
-    } else {
-        let lines: String = scrub.secrets.iter().map(|it| line(scrub, it)).collect();
-        output::print(lines.as_bytes())?;
-    }
-    scrub.problems.iter().for_each(message::warn);
-    for line in summary(scrub) {
-        message::tell(&line);
-    }
-    Ok(())
-}
-
-/// The output of `--json`: the names are a contract.
+/// A secret, its file, and what happens to it. As `--json` prints it: the names are a contract.
 #[derive(Serialize)]
-struct Rows {
-    found: Vec<Row>,
-}
-
-#[derive(Serialize)]
-struct Row {
+pub(super) struct Row {
     file: String,
     key: Option<String>,
     line: usize,
     url: Option<String>,
     account: Option<String>,
-    action: Action,
+    pub(super) action: Action,
+    #[serde(skip)]
+    is_of_others: bool,
+    /// Where it is revoked; for an unknown kind, the usual page.
+    #[serde(skip)]
+    page: String,
 }
 
-fn row(scrub: &Scrubbing, secret: &FoundSecret) -> Row {
-    Row {
-        file: scrub.targets[secret.target].path.display().to_string(),
-        key: secret.found.key.clone(),
-        line: secret.found.line,
-        url: secret.found.url.clone(),
-        account: secret.account.clone(),
-        action: secret.action,
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Action {
+    /// It is in the store and no longer in the file.
+    Moved,
+    WouldMove,
+    /// It is still in the file.
+    Reported,
+}
+
+/// `done` happens to those that are stored.
+pub(super) fn rows(scrub: &Scrubbing, plan: &Plan, done: Action) -> Vec<Row> {
+    let row = |holder: &Holder, found: &Found| {
+        let first = found.credentials.first();
+        let is_of_others = holder.target.form == Form::OfOthers;
+        let planned = first.filter(|_| !is_of_others).and_then(|it| plan.of(it));
+        let is_done = holder.lets_go && first.is_some() && plan.has(&found.credentials);
+        Row {
+            file: holder.target.path.display().to_string(),
+            key: found.key.clone(),
+            line: found.line,
+            url: found.url.clone(),
+            account: planned.map(|planned| planned.account.name.clone()),
+            action: if is_done { done } else { Action::Reported },
+            is_of_others,
+            page: first.map_or_else(|| API_TOKEN_PAGE.to_owned(), Credential::page),
+        }
+    };
+    let holders = scrub.holders.iter();
+    let rows = holders.flat_map(|holder| holder.found.iter().map(move |found| row(holder, found)));
+    rows.collect()
+}
+
+/// Prints the secrets, then the problems, then what is left to do.
+pub(super) fn print(scrub: &Scrubbing, rows: &[Row], as_json: bool) -> Result<()> {
+    if as_json {
+        output::print_json(&BTreeMap::from([("found", rows)]))?;
+    } else {
+        let lines: String = rows.iter().map(line).collect();
+        output::print(lines.as_bytes())?;
     }
+    scrub.problems.iter().for_each(message::warn);
+    let summary = summary(rows, scrub.foreign);
+    summary.for_each(|line| message::tell(&line));
+    Ok(())
 }
 
-fn line(scrub: &Scrubbing, secret: &FoundSecret) -> String {
-    let Row {
-        file,
-        key,
-        line,
-        url,
-        account,
-        action,
-    } = row(scrub, secret);
-    let place = match (key, url) {
+fn line(row: &Row) -> String {
+    let place = match (&row.key, &row.url) {
         (Some(key), Some(url)) => format!("{key} = {url}"),
-        (Some(one), None) | (None, Some(one)) => one,
+        (Some(one), None) | (None, Some(one)) => one.clone(),
         (None, None) => "a token".to_owned(),
     };
-    let account = account.unwrap_or_default();
-    let action = match action {
+    let account = row.account.as_deref().unwrap_or_default();
+    let action = match row.action {
         Action::Moved => format!("moved to account '{account}'"),
         Action::WouldMove => format!("would move to account '{account}'"),
-        Action::Reported if is_of_others(scrub, secret) => "only reported".to_owned(),
+        Action::Reported if row.is_of_others => "only reported".to_owned(),
         Action::Reported => "still there".to_owned(),
     };
-    let line = error::printable(&format!("{file}:{line}: {action}: {place}"));
-    format!("{line}\n")
-}
-
-/// Whether it was found in what others may have written.
-fn is_of_others(scrub: &Scrubbing, secret: &FoundSecret) -> bool {
-    scrub.targets[secret.target].form == Form::OfOthers
+    let line = format!("{}:{}: {action}: {place}", row.file, row.line);
+    error::printable(&line) + "\n"
 }
 
 /// What is left to do, a line each.
-fn summary(scrub: &Scrubbing) -> Vec<String> {
-    let (committed, left): (Vec<_>, Vec<_>) =
-        with(scrub, Action::Reported).partition(|secret| is_of_others(scrub, secret));
-    let would_move = with(scrub, Action::WouldMove).count();
-    let mut lines = Vec::new();
-    if scrub.secrets.is_empty() {
-        lines.push("No secret for Bitbucket found".to_owned());
-    }
-    if scrub.foreign > 0 {
-        let number = plural(scrub.foreign, "secret", "secrets");
-        lines.push(format!("{number} for other hosts, left alone"));
-    }
-    if would_move > 0 {
-        let number = plural(would_move, "secret", "secrets");
-        lines.push(format!(
-            "{number} would move into the store; nothing was changed"
-        ));
-    }
-    lines.extend(about_moved(scrub));
-    if !committed.is_empty() {
-        let number = plural(committed.len(), "secret lies", "secrets lie");
-        lines.push(format!(
-            "{number} in files of the repository itself, which others may have written: no account is made of that, and \
-             nothing is rewritten; so revoke it"
-        ));
-    }
-    if !left.is_empty() {
-        let number = plural(left.len(), "secret is", "secrets are");
-        lines.push(format!("{number} still there: take it out by hand"));
-    }
-    lines.extend(where_to_revoke(scrub));
-    lines
-}
-
-fn with(scrub: &Scrubbing, action: Action) -> impl Iterator<Item = &FoundSecret> {
-    let secrets = scrub.secrets.iter();
-    secrets.filter(move |secret| secret.action == action)
-}
-
-fn about_moved(scrub: &Scrubbing) -> Vec<String> {
-    let moved = || with(scrub, Action::Moved);
-    let number = moved().count();
-    if number == 0 {
-        return Vec::new();
-    }
-    let names: BTreeSet<&String> = moved().filter_map(|it| it.account.as_ref()).collect();
-    let names: Vec<String> = names.into_iter().map(|name| format!("'{name}'")).collect();
-    let mut lines = vec![format!(
-        "Moved {} into the store: {}",
-        plural(number, "secret", "secrets"),
-        names.join(", ")
-    )];
-    let mut urls = moved().filter_map(|secret| secret.found.url.as_ref());
-    if let Some(url) = urls.find(|url| url.starts_with("http:")) {
-        lines.push(format!(
-            "Change '{url}' to 'https:': no helper sends a secret in clear text"
-        ));
-    }
-    lines
-}
-
-/// The pages to revoke secrets; for an unknown kind, the usual page.
-fn where_to_revoke(scrub: &Scrubbing) -> Option<String> {
-    const MOST: usize = 3;
-    let page = |secret: &FoundSecret| {
-        let credential = secret.found.credentials.first();
-        credential.map_or_else(|| API_TOKEN_PAGE.to_owned(), Credential::page)
+fn summary(rows: &[Row], foreign: usize) -> impl Iterator<Item = String> {
+    let with = |action| rows.iter().filter(move |row| row.action == action);
+    let (of_others, left): (Vec<_>, Vec<_>) =
+        with(Action::Reported).partition(|row| row.is_of_others);
+    let would_move = with(Action::WouldMove).count();
+    let moved = with(Action::Moved).count();
+    let names: BTreeSet<String> = with(Action::Moved)
+        .filter_map(|row| Some(format!("'{}'", row.account.as_ref()?)))
+        .collect();
+    let names: Vec<String> = names.into_iter().collect();
+    let mut urls = with(Action::Moved).filter_map(|row| row.url.as_ref());
+    let in_clear = urls.find(|url| url.starts_with("http:"));
+    let counted = |number: usize, one: &str, many: &str, rest: &str| {
+        (number > 0).then(|| format!("{} {rest}", plural(number, one, many)))
     };
-    let pages: BTreeSet<String> = scrub.secrets.iter().map(page).collect();
+    let lines = [
+        rows.is_empty()
+            .then(|| "No secret for Bitbucket found".to_owned()),
+        counted(foreign, "secret", "secrets", "for other hosts, left alone"),
+        counted(
+            would_move,
+            "secret",
+            "secrets",
+            "would move into the store; nothing was changed",
+        ),
+        (moved > 0).then(|| {
+            let (number, names) = (plural(moved, "secret", "secrets"), names.join(", "));
+            format!("Moved {number} into the store: {names}")
+        }),
+        in_clear.map(|url| {
+            format!("Change '{url}' to 'https:': no helper sends a secret in clear text")
+        }),
+        counted(
+            of_others.len(),
+            "secret lies",
+            "secrets lie",
+            "in files of the repository itself, which others may have written: no account is made of that, and nothing \
+             is rewritten; so revoke it",
+        ),
+        counted(
+            left.len(),
+            "secret is",
+            "secrets are",
+            "still there: take it out by hand",
+        ),
+        where_to_revoke(rows),
+    ];
+    lines.into_iter().flatten()
+}
+
+/// The pages to revoke secrets.
+fn where_to_revoke(rows: &[Row]) -> Option<String> {
+    const MOST: usize = 3;
+    let pages: BTreeSet<&str> = rows.iter().map(|row| row.page.as_str()).collect();
     let more = if pages.len() > MOST { " …" } else { "" };
-    let few: Vec<String> = pages.into_iter().take(MOST).collect();
+    let few: Vec<&str> = pages.into_iter().take(MOST).collect();
     (!few.is_empty()).then(|| {
         format!(
             "Revoke the secrets that were in plain text, and sign in with new ones: {}{more}",

@@ -2,20 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::git::config::GitConfig;
 use crate::git::tree::{git_folder, is_git_folder, line_of, work_tree_around};
 
 /// A file to search.
-#[derive(Debug)]
+#[derive(Clone)]
 pub(super) struct Target {
     pub(super) path: PathBuf,
     pub(super) form: Form,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Form {
     /// One of git's configuration files.
     Config,
@@ -28,6 +27,7 @@ pub(super) enum Form {
 }
 
 /// The result of a walk.
+#[derive(Default)]
 pub(super) struct Walk {
     pub(super) targets: Vec<Target>,
     /// Work trees and bare repositories, to search committed files.
@@ -40,24 +40,9 @@ pub(super) struct Walk {
     roots: BTreeSet<PathBuf>,
     /// A file that lies outside of them is looked into too.
     pub(super) may_leave: bool,
-    /// How many files and folders may still be looked into.
-    left: usize,
+    /// How many files and folders there were.
+    visited: usize,
     is_too_deep: bool,
-}
-
-impl Default for Walk {
-    fn default() -> Self {
-        Self {
-            targets: Vec::new(),
-            trees: Vec::new(),
-            problems: Vec::new(),
-            seen: BTreeSet::new(),
-            roots: BTreeSet::new(),
-            may_leave: false,
-            left: MOST,
-            is_too_deep: false,
-        }
-    }
 }
 
 /// How many files and folders are looked into. The largest trees have fewer folders.
@@ -72,69 +57,18 @@ const TRACKED: [&str; 2] = [".gitmodules", ".lfsconfig"];
 impl Walk {
     /// Adds the repository of a folder; false if there is none.
     pub(super) fn around(&mut self, folder: &Path) -> bool {
-        let Ok(folder) = dunce::canonicalize(folder) else {
-            return false;
-        };
-        for folder in folder.ancestors() {
-            if let Some(git) = git_folder(folder) {
-                self.repository(&git, Some(folder));
-                return true;
-            }
-            if is_git_folder(folder) {
-                if work_tree_around(folder).is_none() {
-                    self.repository(folder, None);
-                    return true;
-                }
-                self.embedded(folder);
-            }
-        }
-        false
+        let folder = dunce::canonicalize(folder).unwrap_or_default();
+        folder.ancestors().any(|folder| self.repository_at(folder))
     }
 
     /// Every repository in and below a folder. Symbolic links are not followed, but for the folder itself.
     pub(super) fn below(&mut self, folder: &Path) {
-        let Ok(real) = dunce::canonicalize(folder) else {
-            return;
-        };
-        let mut folders = vec![(folder.to_owned(), work_tree_around(&real).is_some(), 0)];
-        self.roots.insert(real);
-        while let Some((folder, mut is_in_tree, depth)) = folders.pop() {
-            if depth > DEEPEST {
-                self.too_deep(&folder);
-                continue;
-            }
-            if !self.may_go_on() {
-                return;
-            }
-            let entries = match list(&folder) {
-                Ok(entries) => entries,
-                Err(error) => {
-                    self.cannot("look into", &folder, &error);
-                    continue;
-                }
-            };
-            let has = |name: &str| entries.iter().any(|entry| entry.file_name() == *name);
-            // First of all: a work tree may have all that makes a bare repository.
-            if has(".git")
-                && let Some(git) = git_folder(&folder)
-            {
-                self.repository(&git, Some(&folder));
-                is_in_tree = true;
-            }
-            if has("HEAD") && has("objects") && has("refs") {
-                if is_in_tree {
-                    self.embedded(&folder);
-                } else {
-                    self.repository(&folder, None);
-                    continue;
-                }
-            }
-            let is_folder = |entry: &&DirEntry| {
-                entry.file_name() != *".git" && entry.file_type().is_ok_and(|kind| kind.is_dir())
-            };
-            let below = entries.iter().filter(is_folder);
-            folders.extend(below.map(|entry| (entry.path(), is_in_tree, depth + 1)));
-        }
+        self.roots.extend(dunce::canonicalize(folder));
+        self.each_folder(folder, |walk, folder, entries| {
+            let has_tree = entries.iter().any(|entry| entry.file_name() == *".git");
+            let is_bare = walk.repository_at(folder) && !has_tree;
+            !is_bare
+        });
     }
 
     /// One of the user's own configuration files, if it is there and not known yet.
@@ -151,34 +85,51 @@ impl Walk {
         self.file(path, form);
     }
 
-    fn problem(&mut self, problem: String) {
-        self.problems.push(problem);
-    }
-
-    fn cannot(&mut self, act: &str, path: &Path, error: &io::Error) {
-        self.problem(format!("cannot {act} '{}': {error}", path.display()));
-    }
-
-    /// One line for all of them.
-    fn too_deep(&mut self, folder: &Path) {
-        if !self.is_too_deep {
-            let path = folder.display();
-            self.problem(format!(
-                "not looked into, as more than {DEEPEST} folders deep: '{path}', and others as deep"
-            ));
-        }
-        self.is_too_deep = true;
-    }
-
     /// Whether there may be more; one line says when there may not.
     fn may_go_on(&mut self) -> bool {
-        if self.left == 1 {
-            self.problem(
-                "there are too many files and folders: the rest is not looked into".to_owned(),
-            );
+        self.visited += 1;
+        if self.visited == MOST {
+            let problem = "there are too many files and folders: the rest is not looked into";
+            self.problems.push(problem.to_owned());
         }
-        self.left = self.left.saturating_sub(1);
-        self.left > 0
+        self.visited < MOST
+    }
+
+    /// Visits a folder and those below it, as long as `visit` wants to go deeper.
+    fn each_folder(&mut self, top: &Path, visit: impl Fn(&mut Self, &Path, &[DirEntry]) -> bool) {
+        let mut folders = vec![(top.to_owned(), 0)];
+        while let Some((folder, depth)) = folders.pop() {
+            if depth > DEEPEST {
+                // One line for all of them.
+                if !self.is_too_deep {
+                    let path = folder.display();
+                    self.problems.push(format!(
+                        "not looked into, as more than {DEEPEST} folders deep: '{path}', and others as deep"
+                    ));
+                }
+                self.is_too_deep = true;
+                continue;
+            }
+            if !self.may_go_on() {
+                return;
+            }
+            let entries = self.list(&folder);
+            if visit(self, &folder, &entries) {
+                let is_meant = |entry: &&DirEntry| is_folder(entry) && entry.file_name() != *".git";
+                let below = entries.iter().filter(is_meant);
+                folders.extend(below.map(|entry| (entry.path(), depth + 1)));
+            }
+        }
+    }
+
+    fn list(&mut self, folder: &Path) -> Vec<DirEntry> {
+        let entries = fs::read_dir(folder).and_then(Iterator::collect);
+        entries.unwrap_or_else(|error| {
+            let path = folder.display();
+            self.problems
+                .push(format!("cannot look into '{path}': {error}"));
+            Vec::new()
+        })
     }
 
     fn file(&mut self, path: &Path, form: Form) {
@@ -197,20 +148,45 @@ impl Walk {
             let path = path.to_owned();
             self.targets.push(Target { path, form });
         } else {
-            self.problem(format!(
+            self.problems.push(format!(
                 "'{}' lies outside the folders that are looked into; '--global' looks into it too",
                 real.display()
             ));
         }
     }
 
+    /// Whether a folder of a repository is not known yet.
+    fn is_new(&mut self, folder: &Path) -> bool {
+        dunce::canonicalize(folder).is_ok_and(|real| {
+            self.roots.insert(real.clone());
+            self.seen.insert(real)
+        })
+    }
+
+    /// Adds the repository of which this is the work tree, or git's folder; false if it is neither.
+    fn repository_at(&mut self, folder: &Path) -> bool {
+        // First of all: a work tree may have all that makes a bare repository.
+        let git = git_folder(folder);
+        if let Some(git) = &git {
+            self.repository(git, Some(folder));
+        }
+        if !is_git_folder(folder) {
+            return git.is_some();
+        }
+        let real = dunce::canonicalize(folder).unwrap_or_default();
+        let is_bare = git.is_none() && work_tree_around(&real).is_none();
+        if is_bare {
+            self.repository(folder, None);
+        } else if self.is_new(folder) {
+            // It may have come with the work tree. Nothing that it names is followed, and git never sees it.
+            self.files_of(folder, &Form::OfOthers);
+        }
+        is_bare || git.is_some()
+    }
+
     /// Adds a repository by its git folder, with everything that belongs to it.
     fn repository(&mut self, git: &Path, tree: Option<&Path>) {
-        let Ok(real) = dunce::canonicalize(git) else {
-            return;
-        };
-        let is_new = self.seen.insert(real.clone());
-        self.roots.insert(real);
+        let is_new = self.is_new(git);
         if let Some(tree) = tree {
             self.tree(tree);
         }
@@ -223,20 +199,19 @@ impl Walk {
             self.below(&git.join("modules"));
         }
         if has("worktrees") {
-            for linked in list(&git.join("worktrees")).unwrap_or_default() {
+            for linked in self.list(&git.join("worktrees")) {
                 let tree = line_of(&linked.path().join("gitdir"));
                 let tree = tree.as_deref().and_then(Path::parent);
                 self.repository(&linked.path(), tree.filter(|tree| tree.exists()));
             }
         }
-        if has("commondir")
-            && let Some(common) = line_of(&git.join("commondir"))
-        {
-            let common = git.join(common);
-            let tree = common.parent().filter(|_| common.ends_with(".git"));
-            self.repository(&common, tree);
-        }
-        if tree.is_none() && !has("commondir") {
+        if has("commondir") {
+            if let Some(common) = line_of(&git.join("commondir")) {
+                let common = git.join(common);
+                let tree = common.parent().filter(|_| common.ends_with(".git"));
+                self.repository(&common, tree);
+            }
+        } else if tree.is_none() {
             match tree_of_module(git) {
                 Some(tree) => self.tree(&tree),
                 None => self.trees.push(git.to_owned()),
@@ -244,43 +219,44 @@ impl Walk {
         }
     }
 
-    /// What looks like a bare repository and lies in a work tree: it may have come with it. Nothing that it names is
-    /// followed, and git never sees it.
-    fn embedded(&mut self, folder: &Path) {
-        let Ok(real) = dunce::canonicalize(folder) else {
-            return;
-        };
-        if self.seen.insert(real.clone()) {
-            self.roots.insert(real);
-            self.files_of(folder, &Form::OfOthers);
-        }
-    }
-
     /// The files with text that lie in git's folder of a repository itself, and all that lies there.
     fn files_of(&mut self, git: &Path, form: &Form) -> Vec<DirEntry> {
-        let entries = match list(git) {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.cannot("look into", git, &error);
-                return Vec::new();
-            }
-        };
         for name in ["config", "config.worktree"] {
             self.file(&git.join(name), form.clone());
         }
         let is_own = *form == Form::Config;
+        let entries = self.list(git);
         for entry in &entries {
+            let name = entry.file_name();
             if is_left_behind(entry) {
                 self.text(&entry.path(), None, is_own);
-            }
-            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            match entry.file_name().to_str().filter(|_| is_folder) {
-                Some("remotes" | "branches") => self.texts(&entry.path(), None, is_own, 0),
-                Some("logs") => self.texts(&entry.path(), Some(git), is_own, 0),
-                _ => {}
+            } else if is_folder(entry) && (name == *"remotes" || name == *"branches") {
+                self.texts(&entry.path(), None, is_own);
+            } else if is_folder(entry) && name == *"logs" {
+                self.texts(&entry.path(), Some(git), is_own);
             }
         }
         entries
+    }
+
+    /// Adds all files below a folder; git writes the files of `logs` under the references' locks.
+    fn texts(&mut self, top: &Path, locks: Option<&Path>, is_own: bool) {
+        self.each_folder(top, |walk, _, entries| {
+            for path in entries
+                .iter()
+                .filter(|entry| is_file(entry))
+                .map(DirEntry::path)
+            {
+                let reference = path.strip_prefix(top).ok().zip(locks);
+                let lock = reference.map(|(reference, locks)| {
+                    let mut lock = locks.join(reference).into_os_string();
+                    lock.push(".lock");
+                    lock.into()
+                });
+                walk.text(&path, lock, is_own);
+            }
+            true
+        });
     }
 
     fn text(&mut self, path: &Path, lock: Option<PathBuf>, is_own: bool) {
@@ -293,42 +269,10 @@ impl Walk {
     }
 
     fn tree(&mut self, tree: &Path) {
-        let Ok(real) = dunce::canonicalize(tree) else {
-            return;
-        };
-        self.roots.insert(real.clone());
-        if !self.seen.insert(real) {
-            return;
-        }
-        self.trees.push(tree.to_owned());
-        for name in TRACKED {
-            self.file(&tree.join(name), Form::OfOthers);
-        }
-    }
-
-    /// Adds all files below a folder; git writes the files of `logs` under the references' locks.
-    fn texts(&mut self, folder: &Path, locks: Option<&Path>, is_own: bool, depth: usize) {
-        if depth > DEEPEST {
-            return self.too_deep(folder);
-        }
-        let entries = match list(folder) {
-            Ok(entries) => entries,
-            Err(error) => return self.cannot("look into", folder, &error),
-        };
-        for entry in entries {
-            let path = entry.path();
-            let below = locks.map(|locks| locks.join(entry.file_name()));
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => self.texts(&path, below.as_deref(), is_own, depth + 1),
-                Ok(kind) if kind.is_file() => {
-                    let lock = below.map(|reference| {
-                        let mut lock = reference.into_os_string();
-                        lock.push(".lock");
-                        lock.into()
-                    });
-                    self.text(&path, lock, is_own);
-                }
-                _ => {}
+        if self.is_new(tree) {
+            self.trees.push(tree.to_owned());
+            for name in TRACKED {
+                self.file(&tree.join(name), Form::OfOthers);
             }
         }
     }
@@ -350,22 +294,22 @@ fn tree_of_module(git: &Path) -> Option<PathBuf> {
 /// Whether the file is one that git leaves behind, such as `FETCH_HEAD` or `MERGE_MSG`.
 fn is_left_behind(entry: &DirEntry) -> bool {
     let name = entry.file_name();
-    let is_left = |name: &str| {
-        name != "HEAD"
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
-    };
-    name.to_str().is_some_and(is_left) && entry.file_type().is_ok_and(|kind| kind.is_file())
+    let mut letters = name.as_encoded_bytes().iter();
+    let is_left = letters.all(|byte| byte.is_ascii_uppercase() || *byte == b'_') && name != "HEAD";
+    is_left && is_file(entry)
 }
 
-fn list(folder: &Path) -> io::Result<Vec<DirEntry>> {
-    fs::read_dir(folder)?.collect()
+fn is_folder(entry: &DirEntry) -> bool {
+    entry.file_type().is_ok_and(|kind| kind.is_dir())
+}
+
+fn is_file(entry: &DirEntry) -> bool {
+    entry.file_type().is_ok_and(|kind| kind.is_file())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Walk;
+    use super::{MOST, Walk};
 
     #[test]
     fn at_the_bound_one_line_says_that_there_is_more() {
@@ -375,7 +319,7 @@ mod tests {
         }
         for (left, lines) in [(30, 0), (5, 1)] {
             let mut walk = Walk {
-                left,
+                visited: MOST - left,
                 ..Walk::default()
             };
             walk.below(folder.path());

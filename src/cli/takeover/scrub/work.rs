@@ -1,20 +1,18 @@
 //! The work of `scrub`: searches files, and removes the secrets that are stored.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
-use serde::Serialize;
+use anyhow::{Context as _, Result, ensure};
 use zeroize::Zeroizing;
 
-use super::committed::{self, Committed};
-use super::find::{self, Found, Ours};
+use super::committed;
+use super::find::{self, Found};
 use super::rewrite;
 use super::walk::{Form, Target, Walk};
 use crate::cli::takeover::{Credential, Plan};
 use crate::git::config::{ConfigEntry, GitConfig};
-use crate::settings::session::Session;
+use crate::git::context::Host;
 use crate::sys::error;
 use crate::sys::parallel::in_parallel;
 
@@ -26,30 +24,24 @@ const LONGEST: u64 = 4 << 20;
 /// How many secrets of files that others wrote are told.
 const MOST_REPORTED: usize = 1000;
 
-/// A secret, its file, and what happens to it.
-pub(super) struct FoundSecret {
-    pub(super) target: usize,
-    pub(super) found: Found,
-    /// It can be removed from the file.
-    pub(super) can_move: bool,
-    pub(super) account: Option<String>,
-    pub(super) action: Action,
+/// A file with secrets.
+pub(super) struct Holder {
+    pub(super) target: Target,
+    pub(super) found: Vec<Found>,
+    /// The stored secrets can be removed from it; and after [`Scrubbing::take_out`] they have been.
+    pub(super) lets_go: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Action {
-    /// It is in the store and no longer in the file.
-    Moved,
-    WouldMove,
-    /// It is still in the file.
-    Reported,
+impl Holder {
+    fn credentials(&self) -> impl Iterator<Item = &Credential> {
+        let found = self.found.iter().filter(|_| self.lets_go);
+        found.flat_map(|found| &found.credentials)
+    }
 }
 
 #[derive(Default)]
 pub(super) struct Scrubbing {
-    pub(super) targets: Vec<Target>,
-    pub(super) secrets: Vec<FoundSecret>,
+    pub(super) holders: Vec<Holder>,
     /// The number of secrets of other hosts.
     pub(super) foreign: usize,
     /// How many secrets of files that others wrote were seen.
@@ -60,89 +52,81 @@ pub(super) struct Scrubbing {
 
 impl Scrubbing {
     /// Searches all files, and the configuration that they include.
-    pub(super) fn look(&mut self, walk: &mut Walk, ours: &Ours) {
+    pub(super) fn look(&mut self, walk: &mut Walk, hosts: &[Host]) {
         let mut next = 0;
-        while let Some(target) = walk.targets.get(next) {
-            let Target { path, form } = target;
-            let (path, form) = (path.clone(), form.clone());
+        while let Some(target) = walk.targets.get(next).cloned() {
             next += 1;
-            match self.look_into(&path, &form, ours) {
+            match self.look_into(&target, hosts) {
                 Ok(Some(config)) => {
-                    for path in included(&path, &config) {
-                        walk.included(&path, &form);
+                    for path in included(&target.path, &config) {
+                        walk.included(&path, &target.form);
                     }
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    let error = error::one_line(&error);
-                    self.problems.push(format!("'{}': {error}", path.display()));
+                    let (path, error) = (target.path.display(), error::one_line(&error));
+                    self.problems.push(format!("'{path}': {error}"));
                 }
             }
         }
     }
 
-    fn look_into(&mut self, path: &Path, form: &Form, ours: &Ours) -> Result<Option<GitConfig>> {
+    fn look_into(&mut self, target: &Target, hosts: &[Host]) -> Result<Option<GitConfig>> {
+        let Target { path, form } = target;
         let metadata = fs::metadata(path).context("cannot be read")?;
-        anyhow::ensure!(metadata.is_file(), "it is not a file");
+        ensure!(metadata.is_file(), "it is not a file");
         let longest = match form {
             Form::Text { .. } => LONGEST_LOG,
             Form::Config | Form::Global | Form::OfOthers => LONGEST,
         };
-        anyhow::ensure!(
+        ensure!(
             metadata.len() <= longest,
             "it is longer than {longest} bytes"
         );
         let text = Zeroizing::new(fs::read(path).context("cannot be read")?);
         let (config, findings) = match form {
-            Form::Text { .. } | Form::OfOthers => (None, find::in_text(&text, ours)),
+            Form::Text { .. } | Form::OfOthers => (None, find::in_text(&text, hosts)),
             Form::Config | Form::Global => {
-                let (config, findings) =
-                    find::in_config(&text, ours).context("git cannot read it")?;
-                (Some(config), findings)
+                let found = find::in_config(&text, hosts).context("git cannot read it")?;
+                (Some(found.0), found.1)
             }
         };
         self.foreign += findings.foreign;
-        if findings.found.is_empty() {
-            return Ok(config);
-        }
-        if findings.is_cut_short && *form != Form::OfOthers {
-            let path = path.display();
+        let is_own = *form != Form::OfOthers;
+        let path = path.display();
+        if findings.is_cut_short && is_own {
+            let most = find::MOST;
             self.problems.push(format!(
-                "'{path}' holds more than {} secrets: try again for the rest",
-                find::MOST
+                "'{path}' holds more than {most} secrets: try again for the rest"
             ));
         }
-        let can_write = !metadata.permissions().readonly();
-        if !can_write && *form != Form::OfOthers {
+        let is_closed = metadata.permissions().readonly();
+        if is_closed && is_own && !findings.found.is_empty() {
             self.problems.push(format!(
-                "'{}' is read-only and holds a secret: 'chmod u+w' it, and try again",
-                path.display()
+                "'{path}' is read-only and holds a secret: 'chmod u+w' it, and try again"
             ));
         }
-        self.add(path.to_owned(), form.clone(), findings.found, can_write);
+        self.add(target.clone(), findings.found, is_own && !is_closed);
         Ok(config)
     }
 
     /// Searches committed files, and never changes them.
-    pub(super) fn look_at_commits(&mut self, walk: &Walk, ours: &Ours) {
-        let trees = &walk.trees;
+    pub(super) fn look_at_commits(&mut self, walk: &Walk, hosts: &[Host]) {
         let look_into =
-            |tree: &PathBuf| committed::look_into(tree, ours, &walk.seen, MOST_REPORTED);
-        let outcomes = in_parallel(trees, look_into);
-        for (tree, outcome) in trees.iter().zip(outcomes) {
-            let committed = match outcome {
-                Ok(committed) => committed,
-                Err(error) => {
-                    let (tree, error) = (tree.display(), error::one_line(&error));
-                    self.problems.push(format!(
-                        "cannot search what is committed in '{tree}': {error}"
-                    ));
-                    continue;
-                }
-            };
-            for Committed { path, findings } in committed {
+            |tree: &PathBuf| committed::look_into(tree, hosts, &walk.seen, MOST_REPORTED);
+        let outcomes = in_parallel(&walk.trees, look_into);
+        for (tree, outcome) in walk.trees.iter().zip(outcomes) {
+            let committed = outcome.unwrap_or_else(|error| {
+                let (tree, error) = (tree.display(), error::one_line(&error));
+                self.problems.push(format!(
+                    "cannot search what is committed in '{tree}': {error}"
+                ));
+                Vec::new()
+            });
+            for (path, findings) in committed {
                 self.foreign += findings.foreign;
-                self.add(path, Form::OfOthers, findings.found, false);
+                let form = Form::OfOthers;
+                self.add(Target { path, form }, findings.found, false);
             }
         }
         if self.reported > MOST_REPORTED {
@@ -152,141 +136,60 @@ impl Scrubbing {
         }
     }
 
-    fn add(&mut self, path: PathBuf, form: Form, mut found: Vec<Found>, can_move: bool) {
-        let is_own = form != Form::OfOthers;
-        if !is_own {
+    fn add(&mut self, target: Target, mut found: Vec<Found>, lets_go: bool) {
+        if target.form == Form::OfOthers {
             let left = MOST_REPORTED.saturating_sub(self.reported);
             self.reported += found.len();
             found.truncate(left);
         }
-        if found.is_empty() {
-            return;
-        }
-        let target = self.targets.len();
-        self.targets.push(Target { path, form });
-        self.secrets
-            .extend(found.into_iter().map(|found| FoundSecret {
-                target,
-                can_move: is_own && can_move && !found.credentials.is_empty(),
-                found,
-                account: None,
-                action: Action::Reported,
-            }));
-    }
-
-    /// Sets the account of each secret that can move.
-    fn name(&mut self, plan: &Plan, credentials: &[Credential], action: Action) {
-        for secret in self.secrets.iter_mut().filter(|secret| secret.can_move) {
-            let own = &secret.found.credentials[0];
-            let index = credentials.iter().position(|other| other.is_same(own));
-            secret.account = index.map(|index| plan.name_of(index).to_owned());
-            secret.action = action;
-        }
-    }
-
-    pub(super) fn foresee(&mut self, plan: &Plan, credentials: &[Credential]) {
-        let outcomes = plan.foresee();
-        self.tell_failures(plan, &outcomes);
-        self.name(plan, credentials, Action::WouldMove);
-        for secret in self.secrets.iter_mut().filter(|secret| secret.can_move) {
-            if !secret
-                .found
-                .credentials
-                .iter()
-                .all(|credential| is_stored(credential, credentials, &outcomes))
-            {
-                secret.action = Action::Reported;
-            }
-        }
-    }
-
-    /// Reports each account that cannot be stored, once.
-    fn tell_failures(&mut self, plan: &Plan, outcomes: &[Result<(), String>]) {
-        let mut told = BTreeSet::new();
-        for (index, outcome) in outcomes.iter().enumerate() {
-            if let Err(error) = outcome
-                && told.insert(plan.name_of(index))
-            {
-                self.problems
-                    .push(format!("cannot store '{}': {error}", plan.name_of(index)));
-            }
-        }
-    }
-
-    /// Stores the secrets, then removes the stored ones from their files.
-    pub(super) fn take_out(
-        &mut self,
-        plan: &mut Plan,
-        credentials: &[Credential],
-        session: &Session,
-        ours: &Ours,
-    ) -> Result<()> {
-        let outcomes = plan.carry_out(session)?;
-        self.tell_failures(plan, &outcomes);
-        let is_stored = |credential: &Credential| is_stored(credential, credentials, &outcomes);
-        self.name(plan, credentials, Action::Moved);
-        let has_some = |index: usize| {
-            let mut own = self.secrets.iter().filter(|secret| secret.target == index);
-            own.any(|secret| secret.can_move)
-        };
-        let changing: Vec<usize> = (0..self.targets.len())
-            .filter(|&index| has_some(index))
-            .collect();
-        let rewritten = in_parallel(&changing, |&index| {
-            rewrite::take_out(&self.targets[index], ours, &is_stored)
+        self.holders.push(Holder {
+            target,
+            found,
+            lets_go,
         });
-        for (index, outcome) in changing.into_iter().zip(rewritten) {
-            let own = self
-                .secrets
-                .iter_mut()
-                .filter(|secret| secret.target == index && secret.can_move);
-            if let Err(error) = &outcome {
-                let hint = error::hint(error).map(|hint| format!("; {hint}"));
-                let message = error::one_line(error);
-                self.problems
-                    .push(format!("{message}{}", hint.unwrap_or_default()));
-            }
-            for secret in own {
-                if outcome.is_err() || !secret.found.credentials.iter().all(is_stored) {
-                    secret.action = Action::Reported;
-                }
+    }
+
+    /// What can be stored and removed.
+    pub(super) fn credentials(&self) -> impl Iterator<Item = &Credential> {
+        self.holders.iter().flat_map(Holder::credentials)
+    }
+
+    /// Removes the stored secrets from their files.
+    pub(super) fn take_out(&mut self, plan: &Plan, hosts: &[Host]) {
+        let holders = self.holders.iter_mut();
+        let changing: Vec<&mut Holder> = holders
+            .filter(|holder| holder.credentials().next().is_some())
+            .collect();
+        let outcomes = in_parallel(&changing, |it| rewrite::take_out(&it.target, hosts, plan));
+        for (holder, outcome) in changing.into_iter().zip(outcomes) {
+            if let Err(error) = outcome {
+                holder.lets_go = false;
+                let hint = error::hint(&error).map(|hint| format!("; {hint}"));
+                let error = error::one_line(&error);
+                self.problems.push(error + &hint.unwrap_or_default());
             }
         }
-        Ok(())
     }
-}
-
-fn is_stored(
-    credential: &Credential,
-    credentials: &[Credential],
-    outcomes: &[Result<(), String>],
-) -> bool {
-    let mut all = credentials.iter();
-    let same = all.position(|other| other.is_same(credential));
-    same.is_some_and(|index| outcomes[index].is_ok())
 }
 
 /// The files that a configuration file includes, under any condition (git-config(1), "Includes").
 fn included(path: &Path, config: &GitConfig) -> Vec<PathBuf> {
-    let is_include = |entry: &&ConfigEntry| {
+    let file_of = |entry: &ConfigEntry| {
         let section = config.section_of(entry);
-        let has_name = match &section.subsection {
-            None => section.name == b"include",
-            Some(_) => section.name == b"includeif",
+        let name: &[u8] = match &section.subsection {
+            None => b"include",
+            Some(_) => b"includeif",
         };
-        has_name && entry.variable == b"path"
+        if section.name != name || entry.variable != b"path" {
+            return None;
+        }
+        let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;
+        let named = match value.strip_prefix("~/") {
+            Some(rest) => dirs::home_dir()?.join(rest),
+            None => dunce::canonicalize(path).ok()?.parent()?.join(value),
+        };
+        let real = dunce::canonicalize(named).ok();
+        real.filter(|path| path.is_file())
     };
-    let entries = config.entries.iter().filter(is_include);
-    entries
-        .filter_map(|entry| {
-            let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;
-            let named = match value.strip_prefix("~/") {
-                Some(rest) => dirs::home_dir()?.join(rest),
-                None => dunce::canonicalize(path).ok()?.parent()?.join(value),
-            };
-            dunce::canonicalize(named)
-                .ok()
-                .filter(|path| path.is_file())
-        })
-        .collect()
+    config.entries.iter().filter_map(file_of).collect()
 }
