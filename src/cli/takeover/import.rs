@@ -7,9 +7,9 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::account::Account;
 use crate::bitbucket;
 use crate::cli::output;
 use crate::cli::setup;
@@ -57,20 +57,16 @@ pub(crate) enum Place {
     Helper(String),
 }
 
-#[derive(Debug, Error)]
-#[error("not one of 'git-credentials', 'netrc' and 'helper:NAME'")]
-pub(crate) struct NotASource;
-
 impl FromStr for ImportSource {
-    type Err = NotASource;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, NotASource> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (name, rest) = text.split_once(':').unwrap_or((text, ""));
         let format = match name {
             "git-credentials" => Format::GitCredentials,
             "netrc" => Format::Netrc,
             "helper" if !rest.is_empty() => return Ok(Self::Named(Place::Helper(rest.to_owned()))),
-            _ => return Err(NotASource),
+            _ => return Err("not one of 'git-credentials', 'netrc' and 'helper:NAME'"),
         };
         Ok(match rest {
             "" => Self::Usual(format),
@@ -83,10 +79,8 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     let session = Session::default();
     let accounts = session.accounts()?;
     let hosts = session.known_hosts(&accounts)?;
-    let usernames = accounts
-        .iter()
-        .filter_map(|account| account.username().cloned());
-    let usernames: Vec<Username> = usernames.collect();
+    let usernames = accounts.iter().filter_map(Account::username);
+    let usernames: Vec<&[u8]> = usernames.map(Username::as_slice).collect();
     let mut all_well = true;
     let mut gathered = Vec::new();
     for place in places(&arguments.sources)? {
@@ -177,10 +171,11 @@ impl Format {
     /// The entries of a file. What git tracks others may have written or read: it is not imported.
     fn read(self, path: &Path, hosts: &[Host]) -> Result<Vec<Entry>> {
         let shown = path.display();
-        let text = fs::read(path).with_context(|| format!("cannot read '{shown}'"))?;
+        let text = fs::read(path).map(Zeroizing::new);
+        let text = text.with_context(|| format!("cannot read '{shown}'"))?;
         let is_tracked = git::is_tracked(path)
             .with_context(|| format!("cannot tell whether git tracks '{shown}'"))?;
-        let mut entries = self.entries(&Zeroizing::new(text), hosts);
+        let mut entries = self.entries(&text, hosts);
         for entry in entries.iter_mut().filter(|_| is_tracked) {
             if let EntryContent::Ours(credentials) = &entry.content {
                 let pages: Vec<String> = credentials.iter().map(Credential::page).collect();
@@ -209,7 +204,7 @@ impl Place {
         }
     }
 
-    fn entries(&self, hosts: &[Host], usernames: &[Username]) -> Result<Vec<Entry>> {
+    fn entries(&self, hosts: &[Host], usernames: &[&[u8]]) -> Result<Vec<Entry>> {
         let name = match self {
             Self::File(format, path) => return format.read(path, hosts),
             Self::Helper(name) => name,

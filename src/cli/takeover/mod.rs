@@ -37,12 +37,11 @@ use crate::sys::{error, message};
 #[derive(Clone, Debug)]
 pub(crate) struct Credential {
     pub(crate) host: Host,
+    /// As it stands there; it may stand for a kind.
     pub(crate) username: Option<Username>,
     pub(crate) secret: Secret,
     pub(crate) reach: Option<Reach>,
-    /// Data Center: the context path, with a leading slash.
-    pub(crate) context: String,
-    pub(crate) is_bearer: bool,
+    known: Known,
     /// Compares hundreds of secrets quickly; valid in this process only.
     fingerprint: [u8; 32],
 }
@@ -50,15 +49,36 @@ pub(crate) struct Credential {
 impl Credential {
     pub(crate) fn new(host: &Host, username: Option<Username>, secret: Secret) -> Self {
         let (username, secret) = bitbucket::put_right(username, secret);
+        let host = bitbucket::home_of(host);
+        let owner = Owner {
+            username: username.clone(),
+            email: None,
+        };
         Self {
-            host: bitbucket::home_of(host),
-            username,
+            known: Known::of_secret(&secret, &host, None, owner),
             fingerprint: secret.fingerprint(b""),
+            host,
+            username,
             secret,
             reach: None,
-            context: String::new(),
-            is_bearer: false,
         }
+    }
+
+    /// The same, where it was sent as Bearer.
+    pub(crate) fn with_bearer(mut self) -> Self {
+        if self.known.kind == Kind::HttpAccessToken {
+            self.known.scheme = Scheme::Bearer;
+        }
+        self
+    }
+
+    /// The same, where it stood in the URL of this path.
+    fn with_path(mut self, host: &Host, path: Option<&[u8]>) -> Self {
+        self.reach = path.and_then(|path| Reach::of_path(host, path));
+        if let Some(path) = path.filter(|_| !bitbucket::is_cloud(host)) {
+            self.known.base_path = bitbucket::context_of(path);
+        }
+        self
     }
 
     /// Whether host and secret are the same.
@@ -73,33 +93,10 @@ impl Credential {
 
     /// The page where it is revoked.
     pub(crate) fn page(&self) -> String {
-        let kind = Kind::of_pair(&self.secret, self.username.as_ref(), &self.host);
-        let reach: Vec<Reach> = self.reach.iter().cloned().collect();
-        kind.page(&self.host, &self.context, &reach)
-    }
-
-    /// The reach that a URL's path names.
-    fn of_path(mut self, host: &Host, path: Option<&[u8]>) -> Self {
-        let Some(path) = path else { return self };
-        self.reach = Reach::of_path(host, path);
-        if !bitbucket::is_cloud(host) {
-            self.context = bitbucket::context_of(path);
-        }
-        self
-    }
-
-    /// The new account. Its origin is git, so an account from `login` that fits equally wins.
-    fn to_account(&self) -> Account {
-        let owner = Owner {
-            username: self.username.clone(),
-            email: None,
-        };
-        let mut known = Known::of_secret(&self.secret, &self.host, None, owner);
-        known.base_path.clone_from(&self.context);
-        if self.is_bearer && known.kind == Kind::HttpAccessToken {
-            known.scheme = Scheme::Bearer;
-        }
-        Account::new(String::new(), self.host.clone(), Origin::Git, known)
+        let Known {
+            kind, base_path, ..
+        } = &self.known;
+        kind.page(&self.host, base_path, self.reach.as_slice())
     }
 }
 
@@ -118,7 +115,7 @@ pub(crate) fn in_url(url: &Url<'_>) -> Option<InUrl> {
     let is_filler = |password: &Secret| bitbucket::is_filler(password.expose());
     let credential = |username: Option<Secret>, secret: Secret| {
         let username = username.and_then(|name| Username::new(name.expose()));
-        Credential::new(&host, username, secret).of_path(&host, url.path().as_deref())
+        Credential::new(&host, username, secret).with_path(&host, url.path().as_deref())
     };
     let (credentials, keeps_name) = match (url.username(), url.password()) {
         (Some(token), password) if is_token(&token) || password.as_ref().is_some_and(is_filler) => {
@@ -181,17 +178,12 @@ pub(crate) struct Plan(Vec<Planned>);
 pub(crate) struct Planned {
     pub(crate) account: Account,
     credential: Credential,
-    step: Step,
+    /// No account had the secret.
+    is_new: bool,
+    /// There is something to write.
+    is_changed: bool,
     /// Why its secret is not stored: before anything is, because the policy forbids it.
     pub(crate) failure: Option<String>,
-}
-
-enum Step {
-    /// The account is new.
-    Add,
-    /// It has the secret, and gets more details.
-    Extend,
-    Nothing,
 }
 
 impl Plan {
@@ -220,7 +212,7 @@ impl Plan {
                 .copied()
                 .collect();
             let mut planned = Planned::new(group, &known, &others, &accounts);
-            if let Step::Add = planned.step {
+            if planned.is_new {
                 let objection = session.objection_to_keeping(&planned.account, choice)?;
                 planned.failure = objection.map(|objection| objection.to_string());
                 accounts.add(planned.account.clone());
@@ -317,7 +309,11 @@ impl Planned {
             account.host == credential.host && *secret == credential.secret
         };
         let owner = known.iter().find(has_it).map(|(account, _)| account);
-        let mut account = owner.map_or_else(|| credential.to_account(), Clone::clone);
+        // The account's origin is git, so one from `login` that fits equally wins.
+        let mut account = owner.cloned().unwrap_or_else(|| {
+            let (host, known) = (credential.host.clone(), credential.known.clone());
+            Account::new(String::new(), host, Origin::Git, known)
+        });
         let reaches = same.iter().map(|credential| credential.reach.as_ref());
         // The reach of an account never shrinks, and a secret without one served the whole host.
         let is_for_host = match owner {
@@ -327,50 +323,42 @@ impl Planned {
         for reach in reaches.flatten().filter(|_| !is_for_host) {
             add_reach(&mut account, reach, others, accounts);
         }
-        let email = same
-            .iter()
-            .find_map(|credential| Some(credential.to_account().email()?.to_owned()));
-        add_email(&mut account, email);
-        let step = match owner {
-            None => {
-                account.name = accounts.free_name(&name_for(&account));
-                Step::Add
-            }
-            Some(owner) if account.reach != owner.reach || account.email() != owner.email() => {
-                Step::Extend
-            }
-            Some(_) => Step::Nothing,
-        };
+        let mut emails = same.iter().filter_map(|it| it.known.owner.email.as_ref());
+        add_email(&mut account, emails.next().cloned());
+        if owner.is_none() {
+            account.name = accounts.free_name(&name_for(&account));
+        }
         Self {
+            is_new: owner.is_none(),
+            is_changed: owner.is_none_or(|owner| {
+                account.reach != owner.reach || account.email() != owner.email()
+            }),
             account,
             credential,
-            step,
             failure: None,
         }
     }
 
     fn carry_out(&mut self, session: &Session, choice: StoreChoice) -> Result<()> {
-        match self.step {
-            Step::Nothing => Ok(()),
-            Step::Extend => session.update_accounts(|accounts| {
+        if self.is_new {
+            let kept = Kept::only(self.credential.secret.clone());
+            session.keep(&mut self.account, &kept, choice)?;
+            self.account.name = session.update(&self.account, |accounts, account| {
+                account.name = accounts.free_name(&account.name);
+                accounts.add(account.clone());
+                account.name.clone()
+            })?;
+        } else if self.is_changed {
+            session.update_accounts(|accounts| {
                 let mut accounts = accounts.iter_mut();
                 if let Some(known) = accounts.find(|known| known.entry == self.account.entry) {
                     known.reach.clone_from(&self.account.reach);
                     add_email(known, self.account.email().map(str::to_owned));
                 }
                 Ok(())
-            }),
-            Step::Add => {
-                let kept = Kept::only(self.credential.secret.clone());
-                session.keep(&mut self.account, &kept, choice)?;
-                self.account.name = session.update(&self.account, |accounts, account| {
-                    account.name = accounts.free_name(&account.name);
-                    accounts.add(account.clone());
-                    account.name.clone()
-                })?;
-                Ok(())
-            }
+            })?;
         }
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) struct Netrc {
     mistakes: Vec<(usize, &'static str)>,
 }
 
+#[derive(Default)]
 pub(crate) struct Machine {
     /// None for `default`.
     pub(crate) name: Option<String>,
@@ -26,38 +27,24 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    fn new(name: Option<String>, line: usize, span: Range<usize>) -> Self {
-        Self {
-            name,
-            line,
-            span,
-            login: None,
-            password: None,
-        }
-    }
-
     /// A machine has no port, so it matches every host of its name.
-    fn host<'a>(&self, hosts: &'a [Host]) -> Option<&'a Host> {
-        let name = self.name.as_ref()?;
-        let named = |host: &&Host| host.name().eq_ignore_ascii_case(name);
-        let same = |host: &&Host| name.parse().is_ok_and(|name: Host| name == **host);
-        hosts.iter().find(named).or_else(|| hosts.iter().find(same))
-    }
-
     fn content(&self, hosts: &[Host]) -> EntryContent {
-        let Some(host) = self.host(hosts) else {
-            return EntryContent::Foreign;
+        let is_meant = |host: &&Host| {
+            self.name.as_ref().is_some_and(|name| {
+                host.name().eq_ignore_ascii_case(name)
+                    || name.parse().is_ok_and(|named: Host| named == **host)
+            })
         };
-        match &self.password {
-            None => EntryContent::Bad("the machine has no password".to_owned()),
-            Some(password) if password.is_empty() => {
+        match (hosts.iter().find(is_meant), &self.password) {
+            (None, _) => EntryContent::Foreign,
+            (_, None) => EntryContent::Bad("the machine has no password".to_owned()),
+            (_, Some(password)) if password.is_empty() => {
                 EntryContent::Bad("the password is empty".to_owned())
             }
-            Some(password) => {
-                let login = self.login.as_ref();
-                let username = login.and_then(|login| Username::new(login.expose()));
-                let credential = Credential::new(host, username, password.clone());
-                EntryContent::Ours(vec![credential])
+            (Some(host), Some(password)) => {
+                let login = self.login.as_ref().map(Secret::expose);
+                let username = login.and_then(Username::new);
+                EntryContent::Ours(vec![Credential::new(host, username, password.clone())])
             }
         }
     }
@@ -105,35 +92,37 @@ impl Netrc {
 
     /// Takes a word, and the value that follows it in the same line or a later one.
     fn take(&mut self, word: Range<usize>, reader: &mut Reader<'_>) -> Result<(), &'static str> {
-        let line = reader.line;
-        let keyword = &reader.text[word.clone()];
-        match keyword {
-            b"default" => {
-                self.machines.push(Machine::new(None, line, word));
-                return Ok(());
+        let text = reader.text;
+        let mut machine = Machine {
+            line: reader.line,
+            span: word.clone(),
+            ..Machine::default()
+        };
+        match &text[word] {
+            b"default" => self.machines.push(machine),
+            b"machine" => {
+                let name = reader.value()?;
+                machine.span.end = name.end;
+                let name = unquoted(&text[name]);
+                machine.name = Some(String::from_utf8_lossy(name.expose()).into_owned());
+                self.machines.push(machine);
             }
-            b"machine" | b"login" | b"password" | b"account" | b"macdef" => {}
+            b"macdef" => {
+                reader.value()?;
+                reader.skip_macro();
+            }
+            keyword @ (b"login" | b"password" | b"account") => {
+                let value = reader.value()?;
+                let machine = self.machines.last_mut();
+                let machine = machine.ok_or("no machine comes before it")?;
+                machine.span.end = value.end;
+                match keyword {
+                    b"login" => machine.login = Some(unquoted(&text[value])),
+                    b"password" => machine.password = Some(unquoted(&text[value])),
+                    _ => {}
+                }
+            }
             _ => return Err("it is not a netrc word, or a quote is not closed"),
-        }
-        let value = reader.word(true).ok_or("its last word has no value")?;
-        if keyword == b"macdef" {
-            reader.skip_macro();
-            return Ok(());
-        }
-        let text = unquoted(&reader.text[value.clone()]);
-        if keyword == b"machine" {
-            let name = String::from_utf8_lossy(text.expose()).into_owned();
-            let machine = Machine::new(Some(name), line, word.start..value.end);
-            self.machines.push(machine);
-            return Ok(());
-        }
-        let machine = self.machines.last_mut();
-        let machine = machine.ok_or("no machine comes before it")?;
-        machine.span.end = value.end;
-        match keyword {
-            b"login" => machine.login = Some(text),
-            b"password" => machine.password = Some(text),
-            _ => {}
         }
         Ok(())
     }
@@ -171,6 +160,10 @@ impl Reader<'_> {
         Some(start..self.position)
     }
 
+    fn value(&mut self) -> Result<Range<usize>, &'static str> {
+        self.word(true).ok_or("its last word has no value")
+    }
+
     fn skip_line(&mut self) {
         let rest = self.text[self.position..].iter();
         self.position += rest.take_while(|&&byte| byte != b'\n').count();
@@ -178,16 +171,11 @@ impl Reader<'_> {
 
     /// A macro ends with an empty line.
     fn skip_macro(&mut self) {
-        loop {
-            self.skip_line();
-            if self.position >= self.text.len() {
-                return;
-            }
-            self.position += 1;
+        let lines = self.text[self.position..].split_inclusive(|&byte| byte == b'\n');
+        for (index, line) in lines.enumerate() {
+            self.position += line.len();
             self.line += 1;
-            let rest = &self.text[self.position..];
-            let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
-            if line.trim_ascii().is_empty() {
+            if index > 0 && line.trim_ascii().is_empty() {
                 return;
             }
         }

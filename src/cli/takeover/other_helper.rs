@@ -20,9 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn credentials(
     helper: &str,
     hosts: &[Host],
-    usernames: &[Username],
+    usernames: &[&[u8]],
 ) -> Result<Vec<Credential>> {
-    let usernames = usernames.iter().map(Username::as_slice);
+    let usernames = usernames.iter().copied();
     let usernames = usernames.chain(bitbucket::static_usernames()).map(Some);
     let mut found: Vec<Credential> = Vec::new();
     for host in hosts {

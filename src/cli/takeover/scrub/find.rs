@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use base64ct::{Base64, Encoding as _};
+use serde::Serialize;
 
 use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
@@ -15,16 +16,20 @@ use crate::git::url::{self, Url, urls_in};
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
+/// As `scrub --json` prints it: the names are a contract.
+#[derive(Serialize)]
 pub(crate) struct Found {
-    /// Counted from 1.
-    pub(crate) line: usize,
     /// The setting, in a configuration file; a URL in it is masked.
     pub(crate) key: Option<String>,
+    /// Counted from 1.
+    pub(crate) line: usize,
     /// The URL without the secret, if it stands in one.
     pub(crate) url: Option<String>,
     /// What goes into the store: two for some URLs, none if the secret must stay.
+    #[serde(skip)]
     pub(crate) credentials: Vec<Credential>,
     /// The text to remove.
+    #[serde(skip)]
     pub(crate) place: Range<usize>,
 }
 
@@ -34,8 +39,6 @@ pub(crate) const MOST: usize = 10_000;
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) found: Vec<Found>,
-    /// There are more than [`MOST`].
-    pub(crate) is_cut_short: bool,
     /// The number of secrets of other hosts.
     pub(crate) foreign: usize,
 }
@@ -112,23 +115,24 @@ struct Heading<'a> {
 impl<'a> Heading<'a> {
     fn new(section: &'a ConfigSection, hosts: &'a [Host]) -> Self {
         let name = String::from_utf8_lossy(&section.name);
-        let mut heading = Self {
-            section,
-            host: None,
-            reach: None,
-            shown: shortened(&name),
+        let Some(pattern) = &section.subsection else {
+            return Self {
+                section,
+                host: None,
+                reach: None,
+                shown: shortened(&name),
+            };
         };
-        if let Some(subsection) = &section.subsection {
-            let pattern = String::from_utf8_lossy(subsection.bytes());
-            let path = Url::parse(&pattern).and_then(|url| url.path());
-            let mut hosts = hosts.iter();
-            heading.host = hosts.find(|host| git::matches_host(&pattern, host));
-            heading.reach = heading
-                .host
-                .and_then(|host| Reach::of_path(host, path.as_ref()?));
-            heading.shown = shortened(&url::masked(&format!("{name}.{pattern}")));
+        let pattern = String::from_utf8_lossy(pattern.bytes());
+        let path = Url::parse(&pattern).and_then(|url| url.path());
+        let mut hosts = hosts.iter();
+        let host = hosts.find(|host| git::matches_host(&pattern, host));
+        Self {
+            section,
+            host,
+            reach: host.and_then(|host| Reach::of_path(host, path.as_ref()?)),
+            shown: shortened(&url::masked(&format!("{name}.{pattern}"))),
         }
-        heading
     }
 }
 
@@ -215,7 +219,9 @@ impl<'a> Search<'a> {
             return;
         };
         let mut credential = Credential::new(host, alone.username, alone.secret);
-        credential.is_bearer = alone.is_bearer;
+        if alone.is_bearer {
+            credential = credential.with_bearer();
+        }
         credential.reach.clone_from(&heading.reach);
         self.add(entry.span.clone(), Some(key), None, vec![credential]);
     }
@@ -263,17 +269,16 @@ impl<'a> Search<'a> {
         if !self.is_new(&place) {
             return;
         }
-        if self.findings.found.len() == MOST {
-            self.findings.is_cut_short = true;
-            return;
+        // One more tells that there are more.
+        if self.findings.found.len() <= MOST {
+            self.findings.found.push(Found {
+                key: key.map(str::to_owned),
+                line: 0,
+                url,
+                credentials,
+                place,
+            });
         }
-        self.findings.found.push(Found {
-            line: 0,
-            key: key.map(str::to_owned),
-            url,
-            credentials,
-            place,
-        });
     }
 }
 

@@ -16,18 +16,14 @@ use crate::sys::message;
 
 /// A secret, its file, and what happens to it. As `--json` prints it: the names are a contract.
 #[derive(Serialize)]
-pub(super) struct Row {
+pub(super) struct Row<'a> {
     file: String,
-    key: Option<String>,
-    line: usize,
-    url: Option<String>,
-    account: Option<String>,
+    #[serde(flatten)]
+    found: &'a Found,
+    account: Option<&'a str>,
     pub(super) action: Action,
     #[serde(skip)]
     is_of_others: bool,
-    /// Where it is revoked; for an unknown kind, the usual page.
-    #[serde(skip)]
-    page: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,21 +37,17 @@ pub(super) enum Action {
 }
 
 /// `done` happens to those that are stored.
-pub(super) fn rows(scrub: &Scrubbing, plan: &Plan, done: Action) -> Vec<Row> {
-    let row = |holder: &Holder, found: &Found| {
-        let first = found.credentials.first();
+pub(super) fn rows<'a>(scrub: &'a Scrubbing, plan: &'a Plan, done: Action) -> Vec<Row<'a>> {
+    let row = |holder: &'a Holder, found: &'a Found| {
         let is_of_others = holder.target.form == Form::OfOthers;
-        let planned = first.filter(|_| !is_of_others).and_then(|it| plan.of(it));
-        let is_done = holder.lets_go && first.is_some() && plan.has(&found.credentials);
+        let own = found.credentials.first().filter(|_| !is_of_others);
+        let is_done = holder.lets_go && own.is_some() && plan.has(&found.credentials);
         Row {
             file: holder.target.path.display().to_string(),
-            key: found.key.clone(),
-            line: found.line,
-            url: found.url.clone(),
-            account: planned.map(|planned| planned.account.name.clone()),
+            found,
+            account: own.and_then(|own| Some(plan.of(own)?.account.name.as_str())),
             action: if is_done { done } else { Action::Reported },
             is_of_others,
-            page: first.map_or_else(|| API_TOKEN_PAGE.to_owned(), Credential::page),
         }
     };
     let holders = scrub.holders.iter();
@@ -64,7 +56,7 @@ pub(super) fn rows(scrub: &Scrubbing, plan: &Plan, done: Action) -> Vec<Row> {
 }
 
 /// Prints the secrets, then the problems, then what is left to do.
-pub(super) fn print(scrub: &Scrubbing, rows: &[Row], as_json: bool) -> Result<()> {
+pub(super) fn print(scrub: &Scrubbing, rows: &[Row<'_>], as_json: bool) -> Result<()> {
     if as_json {
         output::print_json(&BTreeMap::from([("found", rows)]))?;
     } else {
@@ -77,35 +69,35 @@ pub(super) fn print(scrub: &Scrubbing, rows: &[Row], as_json: bool) -> Result<()
     Ok(())
 }
 
-fn line(row: &Row) -> String {
-    let place = match (&row.key, &row.url) {
+fn line(row: &Row<'_>) -> String {
+    let place = match (&row.found.key, &row.found.url) {
         (Some(key), Some(url)) => format!("{key} = {url}"),
         (Some(one), None) | (None, Some(one)) => one.clone(),
         (None, None) => "a token".to_owned(),
     };
-    let account = row.account.as_deref().unwrap_or_default();
+    let account = row.account.unwrap_or_default();
     let action = match row.action {
         Action::Moved => format!("moved to account '{account}'"),
         Action::WouldMove => format!("would move to account '{account}'"),
         Action::Reported if row.is_of_others => "only reported".to_owned(),
         Action::Reported => "still there".to_owned(),
     };
-    let line = format!("{}:{}: {action}: {place}", row.file, row.line);
+    let line = format!("{}:{}: {action}: {place}", row.file, row.found.line);
     error::printable(&line) + "\n"
 }
 
 /// What is left to do, a line each.
-fn summary(rows: &[Row], foreign: usize) -> impl Iterator<Item = String> {
+fn summary(rows: &[Row<'_>], foreign: usize) -> impl Iterator<Item = String> {
     let with = |action| rows.iter().filter(move |row| row.action == action);
     let (of_others, left): (Vec<_>, Vec<_>) =
         with(Action::Reported).partition(|row| row.is_of_others);
     let would_move = with(Action::WouldMove).count();
     let moved = with(Action::Moved).count();
     let names: BTreeSet<String> = with(Action::Moved)
-        .filter_map(|row| Some(format!("'{}'", row.account.as_ref()?)))
+        .filter_map(|row| Some(format!("'{}'", row.account?)))
         .collect();
     let names: Vec<String> = names.into_iter().collect();
-    let mut urls = with(Action::Moved).filter_map(|row| row.url.as_ref());
+    let mut urls = with(Action::Moved).filter_map(|row| row.found.url.as_ref());
     let in_clear = urls.find(|url| url.starts_with("http:"));
     let counted = |number: usize, one: &str, many: &str, rest: &str| {
         (number > 0).then(|| format!("{} {rest}", plural(number, one, many)))
@@ -145,12 +137,16 @@ fn summary(rows: &[Row], foreign: usize) -> impl Iterator<Item = String> {
     lines.into_iter().flatten()
 }
 
-/// The pages to revoke secrets.
-fn where_to_revoke(rows: &[Row]) -> Option<String> {
+/// The pages to revoke secrets; for an unknown kind, the usual page.
+fn where_to_revoke(rows: &[Row<'_>]) -> Option<String> {
     const MOST: usize = 3;
-    let pages: BTreeSet<&str> = rows.iter().map(|row| row.page.as_str()).collect();
+    let page = |row: &Row<'_>| {
+        let credential = row.found.credentials.first();
+        credential.map_or_else(|| API_TOKEN_PAGE.to_owned(), Credential::page)
+    };
+    let pages: BTreeSet<String> = rows.iter().map(page).collect();
     let more = if pages.len() > MOST { " …" } else { "" };
-    let few: Vec<&str> = pages.into_iter().take(MOST).collect();
+    let few: Vec<String> = pages.into_iter().take(MOST).collect();
     (!few.is_empty()).then(|| {
         format!(
             "Revoke the secrets that were in plain text, and sign in with new ones: {}{more}",

@@ -21,12 +21,11 @@ pub(super) fn take_out(target: &Target, hosts: &[Host], plan: &Plan) -> Result<(
     let path = &target.path;
     let has_gone = |found: &Found| !found.credentials.is_empty() && plan.has(&found.credentials);
     if let Form::Text { lock } = &target.form {
-        let lock = lock.clone().unwrap_or_else(|| git::lock_of(path));
         let change = |text: &[u8]| {
             let found = find::in_text(text, hosts).found;
             Ok(Some(without(text, &places(found, &has_gone))))
         };
-        return git::edit(path, &lock, change, |_| Ok(()));
+        return git::edit(path, lock, change, |_| Ok(()));
     }
     let not_as_meant = || {
         let path = path.to_string_lossy();

@@ -23,7 +23,7 @@ pub(super) enum Form {
     /// What came with a tree, or may have: others wrote it, so its secrets become no account and it is not changed.
     OfOthers,
     /// A file that git writes for itself, and git's lock for it.
-    Text { lock: Option<PathBuf> },
+    Text { lock: PathBuf },
 }
 
 /// The result of a walk.
@@ -224,48 +224,37 @@ impl Walk {
         for name in ["config", "config.worktree"] {
             self.file(&git.join(name), form.clone());
         }
-        let is_own = *form == Form::Config;
         let entries = self.list(git);
         for entry in &entries {
-            let name = entry.file_name();
+            let is_of_texts = |name| ["remotes", "branches", "logs"].contains(&name);
             if is_left_behind(entry) {
-                self.text(&entry.path(), None, is_own);
-            } else if is_folder(entry) && (name == *"remotes" || name == *"branches") {
-                self.texts(&entry.path(), None, is_own);
-            } else if is_folder(entry) && name == *"logs" {
-                self.texts(&entry.path(), Some(git), is_own);
+                self.text(git, &entry.path(), form);
+            } else if entry.file_name().to_str().is_some_and(is_of_texts) && is_folder(entry) {
+                self.each_folder(&entry.path(), |walk, _, entries| {
+                    for file in entries.iter().filter(|entry| is_file(entry)) {
+                        walk.text(git, &file.path(), form);
+                    }
+                    true
+                });
             }
         }
         entries
     }
 
-    /// Adds all files below a folder; git writes the files of `logs` under the references' locks.
-    fn texts(&mut self, top: &Path, locks: Option<&Path>, is_own: bool) {
-        self.each_folder(top, |walk, _, entries| {
-            for path in entries
-                .iter()
-                .filter(|entry| is_file(entry))
-                .map(DirEntry::path)
-            {
-                let reference = path.strip_prefix(top).ok().zip(locks);
-                let lock = reference.map(|(reference, locks)| {
-                    let mut lock = locks.join(reference).into_os_string();
-                    lock.push(".lock");
-                    lock.into()
-                });
-                walk.text(&path, lock, is_own);
-            }
-            true
-        });
-    }
-
-    fn text(&mut self, path: &Path, lock: Option<PathBuf>, is_own: bool) {
-        let form = if is_own {
-            Form::Text { lock }
-        } else {
-            Form::OfOthers
-        };
-        self.file(path, form);
+    /// A file that git writes for itself, those of `logs` under the references' locks.
+    fn text(&mut self, git: &Path, path: &Path, form: &Form) {
+        let reference = path.strip_prefix(git.join("logs"));
+        let locked = reference.map_or_else(|_| path.to_owned(), |name| git.join(name));
+        let mut lock = locked.into_os_string();
+        lock.push(".lock");
+        let lock = lock.into();
+        self.file(
+            path,
+            match form {
+                Form::OfOthers => Form::OfOthers,
+                _ => Form::Text { lock },
+            },
+        );
     }
 
     fn tree(&mut self, tree: &Path) {

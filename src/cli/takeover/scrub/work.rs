@@ -94,7 +94,7 @@ impl Scrubbing {
         self.foreign += findings.foreign;
         let is_own = *form != Form::OfOthers;
         let path = path.display();
-        if findings.is_cut_short && is_own {
+        if findings.found.len() > find::MOST && is_own {
             let most = find::MOST;
             self.problems.push(format!(
                 "'{path}' holds more than {most} secrets: try again for the rest"
