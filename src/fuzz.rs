@@ -18,7 +18,7 @@ use crate::cli::takeover::scrub::find;
 use crate::cli::takeover::scrub::rewrite::config_without;
 use crate::cli::takeover::{git_credentials, in_url, netrc};
 use crate::git::config::GitConfig;
-use crate::git::context::{Context, Host};
+use crate::git::context::Host;
 use crate::git::protocol::{Form, Reply, Request};
 use crate::git::url::{self, Url, urls_in};
 use crate::settings::config::Config;
@@ -30,9 +30,8 @@ use crate::sys::loopback::{self, Callback};
 use crate::sys::secret::Secret;
 
 /// git's requests: what is read can be matched, and what we would reply with it is read back as the same.
-pub fn request(data: &[u8]) {
-    let mut input = data;
-    let Ok(request) = Request::read(&mut input) else {
+pub fn request(mut data: &[u8]) {
+    let Ok(request) = Request::read(&mut data) else {
         return;
     };
     let _ = request.describe();
@@ -44,23 +43,27 @@ pub fn request(data: &[u8]) {
         );
         assert!(wanted.host.as_str().is_ascii());
     }
-    let (Some(username), Some(password)) = (&request.context.username, &request.password) else {
+    let (Some(username), Some(password)) = (request.context.username, request.password) else {
         return;
     };
+    let form = Form::Password {
+        username: username.clone(),
+        password: password.clone(),
+    };
     let reply = Reply {
-        form: Form::Password {
-            username: username.clone(),
-            password: password.clone(),
-        },
+        form,
         password_expiry_utc: request.password_expiry_utc,
-        oauth_refresh_token: request.oauth_refresh_token.clone(),
+        oauth_refresh_token: request.oauth_refresh_token,
         is_ephemeral: false,
     };
     if let Some(text) = reply.to_bytes() {
-        let again = Request::read(&mut text.as_slice()).expect("what we say can be read");
-        assert!(again.context.username.as_ref() == Some(username));
-        assert!(again.password.as_ref() == Some(password));
-        assert!(again.context.host.is_none() && again.context.protocol.is_none());
+        let Request {
+            context,
+            password: again,
+            ..
+        } = Request::read(&mut text.as_slice()).expect("what we say can be read");
+        assert!(context.username == Some(username) && again == Some(password));
+        assert!(context.host.is_none() && context.protocol.is_none());
     }
 }
 
@@ -117,32 +120,22 @@ pub fn git_config(data: &[u8]) {
 
 /// `accounts.toml`, and what we would write in its place; what is read of it for a request answers as the whole does.
 pub fn accounts(data: &[u8]) {
-    if let Ok(accounts) = Accounts::parse(data) {
-        let text = accounts.to_toml().expect("what was read can be written");
-        let again = Accounts::parse(text.as_bytes()).expect("what was written can be read");
-        assert!(again.iter().count() == accounts.iter().count());
-        for (path, username) in [
-            (None, None),
-            (Some("acme/app.git"), None),
-            (Some("acme"), Some("ada")),
-        ] {
-            let bytes = |text: &str| text.as_bytes().to_vec();
-            let context = Context {
-                protocol: Some(bytes("https")),
-                host: Some(bytes("bitbucket.org")),
-                path: path.map(bytes),
-                username: username.map(bytes),
-            };
-            let wanted = Wanted::of(&context).expect("it is for Bitbucket Cloud");
-            let fitting = |accounts: &Accounts| -> Vec<String> {
-                let fitting = matching::fitting(accounts, &wanted);
-                fitting.map(|account| account.entry.clone()).collect()
-            };
-            for text in [data, text.as_bytes()] {
-                if let Some(few) = shortlist::of(text, &wanted) {
-                    assert!(fitting(&few) == fitting(&accounts));
-                }
-            }
+    let Ok(accounts) = Accounts::parse(data) else {
+        return;
+    };
+    let text = accounts.to_toml().expect("what was read can be written");
+    let again = Accounts::parse(text.as_bytes()).expect("what was written can be read");
+    assert!(again.iter().count() == accounts.iter().count());
+    for (path, username) in [("", None), ("acme/app.git", None), ("acme", Some("ada"))] {
+        let path = Some(path.as_bytes()).filter(|path| !path.is_empty());
+        let wanted = Wanted::at(bitbucket::cloud(), path, username.map(str::as_bytes));
+        let fitting = |accounts: &Accounts| -> Vec<String> {
+            let fitting = matching::fitting(accounts, &wanted);
+            fitting.map(|account| account.entry.clone()).collect()
+        };
+        for text in [data, text.as_bytes()] {
+            let few = shortlist::of(text, &wanted);
+            assert!(few.is_none_or(|few| fitting(&few) == fitting(&accounts)));
         }
     }
 }
@@ -178,25 +171,23 @@ pub fn oauth(data: &[u8]) {
                 .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
         );
         if let Some(tokens) = oauth::parse(&json) {
-            let all = [Some(&tokens.access), tokens.refresh.as_ref()];
-            for token in all.into_iter().flatten() {
-                assert!(!token.is_empty() && token.expose().iter().all(u8::is_ascii_graphic));
-            }
+            assert!(is_token(&tokens.access) && tokens.refresh.as_ref().is_none_or(is_token));
             assert!(tokens.lifetime.as_secs() <= 366 * 24 * 3600);
         }
     }
-    let state = Secret::new(b"s".to_vec());
+    let callback = |target, state: &[u8]| loopback::callback(target, &Secret::new(state.to_vec()));
     if let Some(request) = loopback::request(data, 7) {
         assert!(!request.target.contains([' ', '\r', '\n']));
-        assert!(
-            loopback::callback(request.target, &Secret::new(b"never".repeat(9))) == Callback::Stray
-        );
+        assert!(callback(request.target, &b"never".repeat(9)) == Callback::Stray);
     }
-    if let Ok(address) = std::str::from_utf8(data)
-        && loopback::callback(address, &state) != Callback::Stray
-    {
-        assert!(address.contains("state="));
+    if let Ok(address) = std::str::from_utf8(data) {
+        assert!(callback(address, b"s") == Callback::Stray || address.contains("state="));
     }
+}
+
+/// Whether it can go into a header.
+fn is_token(secret: &Secret) -> bool {
+    !secret.is_empty() && secret.expose().iter().all(u8::is_ascii_graphic)
 }
 
 /// What Vault answers, or who answers in its place: what is taken from it can go into a header, a file of one line and a
@@ -206,26 +197,24 @@ pub fn vault(data: &[u8]) {
     let reply = reply::Reply::new(404, Json::parse(data), &[&sent]);
     let _ = (reply.is_absence(), reply.tells_of_version_one());
     if let Some(said) = &reply.said {
-        assert!(!said.chars().any(char::is_control) && !said.contains("hvs.0123456789"));
+        assert!(!said.contains(char::is_control) && !said.contains("hvs.0123456789"));
     }
-    if let Some(login) = reply.login() {
-        let token = login.token.expose();
-        assert!(!token.is_empty() && token.iter().all(u8::is_ascii_graphic));
-    }
+    assert!(reply.login().is_none_or(|login| is_token(&login.token)));
     for version in [Version::One, Version::Two] {
         let Content::Secret(Ok(fields)) = reply.content(version) else {
             continue;
         };
-        if let Ok((account, kept)) = fields.into_account("place", Name::Vault, &bitbucket::cloud())
-        {
-            let texts = [
-                account.email().map(str::to_owned),
-                account.username().map(ToString::to_string),
-            ];
-            let is_text = |text: String| !text.chars().any(char::is_control);
-            assert!(texts.into_iter().flatten().all(is_text));
-            assert!(!kept.secret.is_empty());
-            assert!(!kept.secret.expose().iter().any(u8::is_ascii_control));
-        }
+        let account = fields.into_account("place", Name::Vault, &bitbucket::cloud());
+        let Ok((account, kept)) = account else {
+            continue;
+        };
+        let texts = [
+            account.email().map(str::to_owned),
+            account.username().map(ToString::to_string),
+        ];
+        let texts = texts.into_iter().flatten();
+        assert!(!texts.collect::<String>().contains(char::is_control));
+        assert!(!kept.secret.is_empty());
+        assert!(!kept.secret.expose().iter().any(u8::is_ascii_control));
     }
 }

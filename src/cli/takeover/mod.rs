@@ -194,32 +194,28 @@ impl Plan {
     ) -> Result<Self> {
         let mut accounts = session.accounts()?;
         let choice = session.config()?.store.default;
-        let mut groups: Vec<Vec<&Credential>> = Vec::new();
-        for credential in credentials {
-            let mut known = groups.iter_mut();
-            match known.find(|group| group[0].is_same(credential)) {
-                Some(group) => group.push(credential),
-                None => groups.push(vec![credential]),
+        let credentials: Vec<&Credential> = credentials.collect();
+        let known = known_secrets(session, &accounts, &credentials);
+        let mut plan = Self(Vec::new());
+        for credential in &credentials {
+            if plan.of(credential).is_some() {
+                continue;
             }
-        }
-        let known = known_secrets(session, &accounts, &groups);
-        let mut plan = Vec::new();
-        for group in &groups {
-            let of_others = groups.iter().filter(|other| !other[0].is_same(group[0]));
-            let others: Vec<&Credential> = of_others
-                .flatten()
-                .filter(|other| other.host == group[0].host)
+            let on_host = credentials
+                .iter()
+                .filter(|other| other.host == credential.host);
+            let (same, others): (Vec<_>, Vec<_>) = on_host
                 .copied()
-                .collect();
-            let mut planned = Planned::new(group, &known, &others, &accounts);
+                .partition(|other| other.is_same(credential));
+            let mut planned = Planned::new(&same, &known, &others, &accounts);
             if planned.is_new {
                 let objection = session.objection_to_keeping(&planned.account, choice)?;
                 planned.failure = objection.map(|objection| objection.to_string());
                 accounts.add(planned.account.clone());
             }
-            plan.push(planned);
+            plan.0.push(planned);
         }
-        Ok(Self(plan))
+        Ok(plan)
     }
 
     /// Stores the new secrets, and has the store confirm them.
@@ -246,14 +242,13 @@ impl Plan {
 
     /// What is not stored, a line each.
     pub(crate) fn failures(&self) -> impl Iterator<Item = String> {
-        self.0.iter().filter_map(
-            |Planned {
-                 account, failure, ..
-             }| {
-                let reason = failure.as_ref()?;
-                Some(format!("cannot store '{}': {reason}", account.name))
-            },
-        )
+        let failed = |Planned {
+                          account, failure, ..
+                      }: &Planned| {
+            let reason = failure.as_ref()?;
+            Some(format!("cannot store '{}': {reason}", account.name))
+        };
+        self.0.iter().filter_map(failed)
     }
 
     /// Says what is left to do before git uses the accounts.
@@ -271,7 +266,7 @@ impl Plan {
 fn known_secrets(
     session: &Session,
     accounts: &Accounts,
-    groups: &[Vec<&Credential>],
+    credentials: &[&Credential],
 ) -> Vec<(Account, Secret)> {
     let mut silent: Vec<store::Name> = Vec::new();
     let mut known = Vec::new();
@@ -279,7 +274,7 @@ fn known_secrets(
     for account in accounts.iter() {
         // A forbidden account does not answer: removing the secret from its file would take it from git.
         let is_of_interest = account.kind().is_some()
-            && groups.iter().any(|group| group[0].host == account.host)
+            && credentials.iter().any(|it| it.host == account.host)
             && session.standing(account, now) != Standing::Forbidden;
         if !is_of_interest || silent.contains(&account.store) {
             continue;

@@ -290,11 +290,11 @@ struct Alone {
 }
 
 impl Alone {
-    fn new(username: Option<&[u8]>, secret: &[u8]) -> Option<Self> {
+    fn new(username: Option<&[u8]>, secret: &[u8], is_bearer: bool) -> Option<Self> {
         (!secret.is_empty()).then(|| Self {
             username: username.and_then(Username::new),
             secret: Secret::new(secret.to_vec()),
-            is_bearer: false,
+            is_bearer,
         })
     }
 }
@@ -303,21 +303,18 @@ impl Alone {
 fn authorization(header: &[u8]) -> Option<Alone> {
     let (name, value) = std::str::from_utf8(header).ok()?.split_once(':')?;
     let (scheme, credential) = value.trim().split_once(' ')?;
-    let scheme = scheme.to_ascii_lowercase();
-    match scheme.as_str() {
-        _ if !name.trim().eq_ignore_ascii_case("authorization") => None,
-        "bearer" => Some(Alone {
-            is_bearer: true,
-            ..Alone::new(None, credential.trim().as_bytes())?
-        }),
-        "basic" => {
-            let pair = Secret::new(Base64::decode_vec(credential.trim()).ok()?);
-            let colon = pair.expose().iter().position(|&byte| byte == b':')?;
-            let (username, password) = pair.expose().split_at(colon);
-            Alone::new(Some(username), &password[1..])
-        }
-        _ => None,
+    let credential = credential.trim();
+    if !name.trim().eq_ignore_ascii_case("authorization") {
+        return None;
     }
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Alone::new(None, credential.as_bytes(), true);
+    }
+    let pair = Base64::decode_vec(credential).ok().map(Secret::new)?;
+    let colon = pair.expose().iter().position(|&byte| byte == b':')?;
+    let (username, password) = pair.expose().split_at(colon);
+    Alone::new(Some(username), &password[1..], false)
+        .filter(|_| scheme.eq_ignore_ascii_case("basic"))
 }
 
 /// A shell helper that prints a password: `!f() { echo username=ada; echo password=…; }; f`. A variable (`$TOKEN`) is no
@@ -335,10 +332,14 @@ fn of_helper(value: &[u8]) -> Option<Alone> {
         let mut words = value.split(|byte| is_end(byte) || *byte == b'=');
         words.find(|word| bitbucket::looks_like_a_secret(&String::from_utf8_lossy(word)))
     };
-    Alone::new(said(b"username="), said(b"password=").or_else(token)?)
+    Alone::new(
+        said(b"username="),
+        said(b"password=").or_else(token)?,
+        false,
+    )
 }
 
 /// A token as a user name.
 fn of_username(value: &[u8]) -> Option<Alone> {
-    Alone::new(None, value).filter(|_| bitbucket::is_token_for_a_name(value))
+    Alone::new(None, value, false).filter(|_| bitbucket::is_token_for_a_name(value))
 }
