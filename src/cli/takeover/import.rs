@@ -38,21 +38,9 @@ pub(crate) struct Import {
 
 #[derive(Clone, Debug)]
 pub(crate) enum ImportSource {
-    /// The files where git and curl look for them.
-    Usual(Format),
-    Named(Place),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Format {
-    /// The file of git-credential-store.
-    GitCredentials,
-    Netrc,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Place {
-    File(Format, PathBuf),
+    /// The file of git-credential-store; `None` for where git looks for it.
+    GitCredentials(Option<PathBuf>),
+    Netrc(Option<PathBuf>),
     /// As `credential.helper` names it.
     Helper(String),
 }
@@ -62,16 +50,13 @@ impl FromStr for ImportSource {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (name, rest) = text.split_once(':').unwrap_or((text, ""));
-        let format = match name {
-            "git-credentials" => Format::GitCredentials,
-            "netrc" => Format::Netrc,
-            "helper" if !rest.is_empty() => return Ok(Self::Named(Place::Helper(rest.to_owned()))),
-            _ => return Err("not one of 'git-credentials', 'netrc' and 'helper:NAME'"),
-        };
-        Ok(match rest {
-            "" => Self::Usual(format),
-            file => Self::Named(Place::File(format, file.into())),
-        })
+        let file = (!rest.is_empty()).then(|| rest.into());
+        match name {
+            "git-credentials" => Ok(Self::GitCredentials(file)),
+            "netrc" => Ok(Self::Netrc(file)),
+            "helper" if !rest.is_empty() => Ok(Self::Helper(rest.to_owned())),
+            _ => Err("not one of 'git-credentials', 'netrc' and 'helper:NAME'"),
+        }
     }
 }
 
@@ -118,28 +103,57 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!all_well)))
 }
 
+/// Reads the entries of a file for these hosts.
+type Reader = fn(&[u8], &[Host]) -> Vec<Entry>;
+
+enum Place {
+    File(Reader, PathBuf),
+    Helper(String),
+}
+
 /// The named places; without names, the usual files that exist.
 fn places(sources: &[ImportSource]) -> Result<Vec<Place>> {
-    let usual = [Format::GitCredentials, Format::Netrc].map(ImportSource::Usual);
-    let sources_or_usual = if sources.is_empty() { &usual } else { sources };
+    let all = [
+        ImportSource::GitCredentials(None),
+        ImportSource::Netrc(None),
+    ];
+    let is_named = !sources.is_empty();
     let mut places = Vec::new();
-    for source in sources_or_usual {
-        let meant = match source {
-            ImportSource::Usual(format) => format.usual_places()?,
-            ImportSource::Named(place) => vec![place.clone()],
+    for source in if is_named { sources } else { &all } {
+        let home = || dirs::home_dir().context("there is no home folder");
+        let (reader, paths): (Reader, Vec<PathBuf>) = match source {
+            ImportSource::Helper(name) => {
+                places.push(Place::Helper(name.clone()));
+                continue;
+            }
+            ImportSource::GitCredentials(Some(file)) => {
+                (git_credentials::entries, vec![file.clone()])
+            }
+            ImportSource::Netrc(Some(file)) => (netrc::entries, vec![file.clone()]),
+            // git-credential-store(1), "FILES"
+            ImportSource::GitCredentials(None) => {
+                let xdg = git::config_folder(&home()?).join("credentials");
+                (
+                    git_credentials::entries,
+                    vec![home()?.join(".git-credentials"), xdg],
+                )
+            }
+            ImportSource::Netrc(None) => {
+                let home = home()?;
+                (
+                    netrc::entries,
+                    vec![home.join(".netrc"), home.join("_netrc")],
+                )
+            }
         };
-        let there: Vec<Place> = meant
-            .iter()
-            .filter(|place| place.is_there())
-            .cloned()
-            .collect();
-        if there.is_empty() && !sources.is_empty() {
+        if is_named && !paths.iter().any(|path| path.exists()) {
             bail!(Hinted::new(
-                format!("there is no file {}", meant[0].shown()),
+                format!("there is no file '{}'", paths[0].display()),
                 "name the file after a colon, as in 'netrc:FILE'",
             ));
         }
-        places.extend(there);
+        let there = paths.into_iter().filter(|path| path.exists());
+        places.extend(there.map(|path| Place::File(reader, path)));
     }
     if places.is_empty() {
         message::tell("There is neither a '~/.git-credentials' nor a '~/.netrc' to import from");
@@ -147,56 +161,27 @@ fn places(sources: &[ImportSource]) -> Result<Vec<Place>> {
     Ok(places)
 }
 
-impl Format {
-    fn usual_places(self) -> Result<Vec<Place>> {
-        let home = dirs::home_dir().context("there is no home folder")?;
-        let paths = match self {
-            // git-credential-store(1), "FILES"
-            Self::GitCredentials => [
-                home.join(".git-credentials"),
-                git::config_folder(&home).join("credentials"),
-            ],
-            Self::Netrc => [home.join(".netrc"), home.join("_netrc")],
-        };
-        Ok(paths.map(|path| Place::File(self, path)).into())
-    }
-
-    fn entries(self, text: &[u8], hosts: &[Host]) -> Vec<Entry> {
-        match self {
-            Self::GitCredentials => git_credentials::entries(text, hosts),
-            Self::Netrc => netrc::entries(text, hosts),
+/// The entries of a file. What git tracks others may have written or read: it is not imported.
+fn read(reader: Reader, path: &Path, hosts: &[Host]) -> Result<Vec<Entry>> {
+    let shown = path.display();
+    let text = fs::read(path).map(Zeroizing::new);
+    let text = text.with_context(|| format!("cannot read '{shown}'"))?;
+    let is_tracked = git::is_tracked(path)
+        .with_context(|| format!("cannot tell whether git tracks '{shown}'"))?;
+    let mut entries = reader(&text, hosts);
+    for entry in entries.iter_mut().filter(|_| is_tracked) {
+        if let EntryContent::Ours(credentials) = &entry.content {
+            let pages: Vec<String> = credentials.iter().map(Credential::page).collect();
+            entry.content = EntryContent::Bad(format!(
+                "git tracks it, so others may have written or read it: revoke it at {}",
+                pages.join(" and ")
+            ));
         }
     }
-
-    /// The entries of a file. What git tracks others may have written or read: it is not imported.
-    fn read(self, path: &Path, hosts: &[Host]) -> Result<Vec<Entry>> {
-        let shown = path.display();
-        let text = fs::read(path).map(Zeroizing::new);
-        let text = text.with_context(|| format!("cannot read '{shown}'"))?;
-        let is_tracked = git::is_tracked(path)
-            .with_context(|| format!("cannot tell whether git tracks '{shown}'"))?;
-        let mut entries = self.entries(&text, hosts);
-        for entry in entries.iter_mut().filter(|_| is_tracked) {
-            if let EntryContent::Ours(credentials) = &entry.content {
-                let pages: Vec<String> = credentials.iter().map(Credential::page).collect();
-                entry.content = EntryContent::Bad(format!(
-                    "git tracks it, so others may have written or read it: revoke it at {}",
-                    pages.join(" and ")
-                ));
-            }
-        }
-        Ok(entries)
-    }
+    Ok(entries)
 }
 
 impl Place {
-    fn is_there(&self) -> bool {
-        match self {
-            Self::File(_, path) => path.exists(),
-            Self::Helper(_) => true,
-        }
-    }
-
     fn shown(&self) -> String {
         match self {
             Self::File(_, path) => format!("'{}'", path.display()),
@@ -206,7 +191,7 @@ impl Place {
 
     fn entries(&self, hosts: &[Host], usernames: &[&[u8]]) -> Result<Vec<Entry>> {
         let name = match self {
-            Self::File(format, path) => return format.read(path, hosts),
+            Self::File(reader, path) => return read(*reader, path, hosts),
             Self::Helper(name) => name,
         };
         if helper(name).is_ours() {
@@ -227,8 +212,8 @@ impl Place {
 
     /// Removes the stored entries, and nothing else.
     fn remove(&self, stored: &[&Credential]) -> Result<()> {
-        let (format, path) = match self {
-            Self::File(format, path) => (format, path),
+        let (reader, path) = match self {
+            Self::File(reader, path) => (reader, path),
             Self::Helper(name) => {
                 let mut stored = stored.iter();
                 return stored.try_for_each(|credential| other_helper::forget(name, credential));
@@ -239,7 +224,7 @@ impl Place {
         let is_stored = |found: &Credential| stored.iter().any(|known| known.is_twin(found));
         // The file may have changed: remove what was stored, wherever it is now.
         let change = |text: &[u8]| {
-            let mut entries = format.entries(text, &hosts);
+            let mut entries = reader(text, &hosts);
             entries.retain(|entry| match &entry.content {
                 EntryContent::Ours(credentials) => credentials.iter().all(is_stored),
                 EntryContent::Foreign | EntryContent::Bad(_) => false,

@@ -64,10 +64,10 @@ impl Credential {
         }
     }
 
-    /// The same, where it was sent as Bearer.
-    pub(crate) fn with_bearer(mut self) -> Self {
+    /// The same, as its header sent it.
+    pub(crate) fn sent_as(mut self, scheme: Scheme) -> Self {
         if self.known.kind == Kind::HttpAccessToken {
-            self.known.scheme = Scheme::Bearer;
+            self.known.scheme = scheme;
         }
         self
     }
@@ -111,33 +111,26 @@ pub(crate) struct InUrl {
 /// Looks for a secret in an http or https URL of any host.
 pub(crate) fn in_url(url: &Url<'_>) -> Option<InUrl> {
     let host = url.host().filter(|_| url.is_http())?;
-    let is_token = |name: &Secret| bitbucket::is_token_for_a_name(name.expose());
+    let (name, password) = (url.username(), url.password());
     let is_filler = |password: &Secret| bitbucket::is_filler(password.expose());
-    let credential = |username: Option<Secret>, secret: Secret| {
-        let username = username.and_then(|name| Username::new(name.expose()));
-        Credential::new(&host, username, secret).with_path(&host, url.path().as_deref())
-    };
-    let (credentials, keeps_name) = match (url.username(), url.password()) {
-        (Some(token), password) if is_token(&token) || password.as_ref().is_some_and(is_filler) => {
-            let password = password.filter(|password| !is_filler(password));
-            let secrets = [Some(token), password].into_iter().flatten();
-            let credentials = secrets.map(|secret| credential(None, secret));
-            (credentials.collect(), false)
-        }
-        (name, Some(secret)) => {
-            let keeps_name = name.is_some();
-            (vec![credential(name, secret)], keeps_name)
-        }
-        (_, None) => return None,
-    };
-    let (cut, shown) = if keeps_name {
-        (url.password_range(), url.named())
-    } else {
-        (url.userinfo_range(), url.bare())
+    let has_filler = name.is_some() && password.as_ref().is_some_and(is_filler);
+    let is_token = |name: &Secret| has_filler || bitbucket::is_token_for_a_name(name.expose());
+    let token = name.clone().filter(is_token);
+    let name = name.filter(|name| !is_token(name));
+    let secrets = token.into_iter().chain(password.filter(|_| !has_filler));
+    let credentials: Vec<Credential> = secrets
+        .map(|secret| {
+            let username = name.as_ref().and_then(|name| Username::new(name.expose()));
+            Credential::new(&host, username, secret).with_path(&host, url.path().as_deref())
+        })
+        .collect();
+    let (cut, shown) = match name {
+        Some(_) => (url.password_range(), url.named()),
+        None => (url.userinfo_range(), url.bare()),
     };
     Some(InUrl {
+        cut: cut.filter(|_| !credentials.is_empty())?,
         credentials,
-        cut: cut?,
         shown,
     })
 }

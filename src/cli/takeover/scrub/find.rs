@@ -1,11 +1,13 @@
 //! Finds secrets in git's configuration files, and in files that git writes for itself.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use base64ct::{Base64, Encoding as _};
 use serde::Serialize;
 
+use crate::account::sign_in::Scheme;
 use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
 use crate::cli::takeover::{Credential, in_url};
@@ -52,12 +54,14 @@ pub(crate) fn in_config(text: &[u8], hosts: &[Host]) -> Option<(GitConfig, Findi
         // Once for each section, and not for each entry: its name may be long.
         let heading = Heading::new(section, hosts);
         if let Some(name) = &section.subsection {
-            search.urls(name.bytes(), Some(&heading.shown), &|part| name.place(part));
+            search.key = Some(heading.shown.clone());
+            search.urls(name.bytes(), &|part| name.place(part));
         }
         while let Some(entry) = entries.next_if(|entry| entry.section == index) {
             search.entry(entry, &heading);
         }
     }
+    search.key = None;
     for comment in &config.comments {
         search.plain(comment);
     }
@@ -115,23 +119,23 @@ struct Heading<'a> {
 impl<'a> Heading<'a> {
     fn new(section: &'a ConfigSection, hosts: &'a [Host]) -> Self {
         let name = String::from_utf8_lossy(&section.name);
-        let Some(pattern) = &section.subsection else {
-            return Self {
-                section,
-                host: None,
-                reach: None,
-                shown: shortened(&name),
-            };
+        let pattern = section.subsection.as_ref();
+        let pattern = pattern.map(|pattern| String::from_utf8_lossy(pattern.bytes()));
+        let matching = |pattern: &Cow<'_, str>| {
+            let mut hosts = hosts.iter();
+            hosts.find(|host| git::matches_host(pattern, host))
         };
-        let pattern = String::from_utf8_lossy(pattern.bytes());
-        let path = Url::parse(&pattern).and_then(|url| url.path());
-        let mut hosts = hosts.iter();
-        let host = hosts.find(|host| git::matches_host(&pattern, host));
+        let host = pattern.as_ref().and_then(matching);
+        let path = pattern.as_ref().and_then(|url| Url::parse(url)?.path());
+        let shown = match &pattern {
+            Some(pattern) => url::masked(&format!("{name}.{pattern}")),
+            None => name.into_owned(),
+        };
         Self {
             section,
             host,
             reach: host.and_then(|host| Reach::of_path(host, path.as_ref()?)),
-            shown: shortened(&url::masked(&format!("{name}.{pattern}"))),
+            shown: shortened(&shown),
         }
     }
 }
@@ -150,6 +154,8 @@ type Place<'a> = &'a dyn Fn(Range<usize>) -> Range<usize>;
 struct Search<'a> {
     text: &'a [u8],
     hosts: &'a [Host],
+    /// The setting that is searched.
+    key: Option<String>,
     /// The places that are done.
     seen: BTreeMap<usize, usize>,
     findings: Findings,
@@ -160,6 +166,7 @@ impl<'a> Search<'a> {
         Self {
             text,
             hosts,
+            key: None,
             seen: BTreeMap::new(),
             findings: Findings::default(),
         }
@@ -193,7 +200,7 @@ impl<'a> Search<'a> {
     fn entry(&mut self, entry: &ConfigEntry, heading: &Heading<'_>) {
         let Some(value) = &entry.value else { return };
         let variable = shortened(&String::from_utf8_lossy(&entry.variable));
-        let key = format!("{}.{variable}", heading.shown);
+        self.key = Some(format!("{}.{variable}", heading.shown));
         let name = heading.section.name.as_slice();
         let alone = match (name, entry.variable.as_slice()) {
             (b"http", b"extraheader") => authorization(value.bytes()),
@@ -202,32 +209,33 @@ impl<'a> Search<'a> {
             _ => None,
         };
         if let Some(alone) = alone {
-            self.alone(alone, heading, entry, &key);
+            self.alone(alone, heading, entry);
         }
-        self.urls(value.bytes(), Some(&key), &|part| value.place(part));
-        self.tokens(value.bytes(), Some(&key), &|part| value.place(part));
+        self.all(value.bytes(), &|part| value.place(part));
     }
 
     /// A secret that is a whole setting: the setting goes with it.
-    fn alone(&mut self, alone: Alone, heading: &Heading<'_>, entry: &ConfigEntry, key: &str) {
+    fn alone(
+        &mut self,
+        (username, secret, scheme): Alone,
+        heading: &Heading<'_>,
+        entry: &ConfigEntry,
+    ) {
         let has_pattern = heading.section.subsection.is_some();
         // A setting for every host: only the secret's prefix shows its host.
-        let by_prefix = |host: &&Host| Kind::of_secret(&alone.secret, host).is_some();
+        let by_prefix = |host: &&Host| Kind::of_secret(&secret, host).is_some();
         let mut hosts = self.hosts.iter().filter(|_| !has_pattern);
         let Some(host) = heading.host.or_else(|| hosts.find(by_prefix)) else {
             self.findings.foreign += usize::from(has_pattern);
             return;
         };
-        let mut credential = Credential::new(host, alone.username, alone.secret);
-        if alone.is_bearer {
-            credential = credential.with_bearer();
-        }
+        let mut credential = Credential::new(host, username, secret).sent_as(scheme);
         credential.reach.clone_from(&heading.reach);
-        self.add(entry.span.clone(), Some(key), None, vec![credential]);
+        self.add(entry.span.clone(), None, vec![credential]);
     }
 
     /// The secrets in the URLs of a text.
-    fn urls(&mut self, text: &[u8], key: Option<&str>, place: Place<'_>) {
+    fn urls(&mut self, text: &[u8], place: Place<'_>) {
         for (start, url) in urls_in(text) {
             let Some(url) = Url::parse(url) else { continue };
             let Some(secrets) = in_url(&url) else {
@@ -235,7 +243,7 @@ impl<'a> Search<'a> {
             };
             let place = place(start + secrets.cut.start..start + secrets.cut.end);
             if url.host().is_some_and(|host| self.hosts.contains(&host)) {
-                self.add(place, key, Some(secrets.shown), secrets.credentials);
+                self.add(place, Some(secrets.shown), secrets.credentials);
             } else {
                 self.findings.foreign += 1;
                 // A token of ours in another host's URL is not stored, but done.
@@ -244,35 +252,26 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Bare tokens: the meaning of the text around them is unknown, so they stay.
-    fn tokens(&mut self, text: &[u8], key: Option<&str>, place: Place<'_>) {
+    /// The secrets in the URLs of a text, and bare tokens: the meaning of the text around these is unknown, so they stay.
+    fn all(&mut self, text: &[u8], place: Place<'_>) {
+        self.urls(text, place);
         for token in bitbucket::tokens_in(text) {
-            self.add(place(token), key, None, Vec::new());
+            self.add(place(token), None, Vec::new());
         }
     }
 
-    /// Free text: URLs and bare tokens.
+    /// Free text.
     fn plain(&mut self, whole: &Range<usize>) {
-        let text = &self.text[whole.clone()];
-        let place = |part: Range<usize>| whole.start + part.start..whole.start + part.end;
-        self.urls(text, None, &place);
-        self.tokens(text, None, &place);
+        self.all(&self.text[whole.clone()], &|part| {
+            whole.start + part.start..whole.start + part.end
+        });
     }
 
-    fn add(
-        &mut self,
-        place: Range<usize>,
-        key: Option<&str>,
-        url: Option<String>,
-        credentials: Vec<Credential>,
-    ) {
-        if !self.is_new(&place) {
-            return;
-        }
-        // One more tells that there are more.
-        if self.findings.found.len() <= MOST {
+    fn add(&mut self, place: Range<usize>, url: Option<String>, credentials: Vec<Credential>) {
+        // One more than the most tells that there are more.
+        if self.is_new(&place) && self.findings.found.len() <= MOST {
             self.findings.found.push(Found {
-                key: key.map(str::to_owned),
+                key: self.key.clone(),
                 line: 0,
                 url,
                 credentials,
@@ -283,20 +282,11 @@ impl<'a> Search<'a> {
 }
 
 /// A secret in a setting, but not in a URL.
-struct Alone {
-    username: Option<Username>,
-    secret: Secret,
-    is_bearer: bool,
-}
+type Alone = (Option<Username>, Secret, Scheme);
 
-impl Alone {
-    fn new(username: Option<&[u8]>, secret: &[u8], is_bearer: bool) -> Option<Self> {
-        (!secret.is_empty()).then(|| Self {
-            username: username.and_then(Username::new),
-            secret: Secret::new(secret.to_vec()),
-            is_bearer,
-        })
-    }
+fn alone(username: Option<&[u8]>, secret: &[u8], scheme: Scheme) -> Option<Alone> {
+    let username = username.and_then(Username::new);
+    (!secret.is_empty()).then(|| (username, Secret::new(secret.to_vec()), scheme))
 }
 
 /// `Authorization: Basic …` or `Authorization: Bearer …`, as `http.extraHeader` sends it with each request.
@@ -308,12 +298,12 @@ fn authorization(header: &[u8]) -> Option<Alone> {
         return None;
     }
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Alone::new(None, credential.as_bytes(), true);
+        return alone(None, credential.as_bytes(), Scheme::Bearer);
     }
     let pair = Base64::decode_vec(credential).ok().map(Secret::new)?;
     let colon = pair.expose().iter().position(|&byte| byte == b':')?;
     let (username, password) = pair.expose().split_at(colon);
-    Alone::new(Some(username), &password[1..], false)
+    alone(Some(username), &password[1..], Scheme::Basic)
         .filter(|_| scheme.eq_ignore_ascii_case("basic"))
 }
 
@@ -332,14 +322,14 @@ fn of_helper(value: &[u8]) -> Option<Alone> {
         let mut words = value.split(|byte| is_end(byte) || *byte == b'=');
         words.find(|word| bitbucket::looks_like_a_secret(&String::from_utf8_lossy(word)))
     };
-    Alone::new(
+    alone(
         said(b"username="),
         said(b"password=").or_else(token)?,
-        false,
+        Scheme::Basic,
     )
 }
 
 /// A token as a user name.
 fn of_username(value: &[u8]) -> Option<Alone> {
-    Alone::new(None, value, false).filter(|_| bitbucket::is_token_for_a_name(value))
+    alone(None, value, Scheme::Basic).filter(|_| bitbucket::is_token_for_a_name(value))
 }

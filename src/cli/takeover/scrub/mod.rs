@@ -3,7 +3,6 @@
 //! Find ([`walk`], [`find`]), store and confirm ([`Plan`]), and only then remove ([`rewrite`]): an interruption loses no
 //! secret.
 
-mod committed;
 pub(crate) mod find;
 mod report;
 pub(crate) mod rewrite;
@@ -17,7 +16,7 @@ use anyhow::Result;
 use clap::Args;
 
 use self::report::Action;
-use self::walk::Walk;
+use self::walk::{Form, Walk};
 use self::work::Scrubbing;
 use crate::cli::output;
 use crate::cli::setup;
@@ -101,7 +100,7 @@ fn walk(arguments: &Scrub) -> Result<Walk> {
     }
     if arguments.global {
         for path in git::global_config_files()? {
-            walk.global(&path);
+            walk.file(&path, Form::Global);
         }
     }
     Ok(walk)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry};
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use crate::git::config::GitConfig;
@@ -71,11 +72,6 @@ impl Walk {
         });
     }
 
-    /// One of the user's own configuration files, if it is there and not known yet.
-    pub(super) fn global(&mut self, path: &Path) {
-        self.file(path, Form::Global);
-    }
-
     /// What a configuration file of this form includes.
     pub(super) fn included(&mut self, path: &Path, by: &Form) {
         let form = match by {
@@ -101,13 +97,12 @@ impl Walk {
         while let Some((folder, depth)) = folders.pop() {
             if depth > DEEPEST {
                 // One line for all of them.
-                if !self.is_too_deep {
+                if !mem::replace(&mut self.is_too_deep, true) {
                     let path = folder.display();
                     self.problems.push(format!(
                         "not looked into, as more than {DEEPEST} folders deep: '{path}', and others as deep"
                     ));
                 }
-                self.is_too_deep = true;
                 continue;
             }
             if !self.may_go_on() {
@@ -132,7 +127,8 @@ impl Walk {
         })
     }
 
-    fn file(&mut self, path: &Path, form: Form) {
+    /// Adds a file if it is there and not known yet.
+    pub(super) fn file(&mut self, path: &Path, form: Form) {
         let Ok(real) = dunce::canonicalize(path) else {
             return;
         };
@@ -247,14 +243,11 @@ impl Walk {
         let locked = reference.map_or_else(|_| path.to_owned(), |name| git.join(name));
         let mut lock = locked.into_os_string();
         lock.push(".lock");
-        let lock = lock.into();
-        self.file(
-            path,
-            match form {
-                Form::OfOthers => Form::OfOthers,
-                _ => Form::Text { lock },
-            },
-        );
+        let form = match form {
+            Form::OfOthers => Form::OfOthers,
+            _ => Form::Text { lock: lock.into() },
+        };
+        self.file(path, form);
     }
 
     fn tree(&mut self, tree: &Path) {

@@ -1,16 +1,18 @@
 //! The work of `scrub`: searches files, and removes the secrets that are stored.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use zeroize::Zeroizing;
 
-use super::committed;
-use super::find::{self, Found};
+use super::find::{self, Findings, Found};
 use super::rewrite;
 use super::walk::{Form, Target, Walk};
+use crate::bitbucket;
 use crate::cli::takeover::{Credential, Plan};
+use crate::git;
 use crate::git::config::{ConfigEntry, GitConfig};
 use crate::git::context::Host;
 use crate::sys::error;
@@ -28,15 +30,8 @@ const MOST_REPORTED: usize = 1000;
 pub(super) struct Holder {
     pub(super) target: Target,
     pub(super) found: Vec<Found>,
-    /// The stored secrets can be removed from it; and after [`Scrubbing::take_out`] they have been.
+    /// What is stored can be removed from it; after [`Scrubbing::take_out`] it has been.
     pub(super) lets_go: bool,
-}
-
-impl Holder {
-    fn credentials(&self) -> impl Iterator<Item = &Credential> {
-        let found = self.found.iter().filter(|_| self.lets_go);
-        found.flat_map(|found| &found.credentials)
-    }
 }
 
 #[derive(Default)]
@@ -112,18 +107,16 @@ impl Scrubbing {
 
     /// Searches committed files, and never changes them.
     pub(super) fn look_at_commits(&mut self, walk: &Walk, hosts: &[Host]) {
-        let look_into =
-            |tree: &PathBuf| committed::look_into(tree, hosts, &walk.seen, MOST_REPORTED);
-        let outcomes = in_parallel(&walk.trees, look_into);
+        let outcomes = in_parallel(&walk.trees, |tree| committed(tree, hosts, &walk.seen));
         for (tree, outcome) in walk.trees.iter().zip(outcomes) {
-            let committed = outcome.unwrap_or_else(|error| {
+            let lines = outcome.unwrap_or_else(|error| {
                 let (tree, error) = (tree.display(), error::one_line(&error));
                 self.problems.push(format!(
                     "cannot search what is committed in '{tree}': {error}"
                 ));
                 Vec::new()
             });
-            for (path, findings) in committed {
+            for (path, findings) in lines {
                 self.foreign += findings.foreign;
                 let form = Form::OfOthers;
                 self.add(Target { path, form }, findings.found, false);
@@ -136,30 +129,31 @@ impl Scrubbing {
         }
     }
 
-    fn add(&mut self, target: Target, mut found: Vec<Found>, lets_go: bool) {
+    fn add(&mut self, target: Target, mut found: Vec<Found>, can_write: bool) {
         if target.form == Form::OfOthers {
             let left = MOST_REPORTED.saturating_sub(self.reported);
             self.reported += found.len();
             found.truncate(left);
         }
+        let can_move = |found: &Found| !found.credentials.is_empty();
         self.holders.push(Holder {
+            lets_go: can_write && found.iter().any(can_move),
             target,
             found,
-            lets_go,
         });
     }
 
     /// What can be stored and removed.
     pub(super) fn credentials(&self) -> impl Iterator<Item = &Credential> {
-        self.holders.iter().flat_map(Holder::credentials)
+        let holders = self.holders.iter().filter(|holder| holder.lets_go);
+        let found = holders.flat_map(|holder| &holder.found);
+        found.flat_map(|found| &found.credentials)
     }
 
     /// Removes the stored secrets from their files.
     pub(super) fn take_out(&mut self, plan: &Plan, hosts: &[Host]) {
         let holders = self.holders.iter_mut();
-        let changing: Vec<&mut Holder> = holders
-            .filter(|holder| holder.credentials().next().is_some())
-            .collect();
+        let changing: Vec<&mut Holder> = holders.filter(|holder| holder.lets_go).collect();
         let outcomes = in_parallel(&changing, |it| rewrite::take_out(&it.target, hosts, plan));
         for (holder, outcome) in changing.into_iter().zip(outcomes) {
             if let Err(error) = outcome {
@@ -192,4 +186,39 @@ fn included(path: &Path, config: &GitConfig) -> Vec<PathBuf> {
         real.filter(|path| path.is_file())
     };
     config.entries.iter().filter_map(file_of).collect()
+}
+
+/// The secrets in what git tracks in a work tree, or in a bare repository at HEAD, line by line; but not in the files that
+/// are `seen`. Fails when git does not let us.
+fn committed(
+    tree: &Path,
+    hosts: &[Host],
+    seen: &BTreeSet<PathBuf>,
+) -> Result<Vec<(PathBuf, Findings)>> {
+    let is_bare = !tree.join(".git").exists();
+    let is_seen = |path: &Path| dunce::canonicalize(path).is_ok_and(|real| seen.contains(&real));
+    let mut lines = Vec::new();
+    let mut number = 0;
+    for line in git::grep(tree, is_bare, &pattern(hosts))? {
+        let path = tree.join(line.name);
+        if number > MOST_REPORTED || !is_bare && is_seen(&path) {
+            continue;
+        }
+        let mut findings = find::in_text(&line.text, hosts);
+        for found in &mut findings.found {
+            found.line = line.number;
+        }
+        number += findings.found.len();
+        lines.push((path, findings));
+    }
+    Ok(lines)
+}
+
+/// A case-insensitive extended regular expression for git: URLs with a secret for our hosts, and bare tokens. Each hit is
+/// parsed afterwards.
+fn pattern(hosts: &[Host]) -> String {
+    let escaped = |host: &Host| host.as_str().replace('.', r"\.").replace(['[', ']'], ".");
+    let hosts: Vec<String> = hosts.iter().map(escaped).collect();
+    let (hosts, tokens) = (hosts.join("|"), bitbucket::pattern());
+    format!("://[^/[:space:]]+@({hosts})|{tokens}")
 }
