@@ -70,7 +70,12 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     let mut gathered = Vec::new();
     for place in places(&arguments.sources)? {
         match place.entries(&hosts, &usernames) {
-            Ok(entries) => gathered.push(Gathered { place, entries }),
+            Ok(entries) => {
+                all_well &= !entries
+                    .iter()
+                    .any(|it| matches!(it.content, EntryContent::Bad(_)));
+                gathered.push(Gathered { place, entries });
+            }
             Err(error) => {
                 message::warn(error::one_line(&error));
                 error::hint(&error).into_iter().for_each(message::hint);
@@ -78,11 +83,6 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
             }
         }
     }
-    for mistake in gathered.iter().flat_map(Gathered::mistakes) {
-        message::warn(mistake);
-        all_well = false;
-    }
-
     // git uses the first entry that fits, but our newest account from git answers. So import the first one last.
     let credentials: Vec<&Credential> = gathered.iter().flat_map(Gathered::credentials).collect();
     let mut plan = Plan::make(&session, credentials.iter().copied().rev())?;
@@ -120,31 +120,27 @@ fn places(sources: &[ImportSource]) -> Result<Vec<Place>> {
     let is_named = !sources.is_empty();
     let mut places = Vec::new();
     for source in if is_named { sources } else { &all } {
-        let home = || dirs::home_dir().context("there is no home folder");
-        let (reader, paths): (Reader, Vec<PathBuf>) = match source {
+        let (reader, file, usual): (Reader, _, [PathBuf; 2]) = match source {
             ImportSource::Helper(name) => {
                 places.push(Place::Helper(name.clone()));
                 continue;
             }
-            ImportSource::GitCredentials(Some(file)) => {
-                (git_credentials::entries, vec![file.clone()])
-            }
-            ImportSource::Netrc(Some(file)) => (netrc::entries, vec![file.clone()]),
             // git-credential-store(1), "FILES"
-            ImportSource::GitCredentials(None) => {
-                let xdg = git::config_folder(&home()?).join("credentials");
+            ImportSource::GitCredentials(file) => {
+                let xdg = git::config_folder(Path::new("")).join("credentials");
                 (
                     git_credentials::entries,
-                    vec![home()?.join(".git-credentials"), xdg],
+                    file,
+                    [".git-credentials".into(), xdg],
                 )
             }
-            ImportSource::Netrc(None) => {
-                let home = home()?;
-                (
-                    netrc::entries,
-                    vec![home.join(".netrc"), home.join("_netrc")],
-                )
-            }
+            ImportSource::Netrc(file) => (netrc::entries, file, [".netrc".into(), "_netrc".into()]),
+        };
+        let paths = if let Some(file) = file {
+            vec![file.clone()]
+        } else {
+            let home = dirs::home_dir().context("there is no home folder")?;
+            usual.map(|path| home.join(path)).into()
         };
         if is_named && !paths.iter().any(|path| path.exists()) {
             bail!(Hinted::new(
@@ -161,7 +157,7 @@ fn places(sources: &[ImportSource]) -> Result<Vec<Place>> {
     Ok(places)
 }
 
-/// The entries of a file. What git tracks others may have written or read: it is not imported.
+/// The entries of a file; warns of those that are bad. What git tracks others may have written or read: it is not imported.
 fn read(reader: Reader, path: &Path, hosts: &[Host]) -> Result<Vec<Entry>> {
     let shown = path.display();
     let text = fs::read(path).map(Zeroizing::new);
@@ -169,13 +165,16 @@ fn read(reader: Reader, path: &Path, hosts: &[Host]) -> Result<Vec<Entry>> {
     let is_tracked = git::is_tracked(path)
         .with_context(|| format!("cannot tell whether git tracks '{shown}'"))?;
     let mut entries = reader(&text, hosts);
-    for entry in entries.iter_mut().filter(|_| is_tracked) {
-        if let EntryContent::Ours(credentials) = &entry.content {
-            let pages: Vec<String> = credentials.iter().map(Credential::page).collect();
+    for entry in &mut entries {
+        if is_tracked && !entry.own().is_empty() {
+            let pages: Vec<String> = entry.own().iter().map(Credential::page).collect();
             entry.content = EntryContent::Bad(format!(
                 "git tracks it, so others may have written or read it: revoke it at {}",
                 pages.join(" and ")
             ));
+        }
+        if let EntryContent::Bad(reason) = &entry.content {
+            message::warn(format_args!("{shown}:{}: {reason}", entry.line));
         }
     }
     Ok(entries)
@@ -225,10 +224,7 @@ impl Place {
         // The file may have changed: remove what was stored, wherever it is now.
         let change = |text: &[u8]| {
             let mut entries = reader(text, &hosts);
-            entries.retain(|entry| match &entry.content {
-                EntryContent::Ours(credentials) => credentials.iter().all(is_stored),
-                EntryContent::Foreign | EntryContent::Bad(_) => false,
-            });
+            entries.retain(|it| !it.own().is_empty() && it.own().iter().all(is_stored));
             let spans: Vec<_> = entries.into_iter().map(|entry| entry.span).collect();
             Ok(Some(without(text, &spans)))
         };
@@ -251,29 +247,8 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn own(&self) -> impl Iterator<Item = &[Credential]> {
-        self.entries
-            .iter()
-            .filter_map(|entry| match &entry.content {
-                EntryContent::Ours(credentials) => Some(credentials.as_slice()),
-                EntryContent::Foreign | EntryContent::Bad(_) => None,
-            })
-    }
-
     fn credentials(&self) -> impl Iterator<Item = &Credential> {
-        self.own().flatten()
-    }
-
-    /// A line each.
-    fn mistakes(&self) -> impl Iterator<Item = String> {
-        self.entries
-            .iter()
-            .filter_map(|entry| match (&self.place, &entry.content) {
-                (Place::File(_, path), EntryContent::Bad(reason)) => {
-                    Some(format!("{}:{}: {reason}", path.display(), entry.line))
-                }
-                _ => None,
-            })
+        self.entries.iter().flat_map(Entry::own)
     }
 
     /// Reports the imported credentials, and with `--remove` removes them from the source; false if that failed.
@@ -310,8 +285,9 @@ impl Gathered {
             ));
             return true;
         }
-        let stored = self.own().filter(|credentials| plan.has(credentials));
-        let removed = self.place.remove(&stored.flatten().collect::<Vec<_>>());
+        let stored = self.entries.iter().filter(|entry| plan.has(entry.own()));
+        let stored: Vec<&Credential> = stored.flat_map(Entry::own).collect();
+        let removed = self.place.remove(&stored);
         match &removed {
             Ok(()) => message::tell(&format!("Removed from {shown}")),
             Err(error) => message::warn(format_args!("{shown}: {}", error::one_line(error))),

@@ -165,6 +165,16 @@ pub(crate) enum EntryContent {
     Bad(String),
 }
 
+impl Entry {
+    /// What of it is for a host of ours.
+    pub(crate) fn own(&self) -> &[Credential] {
+        match &self.content {
+            EntryContent::Ours(credentials) => credentials,
+            EntryContent::Foreign | EntryContent::Bad(_) => &[],
+        }
+    }
+}
+
 /// The accounts that credentials become: one for each secret of a host.
 pub(crate) struct Plan(Vec<Planned>);
 

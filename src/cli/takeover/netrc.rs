@@ -202,15 +202,15 @@ fn unquoted(word: &[u8]) -> Secret {
     };
     // Room for everything: a `Vec` that grows leaves copies of a secret behind.
     let mut value = Vec::with_capacity(quoted.len());
-    let mut bytes = quoted.iter();
-    while let Some(&byte) = bytes.next().filter(|&&byte| byte != b'"') {
-        let escaped = (byte == b'\\').then(|| bytes.next());
-        value.extend(match escaped {
-            Some(Some(b'n')) => Some(b'\n'),
-            Some(Some(b'r')) => Some(b'\r'),
-            Some(Some(b't')) => Some(b'\t'),
-            Some(other) => other.copied(),
-            None => Some(byte),
+    let mut bytes = quoted.iter().copied();
+    while let Some(byte) = bytes.next().filter(|&byte| byte != b'"') {
+        let escaped = if byte == b'\\' { bytes.next() } else { None };
+        value.push(match escaped {
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b't') => b'\t',
+            Some(other) => other,
+            None => byte,
         });
     }
     Secret::new(value)
