@@ -36,11 +36,8 @@ pub fn request(mut data: &[u8]) {
     };
     let _ = request.describe();
     if let Some(wanted) = Wanted::of(&request.context) {
-        assert!(
-            matching::fitting(&Accounts::default(), &wanted)
-                .next()
-                .is_none()
-        );
+        let none = Accounts::default();
+        assert!(matching::fitting(&none, &wanted).next().is_none());
         assert!(wanted.host.as_str().is_ascii());
     }
     let (Some(username), Some(password)) = (request.context.username, request.password) else {
@@ -57,12 +54,9 @@ pub fn request(mut data: &[u8]) {
         is_ephemeral: false,
     };
     if let Some(text) = reply.to_bytes() {
-        let Request {
-            context,
-            password: again,
-            ..
-        } = Request::read(&mut text.as_slice()).expect("what we say can be read");
-        assert!(context.username == Some(username) && again == Some(password));
+        let again = Request::read(&mut text.as_slice()).expect("what we say can be read");
+        let context = again.context;
+        assert!(context.username == Some(username) && again.password == Some(password));
         assert!(context.host.is_none() && context.protocol.is_none());
     }
 }
@@ -150,12 +144,9 @@ pub fn config(data: &[u8]) {
 /// The netrc file, and that of git-credential-store: entries lie in the text, in order and apart.
 pub fn import(data: &[u8]) {
     let hosts = bitbucket::hosts_asked_for(&bitbucket::cloud());
-    for entries in [
-        netrc::entries(data, &hosts),
-        git_credentials::entries(data, &hosts),
-    ] {
+    for entries in [netrc::entries, git_credentials::entries] {
         let mut end = 0;
-        for entry in entries {
+        for entry in entries(data, &hosts) {
             assert!(end <= entry.span.start && entry.span.end <= data.len());
             end = entry.span.end;
         }
@@ -166,10 +157,8 @@ pub fn import(data: &[u8]) {
 pub fn oauth(data: &[u8]) {
     if let Ok(json) = serde_json::from_slice(data) {
         let name = oauth::code(&json).unwrap_or_default();
-        assert!(
-            name.bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-        );
+        let is_part = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        assert!(name.bytes().all(is_part));
         if let Some(tokens) = oauth::parse(&json) {
             assert!(is_token(&tokens.access) && tokens.refresh.as_ref().is_none_or(is_token));
             assert!(tokens.lifetime.as_secs() <= 366 * 24 * 3600);

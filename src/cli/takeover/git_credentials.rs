@@ -1,6 +1,6 @@
 //! The file of git-credential-store: a URL in each line, with user name and password (git-credential-store(1)).
 
-use super::{Credential, Entry, EntryContent, in_url};
+use super::{Credential, Entry, in_url};
 use crate::git::context::Host;
 use crate::git::url::Url;
 use crate::git::username::Username;
@@ -17,30 +17,28 @@ pub(crate) fn entries(text: &[u8], hosts: &[Host]) -> Vec<Entry> {
             entries.push(Entry {
                 line: index + 1,
                 span,
-                content: content(line, hosts),
+                content: content(line, hosts).map_err(str::to_owned),
             });
         }
     }
     entries
 }
 
-fn content(line: &[u8], hosts: &[Host]) -> EntryContent {
-    let bad = |reason: &str| EntryContent::Bad(reason.to_owned());
-    let Some(url) = std::str::from_utf8(line).ok().and_then(Url::parse) else {
-        return bad("it is not a URL");
-    };
-    match url.host() {
-        _ if !url.is_http() => EntryContent::Foreign,
-        None => bad("its host is not a host name"),
-        Some(host) if !hosts.contains(&host) => EntryContent::Foreign,
-        Some(_) => match in_url(&url) {
-            None => bad("it has no password"),
-            Some(found) if !found.credentials.iter().all(is_usable) => {
-                bad("it holds a control character")
-            }
-            Some(found) => EntryContent::Ours(found.credentials),
-        },
+fn content(line: &[u8], hosts: &[Host]) -> Result<Vec<Credential>, &'static str> {
+    let url = std::str::from_utf8(line).ok().and_then(Url::parse);
+    let url = url.ok_or("it is not a URL")?;
+    if !url.is_http() {
+        return Ok(Vec::new());
     }
+    let host = url.host().ok_or("its host is not a host name")?;
+    if !hosts.contains(&host) {
+        return Ok(Vec::new());
+    }
+    let found = in_url(&url).ok_or("it has no password")?;
+    let is_usable = found.credentials.iter().all(is_usable);
+    is_usable
+        .then_some(found.credentials)
+        .ok_or("it holds a control character")
 }
 
 fn is_usable(credential: &Credential) -> bool {
@@ -57,7 +55,6 @@ fn is_usable(credential: &Credential) -> bool {
 mod tests {
     use super::entries;
     use crate::bitbucket;
-    use crate::cli::takeover::EntryContent;
 
     #[test]
     fn each_line_is_ours_or_foreign_or_bad() {
@@ -69,11 +66,9 @@ mod tests {
             .iter()
             .map(|entry| {
                 let what = match &entry.content {
-                    EntryContent::Ours(all) => {
-                        String::from_utf8_lossy(all[0].secret.expose()).into_owned()
-                    }
-                    EntryContent::Foreign => "foreign".to_owned(),
-                    EntryContent::Bad(reason) => reason.clone(),
+                    Ok(all) if all.is_empty() => "foreign".to_owned(),
+                    Ok(all) => String::from_utf8_lossy(all[0].secret.expose()).into_owned(),
+                    Err(reason) => reason.clone(),
                 };
                 (entry.line, what)
             })

@@ -14,7 +14,7 @@ use crate::bitbucket;
 use crate::cli::output;
 use crate::cli::setup;
 use crate::cli::takeover::{
-    Credential, Entry, EntryContent, Plan, Planned, git_credentials, netrc, other_helper, without,
+    Credential, Entry, Plan, Planned, git_credentials, netrc, other_helper, without,
 };
 use crate::git::context::Host;
 use crate::git::username::Username;
@@ -71,9 +71,7 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     for place in places(&arguments.sources)? {
         match place.entries(&hosts, &usernames) {
             Ok(entries) => {
-                all_well &= !entries
-                    .iter()
-                    .any(|it| matches!(it.content, EntryContent::Bad(_)));
+                all_well &= entries.iter().all(|entry| entry.content.is_ok());
                 gathered.push(Gathered { place, entries });
             }
             Err(error) => {
@@ -103,7 +101,6 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!all_well)))
 }
 
-/// Reads the entries of a file for these hosts.
 type Reader = fn(&[u8], &[Host]) -> Vec<Entry>;
 
 enum Place {
@@ -168,12 +165,12 @@ fn read(reader: Reader, path: &Path, hosts: &[Host]) -> Result<Vec<Entry>> {
     for entry in &mut entries {
         if is_tracked && !entry.own().is_empty() {
             let pages: Vec<String> = entry.own().iter().map(Credential::page).collect();
-            entry.content = EntryContent::Bad(format!(
+            entry.content = Err(format!(
                 "git tracks it, so others may have written or read it: revoke it at {}",
                 pages.join(" and ")
             ));
         }
-        if let EntryContent::Bad(reason) = &entry.content {
+        if let Err(reason) = &entry.content {
             message::warn(format_args!("{shown}:{}: {reason}", entry.line));
         }
     }
@@ -204,7 +201,7 @@ impl Place {
         let entries = credentials.into_iter().map(|credential| Entry {
             line: 0,
             span: 0..0,
-            content: EntryContent::Ours(vec![credential]),
+            content: Ok(vec![credential]),
         });
         Ok(entries.collect())
     }
@@ -240,7 +237,6 @@ fn helper(name: &str) -> Helper {
     }
 }
 
-/// The contents of a source.
 struct Gathered {
     place: Place,
     entries: Vec<Entry>,
@@ -270,7 +266,7 @@ impl Gathered {
             [] => format!("Nothing for Bitbucket in {shown}"),
             names => format!("{verb} {} from {shown}", names.join(", ")),
         });
-        let is_foreign = |entry: &&Entry| matches!(entry.content, EntryContent::Foreign);
+        let is_foreign = |entry: &&Entry| entry.content.as_ref().is_ok_and(Vec::is_empty);
         let foreign = self.entries.iter().filter(is_foreign).count();
         if foreign > 0 {
             let number = output::plural(foreign, "entry", "entries");

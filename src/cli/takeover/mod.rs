@@ -104,7 +104,6 @@ impl Credential {
 pub(crate) struct InUrl {
     pub(crate) credentials: Vec<Credential>,
     pub(crate) cut: Range<usize>,
-    /// The URL without them.
     pub(crate) shown: String,
 }
 
@@ -128,9 +127,10 @@ pub(crate) fn in_url(url: &Url<'_>) -> Option<InUrl> {
         Some(_) => (url.password_range(), url.named()),
         None => (url.userinfo_range(), url.bare()),
     };
+    let cut = cut.filter(|_| !credentials.is_empty())?;
     Some(InUrl {
-        cut: cut.filter(|_| !credentials.is_empty())?,
         credentials,
+        cut,
         shown,
     })
 }
@@ -153,25 +153,14 @@ pub(crate) struct Entry {
     pub(crate) line: usize,
     /// The text to remove with the entry.
     pub(crate) span: Range<usize>,
-    pub(crate) content: EntryContent,
-}
-
-pub(crate) enum EntryContent {
-    /// For a host of ours. A URL may hold two.
-    Ours(Vec<Credential>),
-    /// For another host.
-    Foreign,
-    /// Why the entry is not imported, without its text.
-    Bad(String),
+    /// For a host of ours one, or two as in some URLs; for another host none. Else why it is not imported, without its
+    /// text.
+    pub(crate) content: Result<Vec<Credential>, String>,
 }
 
 impl Entry {
-    /// What of it is for a host of ours.
     pub(crate) fn own(&self) -> &[Credential] {
-        match &self.content {
-            EntryContent::Ours(credentials) => credentials,
-            EntryContent::Foreign | EntryContent::Bad(_) => &[],
-        }
+        self.content.as_deref().unwrap_or_default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Credential, Entry, EntryContent};
+use super::{Credential, Entry};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
@@ -10,8 +10,7 @@ use crate::sys::secret::Secret;
 #[derive(Default)]
 pub(crate) struct Netrc {
     pub(crate) machines: Vec<Machine>,
-    /// The invalid lines, and why.
-    mistakes: Vec<(usize, &'static str)>,
+    mistakes: Vec<Entry>,
 }
 
 #[derive(Default)]
@@ -28,42 +27,35 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// A machine has no port, so it matches every host of its name.
-    fn content(&self, hosts: &[Host]) -> EntryContent {
+    fn content(&self, hosts: &[Host]) -> Result<Vec<Credential>, &'static str> {
         let is_meant = |host: &&Host| {
             self.name.as_ref().is_some_and(|name| {
                 host.name().eq_ignore_ascii_case(name)
                     || name.parse().is_ok_and(|named: Host| named == **host)
             })
         };
-        match (hosts.iter().find(is_meant), &self.password) {
-            (None, _) => EntryContent::Foreign,
-            (_, None) => EntryContent::Bad("the machine has no password".to_owned()),
-            (_, Some(password)) if password.is_empty() => {
-                EntryContent::Bad("the password is empty".to_owned())
-            }
-            (Some(host), Some(password)) => {
-                let login = self.login.as_ref().map(Secret::expose);
-                let username = login.and_then(Username::new);
-                EntryContent::Ours(vec![Credential::new(host, username, password.clone())])
-            }
+        let Some(host) = hosts.iter().find(is_meant) else {
+            return Ok(Vec::new());
+        };
+        let password = self.password.clone().ok_or("the machine has no password")?;
+        if password.is_empty() {
+            return Err("the password is empty");
         }
+        let login = self.login.as_ref().map(Secret::expose);
+        let username = login.and_then(Username::new);
+        Ok(vec![Credential::new(host, username, password)])
     }
 }
 
 /// The mistakes of the file, and its machines.
 pub(crate) fn entries(text: &[u8], hosts: &[Host]) -> Vec<Entry> {
     let Netrc { machines, mistakes } = Netrc::parse(text);
-    let mistakes = mistakes.into_iter().map(|(line, reason)| Entry {
-        line,
-        span: 0..0,
-        content: EntryContent::Bad(reason.to_owned()),
-    });
     let machines = machines.into_iter().map(|machine| Entry {
         line: machine.line,
-        span: machine.span.clone(),
-        content: machine.content(hosts),
+        content: machine.content(hosts).map_err(str::to_owned),
+        span: machine.span,
     });
-    mistakes.chain(machines).collect()
+    mistakes.into_iter().chain(machines).collect()
 }
 
 impl Netrc {
@@ -77,7 +69,11 @@ impl Netrc {
         while let Some(word) = reader.word(false) {
             let line = reader.line;
             if let Err(reason) = netrc.take(word, &mut reader) {
-                netrc.mistakes.push((line, reason));
+                netrc.mistakes.push(Entry {
+                    line,
+                    span: 0..0,
+                    content: Err(reason.to_owned()),
+                });
             }
         }
         let mut end = 0;
@@ -234,7 +230,6 @@ fn whole_lines(text: &[u8], span: Range<usize>) -> Range<usize> {
 mod tests {
     use super::Netrc;
     use crate::bitbucket;
-    use crate::cli::takeover::EntryContent;
     use crate::git::username::Username;
 
     #[test]
@@ -273,18 +268,16 @@ mod tests {
         let content = |index: usize| {
             netrc.machines[index].content(&bitbucket::hosts_asked_for(&bitbucket::cloud()))
         };
-        let EntryContent::Ours(all) = content(0) else {
-            panic!("it is ours");
-        };
+        let all = content(0).expect("it is ours");
         assert_eq!(all[0].username, Username::new("a d\"a"));
         assert_eq!(all[0].secret.expose(), b"#s\\x");
-        assert!(matches!(content(1), EntryContent::Foreign));
-        assert!(matches!(content(2), EntryContent::Bad(_)));
+        assert!(content(1).is_ok_and(|foreign| foreign.is_empty()));
+        assert!(content(2).is_err());
         assert_eq!(
             netrc
                 .mistakes
                 .iter()
-                .map(|(line, _)| *line)
+                .map(|entry| entry.line)
                 .collect::<Vec<_>>(),
             [3, 5]
         );

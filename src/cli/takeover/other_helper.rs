@@ -36,14 +36,8 @@ pub(crate) fn credentials(
 
 /// Makes the helper forget just this credential.
 pub(crate) fn forget(helper: &str, credential: &Credential) -> Result<()> {
-    let Credential {
-        host,
-        username,
-        secret,
-        ..
-    } = credential;
-    let username = username.as_ref().map(Username::as_slice);
-    let attributes = attributes(host, username, Some(secret));
+    let username = credential.username.as_ref().map(Username::as_slice);
+    let attributes = attributes(&credential.host, username, Some(&credential.secret));
     let attributes = attributes.context("git cannot name its credential")?;
     git::credential("reject", helper, &attributes, PATIENCE)?;
     Ok(())

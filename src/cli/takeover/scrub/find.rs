@@ -23,14 +23,12 @@ use crate::sys::secret::Secret;
 pub(crate) struct Found {
     /// The setting, in a configuration file; a URL in it is masked.
     pub(crate) key: Option<String>,
-    /// Counted from 1.
     pub(crate) line: usize,
     /// The URL without the secret, if it stands in one.
     pub(crate) url: Option<String>,
     /// What goes into the store: two for some URLs, none if the secret must stay.
     #[serde(skip)]
     pub(crate) credentials: Vec<Credential>,
-    /// The text to remove.
     #[serde(skip)]
     pub(crate) place: Range<usize>,
 }
@@ -151,6 +149,7 @@ fn shortened(name: &str) -> String {
 /// Where a part of a text lies in the whole.
 type Place<'a> = &'a dyn Fn(Range<usize>) -> Range<usize>;
 
+#[derive(Default)]
 struct Search<'a> {
     text: &'a [u8],
     hosts: &'a [Host],
@@ -166,9 +165,7 @@ impl<'a> Search<'a> {
         Self {
             text,
             hosts,
-            key: None,
-            seen: BTreeMap::new(),
-            findings: Findings::default(),
+            ..Self::default()
         }
     }
 
@@ -260,7 +257,6 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Free text.
     fn plain(&mut self, whole: &Range<usize>) {
         self.all(&self.text[whole.clone()], &|part| {
             whole.start + part.start..whole.start + part.end
@@ -329,7 +325,7 @@ fn of_helper(value: &[u8]) -> Option<Alone> {
     )
 }
 
-/// A token as a user name.
+/// A token in the place of a user name.
 fn of_username(value: &[u8]) -> Option<Alone> {
     alone(None, value, Scheme::Basic).filter(|_| bitbucket::is_token_for_a_name(value))
 }

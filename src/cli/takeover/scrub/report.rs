@@ -96,7 +96,7 @@ fn summary(rows: &[Row<'_>], foreign: usize) -> impl Iterator<Item = String> {
     let names: BTreeSet<String> = with(Action::Moved)
         .filter_map(|row| Some(format!("'{}'", row.account?)))
         .collect();
-    let names: Vec<String> = names.into_iter().collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
     let mut urls = with(Action::Moved).filter_map(|row| row.found.url.as_ref());
     let in_clear = urls.find(|url| url.starts_with("http:"));
     let counted = |number: usize, one: &str, many: &str, rest: &str| {
@@ -113,7 +113,7 @@ fn summary(rows: &[Row<'_>], foreign: usize) -> impl Iterator<Item = String> {
             "would move into the store; nothing was changed",
         ),
         (moved > 0).then(|| {
-            let (number, names) = (plural(moved, "secret", "secrets"), names.join(", "));
+            let number = plural(moved, "secret", "secrets");
             format!("Moved {number} into the store: {names}")
         }),
         in_clear.map(|url| {

@@ -76,26 +76,20 @@ fn places(found: Vec<Found>, has_gone: &dyn Fn(&Found) -> bool) -> Vec<Range<usi
 fn whole_lines(text: &[u8], config: &GitConfig, places: &[Range<usize>]) -> Vec<Range<usize>> {
     // Nothing but a whole setting starts where a setting does.
     let start = |entry: &ConfigEntry| entry.span.start;
-    let is_setting = |place: &Range<usize>| {
-        let setting = config.entries.binary_search_by_key(&place.start, start);
-        setting.is_ok()
-    };
-    let is_gone = |entry: &&ConfigEntry| {
-        let place = places.binary_search_by_key(&start(entry), |place| place.start);
-        place.is_ok()
-    };
-    let others = places.iter().filter(|place| !is_setting(place));
+    let setting_at =
+        |place: &Range<usize>| config.entries.binary_search_by_key(&place.start, start);
+    let place_of = |entry| places.binary_search_by_key(&start(entry), |place| place.start);
+    let others = places.iter().filter(|place| setting_at(place).is_err());
     let mut cuts: Vec<Range<usize>> = others.cloned().collect();
-    for entries in config
-        .entries
-        .chunk_by(|one, next| one.section == next.section)
-    {
-        let gone: Vec<&ConfigEntry> = entries.iter().filter(is_gone).collect();
+    let is_one_section = |one: &ConfigEntry, next: &ConfigEntry| one.section == next.section;
+    for entries in config.entries.chunk_by(is_one_section) {
+        let gone: Vec<&ConfigEntry> = entries
+            .iter()
+            .filter(|entry| place_of(entry).is_ok())
+            .collect();
         let index = entries[0].section;
-        let end = config
-            .sections
-            .get(index + 1)
-            .map_or(text.len(), |next| next.start);
+        let next = config.sections.get(index + 1);
+        let end = next.map_or(text.len(), |next| next.start);
         let section = config.sections[index].start..end;
         let comments = &config.comments;
         let first = comments.partition_point(|comment| comment.start < section.start);
