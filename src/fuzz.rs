@@ -99,10 +99,9 @@ pub fn git_config(data: &[u8]) {
         return;
     };
     for entry in &config.entries {
-        assert!(entry.span.end <= data.len());
-        if let Some(value) = &entry.value {
-            assert!(value.place(0..value.bytes().len()).end <= data.len());
-        }
+        let value = entry.value.as_ref();
+        let end = value.map_or(0, |value| value.place(0..value.bytes().len()).end);
+        assert!(entry.span.end.max(end) <= data.len());
     }
     let hosts = [bitbucket::cloud(), bitbucket::api_host()];
     let _ = find::in_text(data, &hosts);
@@ -197,12 +196,12 @@ pub fn vault(data: &[u8]) {
         let Ok((account, kept)) = account else {
             continue;
         };
+        let username = account.username().map(ToString::to_string);
         let texts = [
-            account.email().map(str::to_owned),
-            account.username().map(ToString::to_string),
+            account.email().unwrap_or_default(),
+            &username.unwrap_or_default(),
         ];
-        let texts = texts.into_iter().flatten();
-        assert!(!texts.collect::<String>().contains(char::is_control));
+        assert!(!texts.concat().contains(char::is_control));
         assert!(!kept.secret.is_empty());
         assert!(!kept.secret.expose().iter().any(u8::is_ascii_control));
     }

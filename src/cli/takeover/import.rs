@@ -257,14 +257,10 @@ impl Gathered {
         let mut names: Vec<String> = stored.map(name).collect();
         names.dedup();
         let shown = self.place.shown();
-        let verb = if arguments.dry_run {
-            "Would import"
-        } else {
-            "Imported"
-        };
-        message::tell(&match names.as_slice() {
-            [] => format!("Nothing for Bitbucket in {shown}"),
-            names => format!("{verb} {} from {shown}", names.join(", ")),
+        message::tell(&match (names.join(", "), arguments.dry_run) {
+            (none, _) if none.is_empty() => format!("Nothing for Bitbucket in {shown}"),
+            (names, true) => format!("Would import {names} from {shown}"),
+            (names, false) => format!("Imported {names} from {shown}"),
         });
         let is_foreign = |entry: &&Entry| entry.content.as_ref().is_ok_and(Vec::is_empty);
         let foreign = self.entries.iter().filter(is_foreign).count();

@@ -232,7 +232,6 @@ impl Plan {
         credentials.all(|credential| self.of(credential).is_some_and(is_stored))
     }
 
-    /// What is not stored, a line each.
     pub(crate) fn failures(&self) -> impl Iterator<Item = String> {
         let failed = |Planned {
                           account, failure, ..
@@ -313,7 +312,10 @@ impl Planned {
         let mut emails = same.iter().filter_map(|it| it.known.owner.email.as_ref());
         add_email(&mut account, emails.next().cloned());
         if owner.is_none() {
-            account.name = accounts.free_name(&name_for(&account));
+            let name = account.username().map(ToString::to_string);
+            let name = name.or_else(|| account.email().map(str::to_owned));
+            let name = name.or_else(|| account.reach.first().map(ToString::to_string));
+            account.name = accounts.free_name(name.as_deref().unwrap_or(account.host.as_str()));
         }
         Self {
             is_new: owner.is_none(),
@@ -347,13 +349,6 @@ impl Planned {
         }
         Ok(())
     }
-}
-
-fn name_for(account: &Account) -> String {
-    let name = account.username().map(ToString::to_string);
-    name.or_else(|| account.email().map(str::to_owned))
-        .or_else(|| account.reach.first().map(ToString::to_string))
-        .unwrap_or_else(|| account.host.to_string())
 }
 
 fn add_email(account: &mut Account, email: Option<String>) {

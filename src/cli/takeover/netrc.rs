@@ -28,11 +28,10 @@ pub(crate) struct Machine {
 impl Machine {
     /// A machine has no port, so it matches every host of its name.
     fn content(&self, hosts: &[Host]) -> Result<Vec<Credential>, &'static str> {
+        let name = self.name.as_deref().unwrap_or_default();
         let is_meant = |host: &&Host| {
-            self.name.as_ref().is_some_and(|name| {
-                host.name().eq_ignore_ascii_case(name)
-                    || name.parse().is_ok_and(|named: Host| named == **host)
-            })
+            let is_named = name.parse().is_ok_and(|named: Host| named == **host);
+            is_named || host.name().eq_ignore_ascii_case(name)
         };
         let Some(host) = hosts.iter().find(is_meant) else {
             return Ok(Vec::new());
@@ -191,7 +190,6 @@ fn length_of_quoted(text: &[u8]) -> usize {
     text.len()
 }
 
-/// The value of a word.
 fn unquoted(word: &[u8]) -> Secret {
     let Some(quoted) = word.strip_prefix(b"\"") else {
         return Secret::new(word.to_vec());

@@ -1,6 +1,5 @@
 //! Finds secrets in git's configuration files, and in files that git writes for itself.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -119,11 +118,12 @@ impl<'a> Heading<'a> {
         let name = String::from_utf8_lossy(&section.name);
         let pattern = section.subsection.as_ref();
         let pattern = pattern.map(|pattern| String::from_utf8_lossy(pattern.bytes()));
-        let matching = |pattern: &Cow<'_, str>| {
-            let mut hosts = hosts.iter();
-            hosts.find(|host| git::matches_host(pattern, host))
+        let is_meant = |host: &&Host| {
+            pattern
+                .as_ref()
+                .is_some_and(|it| git::matches_host(it, host))
         };
-        let host = pattern.as_ref().and_then(matching);
+        let host = hosts.iter().find(is_meant);
         let path = pattern.as_ref().and_then(|url| Url::parse(url)?.path());
         let shown = match &pattern {
             Some(pattern) => url::masked(&format!("{name}.{pattern}")),

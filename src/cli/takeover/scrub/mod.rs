@@ -12,7 +12,7 @@ mod work;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
 use self::report::Action;
@@ -91,11 +91,10 @@ fn walk(arguments: &Scrub) -> Result<Walk> {
     if arguments.paths.is_empty() {
         let here = variables::value("GIT_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
         if !walk.around(&here) && !arguments.global {
-            return Err(Hinted::new(
+            bail!(Hinted::new(
                 "there is no git repository here",
                 "name a folder: scrub searches every repository below it",
-            )
-            .into());
+            ));
         }
     }
     if arguments.global {

@@ -55,7 +55,6 @@ pub(super) fn rows<'a>(scrub: &'a Scrubbing, plan: &'a Plan, done: Action) -> Ve
     rows.collect()
 }
 
-/// Prints the secrets, then the problems, then what is left to do.
 pub(super) fn print(scrub: &Scrubbing, rows: &[Row<'_>], as_json: bool) -> Result<()> {
     if as_json {
         output::print_json(&BTreeMap::from([("found", rows)]))?;
@@ -102,16 +101,15 @@ fn summary(rows: &[Row<'_>], foreign: usize) -> impl Iterator<Item = String> {
     let counted = |number: usize, one: &str, many: &str, rest: &str| {
         (number > 0).then(|| format!("{} {rest}", plural(number, one, many)))
     };
+    let unchanged = "would move into the store; nothing was changed";
+    let by_others = "in files of the repository itself, which others may have written: no account is made of that, and \
+                     nothing is rewritten; so revoke it";
+    let by_hand = "still there: take it out by hand";
     let lines = [
         rows.is_empty()
             .then(|| "No secret for Bitbucket found".to_owned()),
         counted(foreign, "secret", "secrets", "for other hosts, left alone"),
-        counted(
-            would_move,
-            "secret",
-            "secrets",
-            "would move into the store; nothing was changed",
-        ),
+        counted(would_move, "secret", "secrets", unchanged),
         (moved > 0).then(|| {
             let number = plural(moved, "secret", "secrets");
             format!("Moved {number} into the store: {names}")
@@ -119,19 +117,8 @@ fn summary(rows: &[Row<'_>], foreign: usize) -> impl Iterator<Item = String> {
         in_clear.map(|url| {
             format!("Change '{url}' to 'https:': no helper sends a secret in clear text")
         }),
-        counted(
-            of_others.len(),
-            "secret lies",
-            "secrets lie",
-            "in files of the repository itself, which others may have written: no account is made of that, and nothing \
-             is rewritten; so revoke it",
-        ),
-        counted(
-            left.len(),
-            "secret is",
-            "secrets are",
-            "still there: take it out by hand",
-        ),
+        counted(of_others.len(), "secret lies", "secrets lie", by_others),
+        counted(left.len(), "secret is", "secrets are", by_hand),
         where_to_revoke(rows),
     ];
     lines.into_iter().flatten()
@@ -147,10 +134,10 @@ fn where_to_revoke(rows: &[Row<'_>]) -> Option<String> {
     let pages: BTreeSet<String> = rows.iter().map(page).collect();
     let more = if pages.len() > MOST { " …" } else { "" };
     let few: Vec<String> = pages.into_iter().take(MOST).collect();
+    let few = few.join(" ");
     (!few.is_empty()).then(|| {
         format!(
-            "Revoke the secrets that were in plain text, and sign in with new ones: {}{more}",
-            few.join(" ")
+            "Revoke the secrets that were in plain text, and sign in with new ones: {few}{more}"
         )
     })
 }

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use crate::git::config::GitConfig;
 use crate::git::tree::{git_folder, is_git_folder, line_of, work_tree_around};
 
-/// A file to search.
 #[derive(Clone)]
 pub(super) struct Target {
     pub(super) path: PathBuf,
@@ -27,7 +26,6 @@ pub(super) enum Form {
     Text { lock: PathBuf },
 }
 
-/// The result of a walk.
 #[derive(Default)]
 pub(super) struct Walk {
     pub(super) targets: Vec<Target>,
@@ -51,9 +49,6 @@ const MOST: usize = 1_000_000;
 
 /// How far below the folder that was named.
 const DEEPEST: usize = 100;
-
-/// The files of a work tree from which git and git-lfs take URLs.
-const TRACKED: [&str; 2] = [".gitmodules", ".lfsconfig"];
 
 impl Walk {
     /// Adds the repository of a folder; false if there is none.
@@ -253,7 +248,8 @@ impl Walk {
     fn tree(&mut self, tree: &Path) {
         if self.is_new(tree) {
             self.trees.push(tree.to_owned());
-            for name in TRACKED {
+            // From these git and git-lfs take URLs.
+            for name in [".gitmodules", ".lfsconfig"] {
                 self.file(&tree.join(name), Form::OfOthers);
             }
         }

@@ -52,12 +52,11 @@ impl Scrubbing {
         while let Some(target) = walk.targets.get(next).cloned() {
             next += 1;
             match self.look_into(&target, hosts) {
-                Ok(Some(config)) => {
-                    for path in included(&target.path, &config) {
+                Ok(included) => {
+                    for path in included {
                         walk.included(&path, &target.form);
                     }
                 }
-                Ok(None) => {}
                 Err(error) => {
                     let (path, error) = (target.path.display(), error::one_line(&error));
                     self.problems.push(format!("'{path}': {error}"));
@@ -66,24 +65,21 @@ impl Scrubbing {
         }
     }
 
-    fn look_into(&mut self, target: &Target, hosts: &[Host]) -> Result<Option<GitConfig>> {
+    /// The files that it includes.
+    fn look_into(&mut self, target: &Target, hosts: &[Host]) -> Result<Vec<PathBuf>> {
         let Target { path, form } = target;
         let metadata = fs::metadata(path).context("cannot be read")?;
         ensure!(metadata.is_file(), "it is not a file");
-        let longest = match form {
-            Form::Text { .. } => LONGEST_LOG,
-            Form::Config | Form::Global | Form::OfOthers => LONGEST,
-        };
-        ensure!(
-            metadata.len() <= longest,
-            "it is longer than {longest} bytes"
-        );
+        let is_text = matches!(form, Form::Text { .. });
+        let most = if is_text { LONGEST_LOG } else { LONGEST };
+        ensure!(metadata.len() <= most, "it is longer than {most} bytes");
         let text = Zeroizing::new(fs::read(path).context("cannot be read")?);
-        let (config, findings) = match form {
-            Form::Text { .. } | Form::OfOthers => (None, find::in_text(&text, hosts)),
+        let (included, findings) = match form {
+            Form::Text { .. } | Form::OfOthers => (Vec::new(), find::in_text(&text, hosts)),
             Form::Config | Form::Global => {
-                let found = find::in_config(&text, hosts).context("git cannot read it")?;
-                (Some(found.0), found.1)
+                let found = find::in_config(&text, hosts);
+                let (config, findings) = found.context("git cannot read it")?;
+                (included(path, &config), findings)
             }
         };
         self.foreign += findings.foreign;
@@ -102,7 +98,7 @@ impl Scrubbing {
             ));
         }
         self.add(target.clone(), findings.found, is_own && !is_closed);
-        Ok(config)
+        Ok(included)
     }
 
     /// Searches committed files, and never changes them.
@@ -170,11 +166,11 @@ impl Scrubbing {
 fn included(path: &Path, config: &GitConfig) -> Vec<PathBuf> {
     let file_of = |entry: &ConfigEntry| {
         let section = config.section_of(entry);
-        let name: &[u8] = match &section.subsection {
-            None => b"include",
-            Some(_) => b"includeif",
+        let is_include = match &section.subsection {
+            None => section.name == b"include",
+            Some(_) => section.name == b"includeif",
         };
-        if section.name != name || entry.variable != b"path" {
+        if !is_include || entry.variable != b"path" {
             return None;
         }
         let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;
