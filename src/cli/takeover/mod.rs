@@ -93,10 +93,9 @@ impl Credential {
 
     /// The page where it is revoked.
     pub(crate) fn page(&self) -> String {
-        let Known {
-            kind, base_path, ..
-        } = &self.known;
-        kind.page(&self.host, base_path, self.reach.as_slice())
+        let known = &self.known;
+        let reach = self.reach.as_slice();
+        known.kind.page(&self.host, &known.base_path, reach)
     }
 }
 
@@ -193,12 +192,9 @@ impl Plan {
             if plan.of(credential).is_some() {
                 continue;
             }
-            let on_host = credentials
-                .iter()
-                .filter(|other| other.host == credential.host);
-            let (same, others): (Vec<_>, Vec<_>) = on_host
-                .copied()
-                .partition(|other| other.is_same(credential));
+            let on_host = credentials.iter().filter(|it| it.host == credential.host);
+            let (same, others): (Vec<_>, Vec<_>) =
+                on_host.copied().partition(|it| it.is_same(credential));
             let mut planned = Planned::new(&same, &known, &others, &accounts);
             if planned.is_new {
                 let objection = session.objection_to_keeping(&planned.account, choice)?;
@@ -233,11 +229,9 @@ impl Plan {
     }
 
     pub(crate) fn failures(&self) -> impl Iterator<Item = String> {
-        let failed = |Planned {
-                          account, failure, ..
-                      }: &Planned| {
-            let reason = failure.as_ref()?;
-            Some(format!("cannot store '{}': {reason}", account.name))
+        let failed = |planned: &Planned| {
+            let reason = planned.failure.as_ref()?;
+            Some(format!("cannot store '{}': {reason}", planned.account.name))
         };
         self.0.iter().filter_map(failed)
     }
