@@ -92,10 +92,8 @@ fn summary(rows: &[Row<'_>], foreign: usize) -> impl Iterator<Item = String> {
         with(Action::Reported).partition(|row| row.is_of_others);
     let would_move = with(Action::WouldMove).count();
     let moved = with(Action::Moved).count();
-    let names: BTreeSet<String> = with(Action::Moved)
-        .filter_map(|row| Some(format!("'{}'", row.account?)))
-        .collect();
-    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    let names: BTreeSet<&str> = with(Action::Moved).filter_map(|row| row.account).collect();
+    let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
     let mut urls = with(Action::Moved).filter_map(|row| row.found.url.as_ref());
     let in_clear = urls.find(|url| url.starts_with("http:"));
     let counted = |number: usize, one: &str, many: &str, rest: &str| {
@@ -111,7 +109,7 @@ fn summary(rows: &[Row<'_>], foreign: usize) -> impl Iterator<Item = String> {
         counted(foreign, "secret", "secrets", "for other hosts, left alone"),
         counted(would_move, "secret", "secrets", unchanged),
         (moved > 0).then(|| {
-            let number = plural(moved, "secret", "secrets");
+            let (number, names) = (plural(moved, "secret", "secrets"), names.join(", "));
             format!("Moved {number} into the store: {names}")
         }),
         in_clear.map(|url| {
