@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::account::standing::Standing;
 use crate::account::state::{self, State};
-use crate::account::{Account, Kept};
+use crate::account::{Account, Kept, Origin};
 use crate::answer::comeback::{self, Comeback};
 use crate::answer::found::{Findings, Found};
 use crate::answer::matching::{Misfit, Wanted};
@@ -13,7 +13,6 @@ use crate::answer::renewal;
 use crate::answer::ruling::{self, Rank, Ruling, rule};
 use crate::answer::shortlist;
 use crate::answer::source::{self, environment};
-use crate::answer::tie;
 use crate::settings::session::Session;
 use crate::store::Name;
 use crate::sys::error::Hinted;
@@ -133,12 +132,13 @@ fn of_accounts(
     decision: &mut Decision,
 ) -> Result<()> {
     if decision.is_over {
-        let variable = decision.candidates.iter().find_map(Candidate::account);
-        let variable = variable.map_or_else(String::new, |account| account.name.clone());
+        let mut before = decision.candidates.iter().filter_map(Candidate::account);
+        let Some(Origin::Variable(variable)) = before.next().map(|account| account.origin) else {
+            return Ok(());
+        };
         // That they cannot be read makes no difference here.
         for account in session.accounts().unwrap_or_default().into_accounts() {
-            let rank = Rank::Variable(variable.clone());
-            decision.push(account, Ruling::Outranked(rank));
+            decision.push(account, Ruling::Outranked(Rank::Variable(variable)));
         }
         return Ok(());
     }
@@ -187,7 +187,9 @@ fn look_at_accounts(
                     *ruling = Ruling::Out(Standing::RefusedThere);
                 }
             }
-            Some((_, Comeback::Fails(error))) if !rulings.iter().any(|(_, it)| may_answer(it)) => {
+            Some((_, Comeback::Fails(error)))
+                if !rulings.iter().any(|(_, it)| *it == Ruling::Answers) =>
+            {
                 return Err(error);
             }
             Some((_, Comeback::Fails(error))) => {
@@ -207,11 +209,6 @@ fn look_at_accounts(
         }
     }
     Ok(())
-}
-
-/// Whether some account would answer, or two of them.
-fn may_answer(ruling: &Ruling) -> bool {
-    matches!(ruling, Ruling::Answers | Ruling::Outranked(Rank::Tie))
 }
 
 /// The stores that are only looked into, in the order of the settings.
@@ -261,7 +258,7 @@ fn of_sources(
 
 impl Decision {
     /// What answers, or why nothing does.
-    /// Fails when two accounts fit equally, the secret of the one that is meant cannot be had, or nothing fits but what
+    /// Fails when the secret of the one that is meant cannot be had, or nothing fits but what
     /// the policy forbids.
     pub(crate) fn into_findings(mut self, wanted: &Wanted<'_>) -> Result<Findings> {
         if let Some(failure) = self.failure {
@@ -276,9 +273,6 @@ impl Decision {
             let notices = notice_of_answer(&account).into_iter().collect();
             let found = Some(Found { account, kept });
             return Ok(Findings { found, notices });
-        }
-        if let [first, second, ..] = self.tied().as_slice() {
-            return Err(tie::ambiguous(wanted, first, second));
         }
         let mut notices: Vec<String> = self.candidates.iter().filter_map(notice).collect();
         if !self.is_over {
@@ -313,13 +307,6 @@ impl Decision {
     /// Why what is meant cannot be had.
     pub(crate) fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
-    }
-
-    /// Accounts that fit equally, so that none of them answers.
-    pub(crate) fn tied(&self) -> Vec<&Account> {
-        let is_tied = |candidate: &&Candidate| candidate.ruling == Ruling::Outranked(Rank::Tie);
-        let tied = self.candidates.iter().filter(is_tied);
-        tied.filter_map(Candidate::account).collect()
     }
 
     fn push(&mut self, account: Account, ruling: Ruling) {

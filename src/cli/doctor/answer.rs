@@ -14,7 +14,6 @@ use crate::answer::decide::{Candidate, Decision, Who};
 use crate::answer::matching::{Misfit, Wanted};
 use crate::answer::ruling::{Rank, Ruling};
 use crate::answer::source::{self, environment};
-use crate::answer::tie::ambiguous;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::{self, API_HOST};
 use crate::settings::policy::Objection;
@@ -34,9 +33,6 @@ pub(super) fn of(
     }
     if let Some(failure) = decision.failure() {
         return Check::failed(ID, failure);
-    }
-    if let [first, second, ..] = decision.tied().as_slice() {
-        return Check::failed(ID, &ambiguous(wanted, first, second));
     }
     // The last candidate is the chosen one: none before it answers.
     let meant = decision.candidates.iter().rev().find_map(meant);
@@ -315,7 +311,7 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
             Rank::OtherName => "fits, but the user name matches another one".to_owned(),
             Rank::GivenByGit => "fits, but an account from login wins over one from git".to_owned(),
             Rank::Older => "fits, but git stored another one later".to_owned(),
-            Rank::Tie => "fits no better than another one".to_owned(),
+            Rank::Later => "fits, but another one comes first in accounts.toml".to_owned(),
         },
     }
 }

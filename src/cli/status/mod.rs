@@ -111,7 +111,6 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             hosts
         },
     );
-    output::warn_of_ties(&session, &accounts);
     output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' fixes that");
     Ok(ExitCode::from(u8::from(needs_attention)))
 }

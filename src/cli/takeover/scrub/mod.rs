@@ -79,7 +79,6 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
         plan.notices()
             .iter()
             .for_each(|notice| message::tell(notice));
-        output::warn_of_ties(&session, &session.accounts()?);
         output::warn_of_the_chain(&ours.hosts, "'git credential-bitbucket setup' fixes that");
     }
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))
