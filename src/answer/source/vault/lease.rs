@@ -32,9 +32,7 @@ pub(super) struct LeasedToken {
 impl LeasedToken {
     /// A little shorter than it lives: a request takes its time, and clocks differ.
     pub(super) fn new(token: Secret, lease: Duration) -> Self {
-        let margin = (lease / 10)
-            .min(Duration::from_secs(30))
-            .max(Duration::from_secs(1));
+        let margin = (lease / 10).clamp(Duration::from_secs(1), Duration::from_secs(30));
         let left = lease.saturating_sub(margin).as_secs();
         Self {
             token,
