@@ -1,11 +1,10 @@
-//! An OAuth 2.0 grant, without its secrets.
+//! An OAuth 2.0 grant, without its secrets, and how the last renewal of its access token went.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::bitbucket::oauth::{Ended, Flow};
 
-/// An OAuth 2.0 grant, without its secrets, and how the last renewal of its access token went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Grant {
     /// The key of the consumer.
@@ -46,11 +45,8 @@ impl Grant {
     /// The grant without the notes of earlier renewals.
     pub(crate) fn rested(&self) -> Self {
         Self {
-            sent: None,
-            sent_again: false,
-            ended: None,
-            failed: None,
-            ..self.clone()
+            spare: self.spare.clone(),
+            ..Self::new(self.client_id.clone(), self.flow)
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod file;
 pub(crate) mod grant;
+mod inquiry;
 mod make;
 pub(crate) mod present;
 pub(crate) mod probe;
@@ -36,27 +37,38 @@ use crate::store;
 use crate::sys::error::shell_quoted;
 use crate::sys::secret::Secret;
 
-/// One account, without its secret.
-#[derive(Clone, Debug)]
+/// One account, without its secret, as `accounts.toml` has it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) host: Host,
+    #[serde(flatten)]
     pub(crate) sign_in: SignIn,
     /// The workspaces and repositories it is for; none means the whole host.
+    #[serde(rename = "for", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) reach: Vec<Reach>,
     /// git gave it without a path: it answers for this user name alone, and never for REST.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "Username::read"
+    )]
     pub(crate) only_username: Option<Username>,
     pub(crate) store: store::Name,
     /// Where in the store its secret lies; a new secret gets a new entry.
     pub(crate) entry: String,
     /// The last day, UTC, on which the secret works, as the user said.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<Date>,
     pub(crate) origin: Origin,
     /// When the secret ends, in seconds since 1970, UTC, as git or the server said.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) password_expiry_utc: Option<u64>,
     /// Set once a server has refused the secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rejected: Option<Rejection>,
     /// What a newer version wrote.
+    #[serde(flatten)]
     pub(crate) other: BTreeMap<String, Value>,
 }
 

@@ -1,11 +1,15 @@
 //! What an account signs in with: a secret of a known kind, a grant, or what git gave.
 
+use serde::{Deserialize, Serialize};
+
 use crate::account::grant::Grant;
+use crate::account::row::SignInRow;
 use crate::bitbucket::Kind;
 use crate::git::username::Username;
 use crate::sys::bytes::Bytes;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "SignInRow", into = "SignInRow")]
 pub(crate) enum SignIn {
     /// A secret of a known kind.
     Known(Known),

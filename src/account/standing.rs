@@ -1,8 +1,7 @@
-//! Whether an account may answer.
+//! Whether an account may answer, and if not, why.
 
 use jiff::Timestamp;
 
-/// Whether an account may answer, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     InService,
@@ -30,13 +29,9 @@ pub(crate) enum Standing {
 
 impl Standing {
     pub(crate) fn may_answer(self) -> bool {
-        match self {
-            Self::InService | Self::OneMoreChance | Self::Ended | Self::Retired => true,
-            Self::Resting { .. }
-            | Self::Refused
-            | Self::RefusedThere
-            | Self::Expired
-            | Self::Forbidden => false,
-        }
+        matches!(
+            self,
+            Self::InService | Self::OneMoreChance | Self::Ended | Self::Retired
+        )
     }
 }

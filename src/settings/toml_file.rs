@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use toml::de::DeTable;
 use zeroize::Zeroizing;
 
-use crate::account::file::describe;
+use crate::account::file::{describe, line_at};
 use crate::sys::error::Hinted;
 use crate::sys::files;
 
@@ -74,10 +74,6 @@ pub(crate) fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<
 pub(super) fn syntax<'a>(path: &Path, text: &'a str) -> Result<DeTable<'a>> {
     let table = DeTable::parse(text).map_err(|error| broken(path, &describe(&error, text)))?;
     Ok(table.into_inner())
-}
-
-pub(super) fn line_at(text: &str, position: usize) -> usize {
-    text[..position].matches('\n').count() + 1
 }
 
 pub(super) fn text<'a>(path: &Path, content: &'a [u8]) -> Result<&'a str> {
