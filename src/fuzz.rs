@@ -210,15 +210,14 @@ pub fn vault(data: &[u8]) {
     let sent = Secret::new(b"hvs.0123456789".to_vec());
     let reply = reply::Reply::new(404, Json::parse(data), &[&sent]);
     let _ = (reply.is_absence(), reply.tells_of_version_one());
-    if let Some(said) = &reply.said {
-        assert!(!said.chars().any(char::is_control) && !said.contains("hvs.0123456789"));
-    }
+    let said = &reply.said;
+    assert!(!said.chars().any(char::is_control) && !said.contains("hvs.0123456789"));
     if let Some(login) = reply.login() {
         let token = login.token.expose();
         assert!(!token.is_empty() && token.iter().all(u8::is_ascii_graphic));
     }
     for version in [Version::One, Version::Two] {
-        let Content::Secret(Ok(fields)) = reply.content(version) else {
+        let Some(Content::Secret(Ok(fields))) = reply.content(version) else {
             continue;
         };
         if let Ok((account, kept)) = fields.into_account("place", Name::Vault, &bitbucket::cloud())

@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::bitbucket;
@@ -133,14 +132,8 @@ pub(crate) struct FolderSection {
     pub(crate) host: Option<Host>,
 }
 
-impl FolderSection {
-    /// Whether the secrets in the folder are for this host. Their files do not name one.
-    pub(crate) fn is_for(&self, host: &Host) -> bool {
-        is_for(self.host.as_ref(), host)
-    }
-}
-
-fn is_for(its: Option<&Host>, host: &Host) -> bool {
+/// Whether secrets that name no host are for this one; `its` is what the settings say of them.
+pub(crate) fn is_for(its: Option<&Host>, host: &Host) -> bool {
     match its {
         Some(its) => its == host,
         None => bitbucket::is_cloud(host),
@@ -170,19 +163,6 @@ pub(crate) struct VaultSection {
     pub(crate) role_id_file: Option<PathBuf>,
     pub(crate) secret_id_file: Option<PathBuf>,
     pub(crate) jwt_file: Option<PathBuf>,
-}
-
-impl VaultSection {
-    /// Whether secrets at a path without `{host}` are for this host.
-    pub(crate) fn is_for(&self, host: &Host) -> bool {
-        is_for(self.host.as_ref(), host)
-    }
-
-    /// Whether a path has `{host}`.
-    pub(crate) fn has_a_path_for_each_host(&self) -> bool {
-        let mut paths = self.path.iter().flatten();
-        paths.any(|path| path.contains("{host}"))
-    }
 }
 
 /// How we sign in to Vault.
@@ -215,30 +195,22 @@ impl Config {
     /// Reads both files; without one the defaults hold.
     pub(crate) fn read(machine: &MachineFile, user: Option<&Path>) -> Result<Self> {
         let MachineFile { path, content } = machine;
-        let machine = content
-            .as_ref()
-            .map(|content| table::<Self>(path, content).context(not_known()))
-            .transpose()?;
-        let user = match user {
-            Some(path) => files::read_trusted(path)?
-                .map(|content| table::<Self>(path, &content))
-                .transpose()?,
-            None => None,
+        let mut all = match content {
+            Some(content) => table(path, content).context(not_known())?,
+            None => Table::new(),
         };
-        match (machine, user) {
-            (Some(mut all), Some(user)) => {
-                merge(&mut all, user);
-                Ok(all.try_into()?)
-            }
-            (Some(only), None) | (None, Some(only)) => Ok(only.try_into()?),
-            (None, None) => Ok(Self::default()),
+        if let Some(path) = user
+            && let Some(content) = files::read_trusted(path)?
+        {
+            merge(&mut all, table(path, &content)?);
         }
+        Ok(all.try_into()?)
     }
 }
 
-/// The table in a file that can also be read as a `T`.
-fn table<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<Table> {
-    parse::<T>(path, content)?;
+/// The table in a file that can also be read as the settings.
+fn table(path: &Path, content: &[u8]) -> Result<Table> {
+    parse::<Config>(path, content)?;
     parse(path, content)
 }
 

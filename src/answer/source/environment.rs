@@ -75,15 +75,6 @@ pub(crate) fn allowed_account(session: &Session, host: &Host) -> Result<Option<(
     })
 }
 
-/// Says that a variable holds an app password.
-pub(crate) fn retired_notice(account: &Account) -> String {
-    format!(
-        "{} is an app password; {}: set BITBUCKET_API_TOKEN instead",
-        account.name,
-        bitbucket::removed("these")
-    )
-}
-
 /// A variable of Vault's own tools; `name` is without `VAULT_`. OpenBao's `BAO_` comes first.
 pub(crate) fn vault_variable(name: &str) -> Option<String> {
     ["BAO", "VAULT"]
@@ -103,24 +94,11 @@ pub(crate) fn credentials_directory() -> Option<PathBuf> {
 }
 
 fn secret_variable(name: &str) -> Option<Secret> {
-    let secret = Secret::new(bytes(variables::value(name)?)).trimmed();
+    let secret = Secret::new(variables::value(name)?.into_encoded_bytes()).trimmed();
     Some(secret).filter(|secret| !secret.is_empty())
 }
 
 fn text_variable(name: &str) -> Option<String> {
     let text = variables::text(name)?.trim().to_owned();
     Some(text).filter(|text| !text.is_empty())
-}
-
-#[cfg(unix)]
-fn bytes(value: std::ffi::OsString) -> Vec<u8> {
-    std::os::unix::ffi::OsStringExt::into_vec(value)
-}
-
-#[cfg(not(unix))]
-fn bytes(value: std::ffi::OsString) -> Vec<u8> {
-    value
-        .into_string()
-        .map(String::into_bytes)
-        .unwrap_or_default()
 }

@@ -13,7 +13,7 @@ use crate::account::{Account, Origin};
 use crate::answer::decide::{Candidate, Decision, Who};
 use crate::answer::matching::{Misfit, Wanted};
 use crate::answer::ruling::{Rank, Ruling};
-use crate::answer::source::{self, environment};
+use crate::answer::source;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::{self, API_HOST};
 use crate::settings::policy::Objection;
@@ -31,7 +31,7 @@ pub(super) fn of(
     if let Some(account) = decision.answering() {
         return of_answer(wanted, account);
     }
-    if let Some(failure) = decision.failure() {
+    if let Some(failure) = &decision.failure {
         return Check::failed(ID, failure);
     }
     // The last candidate is the chosen one: none before it answers.
@@ -141,18 +141,12 @@ fn lacking(account: &Account, who: &str, missing: Missing) -> Check {
 
 /// An app password answers, and Bitbucket refuses it.
 fn retired(account: &Account) -> Check {
-    if account.is_of_the_environment() {
-        let hint = "unset it, or set BITBUCKET_API_TOKEN";
-        return Check::fail(ID, environment::retired_notice(account), hint);
-    }
-    if account.lies_elsewhere() {
-        return Check::fail(
-            ID,
-            source::retired_notice(account),
-            "put an API token there",
-        );
-    }
-    is_meant_but(account, State::Retired)
+    let hint = match account.origin {
+        Origin::Git | Origin::Login => return is_meant_but(account, State::Retired),
+        Origin::Variable(_) => "unset it, or set BITBUCKET_API_TOKEN",
+        Origin::Source(_) => "put an API token there",
+    };
+    Check::fail(ID, source::retired_notice(account), hint)
 }
 
 /// `'name' is chosen, but it …`

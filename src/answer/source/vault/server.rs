@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::reply::Reply;
@@ -148,8 +148,7 @@ impl Server {
             429 | 503 | 404 | 200 => String::new(),
             status => format!(" (status {status})"),
         };
-        let said = reply.said.as_ref();
-        let said = said.map_or(String::new(), |said| format!(": {said}"));
+        let said = &reply.said;
         Hinted::new(format!("Vault at '{address}' {what}{status}{said}"), hint).into()
     }
 }
@@ -199,19 +198,15 @@ fn out_of_reach(address: &str, error: &http::Error) -> anyhow::Error {
             "see whether it runs, and 'address' of [store.vault] in config.toml"
         }
     };
-    let message = format!("cannot ask Vault at '{address}': {}", shortened(error));
-    anyhow!(Hinted::new(message, hint))
-}
-
-/// How long it was waited for is told to the second.
-fn shortened(error: &http::Error) -> String {
-    match error {
+    let said = match error {
+        // To the second.
         http::Error::Silent(patience) => {
             let seconds = Duration::from_secs_f64(patience.as_secs_f64().ceil());
             http::Error::Silent(seconds).to_string()
         }
         other => other.to_string(),
-    }
+    };
+    Hinted::new(format!("cannot ask Vault at '{address}': {said}"), hint).into()
 }
 
 /// What Go's `strconv.ParseBool` takes for true, as Vault's own tools do.

@@ -72,11 +72,9 @@ impl Ticket {
 
     fn refused(&self, server: &Server, reply: &Reply) -> anyhow::Error {
         let method = self.auth.method();
-        let said = reply.said.as_ref();
-        let said = said.map_or(String::new(), |said| format!(": {said}"));
         let message = format!(
-            "Vault at '{}' refuses the login with {method} at 'auth/{}' (status {}){said}",
-            server.address, self.mount, reply.status
+            "Vault at '{}' refuses the login with {method} at 'auth/{}' (status {}){}",
+            server.address, self.mount, reply.status, reply.said
         );
         let hint = match self.auth {
             Auth::AppRole => {
