@@ -68,9 +68,7 @@ impl Accounts {
         Ok(Self { slots, other })
     }
 
-    /// Changes the file under a lock, so that no process undoes what another one wrote.
-    /// Fails when the lock is not free within `patience`, the file cannot be read or written, or `change` fails. Then
-    /// nothing is written.
+    /// Changes the file under a lock, so that no process undoes what another one wrote. On failure nothing is written.
     pub(crate) fn update<T>(
         path: &Path,
         patience: Duration,

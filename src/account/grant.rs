@@ -12,20 +12,16 @@ pub(crate) struct Grant {
     pub(crate) flow: Flow,
     /// When the refresh token was sent to Bitbucket. Written before it is sent, removed after the answer: a dead process
     /// leaves it behind, and then the token may have been used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sent: Option<Timestamp>,
     /// It was sent a second time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) sent_again: bool,
     /// It yields no new token, for this reason.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ended: Option<Ended>,
     /// When a renewal last failed for a reason that may pass. A process that waited for it does not try again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failed: Option<Timestamp>,
     /// The entry for the next tokens; after a renewal, the entry of the old ones. Written before the entry is filled, so
     /// that tokens which a dead process stored are found.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) spare: Option<String>,
 }
 

@@ -9,7 +9,6 @@ use crate::bitbucket::{Kind, RestScheme};
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
-/// What the account lacks.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum Missing {
     #[error("the e-mail of the Atlassian account")]

@@ -16,7 +16,6 @@ use crate::sys::trace;
 /// The time limit for one answer of Bitbucket while git waits.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What one address says about a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Word {
     Known,
@@ -84,7 +83,6 @@ fn whoami(inquiry: &Inquiry<'_>) -> Word {
     }
 }
 
-/// Whether the repository lets it in, asked as git would.
 fn refs(inquiry: &Inquiry<'_>, repository: Option<&Reach>) -> Word {
     let Some(Ok(answer)) = repository.and_then(|place| inquiry.refs(place)) else {
         return Word::Nothing;

@@ -37,7 +37,6 @@ struct RefusalsFile {
 
 #[derive(Serialize, Deserialize)]
 struct Refused {
-    /// Base64.
     fingerprint: String,
     #[serde(flatten)]
     rejection: Rejection,

@@ -11,12 +11,10 @@ use crate::bitbucket::reach::Reach;
 /// A server's refusals of a secret, and what Bitbucket said about it since.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rejection {
-    /// When it was last refused.
     pub(crate) at: Timestamp,
     /// How often it was refused since it last worked.
     pub(crate) times: u32,
     /// When Bitbucket was last asked, if it did not say that it knows the secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     asked: Option<Timestamp>,
     /// Bitbucket said that it knows the secret: it is in service again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -24,10 +22,8 @@ pub(crate) struct Rejection {
     /// How often the secret came back since [`Rejection::since`].
     #[serde(default, skip_serializing_if = "is_zero")]
     returns: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
     /// The repository that refused it last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     repository: Option<Reach>,
     /// The repositories that refuse it although Bitbucket knows it, and when they said so.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -37,11 +33,9 @@ pub(crate) struct Rejection {
 /// What Bitbucket says about a secret that a server refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probed {
-    /// Bitbucket knows it.
     Known,
     /// Bitbucket knows it, but the repository that refused it goes on refusing it.
     NotThere,
-    /// Bitbucket does not know it.
     Unknown,
     /// Bitbucket could not be asked, or its answer decides nothing.
     Nobody,
@@ -61,9 +55,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl Rejection {
-    /// Adds a refusal to the earlier ones.
-    ///
-    /// Parallel processes that got the same answer each report a refusal: together they count once.
+    /// Adds a refusal to the earlier ones. What parallel processes report of the same answer counts once.
     pub(crate) fn again(before: Option<Self>, repository: Option<&Reach>, now: Timestamp) -> Self {
         // Nothing is known against a secret that nobody refused.
         let before = before.unwrap_or(Self {

@@ -12,18 +12,11 @@ use crate::sys::bytes::Bytes;
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct SignInRow {
-    #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<Kind>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "Username::read"
-    )]
+    #[serde(deserialize_with = "Username::read")]
     username: Option<Username>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<Bytes>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     authtype: Option<Bytes>,
     #[serde(skip_serializing_if = "String::is_empty")]
     context: String,
@@ -31,7 +24,6 @@ pub(super) struct SignInRow {
     bearer: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     bearer_only: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     oauth: Option<Grant>,
 }
 

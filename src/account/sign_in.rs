@@ -11,10 +11,12 @@ use crate::sys::bytes::Bytes;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(from = "SignInRow", into = "SignInRow")]
 pub(crate) enum SignIn {
-    /// A secret of a known kind.
     Known(Known),
     /// OAuth access tokens, which we renew.
-    Grant { grant: Grant, owner: Owner },
+    Grant {
+        grant: Grant,
+        owner: Owner,
+    },
     /// What git gave us to keep, as it came: nothing tells its kind.
     Opaque(Opaque),
 }

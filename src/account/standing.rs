@@ -12,7 +12,6 @@ pub(crate) enum Standing {
     /// Bitbucket has removed its kind: it answers only where nothing else fits.
     Retired,
     // Those below do not answer.
-    /// A server refused the secret.
     Resting {
         until: Timestamp,
     },
@@ -21,9 +20,7 @@ pub(crate) enum Standing {
     Refused,
     /// The repository that is wanted refuses the secret, although Bitbucket knows it.
     RefusedThere,
-    /// The secret had an end, and it has passed.
     Expired,
-    /// The policy of the machine does not allow it.
     Forbidden,
 }
 

@@ -14,7 +14,6 @@ use crate::sys::secret::Secret;
 /// The time limit for one answer of Bitbucket while a person waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What Bitbucket says about a secret.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It works. `who` is the user, where Bitbucket says so.
@@ -30,10 +29,8 @@ pub(crate) enum Verdict {
     },
 }
 
-/// Asks about an account's secret. Notes in the account what the answer tells: whether a Data Center wants Bearer, and
-/// whose token it is.
-///
-/// All questions together end by the deadline.
+/// Asks until the deadline. Notes in the account what the answer tells: whether a Data Center wants Bearer, and whose
+/// token it is.
 pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -> Verdict {
     if account.is_retired() {
         // Bitbucket refuses all of them.

@@ -19,7 +19,6 @@ use crate::store::Name;
 use crate::sys::error::{Hinted, one_line};
 use crate::sys::trace;
 
-/// How far a decision goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
     /// To an answer: Bitbucket is asked about a refused secret, a grant is renewed, and what comes after is not looked at.
@@ -41,7 +40,6 @@ pub(crate) struct Decision {
     is_over: bool,
 }
 
-/// Somebody who could answer.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) who: Who,
@@ -79,7 +77,6 @@ pub(crate) fn secret_of(session: &Session, account: &Account) -> Result<Option<(
         .transpose()
 }
 
-/// A decision on its way.
 struct Search<'a> {
     session: &'a Session,
     wanted: &'a Wanted<'a>,
@@ -202,7 +199,7 @@ impl Search<'_> {
         }
         // Do not charge the keyring's delay to these stores.
         let mut session = self.session.afresh_when_late();
-        for source in source::names(&session)? {
+        for &source in &self.session.config()?.lookup {
             let name = Name::from(source);
             if let Some(objection) = session.policy()?.objection_to_store(name) {
                 self.decision
@@ -267,7 +264,6 @@ impl Decision {
         Ok(Findings { found, notices })
     }
 
-    /// The account that answers.
     pub(crate) fn answering(&self) -> Option<&Account> {
         self.candidates[self.answering_position()?].account()
     }
@@ -343,7 +339,6 @@ fn notice(candidate: &Candidate) -> Option<String> {
     }
 }
 
-/// That the policy forbids a candidate.
 fn forbidden(candidate: &Candidate) -> Option<Error> {
     let Ruling::Forbidden(objection) = &candidate.ruling else {
         return None;

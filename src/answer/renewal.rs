@@ -68,7 +68,6 @@ pub(crate) fn forget(session: &Session, account: &Account) -> Result<()> {
     }
 }
 
-/// The account with its spare entry.
 fn spare_of(account: &Account) -> Option<Account> {
     let entry = account.grant()?.spare.clone()?;
     Some(Account {
@@ -77,14 +76,10 @@ fn spare_of(account: &Account) -> Option<Account> {
     })
 }
 
-/// Why a new access token is wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reason {
-    /// The old one has ended.
     Ended,
-    /// The old one was refused.
     Refused,
-    /// A person asks.
     Asked,
 }
 
@@ -97,7 +92,6 @@ fn renew(session: &Session, account: &Account, reason: Reason) -> Result<(Accoun
         .or_else(|error| successor(&session.afresh(), account).ok_or(error))
 }
 
-/// The renewal itself, under the lock.
 fn ask(
     session: &Session,
     account: &Account,
@@ -164,7 +158,6 @@ fn secret_of(session: &Session, account: &Account) -> Result<Kept> {
     })
 }
 
-/// What the account's store has.
 pub(super) fn read(session: &Session, account: &Account) -> Result<Option<Kept>> {
     let kept = session.secret_of(account);
     kept.with_context(|| format!("cannot read the secret of '{}'", account.name))

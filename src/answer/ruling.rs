@@ -9,7 +9,6 @@ use crate::answer::matching::{self, Exactness, Misfit, Wanted};
 use crate::settings::policy::Objection;
 use crate::settings::session::Session;
 
-/// What becomes of a candidate.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ruling {
     Answers,
@@ -18,11 +17,9 @@ pub(crate) enum Ruling {
     /// It is the one that is meant, but what it has cannot be had.
     Fails,
     Misfit(Misfit),
-    /// It fits, but the policy of the machine forbids it.
     Forbidden(Objection),
     /// It fits, but it is out of service: refused, or expired.
     Out(Standing),
-    /// It fits, but another candidate comes before it.
     Outranked(Rank),
 }
 
@@ -103,7 +100,6 @@ fn refusal_there(account: &Account, wanted: &Wanted<'_>) -> Option<Ruling> {
 
 /// An account that fits, and that nothing keeps from answering.
 struct Contestant<'a> {
-    /// Among all accounts.
     position: usize,
     exactness: Exactness,
     account: &'a Account,

@@ -75,7 +75,6 @@ impl From<store::Name> for StoreChoice {
 }
 
 impl StoreChoice {
-    /// What one can choose.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         [Self::Auto]
             .into_iter()
@@ -108,7 +107,6 @@ impl TryFrom<String> for StoreChoice {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(crate) struct FileSection {
     /// The file of sealed secrets.
     pub(crate) path: Option<PathBuf>,
@@ -117,14 +115,12 @@ pub(crate) struct FileSection {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(crate) struct ExecSection {
     /// Speaks the docker-credential-helper protocol.
     pub(crate) program: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(crate) struct FolderSection {
     /// By default `$CREDENTIALS_DIRECTORY`, see systemd.exec(5).
     pub(crate) path: Option<PathBuf>,
@@ -148,7 +144,6 @@ pub(crate) struct VaultSection {
     pub(crate) namespace: Option<String>,
     /// PEM certificates of the authorities to trust.
     pub(crate) ca: Option<PathBuf>,
-    /// Mount of the KV secrets engine.
     pub(crate) mount: Option<String>,
     /// Version of the KV secrets engine, 1 or 2; detected by default.
     pub(crate) version: Option<u8>,
@@ -157,7 +152,6 @@ pub(crate) struct VaultSection {
     /// The host of the secrets where a template has no `{host}`; by default bitbucket.org.
     pub(crate) host: Option<Host>,
     pub(crate) auth: Auth,
-    /// Mount of the auth method.
     pub(crate) auth_mount: Option<String>,
     pub(crate) role: Option<String>,
     pub(crate) role_id_file: Option<PathBuf>,
@@ -165,7 +159,6 @@ pub(crate) struct VaultSection {
     pub(crate) jwt_file: Option<PathBuf>,
 }
 
-/// How we sign in to Vault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Auth {

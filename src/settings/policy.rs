@@ -48,7 +48,6 @@ impl Policy {
         }
     }
 
-    /// Parses the policy in a settings file.
     pub(crate) fn parse(path: &Path, content: &[u8]) -> Result<Self> {
         Ok(toml_file::parse::<SystemFile>(path, content)?.policy)
     }
@@ -65,7 +64,6 @@ impl Policy {
             .is_none_or(|hosts| hosts.iter().any(is_home))
     }
 
-    /// Why an account is forbidden, if it is.
     pub(crate) fn objection(&self, account: &Account) -> Option<Objection> {
         let has_end = account.expires.is_some() || account.password_expiry_utc.is_some();
         self.objection_to_host(&account.host)
@@ -226,7 +224,6 @@ impl Objection {
         Hinted::new(self.notice(account), self.fix(account)).into()
     }
 
-    /// The same as one line.
     pub(crate) fn notice(&self, account: &Account) -> String {
         format!("'{}' is not used: {self}", account.name)
     }

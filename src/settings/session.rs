@@ -31,7 +31,6 @@ pub(crate) struct Session {
     end: Option<Instant>,
 }
 
-/// Caches.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
     locations: OnceCell<Locations>,
@@ -51,13 +50,11 @@ impl Session {
         }
     }
 
-    /// Time limit of the next wait.
     pub(crate) fn patience(&self) -> Duration {
         self.end
             .map_or(ANSWER, |end| end.saturating_duration_since(Instant::now()))
     }
 
-    /// The deadline of the next wait.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.patience()
     }
@@ -110,7 +107,6 @@ impl Session {
         Ok(unknown)
     }
 
-    /// The machine's settings file.
     pub(crate) fn machine(&self) -> Result<&MachineFile> {
         once(&self.known.machine, || MachineFile::read(system_config()))
     }
@@ -132,7 +128,6 @@ impl Session {
         known.unwrap_or_default()
     }
 
-    /// Changes the accounts.
     pub(crate) fn update_accounts<T>(
         &self,
         change: impl FnOnce(&mut Accounts) -> Result<T>,

@@ -146,7 +146,6 @@ impl Session {
         Ok(())
     }
 
-    /// Asks a store, unless it has failed before.
     fn ask<T>(
         &self,
         name: Name,
@@ -186,7 +185,6 @@ impl Session {
         self.known.silent.borrow().contains_key(&name)
     }
 
-    /// Time limit of a store that may prompt for a password.
     fn patience_with_a_prompt(&self) -> Duration {
         if terminal::somebody_may_be_there() {
             UNLOCK
@@ -195,7 +193,6 @@ impl Session {
         }
     }
 
-    /// The program of `store.exec` in the settings.
     pub(crate) fn exec_store(&self) -> Result<ExecStore> {
         let program = self.config()?.store.exec.program.clone();
         Ok(ExecStore {
@@ -211,7 +208,6 @@ impl Session {
         })
     }
 
-    /// The file store, at the paths in the settings.
     pub(crate) fn file_store(&self) -> Result<FileStore> {
         let settings = &self.config()?.store.file;
         let key = match settings.key.as_deref() {

@@ -56,7 +56,6 @@ pub(crate) fn not_known() -> Hinted {
     )
 }
 
-/// Parses a settings file.
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<T> {
     let text = text(path, content)?;
     syntax(path, text)?;

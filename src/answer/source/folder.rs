@@ -6,11 +6,11 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use crate::answer::source::environment;
 use crate::answer::source::record::Fields;
 use crate::bitbucket::reach::Reach;
 use crate::sys::error::Hinted;
 use crate::sys::files;
+use crate::sys::variables;
 
 /// A path in the settings that starts with this lies below systemd's folder.
 const OF_SYSTEMD: &str = "$CREDENTIALS_DIRECTORY";
@@ -19,7 +19,6 @@ const DEFAULT: &str = "_default";
 /// How often a folder is read again because it was replaced meanwhile.
 const ATTEMPTS: usize = 16;
 
-/// Where the secrets are mounted.
 #[derive(Debug)]
 pub(crate) struct Root {
     pub(crate) path: PathBuf,
@@ -32,7 +31,8 @@ impl Root {
     /// The folder that the settings name, else systemd's. A path that starts with systemd's variable names nothing outside
     /// of a service.
     pub(crate) fn of(setting: Option<&Path>) -> Result<Self> {
-        let of_systemd = environment::credentials_directory();
+        // systemd.exec(5), "CREDENTIALS".
+        let of_systemd = variables::value("CREDENTIALS_DIRECTORY").map(PathBuf::from);
         let below = setting.map(|path| (path, path.strip_prefix(OF_SYSTEMD).ok()));
         let path = match (below, of_systemd) {
             (None, of_systemd) => of_systemd,
@@ -87,8 +87,6 @@ fn names(reach: Option<&Reach>) -> Vec<PathBuf> {
     names
 }
 
-/// The secret at a path.
-///
 /// Kubernetes writes a new version beside the old one, switches a link to it, and then removes the old one. A reader in
 /// that moment finds nothing, or a part.
 fn read(path: &Path, is_root: bool) -> Result<Option<Fields>> {

@@ -26,14 +26,12 @@ use crate::store;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 
-/// The sources that `lookup` in the settings names, in their order.
-pub(crate) fn names(session: &Session) -> Result<Vec<LookupStore>> {
-    Ok(session.config()?.lookup.clone())
-}
-
-/// Whether the sources are asked for this request.
 pub(crate) fn is_asked_for(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
-    Ok(!is_about_nothing(wanted) && is_asked(session, &wanted.host)?)
+    // git's path may name no repository: it holds `..`, for example, which a server may read in another way. A request
+    // without a path is different: it is about the whole host.
+    let is_of_git = |path: &[u8]| !bitbucket::is_rest(&wanted.host, path);
+    let is_about_nothing = wanted.reach.is_none() && wanted.path.is_some_and(is_of_git);
+    Ok(!is_about_nothing && is_asked(session, &wanted.host)?)
 }
 
 /// Whether a source has, or may have, a credential for the request. Then we do not keep what git gives.
@@ -42,7 +40,7 @@ pub(crate) fn may_answer(session: &Session, wanted: &Wanted<'_>) -> bool {
         if !is_asked_for(session, wanted)? {
             return Ok(false);
         }
-        for source in names(session)? {
+        for &source in &session.config()?.lookup {
             if session.policy()?.allows_store(source.into())
                 && let Some(Found { account, kept }) = look_into(session, source, wanted)?
                 && session.objection_to_kept(&account, &kept)?.is_none()
@@ -56,14 +54,6 @@ pub(crate) fn may_answer(session: &Session, wanted: &Wanted<'_>) -> bool {
     asked().unwrap_or(true)
 }
 
-/// Whether git's path names no repository: it holds `..`, for example, which a server may read in another way. A request
-/// without a path is different: it is about the whole host.
-fn is_about_nothing(wanted: &Wanted<'_>) -> bool {
-    let is_of_git = |path: &[u8]| !bitbucket::is_rest(&wanted.host, path);
-    wanted.reach.is_none() && wanted.path.is_some_and(is_of_git)
-}
-
-/// Whether any source is asked for a host.
 pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
     if session.config()?.lookup.is_empty() {
         return Ok(false);
@@ -71,7 +61,6 @@ pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
     Ok(session.is_known(host)? && session.policy()?.allows_host(host))
 }
 
-/// What a source has for the request.
 pub(crate) fn look_into(
     session: &Session,
     source: LookupStore,
@@ -153,7 +142,6 @@ pub(crate) fn note_success(session: &Session, secret: &Secret, wanted: &Wanted<'
     });
 }
 
-/// Notes that a server refused it.
 pub(crate) fn note_refusal(session: &Session, secret: &Secret, wanted: &Wanted<'_>) {
     note(session, secret, |before| {
         let place = wanted.reach.as_ref();
@@ -172,7 +160,6 @@ fn note(
     trace::say(|| format!("refusals: noted: {}", noted.is_ok()));
 }
 
-/// Says that a server refused such a secret.
 pub(crate) fn refused_notice(account: &Account) -> String {
     let host = &account.host;
     match account.origin {
@@ -196,7 +183,6 @@ pub(crate) fn notice(account: &Account, now: Timestamp) -> Option<String> {
     }
 }
 
-/// Says that such a secret is an app password.
 pub(crate) fn retired_notice(account: &Account) -> String {
     let is_what = format!("is an app password; {}", bitbucket::removed("these"));
     match account.origin {

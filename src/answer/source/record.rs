@@ -27,7 +27,6 @@ pub(crate) struct Fields {
 impl Fields {
     pub(crate) const NAMES: [&str; 5] = ["username", "password", "kind", "email", "expires"];
 
-    /// The fields that `value` has.
     pub(crate) fn read(mut value: impl FnMut(&str) -> Result<Option<Secret>>) -> Result<Self> {
         let mut fields = Self::default();
         for name in Self::NAMES {

@@ -3,26 +3,24 @@
 
 use std::fs::{self, DirEntry};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Result;
+use jiff::Timestamp;
 
 use crate::sys::files;
 use crate::sys::secret::Secret;
 
 /// How the names of these files, and of their locks, begin.
 pub(super) const START: &str = "vault-login-";
-/// How the names of the locks end.
 pub(super) const LOCK: &str = "lock";
 /// How old a lock is that nobody waits for any more.
 const OLD: Duration = Duration::from_secs(24 * 3600);
 /// How old a draft is whose writer is no longer at work.
 const AT_WORK: Duration = Duration::from_secs(60);
 
-/// A token that was kept.
 pub(super) struct LeasedToken {
     pub(super) token: Secret,
-    /// Seconds since 1970.
     until: u64,
     /// Whether the server does not even let it ask about itself: then nobody can tell that it is over from that it may
     /// not read.
@@ -65,7 +63,6 @@ impl LeasedToken {
     }
 }
 
-/// What stands behind a token that is mute.
 const MUTE: &str = "mute";
 
 /// Removes what is over beside a file: each job of a runner leaves a token, and the lock of its login.
@@ -97,8 +94,7 @@ fn is_older(entry: &DirEntry, least: Duration) -> bool {
 }
 
 fn seconds_since_1970() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
+    u64::try_from(Timestamp::now().as_second()).unwrap_or_default()
 }
 
 #[cfg(test)]

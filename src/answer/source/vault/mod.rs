@@ -157,16 +157,13 @@ fn filled(template: &str, host: &Host, reach: Option<&Reach>) -> Result<Option<S
     Ok(path)
 }
 
-/// What lies at the paths.
 enum Look {
-    /// A secret, and its place.
     Found(String, Fields),
     Nothing,
     /// The token may not read any of the paths at which something might lie; this is the first of them.
     Forbidden(anyhow::Error),
 }
 
-/// A KV engine, and a way in.
 struct Engine<'a> {
     session: VaultSession<'a>,
     mount: &'a str,

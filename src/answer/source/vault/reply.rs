@@ -22,7 +22,6 @@ pub(crate) struct Reply {
     pub(crate) said: String,
 }
 
-/// What a login brought.
 pub(crate) struct Login {
     pub(crate) token: Secret,
     /// For how long it may be kept: not when it is good for ever, or for a number of uses, which others count on.
@@ -69,7 +68,6 @@ impl Reply {
         })
     }
 
-    /// The token that a login brought.
     pub(crate) fn login(&self) -> Option<Login> {
         let token = self.at("/auth/client_token")?.as_str()?;
         // What goes into a header and into a file of one line.

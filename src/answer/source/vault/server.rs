@@ -74,15 +74,12 @@ impl Server {
         })
     }
 
-    /// How long all that is still asked may take.
     pub(super) fn time_left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Asks for what lies at a path of the API.
     pub(super) fn get(&self, path: &str, token: Option<&Secret>) -> Result<Reply> {
-        let header = token.map(|token| ("X-Vault-Token", token));
-        self.ask(path, header, None, token.as_slice())
+        self.ask(path, token, None, token.as_slice())
     }
 
     /// Sends a document to a path of the API; `proof` is what of it nobody may see.
@@ -93,7 +90,7 @@ impl Server {
     fn ask(
         &self,
         path: &str,
-        header: Option<(&str, &Secret)>,
+        token: Option<&Secret>,
         document: Option<&Secret>,
         secrets: &[&Secret],
     ) -> Result<Reply> {
@@ -103,7 +100,7 @@ impl Server {
         let namespace = namespace.map(|name| Secret::new(name.as_bytes().to_vec()));
         let mut headers = vec![("X-Vault-Request", &is_meant)];
         headers.extend(namespace.as_ref().map(|name| ("X-Vault-Namespace", name)));
-        headers.extend(header);
+        headers.extend(token.map(|token| ("X-Vault-Token", token)));
         let url = format!("{}/v1/{path}", self.address);
         let answer = self.client.ask(&url, &headers, document);
         let answer = answer.map_err(|error| out_of_reach(&self.address, &error))?;

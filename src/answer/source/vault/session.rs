@@ -25,14 +25,12 @@ pub(super) struct VaultSession<'a> {
     auth: Auth,
     /// None behind an agent, which has its own and takes no other.
     token: Option<Secret>,
-    /// How one logs in, where one does.
     entrance: Option<Entrance>,
 }
 
 /// A login, and what came of an earlier one.
 struct Entrance {
     ticket: Ticket,
-    /// Where the token is kept, if anywhere.
     path: Option<PathBuf>,
     kept: Option<LeasedToken>,
     /// Whether it may have ended since: it is from an earlier login, and the server was not asked about it.
@@ -69,7 +67,6 @@ impl<'a> VaultSession<'a> {
         })
     }
 
-    /// Asks for what lies at a path of the API.
     pub(super) fn get(&self, path: &str) -> Result<Reply> {
         self.server.get(path, self.token.as_ref())
     }
@@ -115,7 +112,6 @@ impl<'a> VaultSession<'a> {
         entrance.is_some_and(|it| !it.is_old || it.kept.as_ref().is_some_and(|kept| kept.is_mute))
     }
 
-    /// That the token may not read at a path.
     pub(super) fn may_not_read(&self, path: &str) -> anyhow::Error {
         let Server { address, .. } = self.server;
         let message = format!("Vault at '{address}' does not let us read '{path}' (403)");

@@ -23,9 +23,7 @@ const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/tok
 /// What is shown to a server to be let in.
 pub(super) struct Ticket {
     auth: Auth,
-    /// Where the auth method is mounted.
     mount: String,
-    /// The JSON that is sent.
     document: Secret,
     /// What of it nobody may see.
     proof: Secret,
