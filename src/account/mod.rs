@@ -8,7 +8,6 @@ pub(crate) mod present;
 pub(crate) mod probe;
 pub(crate) mod refusals;
 pub(crate) mod rejection;
-mod row;
 pub(crate) mod sign_in;
 pub(crate) mod standing;
 pub(crate) mod state;
@@ -304,8 +303,7 @@ impl Kept {
         }
     }
 
-    /// What goes into the store. Where there is nothing but a secret, that secret alone, so that other tools can read it;
-    /// else one line each.
+    /// What goes into the store. A secret alone stands there as it is, so that other tools can read it; else one line each.
     pub(crate) fn to_entry(&self, account: &Account) -> Option<Secret> {
         let Self {
             secret,

@@ -24,8 +24,8 @@ enum Word {
     Nothing,
 }
 
-/// Asks whether Bitbucket knows the secret, and then the repository that refused it, as git would; `wanted` speaks for
-/// the secret where nobody else does. A refusal is asked about twice: the first answer may be as stray as that was.
+/// Asks who the user is, the repository that refused the secret, and where both say no the one that is `wanted`.
+/// A refusal is asked about twice: the first answer may be as stray as that was.
 pub(crate) fn ask(
     account: &Account,
     secret: &Secret,

@@ -15,8 +15,7 @@ pub(crate) enum Standing {
     Resting {
         until: Timestamp,
     },
-    /// A server refused the secret again, or Bitbucket does not know it: it stays aside until Bitbucket knows it or
-    /// somebody signs in again.
+    /// Refused again, or unknown to Bitbucket: set aside until Bitbucket knows it or somebody signs in again.
     Refused,
     /// The repository that is wanted refuses the secret, although Bitbucket knows it.
     RefusedThere,

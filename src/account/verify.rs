@@ -29,8 +29,7 @@ pub(crate) enum Verdict {
     },
 }
 
-/// Asks until the deadline. Notes in the account what the answer tells: whether a Data Center wants Bearer, and whose
-/// token it is.
+/// Asks until the deadline. Notes in the account whether a Data Center wants Bearer, and whose token it is.
 pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -> Verdict {
     if account.is_retired() {
         // Bitbucket refuses all of them.
@@ -155,8 +154,7 @@ fn failure_of_data_center(account: &Account, answer: &Answer) -> Verdict {
     }
 }
 
-/// Asks for the account's repositories as git would, up to one that is not good. None if the account is for no repository
-/// in particular.
+/// Asks for the account's repositories as git would, up to one that is not good. None if it names no repository.
 fn refs(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
     let account = inquiry.account;
     let mut verdict = None;

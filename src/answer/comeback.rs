@@ -22,9 +22,8 @@ use crate::sys::trace;
 /// What of an answer's time is left for writing down what Bitbucket said of a refused secret.
 const NOTE: Duration = Duration::from_millis(500);
 
-/// Asks about the rejected account that would win, had no server refused it, and puts the account as it is now into
-/// `accounts`. Returns its entry and what its store has, if it is good again.
-/// Fails when it is a grant that yields no new token.
+/// Asks about the rejected account that would win, and puts it into `accounts` as it is now.
+/// Returns its entry and secret if it is good again. Fails when a grant yields no new token.
 pub(super) fn of_account(
     session: &Session,
     accounts: &mut Accounts,
@@ -84,8 +83,7 @@ fn of_grant(
     Ok((account, Some(kept)))
 }
 
-/// The account now that Bitbucket was asked, if it knows the secret and its answer `counts`; with what the store has,
-/// unless only the wanted repository refuses it.
+/// The account, if Bitbucket knows its secret; with the secret, unless the wanted repository refuses it.
 fn if_known(
     session: &Session,
     account: &Account,
@@ -135,18 +133,17 @@ pub(super) fn of_elsewhere(
     let rejection = || session.refusals()?.of(secret);
     let note = |rejection| session.refusals()?.change(secret, |_| Some(rejection));
     let may_ask = |rejection: &Rejection| rejection.may_ask(now);
-    if !account.rejected.as_ref().is_some_and(may_ask) || account.is_retired() {
-        return account.standing_at(place, now);
-    }
     let mut account = account.clone();
-    if let Ok(rejected) = ask(session, &account, secret, wanted, &rejection, &note) {
+    if account.rejected.as_ref().is_some_and(may_ask)
+        && !account.is_retired()
+        && let Ok(rejected) = ask(session, &account, secret, wanted, &rejection, &note)
+    {
         account.rejected = rejected;
     }
     account.standing_at(place, now)
 }
 
-/// Asks Bitbucket about a secret that a server refused, and notes the answer: what is known against it now. Whoever has
-/// waited for another process takes that one's answer.
+/// Asks Bitbucket and notes the answer. A process that waited for another one takes the answer of that one.
 fn ask(
     session: &Session,
     account: &Account,

@@ -53,7 +53,6 @@ pub(crate) enum Who {
     Source(Name),
 }
 
-/// Decides who answers.
 /// Fails when accounts, settings or policy cannot be read: nobody knows then who may answer.
 pub(crate) fn decide(session: &Session, wanted: &Wanted<'_>, effort: Effort) -> Result<Decision> {
     let mut search = Search {
@@ -233,8 +232,7 @@ impl Search<'_> {
 }
 
 impl Decision {
-    /// What answers, or why nothing does.
-    /// Fails when the secret of the one that is meant cannot be had, or nothing fits but what the policy forbids.
+    /// Fails when the secret of the chosen account cannot be had, or only forbidden ones fit.
     pub(crate) fn into_findings(mut self, wanted: &Wanted<'_>) -> Result<Findings> {
         if let Some(failure) = self.failure {
             return Err(failure);

@@ -125,8 +125,7 @@ impl<'a> Wanted<'a> {
             .ok_or(Misfit::OtherBasePath)
     }
 
-    /// gitcredentials(7): each attribute of the request has to be equal. This holds for what git gave and whose kind
-    /// nothing tells.
+    /// gitcredentials(7): each attribute of the request has to be equal. For accounts of unknown kind.
     fn fit_as_git_does(&self, account: &Account) -> Result<Exactness, Misfit> {
         let equal = |wanted: Option<&[u8]>, own: Option<&[u8]>| {
             wanted.is_none_or(|wanted| own == Some(wanted))
@@ -143,8 +142,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// Whether the request names no repository at all. A path that tells none (it holds `..`, say) is not the same, unless
-    /// REST has it for everybody.
+    /// Whether the request names no repository. A path such as `a/../b` is different: nobody knows what it names.
     fn is_about_the_host(&self) -> bool {
         self.path
             .is_none_or(|path| bitbucket::is_general_rest(&self.host, path))

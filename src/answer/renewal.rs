@@ -59,7 +59,6 @@ pub(crate) fn again(session: &Session, account: Account, kept: Kept) -> Result<(
 }
 
 /// Removes an account's secrets from its store, with those that a crashed renewal may have left.
-/// Fails when the store does not answer. Then the secrets may still be there.
 pub(crate) fn forget(session: &Session, account: &Account) -> Result<()> {
     session.forget(account)?;
     match spare_of(account) {
@@ -163,8 +162,7 @@ pub(super) fn read(session: &Session, account: &Account) -> Result<Option<Kept>>
     kept.with_context(|| format!("cannot read the secret of '{}'", account.name))
 }
 
-/// Adopts tokens that a crashed renewal had already stored. Nobody knows when that access token ends, but its refresh
-/// token is the current one.
+/// Adopts tokens that a crashed renewal had already stored: their refresh token is the current one.
 fn finish(session: &Session, account: Account) -> Result<Account> {
     let is_open = account.grant().is_some_and(|grant| grant.sent.is_some());
     let Some(mut spare) = spare_of(&account).filter(|_| is_open) else {
@@ -231,8 +229,7 @@ fn note_that_it_is_sent(
     match grant.sent {
         _ if grant.flow == Flow::ClientCredentials => {}
         None => note.sent = Some(now),
-        // The sender died or got no answer. Bitbucket accepts the old token for ten minutes more. The clock may have been
-        // set back.
+        // The sender died or got no answer. Bitbucket accepts the old token for ten minutes more.
         Some(sent) if !grant.sent_again && now.duration_since(sent).abs() < GRACE => {
             note.sent_again = true;
         }

@@ -11,8 +11,7 @@ use crate::bitbucket::reach::Reach;
 use crate::settings::session::Session;
 use crate::sys::{files, trace};
 
-/// The accounts, at least those that may answer.
-/// Fails as [`Session::accounts`]. Damage to an account that cannot answer is not noticed.
+/// At least the accounts that may answer. Damage to one that cannot is not noticed.
 pub(crate) fn accounts(session: &Session, wanted: &Wanted<'_>) -> Result<Accounts> {
     let Ok(locations) = session.locations() else {
         return session.accounts();

@@ -24,14 +24,14 @@ use crate::sys::secret::Secret;
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Reads each settings file at most once, and carries the deadline. Clones share what was read; each has its own deadline.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Session {
     pub(super) known: Rc<Learned>,
     /// The deadline of a git operation. Commands that a person typed have none, only a limit for each wait.
     end: Option<Instant>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Learned {
     locations: OnceCell<Locations>,
     machine: OnceCell<MachineFile>,
@@ -111,7 +111,6 @@ impl Session {
         once(&self.known.machine, || MachineFile::read(system_config()))
     }
 
-    /// What the machine's administrators allow.
     /// Fails when the policy cannot be read: then nothing is allowed.
     pub(crate) fn policy(&self) -> Result<&Policy> {
         once(&self.known.policy, || Policy::read(self.machine()?))

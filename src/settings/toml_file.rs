@@ -1,6 +1,5 @@
 //! Reads and parses a settings file. Its errors name the line and never show a value: it may be a pasted token.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -19,18 +18,8 @@ pub(crate) struct MachineFile {
     pub(crate) content: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// Hides the content, which may hold a pasted token.
-impl fmt::Debug for MachineFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MachineFile")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
-    }
-}
-
 impl MachineFile {
-    /// Fails when the file cannot be read, other users could have written it, or it is a dangling link: an unmounted
-    /// disk must not lift the policy.
+    /// Fails also when other users could have written it, or for a dangling link: an unmounted disk lifts no policy.
     pub(crate) fn read(path: PathBuf) -> Result<Self> {
         let read = || {
             let content = files::read_machine_file(&path)?;

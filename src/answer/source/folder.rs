@@ -22,14 +22,12 @@ const ATTEMPTS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Root {
     pub(crate) path: PathBuf,
-    /// The settings name it: then it may itself be the only secret, a file or a folder with a file for each field. In
-    /// systemd's own folder a file `password` may belong to another service.
+    /// The settings name it, so it may itself be the secret. In systemd's folder `password` may be another service's.
     is_named: bool,
 }
 
 impl Root {
-    /// The folder that the settings name, else systemd's. A path that starts with systemd's variable names nothing outside
-    /// of a service.
+    /// The folder that the settings name, else systemd's. Outside of a service systemd's variable names nothing.
     pub(crate) fn of(setting: Option<&Path>) -> Result<Self> {
         // systemd.exec(5), "CREDENTIALS".
         let of_systemd = variables::value("CREDENTIALS_DIRECTORY").map(PathBuf::from);
@@ -87,8 +85,7 @@ fn names(reach: Option<&Reach>) -> Vec<PathBuf> {
     names
 }
 
-/// Kubernetes writes a new version beside the old one, switches a link to it, and then removes the old one. A reader in
-/// that moment finds nothing, or a part.
+/// Kubernetes switches a link to a new version: a reader in that moment finds nothing, or a part.
 fn read(path: &Path, is_root: bool) -> Result<Option<Fields>> {
     let cannot = || format!("cannot read '{}'", path.display());
     for _ in 0..ATTEMPTS {

@@ -22,8 +22,7 @@ const AT_WORK: Duration = Duration::from_secs(60);
 pub(super) struct LeasedToken {
     pub(super) token: Secret,
     until: u64,
-    /// Whether the server does not even let it ask about itself: then nobody can tell that it is over from that it may
-    /// not read.
+    /// It may not ask about itself, so nobody can tell whether it has ended or may not read.
     pub(super) is_mute: bool,
 }
 

@@ -32,8 +32,7 @@ const PATHS: [&str; 2] = [
     "bitbucket/{workspace}/_default",
 ];
 
-/// The first secret there is for the reach, and where it lies. `kept` is the folder for the tokens of logins, if there
-/// is one.
+/// The first secret there is for the reach, and where it lies. `kept` is the folder for the tokens of logins.
 pub(crate) fn find(
     settings: &VaultSection,
     host: &Host,

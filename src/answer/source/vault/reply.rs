@@ -17,8 +17,7 @@ use crate::sys::secret::Secret;
 pub(crate) struct Reply {
     pub(crate) status: u16,
     json: Option<Json>,
-    /// What the server says of a failure, in one line after a colon, or nothing. It is the company's own, and is shown
-    /// since nobody else knows.
+    /// What the server says of a failure, on one line after a colon; or nothing.
     pub(crate) said: String,
 }
 
@@ -93,8 +92,7 @@ impl Reply {
     }
 }
 
-/// A field of a secret, without the final newline that comes along from a file or standard input; a number is as good as
-/// its text.
+/// A field of a secret, without the newline that a file or standard input adds. A number counts as its text.
 fn value(data: &Value, name: &str) -> Result<Option<Secret>> {
     match data.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -129,8 +127,7 @@ fn said(json: &Json, sent: &[&Secret]) -> Option<String> {
     (!said.is_empty()).then_some(said)
 }
 
-/// Whether a word has so much of a secret that it may tell it, as it is or encoded: by percent signs (twice even), for
-/// JSON, in base64 or in hexadecimal digits.
+/// Whether a word shows much of a secret: plain, percent-encoded (twice even), escaped, in base64 or in hexadecimal.
 fn tells(word: &str, secret: &Secret) -> bool {
     let secret = secret.expose();
     let decoded = percent_decode_str(word).decode_utf8_lossy();

@@ -171,8 +171,7 @@ fn examine(address: &str) -> Result<(Host, bool)> {
     }
     match url.scheme {
         "https" => Ok((host, true)),
-        // A token and a secret would travel in clear. Nobody listens on the loopback interface who could not look
-        // into our memory.
+        // A token travels in clear. Who can listen on the loopback interface can also read our memory.
         "http" if route::is_loopback(&host) => Ok((host, false)),
         "http" => bail!(Hinted::new(
             format!("Vault at '{address}' would be asked over http, where secrets travel in clear"),

@@ -71,8 +71,7 @@ impl<'a> VaultSession<'a> {
         self.server.get(path, self.token.as_ref())
     }
 
-    /// Whether there is another token now, because that of an earlier login is over. To be asked when the server does
-    /// not let us read; it answers the same to a token that is over and to one that may not.
+    /// Whether there is another token now. Ask it after a 403: an ended token and one that may not read get the same.
     pub(super) fn is_renewed(&mut self) -> Result<bool> {
         let (Some(entrance), Some(token)) = (&mut self.entrance, &self.token) else {
             return Ok(false);
@@ -129,8 +128,7 @@ impl<'a> VaultSession<'a> {
 }
 
 impl Entrance {
-    /// Takes the token of an earlier login that is not the one which is `over`, or logs in; one process at a time, and
-    /// whoever has waited takes what came of it.
+    /// Takes the token of an earlier login, but not the one that is `over`; or logs in, one process at a time.
     fn enter(&mut self, server: &Server, over: Option<&Secret>) -> Result<Secret> {
         let path = self.path.as_deref();
         let earlier = || {
