@@ -181,10 +181,10 @@ fn slot(value: Value) -> Option<Slot> {
     let Value::Table(table) = value else {
         return None;
     };
-    match table.clone().try_into() {
-        Ok(account) => Some(Ok(Box::new(account))),
-        Err(_) => is_newer(&table).then_some(Err(table)),
+    if is_newer(&table) {
+        return Some(Err(table));
     }
+    Some(Ok(Box::new(table.try_into().ok()?)))
 }
 
 fn is_newer(table: &Table) -> bool {

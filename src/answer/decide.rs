@@ -241,8 +241,14 @@ impl Decision {
             && let Who::Account(account) = self.candidates.swap_remove(position).who
         {
             let account = *account;
-            let notices = notice_of_answer(&account).into_iter().collect();
+            let now = Timestamp::now();
+            let notice = if account.lies_elsewhere() {
+                source::notice(&account, now)
+            } else {
+                State::of(&account, now).notice(&account)
+            };
             let found = Some(Found { account, kept });
+            let notices = notice.into_iter().collect();
             return Ok(Findings { found, notices });
         }
         let mut notices: Vec<String> = self.candidates.iter().filter_map(notice).collect();
@@ -312,15 +318,6 @@ impl Candidate {
             Who::Account(account) => Some(account),
             Who::Source(_) => None,
         }
-    }
-}
-
-/// What a person would want to know of an account that answers.
-fn notice_of_answer(account: &Account) -> Option<String> {
-    if account.lies_elsewhere() {
-        source::notice(account, Timestamp::now())
-    } else {
-        State::of(account, Timestamp::now()).notice(account)
     }
 }
 

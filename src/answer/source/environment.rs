@@ -62,12 +62,11 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
 
 /// The environment's account, unless the policy forbids it.
 pub(crate) fn allowed_account(session: &Session, host: &Host) -> Result<Option<(Account, Kept)>> {
-    Ok(match account(host)? {
-        Some((account, kept)) if session.objection_to_kept(&account, &kept)?.is_none() => {
-            Some((account, kept))
-        }
-        _ => None,
-    })
+    let Some((account, kept)) = account(host)? else {
+        return Ok(None);
+    };
+    let objection = session.objection_to_kept(&account, &kept)?;
+    Ok(objection.is_none().then_some((account, kept)))
 }
 
 /// A variable of Vault's own tools; `name` is without `VAULT_`. OpenBao's `BAO_` comes first.

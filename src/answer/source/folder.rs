@@ -71,18 +71,12 @@ impl Root {
 }
 
 fn names(reach: Option<&Reach>) -> Vec<PathBuf> {
-    let mut names = Vec::new();
-    if let Some(Reach {
-        workspace,
-        repository,
-    }) = reach
-    {
-        let workspace = Path::new(workspace);
-        names.extend(repository.as_ref().map(|name| workspace.join(name)));
-        names.push(workspace.join(DEFAULT));
-    }
-    names.push(DEFAULT.into());
-    names
+    let own = reach.map(|reach| {
+        let repository = reach.repository.as_ref().map(|_| reach.to_string().into());
+        [repository, Some(Path::new(&reach.workspace).join(DEFAULT))]
+    });
+    let own = own.into_iter().flatten().flatten();
+    own.chain([PathBuf::from(DEFAULT)]).collect()
 }
 
 /// Kubernetes switches a link to a new version: a reader in that moment finds nothing, or a part.

@@ -22,7 +22,9 @@ pub(super) fn find() -> Result<Secret> {
         let source = format!("the token helper '{}'", program.display());
         (from_helper(&program, &source)?, source)
     } else {
-        let path = token_file().unwrap_or_default();
+        let named = vault_variable("TOKEN_PATH").map(PathBuf::from);
+        let usual = || Some(dirs::home_dir()?.join(".vault-token"));
+        let path = named.or_else(usual).unwrap_or_default();
         let token = files::read_mounted(&path)?.unwrap_or_default();
         (token, format!("'{}'", path.display()))
     };
@@ -40,11 +42,6 @@ pub(super) fn find() -> Result<Secret> {
         ));
     }
     Ok(token)
-}
-
-fn token_file() -> Option<PathBuf> {
-    let named = vault_variable("TOKEN_PATH").map(PathBuf::from);
-    named.or_else(|| Some(dirs::home_dir()?.join(".vault-token")))
 }
 
 /// The program named in the tool's configuration: <https://openbao.org/docs/commands/token-helper/>,

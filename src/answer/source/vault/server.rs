@@ -31,10 +31,8 @@ pub(super) struct Server {
 impl Server {
     /// The server of the settings, else of the variables that its own command line tool reads.
     pub(super) fn of(settings: &VaultSection, policy: &Policy, deadline: Instant) -> Result<Self> {
-        let agent = || {
-            let is_agent = settings.auth == Auth::Agent;
-            is_agent.then(|| vault_variable("AGENT_ADDR")).flatten()
-        };
+        let is_agent = settings.auth == Auth::Agent;
+        let agent = || vault_variable("AGENT_ADDR").filter(|_| is_agent);
         let address = settings.address.clone().or_else(agent);
         let address = address.or_else(|| vault_variable("ADDR")).ok_or_else(|| {
             Hinted::new(
