@@ -184,12 +184,11 @@ pub fn vault(data: &[u8]) {
     let sent = Secret::new(b"hvs.0123456789".to_vec());
     let reply = reply::Reply::new(404, Json::parse(data), &[&sent]);
     let _ = (reply.is_absence(), reply.tells_of_version_one());
-    if let Some(said) = &reply.said {
-        assert!(!said.contains(char::is_control) && !said.contains("hvs.0123456789"));
-    }
+    let said = &reply.said;
+    assert!(!said.chars().any(char::is_control) && !said.contains("hvs.0123456789"));
     assert!(reply.login().is_none_or(|login| is_token(&login.token)));
     for version in [Version::One, Version::Two] {
-        let Content::Secret(Ok(fields)) = reply.content(version) else {
+        let Some(Content::Secret(Ok(fields))) = reply.content(version) else {
             continue;
         };
         let account = fields.into_account("place", Name::Vault, &bitbucket::cloud());

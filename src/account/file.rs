@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 use toml::{Table, Value};
 
-use crate::account::row::AccountRow;
 use crate::account::{Account, Origin};
 use crate::bitbucket::Kind;
 use crate::store;
@@ -26,12 +26,8 @@ pub(crate) struct Accounts {
     other: Table,
 }
 
-#[derive(Debug)]
-enum Slot {
-    Account(Box<Account>),
-    /// An account of a newer version: kept as it is.
-    Newer(Table),
-}
+/// An account; or one of a newer version, which is kept as it is.
+type Slot = Result<Box<Account>, Table>;
 
 impl Accounts {
     /// Reads the file. A missing file has no accounts.
@@ -64,7 +60,7 @@ impl Accounts {
             None => Vec::new(),
             Some(Value::Array(values)) => values
                 .into_iter()
-                .map(Slot::of)
+                .map(slot)
                 .collect::<Option<_>>()
                 .ok_or_else(|| format!("an '{KEY}' is not a table"))?,
             Some(_) => return Err(format!("'{KEY}' is not an array of tables")),
@@ -72,9 +68,7 @@ impl Accounts {
         Ok(Self { slots, other })
     }
 
-    /// Changes the file under a lock, so that no process undoes what another one wrote.
-    /// Fails when the lock is not free within `patience`, the file cannot be read or written, or `change` fails. Then
-    /// nothing is written.
+    /// Changes the file under a lock, so that no process undoes what another one wrote. On failure nothing is written.
     pub(crate) fn update<T>(
         path: &Path,
         patience: Duration,
@@ -110,24 +104,15 @@ impl Accounts {
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Account> {
-        self.slots.iter().filter_map(|slot| match slot {
-            Slot::Account(account) => Some(account.as_ref()),
-            Slot::Newer(_) => None,
-        })
+        self.slots.iter().flatten().map(AsRef::as_ref)
     }
 
     pub(crate) fn into_accounts(self) -> impl Iterator<Item = Account> {
-        self.slots.into_iter().filter_map(|slot| match slot {
-            Slot::Account(account) => Some(*account),
-            Slot::Newer(_) => None,
-        })
+        self.slots.into_iter().flatten().map(|account| *account)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Account> {
-        self.slots.iter_mut().filter_map(|slot| match slot {
-            Slot::Account(account) => Some(account.as_mut()),
-            Slot::Newer(_) => None,
-        })
+        self.slots.iter_mut().flatten().map(AsMut::as_mut)
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<&Account> {
@@ -147,7 +132,7 @@ impl Accounts {
 
     /// Adds an account as the newest.
     pub(crate) fn add(&mut self, account: Account) {
-        self.slots.push(Slot::Account(Box::new(account)));
+        self.slots.push(Ok(Box::new(account)));
     }
 
     /// Replaces the account of this name and returns the old one; or adds it as the newest.
@@ -162,28 +147,22 @@ impl Accounts {
 
     /// Removes and returns the accounts that `is_meant` picks.
     pub(crate) fn remove(&mut self, mut is_meant: impl FnMut(&Account) -> bool) -> Vec<Account> {
-        let mut removed = Vec::new();
-        let slots = std::mem::take(&mut self.slots);
-        for slot in slots {
-            match slot {
-                Slot::Account(account) if is_meant(&account) => removed.push(*account),
-                slot => self.slots.push(slot),
-            }
-        }
-        removed
+        let is_meant = |slot: &mut Slot| slot.as_ref().is_ok_and(|account| is_meant(account));
+        let removed = self.slots.extract_if(.., is_meant).flatten();
+        removed.map(|account| *account).collect()
     }
 
     fn takes(&self, name: &str) -> bool {
         self.slots.iter().any(|slot| match slot {
-            Slot::Account(account) => account.name == name,
-            Slot::Newer(table) => table.get("name").and_then(Value::as_str) == Some(name),
+            Ok(account) => account.name == name,
+            Err(table) => table.get("name").and_then(Value::as_str) == Some(name),
         })
     }
 
     pub(crate) fn to_toml(&self) -> Result<String> {
         let values = self.slots.iter().map(|slot| match slot {
-            Slot::Account(account) => Value::try_from(AccountRow::from(account.as_ref())),
-            Slot::Newer(table) => Ok(Value::Table(table.clone())),
+            Ok(account) => Value::try_from(account),
+            Err(table) => Ok(Value::Table(table.clone())),
         });
         let mut table = self.other.clone();
         table.insert(
@@ -197,48 +176,38 @@ impl Accounts {
 const KEY: &str = "account";
 const HEADER: &str = "# Written by git-credential-bitbucket; settings of yours belong into config.toml. No secret is in here.\n";
 
-impl Slot {
-    /// An account. A kind, store or origin that we do not know comes from a newer version; any other fault is damage.
-    fn of(value: Value) -> Option<Self> {
-        let Value::Table(table) = value else {
-            return None;
-        };
-        match table.clone().try_into::<AccountRow>() {
-            Ok(row) => Some(Self::Account(Box::new(row.into()))),
-            Err(_) if is_newer(&table) => Some(Self::Newer(table)),
-            Err(_) => None,
-        }
+/// Reads an account. A kind, store or origin that we do not know comes from a newer version; any other fault is damage.
+fn slot(value: Value) -> Option<Slot> {
+    let Value::Table(table) = value else {
+        return None;
+    };
+    if is_newer(&table) {
+        return Some(Err(table));
     }
+    Some(Ok(Box::new(table.try_into().ok()?)))
 }
 
 fn is_newer(table: &Table) -> bool {
-    let is_unknown = |key: &str, is_known: fn(&Value) -> bool| {
-        table.get(key).is_some_and(|value| !is_known(value))
-    };
-    is_unknown("kind", |value| value.clone().try_into::<Kind>().is_ok())
-        || is_unknown("store", |value| {
-            value.clone().try_into::<store::Name>().is_ok()
-        })
-        || is_unknown("origin", |value| value.clone().try_into::<Origin>().is_ok())
+    fn is_unknown<T: DeserializeOwned>(table: &Table, key: &str) -> bool {
+        let value = table.get(key).cloned();
+        value.is_some_and(|value| value.try_into::<T>().is_err())
+    }
+    is_unknown::<Kind>(table, "kind")
+        || is_unknown::<store::Name>(table, "store")
+        || is_unknown::<Origin>(table, "origin")
 }
 
 /// A TOML error without the text of the file: `Display` would print the line, which may hold a secret.
 pub(crate) fn describe(error: &toml::de::Error, text: &str) -> String {
-    let line = error
-        .span()
-        .map(|span| text[..span.start].matches('\n').count() + 1);
-    match line {
-        Some(line) => format!(
-            "line {line}: {}",
-            error.message().lines().next().unwrap_or_default()
-        ),
-        None => error
-            .message()
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
+    let what = error.message().lines().next().unwrap_or_default();
+    match error.span() {
+        Some(span) => format!("line {}: {what}", line_at(text, span.start)),
+        None => what.to_owned(),
     }
+}
+
+pub(crate) fn line_at(text: &str, position: usize) -> usize {
+    text[..position].matches('\n').count() + 1
 }
 
 fn lock_path(path: &Path) -> PathBuf {

@@ -1,11 +1,10 @@
-//! An OAuth 2.0 grant, without its secrets.
+//! An OAuth 2.0 grant, without its secrets, and how the last renewal of its access token went.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::bitbucket::oauth::{Ended, Flow};
 
-/// An OAuth 2.0 grant, without its secrets, and how the last renewal of its access token went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Grant {
     /// The key of the consumer.
@@ -13,20 +12,16 @@ pub(crate) struct Grant {
     pub(crate) flow: Flow,
     /// When the refresh token was sent to Bitbucket. Written before it is sent, removed after the answer: a dead process
     /// leaves it behind, and then the token may have been used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sent: Option<Timestamp>,
     /// It was sent a second time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) sent_again: bool,
     /// It yields no new token, for this reason.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ended: Option<Ended>,
     /// When a renewal last failed for a reason that may pass. A process that waited for it does not try again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failed: Option<Timestamp>,
     /// The entry for the next tokens; after a renewal, the entry of the old ones. Written before the entry is filled, so
     /// that tokens which a dead process stored are found.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) spare: Option<String>,
 }
 
@@ -46,11 +41,8 @@ impl Grant {
     /// The grant without the notes of earlier renewals.
     pub(crate) fn rested(&self) -> Self {
         Self {
-            sent: None,
-            sent_again: false,
-            ended: None,
-            failed: None,
-            ..self.clone()
+            spare: self.spare.clone(),
+            ..Self::new(self.client_id.clone(), self.flow)
         }
     }
 }

@@ -2,12 +2,12 @@
 
 pub(crate) mod file;
 pub(crate) mod grant;
+mod inquiry;
 mod make;
 pub(crate) mod present;
 pub(crate) mod probe;
 pub(crate) mod refusals;
 pub(crate) mod rejection;
-mod row;
 pub(crate) mod sign_in;
 pub(crate) mod standing;
 pub(crate) mod state;
@@ -36,15 +36,18 @@ use crate::store;
 use crate::sys::error::shell_quoted;
 use crate::sys::secret::Secret;
 
-/// One account, without its secret.
-#[derive(Clone, Debug)]
+/// One account, without its secret, as `accounts.toml` has it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) host: Host,
+    #[serde(flatten)]
     pub(crate) sign_in: SignIn,
     /// The workspaces and repositories it is for; none means the whole host.
+    #[serde(rename = "for", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) reach: Vec<Reach>,
     /// git gave it without a path: it answers for this user name alone, and never for REST.
+    #[serde(default, deserialize_with = "Username::read")]
     pub(crate) only_username: Option<Username>,
     pub(crate) store: store::Name,
     /// Where in the store its secret lies; a new secret gets a new entry.
@@ -57,6 +60,7 @@ pub(crate) struct Account {
     /// Set once a server has refused the secret.
     pub(crate) rejected: Option<Rejection>,
     /// What a newer version wrote.
+    #[serde(flatten)]
     pub(crate) other: BTreeMap<String, Value>,
 }
 
@@ -125,18 +129,19 @@ impl Account {
     /// The user's own name. git may present another one.
     pub(crate) fn username(&self) -> Option<&Username> {
         match &self.sign_in {
-            SignIn::Known(Known { owner, .. }) | SignIn::Grant { owner, .. } => {
-                owner.username.as_ref()
-            }
             SignIn::Opaque(opaque) => opaque.username.as_ref(),
+            SignIn::Known(_) | SignIn::Grant { .. } => self.owner()?.username.as_ref(),
         }
     }
 
     pub(crate) fn email(&self) -> Option<&str> {
+        self.owner()?.email.as_deref()
+    }
+
+    /// None for an opaque account.
+    fn owner(&self) -> Option<&Owner> {
         match &self.sign_in {
-            SignIn::Known(Known { owner, .. }) | SignIn::Grant { owner, .. } => {
-                owner.email.as_deref()
-            }
+            SignIn::Known(Known { owner, .. }) | SignIn::Grant { owner, .. } => Some(owner),
             SignIn::Opaque(_) => None,
         }
     }
@@ -230,7 +235,6 @@ impl Account {
         }
     }
 
-    /// Whether it is a grant that yields no new token.
     pub(crate) fn has_ended(&self) -> bool {
         self.grant().is_some_and(|grant| grant.ended.is_some())
     }
@@ -245,11 +249,9 @@ impl Account {
 
     /// Whether the entry was made for the account's host. Somebody may have edited the file.
     pub(crate) fn entry_is_for_its_host(&self) -> bool {
-        let named = self
-            .entry
-            .rsplit_once('#')
-            .and_then(|(named, _)| named.rsplit_once('@'));
-        named.is_some_and(|(_, host)| host == self.host.as_str())
+        let named = self.entry.rsplit_once('#').map(|(named, _)| named);
+        let host = named.and_then(|named| named.rsplit_once('@'));
+        host.is_some_and(|(_, host)| host == self.host.as_str())
     }
 
     /// The name as a word of a command to copy.
@@ -257,7 +259,6 @@ impl Account {
         shell_quoted(&self.name)
     }
 
-    /// The user name that git gets.
     pub(crate) fn git_username(&self) -> Option<&[u8]> {
         let own = self.username().map(Username::as_slice);
         match self.kind() {
@@ -266,7 +267,6 @@ impl Account {
         }
     }
 
-    /// Whether Bitbucket has removed its kind.
     pub(crate) fn is_retired(&self) -> bool {
         self.kind()
             .is_some_and(|kind| kind.is_retired_on(&self.host))
@@ -274,23 +274,18 @@ impl Account {
 
     /// Whether a user name in a URL means this account.
     pub(crate) fn is_called(&self, username: &[u8]) -> bool {
-        let own = self
-            .username()
-            .is_some_and(|own| own.as_slice() == username);
-        let email = self
-            .email()
-            .is_some_and(|email| email.as_bytes().eq_ignore_ascii_case(username));
-        own || email || self.git_username() == Some(username)
+        let is_email = |email: &str| email.as_bytes().eq_ignore_ascii_case(username);
+        self.username().map(Username::as_slice) == Some(username)
+            || self.email().is_some_and(is_email)
+            || self.git_username() == Some(username)
     }
 }
 
-/// Today's date, UTC.
 pub(crate) fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
-/// What the store holds for an account.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Kept {
     /// The token, password, or what follows the scheme in the header form.
     pub(crate) secret: Secret,
@@ -304,13 +299,11 @@ impl Kept {
     pub(crate) fn only(secret: Secret) -> Self {
         Self {
             secret,
-            oauth_refresh_token: None,
-            client_secret: None,
+            ..Self::default()
         }
     }
 
-    /// What goes into the store. Where there is nothing but a secret, that secret alone, so that other tools can read it;
-    /// else one line each.
+    /// What goes into the store. A secret alone stands there as it is, so that other tools can read it; else one line each.
     pub(crate) fn to_entry(&self, account: &Account) -> Option<Secret> {
         let Self {
             secret,
@@ -320,15 +313,13 @@ impl Kept {
         if is_bare(account) {
             return Some(secret.clone());
         }
-        let mut lines = vec![("secret", secret.expose())];
-        let more = [
-            ("oauth_refresh_token", oauth_refresh_token),
-            ("client_secret", client_secret),
+        let lines = [
+            ("secret", Some(secret)),
+            ("oauth_refresh_token", oauth_refresh_token.as_ref()),
+            ("client_secret", client_secret.as_ref()),
         ];
-        lines.extend(
-            more.iter()
-                .filter_map(|(key, value)| Some((*key, value.as_ref()?.expose()))),
-        );
+        let lines = lines.map(|(key, value)| Some((key, value?.expose())));
+        let lines: Vec<_> = lines.into_iter().flatten().collect();
         let text = protocol::to_lines(&lines)?;
         // Some programs of the store `exec` drop a final newline.
         let text = text.strip_suffix(b"\n").unwrap_or(&text);

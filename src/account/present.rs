@@ -9,7 +9,6 @@ use crate::bitbucket::{Kind, RestScheme};
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
 
-/// What the account lacks.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum Missing {
     #[error("the e-mail of the Atlassian account")]
@@ -19,8 +18,7 @@ pub(crate) enum Missing {
 }
 
 impl Identity {
-    /// For git and LFS.
-    /// Fails when the account lacks a user name.
+    /// For git and LFS. Fails when the account lacks a user name.
     pub(crate) fn for_git(account: &Account, secret: Secret) -> Result<Self, Missing> {
         if account.scheme() != Scheme::Basic {
             return Ok(Self::Bearer(secret));
@@ -32,8 +30,7 @@ impl Identity {
         })
     }
 
-    /// For the REST API of the account's host.
-    /// Fails when the account lacks the name that its kind needs there.
+    /// For the REST API of the account's host. Fails when the account lacks the name that its kind needs there.
     pub(crate) fn for_rest(account: &Account, secret: Secret) -> Result<Self, Missing> {
         if let Some(authtype) = account.opaque().and_then(|opaque| opaque.authtype.as_ref()) {
             return Ok(Self::Header {

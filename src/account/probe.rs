@@ -4,20 +4,18 @@
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
+use crate::account::inquiry::Inquiry;
 use crate::account::rejection::Probed;
 use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
-use crate::git::context::Host;
-use crate::git::route;
-use crate::sys::http::{self, Answer, Client};
+use crate::sys::http::Answer;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 
 /// The time limit for one answer of Bitbucket while git waits.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What one address says about a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Word {
     Known,
@@ -26,8 +24,8 @@ enum Word {
     Nothing,
 }
 
-/// Asks whether Bitbucket knows the secret, and then the repository that refused it, as git would; `wanted` speaks for
-/// the secret where nobody else does. A refusal is asked about twice: the first answer may be as stray as that was.
+/// Asks who the user is, the repository that refused the secret, and where both say no the one that is `wanted`.
+/// A refusal is asked about twice: the first answer may be as stray as that was.
 pub(crate) fn ask(
     account: &Account,
     secret: &Secret,
@@ -35,19 +33,20 @@ pub(crate) fn ask(
     wanted: Option<&Reach>,
     deadline: Instant,
 ) -> Probed {
-    let questions = Questions {
+    let inquiry = Inquiry {
         account,
         secret,
+        patience: PATIENCE,
         deadline,
     };
     let mut asked = Probed::Nobody;
     for _ in 0..2 {
-        let by_user = questions.whoami();
-        let by_repository = questions.refs(refused_by);
+        let by_user = whoami(&inquiry);
+        let by_repository = refs(&inquiry, refused_by);
         asked = match (by_user, by_repository) {
             (_, Word::Known) | (Word::Known, Word::Nothing) => Probed::Known,
             (Word::Known, Word::Refused) => Probed::NotThere,
-            (_, Word::Refused) if wanted != refused_by && questions.refs(wanted) == Word::Known => {
+            (_, Word::Refused) if wanted != refused_by && refs(&inquiry, wanted) == Word::Known => {
                 Probed::NotThere
             }
             (Word::Refused, _) => Probed::Unknown,
@@ -62,73 +61,39 @@ pub(crate) fn ask(
     asked
 }
 
-/// All that is asked about one secret, until the deadline.
-struct Questions<'a> {
-    account: &'a Account,
-    secret: &'a Secret,
-    deadline: Instant,
+/// Whether Bitbucket knows the secret, with the kind's own name.
+fn whoami(inquiry: &Inquiry<'_>) -> Word {
+    let own = Identity::for_rest(inquiry.account, inquiry.secret.clone());
+    // Without the name that the kind needs there, only a yes counts.
+    let is_own = own.is_ok();
+    let identity = own.unwrap_or_else(|_| Identity::Bearer(inquiry.secret.clone()));
+    let Ok(answer) = inquiry.who_is(&identity) else {
+        return Word::Nothing;
+    };
+    let is_known = if bitbucket::is_cloud(&inquiry.account.host) {
+        bitbucket::knows_the_secret(&answer)
+    } else {
+        // This address answers strangers as well; the header names only who is signed in.
+        answer.status == 200 && bitbucket::signed_in_user(&answer).is_some()
+    };
+    match answer.status {
+        _ if is_known => Word::Known,
+        401 if is_own => Word::Refused,
+        _ => Word::Nothing,
+    }
 }
 
-impl Questions<'_> {
-    /// Whether Bitbucket knows the secret, with the kind's own name.
-    fn whoami(&self) -> Word {
-        let Account { host, .. } = self.account;
-        let own = Identity::for_rest(self.account, self.secret.clone());
-        // Without the name that the kind needs there, only a yes counts.
-        let is_own = own.is_ok();
-        let identity = own.unwrap_or_else(|_| Identity::Bearer(self.secret.clone()));
-        let is_cloud = bitbucket::is_cloud(host);
-        let api = if is_cloud {
-            bitbucket::api_host()
-        } else {
-            host.clone()
-        };
-        let url = bitbucket::whoami_url(host, self.account.base_path());
-        let Ok(answer) = self.get(&api, &url, &identity) else {
-            return Word::Nothing;
-        };
-        let is_known = if is_cloud {
-            bitbucket::knows_the_secret(&answer)
-        } else {
-            // This address answers strangers as well; the header names only who is signed in.
-            answer.status == 200 && bitbucket::signed_in_user(&answer).is_some()
-        };
-        match answer.status {
-            _ if is_known => Word::Known,
-            401 if is_own => Word::Refused,
-            _ => Word::Nothing,
-        }
-    }
-
-    /// Whether the repository lets it in, asked as git would.
-    fn refs(&self, repository: Option<&Reach>) -> Word {
-        let Some(Reach {
-            workspace,
-            repository: Some(repository),
-        }) = repository
-        else {
-            return Word::Nothing;
-        };
-        let Account { host, .. } = self.account;
-        let Ok(identity) = Identity::for_git(self.account, self.secret.clone()) else {
-            return Word::Nothing;
-        };
-        let url = bitbucket::refs_url(host, self.account.base_path(), workspace, repository);
-        let Ok(answer) = self.get(host, &url, &identity) else {
-            return Word::Nothing;
-        };
-        match answer.status {
-            200 if is_git(&answer) => Word::Known,
-            401 => Word::Refused,
-            // It lacks a scope, or cannot see the repository: that is said to those alone who are known.
-            403 | 404 if bitbucket::is_of_bitbuckets_git(host, &answer) => Word::Known,
-            _ => Word::Nothing,
-        }
-    }
-
-    fn get(&self, host: &Host, url: &str, identity: &Identity) -> Result<Answer, http::Error> {
-        let client = Client::new(&route::to(host, PATIENCE, self.deadline))?;
-        client.get(url, Some(&identity.authorization()))
+fn refs(inquiry: &Inquiry<'_>, repository: Option<&Reach>) -> Word {
+    let Some(Ok(answer)) = repository.and_then(|place| inquiry.refs(place)) else {
+        return Word::Nothing;
+    };
+    let host = &inquiry.account.host;
+    match answer.status {
+        200 if is_git(&answer) => Word::Known,
+        401 => Word::Refused,
+        // It lacks a scope, or cannot see the repository: that is said to those alone who are known.
+        403 | 404 if bitbucket::is_of_bitbuckets_git(host, &answer) => Word::Known,
+        _ => Word::Nothing,
     }
 }
 

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use base64ct::{Base64, Encoding as _};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use crate::account::rejection::Rejection;
-use crate::bitbucket::reach::Reach;
 use crate::sys::files::{self, Lock};
 use crate::sys::secret::Secret;
 use crate::sys::trace;
@@ -39,7 +37,6 @@ struct RefusalsFile {
 
 #[derive(Serialize, Deserialize)]
 struct Refused {
-    /// Base64.
     fingerprint: String,
     #[serde(flatten)]
     rejection: Rejection,
@@ -56,55 +53,22 @@ impl Refusals {
             return Ok(None);
         };
         let fingerprint = content.fingerprint(secret);
-        Ok(content
-            .refused
-            .iter()
-            .find(|refused| refused.fingerprint == fingerprint)
-            .map(|refused| refused.rejection.clone()))
+        let mut refused = content.refused.into_iter();
+        let refused = refused.find(|refused| refused.fingerprint == fingerprint);
+        Ok(refused.map(|refused| refused.rejection))
     }
 
-    /// Notes that a server refused the secret, for this repository where it is known which.
-    pub(crate) fn add(
+    /// Changes what is known against the secret. Nothing is written where nothing changes.
+    pub(crate) fn change(
         &self,
         secret: &Secret,
-        repository: Option<&Reach>,
-        now: Timestamp,
+        change: impl FnOnce(Option<Rejection>) -> Option<Rejection>,
     ) -> Result<()> {
         let before = self.of(secret)?;
-        self.replace(secret, Some(Rejection::again(before, repository, now)))
-    }
-
-    /// Notes that the secret has worked for a repository.
-    pub(crate) fn after_success(
-        &self,
-        secret: &Secret,
-        repository: Option<&Reach>,
-        now: Timestamp,
-    ) -> Result<()> {
-        let Some(before) = self.of(secret)? else {
-            return Ok(());
-        };
-        let after = before.clone().after_success(repository, now);
-        if after.as_ref() == Some(&before) {
+        let rejection = change(before.clone());
+        if rejection == before {
             return Ok(());
         }
-        self.replace(secret, after)
-    }
-
-    /// Notes what Bitbucket said about the secret.
-    pub(crate) fn note(&self, secret: &Secret, rejection: Rejection) -> Result<()> {
-        self.replace(secret, Some(rejection))
-    }
-
-    /// Notes that the secret works.
-    pub(crate) fn remove(&self, secret: &Secret) -> Result<()> {
-        match self.of(secret)? {
-            Some(_) => self.replace(secret, None),
-            None => Ok(()),
-        }
-    }
-
-    fn replace(&self, secret: &Secret, rejection: Option<Rejection>) -> Result<()> {
         let lock = Lock::acquire(&self.path.with_extension("lock"), self.patience)?;
         let known = read(&self.path)?;
         if known.is_none() && self.path.exists() {
@@ -159,6 +123,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::Refusals;
+    use crate::account::rejection::Rejection;
     use crate::sys::secret::Secret;
 
     #[test]
@@ -171,9 +136,8 @@ mod tests {
             Secret::new(b"canary-bad".to_vec()),
             Secret::new(b"canary-good".to_vec()),
         );
-        refusals
-            .add(&bad, None, Timestamp::UNIX_EPOCH)
-            .expect("noted");
+        let refused = |before| Some(Rejection::again(before, None, Timestamp::UNIX_EPOCH));
+        refusals.change(&bad, refused).expect("noted");
         assert!(refusals.of(&bad).expect("an answer").is_some());
         assert!(refusals.of(&good).expect("an answer").is_none());
         assert!(
@@ -181,7 +145,7 @@ mod tests {
                 .expect("text")
                 .contains("canary")
         );
-        refusals.remove(&bad).expect("noted");
+        refusals.change(&bad, |_| None).expect("noted");
         assert!(refusals.of(&bad).expect("an answer").is_none());
     }
 }

@@ -9,14 +9,12 @@ use crate::account::standing::Standing;
 use crate::bitbucket::reach::Reach;
 
 /// A server's refusals of a secret, and what Bitbucket said about it since.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rejection {
-    /// When it was last refused.
     pub(crate) at: Timestamp,
     /// How often it was refused since it last worked.
     pub(crate) times: u32,
     /// When Bitbucket was last asked, if it did not say that it knows the secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     asked: Option<Timestamp>,
     /// Bitbucket said that it knows the secret: it is in service again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -24,10 +22,8 @@ pub(crate) struct Rejection {
     /// How often the secret came back since [`Rejection::since`].
     #[serde(default, skip_serializing_if = "is_zero")]
     returns: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
     /// The repository that refused it last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     repository: Option<Reach>,
     /// The repositories that refuse it although Bitbucket knows it, and when they said so.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -37,11 +33,9 @@ pub(crate) struct Rejection {
 /// What Bitbucket says about a secret that a server refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probed {
-    /// Bitbucket knows it.
     Known,
     /// Bitbucket knows it, but the repository that refused it goes on refusing it.
     NotThere,
-    /// Bitbucket does not know it.
     Unknown,
     /// Bitbucket could not be asked, or its answer decides nothing.
     Nobody,
@@ -61,31 +55,23 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl Rejection {
-    /// Adds a refusal to the earlier ones.
-    ///
-    /// Parallel processes that got the same answer each report a refusal: together they count once.
+    /// Adds a refusal to the earlier ones. What parallel processes report of the same answer counts once.
     pub(crate) fn again(before: Option<Self>, repository: Option<&Reach>, now: Timestamp) -> Self {
-        let repository = repository.filter(|reach| is_notable(reach)).cloned();
-        match before {
-            Some(before) if !before.standing(now).may_answer() => before,
-            Some(before) => Self {
-                at: now,
-                times: before.times.saturating_add(1),
-                asked: None,
-                is_back: false,
-                repository,
-                ..before
-            },
-            None => Self {
-                at: now,
-                times: 1,
-                asked: None,
-                is_back: false,
-                returns: 0,
-                since: None,
-                repository,
-                closed: BTreeMap::new(),
-            },
+        // Nothing is known against a secret that nobody refused.
+        let before = before.unwrap_or(Self {
+            is_back: true,
+            ..Self::default()
+        });
+        if !before.standing(now).may_answer() {
+            return before;
+        }
+        Self {
+            at: now,
+            times: before.times.saturating_add(1),
+            asked: None,
+            is_back: false,
+            repository: repository.filter(|reach| is_notable(reach)).cloned(),
+            ..before
         }
     }
 
@@ -97,26 +83,30 @@ impl Rejection {
     /// Whether this repository refuses it, although Bitbucket knows it.
     pub(crate) fn is_closed(&self, repository: Option<&Reach>, now: Timestamp) -> bool {
         let at = repository.and_then(|repository| self.closed.get(&repository.to_string()));
-        at.is_some_and(|at| now.duration_since(*at) < REST)
+        at.is_some_and(|at| is_recent(*at, now))
     }
 
     /// What is left of it after the secret has worked for a repository: what others say of themselves.
     pub(crate) fn after_success(self, repository: Option<&Reach>, now: Timestamp) -> Option<Self> {
-        let mut closed = self.closed;
-        if let Some(repository) = repository {
-            closed.remove(&repository.to_string());
-        }
-        closed.retain(|_, at| now.duration_since(*at) < REST);
-        (!closed.is_empty()).then_some(Self {
+        let mut back = self.back();
+        let own = repository.map(ToString::to_string);
+        back.closed
+            .retain(|name, at| Some(name) != own.as_ref() && is_recent(*at, now));
+        (!back.closed.is_empty()).then_some(Self {
+            returns: 0,
+            since: None,
+            ..back
+        })
+    }
+
+    fn back(self) -> Self {
+        Self {
             times: 0,
             asked: None,
             is_back: true,
-            returns: 0,
-            since: None,
             repository: None,
-            closed,
             ..self
-        })
+        }
     }
 
     /// One stray refusal is forgiven after ten minutes, a second is not.
@@ -124,7 +114,7 @@ impl Rejection {
         match *self {
             Self { is_back: true, .. } => Standing::InService,
             Self { times: 2.., .. } => Standing::Refused,
-            Self { at, .. } if now.duration_since(at) < REST => Standing::Resting {
+            Self { at, .. } if is_recent(at, now) => Standing::Resting {
                 until: at.saturating_add(REST).unwrap_or(Timestamp::MAX),
             },
             _ => Standing::OneMoreChance,
@@ -133,36 +123,35 @@ impl Rejection {
 
     /// Whether Bitbucket may be asked now: once in ten minutes, and not after too many comebacks.
     pub(crate) fn may_ask(&self, now: Timestamp) -> bool {
-        let is_recent = |time: Timestamp| now.duration_since(time) < REST;
+        let is_recent = |time| is_recent(time, now);
         let is_worn_out = self.returns >= MOST_RETURNS && self.since.is_some_and(is_recent);
         !self.standing(now).may_answer() && !is_worn_out && !self.asked.is_some_and(is_recent)
     }
 
     /// The rejection after Bitbucket was asked, and the repository of [`Self::repository_to_ask`].
     pub(crate) fn after(self, asked: Probed, wanted: Option<&Reach>, now: Timestamp) -> Self {
-        let window = self.since.filter(|since| now.duration_since(*since) < REST);
-        let refuses = self
-            .repository_to_ask(wanted)
-            .filter(|reach| is_notable(reach));
+        let refuses = self.repository_to_ask(wanted);
+        let refuses = refuses.filter(|reach| is_notable(reach));
         match (asked, refuses.map(ToString::to_string)) {
             // It is not shown there again, so this is no comeback that somebody could repeat for ever.
-            (Probed::NotThere, Some(refuses)) => Self {
-                times: 0,
-                asked: None,
-                is_back: true,
-                repository: None,
-                closed: with(self.closed, refuses, now),
-                ..self
-            },
-            (Probed::Known | Probed::NotThere, _) => Self {
-                times: 0,
-                asked: None,
-                is_back: true,
-                returns: window.map_or(1, |_| self.returns.saturating_add(1)),
-                since: window.or(Some(now)),
-                repository: None,
-                ..self
-            },
+            (Probed::NotThere, Some(refuses)) => {
+                let mut back = self.back();
+                back.closed.retain(|_, at| is_recent(*at, now));
+                if back.closed.len() >= MOST_CLOSED {
+                    let oldest = back.closed.values().min().copied();
+                    back.closed.retain(|_, at| Some(*at) != oldest);
+                }
+                back.closed.insert(refuses, now);
+                back
+            }
+            (Probed::Known | Probed::NotThere, _) => {
+                let window = self.since.filter(|since| is_recent(*since, now));
+                Self {
+                    returns: window.map_or(1, |_| self.returns.saturating_add(1)),
+                    since: window.or(Some(now)),
+                    ..self.back()
+                }
+            }
             // It stays aside until Bitbucket knows it.
             (Probed::Unknown, _) => Self {
                 times: self.times.max(2),
@@ -177,26 +166,13 @@ impl Rejection {
     }
 }
 
+fn is_recent(time: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(time) < REST
+}
+
 /// Whether a repository's name is short enough to be noted.
 fn is_notable(reach: &Reach) -> bool {
     reach.repository.is_some() && reach.to_string().len() <= LONGEST_NAME
-}
-
-/// One more closed repository, without those whose time is over; of too many the oldest goes.
-fn with(
-    mut closed: BTreeMap<String, Timestamp>,
-    repository: String,
-    now: Timestamp,
-) -> BTreeMap<String, Timestamp> {
-    closed.retain(|_, at| now.duration_since(*at) < REST);
-    if closed.len() >= MOST_CLOSED
-        && let Some((oldest, _)) = closed.iter().min_by_key(|(_, at)| **at)
-    {
-        let oldest = oldest.clone();
-        closed.remove(&oldest);
-    }
-    closed.insert(repository, now);
-    closed
 }
 
 #[cfg(test)]

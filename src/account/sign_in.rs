@@ -1,16 +1,21 @@
 //! What an account signs in with: a secret of a known kind, a grant, or what git gave.
 
+use serde::{Deserialize, Serialize};
+
 use crate::account::grant::Grant;
 use crate::bitbucket::Kind;
 use crate::git::username::Username;
 use crate::sys::bytes::Bytes;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "SignInRow", into = "SignInRow")]
 pub(crate) enum SignIn {
-    /// A secret of a known kind.
     Known(Known),
     /// OAuth access tokens, which we renew.
-    Grant { grant: Grant, owner: Owner },
+    Grant {
+        grant: Grant,
+        owner: Owner,
+    },
     /// What git gave us to keep, as it came: nothing tells its kind.
     Opaque(Opaque),
 }
@@ -66,5 +71,126 @@ impl Known {
 impl From<Known> for SignIn {
     fn from(known: Known) -> Self {
         Self::Known(known)
+    }
+}
+
+/// Flat, each key once, with the names of version 0.1. A key that the account cannot have is dropped.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct SignInRow {
+    kind: Option<Kind>,
+    #[serde(deserialize_with = "Username::read")]
+    username: Option<Username>,
+    email: Option<String>,
+    path: Option<Bytes>,
+    authtype: Option<Bytes>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    context: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    bearer: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    bearer_only: bool,
+    oauth: Option<Grant>,
+}
+
+impl From<SignInRow> for SignIn {
+    fn from(row: SignInRow) -> Self {
+        let owner = Owner {
+            username: row.username,
+            email: row.email,
+        };
+        match (row.oauth, row.kind) {
+            // Trust `oauth` over `kind`, which may have been edited.
+            (Some(grant), _) => Self::Grant { grant, owner },
+            (None, Some(kind)) => Self::Known(Known {
+                kind,
+                owner,
+                scheme: match (row.bearer, row.bearer_only) {
+                    (false, _) => Scheme::Basic,
+                    (true, false) => Scheme::Bearer,
+                    (true, true) => Scheme::BearerOnly,
+                },
+                base_path: row.context,
+            }),
+            (None, None) => Self::Opaque(Opaque {
+                username: owner.username,
+                path: row.path,
+                authtype: row.authtype,
+            }),
+        }
+    }
+}
+
+impl From<SignIn> for SignInRow {
+    fn from(sign_in: SignIn) -> Self {
+        let of = |kind, owner: Owner| Self {
+            kind: Some(kind),
+            username: owner.username,
+            email: owner.email,
+            ..Self::default()
+        };
+        match sign_in {
+            SignIn::Known(known) => Self {
+                context: known.base_path,
+                bearer: known.scheme != Scheme::Basic,
+                bearer_only: known.scheme == Scheme::BearerOnly,
+                ..of(known.kind, known.owner)
+            },
+            SignIn::Grant { grant, owner } => Self {
+                oauth: Some(grant),
+                ..of(Kind::Oauth, owner)
+            },
+            SignIn::Opaque(opaque) => Self {
+                username: opaque.username,
+                path: opaque.path,
+                authtype: opaque.authtype,
+                ..Self::default()
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::account::Account;
+
+    const COMMON: &str = "store = \"file\"\nentry = \"work@bitbucket.org#00000001\"\n";
+
+    /// Every shape that version 0.1 could write.
+    const SHAPES: [&str; 8] = [
+        "name = \"work\"\nhost = \"bitbucket.org\"\nkind = \"api-token\"\nusername = \"ada\"\nemail = \"ada@example.com\"\n\
+         for = [\"acme\", \"beta/app\"]\n{COMMON}expires = \"2027-01-31\"\norigin = \"login\"\n",
+        "name = \"work\"\nhost = \"bitbucket.org\"\nkind = \"access-token\"\n{COMMON}origin = \"git\"\ncolour = \"blue\"\n",
+        "name = \"work\"\nhost = \"git.corp.example:7990\"\nkind = \"http-access-token\"\nusername = \"j%FCrgen\"\n\
+         context = \"/bitbucket\"\nbearer = true\n{COMMON}origin = \"login\"\n",
+        "name = \"work\"\nhost = \"git.corp.example\"\nkind = \"http-access-token\"\n\
+         bearer = true\nbearer_only = true\n{COMMON}origin = \"login\"\n",
+        "name = \"work\"\nhost = \"bitbucket.org\"\nkind = \"app-password\"\nusername = \"ada\"\n{COMMON}origin = \"git\"\n\
+         password_expiry_utc = 1\n\n[rejected]\nat = \"2026-11-21T12:00:00Z\"\ntimes = 2\n",
+        "name = \"work\"\nhost = \"bitbucket.org\"\nkind = \"oauth\"\nusername = \"ada\"\nemail = \"ada@example.com\"\n\
+         {COMMON}origin = \"login\"\npassword_expiry_utc = 1\n\n[oauth]\nclient_id = \"key\"\nflow = \"authorization-code\"\n\
+         spare = \"x\"\n",
+        "name = \"work\"\nhost = \"bitbucket.org\"\nusername = \"ada\"\npath = \"acme/site.git\"\n{COMMON}origin = \"git\"\n\
+         password_expiry_utc = 1\n",
+        "name = \"work\"\nhost = \"bitbucket.org\"\nauthtype = \"Bearer\"\n{COMMON}origin = \"git\"\n",
+    ];
+
+    #[test]
+    fn each_account_goes_back_into_the_file_as_it_was() {
+        for shape in SHAPES {
+            let text = shape.replace("{COMMON}", COMMON);
+            let account: Account = toml::from_str(&text).expect("an account");
+            let back = toml::to_string(&account).expect("text");
+            assert_eq!(back, text);
+        }
+    }
+
+    #[test]
+    fn a_grant_stays_one_when_its_kind_was_edited() {
+        let text = SHAPES[5].replace("{COMMON}", COMMON);
+        let edited = text.replace("kind = \"oauth\"", "kind = \"api-token\"");
+        let account: Account = toml::from_str(&edited).expect("an account");
+        let back = toml::to_string(&account).expect("text");
+        assert_eq!(back, text);
     }
 }

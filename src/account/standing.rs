@@ -1,8 +1,7 @@
-//! Whether an account may answer.
+//! Whether an account may answer, and if not, why.
 
 use jiff::Timestamp;
 
-/// Whether an account may answer, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     InService,
@@ -13,30 +12,22 @@ pub(crate) enum Standing {
     /// Bitbucket has removed its kind: it answers only where nothing else fits.
     Retired,
     // Those below do not answer.
-    /// A server refused the secret.
     Resting {
         until: Timestamp,
     },
-    /// A server refused the secret again, or Bitbucket does not know it: it stays aside until Bitbucket knows it or
-    /// somebody signs in again.
+    /// Refused again, or unknown to Bitbucket: set aside until Bitbucket knows it or somebody signs in again.
     Refused,
     /// The repository that is wanted refuses the secret, although Bitbucket knows it.
     RefusedThere,
-    /// The secret had an end, and it has passed.
     Expired,
-    /// The policy of the machine does not allow it.
     Forbidden,
 }
 
 impl Standing {
     pub(crate) fn may_answer(self) -> bool {
-        match self {
-            Self::InService | Self::OneMoreChance | Self::Ended | Self::Retired => true,
-            Self::Resting { .. }
-            | Self::Refused
-            | Self::RefusedThere
-            | Self::Expired
-            | Self::Forbidden => false,
-        }
+        matches!(
+            self,
+            Self::InService | Self::OneMoreChance | Self::Ended | Self::Retired
+        )
     }
 }

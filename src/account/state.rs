@@ -20,13 +20,10 @@ pub(crate) enum State {
     /// Within the next 14 days.
     Expiring,
     Expired,
-    /// The store has no secret for it.
     Missing,
     /// A server refused the secret, or a grant yields no new token.
     Rejected,
-    /// Bitbucket has removed its kind.
     Retired,
-    /// The store does not answer.
     Unreachable,
 }
 
@@ -48,7 +45,6 @@ impl State {
         }
     }
 
-    /// Whether a person has to act.
     pub(crate) fn needs_attention(self) -> bool {
         !matches!(self, Self::Ok | Self::Expiring)
     }
@@ -78,7 +74,6 @@ impl State {
     }
 }
 
-/// Says that one repository refuses the secret.
 pub(crate) fn refused_there(account: &Account) -> String {
     let Account { name, host, .. } = account;
     format!("'{name}' works, but {host} refuses it for this repository: {REFUSED_THERE}")

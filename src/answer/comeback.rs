@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Error, Result};
+use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use crate::account::file::Accounts;
@@ -22,23 +22,14 @@ use crate::sys::trace;
 /// What of an answer's time is left for writing down what Bitbucket said of a refused secret.
 const NOTE: Duration = Duration::from_millis(500);
 
-/// What became of the account that would win, had no server refused it.
-pub(super) enum Comeback {
-    /// Bitbucket accepts it again: as it is now.
-    Back(Box<Account>, Kept),
-    /// Bitbucket knows it, but the repository that is wanted refuses it.
-    RefusedThere,
-    /// An OAuth grant yields no new token.
-    Fails(Error),
-}
-
-/// The entry of the rejected account that would win, and what became of it.
+/// Asks about the rejected account that would win, and puts it into `accounts` as it is now.
+/// Returns its entry and secret if it is good again. Fails when a grant yields no new token.
 pub(super) fn of_account(
     session: &Session,
-    accounts: &Accounts,
+    accounts: &mut Accounts,
     wanted: &Wanted<'_>,
     now: Timestamp,
-) -> Option<(String, Comeback)> {
+) -> Result<Option<(String, Kept)>> {
     let is_refused = |standing| matches!(standing, Standing::Resting { .. } | Standing::Refused);
     // As if no server had refused anything.
     let hindrance = |account: &Account| {
@@ -46,46 +37,59 @@ pub(super) fn of_account(
             .filter(|ruling| !matches!(ruling, Ruling::Out(standing) if is_refused(*standing)))
     };
     let mut rulings = rule(accounts, wanted, hindrance).into_iter();
-    let (account, _) = rulings.find(|(_, ruling)| *ruling == Ruling::Answers)?;
-    let is_refused = is_refused(account.standing(now));
-    let is_candidate = is_refused && account.kind().is_some() && !account.is_retired();
-    if !is_candidate || !account.has_ended() && !account.rejected.as_ref()?.may_ask(now) {
-        return None;
-    }
-    let outcome = match account.grant() {
-        Some(_) => of_grant(session, account, wanted),
-        None => if_known(session, account, wanted, |_| true)?,
+    let winner = rulings.find(|(_, ruling)| *ruling == Ruling::Answers);
+    let may_ask = |account: &Account| {
+        let may_ask = |rejection: &Rejection| rejection.may_ask(now);
+        account.has_ended() || account.rejected.as_ref().is_some_and(may_ask)
     };
-    Some((account.entry.clone(), outcome))
+    let Some((account, _)) = winner.filter(|(account, _)| {
+        is_refused(account.standing(now))
+            && account.kind().is_some()
+            && !account.is_retired()
+            && may_ask(account)
+    }) else {
+        return Ok(None);
+    };
+    let outcome = match account.grant() {
+        Some(_) => Some(of_grant(session, account, wanted)?),
+        None => if_known(session, account, wanted, |_| true),
+    };
+    let Some((account, kept)) = outcome else {
+        return Ok(None);
+    };
+    let entry = account.entry.clone();
+    accounts.replace(account);
+    Ok(kept.map(|kept| (entry, kept)))
 }
 
 /// A refused access token is followed by a new one, unless only one repository refuses it.
-fn of_grant(session: &Session, account: &Account, wanted: &Wanted<'_>) -> Comeback {
+fn of_grant(
+    session: &Session,
+    account: &Account,
+    wanted: &Wanted<'_>,
+) -> Result<(Account, Option<Kept>)> {
     let now = Timestamp::now();
-    let refused_by = |rejection: &Rejection| {
-        let repository = rejection.repository_to_ask(wanted.reach.as_ref());
-        repository.cloned()
-    };
-    let refused_by = account.rejected.as_ref().and_then(refused_by);
-    let is_one_alone = |rejection: &Rejection| rejection.is_closed(refused_by.as_ref(), now);
-    let may_ask = !account.has_ended() && account.is_good_for(0, now) && refused_by.is_some();
-    let known = may_ask.then(|| if_known(session, account, wanted, is_one_alone));
-    if let Some(comeback) = known.flatten() {
-        return comeback;
+    let rejection = account.rejected.as_ref();
+    let refused_by = rejection.and_then(|it| it.repository_to_ask(wanted.reach.as_ref()));
+    let is_one_alone = |rejection: &Rejection| rejection.is_closed(refused_by, now);
+    if !account.has_ended()
+        && account.is_good_for(0, now)
+        && refused_by.is_some()
+        && let Some(known) = if_known(session, account, wanted, is_one_alone)
+    {
+        return Ok(known);
     }
-    match renewal::anew(session, account) {
-        Ok((account, kept)) => Comeback::Back(Box::new(account), kept),
-        Err(error) => Comeback::Fails(error),
-    }
+    let (account, kept) = renewal::anew(session, account)?;
+    Ok((account, Some(kept)))
 }
 
-/// What became of the account, if Bitbucket's answer `counts`.
+/// The account, if Bitbucket knows its secret; with the secret, unless the wanted repository refuses it.
 fn if_known(
     session: &Session,
     account: &Account,
     wanted: &Wanted<'_>,
     counts: impl Fn(&Rejection) -> bool,
-) -> Option<Comeback> {
+) -> Option<(Account, Option<Kept>)> {
     let rejection = || {
         let accounts = session.accounts()?;
         let mut accounts = accounts.iter();
@@ -111,9 +115,8 @@ fn if_known(
         ..account.clone()
     };
     match account.standing_at(wanted.reach.as_ref(), Timestamp::now()) {
-        Standing::RefusedThere => Some(Comeback::RefusedThere),
-        standing if standing.may_answer() => Some(Comeback::Back(Box::new(account), kept)),
-        _ => None,
+        Standing::RefusedThere => Some((account, None)),
+        standing => standing.may_answer().then_some((account, Some(kept))),
     }
 }
 
@@ -128,20 +131,19 @@ pub(super) fn of_elsewhere(
     let place = wanted.reach.as_ref();
     let secret = &kept.secret;
     let rejection = || session.refusals()?.of(secret);
-    let note = |rejection| session.refusals()?.note(secret, rejection);
+    let note = |rejection| session.refusals()?.change(secret, |_| Some(rejection));
     let may_ask = |rejection: &Rejection| rejection.may_ask(now);
-    if !account.rejected.as_ref().is_some_and(may_ask) || account.is_retired() {
-        return account.standing_at(place, now);
-    }
     let mut account = account.clone();
-    if let Ok(rejected) = ask(session, &account, secret, wanted, &rejection, &note) {
+    if account.rejected.as_ref().is_some_and(may_ask)
+        && !account.is_retired()
+        && let Ok(rejected) = ask(session, &account, secret, wanted, &rejection, &note)
+    {
         account.rejected = rejected;
     }
     account.standing_at(place, now)
 }
 
-/// Asks Bitbucket about a secret that a server refused, and notes the answer: what is known against it now. Whoever has
-/// waited for another process takes that one's answer.
+/// Asks Bitbucket and notes the answer. A process that waited for another one takes the answer of that one.
 fn ask(
     session: &Session,
     account: &Account,

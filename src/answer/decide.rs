@@ -1,25 +1,24 @@
 //! The decision who answers: the one place that knows the order of what can answer.
 
-use anyhow::{Context as _, Error, Result};
+use anyhow::{Error, Result};
 use jiff::Timestamp;
 
+use crate::account::file::Accounts;
 use crate::account::standing::Standing;
 use crate::account::state::{self, State};
-use crate::account::{Account, Kept};
-use crate::answer::comeback::{self, Comeback};
+use crate::account::{Account, Kept, Origin};
+use crate::answer::comeback;
 use crate::answer::found::{Findings, Found};
 use crate::answer::matching::{Misfit, Wanted};
 use crate::answer::renewal;
 use crate::answer::ruling::{self, Rank, Ruling, rule};
 use crate::answer::shortlist;
 use crate::answer::source::{self, environment};
-use crate::answer::tie;
 use crate::settings::session::Session;
 use crate::store::Name;
-use crate::sys::error::Hinted;
+use crate::sys::error::{Hinted, one_line};
 use crate::sys::trace;
 
-/// How far a decision goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
     /// To an answer: Bitbucket is asked about a refused secret, a grant is renewed, and what comes after is not looked at.
@@ -36,12 +35,11 @@ pub(crate) struct Decision {
     /// What the candidate that answers has.
     kept: Option<Kept>,
     /// Why what the candidate has that is meant cannot be had.
-    failure: Option<Error>,
+    pub(crate) failure: Option<Error>,
     /// Whether nothing that comes later in the order may answer any more.
     is_over: bool,
 }
 
-/// Somebody who could answer.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) who: Who,
@@ -55,230 +53,203 @@ pub(crate) enum Who {
     Source(Name),
 }
 
-type Stage = fn(&Session, &Wanted<'_>, Effort, &mut Decision) -> Result<()>;
-
-/// The order in which an answer is looked for.
-const ORDER: [Stage; 3] = [of_environment, of_accounts, of_sources];
-
-/// Decides who answers.
 /// Fails when accounts, settings or policy cannot be read: nobody knows then who may answer.
 pub(crate) fn decide(session: &Session, wanted: &Wanted<'_>, effort: Effort) -> Result<Decision> {
-    let mut decision = Decision::default();
-    for stage in ORDER {
-        stage(session, wanted, effort, &mut decision)?;
-        if decision.is_over && effort == Effort::Answer {
-            break;
-        }
-    }
-    trace::say(|| decision.describe());
-    Ok(decision)
+    let mut search = Search {
+        session,
+        wanted,
+        effort,
+        decision: Decision::default(),
+    };
+    // The order in which an answer is looked for.
+    search.environment()?;
+    search.accounts()?;
+    search.sources()?;
+    trace::say(|| search.decision.describe());
+    Ok(search.decision)
 }
 
 /// The account with what its store has for it, fit to be used: a grant's token is renewed when it has to be.
 pub(crate) fn secret_of(session: &Session, account: &Account) -> Result<Option<(Account, Kept)>> {
-    let kept = session
-        .secret_of(account)
-        .map_err(|error| unreadable(account, error))?;
+    let kept = renewal::read(session, account)?;
     kept.map(|kept| renewal::current(session, account.clone(), kept))
         .transpose()
 }
 
-fn unreadable(account: &Account, error: Error) -> Error {
-    error.context(format!("cannot read the secret of '{}'", account.name))
+struct Search<'a> {
+    session: &'a Session,
+    wanted: &'a Wanted<'a>,
+    effort: Effort,
+    decision: Decision,
 }
 
-fn of_environment(
-    session: &Session,
-    wanted: &Wanted<'_>,
-    effort: Effort,
-    decision: &mut Decision,
-) -> Result<()> {
-    let Some((account, kept)) = environment::account(&wanted.host)? else {
-        return Ok(());
-    };
-    match session.objection_to_kept(&account, &kept)? {
-        Some(objection) => decision.push(account, Ruling::Forbidden(objection)),
-        None => judge(session, wanted, effort, Found { account, kept }, decision),
-    }
-    Ok(())
-}
-
-/// Rules on a secret that lies in no store of ours.
-fn judge(
-    session: &Session,
-    wanted: &Wanted<'_>,
-    effort: Effort,
-    found: Found,
-    decision: &mut Decision,
-) {
-    let Found { mut account, kept } = found;
-    let now = Timestamp::now();
-    account.rejected = session.refusal_of(&kept.secret);
-    let standing = match effort {
-        Effort::Answer => comeback::of_elsewhere(session, &account, &kept, wanted),
-        Effort::Explain => account.standing_at(wanted.reach.as_ref(), now),
-    };
-    if standing.may_answer() {
-        decision.answer(account, kept);
-    } else {
-        decision.is_over = true;
-        decision.push(account, Ruling::Out(standing));
-    }
-}
-
-fn of_accounts(
-    session: &Session,
-    wanted: &Wanted<'_>,
-    effort: Effort,
-    decision: &mut Decision,
-) -> Result<()> {
-    if decision.is_over {
-        let variable = decision.candidates.iter().find_map(Candidate::account);
-        let variable = variable.map_or_else(String::new, |account| account.name.clone());
-        // That they cannot be read makes no difference here.
-        for account in session.accounts().unwrap_or_default().into_accounts() {
-            let rank = Rank::Variable(variable.clone());
-            decision.push(account, Ruling::Outranked(rank));
-        }
-        return Ok(());
-    }
-    let before = decision.candidates.len();
-    look_at_accounts(session, wanted, effort, decision)?;
-    let is_missing = |candidate: &Candidate| candidate.ruling == Ruling::NoSecret;
-    if decision.candidates[before..].iter().any(is_missing) {
-        // The secret may have been replaced, and its entry with it, after we had read the account.
-        decision.candidates.truncate(before);
-        look_at_accounts(&session.afresh_when_late(), wanted, effort, decision)?;
-    }
-    Ok(())
-}
-
-fn look_at_accounts(
-    session: &Session,
-    wanted: &Wanted<'_>,
-    effort: Effort,
-    decision: &mut Decision,
-) -> Result<()> {
-    session.policy()?;
-    let accounts = match effort {
-        Effort::Answer => shortlist::accounts(session, wanted)?,
-        Effort::Explain => session.accounts()?,
-    };
-    let now = Timestamp::now();
-    let hindrance = |account: &Account| ruling::hindrance(session, account, now);
-    let mut rulings = rule(&accounts, wanted, hindrance);
-    let mut kept = None;
-    if effort == Effort::Answer
-        && rulings
-            .iter()
-            .any(|(_, ruling)| matches!(ruling, Ruling::Out(_)))
-    {
-        match comeback::of_account(session, &accounts, wanted, now) {
-            Some((back, Comeback::Back(account, secret))) => {
-                // It comes back into service: the same order holds, as if nothing had been noted against it.
-                rulings = rule(&accounts, wanted, |account| {
-                    hindrance(account).filter(|_| account.entry != back)
-                });
-                kept = Some((*account, secret));
+impl Search<'_> {
+    fn environment(&mut self) -> Result<()> {
+        if let Some((account, kept)) = environment::account(&self.wanted.host)? {
+            match self.session.objection_to_kept(&account, &kept)? {
+                Some(objection) => self.decision.push(account, Ruling::Forbidden(objection)),
+                None => self.judge(self.session, account, kept),
             }
-            Some((there, Comeback::RefusedThere)) => {
-                let mut rulings = rulings.iter_mut();
-                if let Some((_, ruling)) = rulings.find(|(account, _)| account.entry == there) {
-                    *ruling = Ruling::Out(Standing::RefusedThere);
+        }
+        Ok(())
+    }
+
+    /// Rules on a secret that lies in no store of ours.
+    fn judge(&mut self, session: &Session, mut account: Account, kept: Kept) {
+        account.rejected = session.refusal_of(&kept.secret);
+        let standing = match self.effort {
+            Effort::Answer => comeback::of_elsewhere(session, &account, &kept, self.wanted),
+            Effort::Explain => account.standing_at(self.wanted.reach.as_ref(), Timestamp::now()),
+        };
+        if standing.may_answer() {
+            self.decision.answer(account, kept);
+        } else {
+            self.decision.is_over = true;
+            self.decision.push(account, Ruling::Out(standing));
+        }
+    }
+
+    fn accounts(&mut self) -> Result<()> {
+        let decision = &mut self.decision;
+        if decision.is_over {
+            let mut before = decision.candidates.iter().filter_map(Candidate::account);
+            let variable = before.next().map(|account| account.origin);
+            if let (Some(Origin::Variable(name)), Effort::Explain) = (variable, self.effort) {
+                // That they cannot be read makes no difference here.
+                for account in self.session.accounts().unwrap_or_default().into_accounts() {
+                    decision.push(account, Ruling::Outranked(Rank::Variable(name)));
                 }
             }
-            Some((_, Comeback::Fails(error))) if !rulings.iter().any(|(_, it)| may_answer(it)) => {
-                return Err(error);
-            }
-            Some((_, Comeback::Fails(error))) => {
-                trace::say(|| format!("oauth: {}", crate::sys::error::one_line(&error)));
-            }
-            None => {}
+            return Ok(());
         }
-    }
-    let rulings: Vec<Ruling> = rulings.into_iter().map(|(_, ruling)| ruling).collect();
-    for (account, ruling) in accounts.into_accounts().zip(rulings) {
-        if ruling != Ruling::Answers {
-            decision.push(account, ruling);
-        } else if let Some((account, kept)) = kept.take() {
-            decision.answer(account, kept);
-        } else {
-            decision.settle(session, effort, account);
+        let before = decision.candidates.len();
+        self.look_at_accounts(self.session)?;
+        let is_missing = |candidate: &Candidate| candidate.ruling == Ruling::NoSecret;
+        if self.decision.candidates[before..].iter().any(is_missing) {
+            // The secret may have been replaced, and its entry with it, after we had read the account.
+            self.decision.candidates.truncate(before);
+            self.look_at_accounts(&self.session.afresh_when_late())?;
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Whether some account would answer, or two of them.
-fn may_answer(ruling: &Ruling) -> bool {
-    matches!(ruling, Ruling::Answers | Ruling::Outranked(Rank::Tie))
-}
-
-/// The stores that are only looked into, in the order of the settings.
-fn of_sources(
-    session: &Session,
-    wanted: &Wanted<'_>,
-    effort: Effort,
-    decision: &mut Decision,
-) -> Result<()> {
-    if decision.is_over || !source::is_asked_for(session, wanted)? {
-        return Ok(());
-    }
-    // Do not charge the keyring's delay to these stores.
-    let mut session = session.afresh_when_late();
-    let sources = source::names(&session)?;
-    for source in sources {
-        let name = Name::from(source);
-        if let Some(objection) = session.policy()?.objection_to_store(name) {
-            decision.push_source(name, Ruling::Forbidden(objection));
-            continue;
-        }
-        let found = source::look_into(&session, source, wanted);
-        // These waits have bounds of their own.
-        session = session.afresh();
-        match found {
-            Ok(None) => trace::say(|| format!("lookup: '{name}' has nothing")),
-            Ok(Some(found)) => {
-                let Found { account, kept } = &found;
-                let Some(objection) = session.objection_to_kept(account, kept)? else {
-                    judge(&session, wanted, effort, found, decision);
-                    return Ok(());
-                };
-                decision.push(found.account, Ruling::Forbidden(objection));
+    fn look_at_accounts(&mut self, session: &Session) -> Result<()> {
+        session.policy()?;
+        let wanted = self.wanted;
+        let mut accounts = match self.effort {
+            Effort::Answer => shortlist::accounts(session, wanted)?,
+            Effort::Explain => session.accounts()?,
+        };
+        let now = Timestamp::now();
+        let hindrance = |account: &Account| ruling::hindrance(session, account, Timestamp::now());
+        let of = |accounts: &Accounts| -> Vec<Ruling> {
+            let rulings = rule(accounts, wanted, hindrance).into_iter();
+            rulings.map(|(_, ruling)| ruling).collect()
+        };
+        let mut rulings = of(&accounts);
+        let mut back = None;
+        let is_out = |ruling: &Ruling| matches!(ruling, Ruling::Out(_));
+        if self.effort == Effort::Answer && rulings.iter().any(is_out) {
+            match comeback::of_account(session, &mut accounts, wanted, now) {
+                Ok(secret) => {
+                    back = secret;
+                    rulings = of(&accounts);
+                }
+                Err(error) if !rulings.contains(&Ruling::Answers) => return Err(error),
+                Err(error) => trace::say(|| format!("oauth: {}", one_line(&error))),
             }
-            // What comes after it is not asked, as that might have another account's.
+        }
+        for (account, ruling) in accounts.into_accounts().zip(rulings) {
+            let is_back = |(entry, _): &mut (String, Kept)| *entry == account.entry;
+            if ruling != Ruling::Answers {
+                self.decision.push(account, ruling);
+            } else if let Some((_, kept)) = back.take_if(is_back) {
+                self.decision.answer(account, kept);
+            } else {
+                self.settle(session, account);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gets the secret of the account that is meant.
+    fn settle(&mut self, session: &Session, account: Account) {
+        let decision = &mut self.decision;
+        decision.is_over = true;
+        let outcome = match self.effort {
+            Effort::Answer => secret_of(session, &account),
+            Effort::Explain => renewal::read(session, &account)
+                .map(|kept| kept.map(|kept| (account.clone(), kept))),
+        };
+        match outcome {
+            Ok(Some((account, kept))) => decision.answer(account, kept),
+            Ok(None) => decision.push(account, Ruling::NoSecret),
             Err(error) => {
-                let context = format!("cannot look into the store '{name}'");
-                decision.is_over = true;
-                decision.failure = Some(error.context(context));
-                decision.push_source(name, Ruling::Fails);
-                return Ok(());
+                decision.failure = Some(error);
+                decision.push(account, Ruling::Fails);
             }
         }
     }
-    Ok(())
+
+    /// The stores that are only looked into, in the order of the settings.
+    fn sources(&mut self) -> Result<()> {
+        if self.decision.is_over || !source::is_asked_for(self.session, self.wanted)? {
+            return Ok(());
+        }
+        // Do not charge the keyring's delay to these stores.
+        let mut session = self.session.afresh_when_late();
+        for &source in &self.session.config()?.lookup {
+            let name = Name::from(source);
+            if let Some(objection) = session.policy()?.objection_to_store(name) {
+                self.decision
+                    .push_source(name, Ruling::Forbidden(objection));
+                continue;
+            }
+            let found = source::look_into(&session, source, self.wanted);
+            // These waits have bounds of their own.
+            session = session.afresh();
+            match found {
+                Ok(None) => trace::say(|| format!("lookup: '{name}' has nothing")),
+                Ok(Some(Found { account, kept })) => {
+                    let Some(objection) = session.objection_to_kept(&account, &kept)? else {
+                        self.judge(&session, account, kept);
+                        return Ok(());
+                    };
+                    self.decision.push(account, Ruling::Forbidden(objection));
+                }
+                // What comes after it is not asked, as that might have another account's.
+                Err(error) => {
+                    let context = format!("cannot look into the store '{name}'");
+                    self.decision.is_over = true;
+                    self.decision.failure = Some(error.context(context));
+                    self.decision.push_source(name, Ruling::Fails);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Decision {
-    /// What answers, or why nothing does.
-    /// Fails when two accounts fit equally, the secret of the one that is meant cannot be had, or nothing fits but what
-    /// the policy forbids.
+    /// Fails when the secret of the chosen account cannot be had, or only forbidden ones fit.
     pub(crate) fn into_findings(mut self, wanted: &Wanted<'_>) -> Result<Findings> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        if let Some(kept) = self.kept.take() {
-            let account = self
-                .candidates
-                .into_iter()
-                .find_map(Candidate::that_answers);
-            let account = account.context("an answer has its candidate")?;
-            let notices = notice_of_answer(&account).into_iter().collect();
+        if let Some((kept, position)) = self.kept.take().zip(self.answering_position())
+            && let Who::Account(account) = self.candidates.swap_remove(position).who
+        {
+            let account = *account;
+            let now = Timestamp::now();
+            let notice = if account.lies_elsewhere() {
+                source::notice(&account, now)
+            } else {
+                State::of(&account, now).notice(&account)
+            };
             let found = Some(Found { account, kept });
+            let notices = notice.into_iter().collect();
             return Ok(Findings { found, notices });
-        }
-        if let [first, second, ..] = self.tied().as_slice() {
-            return Err(tie::ambiguous(wanted, first, second));
         }
         let mut notices: Vec<String> = self.candidates.iter().filter_map(notice).collect();
         if !self.is_over {
@@ -297,29 +268,19 @@ impl Decision {
         Ok(Findings { found, notices })
     }
 
-    /// The account that answers.
     pub(crate) fn answering(&self) -> Option<&Account> {
+        self.candidates[self.answering_position()?].account()
+    }
+
+    fn answering_position(&self) -> Option<usize> {
         let mut candidates = self.candidates.iter();
-        let answering = candidates.find(|candidate| candidate.ruling == Ruling::Answers);
-        answering.and_then(Candidate::account)
+        candidates.position(|candidate| candidate.ruling == Ruling::Answers)
     }
 
     /// Whether an account does not fit only because the request tells no workspace.
     pub(crate) fn only_lacks_a_path(&self) -> bool {
         let mut candidates = self.candidates.iter();
         candidates.any(|candidate| candidate.ruling == Ruling::Misfit(Misfit::NoPath))
-    }
-
-    /// Why what is meant cannot be had.
-    pub(crate) fn failure(&self) -> Option<&Error> {
-        self.failure.as_ref()
-    }
-
-    /// Accounts that fit equally, so that none of them answers.
-    pub(crate) fn tied(&self) -> Vec<&Account> {
-        let is_tied = |candidate: &&Candidate| candidate.ruling == Ruling::Outranked(Rank::Tie);
-        let tied = self.candidates.iter().filter(is_tied);
-        tied.filter_map(Candidate::account).collect()
     }
 
     fn push(&mut self, account: Account, ruling: Ruling) {
@@ -336,26 +297,6 @@ impl Decision {
         self.is_over = true;
         self.kept = Some(kept);
         self.push(account, Ruling::Answers);
-    }
-
-    /// Gets the secret of the account that is meant.
-    fn settle(&mut self, session: &Session, effort: Effort, account: Account) {
-        self.is_over = true;
-        let outcome = match effort {
-            Effort::Answer => secret_of(session, &account),
-            Effort::Explain => match session.secret_of(&account) {
-                Ok(kept) => Ok(kept.map(|kept| (account.clone(), kept))),
-                Err(error) => Err(unreadable(&account, error)),
-            },
-        };
-        match outcome {
-            Ok(Some((account, kept))) => self.answer(account, kept),
-            Ok(None) => self.push(account, Ruling::NoSecret),
-            Err(error) => {
-                self.failure = Some(error);
-                self.push(account, Ruling::Fails);
-            }
-        }
     }
 
     fn describe(&self) -> String {
@@ -378,22 +319,6 @@ impl Candidate {
             Who::Source(_) => None,
         }
     }
-
-    fn that_answers(self) -> Option<Account> {
-        match self.who {
-            Who::Account(account) if self.ruling == Ruling::Answers => Some(*account),
-            _ => None,
-        }
-    }
-}
-
-/// What a person would want to know of an account that answers.
-fn notice_of_answer(account: &Account) -> Option<String> {
-    if account.lies_elsewhere() {
-        source::notice(account, Timestamp::now())
-    } else {
-        State::of(account, Timestamp::now()).notice(account)
-    }
 }
 
 /// Why a candidate that fits does not answer, where a person can do something about it.
@@ -409,7 +334,6 @@ fn notice(candidate: &Candidate) -> Option<String> {
     }
 }
 
-/// That the policy forbids a candidate.
 fn forbidden(candidate: &Candidate) -> Option<Error> {
     let Ruling::Forbidden(objection) = &candidate.ruling else {
         return None;

@@ -9,7 +9,6 @@ pub(crate) struct Found {
     pub(crate) kept: Kept,
 }
 
-/// What a decision comes to.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) found: Option<Found>,

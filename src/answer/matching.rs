@@ -26,15 +26,11 @@ pub(crate) enum Exactness {
     Repository,
 }
 
-/// Why an account does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Misfit {
     OtherHost,
-    /// Its kind does not exist on its host.
     NoSuchKind,
-    /// It is for another workspace or repository.
     OtherReach,
-    /// It is for another instance on its host.
     OtherBasePath,
     /// It is for a workspace, a repository or an instance, and the request tells none.
     NoPath,
@@ -42,9 +38,7 @@ pub(crate) enum Misfit {
     OtherAttributes,
 }
 
-/// The accounts of the wanted host.
 struct OnHost<'a> {
-    /// There is one alone.
     is_only: bool,
     /// Below which paths its instances lie, as far as accounts name them.
     base_paths: Vec<&'a str>,
@@ -69,7 +63,6 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// The URL, for a message.
     pub(crate) fn url(&self) -> String {
         let path = self
             .path
@@ -122,8 +115,8 @@ impl<'a> Wanted<'a> {
             return Err(Misfit::OtherBasePath);
         }
         let is_below = |base: &&str| {
-            let base: Vec<&str> = base.trim_matches('/').split('/').collect();
-            segments.starts_with(&base)
+            let base = base.trim_matches('/').split('/');
+            segments.starts_with(&base.collect::<Vec<_>>())
         };
         let nearest = host.base_paths.iter().copied().filter(is_below);
         let nearest = nearest.max_by_key(|base| base.len());
@@ -132,8 +125,7 @@ impl<'a> Wanted<'a> {
             .ok_or(Misfit::OtherBasePath)
     }
 
-    /// gitcredentials(7): each attribute of the request has to be equal. This holds for what git gave and whose kind
-    /// nothing tells.
+    /// gitcredentials(7): each attribute of the request has to be equal. For accounts of unknown kind.
     fn fit_as_git_does(&self, account: &Account) -> Result<Exactness, Misfit> {
         let equal = |wanted: Option<&[u8]>, own: Option<&[u8]>| {
             wanted.is_none_or(|wanted| own == Some(wanted))
@@ -150,8 +142,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// Whether the request names no repository at all. A path that tells none (it holds `..`, say) is not the same, unless
-    /// REST has it for everybody.
+    /// Whether the request names no repository. A path such as `a/../b` is different: nobody knows what it names.
     fn is_about_the_host(&self) -> bool {
         self.path
             .is_none_or(|path| bitbucket::is_general_rest(&self.host, path))
@@ -160,12 +151,11 @@ impl<'a> Wanted<'a> {
 
 fn exactness(reach: &[Reach], wanted: &Reach) -> Option<Exactness> {
     let fitting = reach.iter().filter(|own| own.contains(wanted));
-    fitting
-        .map(|own| match own.repository {
-            Some(_) => Exactness::Repository,
-            None => Exactness::Workspace,
-        })
-        .max()
+    let exactness = fitting.map(|own| match own.repository {
+        Some(_) => Exactness::Repository,
+        None => Exactness::Workspace,
+    });
+    exactness.max()
 }
 
 /// How each account fits, in the order in which they came.
@@ -187,7 +177,6 @@ pub(crate) fn fits<'a>(
         .map(move |account| (account, wanted.fit(account, &host)))
 }
 
-/// The accounts that fit, in the order in which they came.
 pub(crate) fn fitting<'a>(
     accounts: &'a Accounts,
     wanted: &Wanted<'_>,

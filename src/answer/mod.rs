@@ -11,4 +11,3 @@ pub(crate) mod renewal;
 pub(crate) mod ruling;
 pub(crate) mod shortlist;
 pub(crate) mod source;
-pub(crate) mod tie;

@@ -15,9 +15,7 @@ use crate::account::grant::Grant;
 use crate::account::rejection::Probed;
 use crate::account::standing::Standing;
 use crate::account::{Account, Kept};
-use crate::bitbucket::oauth::GRACE;
-use crate::bitbucket::oauth::{self, Consumer, Proof, Tokens};
-use crate::bitbucket::oauth::{Ended, Flow};
+use crate::bitbucket::oauth::{self, Consumer, Ended, Flow, GRACE, Proof, Tokens};
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
 use crate::sys::error::one_line;
@@ -61,7 +59,6 @@ pub(crate) fn again(session: &Session, account: Account, kept: Kept) -> Result<(
 }
 
 /// Removes an account's secrets from its store, with those that a crashed renewal may have left.
-/// Fails when the store does not answer. Then the secrets may still be there.
 pub(crate) fn forget(session: &Session, account: &Account) -> Result<()> {
     session.forget(account)?;
     match spare_of(account) {
@@ -70,7 +67,6 @@ pub(crate) fn forget(session: &Session, account: &Account) -> Result<()> {
     }
 }
 
-/// The account with its spare entry.
 fn spare_of(account: &Account) -> Option<Account> {
     let entry = account.grant()?.spare.clone()?;
     Some(Account {
@@ -79,14 +75,10 @@ fn spare_of(account: &Account) -> Option<Account> {
     })
 }
 
-/// Why a new access token is wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reason {
-    /// The old one has ended.
     Ended,
-    /// The old one was refused.
     Refused,
-    /// A person asks.
     Asked,
 }
 
@@ -99,7 +91,6 @@ fn renew(session: &Session, account: &Account, reason: Reason) -> Result<(Accoun
         .or_else(|error| successor(&session.afresh(), account).ok_or(error))
 }
 
-/// The renewal itself, under the lock.
 fn ask(
     session: &Session,
     account: &Account,
@@ -159,18 +150,19 @@ fn ask(
 fn secret_of(session: &Session, account: &Account) -> Result<Kept> {
     let Account { name, store, .. } = account;
     let argument = account.argument();
-    session
-        .secret_of(account)
-        .with_context(|| format!("cannot read the secret of '{name}'"))?
-        .with_context(|| {
-            format!(
-                "the {store} has no secret for '{name}': 'git credential-bitbucket login {argument}' replaces it"
-            )
-        })
+    read(session, account)?.with_context(|| {
+        format!(
+            "the {store} has no secret for '{name}': 'git credential-bitbucket login {argument}' replaces it"
+        )
+    })
 }
 
-/// Adopts tokens that a crashed renewal had already stored. Nobody knows when that access token ends, but its refresh
-/// token is the current one.
+pub(super) fn read(session: &Session, account: &Account) -> Result<Option<Kept>> {
+    let kept = session.secret_of(account);
+    kept.with_context(|| format!("cannot read the secret of '{}'", account.name))
+}
+
+/// Adopts tokens that a crashed renewal had already stored: their refresh token is the current one.
 fn finish(session: &Session, account: Account) -> Result<Account> {
     let is_open = account.grant().is_some_and(|grant| grant.sent.is_some());
     let Some(mut spare) = spare_of(&account).filter(|_| is_open) else {
@@ -230,33 +222,25 @@ fn note_that_it_is_sent(
     }
     let mut next = account.clone();
     next.renew_entry()?;
-    let note = Grant {
+    let mut note = Grant {
         spare: Some(next.entry.clone()),
         ..grant.clone()
     };
-    let note = match grant.sent {
-        _ if grant.flow == Flow::ClientCredentials => note,
-        None => Grant {
-            sent: Some(now),
-            ..note
-        },
-        // The sender died or got no answer. Bitbucket accepts the old token for ten minutes more. The clock may have been
-        // set back.
-        Some(sent) if !grant.sent_again && now.duration_since(sent).abs() < GRACE => Grant {
-            sent_again: true,
-            ..note
-        },
-        Some(_) => {
-            let ended = Grant {
-                ended: Some(Ended::Lost),
-                ..grant.clone()
-            };
-            write(session, account, ended)?;
-            return Err(over(account, Ended::Lost, grant));
+    match grant.sent {
+        _ if grant.flow == Flow::ClientCredentials => {}
+        None => note.sent = Some(now),
+        // The sender died or got no answer. Bitbucket accepts the old token for ten minutes more.
+        Some(sent) if !grant.sent_again && now.duration_since(sent).abs() < GRACE => {
+            note.sent_again = true;
         }
-    };
-    write(session, account, note)?;
-    Ok(next.entry)
+        Some(_) => {
+            note.clone_from(grant);
+            note.ended = Some(Ended::Lost);
+        }
+    }
+    let ended = note.ended;
+    change(session, account, |known| *known = note)?;
+    ended.map_or(Ok(next.entry), |ended| Err(over(account, ended, grant)))
 }
 
 /// Stores the new tokens, and only then returns them.
@@ -282,23 +266,17 @@ fn keep(
     let rejected = account.rejected.clone();
     new.rejected = rejected.map(|it| it.after(Probed::Known, None, Timestamp::now()));
     succeed_grant(&mut new, account.entry.clone());
-    let cannot = || {
-        format!(
-            "cannot keep the new token of '{}' that Bitbucket gave",
-            account.name
-        )
-    };
-    session
+    let stored = session
         .keep_in_its_entry(&mut new, &kept, StoreChoice::from(account.store))
-        .with_context(cannot)?;
-    succeed(session, account, &new)
+        .and_then(|_| succeed(session, account, &new))
         .inspect_err(|error| {
             // Nobody needs these tokens any more. On any other error the next renewal finds them.
             if error.is::<Gone>() {
                 let _ = session.forget(&new);
             }
-        })
-        .with_context(cannot)?;
+        });
+    let name = &account.name;
+    stored.with_context(|| format!("cannot keep the new token of '{name}' that Bitbucket gave"))?;
     Ok((new, kept))
 }
 
@@ -322,22 +300,18 @@ fn failed(
         } else {
             ended
         };
-        let note = Grant {
-            ended: Some(ended),
-            ..grant.clone()
-        };
         // If this cannot be written, the next renewal finds it out again.
-        let _ = write(session, account, note);
+        let _ = change(session, account, |known| {
+            known.clone_from(grant);
+            known.ended = Some(ended);
+        });
         return over(account, ended, grant);
     }
-    let _ = session.update_accounts(|accounts| {
-        if let Some(known) = find_mut(accounts, account)?.grant_mut() {
-            if !error.is_open() {
-                *known = grant.clone();
-            }
-            known.failed = Some(Timestamp::now());
+    let _ = change(session, account, |known| {
+        if !error.is_open() {
+            known.clone_from(grant);
         }
-        Ok(())
+        known.failed = Some(Timestamp::now());
     });
     anyhow!("cannot renew the access token of '{name}': {error}")
 }
@@ -354,10 +328,10 @@ fn over(account: &Account, ended: Ended, grant: &Grant) -> anyhow::Error {
     anyhow!("'{}': {}: {how}", account.name, ended.reason(grant.flow))
 }
 
-fn write(session: &Session, account: &Account, grant: Grant) -> Result<()> {
+fn change(session: &Session, account: &Account, change: impl FnOnce(&mut Grant)) -> Result<()> {
     session.update_accounts(|accounts| {
-        if let Some(known) = find_mut(accounts, account)?.grant_mut() {
-            *known = grant;
+        if let Some(grant) = find_mut(accounts, account)?.grant_mut() {
+            change(grant);
         }
         Ok(())
     })

@@ -9,7 +9,6 @@ use crate::answer::matching::{self, Exactness, Misfit, Wanted};
 use crate::settings::policy::Objection;
 use crate::settings::session::Session;
 
-/// What becomes of a candidate.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ruling {
     Answers,
@@ -18,19 +17,17 @@ pub(crate) enum Ruling {
     /// It is the one that is meant, but what it has cannot be had.
     Fails,
     Misfit(Misfit),
-    /// It fits, but the policy of the machine forbids it.
     Forbidden(Objection),
     /// It fits, but it is out of service: refused, or expired.
     Out(Standing),
-    /// It fits, but another candidate comes before it.
     Outranked(Rank),
 }
 
 /// By what another candidate comes first. The order of the variants is the order of the rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rank {
-    /// A variable of the environment answers; this is its name.
-    Variable(String),
+    /// This variable of the environment answers.
+    Variable(&'static str),
     /// Bitbucket has removed its kind: it answers only when nothing else fits.
     Retired,
     /// One from `login` comes before what git or a file gave, however exact that is.
@@ -41,8 +38,8 @@ pub(crate) enum Rank {
     OtherName,
     /// git gave another one later.
     Older,
-    /// Another one from `login` fits equally: neither answers.
-    Tie,
+    /// Another one from `login` stands before it in `accounts.toml`.
+    Later,
 }
 
 impl Ruling {
@@ -89,7 +86,7 @@ pub(crate) fn rule<'a>(
         };
         rulings.push((account, ruling));
     }
-    for (position, rank) in outranked(contest, wanted) {
+    for (position, rank) in outranked(&contest, wanted) {
         rulings[position].1 = Ruling::Outranked(rank);
     }
     rulings
@@ -102,43 +99,49 @@ fn refusal_there(account: &Account, wanted: &Wanted<'_>) -> Option<Ruling> {
 }
 
 /// An account that fits, and that nothing keeps from answering.
-#[derive(Clone, Copy)]
 struct Contestant<'a> {
-    /// Among all accounts.
     position: usize,
     exactness: Exactness,
     account: &'a Account,
 }
 
-/// Who does not answer, and by which rule. Who is left answers.
-fn outranked(contest: Vec<Contestant<'_>>, wanted: &Wanted<'_>) -> Vec<(usize, Rank)> {
-    let mut left = contest;
-    let mut out = Vec::new();
-    let mut prefer = |rank: Rank, is_better: &dyn Fn(&Contestant<'_>) -> bool| {
-        if left.iter().any(is_better) {
-            let (better, others): (Vec<_>, Vec<_>) = left.drain(..).partition(is_better);
-            left = better;
-            out.extend(others.iter().map(|other| (other.position, rank.clone())));
-        }
-        left.iter().map(|one| one.exactness).max()
-    };
-    prefer(Rank::Retired, &|one| !one.account.is_retired());
-    // What git or a file gave may have been planted: a public URL can hold any token.
-    let most = prefer(Rank::GivenByGit, &|one| one.account.origin == Origin::Login);
-    prefer(Rank::LessExact, &|one| Some(one.exactness) == most);
-    prefer(Rank::OtherName, &|one| {
-        let is_called = |username| one.account.is_called(username);
-        wanted.username.is_some_and(is_called)
-    });
-    let Some((newest, older)) = left.split_last() else {
-        return out;
-    };
-    if newest.account.origin == Origin::Git {
-        out.extend(older.iter().map(|one| (one.position, Rank::Older)));
-    } else if !older.is_empty() {
-        out.extend(left.iter().map(|one| (one.position, Rank::Tie)));
+impl Contestant<'_> {
+    /// What counts for it, in the order of the rules: the greater number wins, at the first difference.
+    fn merits(&self, wanted: &Wanted<'_>) -> [(Rank, usize); 5] {
+        let is_of_login = self.account.origin == Origin::Login;
+        let is_called = |name| self.account.is_called(name);
+        [
+            (Rank::Retired, usize::from(!self.account.is_retired())),
+            // What git or a file gave may have been planted: a public URL can hold any token.
+            (Rank::GivenByGit, usize::from(is_of_login)),
+            (Rank::LessExact, self.exactness as usize),
+            (
+                Rank::OtherName,
+                usize::from(wanted.username.is_some_and(is_called)),
+            ),
+            if is_of_login {
+                (Rank::Later, usize::MAX - self.position)
+            } else {
+                (Rank::Older, self.position)
+            },
+        ]
     }
-    out
+}
+
+/// Who does not answer, and by which rule. Who is left answers.
+fn outranked(contest: &[Contestant<'_>], wanted: &Wanted<'_>) -> Vec<(usize, Rank)> {
+    let merits = contest.iter().map(|one| (one.position, one.merits(wanted)));
+    let merits: Vec<_> = merits.collect();
+    let best = merits.iter().map(|(_, merits)| merits);
+    let Some(best) = best.max_by_key(|merits| merits.each_ref().map(|(_, merit)| *merit)) else {
+        return Vec::new();
+    };
+    let lost = |(position, merits): &(usize, [(Rank, usize); 5])| {
+        let mut pairs = merits.iter().zip(best);
+        let (lost, _) = pairs.find(|(own, best)| own.1 != best.1)?;
+        Some((*position, lost.0))
+    };
+    merits.iter().filter_map(lost).collect()
 }
 
 #[cfg(test)]
@@ -149,7 +152,6 @@ mod tests {
     use crate::account::standing::Standing;
     use crate::account::{Account, Origin};
     use crate::answer::matching::{Misfit, Wanted};
-    use crate::answer::tie;
     use crate::bitbucket::{Kind, cloud};
     use crate::git::context::Context;
     use crate::git::username::Username;
@@ -201,8 +203,8 @@ mod tests {
         all
     }
 
-    /// Who answers; for a tie what the user is told.
-    fn answer(accounts: &[Account], path: &str, username: &str) -> Result<Option<String>, String> {
+    /// Who answers.
+    fn answer(accounts: &[Account], path: &str, username: &str) -> Option<String> {
         let all = all(accounts);
         let some = |text: &str| Some(text.as_bytes().to_vec()).filter(|bytes| !bytes.is_empty());
         let context = Context {
@@ -214,24 +216,15 @@ mod tests {
         let wanted = Wanted::of(&context).expect("something of ours");
         let rulings = rule(&all, &wanted, |_| None);
         assert_eq!(rulings.len(), accounts.len(), "each has its ruling");
-        let with = |wanted: Ruling| -> Vec<&Account> {
-            let rulings = rulings.iter().filter(|(_, ruling)| *ruling == wanted);
-            rulings.map(|(account, _)| *account).collect()
-        };
-        let answering = with(Ruling::Answers);
-        assert!(answering.len() <= 1, "{answering:?}");
-        match with(Ruling::Outranked(Rank::Tie)).as_slice() {
-            [first, second, ..] => {
-                assert!(answering.is_empty(), "of a tie none answers");
-                Err(tie::ambiguous(&wanted, first, second).to_string())
-            }
-            _ => Ok(answering.first().map(|account| account.name.clone())),
-        }
+        let mut answering = rulings.iter().filter(|(_, it)| *it == Ruling::Answers);
+        let name = answering.next().map(|(account, _)| account.name.clone());
+        assert!(answering.next().is_none(), "one answers");
+        name
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "it is compared with an answer")]
-    fn is(name: &str) -> Result<Option<String>, String> {
-        Ok(Some(name.to_owned()))
+    fn is(name: &str) -> Option<String> {
+        Some(name.to_owned())
     }
 
     #[test]
@@ -252,8 +245,8 @@ mod tests {
     fn without_a_path_an_account_with_a_reach_answers_only_when_it_is_alone() {
         let (one, other) = (account("one", &["acme"]), account("other", &["beta"]));
         assert_eq!(answer(std::slice::from_ref(&one), "", ""), is("one"));
-        assert_eq!(answer(std::slice::from_ref(&one), "beta/app", ""), Ok(None));
-        assert_eq!(answer(&[one, other], "", ""), Ok(None));
+        assert_eq!(answer(std::slice::from_ref(&one), "beta/app", ""), None);
+        assert_eq!(answer(&[one, other], "", ""), None);
     }
 
     #[test]
@@ -261,7 +254,8 @@ mod tests {
         let accounts = [with_username(Kind::AccessToken, "ada"), account("bob", &[])];
         assert_eq!(answer(&accounts, "acme/app", "ada"), is("ada"));
         assert_eq!(answer(&accounts[..1], "acme/app", "old-name"), is("ada"));
-        assert!(answer(&accounts, "acme/app", "old-name").is_err());
+        assert_eq!(answer(&accounts, "acme/app", "old-name"), is("ada"));
+        assert_eq!(answer(&accounts, "acme/app", "x-token-auth"), is("ada"));
     }
 
     #[test]
@@ -275,20 +269,6 @@ mod tests {
         assert_eq!(
             answer(&accounts, "", "x-bitbucket-api-token-auth"),
             is("api")
-        );
-    }
-
-    #[test]
-    fn two_accounts_that_fit_equally_are_both_named() {
-        let error = answer(
-            &[account("work", &[]), account("private", &[])],
-            "acme/site",
-            "",
-        )
-        .expect_err("two");
-        assert_eq!(
-            error,
-            "two accounts fit 'https://bitbucket.org/acme/site': 'work' and 'private'"
         );
     }
 
@@ -325,10 +305,10 @@ mod tests {
     fn what_git_gave_is_matched_as_git_does_it() {
         let accounts = [opaque("ada", None), opaque("bob", Some("acme/app.git"))];
         assert_eq!(answer(&accounts, "", "ada"), is("ada"));
-        assert_eq!(answer(&accounts, "", "eve"), Ok(None));
+        assert_eq!(answer(&accounts, "", "eve"), None);
         assert_eq!(answer(&accounts, "acme/app.git", ""), is("bob"));
-        assert_eq!(answer(&accounts, "acme/app", ""), Ok(None));
-        assert_eq!(answer(&accounts, "acme/app.git", "ada"), Ok(None));
+        assert_eq!(answer(&accounts, "acme/app", ""), None);
+        assert_eq!(answer(&accounts, "acme/app.git", "ada"), None);
         assert_eq!(answer(&accounts, "", ""), is("bob"));
     }
 
@@ -397,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_that_fit_equally_neither_answers_and_of_those_git_gave_the_older_does_not() {
+    fn of_two_that_fit_equally_the_first_answers_and_of_those_git_gave_the_newest() {
         let context = Context {
             protocol: Some(b"https".to_vec()),
             host: Some(b"bitbucket.org".to_vec()),
@@ -414,8 +394,8 @@ mod tests {
         assert_eq!(
             told(&[account("a", &[]), account("b", &[]), from_git("c")]),
             [
-                Ruling::Outranked(Rank::Tie),
-                Ruling::Outranked(Rank::Tie),
+                Ruling::Answers,
+                Ruling::Outranked(Rank::Later),
                 Ruling::Outranked(Rank::GivenByGit)
             ]
         );

@@ -3,6 +3,7 @@
 //! Only an account for other places is left out, where its block has the form in which we write it. A doubt keeps it.
 
 use anyhow::Result;
+use memchr::memmem;
 
 use crate::account::file::Accounts;
 use crate::answer::matching::{self, Wanted};
@@ -10,8 +11,7 @@ use crate::bitbucket::reach::Reach;
 use crate::settings::session::Session;
 use crate::sys::{files, trace};
 
-/// The accounts, at least those that may answer.
-/// Fails as [`Session::accounts`]. Damage to an account that cannot answer is not noticed.
+/// At least the accounts that may answer. Damage to one that cannot is not noticed.
 pub(crate) fn accounts(session: &Session, wanted: &Wanted<'_>) -> Result<Accounts> {
     let Ok(locations) = session.locations() else {
         return session.accounts();
@@ -34,7 +34,8 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
         return None;
     }
     let places = places(wanted.reach.as_ref()?);
-    let starts: Vec<usize> = starts(text).collect();
+    let starts = memmem::find_iter(content, HEADER).map(|at| at + 1);
+    let starts: Vec<usize> = starts.collect();
     let mut short = text[..*starts.first()?].to_owned();
     let ends = starts[1..].iter().copied().chain([text.len()]);
     let lower = text.to_ascii_lowercase();
@@ -60,14 +61,8 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
     fits.then_some(accounts)
 }
 
-/// How a block begins, at the start of a line.
-const HEADER: &str = "[[account]]\n";
-
-/// Where each block begins. One byte is found many times faster than the whole header.
-fn starts(text: &str) -> impl Iterator<Item = usize> {
-    let is_start = move |at: &usize| text[..*at].ends_with('\n') && text[*at..].starts_with(HEADER);
-    text.match_indices('[').map(|(at, _)| at).filter(is_start)
-}
+/// How a block begins, behind the end of a line.
+const HEADER: &str = "\n[[account]]\n";
 
 /// How a list names what contains the wanted place.
 fn places(wanted: &Reach) -> Vec<String> {
@@ -80,7 +75,7 @@ fn places(wanted: &Reach) -> Vec<String> {
 
 /// Whether a block is certainly of an account for other places: it has a list of them, and this one is not in its text.
 fn is_for_others(block: &str, in_lower_case: &str, places: &[String]) -> bool {
-    let keys = &block[HEADER.len() - 1..];
+    let keys = &block[HEADER.len() - 2..];
     let own = keys.find("\n[").map_or(keys, |end| &keys[..end]);
     // An account's base path counts for the others as well.
     let has_base_path = own.contains("\ncontext = ");

@@ -3,16 +3,12 @@
 use std::io::{self, Write as _};
 
 use anyhow::Result;
-use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::account::Account;
 use crate::account::file::Accounts;
-use crate::answer::ruling::hindrance;
-use crate::answer::tie;
 use crate::git::context::Host;
 use crate::git::{self, Helper};
-use crate::settings::session::Session;
 use crate::sys::error::{Hinted, printable};
 use crate::sys::message::{hint, warn};
 use crate::sys::terminal;
@@ -84,20 +80,6 @@ pub(crate) fn pick_some<'a>(
         Some(name) => vec![pick(accounts, Some(name))?],
         None => accounts.iter().collect(),
     })
-}
-
-/// Warns of accounts that fit equally, so that neither answers.
-pub(crate) fn warn_of_ties(session: &Session, accounts: &Accounts) {
-    let now = Timestamp::now();
-    let ties = tie::ties(accounts, &|account| hindrance(session, account, now));
-    let mut silent = ties.iter().filter(|tie| !tie.has_user_names()).peekable();
-    let fix = silent.peek().map(|tie| tie.fix());
-    for tie in silent {
-        warn(tie.message());
-    }
-    if let Some(fix) = fix {
-        hint(fix);
-    }
 }
 
 /// ` for HOST`, unless the account's name is the host.

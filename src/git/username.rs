@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize as _, Deserializer, Serialize};
+
 use crate::sys::bytes::Bytes;
 
 /// A user name; it is never empty. As text it can be printed and stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Username(Bytes);
 
 impl Username {
@@ -22,8 +24,9 @@ impl Username {
         self.0.as_slice()
     }
 
-    pub(crate) fn into_bytes(self) -> Bytes {
-        self.0
+    /// Reads one from a file. An empty one counts as none.
+    pub(crate) fn read<'de, D: Deserializer<'de>>(file: D) -> Result<Option<Self>, D::Error> {
+        Ok(Self::of_bytes(Bytes::deserialize(file)?))
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) use self::get::{Answer, get};
 pub(crate) use self::store::store;
 use crate::bitbucket::{self, Kind};
 use crate::git::protocol::{ReadError, Request};
+use crate::git::username::Username;
 use crate::settings::session::Session;
 use crate::sys::message;
 use crate::sys::secret::Secret;
@@ -64,25 +65,18 @@ fn put_right(mut request: Request) -> Request {
     let Some(host) = request.context.https_host() else {
         return request;
     };
-    let is_filler = |password: &Secret| bitbucket::is_filler(password.expose());
-    let (has_filler, has_password) = match &request.password {
-        Some(password) => (is_filler(password), true),
-        None => (false, false),
+    let name = request.context.username.clone().and_then(Username::new);
+    let given = request.password.clone();
+    let (username, secret) = bitbucket::put_right(name.clone(), given.clone().unwrap_or_default());
+    let Some(token) = name.filter(|_| username.is_none()) else {
+        return request;
     };
-    let is_token = |name: &mut Vec<u8>| {
-        let starts_like_one = bitbucket::looks_like_a_secret(&String::from_utf8_lossy(name));
-        starts_like_one || has_filler && bitbucket::is_token_for_a_name(name)
-    };
-    if let Some(token) = request.context.username.take_if(is_token) {
-        let token = Secret::new(token);
-        if has_filler || !has_password {
-            let kind = Kind::of_pair(&token, None, &host);
-            request.context.username = kind.git_username(None).map(<[u8]>::to_vec);
-        }
-        if has_filler {
-            request.password = Some(token);
-        }
-    }
+    let token = Secret::new(token.as_slice().to_vec());
+    let is_the_password = given.as_ref().is_none_or(|given| *given != secret);
+    let kind = is_the_password.then(|| Kind::of_pair(&token, None, &host));
+    let username = kind.and_then(|kind| kind.git_username(None));
+    request.context.username = username.map(<[u8]>::to_vec);
+    request.password = given.map(|_| secret);
     request
 }
 

@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::bitbucket;
@@ -76,7 +75,6 @@ impl From<store::Name> for StoreChoice {
 }
 
 impl StoreChoice {
-    /// What one can choose.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         [Self::Auto]
             .into_iter()
@@ -109,7 +107,6 @@ impl TryFrom<String> for StoreChoice {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(crate) struct FileSection {
     /// The file of sealed secrets.
     pub(crate) path: Option<PathBuf>,
@@ -118,14 +115,12 @@ pub(crate) struct FileSection {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(crate) struct ExecSection {
     /// Speaks the docker-credential-helper protocol.
     pub(crate) program: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(crate) struct FolderSection {
     /// By default `$CREDENTIALS_DIRECTORY`, see systemd.exec(5).
     pub(crate) path: Option<PathBuf>,
@@ -133,14 +128,8 @@ pub(crate) struct FolderSection {
     pub(crate) host: Option<Host>,
 }
 
-impl FolderSection {
-    /// Whether the secrets in the folder are for this host. Their files do not name one.
-    pub(crate) fn is_for(&self, host: &Host) -> bool {
-        is_for(self.host.as_ref(), host)
-    }
-}
-
-fn is_for(its: Option<&Host>, host: &Host) -> bool {
+/// Whether secrets that name no host are for this one; `its` is what the settings say of them.
+pub(crate) fn is_for(its: Option<&Host>, host: &Host) -> bool {
     match its {
         Some(its) => its == host,
         None => bitbucket::is_cloud(host),
@@ -155,7 +144,6 @@ pub(crate) struct VaultSection {
     pub(crate) namespace: Option<String>,
     /// PEM certificates of the authorities to trust.
     pub(crate) ca: Option<PathBuf>,
-    /// Mount of the KV secrets engine.
     pub(crate) mount: Option<String>,
     /// Version of the KV secrets engine, 1 or 2; detected by default.
     pub(crate) version: Option<u8>,
@@ -164,7 +152,6 @@ pub(crate) struct VaultSection {
     /// The host of the secrets where a template has no `{host}`; by default bitbucket.org.
     pub(crate) host: Option<Host>,
     pub(crate) auth: Auth,
-    /// Mount of the auth method.
     pub(crate) auth_mount: Option<String>,
     pub(crate) role: Option<String>,
     pub(crate) role_id_file: Option<PathBuf>,
@@ -172,20 +159,6 @@ pub(crate) struct VaultSection {
     pub(crate) jwt_file: Option<PathBuf>,
 }
 
-impl VaultSection {
-    /// Whether secrets at a path without `{host}` are for this host.
-    pub(crate) fn is_for(&self, host: &Host) -> bool {
-        is_for(self.host.as_ref(), host)
-    }
-
-    /// Whether a path has `{host}`.
-    pub(crate) fn has_a_path_for_each_host(&self) -> bool {
-        let mut paths = self.path.iter().flatten();
-        paths.any(|path| path.contains("{host}"))
-    }
-}
-
-/// How we sign in to Vault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Auth {
@@ -215,30 +188,22 @@ impl Config {
     /// Reads both files; without one the defaults hold.
     pub(crate) fn read(machine: &MachineFile, user: Option<&Path>) -> Result<Self> {
         let MachineFile { path, content } = machine;
-        let machine = content
-            .as_ref()
-            .map(|content| table::<Self>(path, content).context(not_known()))
-            .transpose()?;
-        let user = match user {
-            Some(path) => files::read_trusted(path)?
-                .map(|content| table::<Self>(path, &content))
-                .transpose()?,
-            None => None,
+        let mut all = match content {
+            Some(content) => table(path, content).context(not_known())?,
+            None => Table::new(),
         };
-        match (machine, user) {
-            (Some(mut all), Some(user)) => {
-                merge(&mut all, user);
-                Ok(all.try_into()?)
-            }
-            (Some(only), None) | (None, Some(only)) => Ok(only.try_into()?),
-            (None, None) => Ok(Self::default()),
+        if let Some(path) = user
+            && let Some(content) = files::read_trusted(path)?
+        {
+            merge(&mut all, table(path, &content)?);
         }
+        Ok(all.try_into()?)
     }
 }
 
-/// The table in a file that can also be read as a `T`.
-fn table<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<Table> {
-    parse::<T>(path, content)?;
+/// The table in a file that can also be read as the settings.
+fn table(path: &Path, content: &[u8]) -> Result<Table> {
+    parse::<Config>(path, content)?;
     parse(path, content)
 }
 

@@ -23,8 +23,7 @@ impl Session {
         Ok(is_known && self.policy()?.allows_host(host))
     }
 
-    /// Whether this is one of [`Session::known_hosts`]. Bitbucket Cloud is, even if the accounts cannot be read: the
-    /// environment and the lookup stores need none.
+    /// Whether this is one of [`Session::known_hosts`]. Bitbucket Cloud is, even if the accounts cannot be read.
     pub(crate) fn is_known(&self, host: &Host) -> Result<bool> {
         Ok(bitbucket::is_cloud(host) || self.is_named(host, &self.accounts()?)?)
     }

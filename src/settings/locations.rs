@@ -34,7 +34,6 @@ fn system_folder() -> PathBuf {
     Path::new(folder).join(FOLDER)
 }
 
-/// Where the program's files lie.
 #[derive(Debug)]
 pub(crate) struct Locations {
     config: PathBuf,
@@ -43,7 +42,6 @@ pub(crate) struct Locations {
 }
 
 impl Locations {
-    /// Reads the environment.
     pub(crate) fn of_environment() -> Result<Self> {
         if let Some(home) = variables::filled(HOME_VARIABLE) {
             let home = PathBuf::from(home);
@@ -81,7 +79,6 @@ impl Locations {
         &self.runtime
     }
 
-    /// The user's settings file.
     pub(crate) fn config(&self) -> PathBuf {
         self.config.join("config.toml")
     }

@@ -11,7 +11,6 @@ use crate::settings::session::Session;
 use crate::store::Name;
 
 impl Session {
-    /// Why the policy forbids an account, if it does.
     pub(crate) fn objection(&self, account: &Account) -> Result<Option<Objection>> {
         Ok(self.policy()?.objection(account))
     }
@@ -50,7 +49,6 @@ impl Session {
         Ok(policy.objection(&Account { store, ..account }))
     }
 
-    /// Why the policy forbids these stores, if it does.
     pub(crate) fn objection_to_choice(&self, choice: StoreChoice) -> Result<Option<Objection>> {
         let policy = self.policy()?;
         Ok(match self.stores_of(choice)?.first() {
@@ -62,20 +60,14 @@ impl Session {
     /// The stores to try in turn for a new secret.
     pub(crate) fn stores_of(&self, choice: StoreChoice) -> Result<Vec<Name>> {
         let policy = self.policy()?;
-        let allowed = |names: &[Name]| -> Vec<Name> {
-            let allowed = names.iter().filter(|name| policy.allows_store(**name));
-            allowed.copied().collect()
-        };
-        Ok(match choice {
-            StoreChoice::One(name) => vec![name],
-            StoreChoice::Auto => {
-                let usual = allowed(&[Name::Keyring, Name::File]);
-                if usual.is_empty() {
-                    allowed(&[Name::Exec])
-                } else {
-                    usual
-                }
-            }
-        })
+        if let StoreChoice::One(name) = choice {
+            return Ok(vec![name]);
+        }
+        let mut stores = vec![Name::Keyring, Name::File];
+        stores.retain(|name| policy.allows_store(*name));
+        if stores.is_empty() && policy.allows_store(Name::Exec) {
+            stores.push(Name::Exec);
+        }
+        Ok(stores)
     }
 }

@@ -48,7 +48,6 @@ impl Policy {
         }
     }
 
-    /// Parses the policy in a settings file.
     pub(crate) fn parse(path: &Path, content: &[u8]) -> Result<Self> {
         Ok(toml_file::parse::<SystemFile>(path, content)?.policy)
     }
@@ -65,7 +64,6 @@ impl Policy {
             .is_none_or(|hosts| hosts.iter().any(is_home))
     }
 
-    /// Why an account is forbidden, if it is.
     pub(crate) fn objection(&self, account: &Account) -> Option<Objection> {
         let has_end = account.expires.is_some() || account.password_expiry_utc.is_some();
         self.objection_to_host(&account.host)
@@ -77,7 +75,8 @@ impl Policy {
     pub(crate) fn objection_to_host(&self, host: &Host) -> Option<Objection> {
         (!self.allows_host(host)).then(|| Objection {
             what: format!("the host {host}"),
-            rule: Rule::Hosts(listed(self.hosts.as_ref())),
+            rule: Rule::Hosts,
+            allowed: listed(self.hosts.as_deref().unwrap_or_default()),
         })
     }
 
@@ -95,15 +94,19 @@ impl Policy {
     pub(crate) fn objection_to_store(&self, store: Name) -> Option<Objection> {
         (!self.allows_store(store)).then(|| Objection {
             what: format!("the store '{store}'"),
-            rule: self.stores_rule(),
+            ..self.objection_to_keeping()
         })
     }
 
     /// No store that can keep a secret is allowed.
     pub(crate) fn objection_to_keeping(&self) -> Objection {
+        let keeping = Name::keeping().filter(|store| self.allows_store(*store));
         Objection {
             what: "a secret to be kept".to_owned(),
-            rule: self.stores_rule(),
+            rule: Rule::Stores {
+                all: listed(self.stores.as_deref().unwrap_or_default()),
+            },
+            allowed: listed(&keeping.collect::<Vec<_>>()),
         }
     }
 
@@ -115,8 +118,11 @@ impl Policy {
             Some(kind) => format!("the kind '{kind}'"),
             None => "a credential of an unknown kind".to_owned(),
         };
-        let rule = Rule::Kinds(listed(Some(kinds)));
-        Some(Objection { what, rule })
+        Some(Objection {
+            what,
+            rule: Rule::Kinds,
+            allowed: listed(kinds),
+        })
     }
 
     /// OAuth access tokens always expire. API tokens do too, but no server tells when.
@@ -125,6 +131,7 @@ impl Policy {
         (self.require_expiry && !has_end).then(|| Objection {
             what: "a secret without an expiry date".to_owned(),
             rule: Rule::RequireExpiry,
+            allowed: String::new(),
         })
     }
 
@@ -137,27 +144,18 @@ impl Policy {
         allows(self.kinds.as_ref(), &kind)
     }
 
-    fn stores_rule(&self) -> Rule {
-        let keeping = Name::keeping().filter(|store| self.allows_store(*store));
-        Rule::Stores {
-            keeping: listed(Some(&keeping.collect())),
-            all: listed(self.stores.as_ref()),
-        }
-    }
-
     /// The rules in one line, if there are any.
     pub(crate) fn describe(&self) -> Option<String> {
-        let rule = |name: &str, allowed: Option<String>| {
-            let allowed = allowed?;
-            Some(match allowed.as_str() {
-                "" => format!("no {name}"),
-                allowed => format!("{name} {allowed}"),
+        fn rule<T: ToString>(name: &str, allowed: Option<&Vec<T>>) -> Option<String> {
+            Some(match allowed?.as_slice() {
+                [] => format!("no {name}"),
+                allowed => format!("{name} {}", listed(allowed)),
             })
-        };
+        }
         let rules = [
-            rule("stores", self.stores.as_ref().map(|all| listed(Some(all)))),
-            rule("kinds", self.kinds.as_ref().map(|all| listed(Some(all)))),
-            rule("hosts", self.hosts.as_ref().map(|all| listed(Some(all)))),
+            rule("stores", self.stores.as_ref()),
+            rule("kinds", self.kinds.as_ref()),
+            rule("hosts", self.hosts.as_ref()),
             self.require_expiry
                 .then(|| "secrets with an expiry date".to_owned()),
             (!self.allows_skip_verify()).then(|| "Vault with a certificate".to_owned()),
@@ -171,28 +169,28 @@ fn allows<T: PartialEq>(allowed: Option<&Vec<T>>, one: &T) -> bool {
     allowed.is_none_or(|allowed| allowed.contains(one))
 }
 
-fn listed<T: ToString>(allowed: Option<&Vec<T>>) -> String {
-    let names = allowed.into_iter().flatten().map(ToString::to_string);
-    names.collect::<Vec<_>>().join(", ")
+fn listed<T: ToString>(allowed: &[T]) -> String {
+    let names: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+    names.join(", ")
 }
 
-/// What is forbidden, and by which rule.
+/// What is forbidden, by which rule, and what the rule allows.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Objection {
     /// Half a sentence.
     what: String,
     rule: Rule,
+    /// Of the stores those that can keep a secret.
+    allowed: String,
 }
 
-/// The rule, and what it allows.
 #[derive(Debug, PartialEq, Eq)]
 enum Rule {
-    Hosts(String),
-    Kinds(String),
+    Hosts,
+    Kinds,
     RequireExpiry,
     Stores {
-        /// The allowed stores that can keep a secret.
-        keeping: String,
+        /// With those that are only looked into.
         all: String,
     },
 }
@@ -206,21 +204,17 @@ impl fmt::Display for Objection {
 impl Objection {
     /// The error when a secret cannot be stored; its hint says what can.
     pub(crate) fn to_keeping(&self) -> anyhow::Error {
-        let hint = match &self.rule {
-            Rule::RequireExpiry => "give the expiry date: '--expires YYYY-MM-DD'".to_owned(),
-            Rule::Kinds(kinds) if !kinds.is_empty() => {
-                format!("give a secret of a kind that it allows: {kinds}")
-            }
-            Rule::Hosts(hosts) if !hosts.is_empty() => {
-                format!("sign in to a host that it allows: {hosts}")
-            }
-            Rule::Stores { keeping, .. } if !keeping.is_empty() => {
-                format!("choose a store that it allows with '--store': {keeping}")
-            }
-            Rule::Stores { all, .. } if !all.is_empty() => {
+        let hint = match (&self.rule, self.allowed.as_str()) {
+            (Rule::RequireExpiry, _) => "give the expiry date: '--expires YYYY-MM-DD'".to_owned(),
+            (Rule::Stores { all }, "") if !all.is_empty() => {
                 format!("put the secret where the policy allows a lookup: {all}")
             }
-            Rule::Hosts(_) | Rule::Kinds(_) | Rule::Stores { .. } => SHOWN.to_owned(),
+            (_, "") => SHOWN.to_owned(),
+            (Rule::Kinds, kinds) => format!("give a secret of a kind that it allows: {kinds}"),
+            (Rule::Hosts, hosts) => format!("sign in to a host that it allows: {hosts}"),
+            (Rule::Stores { .. }, stores) => {
+                format!("choose a store that it allows with '--store': {stores}")
+            }
         };
         Hinted::new(self.to_string(), hint).into()
     }
@@ -230,7 +224,6 @@ impl Objection {
         Hinted::new(self.notice(account), self.fix(account)).into()
     }
 
-    /// The same as one line.
     pub(crate) fn notice(&self, account: &Account) -> String {
         format!("'{}' is not used: {self}", account.name)
     }
@@ -243,18 +236,15 @@ impl Objection {
             Origin::Source(_) => return SHOWN.to_owned(),
             Origin::Git | Origin::Login => {}
         }
-        match &self.rule {
-            Rule::RequireExpiry => {
-                format!("'git credential-bitbucket login {name} --expires YYYY-MM-DD' replaces it")
-            }
-            Rule::Kinds(kinds) if !kinds.is_empty() => format!(
-                "'git credential-bitbucket login {name}' replaces it: the policy allows {kinds}"
-            ),
-            Rule::Stores { keeping, .. } if !keeping.is_empty() => format!(
-                "'git credential-bitbucket login {name}' puts the next secret in an allowed store: {keeping}"
-            ),
-            Rule::Hosts(_) | Rule::Kinds(_) | Rule::Stores { .. } => {
+        let login = format!("'git credential-bitbucket login {name}");
+        match (&self.rule, self.allowed.as_str()) {
+            (Rule::RequireExpiry, _) => format!("{login} --expires YYYY-MM-DD' replaces it"),
+            (Rule::Hosts, _) | (_, "") => {
                 format!("'git credential-bitbucket logout {name}' removes it")
+            }
+            (Rule::Kinds, kinds) => format!("{login}' replaces it: the policy allows {kinds}"),
+            (Rule::Stores { .. }, stores) => {
+                format!("{login}' puts the next secret in an allowed store: {stores}")
             }
         }
     }

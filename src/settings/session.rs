@@ -24,15 +24,14 @@ use crate::sys::secret::Secret;
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Reads each settings file at most once, and carries the deadline. Clones share what was read; each has its own deadline.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Session {
     pub(super) known: Rc<Learned>,
     /// The deadline of a git operation. Commands that a person typed have none, only a limit for each wait.
     end: Option<Instant>,
 }
 
-/// Caches.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Learned {
     locations: OnceCell<Locations>,
     machine: OnceCell<MachineFile>,
@@ -51,13 +50,11 @@ impl Session {
         }
     }
 
-    /// Time limit of the next wait.
     pub(crate) fn patience(&self) -> Duration {
         self.end
             .map_or(ANSWER, |end| end.saturating_duration_since(Instant::now()))
     }
 
-    /// The deadline of the next wait.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.patience()
     }
@@ -110,12 +107,10 @@ impl Session {
         Ok(unknown)
     }
 
-    /// The machine's settings file.
     pub(crate) fn machine(&self) -> Result<&MachineFile> {
         once(&self.known.machine, || MachineFile::read(system_config()))
     }
 
-    /// What the machine's administrators allow.
     /// Fails when the policy cannot be read: then nothing is allowed.
     pub(crate) fn policy(&self) -> Result<&Policy> {
         once(&self.known.policy, || Policy::read(self.machine()?))
@@ -132,7 +127,6 @@ impl Session {
         known.unwrap_or_default()
     }
 
-    /// Changes the accounts.
     pub(crate) fn update_accounts<T>(
         &self,
         change: impl FnOnce(&mut Accounts) -> Result<T>,

@@ -40,15 +40,14 @@ impl Session {
     }
 
     fn read(&self, account: &Account) -> Result<Option<Kept>> {
+        let Account {
+            host, store, entry, ..
+        } = account;
         if !account.entry_is_for_its_host() {
-            bail!(
-                "the entry '{}' was not made for {}",
-                account.entry,
-                account.host
-            );
+            bail!("the entry '{entry}' was not made for {host}");
         }
-        trace::say(|| format!("store: {} is asked for '{}'", account.store, account.entry));
-        let entry = self.ask(account.store, |store| store.get(&account.entry));
+        trace::say(|| format!("store: {store} is asked for '{entry}'"));
+        let entry = self.ask(*store, |store| store.get(entry));
         trace::say(|| match &entry {
             Ok(Some(_)) => "store: has it".to_owned(),
             Ok(None) => "store: has no such entry".to_owned(),
@@ -57,24 +56,23 @@ impl Session {
         let Some(entry) = entry.map_err(store::Error::with_hint)? else {
             return Ok(None);
         };
-        let kept = Kept::of_entry(account, entry);
-        kept.map(Some)
-            .ok_or_else(|| anyhow!("the entry '{}' is not what we stored", account.entry))
+        match Kept::of_entry(account, entry) {
+            None => bail!("the entry '{}' is not what we stored", account.entry),
+            kept => Ok(kept),
+        }
     }
 
-    /// Stores a secret under a new entry, and notes the entry in the account. For `auto` it also says why the keyring was
-    /// not used.
+    /// Stores a secret under a new entry of the account. For `auto` it also says why the keyring was not used.
     pub(crate) fn keep(
         &self,
         account: &mut Account,
         kept: &Kept,
         choice: StoreChoice,
     ) -> Result<Option<store::Error>> {
-        if let Some(objection) = self.objection_to_keeping(account, choice)? {
-            return Err(objection.to_keeping());
-        }
         let policy = self.policy()?;
-        if let Some(objection) = policy.objection_to_secret(&kept.secret, &account.host) {
+        let of_secret = || policy.objection_to_secret(&kept.secret, &account.host);
+        let objection = self.objection_to_keeping(account, choice)?;
+        if let Some(objection) = objection.or_else(of_secret) {
             return Err(objection.to_keeping());
         }
         account.renew_entry()?;
@@ -97,12 +95,10 @@ impl Session {
                 store.set(&account.entry, &secret)?;
                 store.get(&account.entry)
             })?;
-            if kept.as_ref() != Some(&secret) {
-                return Err(
-                    anyhow!("the store '{name}' did not give back what it was given").into(),
-                );
-            }
-            Ok(())
+            let lost = || anyhow!("the store '{name}' did not give back what it was given").into();
+            kept.filter(|kept| *kept == secret)
+                .map(drop)
+                .ok_or_else(lost)
         };
         let mut reason = None;
         for name in self.stores_of(choice)? {
@@ -146,7 +142,6 @@ impl Session {
         Ok(())
     }
 
-    /// Asks a store, unless it has failed before.
     fn ask<T>(
         &self,
         name: Name,
@@ -186,7 +181,6 @@ impl Session {
         self.known.silent.borrow().contains_key(&name)
     }
 
-    /// Time limit of a store that may prompt for a password.
     fn patience_with_a_prompt(&self) -> Duration {
         if terminal::somebody_may_be_there() {
             UNLOCK
@@ -195,7 +189,6 @@ impl Session {
         }
     }
 
-    /// The program of `store.exec` in the settings.
     pub(crate) fn exec_store(&self) -> Result<ExecStore> {
         let program = self.config()?.store.exec.program.clone();
         Ok(ExecStore {
@@ -211,7 +204,6 @@ impl Session {
         })
     }
 
-    /// The file store, at the paths in the settings.
     pub(crate) fn file_store(&self) -> Result<FileStore> {
         let settings = &self.config()?.store.file;
         let key = match settings.key.as_deref() {

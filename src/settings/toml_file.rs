@@ -1,6 +1,5 @@
 //! Reads and parses a settings file. Its errors name the line and never show a value: it may be a pasted token.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -8,7 +7,7 @@ use serde::de::DeserializeOwned;
 use toml::de::DeTable;
 use zeroize::Zeroizing;
 
-use crate::account::file::describe;
+use crate::account::file::{describe, line_at};
 use crate::sys::error::Hinted;
 use crate::sys::files;
 
@@ -19,18 +18,8 @@ pub(crate) struct MachineFile {
     pub(crate) content: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// Hides the content, which may hold a pasted token.
-impl fmt::Debug for MachineFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MachineFile")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
-    }
-}
-
 impl MachineFile {
-    /// Fails when the file cannot be read, other users could have written it, or it is a dangling link: an unmounted
-    /// disk must not lift the policy.
+    /// Fails also when other users could have written it, or for a dangling link: an unmounted disk lifts no policy.
     pub(crate) fn read(path: PathBuf) -> Result<Self> {
         let read = || {
             let content = files::read_machine_file(&path)?;
@@ -56,7 +45,6 @@ pub(crate) fn not_known() -> Hinted {
     )
 }
 
-/// Parses a settings file.
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<T> {
     let text = text(path, content)?;
     syntax(path, text)?;
@@ -74,10 +62,6 @@ pub(crate) fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<
 pub(super) fn syntax<'a>(path: &Path, text: &'a str) -> Result<DeTable<'a>> {
     let table = DeTable::parse(text).map_err(|error| broken(path, &describe(&error, text)))?;
     Ok(table.into_inner())
-}
-
-pub(super) fn line_at(text: &str, position: usize) -> usize {
-    text[..position].matches('\n').count() + 1
 }
 
 pub(super) fn text<'a>(path: &Path, content: &'a [u8]) -> Result<&'a str> {

@@ -1,7 +1,5 @@
 //! The account that variables of the environment make: CI systems and containers set them.
 
-use std::path::PathBuf;
-
 use anyhow::{Result, bail};
 
 use crate::account::sign_in::{Known, Owner};
@@ -15,16 +13,13 @@ use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 use crate::sys::variables;
 
-/// The variables that hold a secret, each with the kind that it names.
-const SECRETS: [(&str, Option<Kind>); SECRET_VARIABLES.len()] = {
-    let [api_token, access_token, token, app_password] = SECRET_VARIABLES;
-    [
-        (api_token, Some(Kind::ApiToken)),
-        (access_token, Some(Kind::AccessToken)),
-        (token, None),
-        (app_password, Some(Kind::AppPassword)),
-    ]
-};
+/// The kinds that the variables with a secret name.
+const KINDS: [Option<Kind>; SECRET_VARIABLES.len()] = [
+    Some(Kind::ApiToken),
+    Some(Kind::AccessToken),
+    None,
+    Some(Kind::AppPassword),
+];
 
 /// The environment's account, if a variable is set and the host is Bitbucket Cloud.
 pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
@@ -34,9 +29,9 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
     // A Data Center's token may be set for another program. Bitbucket Cloud must not see it.
     let set =
         |name| secret_variable(name).filter(|secret| Kind::of_another_host(secret, host).is_none());
-    let Some((variable, kind, secret)) = SECRETS
-        .into_iter()
-        .find_map(|(variable, kind)| Some((variable, kind, set(variable)?)))
+    let mut variables = SECRET_VARIABLES.into_iter().zip(KINDS);
+    let Some((variable, kind, secret)) =
+        variables.find_map(|(variable, kind)| Some((variable, kind, set(variable)?)))
     else {
         return Ok(None);
     };
@@ -67,21 +62,11 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
 
 /// The environment's account, unless the policy forbids it.
 pub(crate) fn allowed_account(session: &Session, host: &Host) -> Result<Option<(Account, Kept)>> {
-    Ok(match account(host)? {
-        Some((account, kept)) if session.objection_to_kept(&account, &kept)?.is_none() => {
-            Some((account, kept))
-        }
-        _ => None,
-    })
-}
-
-/// Says that a variable holds an app password.
-pub(crate) fn retired_notice(account: &Account) -> String {
-    format!(
-        "{} is an app password; {}: set BITBUCKET_API_TOKEN instead",
-        account.name,
-        bitbucket::removed("these")
-    )
+    let Some((account, kept)) = account(host)? else {
+        return Ok(None);
+    };
+    let objection = session.objection_to_kept(&account, &kept)?;
+    Ok(objection.is_none().then_some((account, kept)))
 }
 
 /// A variable of Vault's own tools; `name` is without `VAULT_`. OpenBao's `BAO_` comes first.
@@ -97,30 +82,12 @@ pub(crate) fn step_token() -> Option<Secret> {
     secret_variable("BITBUCKET_STEP_OIDC_TOKEN")
 }
 
-/// The folder of a service's credentials: systemd.exec(5), "CREDENTIALS".
-pub(crate) fn credentials_directory() -> Option<PathBuf> {
-    variables::value("CREDENTIALS_DIRECTORY").map(PathBuf::from)
-}
-
 fn secret_variable(name: &str) -> Option<Secret> {
-    let secret = Secret::new(bytes(variables::value(name)?)).trimmed();
+    let secret = Secret::new(variables::value(name)?.into_encoded_bytes()).trimmed();
     Some(secret).filter(|secret| !secret.is_empty())
 }
 
 fn text_variable(name: &str) -> Option<String> {
     let text = variables::text(name)?.trim().to_owned();
     Some(text).filter(|text| !text.is_empty())
-}
-
-#[cfg(unix)]
-fn bytes(value: std::ffi::OsString) -> Vec<u8> {
-    std::os::unix::ffi::OsStringExt::into_vec(value)
-}
-
-#[cfg(not(unix))]
-fn bytes(value: std::ffi::OsString) -> Vec<u8> {
-    value
-        .into_string()
-        .map(String::into_bytes)
-        .unwrap_or_default()
 }

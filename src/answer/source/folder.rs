@@ -6,11 +6,11 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use crate::answer::source::environment;
 use crate::answer::source::record::Fields;
 use crate::bitbucket::reach::Reach;
 use crate::sys::error::Hinted;
 use crate::sys::files;
+use crate::sys::variables;
 
 /// A path in the settings that starts with this lies below systemd's folder.
 const OF_SYSTEMD: &str = "$CREDENTIALS_DIRECTORY";
@@ -19,20 +19,18 @@ const DEFAULT: &str = "_default";
 /// How often a folder is read again because it was replaced meanwhile.
 const ATTEMPTS: usize = 16;
 
-/// Where the secrets are mounted.
 #[derive(Debug)]
 pub(crate) struct Root {
     pub(crate) path: PathBuf,
-    /// The settings name it: then it may itself be the only secret, a file or a folder with a file for each field. In
-    /// systemd's own folder a file `password` may belong to another service.
+    /// The settings name it, so it may itself be the secret. In systemd's folder `password` may be another service's.
     is_named: bool,
 }
 
 impl Root {
-    /// The folder that the settings name, else systemd's. A path that starts with systemd's variable names nothing outside
-    /// of a service.
+    /// The folder that the settings name, else systemd's. Outside of a service systemd's variable names nothing.
     pub(crate) fn of(setting: Option<&Path>) -> Result<Self> {
-        let of_systemd = environment::credentials_directory();
+        // systemd.exec(5), "CREDENTIALS".
+        let of_systemd = variables::value("CREDENTIALS_DIRECTORY").map(PathBuf::from);
         let below = setting.map(|path| (path, path.strip_prefix(OF_SYSTEMD).ok()));
         let path = match (below, of_systemd) {
             (None, of_systemd) => of_systemd,
@@ -73,24 +71,15 @@ impl Root {
 }
 
 fn names(reach: Option<&Reach>) -> Vec<PathBuf> {
-    let mut names = Vec::new();
-    if let Some(Reach {
-        workspace,
-        repository,
-    }) = reach
-    {
-        let workspace = Path::new(workspace);
-        names.extend(repository.as_ref().map(|name| workspace.join(name)));
-        names.push(workspace.join(DEFAULT));
-    }
-    names.push(DEFAULT.into());
-    names
+    let own = reach.map(|reach| {
+        let repository = reach.repository.as_ref().map(|_| reach.to_string().into());
+        [repository, Some(Path::new(&reach.workspace).join(DEFAULT))]
+    });
+    let own = own.into_iter().flatten().flatten();
+    own.chain([PathBuf::from(DEFAULT)]).collect()
 }
 
-/// The secret at a path.
-///
-/// Kubernetes writes a new version beside the old one, switches a link to it, and then removes the old one. A reader in
-/// that moment finds nothing, or a part.
+/// Kubernetes switches a link to a new version: a reader in that moment finds nothing, or a part.
 fn read(path: &Path, is_root: bool) -> Result<Option<Fields>> {
     let cannot = || format!("cannot read '{}'", path.display());
     for _ in 0..ATTEMPTS {

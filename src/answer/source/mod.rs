@@ -9,6 +9,7 @@ pub(crate) mod vault;
 use anyhow::Result;
 use jiff::Timestamp;
 
+use crate::account::rejection::Rejection;
 use crate::account::state::State;
 use crate::account::{Account, Origin};
 use crate::answer::found::Found;
@@ -18,21 +19,19 @@ use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
 use crate::git::username::Username;
-use crate::settings::config::{Config, LookupStore};
+use crate::settings::config::{Config, LookupStore, is_for};
 use crate::settings::locations::Locations;
 use crate::settings::session::Session;
 use crate::store;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 
-/// The sources that `lookup` in the settings names, in their order.
-pub(crate) fn names(session: &Session) -> Result<Vec<LookupStore>> {
-    Ok(session.config()?.lookup.clone())
-}
-
-/// Whether the sources are asked for this request.
 pub(crate) fn is_asked_for(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
-    Ok(!is_about_nothing(wanted) && is_asked(session, &wanted.host)?)
+    // git's path may name no repository: it holds `..`, for example, which a server may read in another way. A request
+    // without a path is different: it is about the whole host.
+    let is_of_git = |path: &[u8]| !bitbucket::is_rest(&wanted.host, path);
+    let is_about_nothing = wanted.reach.is_none() && wanted.path.is_some_and(is_of_git);
+    Ok(!is_about_nothing && is_asked(session, &wanted.host)?)
 }
 
 /// Whether a source has, or may have, a credential for the request. Then we do not keep what git gives.
@@ -41,14 +40,10 @@ pub(crate) fn may_answer(session: &Session, wanted: &Wanted<'_>) -> bool {
         if !is_asked_for(session, wanted)? {
             return Ok(false);
         }
-        let policy = session.policy()?;
-        for source in names(session)? {
-            let is_allowed = policy.allows_store(source.into());
-            if is_allowed
-                && let Some(found) = look_into(session, source, wanted)?
-                && session
-                    .objection_to_kept(&found.account, &found.kept)?
-                    .is_none()
+        for &source in &session.config()?.lookup {
+            if session.policy()?.allows_store(source.into())
+                && let Some(Found { account, kept }) = look_into(session, source, wanted)?
+                && session.objection_to_kept(&account, &kept)?.is_none()
             {
                 return Ok(true);
             }
@@ -59,14 +54,6 @@ pub(crate) fn may_answer(session: &Session, wanted: &Wanted<'_>) -> bool {
     asked().unwrap_or(true)
 }
 
-/// Whether git's path names no repository: it holds `..`, for example, which a server may read in another way. A request
-/// without a path is different: it is about the whole host.
-fn is_about_nothing(wanted: &Wanted<'_>) -> bool {
-    let is_of_git = |path: &[u8]| !bitbucket::is_rest(&wanted.host, path);
-    wanted.reach.is_none() && wanted.path.is_some_and(is_of_git)
-}
-
-/// Whether any source is asked for a host.
 pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
     if session.config()?.lookup.is_empty() {
         return Ok(false);
@@ -74,7 +61,6 @@ pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
     Ok(session.is_known(host)? && session.policy()?.allows_host(host))
 }
 
-/// What a source has for the request.
 pub(crate) fn look_into(
     session: &Session,
     source: LookupStore,
@@ -85,7 +71,7 @@ pub(crate) fn look_into(
     let settings = &session.config()?.store;
     let found = match source {
         LookupStore::Exec => of_program(session, &host, reach)?,
-        LookupStore::Folder if !settings.folder.is_for(&host) => None,
+        LookupStore::Folder if !is_for(settings.folder.host.as_ref(), &host) => None,
         LookupStore::Folder => {
             let found = folder::Root::of(settings.folder.path.as_deref())?.find(reach)?;
             found.map(|(path, fields)| (path.display().to_string(), fields))
@@ -112,7 +98,10 @@ pub(crate) fn for_bitbucket_org_alone(
     let is_left_open = |source: &&LookupStore| match source {
         LookupStore::Exec => false,
         LookupStore::Folder => store.folder.host.is_none(),
-        LookupStore::Vault => store.vault.host.is_none() && !store.vault.has_a_path_for_each_host(),
+        LookupStore::Vault => {
+            let mut paths = store.vault.path.iter().flatten();
+            store.vault.host.is_none() && !paths.any(|path| path.contains("{host}"))
+        }
     };
     let mut sources = lookup.iter().filter(|_| !bitbucket::is_cloud(host));
     Ok(sources.find(is_left_open).map(|source| (*source).into()))
@@ -125,63 +114,60 @@ fn of_program(
     reach: Option<&Reach>,
 ) -> Result<Option<(String, Fields)>> {
     let store = session.exec_store()?;
-    let mut found = None;
     for url in urls(host, reach) {
-        let login = store.look_up(&url).map_err(store::Error::with_hint)?;
-        if let Some(login) = login {
+        if let Some(login) = store.look_up(&url).map_err(store::Error::with_hint)? {
             let fields = Fields {
                 username: login.username.and_then(Username::new),
                 password: Some(login.secret),
                 ..Fields::default()
             };
-            found = Some((url, fields));
-            break;
+            return Ok(Some((url, fields)));
         }
     }
-    Ok(found)
+    Ok(None)
 }
 
 fn urls(host: &Host, reach: Option<&Reach>) -> Vec<String> {
-    let mut urls = Vec::new();
-    if let Some(Reach {
-        workspace,
-        repository,
-    }) = reach
-    {
-        if let Some(repository) = repository {
-            urls.push(format!("https://{host}/{workspace}/{repository}"));
-        }
-        urls.push(format!("https://{host}/{workspace}"));
-    }
-    urls.push(format!("https://{host}"));
-    urls
+    let places = reach.map(|reach| [Some(reach.to_string()), Some(reach.workspace.clone())]);
+    let mut places: Vec<String> = places.into_iter().flatten().flatten().collect();
+    places.dedup();
+    let urls = places.iter().map(|place| format!("https://{host}/{place}"));
+    urls.chain([format!("https://{host}")]).collect()
 }
 
-/// Notes that a secret that lies in none of our stores has worked. Best effort: there may be no place to write to.
+/// Notes that a secret that lies in none of our stores has worked.
 pub(crate) fn note_success(session: &Session, secret: &Secret, wanted: &Wanted<'_>) {
-    let repository = wanted.reach.as_ref();
-    let noted = session
-        .refusals()
-        .and_then(|refusals| refusals.after_success(secret, repository, Timestamp::now()));
-    trace::say(|| format!("refusals: success, noted: {}", noted.is_ok()));
+    note(session, secret, |before| {
+        before?.after_success(wanted.reach.as_ref(), Timestamp::now())
+    });
 }
 
-/// Notes that a server refused it; best effort too.
 pub(crate) fn note_refusal(session: &Session, secret: &Secret, wanted: &Wanted<'_>) {
-    let repository = wanted.reach.as_ref();
-    let noted = session
-        .refusals()
-        .and_then(|refusals| refusals.add(secret, repository, Timestamp::now()));
-    trace::say(|| format!("refusals: refusal, noted: {}", noted.is_ok()));
+    note(session, secret, |before| {
+        let place = wanted.reach.as_ref();
+        Some(Rejection::again(before, place, Timestamp::now()))
+    });
 }
 
-/// Says that a server refused the secret of a source or of the environment.
+/// Best effort: there may be no place to write to.
+fn note(
+    session: &Session,
+    secret: &Secret,
+    change: impl FnOnce(Option<Rejection>) -> Option<Rejection>,
+) {
+    let refusals = session.refusals();
+    let noted = refusals.and_then(|refusals| refusals.change(secret, change));
+    trace::say(|| format!("refusals: noted: {}", noted.is_ok()));
+}
+
 pub(crate) fn refused_notice(account: &Account) -> String {
-    let Account { name, host, .. } = account;
-    if let Origin::Variable(_) = account.origin {
-        format!("{name} was refused by {host}: give it another value")
-    } else {
-        format!("'{name}' was refused by {host}: replace the secret there")
+    let host = &account.host;
+    match account.origin {
+        Origin::Variable(name) => format!("{name} was refused by {host}: give it another value"),
+        _ => format!(
+            "'{}' was refused by {host}: replace the secret there",
+            account.name
+        ),
     }
 }
 
@@ -197,16 +183,12 @@ pub(crate) fn notice(account: &Account, now: Timestamp) -> Option<String> {
     }
 }
 
-/// Says that such a secret is an app password.
 pub(crate) fn retired_notice(account: &Account) -> String {
-    if let Origin::Variable(_) = account.origin {
-        return environment::retired_notice(account);
+    let is_what = format!("is an app password; {}", bitbucket::removed("these"));
+    match account.origin {
+        Origin::Variable(name) => format!("{name} {is_what}: set BITBUCKET_API_TOKEN instead"),
+        _ => format!("'{}' {is_what}: put an API token there", account.name),
     }
-    format!(
-        "'{}' is an app password; {}: put an API token there",
-        account.name,
-        bitbucket::removed("these")
-    )
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A secret with the fields beside it, as a source has it.
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -27,7 +27,6 @@ pub(crate) struct Fields {
 impl Fields {
     pub(crate) const NAMES: [&str; 5] = ["username", "password", "kind", "email", "expires"];
 
-    /// The fields that `value` has.
     pub(crate) fn read(mut value: impl FnMut(&str) -> Result<Option<Secret>>) -> Result<Self> {
         let mut fields = Self::default();
         for name in Self::NAMES {
@@ -58,18 +57,18 @@ impl Fields {
         store: store::Name,
         host: &Host,
     ) -> Result<(Account, Kept)> {
-        let wrong = |what: String| {
+        let wrong = |what: &str| {
             Hinted::new(
                 format!("'{place}' {what}"),
                 "the fields are username, password, kind, email and expires; only password is needed",
             )
         };
-        let secret = self
-            .password
-            .ok_or_else(|| wrong("has no field 'password'".to_owned()))?;
+        let Some(secret) = self.password else {
+            bail!(wrong("has no field 'password'"));
+        };
         if secret.expose().iter().any(u8::is_ascii_control) {
             bail!(wrong(
-                "has a password with a line break or another control character".to_owned()
+                "has a password with a line break or another control character"
             ));
         }
         // A mounted folder, for example, does not say which host its secret is for.
@@ -80,39 +79,27 @@ impl Fields {
                 "move it to the place for its own host, or name that host as 'host' of the store in config.toml",
             ));
         }
-        if self
-            .username
-            .as_ref()
-            .map(|name| String::from_utf8_lossy(name.as_slice()))
-            .is_some_and(|name| name.chars().any(char::is_control))
-        {
+        let name = self.username.as_ref().map_or(&b""[..], Username::as_slice);
+        if String::from_utf8_lossy(name).chars().any(char::is_control) {
             bail!(wrong(
-                "has a user name with a line break or another control character".to_owned()
+                "has a user name with a line break or another control character"
             ));
         }
-        let kind = match &self.kind {
-            Some(name) => {
-                let kind = name.parse::<Kind>().ok();
-                let kind = kind.filter(|kind| kind.exists_on(host));
-                let wrong = || wrong(format!("has a kind that does not exist for {host}"));
-                Some(kind.ok_or_else(wrong)?)
-            }
-            None => None,
-        };
+        let kind = self.kind.map(|name| {
+            let kind = name.parse().ok();
+            let kind = kind.filter(|kind: &Kind| kind.exists_on(host));
+            kind.ok_or_else(|| wrong(&format!("has a kind that does not exist for {host}")))
+        });
         let expires = self.expires.map(|text| {
-            day(&text).ok_or_else(|| {
-                wrong("has an expiry that is not a date such as 2027-01-31".to_owned())
-            })
+            day(&text).ok_or_else(|| wrong("has an expiry that is not a date such as 2027-01-31"))
         });
         let owner = Owner {
             username: self.username,
             email: self.email,
         };
-        let known = Known::of_secret(&secret, host, kind, owner);
+        let known = Known::of_secret(&secret, host, kind.transpose()?, owner);
         if known.kind.needs_username() && known.owner.username.is_none() {
-            bail!(anyhow!(wrong(
-                "has an app password and no field 'username'".to_owned()
-            )));
+            bail!(wrong("has an app password and no field 'username'"));
         }
         let origin = Origin::Source(store);
         let mut account = Account::new(place.to_owned(), host.clone(), origin, known);
@@ -123,15 +110,9 @@ impl Fields {
 
 /// A date, or the date of a time, UTC.
 fn day(text: &str) -> Option<Date> {
-    let moment = || {
-        Some(
-            text.parse::<Timestamp>()
-                .ok()?
-                .to_zoned(TimeZone::UTC)
-                .date(),
-        )
-    };
-    text.parse().ok().or_else(moment)
+    let of_moment = |moment: Timestamp| moment.to_zoned(TimeZone::UTC).date();
+    let day = text.parse().ok();
+    day.or_else(|| text.parse().ok().map(of_moment))
 }
 
 #[cfg(test)]

@@ -8,14 +8,12 @@ use super::surroundings::Surroundings;
 use crate::account::Account;
 use crate::account::present::Missing;
 use crate::account::state::{self, State};
-use crate::answer::ruling::hindrance;
-use crate::answer::tie::{self, Tie};
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
 use crate::store::Name;
 use crate::sys::secret::Secret;
 
-/// Checks each account's store, each account, and accounts that fit equally.
+/// Checks each account's store, and each account.
 pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let asked = ask_stores(surroundings);
     if asked.is_empty() {
@@ -44,7 +42,6 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
             ),
         }
     }));
-    checks.extend(ambiguous(surroundings));
     checks
 }
 
@@ -160,27 +157,4 @@ fn described(account: &Account) -> String {
 pub(super) fn listed(reach: &[Reach]) -> String {
     let reach: Vec<String> = reach.iter().map(ToString::to_string).collect();
     reach.join(", ")
-}
-
-/// The accounts from `login` that fit equally, so that none of them answers.
-fn ambiguous(surroundings: &Surroundings<'_>) -> Vec<Check> {
-    let session = surroundings.session;
-    let now = Timestamp::now();
-    let hindrance = |account: &Account| hindrance(session, account, now);
-    let ties = tie::ties(&surroundings.accounts, &hindrance);
-    let check = |tie: Tie<'_>| {
-        let message = tie.message();
-        if tie.has_user_names() {
-            return Check::warn(
-                "ambiguous",
-                format!("{message} unless the URL names a user"),
-                format!(
-                    "name one in the remote's URL: 'https://USERNAME@{}/…'",
-                    tie.host
-                ),
-            );
-        }
-        Check::fail("ambiguous", message, tie.fix())
-    };
-    ties.into_iter().map(check).collect()
 }

@@ -13,8 +13,7 @@ use crate::account::{Account, Origin};
 use crate::answer::decide::{Candidate, Decision, Who};
 use crate::answer::matching::{Misfit, Wanted};
 use crate::answer::ruling::{Rank, Ruling};
-use crate::answer::source::{self, environment};
-use crate::answer::tie::ambiguous;
+use crate::answer::source;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::{self, API_HOST};
 use crate::settings::policy::Objection;
@@ -32,11 +31,8 @@ pub(super) fn of(
     if let Some(account) = decision.answering() {
         return of_answer(wanted, account);
     }
-    if let Some(failure) = decision.failure() {
+    if let Some(failure) = &decision.failure {
         return Check::failed(ID, failure);
-    }
-    if let [first, second, ..] = decision.tied().as_slice() {
-        return Check::failed(ID, &ambiguous(wanted, first, second));
     }
     // The last candidate is the chosen one: none before it answers.
     let meant = decision.candidates.iter().rev().find_map(meant);
@@ -145,18 +141,12 @@ fn lacking(account: &Account, who: &str, missing: Missing) -> Check {
 
 /// An app password answers, and Bitbucket refuses it.
 fn retired(account: &Account) -> Check {
-    if account.is_of_the_environment() {
-        let hint = "unset it, or set BITBUCKET_API_TOKEN";
-        return Check::fail(ID, environment::retired_notice(account), hint);
-    }
-    if account.lies_elsewhere() {
-        return Check::fail(
-            ID,
-            source::retired_notice(account),
-            "put an API token there",
-        );
-    }
-    is_meant_but(account, State::Retired)
+    let hint = match account.origin {
+        Origin::Git | Origin::Login => return is_meant_but(account, State::Retired),
+        Origin::Variable(_) => "unset it, or set BITBUCKET_API_TOKEN",
+        Origin::Source(_) => "put an API token there",
+    };
+    Check::fail(ID, source::retired_notice(account), hint)
 }
 
 /// `'name' is chosen, but it …`
@@ -315,7 +305,7 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
             Rank::OtherName => "fits, but the user name matches another one".to_owned(),
             Rank::GivenByGit => "fits, but an account from login wins over one from git".to_owned(),
             Rank::Older => "fits, but git stored another one later".to_owned(),
-            Rank::Tie => "fits no better than another one".to_owned(),
+            Rank::Later => "fits, but another one comes first in accounts.toml".to_owned(),
         },
     }
 }

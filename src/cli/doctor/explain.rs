@@ -125,7 +125,7 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
     let refused_before_asking =
         answering.and_then(|account| answer::refused_before_asking(wanted, account));
     // If no account answers, the first line has the fix.
-    let is_said = answering.is_none() && decision.tied().is_empty();
+    let is_said = answering.is_none();
     let others = decision.candidates.iter();
     let others = others.filter_map(|candidate| answer::of_other(candidate, is_said));
     let mut checks = vec![answer];

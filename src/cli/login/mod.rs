@@ -88,7 +88,6 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     report::tell_verdict(&account, verdict);
     report::tell_expiry(arguments, &account);
     report::tell_retired(&account);
-    output::warn_of_ties(&session, &session.accounts()?);
     setup::refresh(&session, "the account is stored")?;
     output::warn_of_the_chain(
         &bitbucket::hosts_asked_for(&account.host),

@@ -14,7 +14,7 @@ use serde::Serialize;
 use self::row::StatusRow;
 use crate::account::Account;
 use crate::account::state::State;
-use crate::answer::source::environment;
+use crate::answer::source::{self, environment};
 use crate::bitbucket;
 use crate::cli::output;
 use crate::settings::hosts::known_hosts;
@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         message::tell(&if let Ok(Some(objection)) = session.objection(&account) {
             objection.notice(&account)
         } else if account.is_retired() {
-            environment::retired_notice(&account)
+            source::retired_notice(&account)
         } else if !account.standing(Timestamp::now()).may_answer() {
             format!(
                 "{} is set, but bitbucket.org refused it: set another value",
@@ -111,7 +111,6 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             hosts
         },
     );
-    output::warn_of_ties(&session, &accounts);
     output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' fixes that");
     Ok(ExitCode::from(u8::from(needs_attention)))
 }

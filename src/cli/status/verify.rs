@@ -70,7 +70,7 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
         let verdict = verify::check(&mut account, &kept.secret, deadline);
         tell(&account, &verdict);
         if matches!(verdict, Verdict::Good { .. } | Verdict::Limited { .. }) {
-            session.refusals()?.remove(&kept.secret)?;
+            session.refusals()?.change(&kept.secret, |_| None)?;
         }
     }
     Ok(())

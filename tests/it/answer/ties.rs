@@ -1,57 +1,48 @@
-//! Two accounts that fit equally: none of them answers, and each command says so.
+//! Two accounts that fit equally: the first in accounts.toml answers.
 
-use crate::cli::doctor::{assert_starts, doctor, finding, found};
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv};
+use crate::cli::doctor::{doctor, one};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, reply};
 
-/// That `get` answers nothing and names both.
-fn assert_tie(env: &TestEnv) {
-    let wanted = "protocol=https\nhost=bitbucket.org\npath=acme/site.git\n";
-    let outcome = env.program(&["get"], wanted);
-    assert_eq!((outcome.status, outcome.stdout.as_str()), (1, ""));
-    assert_eq!(
-        outcome.stderr,
-        "git-credential-bitbucket: error: two accounts fit 'https://bitbucket.org/acme/site.git': 'me' and 'you'\n"
-    );
-}
+const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/site.git\n";
 
 #[test]
-fn two_accounts_that_fit_equally_are_told_by_each_command_and_none_answers() {
+fn of_two_accounts_that_fit_equally_the_first_answers_and_keeps_its_place() {
     let env = TestEnv::new();
     env.login(API_TOKEN, &["me"]);
-    assert!(found(&doctor(&env, &[]).1, "ambiguous").is_empty());
-    let outcome = env.login(ACCESS_TOKEN, &["you"]);
-    let warning = "warning: 'me' and 'you' fit bitbucket.org equally, so none of them answers\n";
-    assert!(outcome.stderr.contains(warning), "{outcome:?}");
-    assert!(outcome.stderr.contains("--for WORKSPACE\n"), "{outcome:?}");
-    assert!(env.program(&["status"], "").stderr.contains(warning));
-    assert_tie(&env);
+    env.login(ACCESS_TOKEN, &["you"]);
+    let get = || env.program(&["get"], WANTED).stdout;
+    let mine = reply("x-bitbucket-api-token-auth", API_TOKEN);
+    assert_eq!(get(), mine);
+    let url = "https://bitbucket.org/acme/site.git";
+    let outcome = env.program(&["token", url], "");
+    assert_eq!(outcome.stdout, format!("{API_TOKEN}\n"));
+    let (_, checks) = doctor(&env, &[url]);
+    assert!(
+        one(&checks, "answer").contains("'me' answers"),
+        "{checks:?}"
+    );
+    assert_eq!(
+        one(&checks, "account.you"),
+        "skip: 'you' fits, but another one comes first in accounts.toml"
+    );
 
-    env.login(ACCESS_TOKEN, &["you", "--for", "acme"]);
-    assert!(!env.program(&["status"], "").stderr.contains("equally"));
-    assert!(found(&doctor(&env, &[]).1, "ambiguous").is_empty());
+    // A replaced account keeps its place, a new one goes last.
+    env.login(ACCESS_TOKEN, &["me"]);
+    env.login(API_TOKEN, &["you"]);
+    assert_eq!(get(), reply("x-token-auth", ACCESS_TOKEN));
+    env.program(&["logout", "me"], "");
+    env.login(ACCESS_TOKEN, &["me"]);
+    assert_eq!(get(), mine);
 }
 
 #[test]
-fn doctor_says_what_parts_two_accounts_that_fit_equally() {
+fn a_reach_or_a_user_name_comes_before_the_place_in_the_file() {
     let env = TestEnv::new();
-    env.login(ACCESS_TOKEN, &["me", "--for", "acme"]);
-    assert!(found(&doctor(&env, &[]).1, "ambiguous").is_empty());
-    env.login(
-        &ACCESS_TOKEN.replace("0A1B", "9999"),
-        &["you", "--for", "acme"],
-    );
-    assert_starts(
-        &finding(&env, "ambiguous"),
-        "fail: 'me' and 'you' fit acme on bitbucket.org equally, so none of them answers; fix: limit one to a workspace: ",
-    );
-    assert_tie(&env);
-
-    env.login(ACCESS_TOKEN, &["me", "--username", "ada"]);
-    env.login(API_TOKEN, &["you", "--username", "bob"]);
-    let tie = finding(&env, "ambiguous");
-    assert_starts(&tie, "warn: ");
-    assert!(
-        tie.contains("unless the URL names a user; fix: name one in the remote's URL"),
-        "{tie}"
-    );
+    env.login(API_TOKEN, &["me", "--username", "ada"]);
+    env.login(ACCESS_TOKEN, &["you", "--username", "bob"]);
+    let get = |username: &str| env.program(&["get"], format!("{WANTED}{username}")).stdout;
+    assert_eq!(get(""), reply("x-bitbucket-api-token-auth", API_TOKEN));
+    assert_eq!(get("username=bob\n"), reply("x-token-auth", ACCESS_TOKEN));
+    env.login(ACCESS_TOKEN, &["you", "--for", "acme"]);
+    assert_eq!(get("username=ada\n"), reply("x-token-auth", ACCESS_TOKEN));
 }

@@ -296,21 +296,3 @@ fn what_git_gives_makes_no_name_that_reads_as_an_option() {
     assert_eq!(accounts[0]["username"], "--all");
     assert_eq!(accounts[0]["name"], "all");
 }
-
-#[test]
-fn a_user_name_in_a_url_to_copy_is_encoded() {
-    let env = TestEnv::new();
-    env.login(API_TOKEN, &["one", "--username", "a b';$(touch pwned)"]);
-    env.login(API_TOKEN, &["two", "--username", "c"]);
-    let outcome = env.program(&["token", "https://bitbucket.org/acme/it's.git"], "");
-    let start = "'git remote set-url origin ";
-    let word = outcome.stderr.split_once(start).expect(&outcome.stderr).1;
-    let word = word.trim_end().strip_suffix('\'').unwrap();
-    let mut shell = env.command("sh");
-    shell.args(["-c", &format!("printf '%s|' {word}")]);
-    assert_eq!(
-        run(shell, b"").stdout,
-        "https://a%20b%27%3B%24%28touch%20pwned%29@bitbucket.org/acme/it's.git|"
-    );
-    assert!(!env.home().join("pwned").exists());
-}

@@ -3,38 +3,33 @@
 
 use std::fs::{self, DirEntry};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Result;
+use jiff::Timestamp;
 
 use crate::sys::files;
 use crate::sys::secret::Secret;
 
 /// How the names of these files, and of their locks, begin.
 pub(super) const START: &str = "vault-login-";
-/// How the names of the locks end.
 pub(super) const LOCK: &str = "lock";
 /// How old a lock is that nobody waits for any more.
 const OLD: Duration = Duration::from_secs(24 * 3600);
 /// How old a draft is whose writer is no longer at work.
 const AT_WORK: Duration = Duration::from_secs(60);
 
-/// A token that was kept.
 pub(super) struct LeasedToken {
     pub(super) token: Secret,
-    /// Seconds since 1970.
     until: u64,
-    /// Whether the server does not even let it ask about itself: then nobody can tell that it is over from that it may
-    /// not read.
+    /// It may not ask about itself, so nobody can tell whether it has ended or may not read.
     pub(super) is_mute: bool,
 }
 
 impl LeasedToken {
     /// A little shorter than it lives: a request takes its time, and clocks differ.
     pub(super) fn new(token: Secret, lease: Duration) -> Self {
-        let margin = (lease / 10)
-            .min(Duration::from_secs(30))
-            .max(Duration::from_secs(1));
+        let margin = (lease / 10).clamp(Duration::from_secs(1), Duration::from_secs(30));
         let left = lease.saturating_sub(margin).as_secs();
         Self {
             token,
@@ -67,7 +62,6 @@ impl LeasedToken {
     }
 }
 
-/// What stands behind a token that is mute.
 const MUTE: &str = "mute";
 
 /// Removes what is over beside a file: each job of a runner leaves a token, and the lock of its login.
@@ -99,8 +93,7 @@ fn is_older(entry: &DirEntry, least: Duration) -> bool {
 }
 
 fn seconds_since_1970() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
+    u64::try_from(Timestamp::now().as_second()).unwrap_or_default()
 }
 
 #[cfg(test)]

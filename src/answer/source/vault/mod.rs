@@ -19,7 +19,7 @@ use self::session::VaultSession;
 use crate::answer::source::record::Fields;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
-use crate::settings::config::VaultSection;
+use crate::settings::config::{VaultSection, is_for};
 use crate::settings::policy::Policy;
 use crate::sys::error::Hinted;
 use crate::sys::{message, terminal, trace};
@@ -32,8 +32,7 @@ const PATHS: [&str; 2] = [
     "bitbucket/{workspace}/_default",
 ];
 
-/// The first secret there is for the reach, and where it lies. `kept` is the folder for the tokens of logins, if there
-/// is one.
+/// The first secret there is for the reach, and where it lies. `kept` is the folder for the tokens of logins.
 pub(crate) fn find(
     settings: &VaultSection,
     host: &Host,
@@ -46,7 +45,8 @@ pub(crate) fn find(
         Some(templates) => templates.iter().map(String::as_str).collect(),
         None => PATHS.to_vec(),
     };
-    templates.retain(|template| template.contains("{host}") || settings.is_for(host));
+    let is_for = is_for(settings.host.as_ref(), host);
+    templates.retain(|template| is_for || template.contains("{host}"));
     let paths = paths(&templates, host, reach)?;
     if paths.is_empty() {
         return Ok(None);
@@ -72,15 +72,15 @@ pub(crate) fn find(
         mount: settings.mount.as_deref().unwrap_or(MOUNT).trim_matches('/'),
     };
     // Assume version 2; ask only if nothing is found.
-    match engine.first(&paths, version.unwrap_or(Version::Two)) {
-        Ok(None) | Err(Failure::Forbidden(_))
-            if version.is_none() && engine.is_of_version_one()? =>
-        {
-            engine.first(&paths, Version::One)
-        }
-        outcome => outcome,
+    let mut look = engine.first(&paths, version.unwrap_or(Version::Two))?;
+    if !matches!(look, Look::Found(..)) && version.is_none() && engine.is_of_version_one()? {
+        look = engine.first(&paths, Version::One)?;
     }
-    .map_err(Failure::into_error)
+    match look {
+        Look::Found(place, fields) => Ok(Some((place, fields))),
+        Look::Nothing => Ok(None),
+        Look::Forbidden(error) => Err(error),
+    }
 }
 
 /// Whether the server lets us in, and as what; for somebody who wants to know.
@@ -123,14 +123,13 @@ pub(crate) fn unbounded(settings: &VaultSection) -> Option<&str> {
     templates.iter().find(is_unbounded).map(String::as_str)
 }
 
-/// What the templates name, as far as the reach has what they ask for.
+/// The templates with their names replaced, but for those whose names have no value.
 fn paths(templates: &[&str], host: &Host, reach: Option<&Reach>) -> Result<Vec<String>> {
     let filled = |template: &&str| filled(template.trim_matches('/'), host, reach).transpose();
     templates.iter().filter_map(filled).collect()
 }
 
-/// A template with its names replaced; nothing when there is no value for one. What was put in is not looked at again:
-/// a workspace may be called `{repository}`, in a URL at least.
+/// What was put in is not looked at again: a workspace may be called `{repository}`, in a URL at least.
 fn filled(template: &str, host: &Host, reach: Option<&Reach>) -> Result<Option<String>> {
     let wrong = || {
         Hinted::new(
@@ -138,54 +137,32 @@ fn filled(template: &str, host: &Host, reach: Option<&Reach>) -> Result<Option<S
             "it may hold {workspace}, {repository} and {host}, each as often as you like",
         )
     };
-    if template.is_empty() {
+    let count = |brace| template.matches(brace).count();
+    if template.is_empty() || count('{') != count('}') {
         bail!(wrong());
     }
-    let (mut path, mut is_known) = (String::new(), true);
-    let mut rest = template;
-    while let Some((before, name)) = rest.split_once('{') {
-        let (name, after) = name.split_once('}').ok_or_else(wrong)?;
+    let mut parts = template.split('{');
+    let mut path = parts.next().map(str::to_owned);
+    for part in parts {
+        let (name, after) = part.split_once('}').ok_or_else(wrong)?;
         let value = match name {
             "workspace" => reach.map(|reach| reach.workspace.as_str()),
             "repository" => reach.and_then(|reach| reach.repository.as_deref()),
             "host" => Some(host.as_str()),
             _ => bail!(wrong()),
         };
-        if before.contains('}') {
-            bail!(wrong());
-        }
-        is_known &= value.is_some();
-        path = path + before + value.unwrap_or_default();
-        rest = after;
+        path = path.zip(value).map(|(path, value)| path + value + after);
     }
-    if rest.contains('}') {
-        bail!(wrong());
-    }
-    Ok(is_known.then(|| path + rest))
+    Ok(path)
 }
 
-/// Why there is no answer.
-enum Failure {
+enum Look {
+    Found(String, Fields),
+    Nothing,
     /// The token may not read any of the paths at which something might lie; this is the first of them.
     Forbidden(anyhow::Error),
-    Other(anyhow::Error),
 }
 
-impl Failure {
-    fn into_error(self) -> anyhow::Error {
-        match self {
-            Self::Forbidden(error) | Self::Other(error) => error,
-        }
-    }
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Other(error)
-    }
-}
-
-/// A KV engine, and a way in.
 struct Engine<'a> {
     session: VaultSession<'a>,
     mount: &'a str,
@@ -193,26 +170,18 @@ struct Engine<'a> {
 
 impl Engine<'_> {
     /// The first of these paths at which something lies; with another token, if the one we had is over.
-    fn first(
-        &mut self,
-        paths: &[String],
-        version: Version,
-    ) -> Result<Option<(String, Fields)>, Failure> {
+    fn first(&mut self, paths: &[String], version: Version) -> Result<Look> {
         loop {
-            match self.look(paths, version) {
-                Err(Failure::Forbidden(_)) if self.session.is_renewed()? => {}
-                outcome => return outcome,
+            match self.look(paths, version)? {
+                Look::Forbidden(_) if self.session.is_renewed()? => {}
+                look => return Ok(look),
             }
         }
     }
 
     /// One path that must not be read may be none of ours: the next is tried before that is an error.
-    fn look(
-        &self,
-        paths: &[String],
-        version: Version,
-    ) -> Result<Option<(String, Fields)>, Failure> {
-        let mut forbidden = None;
+    fn look(&self, paths: &[String], version: Version) -> Result<Look> {
+        let mut look = Look::Nothing;
         for path in paths {
             let between = match version {
                 Version::One => "",
@@ -220,25 +189,22 @@ impl Engine<'_> {
             };
             let address = format!("{}/{between}{}", encoded(self.mount), encoded(path));
             let reply = self.session.get(&address)?;
-            let fields = match reply.status {
-                200 => match reply.content(version) {
-                    Content::Secret(fields) => fields,
-                    Content::Nothing => continue,
-                    Content::Strange => return Err(self.session.server.unexpected(&reply).into()),
-                },
-                403 => {
-                    let named = format!("{}/{between}{path}", self.mount);
-                    forbidden.get_or_insert_with(|| self.session.may_not_read(&named));
-                    continue;
+            match (reply.status, reply.content(version)) {
+                (200, Some(Content::Secret(fields))) => {
+                    let place = format!("vault:{}/{path}", self.mount);
+                    let fields = fields.with_context(|| format!("'{place}' cannot be used"))?;
+                    return Ok(Look::Found(place, fields));
                 }
-                _ if reply.is_absence() => continue,
-                _ => return Err(self.session.server.unexpected(&reply).into()),
-            };
-            let place = format!("vault:{}/{path}", self.mount);
-            let fields = fields.with_context(|| format!("'{place}' cannot be used"))?;
-            return Ok(Some((place, fields)));
+                (403, _) if matches!(look, Look::Nothing) => {
+                    let named = format!("{}/{between}{path}", self.mount);
+                    look = Look::Forbidden(self.session.may_not_read(&named));
+                }
+                (200, Some(Content::Deleted)) | (403, _) => {}
+                _ if reply.is_absence() => {}
+                _ => return Err(self.session.server.unexpected(&reply)),
+            }
         }
-        forbidden.map_or(Ok(None), |error| Err(Failure::Forbidden(error)))
+        Ok(look)
     }
 
     /// Without permission to ask, assume version 2.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 
 use crate::answer::source::environment::vault_variable;
 use crate::sys::child::{Program, is_too_long};
@@ -22,7 +22,9 @@ pub(super) fn find() -> Result<Secret> {
         let source = format!("the token helper '{}'", program.display());
         (from_helper(&program, &source)?, source)
     } else {
-        let path = token_file().unwrap_or_default();
+        let named = vault_variable("TOKEN_PATH").map(PathBuf::from);
+        let usual = || Some(dirs::home_dir()?.join(".vault-token"));
+        let path = named.or_else(usual).unwrap_or_default();
         let token = files::read_mounted(&path)?.unwrap_or_default();
         (token, format!("'{}'", path.display()))
     };
@@ -40,11 +42,6 @@ pub(super) fn find() -> Result<Secret> {
         ));
     }
     Ok(token)
-}
-
-fn token_file() -> Option<PathBuf> {
-    let named = vault_variable("TOKEN_PATH").map(PathBuf::from);
-    named.or_else(|| Some(dirs::home_dir()?.join(".vault-token")))
 }
 
 /// The program named in the tool's configuration: <https://openbao.org/docs/commands/token-helper/>,
@@ -88,30 +85,23 @@ fn helper_in(line: &str) -> Option<PathBuf> {
 }
 
 fn from_helper(program: &Path, source: &str) -> Result<Secret> {
-    let failed = |what: String| {
-        anyhow!(Hinted::new(
+    let failed = |what: &str| {
+        Hinted::new(
             format!("{source} {what}"),
             "see 'token_helper' in ~/.bao or ~/.vault, or set VAULT_TOKEN",
-        ))
+        )
     };
     let helper = Program::new(program).with_service_tokens().args(["get"]);
-    let output = helper.run(b"", HELPER).map_err(|error| {
-        if is_too_long(&error) {
-            failed("prints too much".to_owned())
-        } else {
-            failed(format!("cannot be started: {error}"))
+    match helper.run(b"", HELPER) {
+        Ok(Some(output)) if output.code == Some(0) => Ok(output.answer.into()),
+        Ok(Some(_)) => bail!(failed("fails")),
+        Ok(None) => {
+            let seconds = HELPER.as_secs();
+            bail!(failed(&format!("does not answer within {seconds} seconds")))
         }
-    })?;
-    let output = output.ok_or_else(|| {
-        failed(format!(
-            "does not answer within {} seconds",
-            HELPER.as_secs()
-        ))
-    })?;
-    if output.code != Some(0) {
-        bail!(failed("fails".to_owned()));
+        Err(error) if is_too_long(&error) => bail!(failed("prints too much")),
+        Err(error) => bail!(failed(&format!("cannot be started: {error}"))),
     }
-    Ok(output.answer.into())
 }
 
 #[cfg(test)]

@@ -17,11 +17,10 @@ use crate::sys::secret::Secret;
 pub(crate) struct Reply {
     pub(crate) status: u16,
     json: Option<Json>,
-    /// What the server says of a failure, in one line. It is the company's own, and is shown since nobody else knows.
-    pub(crate) said: Option<String>,
+    /// What the server says of a failure, on one line after a colon; or nothing.
+    pub(crate) said: String,
 }
 
-/// What a login brought.
 pub(crate) struct Login {
     pub(crate) token: Secret,
     /// For how long it may be kept: not when it is good for ever, or for a number of uses, which others count on.
@@ -31,10 +30,7 @@ pub(crate) struct Login {
 /// What lies at a path of a KV engine.
 pub(crate) enum Content {
     Secret(Result<Fields>),
-    /// There was one, and it was deleted.
-    Nothing,
-    /// This is no KV engine, or no such answer.
-    Strange,
+    Deleted,
 }
 
 /// The two versions of the KV engine have other addresses and wrap their answers differently.
@@ -48,6 +44,7 @@ impl Reply {
     /// Reads an answer; what was `sent` as a secret is not shown when the server says it back.
     pub(crate) fn new(status: u16, json: Option<Json>, sent: &[&Secret]) -> Self {
         let said = json.as_ref().and_then(|json| said(json, sent));
+        let said = said.map_or_else(String::new, |said| format!(": {said}"));
         Self { status, json, said }
     }
 
@@ -57,22 +54,19 @@ impl Reply {
         self.status == 404 && self.json.is_some() && errors.is_none_or(Vec::is_empty)
     }
 
-    /// What lies at the path of the engine that was asked for.
-    pub(crate) fn content(&self, version: Version) -> Content {
+    /// What lies at the path that was asked for. None if this is no KV engine, or no such answer.
+    pub(crate) fn content(&self, version: Version) -> Option<Content> {
         let pointer = match version {
             Version::One => "/data",
             Version::Two => "/data/data",
         };
-        match self.at(pointer) {
-            None => Content::Strange,
-            Some(data @ Value::Object(_)) => {
-                Content::Secret(Fields::read(|name| value(data, name)))
-            }
-            Some(_) => Content::Nothing,
-        }
+        let data = self.at(pointer)?;
+        Some(match data {
+            Value::Object(_) => Content::Secret(Fields::read(|name| value(data, name))),
+            _ => Content::Deleted,
+        })
     }
 
-    /// The token that a login brought.
     pub(crate) fn login(&self) -> Option<Login> {
         let token = self.at("/auth/client_token")?.as_str()?;
         // What goes into a header and into a file of one line.
@@ -98,16 +92,15 @@ impl Reply {
     }
 }
 
-/// A field of a secret, without the final newline that comes along from a file or standard input; a number is as good as
-/// its text.
+/// A field of a secret, without the newline that a file or standard input adds. A number counts as its text.
 fn value(data: &Value, name: &str) -> Result<Option<Secret>> {
     match data.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => {
-            let line = text
-                .strip_suffix("\r\n")
-                .or_else(|| text.strip_suffix('\n'));
-            let line = line.unwrap_or(text);
+            let line = text.strip_suffix('\n');
+            let line = line.map_or(text.as_str(), |line| {
+                line.strip_suffix('\r').unwrap_or(line)
+            });
             Ok(Some(Secret::new(line.as_bytes().to_vec())))
         }
         Some(Value::Number(number)) => Ok(Some(Secret::new(number.to_string().into_bytes()))),
@@ -125,49 +118,37 @@ fn said(json: &Json, sent: &[&Secret]) -> Option<String> {
         // The stars before the items of a list.
         .filter(|word| *word != "*")
         .take(LONGEST)
-        .map(|word| {
-            let is_secret = || sent.iter().any(|secret| tells(word, secret));
-            if word.len() > LONGEST || is_secret() {
-                "…"
-            } else {
-                word
-            }
+        .map(|word| match word {
+            _ if word.len() > LONGEST || sent.iter().any(|secret| tells(word, secret)) => "…",
+            _ => word,
         });
-    let said: String = words.collect::<Vec<_>>().join(" ");
-    let said: String = printable(&said).chars().take(LONGEST).collect();
+    let said = printable(&words.collect::<Vec<_>>().join(" "));
+    let said: String = said.chars().take(LONGEST).collect();
     (!said.is_empty()).then_some(said)
 }
 
-/// Whether a word has so much of a secret that it may tell it, as it is or encoded: by percent signs (twice even), for
-/// JSON, in base64 or in hexadecimal digits.
+/// Whether a word shows much of a secret: plain, percent-encoded (twice even), escaped, in base64 or in hexadecimal.
 fn tells(word: &str, secret: &Secret) -> bool {
     let secret = secret.expose();
     let decoded = percent_decode_str(word).decode_utf8_lossy();
     let twice = percent_decode_str(&decoded).decode_utf8_lossy();
     let unescaped = unescaped(word);
     let mut plain = [word, &decoded, &twice, &unescaped].into_iter();
-    if plain.any(|word| shares(word.as_bytes(), secret)) {
-        return true;
-    }
-    // What stands before it shifts the groups of base64.
-    let base64 = word.replace('-', "+").replace('_', "/");
-    let is_in_base64 = |rest: &[u8]| {
-        let whole = &rest[..rest.len() / 3 * 3];
-        shares(
-            base64.as_bytes(),
-            Zeroizing::new(Base64::encode_string(whole)).as_bytes(),
-        )
-    };
-    let digits: Vec<u8> = word.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let digits: String = word.chars().filter(char::is_ascii_hexdigit).collect();
     let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
     let pairs = secret
         .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-    let hex = Zeroizing::new(pairs.collect::<Vec<u8>>());
-    (0..3)
-        .filter_map(|skipped| secret.get(skipped..))
-        .any(is_in_base64)
-        || shares(&digits.to_ascii_lowercase(), &hex)
+        .map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    let hex = Zeroizing::new(pairs.flatten().collect::<Vec<u8>>());
+    // What stands before the secret shifts the groups of base64.
+    let base64 = word.replace('-', "+").replace('_', "/");
+    let is_in_base64 = |rest: &[u8]| {
+        let encoded = Zeroizing::new(Base64::encode_string(&rest[..rest.len() / 3 * 3]));
+        shares(base64.as_bytes(), encoded.as_bytes())
+    };
+    plain.any(|word| shares(word.as_bytes(), secret))
+        || shares(digits.to_ascii_lowercase().as_bytes(), &hex)
+        || (0..3).any(|skipped| secret.get(skipped..).is_some_and(is_in_base64))
 }
 
 /// Whether a word has much of a secret, or all of a short one.
@@ -207,18 +188,18 @@ mod tests {
         let said = |text: &str, sent: &str| {
             let sent = Secret::new(sent.as_bytes().to_vec());
             let json = Json::parse(text.as_bytes());
-            Reply::new(403, json, &[&sent]).said.unwrap_or_default()
+            Reply::new(403, json, &[&sent]).said
         };
         let text = r#"{"errors":["1 error occurred:\n\t* no token 'hvs.canary-token', sorry\n"]}"#;
         assert_eq!(
             said(text, "hvs.canary-token"),
-            "1 error occurred: no token … sorry"
+            ": 1 error occurred: no token … sorry"
         );
         assert_eq!(said(text, "another"), {
-            "1 error occurred: no token 'hvs.canary-token', sorry"
+            ": 1 error occurred: no token 'hvs.canary-token', sorry"
         });
-        assert_eq!(said(r#"{"errors":["a T b"]}"#, "T"), "a … b");
-        assert_eq!(said(r#"{"errors":["a\u001b[2J"]}"#, "T"), "a\\u{1b}[2J");
+        assert_eq!(said(r#"{"errors":["a T b"]}"#, "T"), ": a … b");
+        assert_eq!(said(r#"{"errors":["a\u001b[2J"]}"#, "T"), ": a\\u{1b}[2J");
         assert_eq!(said("<html>", "T"), "");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::reply::Reply;
@@ -31,10 +31,8 @@ pub(super) struct Server {
 impl Server {
     /// The server of the settings, else of the variables that its own command line tool reads.
     pub(super) fn of(settings: &VaultSection, policy: &Policy, deadline: Instant) -> Result<Self> {
-        let agent = || {
-            let is_agent = settings.auth == Auth::Agent;
-            is_agent.then(|| vault_variable("AGENT_ADDR")).flatten()
-        };
+        let is_agent = settings.auth == Auth::Agent;
+        let agent = || vault_variable("AGENT_ADDR").filter(|_| is_agent);
         let address = settings.address.clone().or_else(agent);
         let address = address.or_else(|| vault_variable("ADDR")).ok_or_else(|| {
             Hinted::new(
@@ -74,15 +72,12 @@ impl Server {
         })
     }
 
-    /// How long all that is still asked may take.
     pub(super) fn time_left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Asks for what lies at a path of the API.
     pub(super) fn get(&self, path: &str, token: Option<&Secret>) -> Result<Reply> {
-        let header = token.map(|token| ("X-Vault-Token", token));
-        self.ask(path, header, None, token.as_slice())
+        self.ask(path, token, None, token.as_slice())
     }
 
     /// Sends a document to a path of the API; `proof` is what of it nobody may see.
@@ -93,7 +88,7 @@ impl Server {
     fn ask(
         &self,
         path: &str,
-        header: Option<(&str, &Secret)>,
+        token: Option<&Secret>,
         document: Option<&Secret>,
         secrets: &[&Secret],
     ) -> Result<Reply> {
@@ -103,7 +98,7 @@ impl Server {
         let namespace = namespace.map(|name| Secret::new(name.as_bytes().to_vec()));
         let mut headers = vec![("X-Vault-Request", &is_meant)];
         headers.extend(namespace.as_ref().map(|name| ("X-Vault-Namespace", name)));
-        headers.extend(header);
+        headers.extend(token.map(|token| ("X-Vault-Token", token)));
         let url = format!("{}/v1/{path}", self.address);
         let answer = self.client.ask(&url, &headers, document);
         let answer = answer.map_err(|error| out_of_reach(&self.address, &error))?;
@@ -148,8 +143,7 @@ impl Server {
             429 | 503 | 404 | 200 => String::new(),
             status => format!(" (status {status})"),
         };
-        let said = reply.said.as_ref();
-        let said = said.map_or(String::new(), |said| format!(": {said}"));
+        let said = &reply.said;
         Hinted::new(format!("Vault at '{address}' {what}{status}{said}"), hint).into()
     }
 }
@@ -175,8 +169,7 @@ fn examine(address: &str) -> Result<(Host, bool)> {
     }
     match url.scheme {
         "https" => Ok((host, true)),
-        // A token and a secret would travel in clear. Nobody listens on the loopback interface who could not look
-        // into our memory.
+        // A token travels in clear. Who can listen on the loopback interface can also read our memory.
         "http" if route::is_loopback(&host) => Ok((host, false)),
         "http" => bail!(Hinted::new(
             format!("Vault at '{address}' would be asked over http, where secrets travel in clear"),
@@ -199,19 +192,15 @@ fn out_of_reach(address: &str, error: &http::Error) -> anyhow::Error {
             "see whether it runs, and 'address' of [store.vault] in config.toml"
         }
     };
-    let message = format!("cannot ask Vault at '{address}': {}", shortened(error));
-    anyhow!(Hinted::new(message, hint))
-}
-
-/// How long it was waited for is told to the second.
-fn shortened(error: &http::Error) -> String {
-    match error {
+    let said = match error {
+        // To the second.
         http::Error::Silent(patience) => {
             let seconds = Duration::from_secs_f64(patience.as_secs_f64().ceil());
             http::Error::Silent(seconds).to_string()
         }
         other => other.to_string(),
-    }
+    };
+    Hinted::new(format!("cannot ask Vault at '{address}': {said}"), hint).into()
 }
 
 /// What Go's `strconv.ParseBool` takes for true, as Vault's own tools do.

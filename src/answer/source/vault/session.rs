@@ -25,14 +25,12 @@ pub(super) struct VaultSession<'a> {
     auth: Auth,
     /// None behind an agent, which has its own and takes no other.
     token: Option<Secret>,
-    /// How one logs in, where one does.
     entrance: Option<Entrance>,
 }
 
 /// A login, and what came of an earlier one.
 struct Entrance {
     ticket: Ticket,
-    /// Where the token is kept, if anywhere.
     path: Option<PathBuf>,
     kept: Option<LeasedToken>,
     /// Whether it may have ended since: it is from an earlier login, and the server was not asked about it.
@@ -69,13 +67,11 @@ impl<'a> VaultSession<'a> {
         })
     }
 
-    /// Asks for what lies at a path of the API.
     pub(super) fn get(&self, path: &str) -> Result<Reply> {
         self.server.get(path, self.token.as_ref())
     }
 
-    /// Whether there is another token now, because that of an earlier login is over. To be asked when the server does
-    /// not let us read; it answers the same to a token that is over and to one that may not.
+    /// Whether there is another token now. Ask it after a 403: an ended token and one that may not read get the same.
     pub(super) fn is_renewed(&mut self) -> Result<bool> {
         let (Some(entrance), Some(token)) = (&mut self.entrance, &self.token) else {
             return Ok(false);
@@ -115,7 +111,6 @@ impl<'a> VaultSession<'a> {
         entrance.is_some_and(|it| !it.is_old || it.kept.as_ref().is_some_and(|kept| kept.is_mute))
     }
 
-    /// That the token may not read at a path.
     pub(super) fn may_not_read(&self, path: &str) -> anyhow::Error {
         let Server { address, .. } = self.server;
         let message = format!("Vault at '{address}' does not let us read '{path}' (403)");
@@ -133,8 +128,7 @@ impl<'a> VaultSession<'a> {
 }
 
 impl Entrance {
-    /// Takes the token of an earlier login that is not the one which is `over`, or logs in; one process at a time, and
-    /// whoever has waited takes what came of it.
+    /// Takes the token of an earlier login, but not the one that is `over`; or logs in, one process at a time.
     fn enter(&mut self, server: &Server, over: Option<&Secret>) -> Result<Secret> {
         let path = self.path.as_deref();
         let earlier = || {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -23,9 +23,7 @@ const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/tok
 /// What is shown to a server to be let in.
 pub(super) struct Ticket {
     auth: Auth,
-    /// Where the auth method is mounted.
     mount: String,
-    /// The JSON that is sent.
     document: Secret,
     /// What of it nobody may see.
     proof: Secret,
@@ -47,8 +45,7 @@ impl Ticket {
         })
     }
 
-    /// A file for this server and just what is presented to it: a runner's next job, with a token of its own, must not
-    /// come in as the one before it.
+    /// A file for this server and this login: the next job of a runner must not come in as the one before it.
     pub(super) fn file_name(&self, server: &Server) -> String {
         let mut digest = Sha256::new();
         let namespace = server.namespace.as_deref().unwrap_or_default();
@@ -72,11 +69,9 @@ impl Ticket {
 
     fn refused(&self, server: &Server, reply: &Reply) -> anyhow::Error {
         let method = self.auth.method();
-        let said = reply.said.as_ref();
-        let said = said.map_or(String::new(), |said| format!(": {said}"));
         let message = format!(
-            "Vault at '{}' refuses the login with {method} at 'auth/{}' (status {}){said}",
-            server.address, self.mount, reply.status
+            "Vault at '{}' refuses the login with {method} at 'auth/{}' (status {}){}",
+            server.address, self.mount, reply.status, reply.said
         );
         let hint = match self.auth {
             Auth::AppRole => {
@@ -104,17 +99,17 @@ struct Jwt<'a> {
 }
 
 fn app_role(settings: &VaultSection) -> Result<(Secret, Secret)> {
-    let part = |file: &Option<PathBuf>, variable: &str, key: &str| {
-        let value = match file {
-            Some(path) => Some(mounted(path)?),
-            None => vault_variable(variable).map(|text| Secret::new(text.into_bytes())),
-        };
-        value.ok_or_else(|| {
-            anyhow!(Hinted::new(
+    let part = |file: &Option<PathBuf>, variable: &str, key: &str| -> Result<Secret> {
+        if let Some(path) = file {
+            return mounted(path);
+        }
+        let id = vault_variable(variable).ok_or_else(|| {
+            Hinted::new(
                 "an id for the login with approle is missing",
                 format!("set '{key}' of [store.vault] in config.toml, or VAULT_{variable}"),
-            ))
-        })
+            )
+        })?;
+        Ok(Secret::new(id.into_bytes()))
     };
     let role_id = part(&settings.role_id_file, "ROLE_ID", "role_id_file")?;
     let secret_id = part(&settings.secret_id_file, "SECRET_ID", "secret_id_file")?;
@@ -162,12 +157,12 @@ fn text(secret: &Secret) -> Result<&str> {
 
 /// What somebody else has put into a file, without the white space around it.
 fn mounted(path: &Path) -> Result<Secret> {
-    let secret = files::read_mounted(path)?.map(|secret| secret.trimmed());
-    let secret = secret.filter(|secret| !secret.is_empty());
-    secret.ok_or_else(|| {
-        anyhow!(Hinted::new(
+    let secret = files::read_mounted(path)?.unwrap_or_default().trimmed();
+    if secret.is_empty() {
+        bail!(Hinted::new(
             format!("'{}' is empty, or is not there", path.display()),
             "see the files that [store.vault] in config.toml names",
-        ))
-    })
+        ));
+    }
+    Ok(secret)
 }

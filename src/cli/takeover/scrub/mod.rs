@@ -18,7 +18,6 @@ use clap::Args;
 use self::report::Action;
 use self::walk::{Form, Walk};
 use self::work::Scrubbing;
-use crate::cli::output;
 use crate::cli::setup;
 use crate::cli::takeover::Plan;
 use crate::git;
@@ -70,7 +69,6 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     let rows = report::rows(&scrub, &plan, done);
     report::print(&scrub, &rows, arguments.json)?;
     if rows.iter().any(|row| row.action == Action::Moved) {
-        output::warn_of_ties(&session, &session.accounts()?);
         plan.tell_what_is_left(&hosts);
     }
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))

@@ -85,7 +85,7 @@ pub(crate) fn finding(env: &TestEnv, id: &str) -> String {
     one(&doctor(env, &[]).1, id)
 }
 
-fn one(checks: &[Value], id: &str) -> String {
+pub(crate) fn one(checks: &[Value], id: &str) -> String {
     let found = found(checks, id);
     assert_eq!(found.len(), 1, "{id}: {checks:#?}");
     found.into_iter().next().unwrap()

@@ -100,12 +100,10 @@ fn another_account_that_is_allowed_answers_in_its_place() {
     let Some(env) = machine("") else { return };
     env.login(API_TOKEN, &["old"]);
     env.login(ACCESS_TOKEN, &["new", "--expires", &in_a_year()]);
-    // Both fit equally: nobody answers.
-    assert_eq!(env.program(&["get"], CLOUD).status, 1);
+    // Both fit equally: the first answers.
+    assert!(env.get_cloud("").contains(API_TOKEN));
     change(&env, "[policy]\nrequire_expiry = true\n");
     assert_eq!(env.get_cloud(""), reply("x-token-auth", ACCESS_TOKEN));
-    let outcome = env.program(&["status"], "");
-    assert!(!outcome.stderr.contains("equally"), "{outcome:?}");
 }
 
 #[test]

@@ -1,0 +1,49 @@
+//! The two questions to Bitbucket about a secret: whose it is, and whether a repository lets it in.
+
+use std::time::{Duration, Instant};
+
+use crate::account::Account;
+use crate::bitbucket;
+use crate::bitbucket::authorization::Identity;
+use crate::bitbucket::reach::Reach;
+use crate::git::context::Host;
+use crate::git::route;
+use crate::sys::http::{self, Answer, Client};
+use crate::sys::secret::Secret;
+
+/// All that is asked about one secret, until the deadline.
+pub(super) struct Inquiry<'a> {
+    pub(super) account: &'a Account,
+    pub(super) secret: &'a Secret,
+    /// The time limit for one answer.
+    pub(super) patience: Duration,
+    pub(super) deadline: Instant,
+}
+
+impl Inquiry<'_> {
+    /// Asks who signs in with this identity.
+    pub(super) fn who_is(&self, identity: &Identity) -> Result<Answer, http::Error> {
+        let host = &self.account.host;
+        let url = bitbucket::whoami_url(host, self.account.base_path());
+        if bitbucket::is_cloud(host) {
+            self.get(&bitbucket::api_host(), &url, identity)
+        } else {
+            self.get(host, &url, identity)
+        }
+    }
+
+    /// Asks for a repository as git would. None for a place that is no repository, or if git could not sign in.
+    pub(super) fn refs(&self, place: &Reach) -> Option<Result<Answer, http::Error>> {
+        let Account { host, .. } = self.account;
+        let repository = place.repository.as_deref()?;
+        let identity = Identity::for_git(self.account, self.secret.clone()).ok()?;
+        let base_path = self.account.base_path();
+        let url = bitbucket::refs_url(host, base_path, &place.workspace, repository);
+        Some(self.get(host, &url, &identity))
+    }
+
+    fn get(&self, host: &Host, url: &str, identity: &Identity) -> Result<Answer, http::Error> {
+        let client = Client::new(&route::to(host, self.patience, self.deadline))?;
+        client.get(url, Some(&identity.authorization()))
+    }
+}
