@@ -58,7 +58,7 @@ pub fn request(data: &[u8]) {
         is_ephemeral: false,
     };
     if let Some(text) = reply.to_bytes() {
-        let again = Request::read(&mut text.as_slice()).expect("what we say can be read");
+        let again = Request::read(&mut &text[..]).expect("what we say can be read");
         assert!(again.context.username.as_ref() == Some(username));
         assert!(again.password.as_ref() == Some(password));
         assert!(again.context.host.is_none() && again.context.protocol.is_none());

@@ -72,8 +72,8 @@ pub(crate) fn config_without(
     let meant = config.list_without(&cuts)?;
     whole_lines(text, &config, &mut cuts);
     let new = without(text, &cuts);
-    let is_as_meant = GitConfig::parse(&new).and_then(|new| new.list_without(&[])) == Some(meant);
-    is_as_meant.then_some(new)
+    let list = GitConfig::parse(&new)?.list_without(&[])?;
+    (*list == *meant).then_some(new)
 }
 
 fn cuts<'a>(found: impl Iterator<Item = &'a Found>) -> Vec<Range<usize>> {
