@@ -54,7 +54,7 @@ pub fn request(mut data: &[u8]) {
         is_ephemeral: false,
     };
     if let Some(text) = reply.to_bytes() {
-        let again = Request::read(&mut text.as_slice()).expect("what we say can be read");
+        let again = Request::read(&mut &text[..]).expect("what we say can be read");
         let context = again.context;
         assert!(context.username == Some(username) && again.password == Some(password));
         assert!(context.host.is_none() && context.protocol.is_none());

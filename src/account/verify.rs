@@ -166,7 +166,7 @@ fn refs(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
         verdict = Some(match answer?.status {
             200 => Verdict::Good { who: None },
             401 => refused(account),
-            403 => lacks(account, "read", scopes.map(|scopes| scopes.read)),
+            403 => lacks(account, "read", scopes.map(|(read, _)| read)),
             404 => Verdict::Limited {
                 message: format!("the secret works, but it cannot see '{place}'"),
                 hint: format!("correct '--for', or give it access: {}", page(account)),
@@ -182,12 +182,12 @@ fn refs(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
 
 /// The scope that git needs and the token lacks, if Bitbucket lists the token's scopes.
 fn lacking_scope(account: &Account, answer: &Answer) -> Option<Verdict> {
-    let needed = account.kind()?.git_scopes()?;
+    let (read, write) = account.kind()?.git_scopes()?;
     let granted = bitbucket::granted_scopes(answer)?;
-    if !bitbucket::grants(&granted, needed.read) {
-        return Some(lacks(account, "fetch", Some(needed.read)));
+    if !bitbucket::grants(&granted, read) {
+        return Some(lacks(account, "fetch", Some(read)));
     }
-    (!bitbucket::grants(&granted, needed.write)).then(|| lacks(account, "push", Some(needed.write)))
+    (!bitbucket::grants(&granted, write)).then(|| lacks(account, "push", Some(write)))
 }
 
 fn lacks(account: &Account, what: &str, scope: Option<&str>) -> Verdict {

@@ -4,7 +4,6 @@ use base64ct::{Base64, Encoding as _};
 
 use crate::sys::secret::Secret;
 
-/// What goes into the `Authorization` header.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Identity {
     Basic {

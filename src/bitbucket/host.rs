@@ -7,7 +7,6 @@ const CLOUD_HOST: &str = "bitbucket.org";
 /// The REST API of Bitbucket Cloud, and the only host for it (changelog, CHANGE-3052).
 pub(crate) const API_HOST: &str = "api.bitbucket.org";
 
-/// Whether this is Bitbucket Cloud, git or REST.
 pub(crate) fn is_cloud(host: &Host) -> bool {
     matches!(host.as_str(), CLOUD_HOST | API_HOST)
 }
@@ -21,7 +20,6 @@ pub(crate) fn home_of(host: &Host) -> Host {
     }
 }
 
-/// api.bitbucket.org
 pub(crate) fn api_host() -> Host {
     API_HOST.parse().expect("a well-formed host")
 }
@@ -35,7 +33,6 @@ pub(crate) fn hosts_asked_for(host: &Host) -> Vec<Host> {
     }
 }
 
-/// bitbucket.org
 pub(crate) fn cloud() -> Host {
     CLOUD_HOST.parse().expect("a well-formed host")
 }

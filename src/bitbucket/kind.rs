@@ -1,5 +1,7 @@
 //! The kinds of credential, and how git and REST take each.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 
 use crate::bitbucket::host::is_cloud;
@@ -35,7 +37,6 @@ words! {
     }
 }
 
-/// How a secret is sent to the REST API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RestScheme {
     /// `Authorization: Bearer`, no user name.
@@ -100,7 +101,6 @@ impl Kind {
         self == Self::ApiToken
     }
 
-    /// Whether the account needs a user name of its own.
     pub(crate) fn needs_username(self) -> bool {
         self == Self::AppPassword
     }
@@ -112,12 +112,7 @@ impl Kind {
 }
 
 /// The user names that stand for a kind and for no user, each once.
-pub(crate) fn static_usernames() -> Vec<&'static [u8]> {
-    let mut names = Vec::new();
-    for name in Kind::ALL.into_iter().filter_map(Kind::static_username) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
+pub(crate) fn static_usernames() -> BTreeSet<&'static [u8]> {
+    let kinds = Kind::ALL.into_iter();
+    kinds.filter_map(Kind::static_username).collect()
 }

@@ -2,12 +2,12 @@
 //!
 //! <https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/>
 
-use std::fmt::Write as _;
+use std::io;
 use std::time::{Duration, Instant};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use jiff::SignedDuration;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::percent_encode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -17,27 +17,24 @@ use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
 use crate::git::route;
+use crate::sys::bytes::UNRESERVED;
 use crate::sys::http::{self, Answer, Client};
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 
 /// The page where a user grants a consumer access.
 pub(crate) const AUTHORIZE: &str = "https://bitbucket.org/site/oauth2/authorize";
-/// The token endpoint.
 pub(crate) const ACCESS_TOKEN: &str = "https://bitbucket.org/site/oauth2/access_token";
 /// Lifetime of an access token if the answer has none.
 pub(crate) const USUAL_LIFETIME: Duration = Duration::from_secs(7200);
 /// A used refresh token still works for ten minutes (git-credential-manager, pull request 2433); one less for clock skew.
 pub(crate) const GRACE: SignedDuration = SignedDuration::from_mins(9);
 
-/// Where a workspace's consumers are registered.
 pub(crate) fn consumers_page(reach: &[Reach]) -> String {
-    let workspace = reach
-        .first()
-        .map_or("WORKSPACE", |scope| scope.workspace.as_str());
+    let named = reach.first().map(|reach| reach.workspace.as_str());
+    let workspace = named.unwrap_or("WORKSPACE");
     format!("https://bitbucket.org/{workspace}/workspace/settings/api")
 }
 
-/// Time limit for connecting.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Time limit for an answer. It is long: the answer holds the only copy of the new refresh token.
 pub(crate) const ANSWER: Duration = Duration::from_secs(30);
@@ -52,7 +49,6 @@ pub(crate) enum Flow {
     ClientCredentials,
 }
 
-/// Why a grant yields no new token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Ended {
@@ -86,28 +82,21 @@ impl Ended {
     }
 }
 
-/// The OAuth consumer that the user registered.
 #[derive(Clone, Debug)]
 pub(crate) struct Consumer {
     pub(crate) id: String,
     pub(crate) secret: Secret,
 }
 
-/// What we show to get a token.
 #[derive(Debug)]
 pub(crate) enum Proof<'a> {
-    /// The authorization code from the browser.
-    Code {
-        code: &'a Secret,
-        redirect: &'a str,
-        verifier: &'a Secret,
-    },
+    /// The authorization code from the browser, and the attempt that it answers.
+    Code(&'a Secret, &'a Attempt),
     RefreshToken(&'a Secret),
     /// Only the consumer's key and secret.
     Nothing,
 }
 
-/// The tokens in an answer.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     pub(crate) access: Secret,
@@ -116,7 +105,6 @@ pub(crate) struct Tokens {
     pub(crate) lifetime: Duration,
 }
 
-/// Why there is no token.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
     #[error(transparent)]
@@ -129,7 +117,6 @@ pub(crate) enum Error {
     /// The server fails, or a proxy answered.
     #[error("the answer is neither a token nor a refusal (status {0})")]
     Strange(u16),
-    /// The answer cannot be parsed.
     #[error("Bitbucket's answer holds no token that can be read")]
     Garbled,
 }
@@ -137,26 +124,22 @@ pub(crate) enum Error {
 impl Error {
     /// Why the grant has ended, if it has.
     pub(crate) fn end(&self) -> Option<Ended> {
-        match self {
-            Self::Refused(code) if code == "invalid_grant" => Some(Ended::Grant),
-            Self::Refused(code) if code == "unauthorized_client" || code == "invalid_client" => {
-                Some(Ended::Client)
-            }
+        let Self::Refused(code) = self else {
+            return None;
+        };
+        match code.as_str() {
+            "invalid_grant" => Some(Ended::Grant),
+            "unauthorized_client" | "invalid_client" => Some(Ended::Client),
             _ => None,
         }
     }
 
     /// Whether the server may have issued a token that never arrived.
     pub(crate) fn is_open(&self) -> bool {
-        match self {
-            Self::Http(error) => matches!(error, http::Error::Unanswered(_)),
-            Self::Garbled => true,
-            Self::Refused(_) | Self::TooMany | Self::Strange(_) => false,
-        }
+        matches!(self, Self::Garbled | Self::Http(http::Error::Unanswered(_)))
     }
 }
 
-/// Asks for tokens.
 pub(crate) fn tokens(consumer: &Consumer, proof: &Proof<'_>) -> Result<Tokens, Error> {
     let deadline = Instant::now() + CONNECT + ANSWER;
     let client = Client::new(&route::to(&bitbucket::cloud(), CONNECT, deadline))?;
@@ -173,10 +156,9 @@ fn read(answer: &Answer) -> Result<Tokens, Error> {
     match (answer.status, answer.json()) {
         (200, Some(json)) => parse(&json).ok_or(Error::Garbled),
         (429, _) => Err(Error::TooMany),
-        (400 | 401 | 403, Some(json)) => Err(match code(&json) {
-            Some(code) => Error::Refused(code),
-            None => Error::Strange(answer.status),
-        }),
+        (400 | 401 | 403, Some(json)) => {
+            Err(code(&json).map_or(Error::Strange(answer.status), Error::Refused))
+        }
         (status, _) => Err(Error::Strange(status)),
     }
 }
@@ -196,9 +178,8 @@ pub(crate) fn parse(json: &Value) -> Option<Tokens> {
         is_one.then(|| Secret::new(text.as_bytes().to_vec()))
     };
     let is_bearer = json.get("token_type").is_none_or(|scheme| {
-        scheme
-            .as_str()
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
+        let scheme = scheme.as_str().unwrap_or_default();
+        scheme.eq_ignore_ascii_case("bearer")
     });
     let refresh = match json.get("refresh_token") {
         None | Some(Value::Null) => None,
@@ -218,66 +199,51 @@ fn lifetime(json: &Value) -> Duration {
         Some(Value::String(text)) => text.parse().ok(),
         other => other.and_then(Value::as_f64),
     };
-    seconds
-        .filter(|seconds: &f64| !seconds.is_nan())
-        .map_or(USUAL_LIFETIME, |seconds| {
-            Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
-        })
+    let Some(seconds) = seconds.filter(|seconds: &f64| !seconds.is_nan()) else {
+        return USUAL_LIFETIME;
+    };
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }
 
 /// The error code. The description may hold anything and is not shown.
 pub(crate) fn code(json: &Value) -> Option<String> {
     const LONGEST: usize = 40;
     let code = json.get("error")?.as_str()?;
-    let is_name = !code.is_empty()
-        && code.len() <= LONGEST
-        && code
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    let is_name = (1..=LONGEST).contains(&code.len()) && code.bytes().all(is_part);
     is_name.then(|| code.to_owned())
 }
 
-/// What a form and a query leave as it is (RFC 3986, 2.3).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-fn form(proof: &Proof<'_>) -> Secret {
-    let fields: Vec<(&str, &[u8])> = match proof {
-        Proof::Code {
-            code,
-            redirect,
-            verifier,
-        } => vec![
-            ("grant_type", b"authorization_code"),
-            ("code", code.expose()),
-            ("redirect_uri", redirect.as_bytes()),
-            ("code_verifier", verifier.expose()),
-        ],
-        Proof::RefreshToken(token) => vec![
-            ("grant_type", b"refresh_token"),
-            ("refresh_token", token.expose()),
-        ],
-        Proof::Nothing => vec![("grant_type", b"client_credentials")],
-    };
-    // Allocated at full length: a growing buffer leaves copies behind.
-    let length = fields
-        .iter()
-        .map(|(key, value)| key.len() + 3 * value.len() + 2);
-    let mut text = Vec::with_capacity(length.sum());
+/// Fields, as a form and a query have them.
+fn encoded(fields: &[(&str, &[u8])]) -> Secret {
+    let mut text = SecretBuffer::default();
     for (key, value) in fields {
         if !text.is_empty() {
             text.push(b'&');
         }
-        text.extend_from_slice(key.as_bytes());
+        text.extend(key.as_bytes());
         text.push(b'=');
-        for part in percent_encoding::percent_encode(value, ENCODED) {
-            text.extend_from_slice(part.as_bytes());
+        for part in percent_encode(value, UNRESERVED) {
+            text.extend(part.as_bytes());
         }
     }
-    Secret::new(text)
+    text.into()
+}
+
+fn form(proof: &Proof<'_>) -> Secret {
+    match proof {
+        Proof::Code(code, attempt) => encoded(&[
+            ("grant_type", b"authorization_code"),
+            ("code", code.expose()),
+            ("redirect_uri", attempt.redirect.as_bytes()),
+            ("code_verifier", attempt.verifier.expose()),
+        ]),
+        Proof::RefreshToken(token) => encoded(&[
+            ("grant_type", b"refresh_token"),
+            ("refresh_token", token.expose()),
+        ]),
+        Proof::Nothing => encoded(&[("grant_type", b"client_credentials")]),
+    }
 }
 
 /// One attempt to sign in with a browser.
@@ -291,7 +257,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    pub(crate) fn new(port: u16) -> Result<Self, getrandom::Error> {
+    pub(crate) fn new(port: u16) -> io::Result<Self> {
         Ok(Self {
             state: Secret::random()?,
             verifier: Secret::random()?,
@@ -304,19 +270,15 @@ impl Attempt {
     /// Bitbucket does not document PKCE for Cloud. We send it and also the consumer's secret, which is still needed.
     pub(crate) fn url(&self, client_id: &str) -> String {
         let challenge = Base64UrlUnpadded::encode_string(&Sha256::digest(self.verifier.expose()));
-        let state = String::from_utf8_lossy(self.state.expose());
-        let mut url = format!("{AUTHORIZE}?response_type=code");
-        for (key, value) in [
-            ("client_id", client_id),
-            ("redirect_uri", &self.redirect),
-            ("state", &state),
-            ("code_challenge", &challenge),
-            ("code_challenge_method", "S256"),
-        ] {
-            // Writing to a string does not fail.
-            let _ = write!(url, "&{key}={}", utf8_percent_encode(value, ENCODED));
-        }
-        url
+        let query = encoded(&[
+            ("response_type", b"code"),
+            ("client_id", client_id.as_bytes()),
+            ("redirect_uri", self.redirect.as_bytes()),
+            ("state", self.state.expose()),
+            ("code_challenge", challenge.as_bytes()),
+            ("code_challenge_method", b"S256"),
+        ]);
+        format!("{AUTHORIZE}?{}", String::from_utf8_lossy(query.expose()))
     }
 }
 

@@ -10,43 +10,24 @@ pub(crate) const API_TOKEN_PAGE: &str =
     "https://id.atlassian.com/manage-profile/security/api-tokens";
 /// Where users find their user name: <https://support.atlassian.com/bitbucket-cloud/docs/update-your-username/>.
 pub(crate) const PROFILE_PAGE: &str = "https://bitbucket.org/account/settings/";
-/// Where users revoke an OAuth grant.
 const GRANTS_PAGE: &str = "https://bitbucket.org/account/settings/app-authorizations/";
+
 impl Kind {
     /// The page where this kind is created and revoked; `context` is the base path of a Data Center instance.
     pub(crate) fn page(self, host: &Host, context: &str, reach: &[Reach]) -> String {
-        match (self, reach) {
-            (Self::ApiToken | Self::AppPassword, _) if is_cloud(host) => API_TOKEN_PAGE.to_owned(),
-            (Self::Oauth, _) => GRANTS_PAGE.to_owned(),
-            (
-                Self::AccessToken,
-                [
-                    Reach {
-                        workspace,
-                        repository: Some(repository),
-                    },
-                    ..,
-                ],
-            ) => {
-                format!("https://{host}/{workspace}/{repository}/admin/access-tokens")
-            }
-            (
-                Self::AccessToken,
-                [
-                    Reach {
-                        workspace,
-                        repository: None,
-                    },
-                    ..,
-                ],
-            ) => {
-                format!("https://{host}/{workspace}/workspace/settings/access-tokens")
-            }
-            (Self::AccessToken, []) => {
-                format!("https://{host}/WORKSPACE/REPOSITORY/admin/access-tokens")
+        match self {
+            Self::ApiToken | Self::AppPassword if is_cloud(host) => API_TOKEN_PAGE.to_owned(),
+            Self::Oauth => GRANTS_PAGE.to_owned(),
+            Self::AccessToken => {
+                let place = match reach.first() {
+                    None => "WORKSPACE/REPOSITORY/admin".to_owned(),
+                    Some(reach) if reach.repository.is_some() => format!("{reach}/admin"),
+                    Some(workspace) => format!("{workspace}/workspace/settings"),
+                };
+                format!("https://{host}/{place}/access-tokens")
             }
             // Data Center, "HTTP access tokens": <https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html>.
-            (Self::ApiToken | Self::AppPassword | Self::HttpAccessToken, _) => {
+            Self::ApiToken | Self::AppPassword | Self::HttpAccessToken => {
                 format!("https://{host}{context}/plugins/servlet/access-tokens/manage")
             }
         }
@@ -78,26 +59,14 @@ pub(crate) fn how_to_make(kind: Kind, host: &Host, context: &str, reach: &[Reach
     [make.to_owned(), page].into_iter().chain(tick).collect()
 }
 
-/// The scopes that git needs; pushing needs both.
-pub(crate) struct GitScopes {
-    pub(crate) read: &'static str,
-    pub(crate) write: &'static str,
-}
-
 impl Kind {
-    /// What git needs of a kind on Bitbucket Cloud:
+    /// The scopes with which git reads and writes on Bitbucket Cloud; pushing needs both:
     /// <https://support.atlassian.com/bitbucket-cloud/docs/api-token-permissions/>,
     /// <https://support.atlassian.com/bitbucket-cloud/docs/repository-access-token-permissions/>.
-    pub(crate) fn git_scopes(self) -> Option<GitScopes> {
+    pub(crate) fn git_scopes(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::ApiToken => Some(GitScopes {
-                read: "read:repository:bitbucket",
-                write: "write:repository:bitbucket",
-            }),
-            Self::AccessToken | Self::Oauth => Some(GitScopes {
-                read: "repository",
-                write: "repository:write",
-            }),
+            Self::ApiToken => Some(("read:repository:bitbucket", "write:repository:bitbucket")),
+            Self::AccessToken | Self::Oauth => Some(("repository", "repository:write")),
             Self::AppPassword | Self::HttpAccessToken => None,
         }
     }
@@ -118,7 +87,6 @@ pub(crate) fn grants(granted: &[&str], wanted: &str) -> bool {
         "repository:write" => &["pullrequest:write"],
         _ => &[],
     };
-    granted
-        .iter()
-        .any(|scope| *scope == wanted || implied.contains(scope))
+    let is_enough = |scope: &&str| *scope == wanted || implied.contains(scope);
+    granted.iter().any(is_enough)
 }

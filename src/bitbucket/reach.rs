@@ -27,7 +27,6 @@ impl Reach {
             && (self.repository.is_none() || self.repository == wanted.repository)
     }
 
-    /// The whole workspace.
     pub(crate) fn workspace_alone(&self) -> Self {
         Self {
             workspace: self.workspace.clone(),
@@ -39,34 +38,24 @@ impl Reach {
     ///
     /// None for a path that a server might read differently (`..`, an empty segment).
     pub(crate) fn of_path(host: &Host, path: &[u8]) -> Option<Self> {
-        let path = std::str::from_utf8(path).ok()?;
-        let path = path.split(['?', '#']).next()?.trim_matches('/');
+        let path = plain_path(path)?;
         let segments: Vec<&str> = path.split('/').collect();
-        if !segments.iter().all(|segment| is_segment(segment)) {
-            return None;
-        }
-        let lower: Vec<String> = segments
-            .iter()
-            .map(|segment| segment.to_ascii_lowercase())
-            .collect();
-        let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
-        match lower.as_slice() {
+        match segments.as_slice() {
             ["2.0", "repositories" | "workspaces", rest @ ..] if host.as_str() == API_HOST => {
                 Self::of_segments(rest)
             }
             _ if host.as_str() == API_HOST => None,
-            _ if is_cloud(host) => Self::of_segments(&lower),
+            _ if is_cloud(host) => Self::of_segments(&segments),
             // Data Center: [context/]scm/PROJECT/REPOSITORY.git
-            _ => match lower
-                .iter()
-                .position(|segment| matches!(*segment, "scm" | "rest"))
-            {
-                Some(position) => match &lower[position..] {
+            _ => {
+                let mut all = segments.iter();
+                let start = all.position(|segment| matches!(*segment, "scm" | "rest"));
+                match &segments[start.unwrap_or(0)..] {
                     ["rest", rest @ ..] => Self::of_rest(rest),
-                    scm => Self::of_segments(scm.get(1..)?),
-                },
-                None => Self::of_segments(&lower),
-            },
+                    ["scm", rest @ ..] => Self::of_segments(rest),
+                    all => Self::of_segments(all),
+                }
+            }
         }
     }
 
@@ -82,9 +71,8 @@ impl Reach {
 
     fn of_segments(segments: &[&str]) -> Option<Self> {
         let (workspace, rest) = segments.split_first()?;
-        let repository = rest
-            .first()
-            .map(|name| name.strip_suffix(".git").unwrap_or(name));
+        let repository = rest.first();
+        let repository = repository.map(|name| name.strip_suffix(".git").unwrap_or(name));
         // Without `.git` it must still be a name (`...git` is not), and must parse to itself again.
         let is_name = |name: &str| is_repository(name) && name.strip_suffix(".git").is_none();
         if !is_workspace(workspace) || !repository.is_none_or(is_name) {
@@ -138,11 +126,15 @@ fn is_slug(name: &str) -> bool {
 /// Whether it is a part of a path that everybody reads in the same way.
 pub(crate) fn is_segment(segment: &str) -> bool {
     // A server may decode a percent sign.
-    !matches!(segment, "" | "." | "..")
-        && !segment.contains('%')
-        && !segment
-            .chars()
-            .any(|character| character.is_control() || character == '\\')
+    let is_ambiguous = |character: char| character.is_control() || "%\\".contains(character);
+    !matches!(segment, "" | "." | "..") && !segment.contains(is_ambiguous)
+}
+
+/// A request's path in lower case, without its query. None where a server might read it differently.
+pub(super) fn plain_path(path: &[u8]) -> Option<String> {
+    let path = std::str::from_utf8(path).ok()?.to_ascii_lowercase();
+    let path = path.split(['?', '#']).next()?.trim_matches('/');
+    path.split('/').all(is_segment).then(|| path.to_owned())
 }
 
 serde_as_text!(Reach);

@@ -1,7 +1,7 @@
 //! URLs of the REST API and of git's protocol, and what their answers mean.
 
 use crate::bitbucket::host::{API_HOST, is_cloud};
-use crate::bitbucket::reach::is_segment;
+use crate::bitbucket::reach::{is_segment, plain_path};
 use crate::git::context::Host;
 use crate::sys::http::Answer;
 
@@ -25,23 +25,17 @@ pub(crate) fn refs_url(host: &Host, context: &str, workspace: &str, repository: 
 /// The base path of a Data Center instance, from a repository's path: `/bitbucket` for `bitbucket/scm/prj/app.git`, or
 /// empty.
 pub(crate) fn context_of(path: &[u8]) -> String {
-    let Ok(path) = std::str::from_utf8(path) else {
-        return String::new();
-    };
-    let before: Vec<&str> = path
-        .split('/')
-        .take_while(|segment| !segment.eq_ignore_ascii_case("scm"))
-        .collect();
+    let path = std::str::from_utf8(path).unwrap_or_default();
+    let segments: Vec<&str> = path.split('/').collect();
+    let mut all = segments.iter();
+    let scm = all.position(|segment| segment.eq_ignore_ascii_case("scm"));
+    let before = &segments[..scm.unwrap_or(0)];
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let is_context = before.len() < path.split('/').count()
-        && before
-            .iter()
-            .all(|segment| is_segment(segment) && segment.bytes().all(is_plain));
-    if is_context && !before.is_empty() {
-        format!("/{}", before.join("/"))
-    } else {
-        String::new()
+    let is_part = |segment: &&str| is_segment(segment) && segment.bytes().all(is_plain);
+    if before.is_empty() || !before.iter().all(is_part) {
+        return String::new();
     }
+    format!("/{}", before.join("/"))
 }
 
 /// Whether a URL belongs to the REST API, not to a git remote.
@@ -52,16 +46,6 @@ pub(crate) fn is_rest(host: &Host, path: &[u8]) -> bool {
 
 /// Whether a REST path names no workspace or repository, such as `2.0/user`.
 pub(crate) fn is_general_rest(host: &Host, path: &[u8]) -> bool {
-    let Ok(path) = std::str::from_utf8(path) else {
-        return false;
-    };
-    let path = path
-        .split(['?', '#'])
-        .next()
-        .unwrap_or_default()
-        .trim_matches('/')
-        .to_ascii_lowercase();
-    let segments: Vec<&str> = path.split('/').collect();
     let about = [
         "repositories",
         "workspaces",
@@ -70,26 +54,20 @@ pub(crate) fn is_general_rest(host: &Host, path: &[u8]) -> bool {
         "users",
         "snippets",
     ];
-    is_rest(host, path.as_bytes())
-        && segments
-            .iter()
-            .all(|segment| is_segment(segment) && !about.contains(segment))
+    plain_path(path).is_some_and(|path| {
+        let mut segments = path.split('/');
+        is_rest(host, path.as_bytes()) && !segments.any(|segment| about.contains(&segment))
+    })
 }
 
-/// Whether Bitbucket Cloud answered, and not a proxy: it names scopes or kind of the credential, or sends JSON
-/// (Atlassian's knowledge base, "How to fetch the scopes of a token").
-fn is_of_bitbucket(answer: &Answer) -> bool {
-    answer.header(SCOPES).is_some()
-        || answer.header(CREDENTIAL_TYPE).is_some()
-        || answer.json().is_some()
-}
-
-/// Whether Bitbucket Cloud's REST API says that it knows the secret. A 403 or 404 counts only where it names the secret's
-/// scopes or kind: a token without scopes gets plain JSON.
+/// Whether Bitbucket Cloud's REST API says that it knows the secret, and not a proxy: it names the secret's scopes or
+/// kind (Atlassian's knowledge base, "How to fetch the scopes of a token"). With 200 JSON is enough: a token without
+/// scopes gets it plain.
 pub(crate) fn knows_the_secret(answer: &Answer) -> bool {
+    let is_named = answer.header(SCOPES).is_some() || answer.header(CREDENTIAL_TYPE).is_some();
     match answer.status {
-        200 => is_of_bitbucket(answer),
-        403 | 404 => answer.header(SCOPES).is_some() || answer.header(CREDENTIAL_TYPE).is_some(),
+        200 => is_named || answer.json().is_some(),
+        403 | 404 => is_named,
         _ => false,
     }
 }
@@ -111,7 +89,6 @@ pub(crate) fn is_of_bitbuckets_git(host: &Host, answer: &Answer) -> bool {
 const CREDENTIAL_TYPE: &str = "x-credential-type";
 const SCOPES: &str = "x-oauth-scopes";
 
-/// The credential's scopes, if the answer names them.
 pub(crate) fn granted_scopes(answer: &Answer) -> Option<Vec<&str>> {
     let scopes = answer.header(SCOPES)?.split(',');
     Some(scopes.map(str::trim).collect())
@@ -125,9 +102,8 @@ pub(crate) fn signed_in_user(answer: &Answer) -> Option<&str> {
 /// Data Center: after too many failures the user has to sign in with a browser first (knowledge base, "How to disable
 /// CAPTCHA").
 pub(crate) fn wants_a_captcha(answer: &Answer) -> bool {
-    answer
-        .header("x-authentication-denied-reason")
-        .is_some_and(|reason| reason.contains("CAPTCHA"))
+    let reason = answer.header("x-authentication-denied-reason");
+    reason.is_some_and(|reason| reason.contains("CAPTCHA"))
 }
 
 #[cfg(test)]

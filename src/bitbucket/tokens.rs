@@ -14,7 +14,7 @@ use crate::sys::secret::Secret;
 
 /// How Atlassian's secrets start, and the kind that this names. Atlassian tells four letters
 /// (<https://community.atlassian.com/>, answer 3093481, 2025-08-26), and that lengths vary.
-const PREFIXES: [(&str, Option<Kind>); 6] = [
+static PREFIXES: [(&str, Option<Kind>); 6] = [
     ("ATAT", Some(Kind::ApiToken)),
     ("ATCT", Some(Kind::AccessToken)),
     ("ATBB", Some(Kind::AppPassword)),
@@ -25,11 +25,15 @@ const PREFIXES: [(&str, Option<Kind>); 6] = [
     ("ATOA", None),
 ];
 
+/// What the text starts with: the prefix of a secret, and the kind that it names.
+fn prefix_of(text: &[u8]) -> Option<&'static (&'static str, Option<Kind>)> {
+    let mut prefixes = PREFIXES.iter();
+    prefixes.find(|(prefix, _)| text.starts_with(prefix.as_bytes()))
+}
+
 /// The kind that a secret's prefix names, on any host.
 fn named(secret: &Secret) -> Option<Kind> {
-    let mut prefixes = PREFIXES.iter();
-    let found = prefixes.find(|(prefix, _)| secret.expose().starts_with(prefix.as_bytes()));
-    found.and_then(|(_, kind)| *kind)
+    prefix_of(secret.expose())?.1
 }
 
 impl Kind {
@@ -80,10 +84,8 @@ const SHORTEST: usize = 21;
 
 /// Whether a word starts like a secret of Atlassian's: then it must not be shown, or used as a name.
 pub(crate) fn looks_like_a_secret(word: &str) -> bool {
-    word.len() >= SHORTEST
-        && PREFIXES
-            .iter()
-            .any(|(prefix, _)| word.trim_start_matches('-').starts_with(prefix))
+    let start = word.trim_start_matches('-');
+    word.len() >= SHORTEST && prefix_of(start.as_bytes()).is_some()
 }
 
 /// Where in a text Atlassian's secrets stand, as far as their start tells.
@@ -92,9 +94,7 @@ pub(crate) fn tokens_in(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let is_start = move |start: usize| {
         matches!(text[start], b'A' | b'B')
             && (start == 0 || !text[start - 1].is_ascii_alphanumeric())
-            && PREFIXES
-                .iter()
-                .any(|(prefix, _)| text[start..].starts_with(prefix.as_bytes()))
+            && prefix_of(&text[start..]).is_some()
     };
     let mut position = 0;
     let tokens = iter::from_fn(move || {
@@ -110,20 +110,15 @@ pub(crate) fn tokens_in(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
 /// may be percent-encoded, or follow a letter.
 pub(crate) fn masked(text: &str) -> String {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-_=+/%".contains(letter);
-    let starts = |(start, _): &(usize, char), text: &str| {
-        let (before, word) = text.split_at(*start);
-        let mut prefixes = PREFIXES.iter();
-        prefixes.any(|(prefix, _)| word.starts_with(prefix))
-            && !before.ends_with(|letter: char| letter.is_ascii_uppercase())
-            && word
-                .chars()
-                .take_while(|&letter| is_part(letter))
-                .nth(SHORTEST - 1)
-                .is_some()
-    };
     let secret_in = |text: &str| {
-        let found = text.char_indices().find(|letter| starts(letter, text));
-        found.map(|(start, _)| start)
+        let mut starts = text.char_indices().map(|(start, _)| start);
+        starts.find(|&start| {
+            let (before, word) = text.split_at(start);
+            let mut parts = word.chars().take_while(|&letter| is_part(letter));
+            prefix_of(word.as_bytes()).is_some()
+                && !before.ends_with(|letter: char| letter.is_ascii_uppercase())
+                && parts.nth(SHORTEST - 1).is_some()
+        })
     };
     let text = without_passwords(text);
     let mut shown = String::with_capacity(text.len());
@@ -148,14 +143,10 @@ fn without_passwords(text: &str) -> String {
     for (start, url) in urls.into_iter().rev() {
         let Some(url) = Url::parse(url) else { continue };
         let is_token = |name: Secret| is_token_for_a_name(name.expose());
-        let secret = match url.userinfo_range() {
-            Some(userinfo) if url.username().is_some_and(is_token) => {
-                userinfo.start..userinfo.end - 1
-            }
-            _ => match url.password_range() {
-                Some(password) => password.start + 1..password.end,
-                None => continue,
-            },
+        let secret = match (url.userinfo_range(), url.password_range()) {
+            (Some(whole), _) if url.username().is_some_and(is_token) => whole.start..whole.end - 1,
+            (_, Some(password)) => password.start + 1..password.end,
+            _ => continue,
         };
         shown.replace_range(start + secret.start..start + secret.end, MASK);
     }
@@ -171,15 +162,14 @@ pub(crate) fn is_token_for_a_name(name: &[u8]) -> bool {
 
 /// The pair where a token in the place of the user name is the secret, if the password is a filler, and else no name.
 pub(crate) fn put_right(username: Option<Username>, secret: Secret) -> (Option<Username>, Secret) {
-    match username {
-        Some(name) if is_filler(secret.expose()) && is_token_for_a_name(name.as_slice()) => {
-            (None, Secret::new(name.as_slice().to_vec()))
-        }
-        Some(name) if looks_like_a_secret(&String::from_utf8_lossy(name.as_slice())) => {
-            (None, secret)
-        }
-        name => (name, secret),
+    let Some(name) = username else {
+        return (None, secret);
+    };
+    if is_filler(secret.expose()) && is_token_for_a_name(name.as_slice()) {
+        return (None, Secret::new(name.as_slice().to_vec()));
     }
+    let is_secret = looks_like_a_secret(&String::from_utf8_lossy(name.as_slice()));
+    ((!is_secret).then_some(name), secret)
 }
 
 /// Whether a password is only a placeholder, behind a token given as user name.

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use zeroize::Zeroizing;
+use crate::sys::secret::SecretBuffer;
 
 /// The longest list of settings that is compared with git's, in bytes: git may print no more to us.
 const LONGEST_LIST: usize = 1 << 26;
@@ -44,8 +44,7 @@ pub(crate) struct ConfigEntry {
 /// A part of the text as git reads it, without quotes and escapes.
 #[derive(Default)]
 pub(crate) struct Piece {
-    bytes: Zeroizing<Vec<u8>>,
-    /// The place of each byte in the text.
+    bytes: SecretBuffer,
     places: Vec<Range<usize>>,
 }
 
@@ -66,19 +65,6 @@ impl Piece {
     fn push(&mut self, byte: u8, place: Range<usize>) {
         self.bytes.push(byte);
         self.places.push(place);
-    }
-
-    fn truncate(&mut self, length: usize) {
-        self.bytes.truncate(length);
-        self.places.truncate(length);
-    }
-
-    /// Room for `length` bytes: a `Vec` that grows leaves copies of a secret behind.
-    fn with_capacity(length: usize) -> Self {
-        Self {
-            bytes: Zeroizing::new(Vec::with_capacity(length)),
-            places: Vec::with_capacity(length),
-        }
     }
 }
 
@@ -106,49 +92,43 @@ impl GitConfig {
         Some(config)
     }
 
-    /// The section of an entry.
     pub(crate) fn section_of(&self, entry: &ConfigEntry) -> &ConfigSection {
         &self.sections[entry.section]
     }
 
     /// The output of `git config --list -z` without these parts of the text. They are in order and do not overlap.
     /// None where it would be too long: it repeats the name of a section for each entry.
-    pub(crate) fn list_without(&self, cuts: &[Range<usize>]) -> Option<Zeroizing<Vec<u8>>> {
+    pub(crate) fn list_without(&self, cuts: &[Range<usize>]) -> Option<SecretBuffer> {
         let is_cut = |place: &Range<usize>| {
             let next = cuts.partition_point(|cut| cut.start <= place.start);
             next > 0 && place.end <= cuts[next - 1].end
         };
-        let room = |entry: &ConfigEntry| {
-            let ConfigSection {
-                name, subsection, ..
-            } = self.section_of(entry);
-            let pieces = [subsection.as_ref(), entry.value.as_ref()];
-            let pieces: usize = pieces.iter().flatten().map(|piece| piece.bytes.len()).sum();
-            name.len() + entry.variable.len() + pieces + 4
-        };
-        let room: usize = self.entries.iter().map(room).sum();
-        if room > LONGEST_LIST {
+        let length_of = |piece: &Option<Piece>| piece.as_ref().map_or(0, |it| it.bytes.len());
+        let lengths = self.entries.iter().map(|entry| {
+            let section = self.section_of(entry);
+            let pieces = length_of(&section.subsection) + length_of(&entry.value);
+            section.name.len() + entry.variable.len() + pieces + 4
+        });
+        if lengths.sum::<usize>() > LONGEST_LIST {
             return None;
         }
-        // Room for everything: a `Vec` that grows leaves copies of a secret behind.
-        let mut list = Zeroizing::new(Vec::with_capacity(room));
-        let push = |list: &mut Vec<u8>, piece: &Piece| {
-            let kept = piece
-                .bytes
-                .iter()
-                .zip(&piece.places)
-                .filter(|(_, place)| !is_cut(place));
-            list.extend(kept.map(|(byte, _)| byte));
+        let mut list = SecretBuffer::default();
+        let push = |list: &mut SecretBuffer, piece: &Piece| {
+            for (&byte, place) in piece.bytes.iter().zip(&piece.places) {
+                if !is_cut(place) {
+                    list.push(byte);
+                }
+            }
         };
         for entry in self.entries.iter().filter(|entry| !is_cut(&entry.span)) {
             let section = self.section_of(entry);
-            list.extend_from_slice(&section.name);
+            list.extend(&section.name);
             if let Some(subsection) = &section.subsection {
                 list.push(b'.');
                 push(&mut list, subsection);
             }
             list.push(b'.');
-            list.extend_from_slice(&entry.variable);
+            list.extend(&entry.variable);
             if let Some(value) = &entry.value {
                 list.push(b'\n');
                 push(&mut list, value);
@@ -167,6 +147,20 @@ struct ConfigReader<'a> {
 impl ConfigReader<'_> {
     fn peek(&self) -> Option<u8> {
         self.text.get(self.position).copied()
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.position += 1;
+        Some(byte)
+    }
+
+    fn skip(&mut self, wanted: u8) -> Option<()> {
+        self.next().filter(|&byte| byte == wanted).map(drop)
+    }
+
+    fn skip_blanks(&mut self) {
+        self.take_while(|byte| matches!(byte, b' ' | b'\t'));
     }
 
     /// Whether a line ends here; git takes CR LF for LF.
@@ -202,42 +196,35 @@ impl ConfigReader<'_> {
 
     fn section(&mut self) -> Option<ConfigSection> {
         let start = self.position;
-        self.position += 1;
+        self.skip(b'[')?;
         let name = self.take_while(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
-        let mut subsection = None;
-        if self.peek()? != b']' {
-            self.take_while(|byte| matches!(byte, b' ' | b'\t'));
-            if self.peek()? != b'"' {
-                return None;
-            }
-            self.position += 1;
-            subsection = Some(self.subsection()?);
-        }
-        (self.peek()? == b']' && !(name.is_empty() && subsection.is_none())).then(|| {
-            self.position += 1;
-            ConfigSection {
-                name,
-                subsection,
-                start,
-            }
+        let subsection = match self.peek()? {
+            b']' if name.is_empty() => return None,
+            b']' => None,
+            _ => Some(self.subsection()?),
+        };
+        self.skip(b']')?;
+        Some(ConfigSection {
+            name,
+            subsection,
+            start,
         })
     }
 
     fn subsection(&mut self) -> Option<Piece> {
-        let mut piece = Piece::with_capacity(self.length_until(|byte, _| byte == b'"'));
+        self.skip_blanks();
+        self.skip(b'"')?;
+        let mut piece = Piece::default();
         loop {
             let start = self.position;
-            match self.peek()? {
-                b'\n' => return None,
-                b'"' => {
-                    self.position += 1;
-                    return Some(piece);
-                }
-                b'\\' => self.position += 1,
-                _ => {}
+            let byte = match self.next()? {
+                b'"' => return Some(piece),
+                b'\\' => self.next()?,
+                byte => byte,
+            };
+            if byte == b'\n' {
+                return None;
             }
-            let byte = self.peek().filter(|&byte| byte != b'\n')?;
-            self.position += 1;
             piece.push(byte, start..self.position);
         }
     }
@@ -245,14 +232,12 @@ impl ConfigReader<'_> {
     fn entry(&mut self, section: usize, comments: &mut Vec<Range<usize>>) -> Option<ConfigEntry> {
         let start = self.position;
         let variable = self.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        self.take_while(|byte| matches!(byte, b' ' | b'\t'));
+        self.skip_blanks();
         let value = if self.is_at_end_of_line() {
             None
-        } else if self.peek() == Some(b'=') {
-            self.position += 1;
-            Some(self.value(comments)?)
         } else {
-            return None;
+            self.skip(b'=')?;
+            Some(self.value(comments)?)
         };
         self.skip_end_of_line();
         Some(ConfigEntry {
@@ -265,73 +250,44 @@ impl ConfigReader<'_> {
 
     /// Reads up to the end of the line, but not the line break.
     fn value(&mut self, comments: &mut Vec<Range<usize>>) -> Option<Piece> {
-        let is_comment = |byte: u8, is_quoted: bool| !is_quoted && matches!(byte, b'#' | b';');
-        let mut piece = Piece::with_capacity(self.length_until(is_comment));
+        let mut piece = Piece::default();
         let mut is_quoted = false;
-        // Blanks at the end do not count, unless they are quoted.
+        // Blanks at the end do not count, unless they are quoted, or a quote or a backslash follows.
         let mut length = 0;
-        loop {
-            if self.is_at_end_of_line() {
-                piece.truncate(length);
-                return (!is_quoted).then_some(piece);
-            }
+        while !self.is_at_end_of_line() {
             let start = self.position;
-            let byte = self.peek()?;
-            self.position += 1;
+            let byte = self.next()?;
             match byte {
                 b'#' | b';' if !is_quoted => {
                     self.position = start;
                     comments.push(self.comment());
+                    continue;
                 }
-                // Blanks before a quote or a backslash always count.
-                b'"' => {
-                    is_quoted = !is_quoted;
-                    length = piece.bytes.len();
-                }
-                b'\\' if self.is_at_end_of_line() => {
-                    self.skip_end_of_line();
-                    length = piece.bytes.len();
-                }
+                b'"' => is_quoted = !is_quoted,
+                b'\\' if self.is_at_end_of_line() => self.skip_end_of_line(),
                 b'\\' => {
-                    let byte = match self.peek()? {
+                    let byte = match self.next()? {
                         b't' => b'\t',
                         b'b' => 8,
                         b'n' => b'\n',
                         byte @ (b'\\' | b'"') => byte,
                         _ => return None,
                     };
-                    self.position += 1;
                     piece.push(byte, start..self.position);
-                    length = piece.bytes.len();
                 }
-                _ if is_space(byte) && !is_quoted && piece.bytes.is_empty() => {}
-                _ => {
-                    piece.push(byte, start..self.position);
-                    if is_quoted || !is_space(byte) {
-                        length = piece.bytes.len();
+                _ if is_space(byte) && !is_quoted => {
+                    if !piece.bytes.is_empty() {
+                        piece.push(byte, start..self.position);
                     }
+                    continue;
                 }
+                _ => piece.push(byte, start..self.position),
             }
+            length = piece.bytes.len();
         }
-    }
-
-    /// How many bytes there are to the end of the line, or to a byte that `is_end`, escapes apart.
-    fn length_until(&self, is_end: impl Fn(u8, bool) -> bool) -> usize {
-        let rest = &self.text[self.position..];
-        let mut length = 0;
-        let mut is_quoted = false;
-        while let Some(&byte) = rest.get(length) {
-            if byte == b'\n' || is_end(byte, is_quoted) {
-                break;
-            }
-            is_quoted ^= byte == b'"';
-            length += match &rest[length..] {
-                [b'\\', b'\r', b'\n', ..] => 3,
-                [b'\\', _, ..] => 2,
-                _ => 1,
-            };
-        }
-        length
+        piece.bytes.truncate(length);
+        piece.places.truncate(length);
+        (!is_quoted).then_some(piece)
     }
 }
 

@@ -26,10 +26,8 @@ impl Context {
         if self.protocol.as_deref() != Some(b"https") {
             return None;
         }
-        std::str::from_utf8(self.host.as_deref()?)
-            .ok()?
-            .parse()
-            .ok()
+        let host = std::str::from_utf8(self.host.as_deref()?).ok()?;
+        host.parse().ok()
     }
 }
 
@@ -51,10 +49,15 @@ impl Host {
 
     /// Without the port; an IPv6 address keeps its brackets.
     pub(crate) fn name(&self) -> &str {
-        match self.0.rsplit_once(':') {
-            Some((name, port)) if !port.ends_with(']') => name,
-            _ => &self.0,
-        }
+        name_and_port(&self.0).0
+    }
+}
+
+fn name_and_port(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once(':') {
+        // A colon within the brackets of an IPv6 address starts no port.
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (text, None),
     }
 }
 
@@ -63,34 +66,20 @@ impl FromStr for Host {
 
     fn from_str(text: &str) -> Result<Self, NotAHost> {
         let lower = text.to_ascii_lowercase();
-        let (name, port) = match lower.rsplit_once(':') {
-            // A colon within the brackets of an IPv6 address starts no port.
-            Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
-            _ => (lower.as_str(), None),
+        let (name, port) = name_and_port(&lower);
+        let address = name.strip_prefix('[');
+        let address = address.and_then(|rest| rest.strip_suffix(']'));
+        let is_of_address = |byte: u8| byte.is_ascii_hexdigit() || b":.".contains(&byte);
+        let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        let is_well_formed = match address {
+            Some(address) => address.bytes().all(is_of_address),
+            None => name.bytes().all(is_of_name),
         };
-        let address = name
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'));
-        let well_formed = match address {
-            Some(address) => address
-                .bytes()
-                .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')),
-            None => name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')),
-        };
-        if name.is_empty() || !well_formed {
-            return Err(NotAHost);
-        }
+        let is_port = |port: &str| port.parse::<u16>().is_ok_and(|it| it.to_string() == port);
         match port {
+            _ if name.is_empty() || !is_well_formed => Err(NotAHost),
             None | Some("443") => Ok(Self(name.to_owned())),
-            Some(port)
-                if port
-                    .parse::<u16>()
-                    .is_ok_and(|number| number.to_string() == port) =>
-            {
-                Ok(Self(lower))
-            }
+            Some(port) if is_port(port) => Ok(Self(lower)),
             Some(_) => Err(NotAHost),
         }
     }

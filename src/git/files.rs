@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{str, thread};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use zeroize::Zeroizing;
 
 use crate::git::program::{PATIENCE, git, run};
@@ -25,12 +25,10 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
     };
     let path = match variables::value(variable) {
         // git(1): empty means that there is no such file.
-        Some(path) if path.is_empty() => {
-            bail!(Hinted::new(
-                format!("{variable} is empty, so git has no such file"),
-                format!("unset {variable}")
-            ))
-        }
+        Some(path) if path.is_empty() => bail!(Hinted::new(
+            format!("{variable} is empty, so git has no such file"),
+            format!("unset {variable}")
+        )),
         Some(path) => path.into(),
         None if system => git(&["var", variable], PATIENCE)
             .context(Hinted::new(
@@ -55,11 +53,8 @@ pub(crate) fn global_config_files() -> Result<Vec<PathBuf>> {
 /// git-config(1), "FILES": ~/.gitconfig, but the XDG file when that alone exists.
 fn global_config_file() -> Result<PathBuf> {
     let [xdg, plain] = user_config_files()?;
-    Ok(if !plain.exists() && xdg.exists() {
-        xdg
-    } else {
-        plain
-    })
+    let is_xdg = !plain.exists() && xdg.exists();
+    Ok(if is_xdg { xdg } else { plain })
 }
 
 /// In the order in which git reads them.
@@ -80,13 +75,11 @@ pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
     let path = path
         .to_str()
         .with_context(|| format!("the path '{}' is not UTF-8", path.display()))?;
-    match git(
-        &["config", "--file", path, "-z", "--get-all", key],
-        PATIENCE,
-    ) {
-        Ok(values) => Ok(values.split_terminator('\0').map(str::to_owned).collect()),
-        Err(_) => Ok(Vec::new()),
-    }
+    let arguments = ["config", "--file", path, "-z", "--get-all", key];
+    // It fails when there is no value.
+    let values = git(&arguments, PATIENCE).unwrap_or_default();
+    let values = values.split_terminator('\0');
+    Ok(values.map(str::to_owned).collect())
 }
 
 /// Changes one of git's configuration files as [`edit`] does.
@@ -120,10 +113,7 @@ pub(crate) fn edit(
 ) -> Result<()> {
     let real = resolve(path);
     let cannot_write = || format!("cannot write '{}'", real.display());
-    if let Some(folder) = real.parent() {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder '{}'", folder.display()))?;
-    }
+    make_folder_of(&real)?;
     loop {
         let before = read(&real)?;
         let (text, mode) = match &before {
@@ -134,10 +124,8 @@ pub(crate) fn edit(
         if new.as_ref().is_some_and(|new| new.as_slice() == text) {
             return Ok(());
         }
-        let draft = match &new {
-            Some(new) => Some(Draft::write(&real, new, mode).with_context(cannot_write)?),
-            None => None,
-        };
+        let draft = new.map(|new| Draft::write(&real, &new, mode));
+        let draft = draft.transpose().with_context(cannot_write)?;
         if let Some(draft) = &draft {
             check(draft.path())?;
         }
@@ -164,17 +152,20 @@ pub(crate) fn lock_of(path: &Path) -> PathBuf {
     lock.into()
 }
 
+fn make_folder_of(path: &Path) -> Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder '{}'", folder.display()))
+}
+
 fn read(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, fs::Metadata)>> {
     let cannot = || format!("cannot read '{}'", path.display());
-    match fs::metadata(path) {
-        Ok(metadata) if !metadata.is_file() => bail!("'{}' is not a file", path.display()),
-        Ok(metadata) => {
-            let text = fs::read(path).with_context(cannot)?;
-            Ok(Some((Zeroizing::new(text), metadata)))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(cannot),
-    }
+    let Some(metadata) = files::if_there(fs::metadata(path)).with_context(cannot)? else {
+        return Ok(None);
+    };
+    ensure!(metadata.is_file(), "'{}' is not a file", path.display());
+    let text = fs::read(path).with_context(cannot)?;
+    Ok(Some((Zeroizing::new(text), metadata)))
 }
 
 /// The output of `git config --list -z` for one file, without the files that it includes.
@@ -224,21 +215,17 @@ impl ConfigLock {
     const PATIENCE: Duration = Duration::from_secs(2);
 
     fn acquire(target: &Path, lock: &Path) -> Result<Self> {
-        if let Some(folder) = lock.parent() {
-            fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make the folder '{}'", folder.display()))?;
-        }
+        make_folder_of(lock)?;
         let deadline = Instant::now() + Self::PATIENCE;
         loop {
             match OpenOptions::new().write(true).create_new(true).open(lock) {
                 Ok(_) => {
-                    return Ok(Self {
-                        path: lock.to_owned(),
-                    });
+                    let path = lock.to_owned();
+                    return Ok(Self { path });
                 }
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                    return Err(error)
-                        .with_context(|| format!("cannot write '{}'", target.display()));
+                    let cannot = format!("cannot write '{}'", target.display());
+                    return Err(error).context(cannot);
                 }
                 Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
                 Err(_) => bail!(Hinted::new(

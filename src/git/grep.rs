@@ -14,7 +14,6 @@ use crate::sys::child::{Output, Program};
 /// How long git may search one repository. The largest known ones take less.
 const GREP_PATIENCE: Duration = Duration::from_secs(120);
 
-/// A line in which a pattern matches.
 pub(crate) struct Line {
     /// The file's path, relative to the folder.
     pub(crate) name: String,
@@ -30,24 +29,21 @@ fn restrained(tree: &Path, is_bare: bool) -> Program {
     let git = Program::new("git")
         .args([Path::new("-C"), tree])
         .args(["--no-pager", "-c", "core.fsmonitor=false"])
-        .args([
-            "-c",
-            "core.hooksPath=/dev/null",
-            "-c",
-            "protocol.allow=never",
-        ])
+        .args(["-c", "core.hooksPath=/dev/null"])
+        .args(["-c", "protocol.allow=never"])
         .args(["-c", &format!("safe.bareRepository={bare}")])
         // gitglossary(7), "partial clone": fetch nothing that is missing. Before 2.45 git knows only the other one.
         .env("GIT_NO_LAZY_FETCH", "1")
         .env("GIT_ALLOW_PROTOCOL", "none")
         .env("GIT_OPTIONAL_LOCKS", "0");
-    let here = [
+    [
         "GIT_DIR",
         "GIT_WORK_TREE",
         "GIT_INDEX_FILE",
         "GIT_COMMON_DIR",
-    ];
-    here.into_iter().fold(git, Program::without)
+    ]
+    .into_iter()
+    .fold(git, Program::without)
 }
 
 /// The lines that match an extended regular expression, in any letter case: in the tracked files of a work tree, or in
@@ -55,40 +51,29 @@ fn restrained(tree: &Path, is_bare: bool) -> Program {
 /// Fails when git cannot be started, or does not trust the repository (git-config(1), `safe.directory`).
 pub(crate) fn grep(tree: &Path, is_bare: bool, pattern: &str) -> Result<Vec<Line>> {
     let git = restrained(tree, is_bare)
-        .args([
-            "grep",
-            "-zInEi",
-            "--no-color",
-            "--no-column",
-            "--no-textconv",
-        ])
-        .args(["--no-recurse-submodules", "-e", pattern])
+        .args(["grep", "-zInEi", "--no-color", "--no-column"])
+        .args(["--no-textconv", "--no-recurse-submodules", "-e", pattern])
         .args(is_bare.then_some("HEAD"))
         .args(["--"]);
     let Some(output) = run(git, b"", GREP_PATIENCE)? else {
-        bail!(
-            "git finds too much, or did not end within {} seconds",
-            GREP_PATIENCE.as_secs()
-        );
+        let patience = GREP_PATIENCE.as_secs();
+        bail!("git finds too much, or did not end within {patience} seconds");
     };
     if !matches!(output.code, Some(0 | 1)) {
         bail!("{}", reason(&output));
     }
-    let lines = output
-        .answer
-        .split(|&byte| byte == b'\n')
-        .filter_map(|line| {
-            let mut fields = line.splitn(3, |&byte| byte == 0);
-            let name = String::from_utf8_lossy(fields.next()?).into_owned();
-            let number = str::from_utf8(fields.next()?).ok()?.parse().ok()?;
-            let name = if is_bare {
-                name.trim_start_matches("HEAD:").to_owned()
-            } else {
-                name
-            };
-            let text = Zeroizing::new(fields.next()?.to_vec());
-            Some(Line { name, number, text })
-        });
+    let lines = output.answer.split(|&byte| byte == b'\n');
+    let lines = lines.filter_map(|line| {
+        let mut fields = line.splitn(3, |&byte| byte == 0);
+        let name = String::from_utf8_lossy(fields.next()?);
+        let name = match name.strip_prefix("HEAD:") {
+            Some(committed) if is_bare => committed.to_owned(),
+            _ => name.into_owned(),
+        };
+        let number = str::from_utf8(fields.next()?).ok()?.parse().ok()?;
+        let text = Zeroizing::new(fields.next()?.to_vec());
+        Some(Line { name, number, text })
+    });
     Ok(lines.collect())
 }
 
@@ -107,7 +92,6 @@ pub(crate) fn is_tracked(path: &Path) -> Result<bool> {
     }
 }
 
-/// The first line of what git says of its failure.
 fn reason(output: &Output) -> String {
     let reason = String::from_utf8_lossy(&output.errors);
     let reason = reason.lines().next().unwrap_or("git does not say why");

@@ -26,23 +26,21 @@ pub(crate) struct Setting {
 
 /// All settings that git sees in the current folder, in git's order.
 pub(crate) fn settings() -> Result<Vec<Setting>> {
-    Ok(parsed(&git(
-        &["config", "--list", "--show-origin", "-z"],
-        PATIENCE,
-    )?))
+    listed(&[])
 }
 
 /// The settings of one configuration file and of those that it includes. Empty when there is no such file.
 pub(crate) fn settings_in(path: &Path) -> Vec<Setting> {
-    let list = path.to_str().map(|path| {
-        let from = ["config", "--file", path, "--includes"];
-        git(
-            &[&from[..], &["--list", "--show-origin", "-z"]].concat(),
-            PATIENCE,
-        )
-    });
-    list.and_then(Result::ok)
-        .map_or_else(Vec::new, |list| parsed(&list))
+    let list = path
+        .to_str()
+        .map(|path| listed(&["--file", path, "--includes"]));
+    list.and_then(Result::ok).unwrap_or_default()
+}
+
+fn listed(place: &[&str]) -> Result<Vec<Setting>> {
+    let list = ["--list", "--show-origin", "-z"];
+    let list = git(&[&["config"], place, &list].concat(), PATIENCE)?;
+    Ok(parsed(&list))
 }
 
 /// git's version, such as `2.47.3`.
@@ -52,43 +50,39 @@ pub(crate) fn version() -> Result<String> {
     Ok(line.strip_prefix("git version ").unwrap_or(line).to_owned())
 }
 
-/// The folder that git searches for its commands before PATH.
 pub(crate) fn exec_path() -> Result<PathBuf> {
-    Ok(git(&["--exec-path"], PATIENCE)?
-        .trim_end_matches('\n')
-        .into())
+    let path = git(&["--exec-path"], PATIENCE)?;
+    Ok(path.trim_end_matches('\n').into())
 }
 
 /// Whether a setting such as `credential.useHttpPath` is true for a URL. The URL must hold no secret.
 pub(crate) fn is_true(name: &str, url: &str) -> bool {
-    let value = git(
-        &["config", "--type=bool", "--get-urlmatch", name, url],
-        PATIENCE,
-    );
-    value.is_ok_and(|value| value.trim() == "true")
+    let value = value(&["--type=bool", "--get-urlmatch", name, url], PATIENCE);
+    value.is_some_and(|value| value == "true")
 }
 
 /// The value of a setting such as `http.postBuffer` for a host, if it is a number.
 pub(crate) fn number(name: &str, host: &Host) -> Option<u64> {
     let url = format!("https://{host}/");
-    let value = git(
-        &["config", "--type=int", "--get-urlmatch", name, &url],
-        PATIENCE,
-    )
-    .ok()?;
-    value.trim().parse().ok()
+    let value = value(&["--type=int", "--get-urlmatch", name, &url], PATIENCE)?;
+    value.parse().ok()
 }
 
 /// The value of a setting without a host, as git sees it in the current folder.
 pub(crate) fn plain_setting(name: &str, limit: Duration) -> Option<String> {
-    let value = git(&["config", "--get", name], limit).ok()?;
-    Some(value.trim_end_matches('\n').to_owned())
+    value(&["--get", name], limit)
 }
 
 /// The value of a setting such as `credential.username` for a host. None when it is not set, or git fails.
 pub(crate) fn setting(name: &str, host: &Host) -> Option<String> {
-    let url = format!("https://{host}/");
-    let value = git(&["config", "--get-urlmatch", name, &url], PATIENCE).ok()?;
+    value(
+        &["--get-urlmatch", name, &format!("https://{host}/")],
+        PATIENCE,
+    )
+}
+
+fn value(arguments: &[&str], limit: Duration) -> Option<String> {
+    let value = git(&[&["config"], arguments].concat(), limit).ok()?;
     Some(value.trim_end_matches('\n').to_owned())
 }
 
@@ -123,31 +117,22 @@ pub(crate) fn credential(
         // An empty helper clears the configured ones (gitcredentials(7)).
         .args(["-c", "credential.helper=", "-c"])
         .args([format!("credential.helper={helper}")])
-        .args([
-            "-c",
-            "credential.interactive=false",
-            "credential",
-            operation,
-        ])
+        .args(["-c", "credential.interactive=false"])
+        .args(["credential", operation])
         // Set but empty: git tries no other askpass program.
         .env("GIT_ASKPASS", "")
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GCM_INTERACTIVE", "never");
     let Some(output) = run(git, attributes, patience)? else {
+        let patience = patience.as_secs();
         bail!(Hinted::new(
-            format!(
-                "the helper does not answer within {} seconds",
-                patience.as_secs()
-            ),
+            format!("the helper does not answer within {patience} seconds"),
             "unlock it, or ask it by hand: 'git credential fill'",
         ));
     };
     let unknown = b"is not a git command";
-    if output
-        .errors
-        .windows(unknown.len())
-        .any(|part| part == unknown)
-    {
+    let mut parts = output.errors.windows(unknown.len());
+    if parts.any(|part| part == unknown) {
         bail!(Hinted::new(
             "git knows no helper of that name",
             "name it as 'credential.helper' does, such as 'store' or a program's path",
@@ -162,10 +147,8 @@ pub(super) fn run(git: Program, input: &[u8], limit: Duration) -> Result<Option<
         if is_too_long(&error) {
             return anyhow!("git prints more than {CAP} bytes");
         }
-        anyhow::Error::from(error).context(Hinted::new(
-            "cannot start git",
-            "install git, or put it on PATH",
-        ))
+        let hint = "install git, or put it on PATH";
+        anyhow!(error).context(Hinted::new("cannot start git", hint))
     })
 }
 
@@ -175,15 +158,12 @@ pub(super) fn git(arguments: &[&str], limit: Duration) -> Result<String> {
     let output = output.with_context(|| format!("git {what} did not end in time"))?;
     if output.code != Some(0) {
         let reason = String::from_utf8_lossy(&output.errors);
-        bail!(
-            "git {what} failed: {}",
-            reason.lines().next().unwrap_or("it does not say why")
-        );
+        let reason = reason.lines().next().unwrap_or("it does not say why");
+        bail!("git {what} failed: {reason}");
     }
     Ok(String::from_utf8_lossy(&output.answer).into_owned())
 }
 
-/// Reads the output of `git config --list --show-origin -z`.
 pub(super) fn parsed(list: &str) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut fields = list.split('\0');

@@ -1,12 +1,12 @@
 //! git's helper protocol: attributes on stdin, attributes on stdout (git-credential(1), "INPUT/OUTPUT FORMAT").
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use crate::git::context::Context;
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 
 /// The longest allowed line, without its newline (git-credential(1): 65535 bytes).
 const LONGEST_LINE: usize = 65_535;
@@ -44,8 +44,9 @@ pub(crate) enum ReadError {
     RequestTooLong,
     #[error("line {line} is longer than {LONGEST_LINE} bytes")]
     TooLong { line: usize },
+    /// One of git's own names.
     #[error("it has two attributes '{key}'")]
-    Twice { key: &'static str },
+    Twice { key: String },
 }
 
 impl Request {
@@ -65,51 +66,36 @@ impl Request {
 
     /// The request for the trace, without secrets. A user name is left out: it may be a token pasted into a URL.
     pub(crate) fn describe(&self) -> String {
-        let Self {
-            context:
-                Context {
-                    protocol,
-                    host,
-                    path,
-                    username,
-                },
-            password,
-            authtype,
-            credential,
-            oauth_refresh_token,
-            password_expiry_utc,
-            ephemeral,
-            offers_authtype,
-        } = self;
-        let text = |value: &Option<Vec<u8>>| {
-            value.as_deref().map_or("-".to_owned(), |value| {
-                String::from_utf8_lossy(value).into_owned()
-            })
-        };
+        fn text(value: Option<&[u8]>) -> Cow<'_, str> {
+            value.map_or("-".into(), String::from_utf8_lossy)
+        }
+        let Context {
+            protocol,
+            host,
+            path,
+            username,
+        } = &self.context;
         let given = [
             ("user name", username.is_some()),
-            ("password", password.is_some()),
-            ("authtype", authtype.is_some()),
-            ("credential", credential.is_some()),
-            ("refresh token", oauth_refresh_token.is_some()),
-            ("expiry", password_expiry_utc.is_some()),
-            ("ephemeral", *ephemeral),
-            ("offers authtype", *offers_authtype),
+            ("password", self.password.is_some()),
+            ("authtype", self.authtype.is_some()),
+            ("credential", self.credential.is_some()),
+            ("refresh token", self.oauth_refresh_token.is_some()),
+            ("expiry", self.password_expiry_utc.is_some()),
+            ("ephemeral", self.ephemeral),
+            ("offers authtype", self.offers_authtype),
         ];
-        let given: Vec<&str> = given
-            .into_iter()
-            .filter_map(|(name, is_given)| is_given.then_some(name))
-            .collect();
-        let given = if given.is_empty() {
-            "nothing else".to_owned()
-        } else {
-            given.join(", ")
-        };
+        let mut names: Vec<&str> = Vec::new();
+        names.extend(given.iter().filter(|given| given.1).map(|given| given.0));
+        if names.is_empty() {
+            names.push("nothing else");
+        }
         format!(
-            "protocol {}, host {}, path {}; with {given}",
-            text(protocol),
-            text(host),
-            text(path)
+            "protocol {}, host {}, path {}; with {}",
+            text(protocol.as_deref()),
+            text(host.as_deref()),
+            text(path.as_deref()),
+            names.join(", ")
         )
     }
 
@@ -125,42 +111,32 @@ impl Request {
         let equals = equals.ok_or(ReadError::NoEqualsSign { line: number })?;
         let (key, value) = (&line[..equals], &line[equals + 1..]);
 
-        // git sends each of these once. A second one was injected (CVE-2020-5260).
         let context = &mut self.context;
+        let text = || value.to_vec();
+        let secret = || Secret::new(value.to_vec());
+        let number = || std::str::from_utf8(value).ok()?.parse().ok();
+        let mut is_new = true;
         match key {
-            b"protocol" => once(&mut context.protocol, value.to_vec(), "protocol"),
-            b"host" => once(&mut context.host, value.to_vec(), "host"),
-            b"path" => once(&mut context.path, value.to_vec(), "path"),
-            b"username" => once(&mut context.username, value.to_vec(), "username"),
-            b"password" => once(&mut self.password, Secret::new(value.to_vec()), "password"),
-            b"authtype" => once(&mut self.authtype, value.to_vec(), "authtype"),
-            b"credential" => once(
-                &mut self.credential,
-                Secret::new(value.to_vec()),
-                "credential",
-            ),
-            b"oauth_refresh_token" => once(
-                &mut self.oauth_refresh_token,
-                Secret::new(value.to_vec()),
-                "oauth_refresh_token",
-            ),
-            b"password_expiry_utc" => {
-                self.password_expiry_utc = std::str::from_utf8(value)
-                    .ok()
-                    .and_then(|number| number.parse().ok());
-                Ok(())
-            }
-            b"ephemeral" => {
-                self.ephemeral = matches!(value, b"1" | b"true");
-                Ok(())
-            }
-            b"capability[]" => {
-                self.offers_authtype |= value == b"authtype";
-                Ok(())
-            }
+            b"protocol" => is_new = context.protocol.replace(text()).is_none(),
+            b"host" => is_new = context.host.replace(text()).is_none(),
+            b"path" => is_new = context.path.replace(text()).is_none(),
+            b"username" => is_new = context.username.replace(text()).is_none(),
+            b"password" => is_new = self.password.replace(secret()).is_none(),
+            b"authtype" => is_new = self.authtype.replace(text()).is_none(),
+            b"credential" => is_new = self.credential.replace(secret()).is_none(),
+            b"oauth_refresh_token" => is_new = self.oauth_refresh_token.replace(secret()).is_none(),
+            b"password_expiry_utc" => self.password_expiry_utc = number(),
+            b"ephemeral" => self.ephemeral = matches!(value, b"1" | b"true"),
+            b"capability[]" => self.offers_authtype |= value == b"authtype",
             // git-credential(1): "unrecognised attributes are silently discarded".
-            _ => Ok(()),
+            _ => {}
         }
+        if is_new {
+            return Ok(());
+        }
+        // git sends each of these once. A second one was injected (CVE-2020-5260).
+        let key = String::from_utf8_lossy(key).into_owned();
+        Err(ReadError::Twice { key })
     }
 }
 
@@ -197,10 +173,8 @@ impl Reply {
                 format!("header form, {}", String::from_utf8_lossy(authtype))
             }
             Form::Password { username, .. } if username.starts_with(b"x-") => {
-                format!(
-                    "user name '{}' and password",
-                    String::from_utf8_lossy(username)
-                )
+                let username = String::from_utf8_lossy(username);
+                format!("user name '{username}' and password")
             }
             Form::Password { .. } => "user name and password".to_owned(),
         }
@@ -210,19 +184,13 @@ impl Reply {
     ///
     /// None when the protocol cannot express a value, or when one is empty: git would send the empty value to the
     /// server.
-    pub(crate) fn to_bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
-        let Self {
-            form,
-            password_expiry_utc,
-            oauth_refresh_token,
-            is_ephemeral,
-        } = self;
-        let expiry = password_expiry_utc.map(|seconds| seconds.to_string());
+    pub(crate) fn to_bytes(&self) -> Option<SecretBuffer> {
+        let expiry = self.password_expiry_utc.map(|seconds| seconds.to_string());
         let mut lines: Vec<(&str, &[u8])> = Vec::new();
-        if *is_ephemeral || matches!(form, Form::Header { .. }) {
+        if self.is_ephemeral || matches!(self.form, Form::Header { .. }) {
             lines.push(("capability[]", b"authtype"));
         }
-        match form {
+        match &self.form {
             Form::Header {
                 authtype,
                 credential,
@@ -237,17 +205,13 @@ impl Reply {
                 lines.push(("password", password.expose()));
             }
         }
-        lines.extend(
-            expiry
-                .as_ref()
-                .map(|seconds| ("password_expiry_utc", seconds.as_bytes())),
-        );
-        lines.extend(
-            oauth_refresh_token
-                .as_ref()
-                .map(|token| ("oauth_refresh_token", token.expose())),
-        );
-        if *is_ephemeral {
+        if let Some(seconds) = &expiry {
+            lines.push(("password_expiry_utc", seconds.as_bytes()));
+        }
+        if let Some(token) = &self.oauth_refresh_token {
+            lines.push(("oauth_refresh_token", token.expose()));
+        }
+        if self.is_ephemeral {
             lines.push(("ephemeral", b"1"));
         }
         to_lines(&lines)
@@ -255,58 +219,32 @@ impl Reply {
 }
 
 /// `key=value` lines. None when a value is empty or holds a line break.
-pub(crate) fn to_lines(lines: &[(&str, &[u8])]) -> Option<Zeroizing<Vec<u8>>> {
-    let length = lines
-        .iter()
-        .map(|(key, value)| key.len() + value.len() + 2)
-        .sum();
-    // Room for everything: a `Vec` that grows leaves copies of a secret behind.
-    let mut text = Zeroizing::new(Vec::with_capacity(length));
+pub(crate) fn to_lines(lines: &[(&str, &[u8])]) -> Option<SecretBuffer> {
+    let mut text = SecretBuffer::default();
     for (key, value) in lines {
         let breaks = |byte: &u8| matches!(byte, b'\r' | b'\n' | 0);
         if value.is_empty() || value.iter().any(breaks) {
             return None;
         }
-        text.extend_from_slice(key.as_bytes());
-        text.push(b'=');
-        text.extend_from_slice(value);
-        text.push(b'\n');
+        for part in [key.as_bytes(), b"=", value, b"\n"] {
+            text.extend(part);
+        }
     }
     Some(text)
 }
 
-fn once<T>(slot: &mut Option<T>, value: T, key: &'static str) -> Result<(), ReadError> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(ReadError::Twice { key }),
-    }
-}
-
-fn read_to_blank_line(input: &mut impl Read) -> Result<Zeroizing<Vec<u8>>, ReadError> {
-    let mut text = Zeroizing::new(vec![0; 4096]);
-    let mut length = 0;
+fn read_to_blank_line(input: &mut impl Read) -> Result<SecretBuffer, ReadError> {
+    let mut text = SecretBuffer::default();
     loop {
-        if length == text.len() {
-            if length >= LONGEST_REQUEST {
-                io::copy(&mut input.take(LONGEST_DRAIN), &mut io::sink())?;
-                return Err(ReadError::RequestTooLong);
-            }
-            // Not `resize`: it would leave an unwiped copy behind.
-            let mut larger = Zeroizing::new(vec![0; length * 2]);
-            larger[..length].copy_from_slice(&text);
-            text = larger;
-        }
-        let read = match input.read(&mut text[length..]) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            outcome => outcome?,
-        };
-        let seen = length.saturating_sub(1);
-        length += read;
-        let blank_line =
-            text[0] == b'\n' || text[seen..length].windows(2).any(|pair| pair == b"\n\n");
-        if read == 0 || blank_line {
-            text.truncate(length);
+        let seen = text.len().saturating_sub(1);
+        let read = text.read_part(input)?;
+        let mut pairs = text[seen..].windows(2);
+        if read == 0 || text[0] == b'\n' || pairs.any(|pair| pair == b"\n\n") {
             return Ok(text);
+        }
+        if text.len() > LONGEST_REQUEST {
+            io::copy(&mut input.take(LONGEST_DRAIN), &mut io::sink())?;
+            return Err(ReadError::RequestTooLong);
         }
     }
 }
@@ -416,7 +354,7 @@ mod tests {
             .to_bytes()
         };
         assert_eq!(
-            reply("ada", b"x").expect("a reply").as_slice(),
+            &reply("ada", b"x").expect("a reply")[..],
             b"username=ada\npassword=x\n"
         );
         for password in [&b""[..], b"a\nhost=evil.example", b"a\rb", b"a\0b"] {

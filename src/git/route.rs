@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::git::context::Host;
 use crate::git::program::own_setting;
-use crate::sys::http::{Route, Trust};
+use crate::sys::http::Route;
 use crate::sys::variables;
 
 /// The route to a host, from git's configuration and the environment. Each request may take `patience`, all together
@@ -16,10 +16,10 @@ pub(crate) fn to(host: &Host, patience: Duration, deadline: Instant) -> Route {
     let left = || deadline.saturating_duration_since(Instant::now());
     Route {
         proxy: proxy(host, left()),
-        trust: Trust {
-            ca: ca(host, left()),
-            ..Trust::default()
-        },
+        ca: ca(host, left()),
+        own: None,
+        is_plain_enough: false,
+        is_careless: false,
         patience,
         deadline,
     }
@@ -44,21 +44,16 @@ pub(crate) fn proxy_to_service(host: &Host, is_tls: bool) -> Option<String> {
     (!is_loopback(host) && !is_excepted_by_environment(host)).then_some(proxy)
 }
 
-/// Whether the host is this machine.
 pub(crate) fn is_loopback(host: &Host) -> bool {
     let name = host.name();
     let address = name.trim_start_matches('[').trim_end_matches(']');
-    let is_address = address
-        .parse::<IpAddr>()
-        .is_ok_and(|address| address.is_loopback());
-    is_address || name == "localhost"
+    let address = address.parse::<IpAddr>();
+    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn is_excepted_by_environment(host: &Host) -> bool {
-    is_excepted(
-        host,
-        &first_set(&["no_proxy", "NO_PROXY"]).unwrap_or_default(),
-    )
+    let list = first_set(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
+    is_excepted(host, &list)
 }
 
 /// git-config(1), `http.sslCAInfo`: the environment overrides it.
@@ -78,13 +73,9 @@ fn is_excepted(host: &Host, list: &str) -> bool {
     let name = host.name();
     let names = |entry: &str| {
         let entry = entry.trim_start_matches('.').to_ascii_lowercase();
-        entry == "*"
-            || entry == host.as_str()
-            || entry == name
-            || (!entry.is_empty()
-                && name
-                    .strip_suffix(&entry)
-                    .is_some_and(|rest| rest.ends_with('.')))
+        let below = name.strip_suffix(&entry).filter(|_| !entry.is_empty());
+        let is_below = below.is_some_and(|rest| rest.ends_with('.'));
+        is_below || ["*", host.as_str(), name].contains(&entry.as_str())
     };
     list.split([',', ' ']).any(names)
 }

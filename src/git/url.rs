@@ -40,17 +40,13 @@ impl<'a> Url<'a> {
     }
 
     pub(crate) fn is_http(&self) -> bool {
-        SCHEMES
-            .iter()
-            .any(|scheme| self.scheme.eq_ignore_ascii_case(scheme))
+        let mut schemes = SCHEMES.iter();
+        schemes.any(|scheme| self.scheme.eq_ignore_ascii_case(scheme))
     }
 
     pub(crate) fn host(&self) -> Option<Host> {
-        percent_decode_str(self.authority)
-            .decode_utf8()
-            .ok()?
-            .parse()
-            .ok()
+        let authority = percent_decode_str(self.authority).decode_utf8();
+        authority.ok()?.parse().ok()
     }
 
     /// As git sends it to a helper.
@@ -60,14 +56,12 @@ impl<'a> Url<'a> {
 
     /// As git sends it to a helper. It may be a token.
     pub(crate) fn username(&self) -> Option<Secret> {
-        let username = self.userinfo?.split(':').next()?;
-        decoded(username)
+        decoded(self.userinfo?.split(':').next()?)
     }
 
     /// As git sends it to a helper.
     pub(crate) fn password(&self) -> Option<Secret> {
-        let (_, password) = self.userinfo?.split_once(':')?;
-        decoded(password)
+        decoded(self.userinfo?.split_once(':')?.1)
     }
 
     /// The place of user name, password and at sign in the text.
@@ -85,24 +79,33 @@ impl<'a> Url<'a> {
 
     /// The URL without user name, password and query.
     pub(crate) fn bare(&self) -> String {
-        let slash = if self.path.is_empty() { "" } else { "/" };
-        format!("{}://{}{slash}{}", self.scheme, self.authority, self.path)
+        self.shown("")
     }
 
     /// The URL without password and query. The caller must know that its user name is no secret.
     pub(crate) fn named(&self) -> String {
         let name = self
             .userinfo
-            .and_then(|userinfo| userinfo.split(':').next())
-            .filter(|name| !name.is_empty());
-        match (name, self.bare().split_once("://")) {
-            (Some(name), Some((scheme, rest))) => format!("{scheme}://{name}@{rest}"),
-            _ => self.bare(),
+            .and_then(|userinfo| userinfo.split(':').next());
+        match name {
+            None | Some("") => self.bare(),
+            Some(name) => self.shown(&format!("{name}@")),
         }
+    }
+
+    fn shown(&self, userinfo: &str) -> String {
+        let slash = if self.path.is_empty() { "" } else { "/" };
+        let Self {
+            scheme,
+            authority,
+            path,
+            ..
+        } = self;
+        format!("{scheme}://{userinfo}{authority}{slash}{path}")
     }
 }
 
-const SCHEMES: [&str; 2] = ["http", "https"];
+const SCHEMES: [&str; 2] = ["https", "http"];
 
 fn decoded(text: &str) -> Option<Secret> {
     // Room for everything: a `Vec` that grows leaves copies of a secret behind.
@@ -114,40 +117,30 @@ fn decoded(text: &str) -> Option<Secret> {
 /// The http and https URLs in a text, each with its start. A blank, a quote, an angle bracket, the punctuation of the
 /// sentence or the next URL ends a URL: so no byte is read for two of them.
 pub(crate) fn urls_in(text: &[u8]) -> impl Iterator<Item = (usize, &str)> {
-    let mut next = scheme_in(text, 0);
-    let urls = iter::from_fn(move || {
-        let Range { start, end } = next.take()?;
-        next = scheme_in(text, end);
-        let rest = &text[start..next.as_ref().map_or(text.len(), |next| next.start)];
-        let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`<>\0".contains(byte);
-        let length = rest.iter().position(is_end).unwrap_or(rest.len());
-        let url = str::from_utf8(&rest[..length]).ok();
-        Some(url.map(|url| {
-            (
-                start,
-                url.trim_end_matches([':', ';', ',', '.', ')', ']', '}']),
-            )
-        }))
+    let marks = text.windows(3).enumerate();
+    let starts = marks.filter_map(|(mark, part)| match part {
+        b"://" => scheme_before(text, mark),
+        _ => None,
     });
-    urls.flatten()
+    let mut starts = starts.peekable();
+    let urls = iter::from_fn(move || {
+        let start = starts.next()?;
+        let end = starts.peek().copied().unwrap_or(text.len());
+        let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`<>\0".contains(byte);
+        let url = text[start..end].split(is_end).next()?;
+        Some((start, str::from_utf8(url)))
+    });
+    let after = [':', ';', ',', '.', ')', ']', '}'];
+    urls.filter_map(move |(start, url)| Some((start, url.ok()?.trim_end_matches(after))))
 }
 
-/// The place of the first `http://` or `https://` at or behind a position.
-fn scheme_in(text: &[u8], position: usize) -> Option<Range<usize>> {
-    let separator = b"://";
-    let mut windows = text[position..].windows(separator.len()).enumerate();
-    windows.find_map(|(offset, window)| {
-        if window != separator {
-            return None;
-        }
-        let mark = position + offset;
-        let starts = |scheme: &&str| {
-            let start = mark.checked_sub(scheme.len())?;
-            let is_it = text[start..mark].eq_ignore_ascii_case(scheme.as_bytes());
-            is_it.then_some(start)
-        };
-        let start = SCHEMES.iter().rev().find_map(starts)?;
-        Some(start..mark + separator.len())
+/// Where the scheme before this `://` starts.
+fn scheme_before(text: &[u8], mark: usize) -> Option<usize> {
+    let mut schemes = SCHEMES.iter();
+    schemes.find_map(|scheme| {
+        let start = mark.checked_sub(scheme.len())?;
+        let is_it = text[start..mark].eq_ignore_ascii_case(scheme.as_bytes());
+        is_it.then_some(start)
     })
 }
 
@@ -159,9 +152,10 @@ pub(crate) fn masked(text: &str) -> String {
     let Some((before, url)) = text.split_once("://") else {
         return text.to_owned();
     };
-    let url = url
-        .rfind('@')
-        .map_or_else(|| url.to_owned(), |at| format!("{MASK}{}", &url[at..]));
+    let url = match url.rfind('@') {
+        Some(at) => format!("{MASK}{}", &url[at..]),
+        None => url.to_owned(),
+    };
     match url.split_once('?') {
         Some((url, _)) => format!("{before}://{url}?…"),
         None => format!("{before}://{url}"),

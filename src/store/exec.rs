@@ -6,11 +6,12 @@ use std::path::{Path, is_separator};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize as _;
+use zeroize::Zeroizing;
 
 use super::{Error, Store, within};
+use crate::sys::bytes::UNRESERVED;
 use crate::sys::child::{Output, Program, is_too_long};
 use crate::sys::error::{Hinted, shell_quoted};
 use crate::sys::secret::{Secret, SecretBuffer};
@@ -26,7 +27,6 @@ pub(crate) struct ExecStore {
     pub(crate) may_ask: bool,
 }
 
-/// What the program has for a URL.
 pub(crate) struct StoredLogin {
     pub(crate) username: Option<String>,
     pub(crate) secret: Secret,
@@ -41,13 +41,7 @@ struct Message {
     #[serde(default)]
     username: Option<String>,
     #[serde(default)]
-    secret: Option<String>,
-}
-
-impl Drop for Message {
-    fn drop(&mut self) {
-        self.secret.zeroize();
-    }
+    secret: Option<Zeroizing<String>>,
 }
 
 /// Printed on standard output, with a failure, by programs that have nothing: `credentials/error.go` there.
@@ -69,15 +63,12 @@ impl Store for ExecStore {
         let message = Message {
             server_url: url_of(entry),
             username: Some(USERNAME.to_owned()),
-            secret: Some(text.to_owned()),
+            secret: Some(text.to_owned().into()),
         };
         let mut json = SecretBuffer::default();
         serde_json::to_writer(&mut json, &message).context("cannot write JSON")?;
         let output = self.run("store", &json.into())?;
-        match output.code {
-            Some(0) => Ok(()),
-            code => Err(self.failed("store", code)),
-        }
+        self.succeeded("store", &output)
     }
 
     fn delete(&self, entry: &str) -> Result<bool, Error> {
@@ -87,8 +78,8 @@ impl Store for ExecStore {
         }
         let url = Secret::new(url_of(entry).into_bytes());
         let output = self.run("erase", &url)?;
-        if output.code != Some(0) && !has_nothing(&output) {
-            return Err(self.failed("erase", output.code));
+        if !has_nothing(&output) {
+            self.succeeded("erase", &output)?;
         }
         // Others report success without erasing anything.
         match self.get(entry)? {
@@ -99,53 +90,53 @@ impl Store for ExecStore {
 }
 
 impl ExecStore {
-    /// What the program has for a URL.
     pub(crate) fn look_up(&self, url: &str) -> Result<Option<StoredLogin>, Error> {
         let output = self.run("get", &Secret::new(url.as_bytes().to_vec()))?;
         if has_nothing(&output) {
             return Ok(None);
         }
-        if output.code != Some(0) {
-            return Err(self.failed("get", output.code));
-        }
-        let mut message: Message = serde_json::from_slice(&output.answer)
+        self.succeeded("get", &output)?;
+        let message: Message = serde_json::from_slice(&output.answer)
             // Its output may be a secret.
             .map_err(|_| self.hinted("does not answer as a docker-credential-helper does"))?;
-        let secret = Secret::new(message.secret.take().unwrap_or_default().into_bytes());
-        let username = message.username.take().filter(|name| name != NO_USERNAME);
-        let username = username.filter(|name| !name.is_empty());
+        let mut secret = message.secret.unwrap_or_default();
+        let secret = Secret::new(std::mem::take(&mut *secret).into_bytes());
+        let username = message
+            .username
+            .filter(|name| !name.is_empty() && name != NO_USERNAME);
         Ok((!secret.is_empty()).then_some(StoredLogin { username, secret }))
     }
 
     fn run(&self, operation: &str, input: &Secret) -> Result<Output, Error> {
+        let program = &self.program;
         let wrong = |message: String| {
             let hint =
                 "'program' of [store.exec] in config.toml is a name on PATH or an absolute path";
-            anyhow::Error::from(Hinted::new(message, hint))
+            anyhow!(Hinted::new(message, hint))
         };
-        let program = &self.program;
         // A repository that git is run in could contain a program at this path.
         if program.contains(is_separator) && !Path::new(program).is_absolute() {
             return Err(wrong(format!("'{program}' is a relative path")).into());
         }
         let left = self.patience.saturating_sub(self.since.elapsed());
-        let store = Program::new(program)
-            .with_service_tokens()
-            .args([operation])
-            .at_the_terminal(self.may_ask);
-        let output = store
-            .run(input.expose(), left)
-            .map_err(|error| match error.kind() {
-                _ if is_too_long(&error) => self.hinted("prints too much"),
-                io::ErrorKind::NotFound => wrong(format!("there is no program '{program}'")).into(),
-                _ => wrong(format!("cannot start '{program}': {error}")).into(),
-            })?;
+        let store = Program::new(program).with_service_tokens();
+        let store = store.args([operation]).at_the_terminal(self.may_ask);
+        let output = store.run(input.expose(), left);
+        let output = output.map_err(|error| match error.kind() {
+            _ if is_too_long(&error) => self.hinted("prints too much"),
+            io::ErrorKind::NotFound => wrong(format!("there is no program '{program}'")).into(),
+            _ => wrong(format!("cannot start '{program}': {error}")).into(),
+        })?;
         output.ok_or_else(|| self.hinted(&format!("does not answer {}", within(self.patience))))
     }
 
-    fn failed(&self, operation: &str, code: Option<i32>) -> Error {
-        let code = code.map_or("a signal".to_owned(), |code| format!("exit status {code}"));
-        self.hinted(&format!("fails at '{operation}' ({code})"))
+    fn succeeded(&self, operation: &str, output: &Output) -> Result<(), Error> {
+        let how = match output.code {
+            Some(0) => return Ok(()),
+            Some(code) => format!("exit status {code}"),
+            None => "a signal".to_owned(),
+        };
+        Err(self.hinted(&format!("fails at '{operation}' ({how})")))
     }
 
     fn hinted(&self, what: &str) -> Error {
@@ -175,11 +166,6 @@ fn has_nothing(output: &Output) -> bool {
 /// The URL of an entry. Programs parse it, so it is a plain URL of no server; they also make file names of it, so it is
 /// short.
 fn url_of(entry: &str) -> String {
-    const PLAIN: AsciiSet = NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
-    let entry = utf8_percent_encode(entry, &PLAIN);
+    let entry = utf8_percent_encode(entry, UNRESERVED);
     format!("https://git-credential-bitbucket.invalid/{entry}")
 }

@@ -19,9 +19,7 @@ use crate::sys::error::Hinted;
 use crate::sys::files::{self, Lock};
 use crate::sys::secret::Secret;
 
-/// A store in a file of ours.
 pub(crate) struct FileStore {
-    /// The sealed secrets.
     pub(crate) path: PathBuf,
     pub(crate) key: KeyPlace,
     /// How long another process may hold the file.
@@ -45,10 +43,8 @@ const HEADER: &str = "# Secrets of git-credential-bitbucket, sealed.";
 
 impl Store for FileStore {
     fn get(&self, entry: &str) -> Result<Option<Secret>, Error> {
-        match self.find(entry)? {
-            Some(sealed) => Ok(Some(self.open(entry, &sealed)?)),
-            None => Ok(None),
-        }
+        let sealed = self.find(entry)?;
+        Ok(sealed.map(|sealed| self.open(entry, &sealed)).transpose()?)
     }
 
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
@@ -69,7 +65,8 @@ impl Store for FileStore {
         let Some(content) = self.read()? else {
             return Ok(false);
         };
-        if line_of(&content, entry).is_none() {
+        let start = start_of(entry);
+        if !sealed_lines(&content).any(|line| line.starts_with(start.as_bytes())) {
             return Ok(false);
         }
         self.write(&lock, &content, entry, None)?;
@@ -88,17 +85,14 @@ impl FileStore {
         let mut line = Vec::new();
         let mut next = |line: &mut Vec<u8>| {
             line.clear();
-            lines
-                .read_until(b'\n', line)
-                .with_context(|| format!("cannot read '{}'", self.path.display()))
+            let cannot = || format!("cannot read '{}'", self.path.display());
+            lines.read_until(b'\n', line).with_context(cannot)
         };
-        if next(&mut line)? == 0 {
-            return Err(self.is_empty());
-        }
+        next(&mut line)?;
         self.refuse_foreign(&line)?;
         while next(&mut line)? > 0 {
             if let Some(sealed) = line.strip_prefix(start.as_bytes()) {
-                return Ok(Some(sealed.strip_suffix(b"\n").unwrap_or(sealed).to_vec()));
+                return Ok(Some(sealed.trim_ascii_end().to_vec()));
             }
         }
         Ok(None)
@@ -114,16 +108,21 @@ impl FileStore {
     }
 
     fn refuse_foreign(&self, text: &[u8]) -> Result<()> {
-        if text.starts_with(HEADER.as_bytes()) {
-            return Ok(());
+        let path = self.path.display();
+        if text.is_empty() {
+            // We never write an empty file: the file system lost it in a crash.
+            bail!(Hinted::new(
+                format!("'{path}' is empty"),
+                "bring it back from a backup, or sign in again: 'git credential-bitbucket login'",
+            ));
         }
-        bail!(Hinted::new(
-            format!(
-                "'{}' is not a file of this program's secrets",
-                self.path.display()
-            ),
-            "name another file as 'path' of [store.file] in config.toml, or move this one away",
-        ))
+        if !text.starts_with(HEADER.as_bytes()) {
+            bail!(Hinted::new(
+                format!("'{path}' is not a file of this program's secrets"),
+                "name another file as 'path' of [store.file] in config.toml, or move this one away",
+            ));
+        }
+        Ok(())
     }
 
     fn lock(&self) -> Result<Lock> {
@@ -144,11 +143,10 @@ impl FileStore {
 
     fn open(&self, entry: &str, line: &[u8]) -> Result<Secret> {
         let damaged = || {
+            let path = self.path.display();
+            let what = format!("cannot open the entry '{entry}' of '{path}'");
             Hinted::new(
-                format!(
-                    "cannot open the entry '{entry}' of '{}': it is damaged, or sealed with another key",
-                    self.path.display()
-                ),
+                format!("{what}: it is damaged, or sealed with another key"),
                 "sign in again: 'git credential-bitbucket login'",
             )
         };
@@ -161,10 +159,8 @@ impl FileStore {
             msg: sealed,
             aad: entry.as_bytes(),
         };
-        let secret = cipher(&key)
-            .decrypt(&nonce, payload)
-            .map_err(|_| damaged())?;
-        Ok(Secret::new(secret))
+        let secret = cipher(&key).decrypt(&nonce, payload);
+        Ok(Secret::new(secret.map_err(|_| damaged())?))
     }
 
     fn key(&self) -> Result<Option<Key>> {
@@ -179,11 +175,9 @@ impl FileStore {
             key.copy_from_slice(&bytes);
             return Ok(Some(key));
         }
+        let place = &self.key;
         bail!(Hinted::new(
-            format!(
-                "the key in {} is damaged: it has to be {KEY_LENGTH} bytes",
-                self.key
-            ),
+            format!("the key in {place} is damaged: it has to be {KEY_LENGTH} bytes"),
             "put the right one back, or move it and the secrets away and sign in again",
         ))
     }
@@ -198,36 +192,17 @@ impl FileStore {
         Ok(key)
     }
 
-    /// We never write an empty file: the file system lost it in a crash.
-    fn is_empty(&self) -> anyhow::Error {
-        Hinted::new(
-            format!("'{}' is empty", self.path.display()),
-            "bring it back from a backup, or sign in again: 'git credential-bitbucket login'",
-        )
-        .into()
-    }
-
     fn key_is_gone(&self) -> anyhow::Error {
-        let hint = match &self.key {
-            KeyPlace::File(path) => format!(
-                "bring '{}' back, or move '{}' away and sign in again",
-                path.display(),
-                self.path.display()
-            ),
+        let (path, place) = (self.path.display(), &self.key);
+        let hint = match place {
+            KeyPlace::File(_) => {
+                format!("bring {place} back, or move '{path}' away and sign in again")
+            }
             KeyPlace::Kernel => format!(
-                "if 'key' in config.toml was changed, change it back; after a reboot or three idle days move '{}' away and sign in again",
-                self.path.display()
+                "if 'key' in config.toml was changed, change it back; after a reboot or three idle days move '{path}' away and sign in again"
             ),
         };
-        Hinted::new(
-            format!(
-                "the key of '{}' is not in {}",
-                self.path.display(),
-                self.key
-            ),
-            hint,
-        )
-        .into()
+        Hinted::new(format!("the key of '{path}' is not in {place}"), hint).into()
     }
 }
 
@@ -252,14 +227,12 @@ fn seal(key: &Key, entry: &str, secret: &Secret) -> Result<String> {
         msg: secret.expose(),
         aad: entry.as_bytes(),
     };
-    let text = cipher(key)
-        .encrypt(&nonce, payload)
-        .map_err(|_| anyhow!("the secret is too long to be sealed"))?;
+    let text = cipher(key).encrypt(&nonce, payload);
+    let text = text.map_err(|_| anyhow!("the secret is too long to be sealed"))?;
     sealed.extend_from_slice(&text);
     Ok(Base64::encode_string(&sealed))
 }
 
-/// How the line of an entry starts.
 fn start_of(entry: &str) -> String {
     const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'#');
     format!("{} ", percent_encode(entry.as_bytes(), ENCODED))
@@ -269,11 +242,6 @@ fn sealed_lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
     content
         .split(|&byte| byte == b'\n')
         .filter(|line| !line.is_empty() && !line.starts_with(b"#"))
-}
-
-fn line_of<'a>(content: &'a [u8], entry: &str) -> Option<&'a [u8]> {
-    let start = start_of(entry);
-    sealed_lines(content).find_map(|line| line.strip_prefix(start.as_bytes()))
 }
 
 #[cfg(target_os = "linux")]
@@ -293,10 +261,12 @@ mod kernel {
 
     pub(super) fn read(secrets: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
         match keyring()?.search(&description(secrets)) {
-            Ok(key) => Ok(Some(Zeroizing::new(
-                key.read_to_vec()
-                    .context("cannot read the kernel keyring")?,
-            ))),
+            Ok(key) => {
+                let key = key
+                    .read_to_vec()
+                    .context("cannot read the kernel keyring")?;
+                Ok(Some(Zeroizing::new(key)))
+            }
             Err(KeyError::KeyDoesNotExist | KeyError::KeyExpired | KeyError::KeyRevoked) => {
                 Ok(None)
             }
@@ -305,10 +275,10 @@ mod kernel {
     }
 
     pub(super) fn write(secrets: &Path, key: &[u8]) -> Result<()> {
-        keyring()?
-            .add_key(&description(secrets), key)
-            .context("cannot write to the kernel keyring")?;
-        Ok(())
+        let added = keyring()?.add_key(&description(secrets), key);
+        added
+            .map(drop)
+            .context("cannot write to the kernel keyring")
     }
 
     fn description(secrets: &Path) -> String {

@@ -33,21 +33,15 @@ impl Store for Keyring {
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
         let secret = secret.clone();
         let done = self.ask(entry, move |entry| entry.set_secret(secret.expose()))?;
-        done.ok_or_else(|| {
-            anyhow!("the OS keyring says that it has no place for the secret").into()
-        })
+        let no_place = || anyhow!("the OS keyring says that it has no place for the secret");
+        Ok(done.ok_or_else(no_place)?)
     }
 
     fn delete(&self, entry: &str) -> Result<bool, Error> {
-        let deleted = self.ask(entry, keyring::Entry::delete_credential)?;
-        Ok(deleted.is_some())
+        Ok(self
+            .ask(entry, keyring::Entry::delete_credential)?
+            .is_some())
     }
-}
-
-/// The report of the thread that asks the keyring.
-enum KeyringReport<T> {
-    Connected,
-    Done(Result<Option<T>, Error>),
 }
 
 impl Keyring {
@@ -65,7 +59,7 @@ impl Keyring {
             .spawn(move || {
                 let answer = talk(&entry, question, &reporter);
                 // Once the time is up, nobody receives it.
-                let _ = reporter.send(KeyringReport::Done(answer));
+                let _ = reporter.send(Some(answer));
             })
             .context("cannot start a thread")?;
 
@@ -73,8 +67,9 @@ impl Keyring {
         let mut patience = self.patience.answer;
         loop {
             match reports.recv_timeout(patience.saturating_sub(start.elapsed())) {
-                Ok(KeyringReport::Connected) => patience = self.patience.unlock,
-                Ok(KeyringReport::Done(answer)) => return answer,
+                // It has responded.
+                Ok(None) => patience = self.patience.unlock,
+                Ok(Some(answer)) => return answer,
                 Err(RecvTimeoutError::Timeout) => return Err(Error::Silent(patience)),
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(anyhow!("the keyring's thread broke off").into());
@@ -87,14 +82,14 @@ impl Keyring {
 fn talk<T>(
     entry: &str,
     question: impl FnOnce(&keyring::Entry) -> keyring::Result<T>,
-    reporter: &Sender<KeyringReport<T>>,
+    reporter: &Sender<Option<Result<Option<T>, Error>>>,
 ) -> Result<Option<T>, Error> {
     // `Entry::new` would report only `NoDefaultStore`. This call gives the reason.
     if let Err(error) = keyring::Entry::store_status() {
         return Err(Error::Unreachable(describe(error)));
     }
     let entry = keyring::Entry::new(SERVICE, entry).map_err(|error| explain(&error))?;
-    let _ = reporter.send(KeyringReport::Connected);
+    let _ = reporter.send(None);
     match question(&entry) {
         Ok(answer) => Ok(Some(answer)),
         Err(keyring::Error::NoEntry) => Ok(None),

@@ -119,20 +119,14 @@ impl Error {
 
     /// The error with its hint.
     pub(crate) fn with_hint(self) -> anyhow::Error {
-        let elsewhere = "where there is no desktop, keep it elsewhere: 'git credential-bitbucket login --store file'";
-        let hint = match &self {
+        let hint = match self {
             Self::Locked => "unlock it, for example by signing in to the desktop, and try again",
-            Self::Silent(_) | Self::Unreachable(_) => elsewhere,
-            Self::Other(_) => return self.into_anyhow(),
+            Self::Silent(_) | Self::Unreachable(_) => {
+                "where there is no desktop, keep it elsewhere: 'git credential-bitbucket login --store file'"
+            }
+            Self::Other(error) => return error,
         };
         Hinted::new(self.to_string(), hint).into()
-    }
-
-    fn into_anyhow(self) -> anyhow::Error {
-        match self {
-            Self::Other(error) => error,
-            other => other.into(),
-        }
     }
 }
 

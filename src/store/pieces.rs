@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 
 use super::{Error, Store};
-use crate::sys::secret::{Secret, SecretBuffer};
+use crate::sys::secret::Secret;
 
 /// A store on top of another one whose entries hold at most `longest` bytes.
 ///
@@ -17,8 +17,6 @@ pub(super) struct InPieces<S> {
 
 const MARK: u8 = 0;
 const MARK_LENGTH: usize = 2;
-/// More than any secret has, and more than 256 pieces hold on Windows.
-const LONGEST_WHOLE: usize = 1 << 20;
 
 impl<S: Store> InPieces<S> {
     pub(super) fn new(store: S, longest: usize) -> Self {
@@ -32,12 +30,6 @@ impl<S: Store> InPieces<S> {
             _ => 0,
         }
     }
-
-    /// The size of so many pieces. None when we cannot have written them.
-    fn room(&self, pieces: usize) -> Option<usize> {
-        let room = self.longest.checked_mul(pieces)?;
-        (room <= LONGEST_WHOLE).then_some(room)
-    }
 }
 
 impl<S: Store> Store for InPieces<S> {
@@ -49,23 +41,19 @@ impl<S: Store> Store for InPieces<S> {
         if others == 0 {
             return Ok(Some(first));
         }
-        let damaged = || anyhow!("the entry '{entry}' is damaged");
-        let room = self
-            .room(usize::from(others) + 1)
-            .filter(|_| first.expose().len() <= self.longest)
-            .ok_or_else(damaged)?;
-        let mut whole = SecretBuffer::with_capacity(room);
-        whole.extend(&first.expose()[MARK_LENGTH..]);
+        let mut pieces = vec![first];
         for number in 1..=others {
             let piece = self.store.get(&name(entry, number))?;
-            let piece =
-                piece.ok_or_else(|| anyhow!("a piece of the entry '{entry}' is missing"))?;
-            if piece.expose().len() > self.longest {
-                return Err(damaged().into());
-            }
-            whole.extend(piece.expose());
+            let missing = || anyhow!("a piece of the entry '{entry}' is missing");
+            pieces.push(piece.ok_or_else(missing)?);
         }
-        Ok(Some(whole.into()))
+        let pieces: Vec<&[u8]> = pieces.iter().map(Secret::expose).collect();
+        if pieces.iter().any(|piece| piece.len() > self.longest) {
+            return Err(anyhow!("the entry '{entry}' is damaged").into());
+        }
+        let mut whole = pieces.concat();
+        whole.drain(..MARK_LENGTH);
+        Ok(Some(Secret::new(whole)))
     }
 
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {

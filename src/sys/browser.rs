@@ -17,11 +17,9 @@ pub(crate) fn open(url: &str) -> bool {
     let named = named
         .split(':')
         .filter(|command| !command.trim().is_empty());
-    let mut named = named.map(|command| program_of(command, url));
-    if named.any(|browser| browser.leave_running(STARTING)) {
-        return true;
-    }
-    opener(url).is_some_and(|browser| browser.leave_running(STARTING))
+    let named = named.map(|command| program_of(command, url));
+    let mut browsers = named.chain(opener(url));
+    browsers.any(|browser| browser.leave_running(STARTING))
 }
 
 fn program_of(command: &str, url: &str) -> Program {
@@ -36,21 +34,15 @@ fn program_of(command: &str, url: &str) -> Program {
     }
 }
 
-#[cfg(all(unix, not(target_os = "macos")))]
+/// The desktop's own, if there is a desktop.
 fn opener(url: &str) -> Option<Program> {
+    if cfg!(windows) {
+        return Some(Program::new("rundll32").args(["url.dll,FileProtocolHandler", url]));
+    }
+    if cfg!(target_os = "macos") {
+        return Some(Program::new("open").args([url]));
+    }
     let has = |name| variables::filled(name).is_some();
     // Without a display it would start a browser in our terminal.
     (has("DISPLAY") || has("WAYLAND_DISPLAY")).then(|| Program::new("xdg-open").args([url]))
-}
-
-#[cfg(target_os = "macos")]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere there may be none")]
-fn opener(url: &str) -> Option<Program> {
-    Some(Program::new("open").args([url]))
-}
-
-#[cfg(windows)]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere there may be none")]
-fn opener(url: &str) -> Option<Program> {
-    Some(Program::new("rundll32").args(["url.dll,FileProtocolHandler", url]))
 }

@@ -1,11 +1,20 @@
 //! Bytes in a text file: git's user names and paths need not be UTF-8.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 use crate::sys::error::is_printable;
+use crate::sys::serde_as_text::serde_as_text;
+
+/// All but what each part of a URL leaves as it is (RFC 3986, 2.3).
+pub(crate) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Bytes. As text, everything but printable UTF-8 is percent-encoded, and so is the percent sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,31 +35,23 @@ impl From<Vec<u8>> for Bytes {
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
+        let is_plain = |character| is_printable(character) && character != '%';
         match std::str::from_utf8(&self.0) {
-            Ok(text)
-                if text
-                    .chars()
-                    .all(|character| is_printable(character) && character != '%') =>
-            {
-                f.write_str(text)
-            }
+            Ok(text) if text.chars().all(is_plain) => f.write_str(text),
             _ => percent_encode(&self.0, ENCODED).fmt(f),
         }
     }
 }
 
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl FromStr for Bytes {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(percent_decode_str(text).collect()))
     }
 }
 
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Ok(Self(percent_decode_str(&text).collect()))
-    }
-}
+serde_as_text!(Bytes);
 
 #[cfg(test)]
 mod tests {

@@ -2,11 +2,16 @@
 //! and an output limit.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::io::{self, Read, Write as _};
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt as _;
+#[cfg(unix)]
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,13 +35,11 @@ pub(crate) const SECRET_VARIABLES: [&str; 4] = [
 /// The variables with tokens of other services. A program inherits them only when it may need to sign in there.
 const SERVICE_VARIABLES: [&str; 3] = ["BITBUCKET_STEP_OIDC_TOKEN", "BAO_TOKEN", "VAULT_TOKEN"];
 
-/// A program to be started.
 #[derive(Debug)]
 pub(crate) struct Program {
     /// The reason why it cannot be started is told when it is run.
     command: Result<Command, io::ErrorKind>,
     at_the_terminal: bool,
-    /// How many bytes of each output stream are read at most.
     cap: usize,
 }
 
@@ -65,7 +68,7 @@ impl Program {
             let mut command = Command::new(path);
             // Its own messages and `ps` show the name, as if the system had looked it up.
             #[cfg(unix)]
-            std::os::unix::process::CommandExt::arg0(&mut command, name.as_ref());
+            command.arg0(name.as_ref());
             for variable in SECRET_VARIABLES.iter().chain(&SERVICE_VARIABLES) {
                 command.env_remove(variable);
             }
@@ -136,10 +139,20 @@ impl Program {
         let end = if self.at_the_terminal {
             end
         } else {
-            in_a_group_of_its_own(&mut command);
+            // So that it can be ended with the processes that it starts, for instance through a shell.
+            #[cfg(unix)]
+            command.process_group(0);
             end_group
         };
-        run_to_its_end(command, input, limit, self.cap, end)
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let deadline = Instant::now() + limit;
+        let mut child = command.spawn()?;
+        let output = output_of(&mut child, input, deadline, self.cap);
+        if !matches!(output, Ok(Some(_))) {
+            end(&mut child);
+        }
+        output
     }
 
     /// Replaces this process by the program, so that standard streams, signals and exit status are the program's. It
@@ -147,7 +160,7 @@ impl Program {
     #[cfg(unix)]
     pub(crate) fn become_it(self) -> io::Error {
         match self.command {
-            Ok(mut command) => std::os::unix::process::CommandExt::exec(&mut command),
+            Ok(mut command) => command.exec(),
             Err(kind) => kind.into(),
         }
     }
@@ -166,18 +179,13 @@ impl Program {
 
     /// Starts it without our streams and leaves it running. False when it fails within `watch`.
     pub(crate) fn leave_running(self, watch: Duration) -> bool {
-        let Ok(mut command) = self.command else {
-            return false;
+        let start = || {
+            let mut command = self.command?;
+            command.stdin(Stdio::null());
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            wait(&mut command.spawn()?, Instant::now() + watch)
         };
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let Ok(mut child) = command.spawn() else {
-            return false;
-        };
-        let status = wait(&mut child, Instant::now() + watch);
-        status.is_ok_and(|status| status.is_none_or(|status| status.success()))
+        start().is_ok_and(|status| status.is_none_or(|status| status.success()))
     }
 }
 
@@ -191,86 +199,64 @@ fn found(name: &Path) -> Option<PathBuf> {
 
 /// The programs of this name in the absolute folders of PATH, in its order.
 pub(crate) fn on_path(name: &Path) -> impl Iterator<Item = PathBuf> {
-    let folders: Vec<PathBuf> =
-        env::split_paths(&variables::value("PATH").unwrap_or_default()).collect();
-    let mut name = name.as_os_str().to_owned();
-    if cfg!(windows) && Path::new(&name).extension().is_none() {
-        name.push(OsString::from(".exe"));
+    let path = variables::value("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).filter(|folder| folder.is_absolute());
+    let folders: Vec<PathBuf> = folders.collect();
+    let mut name = name.to_owned();
+    if cfg!(windows) && name.extension().is_none() {
+        name.set_extension("exe");
     }
-    let absolute = folders.into_iter().filter(|folder| folder.is_absolute());
-    absolute
-        .map(move |folder| folder.join(&name))
-        .filter(|path| is_program(path))
+    let paths = folders.into_iter().map(move |folder| folder.join(&name));
+    paths.filter(|path| is_program(path))
 }
 
-#[cfg(unix)]
 fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-
+    #[cfg(unix)]
+    let can_run = |known: &Metadata| known.permissions().mode() & 0o111 != 0;
+    #[cfg(not(unix))]
+    let can_run = |_: &Metadata| true;
     path.metadata()
-        .is_ok_and(|known| known.is_file() && known.permissions().mode() & 0o111 != 0)
+        .is_ok_and(|known| known.is_file() && can_run(&known))
 }
 
-#[cfg(not(unix))]
-fn is_program(path: &Path) -> bool {
-    path.is_file()
-}
-
-fn run_to_its_end(
-    mut command: Command,
+/// None when it does not end before the deadline.
+fn output_of(
+    child: &mut Child,
     input: &[u8],
-    limit: Duration,
+    deadline: Instant,
     cap: usize,
-    end: fn(&mut Child),
 ) -> io::Result<Option<Output>> {
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let deadline = Instant::now() + limit;
-    let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         let input = Zeroizing::new(input.to_vec());
         // A child that ignores its input must not block us.
         thread::spawn(move || stdin.write_all(&input));
     }
-    let answer = child.stdout.take().map(|it| in_the_background(it, cap));
-    let errors = child.stderr.take().map(|it| in_the_background(it, cap));
-    let mut texts = Vec::with_capacity(2);
-    for reader in [answer, errors].into_iter().flatten() {
+    let answer = in_the_background(child.stdout.take(), cap);
+    let errors = in_the_background(child.stderr.take(), cap);
+    let text_of = |report: Receiver<io::Result<SecretBuffer>>| {
         let left = deadline.saturating_duration_since(Instant::now());
-        match reader.recv_timeout(left) {
-            Ok(Ok(text)) => texts.push(text),
-            Ok(Err(error)) => {
-                end(&mut child);
-                return Err(error);
-            }
-            Err(_) => {
-                end(&mut child);
-                return Ok(None);
-            }
-        }
-    }
-    let Some(status) = wait(&mut child, deadline)? else {
-        end(&mut child);
+        report.recv_timeout(left).ok().transpose()
+    };
+    let (Some(answer), Some(errors)) = (text_of(answer)?, text_of(errors)?) else {
         return Ok(None);
     };
-    let mut texts = texts.into_iter();
-    Ok(Some(Output {
+    let status = wait(child, deadline)?;
+    Ok(status.map(|status| Output {
         code: status.code(),
-        answer: texts.next().unwrap_or_default(),
-        errors: texts.next().unwrap_or_default(),
+        answer,
+        errors,
     }))
 }
 
 fn in_the_background(
-    stream: impl Read + Send + 'static,
+    stream: Option<impl Read + Send + 'static>,
     cap: usize,
-) -> mpsc::Receiver<io::Result<SecretBuffer>> {
+) -> Receiver<io::Result<SecretBuffer>> {
     let (reporter, report) = mpsc::channel();
     thread::spawn(move || {
+        let text = stream.map(|stream| SecretBuffer::read(stream, cap));
         // Once the time is up, nobody receives it.
-        let _ = reporter.send(SecretBuffer::read(stream, cap));
+        let _ = reporter.send(text.unwrap_or_else(|| Ok(SecretBuffer::default())));
     });
     report
 }
@@ -288,15 +274,6 @@ fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> 
         pause = LONGEST.min(2 * pause);
     }
 }
-
-/// Lets us end the program together with the processes that it starts, for instance through a shell.
-#[cfg(unix)]
-fn in_a_group_of_its_own(command: &mut Command) {
-    std::os::unix::process::CommandExt::process_group(command, 0);
-}
-
-#[cfg(not(unix))]
-fn in_a_group_of_its_own(_command: &mut Command) {}
 
 fn end_group(child: &mut Child) {
     #[cfg(unix)]

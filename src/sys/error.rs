@@ -1,8 +1,9 @@
 //! Errors as the user sees them: one message and at most one hint. And how a text becomes fit to be shown.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::OnceLock;
+
+use thiserror::Error;
 
 /// Masks the secrets in a text. What a secret looks like is known elsewhere, and said once, at the start.
 static MASK: OnceLock<fn(&str) -> String> = OnceLock::new();
@@ -10,7 +11,8 @@ static MASK: OnceLock<fn(&str) -> String> = OnceLock::new();
 /// A message, and a hint that says what to do. Each is printed on a line of its own.
 ///
 /// It is the error itself or the context of another error; [`hint`] finds it at any depth.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("{message}")]
 pub(crate) struct Hinted {
     message: String,
     hint: String,
@@ -25,16 +27,9 @@ impl Hinted {
     }
 }
 
-impl fmt::Display for Hinted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Hinted {}
-
 /// The options contradict each other: exit status 2.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
 impl Usage {
@@ -44,20 +39,11 @@ impl Usage {
     }
 }
 
-impl fmt::Display for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Usage {}
-
-/// The outermost hint of an error.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<&str> {
-    error
-        .downcast_ref::<Hinted>()
-        .or_else(|| error.chain().find_map(|cause| cause.downcast_ref()))
-        .map(|hinted| hinted.hint.as_str())
+    let mut causes = error.chain();
+    let hinted = error.downcast_ref::<Hinted>();
+    let hinted = hinted.or_else(|| causes.find_map(|cause| cause.downcast_ref()));
+    hinted.map(|hinted| hinted.hint.as_str())
 }
 
 /// The message and its causes on one line, each after a colon, as git prints its own.

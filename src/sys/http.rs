@@ -1,6 +1,5 @@
 //! Requests to servers over https. No other file opens a connection to a server.
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::ops::Deref;
@@ -9,29 +8,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
-use ureq::tls::{ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
-use ureq::{Agent, Proxy, ProxyProtocol, SendBody};
+use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use ureq::http::{Request, Response};
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
+use ureq::{Agent, AsSendBody, Body, Proxy, ProxyProtocol, SendBody};
 use zeroize::Zeroizing;
 
 use crate::sys::secret::{Secret, SecretBuffer};
 use crate::sys::trace;
 
-/// How to get to a server.
 #[derive(Debug)]
 pub(crate) struct Route {
     /// The proxy's address, as `HTTPS_PROXY` has it.
     pub(crate) proxy: Option<String>,
-    pub(crate) trust: Trust,
-    /// The time for one request and its answer.
-    pub(crate) patience: Duration,
-    /// The end of the time for all requests.
-    pub(crate) deadline: Instant,
-}
-
-/// TLS roots and client certificate.
-#[derive(Debug, Default)]
-pub(crate) struct Trust {
     /// PEM certificates of the authorities to trust, in place of the system's.
     pub(crate) ca: Option<PathBuf>,
     /// Our own certificate and its key, PEM.
@@ -40,6 +29,10 @@ pub(crate) struct Trust {
     pub(crate) is_plain_enough: bool,
     /// Any certificate is accepted: the user has asked for it.
     pub(crate) is_careless: bool,
+    /// The time for one request and its answer.
+    pub(crate) patience: Duration,
+    /// The end of the time for all requests.
+    pub(crate) deadline: Instant,
 }
 
 /// Why there was no answer. It holds nothing that we sent, and no password of a proxy.
@@ -78,27 +71,26 @@ impl Error {
     }
 }
 
-/// A server's answer. The body may hold a secret: `Debug` leaves it out, and it is wiped.
+/// A server's answer. The body may hold a secret: there is no `Debug`, and it is wiped.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    headers: ureq::http::HeaderMap,
+    headers: HeaderMap,
     body: SecretBuffer,
 }
 
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
-            .field("status", &self.status)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Answer {
+    fn new(response: &Response<Body>, body: SecretBuffer) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body,
+        }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether the body begins with these words.
     pub(crate) fn begins_with(&self, words: &str) -> bool {
         self.body.starts_with(words.as_bytes())
     }
@@ -141,10 +133,11 @@ fn wipe(value: &mut serde_json::Value) {
     }
 }
 
+const USER_AGENT: &str = concat!("git-credential-bitbucket/", env!("CARGO_PKG_VERSION"));
+
 /// More than any answer that we need.
 const LONGEST_BODY: usize = 64 << 10;
 
-/// Sends requests over one route.
 #[derive(Debug)]
 pub(crate) struct Client {
     agent: Agent,
@@ -155,48 +148,37 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(route: &Route) -> Result<Self, Error> {
-        let Trust {
-            ca,
-            own,
-            is_plain_enough,
-            is_careless,
-        } = &route.trust;
-        let roots = match ca {
+        let roots = match &route.ca {
             Some(path) => RootCerts::new_with_certs(&certificates(path)?),
             None => RootCerts::PlatformVerifier,
         };
         let proxy = route.proxy.as_deref().map(Proxy::new).transpose();
         let proxy = proxy.map_err(|_| Error::Proxy("its address is not a URL".to_owned()))?;
-        if proxy.as_ref().is_some_and(|proxy| {
-            !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
-        }) {
+        match proxy.as_ref().map(Proxy::protocol) {
+            None | Some(ProxyProtocol::Http | ProxyProtocol::Https) => {}
             // git supports SOCKS. We do not: the library is too large for one request at login.
-            return Err(Error::Proxy(
-                "only an http proxy can be asked through, not SOCKS".to_owned(),
-            ));
+            Some(_) => {
+                let reason = "only an http proxy can be asked through, not SOCKS";
+                return Err(Error::Proxy(reason.to_owned()));
+            }
         }
-        let own = own
-            .as_ref()
-            .map(|(certificates, key)| client_certificate(certificates, key));
+        let own = route.own.as_ref().map(client_certificate);
         let tls = TlsConfig::builder()
             .root_certs(roots)
             .client_cert(own.transpose()?)
-            .disable_verification(*is_careless)
+            .disable_verification(route.is_careless)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .build();
         let has_proxy = proxy.is_some();
         let config = Agent::config_builder()
-            .https_only(!is_plain_enough)
+            .https_only(!route.is_plain_enough)
             .http_status_as_error(false)
             // A redirect could take the secret to another host.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(proxy)
             .tls_config(tls)
-            .user_agent(concat!(
-                "git-credential-bitbucket/",
-                env!("CARGO_PKG_VERSION")
-            ))
+            .user_agent(USER_AGENT)
             .build();
         Ok(Self {
             agent: config.into(),
@@ -226,45 +208,34 @@ impl Client {
             return Err(Error::Silent(self.patience));
         }
         let method = if document.is_some() { "POST" } else { "GET" };
-        let mut request = ureq::http::Request::builder().method(method).uri(url);
+        let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, sensitive(value)?);
         }
         trace::say(|| format!("http: {method} {url}"));
-        let agent = &self.agent;
         let outcome = match document {
-            None => request
-                .body(())
-                .map_err(ureq::Error::from)
-                .and_then(|request| {
-                    let request = agent.configure_request(request);
-                    agent.run(request.timeout_global(Some(patience)).build())
-                }),
-            Some(document) => request
-                .header("Content-Type", "application/json")
-                .body(document.expose())
-                .map_err(ureq::Error::from)
-                .and_then(|request| {
-                    let request = agent.configure_request(request);
-                    agent.run(request.timeout_global(Some(patience)).build())
-                }),
+            None => self.run(request.body(()), patience),
+            Some(document) => {
+                let request = request.header(CONTENT_TYPE, "application/json");
+                self.run(request.body(document.expose()), patience)
+            }
         };
-        let response = outcome.map_err(|error| self.explain(error));
-        trace::say(|| match &response {
-            Ok(response) => format!("http: answered {}", response.status()),
-            Err(error) => format!("http: {error}"),
-        });
-        let mut response = response?;
-        let body = match read(&mut response) {
-            Err(error @ ureq::Error::Timeout(_)) => return Err(self.explain(error)),
+        let mut response = traced(outcome.map_err(|error| self.explain(error)))?;
+        match read(&mut response) {
+            Err(error @ ureq::Error::Timeout(_)) => Err(self.explain(error)),
             // We only read JSON, and a body that is too long or breaks off is none.
-            other => other.unwrap_or_default(),
-        };
-        Ok(Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body,
-        })
+            body => Ok(Answer::new(&response, body.unwrap_or_default())),
+        }
+    }
+
+    fn run(
+        &self,
+        request: ureq::http::Result<Request<impl AsSendBody>>,
+        patience: Duration,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let request = self.agent.configure_request(request?);
+        self.agent
+            .run(request.timeout_global(Some(patience)).build())
     }
 
     /// Posts a form, once. The connection and the answer each have a time of their own.
@@ -297,7 +268,7 @@ impl Client {
         trace::say(|| format!("http: POST {url}"));
         let outcome = request
             .header(AUTHORIZATION, value)
-            .header("Content-Type", "application/x-www-form-urlencoded")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header("Accept", "application/json")
             .header(CONTENT_LENGTH, length)
             .send(SendBody::from_reader(&mut body));
@@ -308,17 +279,9 @@ impl Client {
                 self.explain(error)
             }
         });
-        trace::say(|| match &outcome {
-            Ok(response) => format!("http: answered {}", response.status()),
-            Err(error) => format!("http: {error}"),
-        });
-        let mut response = outcome?;
+        let mut response = traced(outcome)?;
         let body = read(&mut response).map_err(|error| Error::Unanswered(error.to_string()))?;
-        Ok(Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body,
-        })
+        Ok(Answer::new(&response, body))
     }
 
     fn explain(&self, error: ureq::Error) -> Error {
@@ -338,8 +301,15 @@ impl Client {
     }
 }
 
-/// The body of a response.
-fn read(response: &mut ureq::http::Response<ureq::Body>) -> Result<SecretBuffer, ureq::Error> {
+fn traced(outcome: Result<Response<Body>, Error>) -> Result<Response<Body>, Error> {
+    trace::say(|| match &outcome {
+        Ok(response) => format!("http: answered {}", response.status()),
+        Err(error) => format!("http: {error}"),
+    });
+    outcome
+}
+
+fn read(response: &mut Response<Body>) -> Result<SecretBuffer, ureq::Error> {
     let body = response.body_mut().with_config().limit(LONGEST_BODY as u64);
     Ok(SecretBuffer::read(body.reader(), LONGEST_BODY)?)
 }
@@ -352,15 +322,11 @@ fn sensitive(value: &Secret) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-fn client_certificate(path: &Path, key: &Path) -> Result<ClientCert, Error> {
-    let broken = |reason: String| Error::Certificates {
-        path: key.to_owned(),
-        reason,
-    };
+fn client_certificate((path, key): &(PathBuf, PathBuf)) -> Result<ClientCert, Error> {
     let chain = certificates(path)?;
     let pem = fs::read(key).map(Zeroizing::new);
-    let pem = pem.map_err(|error| broken(error.to_string()))?;
-    let key = PrivateKey::from_pem(&pem).map_err(|error| broken(error.to_string()))?;
+    let pem = pem.map_err(|error| broken(key, &error))?;
+    let key = PrivateKey::from_pem(&pem).map_err(|error| broken(key, &error))?;
     Ok(ClientCert::new_with_certs(&chain, key))
 }
 
@@ -377,22 +343,23 @@ impl io::Read for Watched<'_> {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, Error> {
-    let broken = |reason: String| Error::Certificates {
-        path: path.to_owned(),
-        reason,
-    };
-    let pem = fs::read(path).map_err(|error| broken(error.to_string()))?;
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Error> {
+    let pem = fs::read(path).map_err(|error| broken(path, &error))?;
     let mut certificates = Vec::new();
     for item in ureq::tls::parse_pem(&pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-            Ok(_) => {}
-            Err(error) => return Err(broken(error.to_string())),
+        if let PemItem::Certificate(certificate) = item.map_err(|error| broken(path, &error))? {
+            certificates.push(certificate);
         }
     }
     if certificates.is_empty() {
-        return Err(broken("there are none".to_owned()));
+        return Err(broken(path, &"there are none"));
     }
     Ok(certificates)
+}
+
+fn broken(path: &Path, reason: &dyn ToString) -> Error {
+    Error::Certificates {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    }
 }

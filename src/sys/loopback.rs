@@ -4,7 +4,7 @@
 //! and holds nothing else; there it gets a cookie, and whoever comes back without the cookie is not believed.
 
 use std::collections::VecDeque;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 
 /// How long a visitor may take to say what it wants. Browsers open connections on which they never say anything.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,21 +23,12 @@ const MOST: usize = 32;
 /// More than any browser's request.
 const LONGEST: usize = 16 << 10;
 
-/// Somebody who waits for a browser.
-#[derive(Debug)]
+/// Where a browser comes by on its way to Bitbucket and back, and what only it and we know.
 pub(crate) struct Loopback {
     listener: TcpListener,
     port: u16,
-}
-
-/// One browser's way to Bitbucket and back, and what only it and we know.
-#[derive(Debug)]
-pub(crate) struct Redirection<'a> {
-    loopback: &'a Loopback,
-    /// Where the browser is sent from our own address.
-    page: Zeroizing<String>,
-    state: &'a Secret,
     nonce: Secret,
+    /// Name and value.
     cookie: Secret,
     is_begun: Arc<AtomicBool>,
     patience: Duration,
@@ -53,24 +44,31 @@ pub(crate) enum Callback {
     Stray,
 }
 
-/// What a browser asks of us.
 #[derive(Debug)]
 pub(crate) struct BrowserRequest<'a> {
     pub(crate) target: &'a str,
     cookies: Vec<&'a str>,
 }
 
-/// A browser that waits for its page.
 #[derive(Debug)]
 pub(crate) struct Visitor(TcpStream);
 
 impl Loopback {
-    pub(crate) fn bind(port: u16) -> io::Result<Self> {
+    /// A browser may take `patience` for its way.
+    pub(crate) fn bind(port: u16, patience: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
+        let port = listener.local_addr()?.port();
+        // Cookies do not know ports, and two sign-ins may be under way.
+        let name = format!("git-credential-bitbucket-{port}=");
+        let value = Secret::random()?;
         Ok(Self {
-            port: listener.local_addr()?.port(),
             listener,
+            port,
+            nonce: Secret::random()?,
+            cookie: Secret::new([name.as_bytes(), value.expose()].concat()),
+            is_begun: Arc::default(),
+            patience,
         })
     }
 
@@ -78,52 +76,32 @@ impl Loopback {
         self.port
     }
 
-    /// The way to this page, from which the browser comes back with this state.
-    pub(crate) fn redirection<'a>(
-        &'a self,
-        page: String,
-        state: &'a Secret,
-        patience: Duration,
-    ) -> Result<Redirection<'a>, getrandom::Error> {
-        Ok(Redirection {
-            loopback: self,
-            page: Zeroizing::new(page),
-            state,
-            nonce: Secret::random()?,
-            cookie: Secret::random()?,
-            is_begun: Arc::default(),
-            patience,
-        })
-    }
-}
-
-impl Redirection<'_> {
     /// Where the browser begins: on the host of the callback, or the cookie would not come back.
     pub(crate) fn address(&self) -> String {
         let nonce = String::from_utf8_lossy(self.nonce.expose());
-        format!("http://{}/start/{nonce}", authority(self.loopback.port))
+        format!("http://{}/start/{nonce}", authority(self.port))
     }
 
-    /// Whether a browser has begun.
     pub(crate) fn is_begun(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.is_begun)
     }
 
-    /// Waits for the browser with the answer to this attempt; what else comes is told that it is wrong here.
+    /// Sends the browser to this page, and waits for it to come back with this state; what else comes is told that it is
+    /// wrong here.
     ///
     /// All are listened to, as an idle one must not keep the browser out, but they are answered one by one.
-    pub(crate) fn wait(&self) -> Option<(Callback, Visitor)> {
+    pub(crate) fn wait(&self, page: &str, state: &Secret) -> Option<(Callback, Visitor)> {
         let end = Instant::now() + self.patience;
         let mut visits: VecDeque<Visit> = VecDeque::new();
         while Instant::now() < end {
-            let arrival = self.loopback.listener.accept();
+            let arrival = self.listener.accept();
             let is_quiet = arrival.is_err();
             visits.extend(arrival.and_then(|(stream, _)| Visit::new(stream)));
             for mut visit in std::mem::take(&mut visits) {
                 match visit.is_whole() {
                     Ok(false) => visits.push_back(visit),
                     Ok(true) => {
-                        if let Some(answer) = self.answer(visit) {
+                        if let Some(answer) = self.answer(visit, page, state) {
                             return Some(answer);
                         }
                     }
@@ -143,28 +121,34 @@ impl Redirection<'_> {
     }
 
     /// Answers a request, unless it is the one that is waited for.
-    fn answer(&self, visit: Visit) -> Option<(Callback, Visitor)> {
+    fn answer(&self, visit: Visit, page: &str, state: &Secret) -> Option<(Callback, Visitor)> {
         let visitor = Visitor::new(visit.stream).ok()?;
-        let request = request(&visit.head, self.loopback.port);
-        let path = request.as_ref().and_then(|request| path(request.target));
-        match (request, path) {
-            (Some(_), Some(Path::Start(nonce))) => self.begin(nonce, visitor),
-            (Some(request), Some(Path::Callback)) => match callback(request.target, self.state) {
-                Callback::Stray => visitor.show(400, "This is not the sign-in that was begun"),
-                _ if !self.knows(&request) => visitor.show(
-                    403,
-                    "This browser did not begin the sign-in. Use the one that was opened, or sign in again; \
-                     with a browser on another machine add '--no-browser'",
-                ),
-                callback => return Some((callback, visitor)),
-            },
-            _ => visitor.show(404, "There is nothing here"),
+        let request = request(&visit.head, self.port);
+        let target = request.as_ref().map_or("", |request| request.target);
+        if let Some(nonce) = target.strip_prefix("/start/") {
+            self.begin(nonce, visitor, page);
+            return None;
         }
+        let (status, text) = match request {
+            Some(request) if target.split('?').next() == Some("/callback") => {
+                match callback(target, state) {
+                    Callback::Stray => (400, "This is not the sign-in that was begun"),
+                    _ if !self.knows(&request) => (
+                        403,
+                        "This browser did not begin the sign-in. Use the one that was opened, or sign in again; \
+                         with a browser on another machine add '--no-browser'",
+                    ),
+                    callback => return Some((callback, visitor)),
+                }
+            }
+            _ => (404, "There is nothing here"),
+        };
+        visitor.show(status, text);
         None
     }
 
     /// Sends the first browser that knows the address to the page, with the cookie.
-    fn begin(&self, nonce: &str, visitor: Visitor) {
+    fn begin(&self, nonce: &str, visitor: Visitor, page: &str) {
         if Secret::new(nonce.into()) != self.nonce {
             visitor.show(404, "There is nothing here");
         } else if self.is_begun.swap(true, Ordering::Relaxed) {
@@ -174,26 +158,20 @@ impl Redirection<'_> {
                  terminal and sign in again",
             );
         } else {
-            let cookie = Zeroizing::new(format!(
-                "Location: {}\r\nSet-Cookie: {}={}; HttpOnly; SameSite=Lax; Path=/; Max-Age={}\r\n",
-                *self.page,
-                cookie_name(self.loopback.port),
+            let fields = Zeroizing::new(format!(
+                "Location: {page}\r\nSet-Cookie: {}; HttpOnly; SameSite=Lax; Path=/; Max-Age={}\r\n",
                 String::from_utf8_lossy(self.cookie.expose()),
                 self.patience.as_secs(),
             ));
-            visitor.reply("303 See Other", &cookie, "Allow it at Bitbucket");
+            visitor.reply("303 See Other", &fields, "Allow it at Bitbucket");
         }
     }
 
     /// Whether it is the browser that has begun.
     fn knows(&self, request: &BrowserRequest<'_>) -> bool {
-        let name = cookie_name(self.loopback.port);
         // A page on another port may have set one as well.
-        request.cookies.iter().any(|cookie| {
-            cookie
-                .split_once('=')
-                .is_some_and(|(key, value)| key == name && Secret::new(value.into()) == self.cookie)
-        })
+        let mut cookies = request.cookies.iter();
+        cookies.any(|cookie| Secret::new((*cookie).into()) == self.cookie)
     }
 }
 
@@ -202,15 +180,10 @@ fn authority(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// Cookies do not know ports, and two sign-ins may be under way.
-fn cookie_name(port: u16) -> String {
-    format!("git-credential-bitbucket-{port}")
-}
-
 /// One connection, and what it has said so far.
 struct Visit {
     stream: TcpStream,
-    head: Zeroizing<Vec<u8>>,
+    head: SecretBuffer,
     end: Instant,
 }
 
@@ -219,28 +192,25 @@ impl Visit {
         stream.set_nonblocking(true)?;
         Ok(Self {
             stream,
-            head: Zeroizing::new(Vec::with_capacity(LONGEST)),
+            head: SecretBuffer::default(),
             end: Instant::now() + PATIENCE,
         })
     }
 
     /// Whether the request is there; an error when it never will be.
     fn is_whole(&mut self) -> io::Result<bool> {
-        let mut part = Zeroizing::new([0; 1024]);
         loop {
-            let read = match self.stream.read(part.as_mut()) {
-                Ok(read) => read,
+            let seen = self.head.len().saturating_sub(3);
+            let read = match self.head.read_part(&mut self.stream) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let is_late = Instant::now() > self.end;
                     return if is_late { Err(error) } else { Ok(false) };
                 }
-                Err(error) => return Err(error),
+                read => read?,
             };
-            if read == 0 || self.head.len() + read > LONGEST {
+            if read == 0 || self.head.len() > LONGEST {
                 return Err(io::ErrorKind::InvalidData.into());
             }
-            let seen = self.head.len().saturating_sub(3);
-            self.head.extend_from_slice(&part[..read]);
             if self.head[seen..].windows(4).any(|end| end == b"\r\n\r\n") {
                 return Ok(true);
             }
@@ -259,9 +229,8 @@ pub(crate) fn request(head: &[u8], port: u16) -> Option<BrowserRequest<'_>> {
     let is_http = words.next()?.starts_with("HTTP/1.") && words.next().is_none();
     let fields: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(':')).collect();
     let values = |wanted: &'static str| {
-        let named =
-            move |(name, value): &(&'_ str, _)| name.eq_ignore_ascii_case(wanted).then_some(*value);
-        fields.iter().filter_map(named).map(str::trim)
+        let is_it = move |field: &&(&str, &str)| field.0.eq_ignore_ascii_case(wanted);
+        fields.iter().filter(is_it).map(|(_, value)| value.trim())
     };
     let is_for_us = values("host").eq([authority(port).as_str()]);
     (method == "GET" && is_http && is_for_us).then(|| BrowserRequest {
@@ -273,39 +242,17 @@ pub(crate) fn request(head: &[u8], port: u16) -> Option<BrowserRequest<'_>> {
     })
 }
 
-/// What there is here.
-enum Path<'a> {
-    Start(&'a str),
-    Callback,
-}
-
-fn path(target: &str) -> Option<Path<'_>> {
-    match (target.strip_prefix("/start/"), target.split('?').next()) {
-        (Some(nonce), _) => Some(Path::Start(nonce)),
-        (_, Some("/callback")) => Some(Path::Callback),
-        _ => None,
-    }
-}
-
 /// What an address with which the browser came back says, or one that somebody has pasted.
 pub(crate) fn callback(address: &str, state: &Secret) -> Callback {
-    let query = address
-        .split_once('?')
-        .map_or("", |(_, query)| query)
-        .split('#')
-        .next()
-        .unwrap_or_default();
+    let query = address.split_once('?').map_or("", |(_, query)| query);
+    let query = query.split('#').next().unwrap_or_default();
     let value = |key: &str| -> Option<Secret> {
-        let mut values = query
-            .split('&')
-            .filter_map(|field| field.split_once('='))
-            .filter(|(name, _)| *name == key);
+        let fields = query.split('&').filter_map(|field| field.split_once('='));
+        let mut values = fields.filter(|(name, _)| *name == key);
         let (_, value) = values.next()?;
+        let value: Vec<u8> = percent_decode_str(&value.replace('+', " ")).collect();
         // Said twice, it may mean anything.
-        values
-            .next()
-            .is_none()
-            .then(|| Secret::new(percent_decode_str(&value.replace('+', " ")).collect::<Vec<u8>>()))
+        values.next().is_none().then(|| Secret::new(value))
     };
     if value("state").as_ref() != Some(state) {
         return Callback::Stray;
@@ -314,13 +261,9 @@ pub(crate) fn callback(address: &str, state: &Secret) -> Callback {
         (Some(code), None) if !code.is_empty() => Callback::Code(code),
         (None, Some(error)) => {
             let name = String::from_utf8_lossy(error.expose());
-            let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
-            Callback::Refused(
-                name.chars()
-                    .filter(|letter| is_name(*letter))
-                    .take(40)
-                    .collect(),
-            )
+            let letters = name.chars();
+            let letters = letters.filter(|letter| letter.is_ascii_lowercase() || *letter == '_');
+            Callback::Refused(letters.take(40).collect())
         }
         _ => Callback::Stray,
     }

@@ -23,17 +23,14 @@ pub(crate) fn report(error: &anyhow::Error, hints: bool) -> ExitCode {
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
 
-/// Prints a warning.
 pub(crate) fn warn(message: impl Display) {
     tell(&format!("{PROGRAM}: warning: {message}"));
 }
 
-/// Prints a hint.
 pub(crate) fn hint(message: impl Display) {
     tell(&format!("{PROGRAM}: hint: {message}"));
 }
 
-/// Prints a line.
 pub(crate) fn tell(line: &str) {
     // A closed stderr must not stop the work.
     let _ = writeln!(io::stderr(), "{}", error::printable(line));

@@ -21,12 +21,11 @@ impl Secret {
     }
 
     /// 256 bits, as letters.
-    pub(crate) fn random() -> Result<Self, getrandom::Error> {
+    pub(crate) fn random() -> io::Result<Self> {
         let mut bytes = Zeroizing::new([0; 32]);
-        getrandom::fill(bytes.as_mut())?;
-        Ok(Self::new(
-            Base64UrlUnpadded::encode_string(bytes.as_ref()).into_bytes(),
-        ))
+        getrandom::fill(bytes.as_mut()).map_err(io::Error::other)?;
+        let letters = Base64UrlUnpadded::encode_string(bytes.as_ref());
+        Ok(Self::new(letters.into_bytes()))
     }
 
     /// The value. Review each call.
@@ -78,29 +77,37 @@ impl From<SecretBuffer> for Secret {
 pub(crate) struct SecretBuffer(Zeroizing<Vec<u8>>);
 
 impl SecretBuffer {
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self(Zeroizing::new(Vec::with_capacity(capacity)))
-    }
-
     /// Reads a stream to its end.
     /// More than `most` bytes are the error `FileTooLarge`.
     pub(crate) fn read(mut stream: impl Read, most: usize) -> io::Result<Self> {
         let mut buffer = Self::default();
-        let mut part = Zeroizing::new([0; 1 << 12]);
-        loop {
-            let read = match stream.read(&mut part[..]) {
-                Ok(0) => return Ok(buffer),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                outcome => outcome?,
-            };
-            if read > most - buffer.len() {
-                return Err(io::Error::new(
-                    io::ErrorKind::FileTooLarge,
-                    format!("it is longer than {most} bytes"),
-                ));
+        while buffer.read_part(&mut stream)? > 0 {
+            if buffer.len() > most {
+                let message = format!("it is longer than {most} bytes");
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
             }
-            buffer.extend(&part[..read]);
         }
+        Ok(buffer)
+    }
+
+    /// Appends what a stream has now, and says how many bytes that is: 0 at its end.
+    pub(crate) fn read_part(&mut self, stream: &mut impl Read) -> io::Result<usize> {
+        const PART: usize = 1 << 12;
+        let length = self.len();
+        self.make_room(PART);
+        self.0.resize(length + PART, 0);
+        let read = loop {
+            match stream.read(&mut self.0[length..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.0.truncate(length + *read.as_ref().unwrap_or(&0));
+        read
+    }
+
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.0.truncate(length);
     }
 
     pub(crate) fn push(&mut self, byte: u8) {
@@ -108,13 +115,17 @@ impl SecretBuffer {
     }
 
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
-        let length = self.0.len() + bytes.len();
-        if length > self.0.capacity() {
-            let mut larger = Self::with_capacity(length.max(2 * self.0.capacity()).max(1 << 12));
-            larger.0.extend_from_slice(&self.0);
-            *self = larger;
-        }
+        self.make_room(bytes.len());
         self.0.extend_from_slice(bytes);
+    }
+
+    fn make_room(&mut self, more: usize) {
+        let length = self.len() + more;
+        if length > self.0.capacity() {
+            let larger = Vec::with_capacity(length.max(2 * self.0.capacity()));
+            let smaller = std::mem::replace(&mut self.0, Zeroizing::new(larger));
+            self.0.extend_from_slice(&smaller);
+        }
     }
 }
 
@@ -149,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_buffer_takes_any_number_of_bytes() {
-        let mut buffer = SecretBuffer::with_capacity(2);
+        let mut buffer = SecretBuffer::default();
         let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
         for part in bytes.chunks(77) {
             buffer.extend(part);

@@ -3,9 +3,11 @@
 //! Its state is of the whole process: the start of the program, and where the trace goes.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Write as _};
+#[cfg(unix)]
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use crate::sys::error::printable;
@@ -18,22 +20,20 @@ static TRACE: OnceLock<Option<Trace>> = OnceLock::new();
 
 struct Trace {
     start: Instant,
-    sink: Mutex<Box<dyn Write + Send>>,
+    /// Standard error without one.
+    file: Option<File>,
 }
 
-/// Begins the trace, if the variable asks for one.
 pub(crate) fn start() {
     TRACE.get_or_init(|| {
         let value = variables::value(VARIABLE)?;
-        let sink: Box<dyn Write + Send> = match value.to_str() {
+        let file = match value.to_str() {
             Some("" | "0" | "false" | "no" | "off") => return None,
-            Some("1" | "2" | "true" | "yes" | "on") => Box::new(io::stderr()),
-            _ => Box::new(open(Path::new(&value))?),
+            Some("1" | "2" | "true" | "yes" | "on") => None,
+            _ => Some(open(Path::new(&value))?),
         };
-        Some(Trace {
-            start: Instant::now(),
-            sink: Mutex::new(sink),
-        })
+        let start = Instant::now();
+        Some(Trace { start, file })
     });
 }
 
@@ -47,10 +47,11 @@ pub(crate) fn say(what: impl FnOnce() -> String) {
         "git-credential-bitbucket: trace: {milliseconds:8.3} ms  {}\n",
         printable(&what())
     );
-    if let Ok(mut sink) = trace.sink.lock() {
-        // A trace that cannot be written must not stop the work.
-        let _ = sink.write_all(line.as_bytes());
-    }
+    // A trace that cannot be written must not stop the work.
+    let _ = match &trace.file {
+        Some(file) => { file }.write_all(line.as_bytes()),
+        None => io::stderr().write_all(line.as_bytes()),
+    };
 }
 
 fn open(path: &Path) -> Option<File> {
@@ -58,8 +59,6 @@ fn open(path: &Path) -> Option<File> {
     options.append(true).create(true);
     #[cfg(unix)]
     {
-        use std::os::unix::fs::OpenOptionsExt as _;
-
         use rustix::fs::OFlags;
 
         // Somebody else may have put a link there; a named pipe would wait for a reader.
@@ -67,21 +66,11 @@ fn open(path: &Path) -> Option<File> {
         options.mode(0o600).custom_flags(flags.bits().cast_signed());
     }
     let file = options.open(path).ok()?;
-    is_own(&file).then_some(file)
-}
-
-/// Whether it is a regular file, and on Unix the user's: nobody else gets to read the trace.
-fn is_own(file: &File) -> bool {
-    let Ok(metadata) = file.metadata() else {
-        return false;
-    };
+    let metadata = file.metadata().ok()?;
+    // Nobody else gets to read the trace.
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt as _;
-
-        if metadata.uid() != rustix::process::geteuid().as_raw() {
-            return false;
-        }
-    }
-    metadata.is_file()
+    let is_own = metadata.uid() == rustix::process::geteuid().as_raw();
+    #[cfg(not(unix))]
+    let is_own = true;
+    (is_own && metadata.is_file()).then_some(file)
 }

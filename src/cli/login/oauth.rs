@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
 use super::secret;
 use crate::account::grant::Grant;
@@ -23,7 +24,7 @@ use crate::cli::login::options::Login;
 use crate::settings::session::Session;
 use crate::sys::browser;
 use crate::sys::error::{Hinted, Usage};
-use crate::sys::loopback::{Callback, Loopback, Redirection, Visitor, callback};
+use crate::sys::loopback::{Callback, Loopback, Visitor, callback};
 use crate::sys::message;
 use crate::sys::secret::Secret;
 use crate::sys::terminal;
@@ -88,7 +89,7 @@ pub(super) fn sign_in(
     let tokens = match flow {
         Flow::ClientCredentials => oauth::tokens(&consumer, &Proof::Nothing),
         Flow::AuthorizationCode if arguments.no_browser => by_hand(arguments, &consumer, port)?,
-        Flow::AuthorizationCode => match Loopback::bind(port) {
+        Flow::AuthorizationCode => match Loopback::bind(port, PATIENCE) {
             Ok(loopback) => with_browser(&loopback, &consumer)?,
             Err(error) => {
                 let message = format!("cannot listen on port {port}: {error}");
@@ -191,12 +192,10 @@ fn ask_client_secret(arguments: &Login) -> Result<Secret> {
 /// Opens the browser and waits for it to come back.
 fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<GrantOutcome> {
     let attempt = attempt(loopback.port())?;
-    let redirection = loopback
-        .redirection(attempt.url(&consumer.id), &attempt.state, PATIENCE)
-        .context(NO_RANDOM)?;
+    let page = Zeroizing::new(attempt.url(&consumer.id));
     message::tell("Grant access in the browser that opens");
-    open(&redirection);
-    let Some((callback, visitor)) = redirection.wait() else {
+    open(loopback);
+    let Some((callback, visitor)) = loopback.wait(&page, &attempt.state) else {
         bail!(Hinted::new(
             format!(
                 "the browser did not come back within {} minutes",
@@ -211,8 +210,8 @@ fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<GrantOutcome
 }
 
 /// Opens the browser and waits for its visit. The address works once: it is shown only if no browser came.
-fn open(redirection: &Redirection<'_>) {
-    let (address, is_begun) = (redirection.address(), redirection.is_begun());
+fn open(loopback: &Loopback) {
+    let (address, is_begun) = (loopback.address(), loopback.is_begun());
     thread::spawn(move || {
         if browser::open(&address) {
             thread::sleep(ARRIVAL);
@@ -261,14 +260,7 @@ fn attempt(port: u16) -> Result<Attempt> {
 
 fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Result<GrantOutcome> {
     match callback {
-        Callback::Code(code) => Ok(oauth::tokens(
-            consumer,
-            &Proof::Code {
-                code: &code,
-                redirect: &attempt.redirect,
-                verifier: &attempt.verifier,
-            },
-        )),
+        Callback::Code(code) => Ok(oauth::tokens(consumer, &Proof::Code(&code, attempt))),
         Callback::Refused(code) if code == "access_denied" => bail!(Hinted::new(
             "you did not grant access",
             "sign in again, and grant access in the browser",

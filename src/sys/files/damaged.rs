@@ -1,6 +1,7 @@
 //! Damaged files, renamed so that nothing in them is lost.
 
-use std::fs;
+use std::fs::{self, DirEntry};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -20,18 +21,14 @@ pub(crate) fn set_aside(path: &Path) -> Result<PathBuf> {
             "fix what it leads to, or move that away",
         ));
     }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(DAMAGED);
-    name.push(Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string());
-    let numbered = (2..).map(|number| {
-        let mut name = name.clone();
-        name.push(format!("-{number}"));
-        name
-    });
-    let mut names = std::iter::once(name.clone()).chain(numbered);
-    let aside = names
-        .find_map(|name| Some(path.with_file_name(name)).filter(|aside| !aside.exists()))
-        .expect("numbers do not end");
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let time = Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    let name = format!("{name}{DAMAGED}{time}");
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    let names = iter::once(name.clone()).chain(numbered);
+    let mut places = names.map(|name| path.with_file_name(name));
+    let aside = places.find(|aside| !aside.exists());
+    let aside = aside.expect("numbers do not end");
     fs::rename(path, &aside).with_context(|| format!("cannot rename '{}'", path.display()))?;
     Ok(aside)
 }
@@ -41,13 +38,9 @@ pub(crate) fn set_aside_before(path: &Path) -> Vec<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let start = format!("{name}{DAMAGED}");
     let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
-    let mut paths: Vec<PathBuf> = entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&start))
-        .map(|entry| entry.path())
-        .collect();
+    let entries = entries.into_iter().flatten().flatten();
+    let is_one = |entry: &DirEntry| entry.file_name().to_string_lossy().starts_with(&start);
+    let mut paths: Vec<PathBuf> = entries.filter(is_one).map(|entry| entry.path()).collect();
     paths.sort();
     paths
 }

@@ -10,7 +10,6 @@ use super::platform;
 /// Older drafts belong to dead writers.
 pub(super) const AT_WORK: Duration = Duration::from_secs(60);
 
-/// How the name of a draft ends.
 const DRAFT: &str = ".new";
 
 /// How a new file is made.
@@ -34,7 +33,6 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Writes the draft to the disk.
     pub(crate) fn write(target: &'a Path, content: &[u8], mode: Mode<'_>) -> io::Result<Self> {
         let (path, mut file) = draft_beside(target, mode)?;
         let draft = Self {
@@ -58,11 +56,7 @@ impl<'a> Draft<'a> {
 
     /// Removes drafts of the same file that killed processes left behind.
     pub(crate) fn sweep(&self) {
-        sweep(
-            self.target,
-            self.target.parent().unwrap_or(Path::new(".")),
-            AT_WORK,
-        );
+        sweep(self.target, AT_WORK);
     }
 
     /// Replaces the file. A reader sees the old content or the new, also after a crash.
@@ -71,7 +65,7 @@ impl<'a> Draft<'a> {
         fs::rename(&self.path, self.target)?;
         self.has_moved = true;
         if self.is_private {
-            platform::sync_folder(self.target.parent().unwrap_or(Path::new(".")))?;
+            platform::sync_folder(folder_of(self.target))?;
         }
         Ok(())
     }
@@ -105,31 +99,30 @@ fn draft_beside(path: &Path, mode: Mode<'_>) -> io::Result<(PathBuf, File)> {
     }
 }
 
+pub(super) fn folder_of(path: &Path) -> &Path {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 /// Removes drafts of at least this age. Killed processes leave them behind, and they may hold a secret.
-pub(super) fn sweep(path: &Path, folder: &Path, least: Duration) {
-    let start = format!(
-        "{}.",
-        path.file_name().unwrap_or_default().to_string_lossy()
-    );
+pub(super) fn sweep(path: &Path, least: Duration) {
+    let name = path.file_name().unwrap_or_default();
+    let start = format!("{}.", name.to_string_lossy());
     let is_old = |entry: &fs::DirEntry| {
-        let age = entry
-            .metadata()
-            .ok()
-            .and_then(|metadata| metadata.modified().ok()?.elapsed().ok());
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = modified.ok().and_then(|modified| modified.elapsed().ok());
         least.is_zero() || age.is_some_and(|age| age > least)
     };
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let folder = fs::read_dir(folder_of(path));
+    for entry in folder.into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
+        let number = name.strip_prefix(&start);
+        let number = number.and_then(|rest| rest.strip_suffix(DRAFT));
         // Only the names that `draft_beside` gives.
-        let number = name
-            .strip_prefix(&start)
-            .and_then(|rest| rest.strip_suffix(DRAFT));
-        let is_draft = number.is_some_and(|number| {
-            number.len() == 8
-                && number
-                    .bytes()
-                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        });
+        let is_draft = number.is_some_and(|number| number.len() == 8 && number.bytes().all(is_hex));
         if is_draft && entry.file_type().is_ok_and(|kind| kind.is_file()) && is_old(&entry) {
             // The next write tries again.
             let _ = fs::remove_file(entry.path());

@@ -16,7 +16,7 @@ pub(crate) use self::damaged::{set_aside, set_aside_before};
 pub(crate) use self::draft::{Draft, Mode};
 pub(crate) use self::lock::Lock;
 pub(crate) use self::read::{
-    HAS_MACHINE_FILES, LONGEST, is_absence, open_private, read_machine_file, read_mounted,
-    read_private, read_trusted,
+    HAS_MACHINE_FILES, LONGEST, if_there, is_absence, open_private, read_machine_file,
+    read_mounted, read_private, read_trusted,
 };
 pub(crate) use self::write::{open_to_readers, remove, write_private, write_public};

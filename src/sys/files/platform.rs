@@ -31,11 +31,6 @@ pub(super) fn open_to_readers(path: &Path, mode: u32) -> io::Result<()> {
 }
 
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
     File::open(folder)?.sync_all()
 }
 
@@ -50,30 +45,25 @@ pub(super) fn make_alike(path: &Path, file: &File, other: &Metadata) -> io::Resu
 }
 
 pub(super) fn refuse_open_to_others(path: &Path, file: &File, forbidden: u32) -> Result<()> {
-    let looked = || format!("cannot look at '{}'", path.display());
+    let shown = path.display();
+    let looked = || format!("cannot look at '{shown}'");
     let metadata = file.metadata().with_context(looked)?;
     refuse_foreign(path, metadata.uid())?;
     let mode = metadata.mode();
     if mode & forbidden != 0 {
-        let (what, fix) = if mode & forbidden & WRITABLE == 0 {
-            (
+        let (what, fix) = match mode & forbidden & WRITABLE {
+            0 => (
                 "read",
                 "'chmod 600' it, and revoke the tokens it held if somebody may have looked",
-            )
-        } else {
-            (
+            ),
+            _ => (
                 "changed",
                 "look whether its content is yours, then 'chmod go-rwx' it",
-            )
-        };
-        bail!(Hinted::new(
-            format!(
-                "'{}' can be {what} by others (mode {:04o})",
-                path.display(),
-                mode & 0o7777
             ),
-            fix,
-        ));
+        };
+        let mode = mode & 0o7777;
+        let message = format!("'{shown}' can be {what} by others (mode {mode:04o})");
+        bail!(Hinted::new(message, fix));
     }
     let folder = path.parent().unwrap_or(Path::new("/"));
     let is_link = path.is_symlink();
@@ -106,10 +96,8 @@ static SAFE_FOLDER: Mutex<Option<PathBuf>> = Mutex::new(None);
 fn refuse_open_to_everybody(path: &Path) -> Result<()> {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     for folder in real.ancestors().skip(2) {
-        if folder
-            .metadata()
-            .is_ok_and(|metadata| is_open(metadata.mode(), 0o002))
-        {
+        let metadata = folder.metadata();
+        if metadata.is_ok_and(|metadata| is_open(metadata.mode(), 0o002)) {
             refuse_open_folder(folder)?;
         }
     }
@@ -122,25 +110,19 @@ fn is_open(mode: u32, others: u32) -> bool {
 }
 
 fn refuse_open_folder(folder: &Path) -> Result<()> {
-    let metadata = folder
-        .metadata()
-        .with_context(|| format!("cannot look at '{}'", folder.display()))?;
+    let shown = folder.display();
+    let metadata = folder.metadata();
+    let metadata = metadata.with_context(|| format!("cannot look at '{shown}'"))?;
     refuse_foreign(folder, metadata.uid())?;
-    let mode = metadata.mode();
-    if is_open(mode, WRITABLE) {
+    if is_open(metadata.mode(), WRITABLE) {
+        let mode = metadata.mode() & 0o7777;
         bail!(Hinted::new(
-            format!(
-                "others can write to the folder '{}' (mode {:04o})",
-                folder.display(),
-                mode & 0o7777
-            ),
+            format!("others can write to the folder '{shown}' (mode {mode:04o})"),
             "look whether its files are yours, then 'chmod go-w' it",
         ));
     }
     Ok(())
 }
-
-pub(super) const HAS_MACHINE_FILES: bool = true;
 
 pub(super) fn refuse_unless_of_the_machine(path: &Path) -> Result<()> {
     refuse_unless_of_root(path, |folder| {
@@ -160,12 +142,9 @@ fn refuse_unless_of_root(path: &Path, fix: impl Fn(&Path) -> String) -> Result<(
             continue;
         };
         if metadata.uid() != 0 || is_open(metadata.mode(), WRITABLE) {
+            let (path, changed) = (path.display(), folder.display());
             bail!(Hinted::new(
-                format!(
-                    "'{}' is not safe for root: another user can change '{}'",
-                    path.display(),
-                    folder.display()
-                ),
+                format!("'{path}' is not safe for root: another user can change '{changed}'"),
                 fix(folder),
             ));
         }
@@ -179,11 +158,9 @@ fn refuse_foreign(path: &Path, owner: u32) -> Result<()> {
     if owner == own || owner == 0 || own == 0 {
         return Ok(());
     }
+    let path = path.display();
     bail!(Hinted::new(
-        format!(
-            "'{}' belongs to somebody else (user {owner})",
-            path.display()
-        ),
+        format!("'{path}' belongs to somebody else (user {owner})"),
         "look whether its content is yours, then 'chown' it",
     ))
 }
@@ -195,16 +172,14 @@ const OWN_PLACE: &str =
 /// Refuses a folder that belongs to another user, who could not read what root writes there. Root reads no file below
 /// such a folder, so it writes none.
 pub(super) fn refuse_to_write_for_another(folder: &Path) -> Result<()> {
-    let owner = folder
-        .metadata()
-        .with_context(|| format!("cannot look at '{}'", folder.display()))?
+    let shown = folder.display();
+    let metadata = folder.metadata();
+    let owner = metadata
+        .with_context(|| format!("cannot look at '{shown}'"))?
         .uid();
     if owner != geteuid().as_raw() {
         bail!(Hinted::new(
-            format!(
-                "the folder '{}' belongs to somebody else (user {owner})",
-                folder.display()
-            ),
+            format!("the folder '{shown}' belongs to somebody else (user {owner})"),
             OWN_PLACE,
         ));
     }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 use zeroize::Zeroizing;
 
 use super::platform;
@@ -12,32 +12,32 @@ use crate::sys::secret::Secret;
 
 /// The content of a private file. None when there is no file.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    let Some(file) = open_private(path)? else {
-        return Ok(None);
-    };
-    read_whole(path, file).map(Some)
+    let file = open_private(path)?;
+    file.map(|file| read_whole(path, file)).transpose()
 }
 
 /// Opens a private file to read it. None when there is no file.
 pub(crate) fn open_private(path: &Path) -> Result<Option<File>> {
-    let Some(file) = open(path)? else {
-        return Ok(None);
-    };
-    platform::refuse_open_to_others(path, &file, platform::READABLE | platform::WRITABLE)?;
-    Ok(Some(file))
+    open_unless(path, platform::READABLE | platform::WRITABLE)
 }
 
 /// The content of a file that the user writes by hand. None when there is no file.
 pub(crate) fn read_trusted(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    let Some(file) = open(path)? else {
-        return Ok(None);
-    };
-    platform::refuse_open_to_others(path, &file, platform::WRITABLE)?;
-    read_whole(path, file).map(Some)
+    let file = open_unless(path, platform::WRITABLE)?;
+    file.map(|file| read_whole(path, file)).transpose()
 }
 
-/// Whether the system tells a file of the machine's administrators from one that any user has made.
-pub(crate) const HAS_MACHINE_FILES: bool = platform::HAS_MACHINE_FILES;
+fn open_unless(path: &Path, forbidden: u32) -> Result<Option<File>> {
+    let file = open(path)?;
+    if let Some(file) = &file {
+        platform::refuse_open_to_others(path, file, forbidden)?;
+    }
+    Ok(file)
+}
+
+/// Whether the system tells a file of the machine's administrators from one that any user has made. On Windows any user
+/// can make a folder below `ProgramData`, and std does not tell who owns a file.
+pub(crate) const HAS_MACHINE_FILES: bool = cfg!(unix);
 
 /// The content of a file that only administrators can have written or moved. None when there is no file, or if the system
 /// cannot tell.
@@ -67,9 +67,11 @@ pub(crate) fn read_mounted(path: &Path) -> Result<Option<Secret>> {
         return Ok(None);
     };
     let content = read_whole(path, file)?;
-    if content.len() > LONGEST {
-        bail!("'{}' is too long to be a secret", path.display());
-    }
+    let shown = path.display();
+    ensure!(
+        content.len() <= LONGEST,
+        "'{shown}' is too long to be a secret"
+    );
     let value = content.strip_suffix(b"\n").unwrap_or(&content);
     let value = value.strip_suffix(b"\r").unwrap_or(value);
     Ok(Some(Secret::new(value.to_vec())))
@@ -87,20 +89,23 @@ pub(crate) fn is_absence(error: &io::Error) -> bool {
 pub(crate) const LONGEST: u64 = 16 << 20;
 
 fn open(path: &Path) -> Result<Option<File>> {
-    let cannot = || format!("cannot read '{}'", path.display());
-    match fs::metadata(path) {
-        // Opening a named pipe would wait for a writer.
-        Ok(metadata) if !metadata.is_file() => bail!("'{}' is not a file", path.display()),
-        Ok(metadata) if metadata.len() > LONGEST => {
-            bail!("'{}' is longer than {LONGEST} bytes", path.display())
-        }
-        Ok(_) => match File::open(path) {
-            Ok(file) => Ok(Some(file)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(cannot),
-        },
+    let shown = path.display();
+    let cannot = || format!("cannot read '{shown}'");
+    let Some(metadata) = if_there(fs::metadata(path)).with_context(cannot)? else {
+        return Ok(None);
+    };
+    // Opening a named pipe would wait for a writer.
+    ensure!(metadata.is_file(), "'{shown}' is not a file");
+    let is_short = metadata.len() <= LONGEST;
+    ensure!(is_short, "'{shown}' is longer than {LONGEST} bytes");
+    if_there(File::open(path)).with_context(cannot)
+}
+
+/// None in place of the error that there is no such file.
+pub(crate) fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(cannot),
+        outcome => outcome.map(Some),
     }
 }
 

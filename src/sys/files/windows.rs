@@ -9,7 +9,6 @@ use anyhow::Result;
 pub(super) const READABLE: u32 = 0;
 pub(super) const WRITABLE: u32 = 0;
 
-/// The profile's folders are private by their inherited access list.
 pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
@@ -37,9 +36,6 @@ pub(super) fn make_alike(_path: &Path, file: &File, other: &Metadata) -> io::Res
 pub(super) fn refuse_open_to_others(_path: &Path, _file: &File, _forbidden: u32) -> Result<()> {
     Ok(())
 }
-
-/// Any user can make a folder below `ProgramData`, and std does not tell who owns a file.
-pub(super) const HAS_MACHINE_FILES: bool = false;
 
 pub(super) fn refuse_unless_of_the_machine(_path: &Path) -> Result<()> {
     Ok(())

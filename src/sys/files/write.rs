@@ -1,14 +1,14 @@
 //! Writing files as a whole, so that a crash leaves the old content or the new.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::draft::{AT_WORK, Draft, Mode, sweep};
+use super::draft::{AT_WORK, Draft, Mode, folder_of, sweep};
 use super::platform;
+use super::read::if_there;
 use crate::sys::error::Hinted;
 
 /// Replaces a private file as a whole: a reader sees the old content or the new, also after a crash.
@@ -40,21 +40,18 @@ pub(crate) fn open_to_readers(path: &Path) -> Result<()> {
 
 pub(super) fn write(path: &Path, content: &[u8], age: Duration) -> Result<()> {
     let target = target_of(path)?;
-    let folder = make_private_folder(&target)?;
+    make_private_folder(&target)?;
     // First: on a full disk their space may be what is missing.
-    sweep(&target, folder, age);
+    sweep(&target, age);
     let replace = || Draft::write(&target, content, Mode::Private)?.take_its_place();
     replace().with_context(|| format!("cannot write '{}'", path.display()))
 }
 
 /// Removes a file. A missing file is no error.
 pub(crate) fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove '{}'", path.display()))
-        }
-        _ => Ok(()),
-    }
+    let removed = if_there(fs::remove_file(path));
+    let removed = removed.with_context(|| format!("cannot remove '{}'", path.display()));
+    removed.map(drop)
 }
 
 /// Where a file lies behind its symbolic link. The link stays.
@@ -69,13 +66,9 @@ fn target_of(path: &Path) -> Result<PathBuf> {
     }
 }
 
-pub(super) fn make_private_folder(path: &Path) -> Result<&Path> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    if !folder.as_os_str().is_empty() {
-        platform::folder_builder()
-            .create(folder)
-            .with_context(|| format!("cannot make the folder '{}'", folder.display()))?;
-        platform::refuse_to_write_for_another(folder)?;
-    }
-    Ok(folder)
+pub(super) fn make_private_folder(path: &Path) -> Result<()> {
+    let folder = folder_of(path);
+    let made = platform::folder_builder().create(folder);
+    made.with_context(|| format!("cannot make the folder '{}'", folder.display()))?;
+    platform::refuse_to_write_for_another(folder)
 }

@@ -20,7 +20,6 @@ pub(crate) fn can_ask() -> bool {
     !prompts_are_forbidden() && tty().is_ok()
 }
 
-/// Why we may not ask.
 pub(crate) fn why_not() -> &'static str {
     if prompts_are_forbidden() {
         "GIT_TERMINAL_PROMPT forbids it"
@@ -29,7 +28,6 @@ pub(crate) fn why_not() -> &'static str {
     }
 }
 
-/// Whether stderr is a terminal.
 pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
@@ -47,11 +45,9 @@ pub(crate) fn is_there() -> bool {
 
 /// Whether somebody can answer a prompt of another program, such as a keyring's.
 pub(crate) fn somebody_may_be_there() -> bool {
-    let set = |name| variables::filled(name).is_some();
-    cfg!(not(all(unix, not(target_os = "macos"))))
-        || set("DISPLAY")
-        || set("WAYLAND_DISPLAY")
-        || is_there()
+    let has = |name| variables::filled(name).is_some();
+    let has_a_desktop = cfg!(any(windows, target_os = "macos"));
+    has_a_desktop || has("DISPLAY") || has("WAYLAND_DISPLAY") || is_there()
 }
 
 /// The variable or setting that names the program through which git asks in place of the terminal. The first that is
@@ -69,10 +65,12 @@ pub(crate) fn askpass(core_askpass: Option<&str>) -> Option<&'static str> {
 
 /// Whether a value of `credential.interactive` (git 2.47) forbids all questions.
 pub(crate) fn forbids_questions(interactive: &str) -> bool {
-    matches!(
-        interactive.to_ascii_lowercase().as_str(),
-        "never" | "false" | "no" | "off" | "0"
-    )
+    is_false(interactive) || interactive.eq_ignore_ascii_case("never")
+}
+
+fn is_false(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    matches!(value.as_str(), "false" | "no" | "off" | "0")
 }
 
 /// Shows a line on the terminal. `git fetch --jobs` holds back the stderr of its children.
@@ -83,7 +81,6 @@ pub(crate) fn show(line: &str) {
     }
 }
 
-/// Asks for a secret, without showing what is typed.
 pub(crate) fn ask_secret(prompt: &str) -> Result<Secret> {
     let answer = hidden_line(&printable(prompt)).map_err(|error| broken_off(&error))?;
     Ok(Secret::new(answer.into_bytes()).trimmed())
@@ -126,7 +123,6 @@ pub(crate) fn ask_line(prompt: &str) -> Result<String> {
 #[error("interrupted")]
 pub(crate) struct Interrupted;
 
-/// The error for a question without an answer.
 fn broken_off(error: &io::Error) -> anyhow::Error {
     if let Ok((_, mut output)) = tty() {
         // Ends the line of the prompt.
@@ -145,50 +141,36 @@ fn broken_off(error: &io::Error) -> anyhow::Error {
 
 /// `GIT_TERMINAL_PROMPT`, git(1): a false value forbids prompts on the terminal.
 pub(crate) fn prompts_are_forbidden() -> bool {
-    variables::text("GIT_TERMINAL_PROMPT").is_some_and(|value| {
-        matches!(
-            value.to_ascii_lowercase().as_str(),
-            "0" | "false" | "no" | "off" | ""
-        )
-    })
+    variables::text("GIT_TERMINAL_PROMPT").is_some_and(|value| is_false(&value))
 }
 
 /// Standard input without a buffer: it would not be wiped.
-#[cfg(unix)]
 pub(crate) fn input() -> io::Result<File> {
-    use std::os::fd::AsFd as _;
-    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+    unbuffered(&io::stdin())
 }
 
 /// Standard output without a buffer: it would not be wiped.
-#[cfg(unix)]
 pub(crate) fn output() -> io::Result<File> {
-    use std::os::fd::AsFd as _;
-    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
-}
-
-#[cfg(windows)]
-pub(crate) fn input() -> io::Result<File> {
-    use std::os::windows::io::AsHandle as _;
-    Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
-}
-
-#[cfg(windows)]
-pub(crate) fn output() -> io::Result<File> {
-    use std::os::windows::io::AsHandle as _;
-    Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
+    unbuffered(&io::stdout())
 }
 
 #[cfg(unix)]
-fn tty() -> io::Result<(File, File)> {
-    let tty = File::options().read(true).write(true).open("/dev/tty")?;
-    Ok((tty.try_clone()?, tty))
+fn unbuffered(stream: &impl std::os::fd::AsFd) -> io::Result<File> {
+    Ok(stream.as_fd().try_clone_to_owned()?.into())
 }
 
 #[cfg(windows)]
+fn unbuffered(stream: &impl std::os::windows::io::AsHandle) -> io::Result<File> {
+    Ok(stream.as_handle().try_clone_to_owned()?.into())
+}
+
+/// Where to read what is typed, and where to write.
 fn tty() -> io::Result<(File, File)> {
-    Ok((
-        File::options().read(true).write(true).open("CONIN$")?,
-        File::options().write(true).open("CONOUT$")?,
-    ))
+    let (input, output) = if cfg!(windows) {
+        ("CONIN$", "CONOUT$")
+    } else {
+        ("/dev/tty", "/dev/tty")
+    };
+    let open = |path| File::options().read(true).write(true).open(path);
+    Ok((open(input)?, open(output)?))
 }

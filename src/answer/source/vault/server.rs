@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 use super::reply::Reply;
 use crate::answer::source::environment::vault_variable;
@@ -13,8 +13,9 @@ use crate::git::route;
 use crate::git::url::Url;
 use crate::settings::config::{Auth, VaultSection};
 use crate::settings::policy::Policy;
+use crate::sys::bytes::UNRESERVED;
 use crate::sys::error::Hinted;
-use crate::sys::http::{self, Client, Route, Trust};
+use crate::sys::http::{self, Client, Route};
 use crate::sys::secret::Secret;
 
 /// A server, or an agent in front of it.
@@ -52,12 +53,10 @@ impl Server {
         }
         let route = Route {
             proxy: route::proxy_to_service(&host, is_tls),
-            trust: Trust {
-                ca: settings.ca.clone().or(ca),
-                own: own.map(|(certificate, key)| (certificate.into(), key.into())),
-                is_plain_enough: !is_tls,
-                is_careless,
-            },
+            ca: settings.ca.clone().or(ca),
+            own: own.map(|(certificate, key)| (certificate.into(), key.into())),
+            is_plain_enough: !is_tls,
+            is_careless,
             patience: deadline.saturating_duration_since(Instant::now()),
             deadline,
         };
@@ -210,12 +209,7 @@ fn is_true(value: &str) -> bool {
 
 /// A path as part of a URL (RFC 3986, 3.3).
 pub(super) fn encoded(path: &str) -> String {
-    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'/')
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
+    const ENCODED: &AsciiSet = &UNRESERVED.remove(b'/');
     utf8_percent_encode(path, ENCODED).to_string()
 }
 

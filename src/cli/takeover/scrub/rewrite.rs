@@ -62,8 +62,8 @@ pub(crate) fn config_without(
     let places = places(findings.found, has_gone);
     let meant = config.list_without(&places)?;
     let new = without(text, &whole_lines(text, &config, &places));
-    let is_as_meant = GitConfig::parse(&new).and_then(|new| new.list_without(&[])) == Some(meant);
-    is_as_meant.then_some(new)
+    let list = GitConfig::parse(&new)?.list_without(&[])?;
+    (*list == *meant).then_some(new)
 }
 
 /// The places of the removed secrets, in their order.
