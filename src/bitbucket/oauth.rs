@@ -19,6 +19,7 @@ use crate::bitbucket::reach::Reach;
 use crate::git::route;
 use crate::sys::bytes::UNRESERVED;
 use crate::sys::http::{self, Answer, Client};
+use crate::sys::limit::limit;
 use crate::sys::secret::{Secret, SecretBuffer};
 
 /// The page where a user grants a consumer access.
@@ -141,14 +142,15 @@ impl Error {
 }
 
 pub(crate) fn tokens(consumer: &Consumer, proof: &Proof<'_>) -> Result<Tokens, Error> {
-    let deadline = Instant::now() + CONNECT + ANSWER;
-    let client = Client::new(&route::to(&bitbucket::cloud(), CONNECT, deadline))?;
+    let (connect, answer) = (limit(CONNECT), limit(ANSWER));
+    let deadline = Instant::now() + connect + answer;
+    let client = Client::new(&route::to(&bitbucket::cloud(), connect, deadline))?;
     let identity = Identity::Basic {
         username: consumer.id.clone().into_bytes(),
         password: consumer.secret.clone(),
     };
     let form = form(proof);
-    let answer = client.post_form(ACCESS_TOKEN, &identity.authorization(), &form, ANSWER)?;
+    let answer = client.post_form(ACCESS_TOKEN, &identity.authorization(), &form, answer)?;
     read(&answer)
 }
 

@@ -18,6 +18,7 @@ use crate::settings::policy::Policy;
 use crate::settings::toml_file::MachineFile;
 use crate::settings::unknown_keys::unknown_keys;
 use crate::store;
+use crate::sys::limit::limit;
 use crate::sys::secret::Secret;
 
 /// Time limit of one store, of one lock, and of a whole git operation.
@@ -45,14 +46,16 @@ impl Session {
     /// For `get`, `store` and `erase`: the whole operation has five seconds.
     pub(crate) fn for_git() -> Self {
         Self {
-            end: Some(Instant::now() + ANSWER),
+            end: Some(Instant::now() + limit(ANSWER)),
             ..Self::default()
         }
     }
 
     pub(crate) fn patience(&self) -> Duration {
-        self.end
-            .map_or(ANSWER, |end| end.saturating_duration_since(Instant::now()))
+        self.end.map_or_else(
+            || limit(ANSWER),
+            |end| end.saturating_duration_since(Instant::now()),
+        )
     }
 
     pub(crate) fn deadline(&self) -> Instant {
@@ -63,7 +66,7 @@ impl Session {
     pub(crate) fn afresh(&self) -> Self {
         Self {
             known: Rc::clone(&self.known),
-            end: self.end.map(|_| Instant::now() + ANSWER),
+            end: self.end.map(|_| Instant::now() + limit(ANSWER)),
         }
     }
 

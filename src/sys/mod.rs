@@ -7,6 +7,7 @@ pub(crate) mod error;
 pub(crate) mod files;
 pub(crate) mod hardening;
 pub(crate) mod http;
+pub(crate) mod limit;
 pub(crate) mod loopback;
 pub(crate) mod message;
 pub(crate) mod parallel;

@@ -270,15 +270,35 @@ fn no_file_has_more_than_450_lines_and_no_function_more_than_70() {
     }
 }
 
+/// The variable with which a test shortens the waits of a debug build.
+const HURRY: &str = "GIT_CREDENTIAL_BITBUCKET_HURRY";
+
+#[test]
+fn a_release_build_cannot_be_told_to_wait_less() {
+    let sources = sources();
+    let seam = sources.iter().find(|source| source.name == "sys/limit.rs");
+    let code = &seam.expect("the seam of the waits").code;
+    // Behind a function that a release build leaves out, and in no other.
+    let functions: Vec<&str> = code.split("\n}\n").collect();
+    let reads: Vec<_> = functions
+        .into_iter()
+        .filter(|function| function.contains(HURRY) || function.contains("variables::"))
+        .collect();
+    assert_eq!(reads.len(), 1, "{reads:?}");
+    let start = "#[cfg(debug_assertions)]\npub(crate) fn limit(";
+    assert!(reads[0].contains(start), "{}", reads[0]);
+}
+
 #[test]
 fn each_dangerous_thing_is_done_in_the_files_named_for_it() {
-    let rules: [(&str, &[&str]); 6] = [
+    let rules: [(&str, &[&str]); 7] = [
         ("Command::new(", &["sys/child.rs"]),
         ("/dev/tty", &["sys/terminal/"]),
         ("ureq::", &["sys/http.rs"]),
         ("TcpListener", &["sys/loopback.rs"]),
         ("TcpStream", &["sys/loopback.rs"]),
         ("env::var", &["sys/variables.rs"]),
+        (HURRY, &["sys/limit.rs"]),
     ];
     for source in sources() {
         for (pattern, allowed) in rules {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use zeroize::Zeroizing;
 
 use super::Credential;
 use crate::bitbucket;
@@ -11,7 +10,7 @@ use crate::git;
 use crate::git::context::Host;
 use crate::git::protocol::{self, Request};
 use crate::git::username::Username;
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 
 /// How long a helper may take: the user may be typing at its unlock prompt.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,12 +21,13 @@ pub(crate) fn credentials(
     hosts: &[Host],
     usernames: &[&[u8]],
 ) -> Result<Vec<Credential>> {
-    let usernames = usernames.iter().copied();
-    let usernames = usernames.chain(bitbucket::static_usernames()).map(Some);
+    let mut names: Vec<Option<&[u8]>> = vec![None];
+    names.extend(usernames.iter().copied().map(Some));
+    names.extend(bitbucket::static_usernames().into_iter().map(Some));
     let mut found: Vec<Credential> = Vec::new();
     for host in hosts {
-        for username in [None].into_iter().chain(usernames.clone()) {
-            let new = ask(helper, host, username)?;
+        for username in &names {
+            let new = ask(helper, host, *username)?;
             found.extend(new.filter(|new| !found.iter().any(|known| known.is_twin(new))));
         }
     }
@@ -61,7 +61,7 @@ fn attributes(
     host: &Host,
     username: Option<&[u8]>,
     password: Option<&Secret>,
-) -> Option<Zeroizing<Vec<u8>>> {
+) -> Option<SecretBuffer> {
     let mut lines = vec![
         ("protocol", b"https".as_slice()),
         ("host", host.as_str().as_bytes()),

@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, has, run};
-use crate::support::stand_in::{Credential, DataCenter, Handle, StandIn};
+use crate::support::stand_in::{Credential, Handle, StandIn};
 
 const APP: &str = "https://bitbucket.org/acme/app.git";
 const DC: &str = "git.corp.example:7990";
@@ -14,7 +14,6 @@ const DC_APP: &str = "https://git.corp.example:7990/bitbucket/scm/prj/app.git";
 struct Signed {
     env: TestEnv,
     stand_in: StandIn,
-    data_center: Option<DataCenter>,
     handle: Handle,
     secret: String,
     repository: &'static str,
@@ -38,7 +37,6 @@ fn on_cloud(
     Signed {
         env,
         stand_in,
-        data_center: None,
         handle,
         secret: secret.to_owned(),
         repository: APP,
@@ -71,7 +69,6 @@ fn on_data_center(
     Signed {
         env,
         stand_in,
-        data_center: Some(data_center),
         handle,
         secret: secret.to_owned(),
         repository: DC_APP,
@@ -80,8 +77,8 @@ fn on_data_center(
     }
 }
 
-/// Every kind that works, in every environment in which it does.
-fn for_each_kind(check: impl Fn(&str, &Signed)) {
+/// Every kind that works on bitbucket.org.
+fn for_each_kind_of_the_cloud(check: impl Fn(&str, &Signed)) {
     let api = Credential::api_token(API_TOKEN).email("ada@example.com");
     let signed = on_cloud(
         api,
@@ -99,6 +96,11 @@ fn for_each_kind(check: impl Fn(&str, &Signed)) {
             &["repository"],
         ),
     );
+}
+
+/// Every kind that works, in every environment in which it does.
+fn for_each_kind(check: impl Fn(&str, &Signed)) {
+    for_each_kind_of_the_cloud(&check);
     for has_basic in [true, false] {
         let token = || Credential::http_access_token("BBDC-canary").user("bob");
         let signed = on_data_center(token(), "BBDC-canary", &["--username", "bob"], has_basic);
@@ -215,10 +217,7 @@ fn each_kind_reaches_rest_by_curl() {
 #[test]
 fn each_kind_of_the_cloud_reaches_rest_by_git_credential_fill() {
     let rest = "capability[]=authtype\nprotocol=https\nhost=api.bitbucket.org\n\n";
-    for_each_kind(|kind, signed| {
-        if signed.data_center.is_some() {
-            return;
-        }
+    for_each_kind_of_the_cloud(|kind, signed| {
         let mut command = signed.env.command("git");
         command.args(["credential", "fill"]);
         let answer = run(command, rest.as_bytes()).stdout;
@@ -238,11 +237,8 @@ fn each_kind_of_the_cloud_reaches_rest_by_git_credential_fill() {
 
 #[test]
 fn each_kind_works_whatever_user_name_the_url_has() {
-    for_each_kind(|kind, signed| {
-        // A stand-in that refuses Basic answers libcurl's own `user:` with 403 before git asks us (doctor tells).
-        if signed.data_center.is_some() {
-            return;
-        }
+    // A stand-in that refuses Basic answers libcurl's own `user:` with 403 before git asks us (doctor tells).
+    for_each_kind_of_the_cloud(|kind, signed| {
         for (number, user) in [
             "",
             "ada@",

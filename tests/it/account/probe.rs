@@ -154,7 +154,7 @@ fn of_several_processes_one_asks_and_all_have_the_answer() {
 
 #[test]
 fn where_nobody_answers_git_goes_on_in_time_and_is_told() {
-    for silence in [Silence::Connection, Silence::Request] {
+    let goes_on = |silence| {
         let (env, stand_in, _handle) = signed_in();
         refuse(&env);
         stand_in.fall_silent(silence);
@@ -174,7 +174,12 @@ fn where_nobody_answers_git_goes_on_in_time_and_is_told() {
         );
         assert_eq!(state(&env), "rejected");
         stand_in.fall_silent(Silence::Off);
-    }
+    };
+    // Side by side, as they only wait.
+    thread::scope(|scope| {
+        scope.spawn(|| goes_on(Silence::Connection));
+        scope.spawn(|| goes_on(Silence::Request));
+    });
 }
 
 #[test]

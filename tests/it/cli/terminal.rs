@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::support::harness::{API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv, has, reply};
 use crate::support::terminal::Terminal;
@@ -173,6 +175,24 @@ fn press(terminal: &Terminal<'_>, key: &str) {
     );
 }
 
+/// Presses a key, and waits until the process has read it: a signal would come before it.
+fn press_and_wait(terminal: &Terminal<'_>, key: &str, pid: &str) {
+    let bytes_read = || {
+        let text = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+        text.lines().next().map(str::to_owned)
+    };
+    let before = bytes_read();
+    press(terminal, key);
+    let start = Instant::now();
+    while before.is_some() && bytes_read() == before {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "'{key}' is not read"
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Sends a signal.
 fn kill(signal: &str, pid: &str) {
     assert!(
@@ -222,10 +242,11 @@ fn a_prompt_that_is_stopped_gives_the_terminal_back_and_goes_on_where_it_was() {
     };
     let pid = sign_in(&terminal);
     for stop in ["TSTP", "C-z"] {
-        press(&terminal, if stop == "C-z" { "T" } else { "A" });
         if stop == "C-z" {
+            press(&terminal, "T");
             press(&terminal, stop);
         } else {
+            press_and_wait(&terminal, "A", &pid);
             kill(stop, &pid);
         }
         terminal.expect("Stopped");

@@ -142,6 +142,11 @@ impl TestEnv {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Has the program wait a part of the time that it may: for what comes after a wait whose length another test holds.
+    pub(crate) fn hurry(&mut self, times: u32) {
+        self.set("GIT_CREDENTIAL_BITBUCKET_HURRY", &times.to_string());
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::harness::{TestEnv, has};
 
-/// A terminal of 80 columns and 24 lines, with a shell of the test's environment in it.
+/// A terminal of 80 columns, high enough for all that eight commands at once have to say, with a shell of the test's environment in it.
 pub(crate) struct Terminal<'a> {
     pub(crate) env: &'a TestEnv,
     socket: String,
@@ -29,7 +29,7 @@ impl<'a> Terminal<'a> {
             "-x",
             "80",
             "-y",
-            "24",
+            "60",
             "env",
             "-u",
             "GIT_TERMINAL_PROMPT",
@@ -88,16 +88,23 @@ impl<'a> Terminal<'a> {
             .to_owned()
     }
 
-    /// Waits until the screen holds the text, and gives the screen.
+    /// Waits until the screen holds the text, and gives the screen. What is printed after the text may be missing.
     pub(crate) fn expect(&self, text: &str) -> String {
+        self.expect_times(text, 1)
+    }
+
+    /// The same for a text that comes so often.
+    pub(crate) fn expect_times(&self, text: &str, times: usize) -> String {
+        // Longer than a loaded machine takes; nobody waits for it who finds the text.
+        const PATIENCE: Duration = Duration::from_secs(90);
         let start = Instant::now();
         loop {
             let screen = self.screen();
-            if screen.contains(text) {
+            if screen.matches(text).count() >= times {
                 return screen;
             }
             assert!(
-                start.elapsed() < Duration::from_secs(20),
+                start.elapsed() < PATIENCE,
                 "no '{text}' on the screen:\n{screen}"
             );
             thread::sleep(Duration::from_millis(20));

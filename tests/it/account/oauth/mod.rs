@@ -181,11 +181,13 @@ fn renew_and_die(
     delay: Duration,
     moment: Duration,
 ) {
-    let before = consumer.issued();
+    let before = (consumer.issued(), asked(stand_in));
     stand_in.delay_answers(delay);
     let mut process = start_get(env);
-    let end = Instant::now() + Duration::from_secs(10);
-    while consumer.issued() == before && Instant::now() < end {
+    let end = Instant::now() + Duration::from_secs(60);
+    // A request is recorded just after its tokens are issued.
+    while consumer.issued() == before.0 || asked(stand_in) == before.1 {
+        assert!(Instant::now() < end, "no tokens are asked for");
         thread::sleep(Duration::from_micros(200));
     }
     thread::sleep(moment);

@@ -71,7 +71,7 @@ fn world() -> Option<(TestEnv, StandIn, OauthServer)> {
 }
 
 /// Signs in with a browser in which somebody acts; what came of it, and the last page.
-fn sign_in(env: &mut TestEnv, stand_in: &StandIn, act: impl FnOnce(&Browser)) -> (Outcome, String) {
+fn sign_in(env: &mut TestEnv, browser: &Browser, act: impl FnOnce(&Browser)) -> (Outcome, String) {
     let address = env.path().join("address");
     let script = format!(
         "#!/bin/sh\nprintf %s \"$1\" >'{0}.new' && mv '{0}.new' '{0}'\n",
@@ -84,7 +84,6 @@ fn sign_in(env: &mut TestEnv, stand_in: &StandIn, act: impl FnOnce(&Browser)) ->
     assert!(executable.status().unwrap().success());
     env.set("BROWSER", &opener.display().to_string());
 
-    let browser = Browser::start(&stand_in.proxy(), &env.path().join("chromium"));
     let mut login = env.command(PROGRAM);
     login.args(["login", "mine", "--client-id", "KEY", "--with-token"]);
     login.args(["--store", "file", "--port", &free_port()]);
@@ -101,7 +100,7 @@ fn sign_in(env: &mut TestEnv, stand_in: &StandIn, act: impl FnOnce(&Browser)) ->
     }
     browser.open(&fs::read_to_string(&address).expect("the browser is opened"));
     fs::remove_file(&address).unwrap();
-    act(&browser);
+    act(browser);
     let page = browser.text_at("/callback?");
     let output = login.wait_with_output().unwrap();
     let outcome = Outcome {
@@ -114,11 +113,23 @@ fn sign_in(env: &mut TestEnv, stand_in: &StandIn, act: impl FnOnce(&Browser)) ->
 }
 
 #[test]
-fn somebody_signs_in_with_a_real_browser_and_the_grant_is_renewed() {
+fn somebody_says_no_in_a_real_browser_then_signs_in_and_the_grant_is_renewed() {
     let Some((mut env, stand_in, _server)) = world() else {
         return;
     };
-    let (outcome, page) = sign_in(&mut env, &stand_in, |browser| {
+    let browser = Browser::start(&stand_in.proxy(), &env.path().join("chromium"));
+    let (outcome, page) = sign_in(&mut env, &browser, |browser| {
+        browser.click("a[href$='/abort']");
+    });
+    assert_eq!(outcome.status, 1, "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("you did not grant access"),
+        "{outcome:?}"
+    );
+    assert!(page.contains("Sign-in failed"), "{page}");
+    assert!(env.accounts().is_empty());
+
+    let (outcome, page) = sign_in(&mut env, &browser, |browser| {
         browser.type_into("input[name=login]", "ada");
         browser.type_into("input[name=password]", "anything");
         browser.click("button[type=submit]");
@@ -127,6 +138,7 @@ fn somebody_signs_in_with_a_real_browser_and_the_grant_is_renewed() {
     });
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert!(page.contains("You are signed in"), "{page}");
+    drop(browser);
 
     let mut tokens = Vec::new();
     for _ in 0..3 {
@@ -142,23 +154,6 @@ fn somebody_signs_in_with_a_real_browser_and_the_grant_is_renewed() {
         3,
         "each was renewed with the next refresh token"
     );
-}
-
-#[test]
-fn who_says_no_in_a_real_browser_is_understood() {
-    let Some((mut env, stand_in, _server)) = world() else {
-        return;
-    };
-    let (outcome, page) = sign_in(&mut env, &stand_in, |browser| {
-        browser.click("a[href$='/abort']");
-    });
-    assert_eq!(outcome.status, 1, "{outcome:?}");
-    assert!(
-        outcome.stderr.contains("you did not grant access"),
-        "{outcome:?}"
-    );
-    assert!(page.contains("Sign-in failed"), "{page}");
-    assert!(env.accounts().is_empty());
 }
 
 #[test]

@@ -180,9 +180,11 @@ fn an_outage_costs_nothing() {
 
 #[test]
 fn an_answer_that_takes_its_time_is_waited_for() {
-    let (env, stand_in, consumer) = signed_in();
+    let (mut env, stand_in, consumer) = signed_in();
     let_it_end(&env);
-    stand_in.delay_answers(Duration::from_secs(8));
+    // Longer than an operation and a connection may take.
+    env.hurry(4);
+    stand_in.delay_answers(Duration::from_secs(2));
     let answers: Vec<Outcome> = thread::scope(|scope| {
         let all: Vec<_> = (0..3).map(|_| scope.spawn(|| get(&env))).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
