@@ -54,6 +54,7 @@ impl<'a> Wanted<'a> {
 
     /// What a URL of this host, path and user name wants.
     pub(crate) fn at(host: Host, path: Option<&'a [u8]>, username: Option<&'a [u8]>) -> Self {
+        let host = bitbucket::without_alias(host);
         let reach = path.and_then(|path| Reach::of_path(&host, path));
         Self {
             host,

@@ -11,7 +11,9 @@ pub(crate) mod reach;
 mod rest;
 mod tokens;
 
-pub(crate) use self::host::{API_HOST, api_host, cloud, home_of, hosts_asked_for, is_cloud};
+pub(crate) use self::host::{
+    API_HOST, api_host, cloud, home_of, hosts_asked_for, is_cloud, without_alias,
+};
 pub(crate) use self::kind::{Kind, RestScheme, removed, static_usernames};
 pub(crate) use self::pages::{API_TOKEN_PAGE, PROFILE_PAGE, grants, how_to_make};
 pub(crate) use self::rest::{

@@ -69,6 +69,7 @@ mod tests {
             names,
             [
                 "bitbucket.org",
+                "www.bitbucket.org",
                 "api.bitbucket.org",
                 "git.a.example",
                 "git.b.example:7990",

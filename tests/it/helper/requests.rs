@@ -20,7 +20,8 @@ fn nothing_but_https_to_the_very_host_is_answered_or_kept() {
         "protocol=https\nhost= bitbucket.org\n",
         "protocol=https\nhost=bitbucket%2eorg\n",
         "protocol=https\nhost=bitbucket.org%00\n",
-        "protocol=https\nhost=www.bitbucket.org\n",
+        "protocol=https\nhost=www.bitbucket.org.evil.example\n",
+        "protocol=https\nhost=ww.bitbucket.org\n",
         "protocol=https\nhost=bytebucket.org\n",
         "protocol=https\nhost=b\u{456}tbucket.org\n",
         "protocol=https\nhost=bitbucket.org:8443\n",
@@ -45,7 +46,7 @@ fn nothing_but_https_to_the_very_host_is_answered_or_kept() {
         assert_eq!(env.program(&["erase"], context).status, 0, "{context}");
     }
     assert_eq!(fs::read(env.data().join("accounts.toml")).unwrap(), before);
-    for same in ["BitBucket.ORG", "bitbucket.org:443"] {
+    for same in ["BitBucket.ORG", "bitbucket.org:443", "www.bitbucket.org"] {
         assert_eq!(
             env.get(&format!("protocol=https\nhost={same}\n")),
             reply(STATIC, API_TOKEN),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::thread;
 
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, has};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, has, run};
 use crate::support::stand_in::{Credential, StandIn};
 
 const APP: &str = "https://bitbucket.org/acme/app.git";
@@ -175,6 +175,37 @@ fn lfs_pushes_and_pulls_without_a_question() {
         fs::read(env.home().join("again/large.bin")).unwrap(),
         content
     );
+}
+
+#[test]
+fn www_bitbucket_org_is_another_name_of_bitbucket_org() {
+    let (env, stand_in) = TestEnv::with_stand_in();
+    stand_in.repository("acme/app");
+    let handle = stand_in.allow(Credential::access_token(ACCESS_TOKEN));
+    assert_eq!(env.program(&["setup"], "").status, 0);
+    let www = "https://www.bitbucket.org/acme/app.git";
+    // What worked under one name is kept, and answers under both.
+    let given = format!("username=x-token-auth\npassword={ACCESS_TOKEN}\n");
+    let mut approve = env.command("git");
+    approve.args(["credential", "approve"]);
+    let outcome = run(approve, format!("url={www}\n{given}").as_bytes());
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert_eq!(env.accounts()[0]["host"], "bitbucket.org");
+    assert_eq!(env.accounts()[0]["for"][0], "acme/app");
+    env.git_succeeds(&["ls-remote", APP]);
+    clone(&env, www, "app");
+    commit(&env, "new", b"content");
+    env.git_succeeds(&["-C", "app", "push", "--quiet"]);
+    if has(&["git-lfs"]) {
+        env.git_succeeds(&["lfs", "install", "--skip-repo"]);
+        env.git_succeeds(&["-C", "app", "lfs", "track", "*.bin"]);
+        commit(&env, "large.bin", &noise(10_000));
+        env.git_succeeds(&["-C", "app", "push", "--quiet"]);
+    }
+    assert!(stand_in.refused().is_empty(), "nothing else was contacted");
+    handle.revoke();
+    assert_ne!(env.git(&["ls-remote", www]).status, 0);
+    assert_eq!(env.accounts()[0]["state"], "rejected");
 }
 
 #[test]

@@ -55,6 +55,7 @@ impl Server {
         let settings = "[http]\n\treceivepack = true\n[uploadpack]\n\tallowFilter = true\n";
         std::fs::write(server.home().join(".gitconfig"), settings)?;
         server.add_host(CLOUD, Site::Cloud);
+        server.add_host("www.bitbucket.org:443", Site::Cloud);
         server.add_host("api.bitbucket.org:443", Site::CloudRest);
         Ok(server)
     }
