@@ -17,6 +17,16 @@ pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// `a, b and c`
+pub(crate) fn listed(items: &[impl ToString]) -> String {
+    let texts: Vec<String> = items.iter().map(ToString::to_string).collect();
+    match texts.as_slice() {
+        [] => String::new(),
+        [one] => one.clone(),
+        [before @ .., last] => format!("{} and {last}", before.join(", ")),
+    }
+}
+
 /// Prints data without a buffer that would not be wiped. A closed pipe (`| head`) is no failure.
 pub(crate) fn print(data: &[u8]) -> Result<()> {
     match terminal::output().and_then(|mut output| output.write_all(data)) {
@@ -92,17 +102,22 @@ pub(crate) fn for_its_host(account: &Account) -> String {
 }
 
 /// Warns if git does not ask us, or gives our secrets to another helper too; then prints the fix.
-pub(crate) fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, fix: &str) {
+pub(crate) fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>) {
     let mut not_asked = Vec::new();
     let mut neighbours: Vec<(Helper, Vec<&Host>)> = Vec::new();
+    let mut behind = Vec::new();
     for host in hosts {
         // Without git there is nothing to report.
         let Ok(chain) = git::helpers(host) else {
             return;
         };
-        if !chain.iter().any(Helper::is_ours) {
+        let Some(own) = chain.iter().position(Helper::is_ours) else {
             not_asked.push(host);
             continue;
+        };
+        // What setup wrote stays where it stands. Otherwise setup writes behind all helpers.
+        if chain[own].is_for_host() {
+            behind.extend_from_slice(&chain[own..]);
         }
         for helper in chain.into_iter().filter(|helper| !helper.is_ours()) {
             match neighbours.iter_mut().find(|(known, _)| *known == helper) {
@@ -111,17 +126,10 @@ pub(crate) fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, f
             }
         }
     }
-    let list = |hosts: &[&Host]| {
-        hosts
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(" and ")
-    };
     if !not_asked.is_empty() {
         warn(format_args!(
             "git does not ask this helper for {} yet",
-            list(&not_asked)
+            listed(&not_asked)
         ));
     }
     for (helper, hosts) in &neighbours {
@@ -129,10 +137,19 @@ pub(crate) fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>, f
             "the helper '{}' in '{}' also receives the credentials of {}",
             helper.shown(),
             helper.origin,
-            list(hosts)
+            listed(hosts)
         ));
     }
     if !not_asked.is_empty() || !neighbours.is_empty() {
-        hint(fix);
+        let files = git::global_config_files().unwrap_or_default();
+        let is_of_the_user = |helper: &Helper| files.iter().any(|it| *it == helper.origin);
+        behind.retain(|helper| !helper.is_ours());
+        hint(if behind.is_empty() {
+            "'git credential-bitbucket setup' fixes that"
+        } else if behind.iter().all(is_of_the_user) {
+            "'git credential-bitbucket setup --force' fixes that"
+        } else {
+            "remove it from that file: it comes after ours"
+        });
     }
 }

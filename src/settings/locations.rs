@@ -14,10 +14,17 @@ use crate::sys::variables;
 const HOME_VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_HOME";
 /// A Go program of the same name keeps files in a data folder of the same name: ours have names of their own.
 const FOLDER: &str = "git-credential-bitbucket";
+/// What git's configuration includes.
+const GITCONFIG: &str = "gitconfig";
 
 /// The machine's settings file. No variable moves it, as it holds the policy; a user could set even `ProgramData`.
 pub(crate) fn system_config() -> PathBuf {
     system_folder().join("config.toml")
+}
+
+/// What git's configuration of the whole machine includes.
+pub(crate) fn system_gitconfig() -> PathBuf {
+    system_folder().join(GITCONFIG)
 }
 
 /// The record of `setup --system`, so that any administrator can undo it.
@@ -39,6 +46,7 @@ pub(crate) struct Locations {
     config: PathBuf,
     data: PathBuf,
     runtime: PathBuf,
+    gitconfig: PathBuf,
 }
 
 impl Locations {
@@ -55,6 +63,7 @@ impl Locations {
             return Ok(Self {
                 config: home.clone(),
                 runtime: home.clone(),
+                gitconfig: home.join(GITCONFIG),
                 data: home,
             });
         }
@@ -65,12 +74,15 @@ impl Locations {
             )
         };
         let data = dirs::data_dir().ok_or_else(no_home)?;
+        let home = dirs::home_dir().ok_or_else(no_home)?;
         Ok(Self {
             config: dirs::config_dir().ok_or_else(no_home)?.join(FOLDER),
             runtime: dirs::runtime_dir()
                 .unwrap_or_else(|| data.clone())
                 .join(FOLDER),
             data: data.join(FOLDER),
+            // A snap moves the folders of XDG, and another program's git would find nothing there.
+            gitconfig: home.join(".config").join(FOLDER).join(GITCONFIG),
         })
     }
 
@@ -124,5 +136,20 @@ impl Locations {
     /// The record of what `setup` wrote into git's configuration.
     pub(crate) fn setup(&self) -> PathBuf {
         self.data.join("setup.toml")
+    }
+
+    /// What git's configuration includes: everybody may read it.
+    pub(crate) fn gitconfig(&self) -> &Path {
+        &self.gitconfig
+    }
+
+    /// The lock of a process that writes [`Locations::gitconfig`].
+    pub(crate) fn setup_lock(&self) -> PathBuf {
+        self.data.join("setup.lock")
+    }
+
+    /// Whether one folder, which is closed to others, holds everything.
+    pub(crate) fn is_one_folder(&self) -> bool {
+        self.gitconfig.parent() == Some(&self.data)
     }
 }

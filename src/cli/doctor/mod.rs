@@ -8,6 +8,7 @@ mod environment;
 mod explain;
 mod files;
 mod finding;
+mod included;
 mod netrc;
 mod programs;
 mod sources;
@@ -76,6 +77,7 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
         }
         None => checks.extend(NEED_GIT.map(|id| Check::skip(id, "git could not be asked"))),
     }
+    checks.extend(included::checks(surroundings));
     checks.extend(netrc::check(surroundings));
     checks.extend(files::configuration(surroundings));
     checks.push(sources::policy(surroundings));

@@ -89,10 +89,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     report::tell_expiry(arguments, &account);
     report::tell_retired(&account);
     setup::refresh(&session, "the account is stored")?;
-    output::warn_of_the_chain(
-        &bitbucket::hosts_asked_for(&account.host),
-        "'git credential-bitbucket setup' fixes that",
-    );
+    output::warn_of_the_chain(&bitbucket::hosts_asked_for(&account.host));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,9 +1,10 @@
-//! `setup`: adds the helper to git's configuration, as the only one for our hosts, or removes it.
+//! `setup`: has git's configuration include a file that makes this helper the only one for our hosts, or undoes that.
 
-mod block;
+#[cfg(unix)]
 mod fit_for_all;
+mod place;
 mod record;
-mod wishes;
+mod written;
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -12,15 +13,16 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use self::block::{Section, Written, separator_after, without};
+pub(crate) use self::place::Place;
+use self::place::helper_value;
 use self::record::Record;
-use self::wishes::{Wishes, helper_value, program_path, sections};
+use self::written::Written;
 use crate::cli::output;
 use crate::git::context::Host;
 use crate::git::url;
 use crate::git::{self, Helper, Setting};
 use crate::settings::session::Session;
-use crate::sys::error::{Hinted, shell_quoted};
+use crate::sys::error::{Hinted, printable, shell_quoted};
 use crate::sys::files;
 use crate::sys::message;
 use crate::sys::terminal;
@@ -35,203 +37,217 @@ pub(crate) struct Setup {
     #[arg(long)]
     pub(crate) system: bool,
     /// Remove what setup wrote, and nothing else
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["force", "guard", "no_guard", "print"])]
     pub(crate) undo: bool,
     /// Replace another helper for Bitbucket
-    #[arg(long, conflicts_with = "undo")]
+    #[arg(long)]
     pub(crate) force: bool,
     /// Make git refuse URLs that hold a password
-    #[arg(long, conflicts_with = "undo")]
+    #[arg(long, conflicts_with = "no_guard")]
     pub(crate) guard: bool,
+    /// Let git accept URLs that hold a password, and do not ask about it
+    #[arg(long)]
+    pub(crate) no_guard: bool,
+    /// Print what setup would write, and write nothing
+    #[arg(long)]
+    pub(crate) print: bool,
 }
 
 pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
     let session = Session::default();
-    let is_system = arguments.system;
-    let path = git::config_file(is_system)?;
-    let outcome = if arguments.undo {
-        undo(&session, &path, is_system)
-    } else if is_system {
-        for_the_machine(arguments, &session, &path)
+    let place = Place::new(&session, arguments.system)?;
+    let outcome = if arguments.print {
+        print(arguments, &place)
+    } else if arguments.undo {
+        undo(&place)
     } else {
-        for_the_user(arguments, &session, &path)
+        set_up(arguments, &place)
     };
     outcome.map_err(|error| {
-        let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
-        if is_system && causes.any(is_for_administrators) {
-            return error.context(Hinted::new(
-                "only an administrator can set up the whole machine",
-                "run it as root, for example with 'sudo'; without '--system' it sets up git for you only",
-            ));
+        if arguments.undo && !place.is_system {
+            return error;
         }
-        error
-    })
-}
-
-fn is_for_administrators(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
-    )
-}
-
-fn for_the_user(arguments: &Setup, session: &Session, path: &Path) -> Result<ExitCode> {
-    let wishes = Wishes::of_the_user(session)?;
-    let before = chains(&wishes.hosts, &git::settings()?);
-    if !arguments.force {
-        refuse_foreign(&before)?;
-    }
-    let record = Record::read(session, false)?;
-    let is_there = git::plain_setting(GUARD, git::PATIENCE).is_some_and(|value| value == "die");
-    let guard = Guard::decide(arguments, record.has_guard(path), is_there)?;
-    write(session, path, &record, &wishes, guard)?;
-    name_those_cut_off(&before, &chains(&wishes.hosts, &git::settings()?));
-    output::warn_of_the_chain(
-        &wishes.hosts,
-        "remove it from that file: it comes after ours",
-    );
+        say_who_can_write(error, &place)
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The same for every user: it does not read the accounts or settings of the administrator who runs it.
-fn for_the_machine(arguments: &Setup, session: &Session, path: &Path) -> Result<ExitCode> {
-    fit_for_all::refuse_unless_for_all(&program_path()?)?;
-    let wishes = Wishes::of_the_machine(session)?;
-    let before = chains(&wishes.hosts, &git::settings_in(path));
+/// Adds a hint to the error that a file cannot be written.
+fn say_who_can_write(error: anyhow::Error, place: &Place<'_>) -> anyhow::Error {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+    match causes.next().map(io::Error::kind) {
+        Some(ErrorKind::PermissionDenied) if place.is_system => error.context(Hinted::new(
+            "only an administrator can set up the whole machine",
+            "run it as root, for example with 'sudo'; without '--system' it sets up git for you only",
+        )),
+        Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            let option = if place.is_system { " --system" } else { "" };
+            error.context(Hinted::new(
+                "git's configuration cannot be changed here",
+                format!(
+                    "if another program manages it, give that program the lines of 'git credential-bitbucket setup{option} --print'"
+                ),
+            ))
+        }
+        _ => error,
+    }
+}
+
+fn print(arguments: &Setup, place: &Place<'_>) -> Result<()> {
+    let title = |path: &Path| format!("# {}\n", printable(&path.display().to_string()));
+    let guard = (arguments.guard || arguments.no_guard).then_some(arguments.guard);
+    let parts = [
+        title(&place.config()?),
+        place.include().text(),
+        title(&place.included),
+        place.text(guard.or(place.guard()))?,
+    ];
+    output::print(parts.concat().as_bytes())
+}
+
+fn set_up(arguments: &Setup, place: &Place<'_>) -> Result<()> {
+    // Windows has no modes; access lists are not checked.
+    #[cfg(unix)]
+    if place.is_system {
+        fit_for_all::refuse_unless_for_all()?;
+    }
+    let hosts = place.hosts()?;
+    let settings = place.settings()?;
+    let before = chains(&hosts, &settings);
     if !arguments.force {
         refuse_foreign(&before)?;
     }
-    let record = Record::read(session, true)?;
-    let is_there = git::values_in(path, GUARD)?
-        .last()
-        .is_some_and(|value| value == "die");
-    let guard = Guard::decide(arguments, record.has_guard(path), is_there)?;
-    write(session, path, &record, &wishes, guard)?;
-    name_those_cut_off(&before, &chains(&wishes.hosts, &git::settings_in(path)));
-    message::tell(
-        "Helpers in a user's own configuration also receive the credentials: 'git credential-bitbucket doctor' names them to each user, and 'git credential-bitbucket setup' cuts them off",
-    );
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Writes the sections, checks that git reads them, and reports.
-fn write(
-    session: &Session,
-    path: &Path,
-    record: &Record,
-    wishes: &Wishes,
-    guard: Guard,
-) -> Result<()> {
-    let is_system = record.is_system();
-    let is_new = !path.exists();
-    let changed = apply(record, path, &sections(wishes, guard == Guard::Set)?)?;
-    if is_new && is_system {
-        // A git that cannot read the file would fail at every command.
-        files::open_to_readers(path)?;
-    }
-    verify(session, path, is_system, &wishes.hosts[0])?;
-    let hosts: Vec<String> = wishes.hosts.iter().map(ToString::to_string).collect();
-    let list = hosts.join(" and ");
-    message::tell(&if changed {
-        format!(
-            "git now asks this helper for {list} (written to '{}')",
-            path.display()
-        )
+    let mut record = Record::read(place)?;
+    let said = settings.iter().rfind(|setting| setting.key == GUARD);
+    let is_refused = said.is_some_and(|setting| setting.value == "die");
+    let mut guard = match arguments {
+        Setup { no_guard: true, .. } => Some(false),
+        Setup { guard: true, .. } if !is_refused => Some(true),
+        _ => record.has_guard().then_some(true),
+    };
+    let is_answered = said.is_some() || place.guard().is_some();
+    let mut chain = before.iter().flat_map(|(_, chain)| chain);
+    let to_the_end = arguments.force && chain.any(|helper| !helper.is_ours());
+    write(place, &mut record, guard, to_the_end)?;
+    name_those_cut_off(&before, &chains(&hosts, &place.settings()?));
+    if place.is_system {
+        message::tell(
+            "Helpers in a user's own configuration also receive the credentials: 'git credential-bitbucket doctor' names them to each user, and 'git credential-bitbucket setup' cuts them off",
+        );
     } else {
-        format!("git already asks this helper for {list}")
-    });
-    guard.tell(is_system);
-    Ok(())
-}
-
-/// If git does not read what setup wrote, setup removes it.
-fn verify(session: &Session, path: &Path, is_system: bool, host: &Host) -> Result<()> {
-    let value = helper_value()?;
-    if git::values_in(path, &format!("credential.https://{host}.helper"))?.contains(&value) {
-        return Ok(());
+        output::warn_of_the_chain(&hosts);
     }
-    undo(session, path, is_system)?;
-    bail!(Hinted::new(
-        format!(
-            "git does not read what setup wrote to '{}', so setup undid it",
-            path.display()
-        ),
-        format!(
-            "look for a mistake in the file: git config --file '{}' --list",
-            path.display()
-        ),
-    ))
-}
-
-/// Updates what an earlier setup wrote; does nothing if there is none or the user removed it by hand. An error says what
-/// is `done` all the same.
-pub(crate) fn refresh(session: &Session, done: &str) -> Result<()> {
-    update(session).with_context(|| format!("{done}, but git's configuration could not be updated"))
-}
-
-fn update(session: &Session) -> Result<()> {
-    let record = Record::read(session, false)?;
-    if record.files.is_empty() {
-        return Ok(());
-    }
-    let wishes = Wishes::of_the_user(session)?;
-    for written in record.files {
-        let sections = sections(&wishes, written.has_guard())?;
-        let is_there = |text: String| without(&text, &written).is_some();
-        if std::fs::read_to_string(&written.path).is_ok_and(is_there) {
-            apply(&Record::read(session, false)?, &written.path, &sections)?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether git should refuse URLs that hold a password (git-config(1), `transfer.credentialsInUrl`).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Guard {
-    /// We write it.
-    Set,
-    /// The user has set it.
-    There,
-    No,
-}
-
-impl Guard {
-    fn decide(arguments: &Setup, is_ours: bool, is_there: bool) -> Result<Self> {
-        if is_ours || arguments.guard && !is_there {
-            return Ok(Self::Set);
-        }
-        if is_there {
-            return Ok(Self::There);
-        }
-        if !terminal::can_ask() {
-            return Ok(Self::No);
-        }
+    // The question comes last: without an answer everything else is done.
+    if guard.is_none() && !is_answered && terminal::can_ask() {
         let answer = terminal::ask_line(
             "Should git refuse every URL that holds a password, for any host (transfer.credentialsInUrl)? [y/N] ",
         )?;
-        let is_yes = matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes");
-        Ok(if is_yes { Self::Set } else { Self::No })
+        guard = Some(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"));
+        place.write(guard)?;
     }
-
-    fn tell(self, is_system: bool) {
-        let command = if is_system {
-            "setup --system --guard"
-        } else {
-            "setup --guard"
-        };
-        match self {
-            Self::Set => message::tell(
-                "git refuses URLs that hold a password; 'git credential-bitbucket scrub' removes Bitbucket's from a repository",
-            ),
-            Self::There => {}
-            Self::No => message::tell(&format!(
-                "git still accepts URLs that hold a password; 'git credential-bitbucket {command}' makes it refuse them"
-            )),
-        }
+    if guard == Some(true) {
+        message::tell(
+            "git refuses URLs that hold a password; 'git credential-bitbucket scrub' removes Bitbucket's from a repository",
+        );
+    } else if !is_answered && !arguments.no_guard {
+        let option = if place.is_system { "--system " } else { "" };
+        message::tell(&format!(
+            "git still accepts URLs that hold a password; 'git credential-bitbucket setup {option}--guard' makes it refuse them"
+        ));
     }
+    Ok(())
 }
 
-const GUARD: &str = "transfer.credentialsInUrl";
+/// git-config(1), `transfer.credentialsInUrl`, as git lists it.
+const GUARD: &str = "transfer.credentialsinurl";
+
+/// Writes both files, checks that git reads them, and reports.
+fn write(
+    place: &Place<'_>,
+    record: &mut Record,
+    guard: Option<bool>,
+    to_the_end: bool,
+) -> Result<()> {
+    let (config, hosts) = (place.config()?, place.hosts()?);
+    let is_new = !place.included.exists();
+    let mut has_changed = place.write(guard)?;
+    if to_the_end || !place.is_included(&git::settings_in(&config)) {
+        has_changed |= rewrite(place, record, true).inspect_err(|_| {
+            if is_new {
+                let _ = files::remove(&place.included);
+            }
+        })?;
+        record.write(place)?;
+    }
+    let key = format!("credential.https://{}.helper", hosts[0]);
+    let value = helper_value()?;
+    let mut read = git::settings_in(&config).into_iter();
+    let shown = config.display();
+    if !read.any(|setting| setting.key == key && setting.value == value) {
+        undo(place)?;
+        bail!(Hinted::new(
+            format!("git does not read what setup wrote to '{shown}', so setup undid it"),
+            format!("look for a mistake in the file: git config --file '{shown}' --list"),
+        ));
+    }
+    let list = output::listed(&hosts);
+    message::tell(&if has_changed {
+        format!("git now asks this helper for {list} (written to '{shown}')")
+    } else {
+        format!("git already asks this helper for {list}")
+    });
+    Ok(())
+}
+
+/// Takes what an earlier setup wrote out of git's configuration, and has its last lines include our file if that is
+/// wanted. Whether that changed anything.
+fn rewrite(place: &Place<'_>, record: &mut Record, is_wanted: bool) -> Result<bool> {
+    let path = place.config()?;
+    let is_new = !path.exists();
+    let earlier = record.take(&path);
+    if is_new && !is_wanted {
+        return Ok(false);
+    }
+    let created = earlier.as_ref().map_or(is_new, |written| written.created);
+    // What was written without a record is the include.
+    let include = Written::behind("", &path, created, place.include());
+    let mut has_changed = false;
+    git::edit_config(&path, |text| {
+        let recorded = earlier.as_ref().and_then(|it| it.taken_out_of(text));
+        let bare = recorded.or_else(|| include.taken_out_of(text));
+        let mut new = bare.unwrap_or_else(|| text.to_owned());
+        record.take(&path);
+        if is_wanted {
+            let written = Written::behind(&new, &path, created, place.include());
+            new += &written.separator;
+            new += &place.include().text();
+            record.files.push(written);
+        }
+        has_changed = new != text;
+        Ok(Some(new).filter(|new| !(created && new.trim().is_empty())))
+    })?;
+    if is_new && place.is_system {
+        // A git that cannot read the file would fail at every command.
+        files::open_to_readers(&path)?;
+    }
+    Ok(has_changed)
+}
+
+/// Brings the included file up to date, once setup has made it. An error says what is `done` all the same.
+pub(crate) fn refresh(session: &Session, done: &str) -> Result<()> {
+    let refresh = || -> Result<()> {
+        let place = Place::new(session, false)?;
+        let is_included = |settings: Vec<Setting>| place.is_included(&settings);
+        let is_set_up = place.included.exists() || git::settings().is_ok_and(is_included);
+        // Where the lines of another program are not enough, a warning about the chain follows.
+        if is_set_up && !place.is_managed() {
+            let written = place.write(None);
+            written.map_err(|error| say_who_can_write(error, &place))?;
+        }
+        Ok(())
+    };
+    refresh().with_context(|| format!("{done}, but git's configuration could not be updated"))
+}
 
 fn chains(hosts: &[Host], settings: &[Setting]) -> Vec<(Host, Vec<Helper>)> {
     let chain = |host: &Host| (host.clone(), git::chain(settings, host));
@@ -257,11 +273,9 @@ fn refuse_foreign(chains: &[(Host, Vec<Helper>)]) -> Result<()> {
 fn name_those_cut_off(before: &[(Host, Vec<Helper>)], after: &[(Host, Vec<Helper>)]) {
     let mut told: Vec<&str> = Vec::new();
     for ((host, before), (_, after)) in before.iter().zip(after) {
-        for helper in before
-            .iter()
-            .filter(|helper| !helper.is_ours() && !after.contains(helper))
-        {
-            if told.contains(&helper.value.as_str()) {
+        for helper in before {
+            let is_told = told.contains(&helper.value.as_str());
+            if is_told || helper.is_ours() || after.contains(helper) {
                 continue;
             }
             told.push(&helper.value);
@@ -280,74 +294,30 @@ fn name_those_cut_off(before: &[(Host, Vec<Helper>)], after: &[(Host, Vec<Helper
     }
 }
 
-/// Writes the sections to the end of the file and replaces those of an earlier setup; whether anything changed.
-fn apply(before: &Record, path: &Path, sections: &[Section]) -> Result<bool> {
-    let mut record = before.clone();
-    let earlier = record.take(path);
-    let mut changed = false;
-    let is_new = !path.exists();
-    let edited = git::edit_config(path, |text| {
-        let bare = earlier.as_ref().and_then(|written| without(text, written));
-        let bare = bare.unwrap_or_else(|| text.to_owned());
-        let written = Written {
-            path: path.to_owned(),
-            created: earlier.as_ref().map_or(is_new, |written| written.created),
-            separator: separator_after(&bare).to_owned(),
-            sections: sections.to_vec(),
-        };
-        let block: String = sections.iter().map(Section::text).collect();
-        let new = format!("{bare}{}{block}", written.separator);
-        changed = new != text;
-        // The record first: `--undo` could not remove what it does not list.
-        let mut record = record.clone();
-        record.files.push(written);
-        record.write()?;
-        Ok(Some(new))
-    });
-    if edited.is_err() {
-        before.write()?;
-    }
-    edited.map(|()| changed)
-}
-
-fn undo(session: &Session, path: &Path, is_system: bool) -> Result<ExitCode> {
-    let mut record = Record::read(session, is_system)?;
-    let Some(written) = record.take(path) else {
-        message::tell(&format!(
-            "'{}' has nothing that setup wrote",
-            path.display()
-        ));
-        return Ok(ExitCode::SUCCESS);
-    };
-    let mut was_there = false;
-    if path.exists() {
-        git::edit_config(path, |text| {
-            let bare = without(text, &written);
-            was_there = bare.is_some();
-            let bare = bare.unwrap_or_else(|| text.to_owned());
-            Ok(Some(bare).filter(|bare| !(written.created && bare.trim().is_empty())))
-        })?;
-    }
-    let value = helper_value()?;
-    if path.exists()
-        && git::values_in(path, "credential.https://bitbucket.org.helper")?.contains(&value)
-    {
+fn undo(place: &Place<'_>) -> Result<()> {
+    let path = place.config()?;
+    let mut record = Record::read(place)?;
+    let was_there = rewrite(place, &mut record, false)?;
+    let shown = path.display();
+    let helper = git::values_in(&path, "credential.https://bitbucket.org.helper")?;
+    if helper.contains(&helper_value()?) || place.is_included(&git::settings_in(&path)) {
         bail!(Hinted::new(
-            format!(
-                "'{}' names this helper, but setup did not write that",
-                path.display()
-            ),
+            format!("'{shown}' names this helper, but setup did not write that"),
             format!(
                 "remove it by hand: git config --file {} --edit",
                 shell_quoted(&path.to_string_lossy())
             ),
         ));
     }
-    record.write()?;
+    // What a link leads to is another program's.
+    if record.files.is_empty() && !place.included.is_symlink() {
+        files::remove(&place.included)?;
+    }
+    record.write(place)?;
     message::tell(&if was_there {
-        format!("Removed from '{}' what setup wrote", path.display())
+        format!("Removed from '{shown}' what setup wrote")
     } else {
-        format!("'{}' no longer has what setup wrote", path.display())
+        format!("'{shown}' has nothing that setup wrote")
     });
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

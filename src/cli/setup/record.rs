@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::block::Written;
+use super::place::Place;
+use super::written::Written;
 use crate::settings::locations::system_setup;
-use crate::settings::session::Session;
 use crate::sys::error::Hinted;
 use crate::sys::files;
 
@@ -19,88 +19,61 @@ pub(super) struct Record {
     /// Keys of a newer version.
     #[serde(flatten)]
     other: Table,
-    #[serde(skip)]
-    place: RecordPlace,
-}
-
-#[derive(Clone, Debug)]
-enum RecordPlace {
-    /// With the machine's settings, readable by all.
-    System(PathBuf),
-    User(PathBuf),
-}
-
-impl Default for RecordPlace {
-    fn default() -> Self {
-        Self::User(PathBuf::new())
-    }
-}
-
-impl RecordPlace {
-    fn path(&self) -> &Path {
-        match self {
-            Self::System(path) | Self::User(path) => path,
-        }
-    }
 }
 
 impl Record {
-    /// The user's record, or the machine's: any administrator can undo the latter.
-    pub(super) fn read(session: &Session, is_system: bool) -> Result<Self> {
-        let (place, content) = if is_system {
-            let path = system_setup();
-            let content = files::read_trusted(&path)?;
-            (RecordPlace::System(path), content)
+    pub(super) fn read(place: &Place<'_>) -> Result<Self> {
+        let path = path(place)?;
+        let content = if place.is_system {
+            files::read_trusted(&path)?
         } else {
-            let path = session.locations()?.setup();
-            let content = files::read_private(&path)?;
-            (RecordPlace::User(path), content)
+            files::read_private(&path)?
         };
         let Some(content) = content else {
-            return Ok(Self {
-                place,
-                ..Self::default()
-            });
+            return Ok(Self::default());
         };
-        let record = std::str::from_utf8(&content)
-            .ok()
-            // We never write an empty record.
+        let text = std::str::from_utf8(&content).ok();
+        // We never write an empty record.
+        let record = text
             .filter(|text| !text.is_empty())
-            .and_then(|text| toml::from_str::<Self>(text).ok());
-        let path = place.path().display();
-        let record = record.with_context(|| {
+            .and_then(|text| toml::from_str(text).ok());
+        record.with_context(|| {
+            let path = path.display();
             let hint = format!(
                 "remove the helper from git's configuration by hand, and move '{path}' away"
             );
             Hinted::new(format!("'{path}' is damaged"), hint)
-        })?;
-        Ok(Self { place, ..record })
+        })
     }
 
-    pub(super) fn write(&self) -> Result<()> {
-        let path = self.place.path();
-        if self.files.is_empty() {
-            return files::remove(path);
-        }
+    pub(super) fn write(&self, place: &Place<'_>) -> Result<()> {
+        let path = path(place)?;
         let content = toml::to_string(self)?;
-        match self.place {
-            RecordPlace::User(_) => files::write_private(path, content.as_bytes()),
-            RecordPlace::System(_) => files::write_public(path, content.as_bytes()),
+        if self.files.is_empty() {
+            files::remove(&path)
+        } else if place.is_system {
+            files::write_public(&path, content.as_bytes())
+        } else {
+            files::write_private(&path, content.as_bytes())
         }
     }
 
-    pub(super) fn is_system(&self) -> bool {
-        matches!(self.place, RecordPlace::System(_))
-    }
-
-    /// Whether setup wrote the guard against passwords in URLs.
-    pub(super) fn has_guard(&self, path: &Path) -> bool {
-        let mut files = self.files.iter();
-        files.any(|written| written.path == path && written.has_guard())
+    /// Whether version 0.1 wrote `transfer.credentialsInUrl` into git's own file.
+    pub(super) fn has_guard(&self) -> bool {
+        let mut sections = self.files.iter().flat_map(|written| &written.sections);
+        sections.any(|section| section.header == "[transfer]")
     }
 
     pub(super) fn take(&mut self, path: &Path) -> Option<Written> {
         let position = self.files.iter().position(|written| written.path == path)?;
         Some(self.files.remove(position))
     }
+}
+
+/// Any administrator can undo what was set up for the machine.
+fn path(place: &Place<'_>) -> Result<PathBuf> {
+    if place.is_system {
+        return Ok(system_setup());
+    }
+    Ok(place.session.locations()?.setup())
 }

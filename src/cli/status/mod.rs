@@ -111,7 +111,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             hosts
         },
     );
-    output::warn_of_the_chain(&hosts, "'git credential-bitbucket setup' fixes that");
+    output::warn_of_the_chain(&hosts);
     Ok(ExitCode::from(u8::from(needs_attention)))
 }
 

@@ -243,7 +243,7 @@ impl Plan {
             .filter(|account| account.is_retired())
             .filter_map(|account| State::Retired.notice(account))
             .for_each(|notice| message::tell(&notice));
-        output::warn_of_the_chain(hosts, "'git credential-bitbucket setup' fixes that");
+        output::warn_of_the_chain(hosts);
     }
 }
 

@@ -19,4 +19,6 @@ pub(crate) use self::read::{
     HAS_MACHINE_FILES, LONGEST, if_there, is_absence, open_private, read_machine_file,
     read_mounted, read_private, read_trusted,
 };
-pub(crate) use self::write::{open_to_readers, remove, write_private, write_public};
+pub(crate) use self::write::{
+    make_public_folder, missing_mode, open_to_readers, remove, write_private, write_public,
+};

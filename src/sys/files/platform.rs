@@ -26,7 +26,16 @@ pub(super) fn folder_builder() -> DirBuilder {
     builder
 }
 
+/// Whether others may do with a file or folder what this mode lets them do, and no more.
+pub(super) fn gives_others(path: &Path, mode: u32) -> io::Result<bool> {
+    Ok(path.metadata()?.mode() & 0o077 == mode & 0o077)
+}
+
+/// Sets the mode, unless others have its rights already: a file that another program manages cannot be changed.
 pub(super) fn open_to_readers(path: &Path, mode: u32) -> io::Result<()> {
+    if gives_others(path, mode)? {
+        return Ok(());
+    }
     fs::set_permissions(path, Permissions::from_mode(mode))
 }
 

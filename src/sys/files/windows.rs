@@ -19,6 +19,11 @@ pub(super) fn folder_builder() -> DirBuilder {
     builder
 }
 
+/// Access lists are not checked.
+pub(super) fn gives_others(_path: &Path, _mode: u32) -> io::Result<bool> {
+    Ok(true)
+}
+
 /// What lies below `ProgramData` everybody can read.
 pub(super) fn open_to_readers(_path: &Path, _mode: u32) -> io::Result<()> {
     Ok(())

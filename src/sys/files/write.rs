@@ -17,25 +17,47 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     write(path, content, AT_WORK)
 }
 
-/// Replaces a file of the whole machine, which everybody may read whatever the umask is; so with its folder.
+/// The mode of a file that everybody may read, and of its folder.
+const PUBLIC: u32 = 0o644;
+const PUBLIC_FOLDER: u32 = 0o755;
+
+/// Replaces a file that everybody may read, whatever the umask is.
 pub(crate) fn write_public(path: &Path, content: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let make = || {
-        if !folder.exists() {
-            fs::create_dir_all(folder)?;
-            platform::open_to_readers(folder, 0o755)?;
-        }
-        let draft = Draft::write(path, content, Mode::Private)?;
-        platform::open_to_readers(draft.path(), 0o644)?;
+    let target = target_of(path)?;
+    let replace = || {
+        let draft = Draft::write(&target, content, Mode::Private)?;
+        platform::open_to_readers(draft.path(), PUBLIC)?;
+        draft.sweep();
         draft.take_its_place()
     };
-    make().with_context(|| format!("cannot write '{}'", path.display()))
+    replace().with_context(|| format!("cannot write '{}'", path.display()))
 }
 
-/// Lets everybody read a file that was just made, whatever the umask is.
+/// Makes a folder that everybody may enter, and opens one that is there.
+pub(crate) fn make_public_folder(folder: &Path) -> Result<()> {
+    let make = || {
+        let is_missing = |folder: &&Path| !folder.exists();
+        let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
+        fs::create_dir_all(folder)?;
+        let mut folders = missing.into_iter().chain([folder]);
+        folders.try_for_each(|folder| platform::open_to_readers(folder, PUBLIC_FOLDER))
+    };
+    make().with_context(|| format!("cannot make the folder '{}'", folder.display()))?;
+    platform::refuse_to_write_for_another(folder)
+}
+
+/// Lets everybody read a file, whatever the umask is.
 pub(crate) fn open_to_readers(path: &Path) -> Result<()> {
-    platform::open_to_readers(path, 0o644)
+    platform::open_to_readers(path, PUBLIC)
         .with_context(|| format!("cannot let everybody read '{}'", path.display()))
+}
+
+/// The mode that a file or folder lacks, if it is not one that everybody may read and only its owner may change.
+pub(crate) fn missing_mode(path: &Path) -> Result<Option<u32>> {
+    let mode = if path.is_dir() { PUBLIC_FOLDER } else { PUBLIC };
+    let has = platform::gives_others(path, mode);
+    let has = has.with_context(|| format!("cannot look at '{}'", path.display()))?;
+    Ok((!has).then_some(mode))
 }
 
 pub(super) fn write(path: &Path, content: &[u8], age: Duration) -> Result<()> {

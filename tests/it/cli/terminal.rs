@@ -58,18 +58,27 @@ fn a_secret_that_is_typed_for_a_user_name_is_refused() {
 }
 
 #[test]
-fn setup_offers_to_make_git_refuse_passwords_in_urls() {
+fn setup_offers_once_to_make_git_refuse_passwords_in_urls() {
     let env = TestEnv::new();
     let Some(terminal) = Terminal::open(&env) else {
         return;
     };
     let question = "Should git refuse every URL that holds a password";
     let value = || env.git(&["config", "transfer.credentialsInUrl"]).stdout;
+    let helper = || {
+        let key = "credential.https://bitbucket.org.helper";
+        env.git(&["config", key]).stdout
+    };
     terminal.types("git-credential-bitbucket setup");
     terminal.expect(question);
+    assert_eq!(helper(), format!("{PROGRAM}\n"), "everything else is done");
     terminal.types("");
     terminal.expect("git still accepts URLs that hold a password");
     assert_eq!(value(), "");
+    // It does not ask a second time, whatever the answer was.
+    terminal.types_anew("git-credential-bitbucket setup; echo do''ne");
+    assert!(!terminal.expect("done").contains(question));
+    assert_eq!(env.program(&["setup", "--undo"], "").status, 0);
     terminal.types_anew("git-credential-bitbucket setup");
     terminal.expect(question);
     terminal.types("y");
@@ -77,6 +86,10 @@ fn setup_offers_to_make_git_refuse_passwords_in_urls() {
     assert_eq!(value(), "die\n");
     terminal.types_anew("git-credential-bitbucket setup; echo do''ne");
     assert!(!terminal.expect("done").contains(question));
+    assert_eq!(value(), "die\n");
+    terminal.types_anew("git-credential-bitbucket setup --no-guard; echo do''ne");
+    assert!(!terminal.expect("done").contains(question));
+    assert_eq!(value(), "");
 }
 
 #[test]

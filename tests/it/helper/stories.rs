@@ -225,7 +225,7 @@ fn lfs_ends_when_the_token_was_revoked() {
     handle.revoke();
     let mut push = env.command("timeout");
     push.args(["60", "git", "-C", "app", "lfs", "push", "origin", "main"]);
-    let outcome = crate::support::harness::run(push, b"");
+    let outcome = run(push, b"");
     assert!(outcome.status != 0 && outcome.status != 124, "{outcome:?}");
     assert!(
         stand_in.count(|request| request.secret() == Some(API_TOKEN)) < 10,

@@ -30,7 +30,10 @@ fn install_puts_binary_man_page_and_completions_below_the_prefix() {
         "the last line is the next step"
     );
     let configuration = fs::read_to_string(place.git_configuration()).expect("setup wrote it");
-    assert!(configuration.contains(text(place.program().as_os_str().as_encoded_bytes())));
+    assert!(configuration.contains("[include]\n\tpath = ~/own/gitconfig"));
+    let included = place.home().join("own/gitconfig");
+    let included = fs::read_to_string(included).expect("setup wrote it");
+    assert!(included.contains(text(place.program().as_os_str().as_encoded_bytes())));
 }
 
 #[test]

@@ -31,12 +31,15 @@ fn nothing_is_wrong_after_setup_and_login() {
             "program",
             "chain.bitbucket.org",
             "use-http-path.bitbucket.org",
+            "chain.www.bitbucket.org",
+            "use-http-path.www.bitbucket.org",
             "chain.api.bitbucket.org",
             "use-http-path.api.bitbucket.org",
             "credentials-in-url",
             "secret-in-url",
             "extra-header",
             "lfs-access",
+            "setup",
             "netrc",
             "config",
             "policy",
@@ -47,6 +50,7 @@ fn nothing_is_wrong_after_setup_and_login() {
             "environment",
             "prompts",
             "proxy.bitbucket.org",
+            "proxy.www.bitbucket.org",
             "proxy.api.bitbucket.org",
         ]
     );

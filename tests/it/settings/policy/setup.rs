@@ -65,17 +65,24 @@ fn the_whole_machine_is_set_up_for_its_own_hosts_and_another_administrator_can_u
     fs::write(&gitconfig, "[core]\n\tpager = less\n").unwrap();
     let outcome = start(&env, &program, &["setup", "--system"]);
     assert_eq!(outcome.status, 0, "{outcome:?}");
-    let section = |host: &str, path: &str| {
-        let program = program.display();
-        format!("[credential \"https://{host}\"]\n\thelper =\n\thelper = {program}\n{path}")
+    let shown = program.display();
+    let section = |host: &str| {
+        format!(
+            "[credential \"https://{host}\"]\n\thelper =\n\thelper = {shown}\n\tuseHttpPath = true\n"
+        )
     };
-    let written = format!(
-        "[core]\n\tpager = less\n{}{}{}",
-        section("bitbucket.org", "\tuseHttpPath = true\n"),
-        section("api.bitbucket.org", "\tuseHttpPath = true\n"),
-        section("git.corp.example:7990", "\tuseHttpPath = true\n")
-    );
+    let written =
+        "[core]\n\tpager = less\n[include]\n\tpath = /etc/git-credential-bitbucket/gitconfig\n";
     assert_eq!(fs::read_to_string(&gitconfig).unwrap(), written);
+    let included = || fs::read_to_string(env.system_folder().join("gitconfig")).unwrap();
+    let sections = format!(
+        "{}{}{}{}[credential \"https://git.corp.example\"]\n\thelper = {shown}\n",
+        section("bitbucket.org"),
+        section("www.bitbucket.org"),
+        section("api.bitbucket.org"),
+        section("git.corp.example:7990"),
+    );
+    assert_eq!(included().split_once('\n').unwrap().1, sections);
     assert!(
         !outcome.stderr.contains("manager"),
         "root's own helpers are another matter: {outcome:?}"
@@ -90,15 +97,13 @@ fn the_whole_machine_is_set_up_for_its_own_hosts_and_another_administrator_can_u
     // Twice changes nothing; another host is added when there is one.
     assert_eq!(start(&env, &program, &["setup", "--system"]).status, 0);
     assert_eq!(fs::read_to_string(&gitconfig).unwrap(), written);
+    assert_eq!(included().split_once('\n').unwrap().1, sections);
     change(&env, "hosts = [\"git.new.example\"]\n");
     assert_eq!(start(&env, &program, &["setup", "--system"]).status, 0);
-    let text = fs::read_to_string(&gitconfig).unwrap();
+    assert_eq!(fs::read_to_string(&gitconfig).unwrap(), written);
+    let text = included();
     assert!(
         text.contains("git.new.example") && !text.contains("git.corp.example"),
-        "{text}"
-    );
-    assert!(
-        !text.contains("git.new.example\"]\n\thelper =\n\thelper = /x\n\tuseHttpPath"),
         "{text}"
     );
 
@@ -112,7 +117,7 @@ fn the_whole_machine_is_set_up_for_its_own_hosts_and_another_administrator_can_u
         fs::read_to_string(&gitconfig).unwrap(),
         "[core]\n\tpager = less\n"
     );
-    assert!(!record.exists());
+    assert!(!record.exists() && !env.system_folder().join("gitconfig").exists());
 }
 
 #[test]
@@ -122,12 +127,15 @@ fn what_setup_makes_below_etc_everybody_can_read_whatever_the_umask() {
     };
     fs::remove_dir_all(env.system_folder()).unwrap();
     let mut shell = env.command("sh");
-    shell.args(["-c", "umask 077; \"$1\" setup --system && stat -c '%a %n' /etc/git-credential-bitbucket /etc/git-credential-bitbucket/*", "sh"]);
+    let script = "umask 077; \"$1\" setup --system
+        stat -c '%a %n' /etc/git-credential-bitbucket /etc/git-credential-bitbucket/*
+        setpriv --reuid=65534 --regid=65534 --clear-groups git config credential.https://bitbucket.org.usehttppath";
+    shell.args(["-c", script, "sh"]);
     shell.arg(&program);
     let outcome = run(shell, b"");
     assert_eq!(
         outcome.stdout,
-        "755 /etc/git-credential-bitbucket\n644 /etc/git-credential-bitbucket/setup.toml\n",
+        "755 /etc/git-credential-bitbucket\n644 /etc/git-credential-bitbucket/gitconfig\n644 /etc/git-credential-bitbucket/setup.toml\ntrue\n",
         "{outcome:?}"
     );
     assert_eq!(
@@ -144,7 +152,7 @@ fn only_hosts_that_are_allowed_are_set_up() {
     };
     let outcome = start(&env, &program, &["setup", "--system"]);
     assert_eq!(outcome.status, 0, "{outcome:?}");
-    let text = fs::read_to_string(&gitconfig).unwrap();
+    let text = fs::read_to_string(env.system_folder().join("gitconfig")).unwrap();
     assert_eq!(text.matches("[credential ").count(), 1, "{text}");
     assert!(text.contains("https://git.corp.example\""), "{text}");
     assert_eq!(

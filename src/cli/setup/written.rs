@@ -1,10 +1,10 @@
 //! What setup writes to the end of a git configuration file, and how setup finds it again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// What setup wrote to a git configuration file.
+/// What setup wrote to a git configuration file: the include, or the sections of version 0.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Written {
     pub(super) path: PathBuf,
@@ -23,20 +23,32 @@ pub(super) struct Section {
 }
 
 impl Written {
-    pub(super) fn has_guard(&self) -> bool {
-        self.sections.contains(&Section::guard())
+    /// A section behind this text.
+    pub(super) fn behind(text: &str, path: &Path, created: bool, section: Section) -> Self {
+        Self {
+            path: path.to_owned(),
+            created,
+            separator: separator_after(text),
+            sections: vec![section],
+        }
+    }
+
+    /// The text without what setup wrote, if any of it is there. Later additions stay, also inside our sections.
+    pub(super) fn taken_out_of(&self, text: &str) -> Option<String> {
+        let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+        let sections = self.sections.iter().rev();
+        let found: Vec<_> = sections
+            .map(|section| remove(&mut lines, section))
+            .collect();
+        let rest = lines.concat();
+        let stood_at_end = found.iter().all(|is_at_end| *is_at_end == Some(true));
+        let bare = rest.strip_suffix(&self.separator).filter(|_| stood_at_end);
+        let bare = bare.map_or_else(|| rest.clone(), str::to_owned);
+        found.iter().any(Option::is_some).then_some(bare)
     }
 }
 
 impl Section {
-    /// Makes git refuse URLs that hold a password (git-config(1), `transfer.credentialsInUrl`).
-    pub(super) fn guard() -> Self {
-        Self {
-            header: "[transfer]".to_owned(),
-            lines: vec!["\tcredentialsInUrl = die".to_owned()],
-        }
-    }
-
     pub(super) fn text(&self) -> String {
         let mut text = format!("{}\n", self.header);
         for line in &self.lines {
@@ -48,79 +60,45 @@ impl Section {
 }
 
 /// git-config(1), "Syntax": a line that ends with a backslash continues and would swallow our first header.
-pub(super) fn separator_after(text: &str) -> &'static str {
-    let has_newline = text.is_empty() || text.ends_with('\n');
+fn separator_after(text: &str) -> String {
     let last = text.strip_suffix('\n').unwrap_or(text);
     let last = last.strip_suffix('\r').unwrap_or(last);
     let backslashes = last.bytes().rev().take_while(|&byte| byte == b'\\').count();
-    match (has_newline, backslashes % 2 == 1) {
-        (true, false) => "",
-        (true, true) | (false, false) => "\n",
-        (false, true) => "\n\n",
-    }
-}
-
-/// The text without what setup wrote, if any of it is there. Later additions stay, also inside our sections.
-pub(super) fn without(text: &str, written: &Written) -> Option<String> {
-    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let mut was_there = false;
-    let mut is_at_end = true;
-    for section in written.sections.iter().rev() {
-        match remove(&mut lines, section) {
-            Some(stood_at_end) => {
-                was_there = true;
-                is_at_end &= stood_at_end;
-            }
-            None => is_at_end = false,
-        }
-    }
-    let rest = lines.concat();
-    let rest = match rest.strip_suffix(written.separator.as_str()) {
-        Some(bare) if is_at_end => bare.to_owned(),
-        _ => rest,
-    };
-    was_there.then_some(rest)
+    let is_unfinished = !text.is_empty() && !text.ends_with('\n');
+    "\n".repeat(usize::from(is_unfinished) + backslashes % 2)
 }
 
 /// Removes the lines of a section, with any indentation; whether nothing followed them. `None` without the section.
 fn remove(lines: &mut Vec<&str>, section: &Section) -> Option<bool> {
-    let is_header = |line: &str| line.trim_start().starts_with('[');
-    let end_of = |lines: &[&str], start: usize| {
-        let length = lines[start + 1..].iter().position(|line| is_header(line));
+    let end_of = |start: usize| {
+        let is_header = |line: &&str| line.trim_start().starts_with('[');
+        let length = lines[start + 1..].iter().position(is_header);
         length.map_or(lines.len(), |length| start + 1 + length)
     };
-    let is_own = |line: &str| section.lines.iter().any(|own| own.trim() == line.trim());
+    let is_own = |line: &&str| section.lines.iter().any(|own| own.trim() == line.trim());
+    // The second line of version 0.1's sections names the helper, the only one of an include our file.
+    let telling = section.lines.get(1).or(section.lines.first())?.trim();
     let is_ours = |start: &usize| {
-        let mut body = lines[start + 1..end_of(lines, *start)]
-            .iter()
-            .filter(|line| !line.trim().is_empty())
-            .peekable();
-        let names_us = |line: &&&str| {
-            section
-                .lines
-                .get(1)
-                .is_some_and(|own| own.trim() == line.trim())
-        };
-        let is_nothing_else = body.peek().is_some() && body.clone().all(|line| is_own(line));
+        let body = lines[start + 1..end_of(*start)].iter();
+        let mut body = body.filter(|line| !line.trim().is_empty()).peekable();
+        let is_nothing_else = body.peek().is_some() && body.clone().all(is_own);
         lines[*start].trim() == section.header
-            && (is_nothing_else || body.any(|line| names_us(&line)))
+            && (is_nothing_else || body.any(|line| line.trim() == telling))
     };
     let start = (0..lines.len()).rev().find(is_ours)?;
-    for own in &section.lines {
-        let mut body = start + 1..end_of(lines, start);
-        if let Some(position) = body.find(|position| lines[*position].trim() == own.trim()) {
-            lines.remove(position);
-        }
+    let end = end_of(start);
+    let mut kept = lines[start..end].to_vec();
+    kept.retain(|line| !is_own(line));
+    if kept.len() == 1 {
+        kept.clear();
     }
-    if end_of(lines, start) == start + 1 {
-        lines.remove(start);
-    }
+    lines.splice(start..end, kept);
     Some(start == lines.len())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Section, Written, separator_after, without};
+    use super::{Section, Written, separator_after};
 
     fn written(separator: &str) -> (Written, String) {
         let section = |host: &str| Section {
@@ -159,7 +137,9 @@ mod tests {
             assert_eq!(separator_after(before), separator, "{before:?}");
             let (written, block) = written(separator);
             assert_eq!(
-                without(&format!("{before}{separator}{block}"), &written).as_deref(),
+                written
+                    .taken_out_of(&format!("{before}{separator}{block}"))
+                    .as_deref(),
                 Some(before)
             );
         }
@@ -170,26 +150,28 @@ mod tests {
         let (written, block) = written("\n");
         let after = format!("[user]\n{block}[alias]\n\tst = status\n");
         assert_eq!(
-            without(&after, &written).as_deref(),
+            written.taken_out_of(&after).as_deref(),
             Some("[user]\n[alias]\n\tst = status\n")
         );
 
         let within = block.replacen("\thelper = /x\n", "\thelper = /x\n\tusername = ada\n", 1);
         let kept = "[credential \"https://bitbucket.org\"]\n\tusername = ada\n";
         assert_eq!(
-            without(&format!("[user]\n{within}"), &written),
+            written.taken_out_of(&format!("[user]\n{within}")),
             Some(format!("[user]\n{kept}"))
         );
 
         let indented = block.replace('\t', "    ");
         assert_eq!(
-            without(&format!("[user]\n{indented}"), &written).as_deref(),
+            written
+                .taken_out_of(&format!("[user]\n{indented}"))
+                .as_deref(),
             Some("[user]")
         );
 
         let unset = block.replace("\thelper =\n\thelper = /x\n", "");
         assert_eq!(
-            without(&format!("[user]\n{unset}"), &written).as_deref(),
+            written.taken_out_of(&format!("[user]\n{unset}")).as_deref(),
             Some("[user]")
         );
     }
@@ -199,13 +181,13 @@ mod tests {
         let (written, block) = written("");
         let own = "[credential \"https://bitbucket.org\"]\n\thelper = cache\n";
         assert_eq!(
-            without(&format!("{own}{block}"), &written).as_deref(),
+            written.taken_out_of(&format!("{own}{block}")).as_deref(),
             Some(own)
         );
         assert_eq!(
-            without(&format!("{block}{own}"), &written).as_deref(),
+            written.taken_out_of(&format!("{block}{own}")).as_deref(),
             Some(own)
         );
-        assert_eq!(without(own, &written), None);
+        assert_eq!(written.taken_out_of(own), None);
     }
 }

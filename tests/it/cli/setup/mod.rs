@@ -1,5 +1,9 @@
 //! `setup`: alone for our hosts, and out again without a trace.
 
+mod earlier;
+mod elsewhere;
+mod included;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -17,6 +21,17 @@ fn config(env: &TestEnv) -> String {
     fs::read_to_string(env.git_config()).unwrap()
 }
 
+/// The lines that setup writes into git's own file.
+fn include(env: &TestEnv) -> String {
+    let path = env.data().join("gitconfig");
+    format!("[include]\n\tpath = {}\n", path.display())
+}
+
+/// The program's own file, which they include.
+fn included(env: &TestEnv) -> String {
+    fs::read_to_string(env.data().join("gitconfig")).unwrap()
+}
+
 #[test]
 fn setup_cuts_the_chain_and_names_whom_it_cut_off() {
     let env = with_store();
@@ -27,30 +42,31 @@ fn setup_cuts_the_chain_and_names_whom_it_cut_off() {
         "{}",
         outcome.stderr
     );
-    let block = format!(
-        "[credential \"https://bitbucket.org\"]\n\thelper =\n\thelper = {PROGRAM}\n\tuseHttpPath = true\n\
-         [credential \"https://api.bitbucket.org\"]\n\thelper =\n\thelper = {PROGRAM}\n\tuseHttpPath = true\n"
-    );
-    assert_eq!(config(&env), format!("{BEFORE}\n{block}"));
+    assert_eq!(config(&env), format!("{BEFORE}\n{}", include(&env)));
+    let section = |host: &str| {
+        format!(
+            "[credential \"https://{host}\"]\n\thelper =\n\thelper = {PROGRAM}\n\tuseHttpPath = true\n"
+        )
+    };
+    let sections: String = ["bitbucket.org", "www.bitbucket.org", "api.bitbucket.org"]
+        .map(section)
+        .concat();
+    let text = included(&env);
+    let (comment, rest) = text.split_once('\n').unwrap();
+    assert!(comment.starts_with("# "), "{text}");
+    assert_eq!(rest, sections);
 }
 
 #[test]
 fn setup_twice_changes_nothing() {
     let env = with_store();
     env.program(&["setup"], "");
-    let (once, record) = (
-        config(&env),
-        fs::read(env.data().join("setup.toml")).unwrap(),
-    );
+    let record = || fs::read_to_string(env.data().join("setup.toml")).unwrap();
+    let everything = || (config(&env), included(&env), record());
+    let once = everything();
     let outcome = env.program(&["setup"], "");
     assert_eq!(outcome.status, 0);
-    assert_eq!(
-        (
-            config(&env),
-            fs::read(env.data().join("setup.toml")).unwrap()
-        ),
-        (once, record)
-    );
+    assert_eq!(everything(), once);
     assert!(
         !outcome.stderr.contains("no longer asked"),
         "{}",
@@ -72,7 +88,9 @@ fn undo_leaves_the_file_as_it_was_to_the_byte_and_mode() {
         );
         assert_eq!(env.program(&["setup", "--undo"], "").status, 0);
         assert_eq!(config(&env), before);
-        assert!(!env.data().join("setup.toml").exists());
+        for name in ["setup.toml", "gitconfig"] {
+            assert!(!env.data().join(name).exists(), "{name}");
+        }
         assert_eq!(
             env.program(&["setup", "--undo"], "").status,
             0,
@@ -101,16 +119,18 @@ fn undo_keeps_what_git_wrote_since() {
         "credential.https://bitbucket.org.username",
         "ada",
     ]);
+    // git adds this to the section that setup made.
+    env.git_succeeds(&["config", "--global", "--add", "include.path", "~/mine"]);
     assert_eq!(env.program(&["setup", "--undo"], "").status, 0);
     let list = env.git_succeeds(&["config", "--global", "--list"]).stdout;
     assert_eq!(
         list,
-        "credential.helper=store\nuser.name=Ada\ncredential.https://bitbucket.org.username=ada\nalias.st=status\n"
+        "credential.helper=store\nuser.name=Ada\ninclude.path=~/mine\nalias.st=status\ncredential.https://bitbucket.org.username=ada\n"
     );
 }
 
 #[test]
-fn a_later_setup_moves_to_the_end_again() {
+fn the_include_stays_where_it_stands_and_force_puts_it_behind_another_helper() {
     let env = with_store();
     env.program(&["setup"], "");
     fs::write(
@@ -118,19 +138,36 @@ fn a_later_setup_moves_to_the_end_again() {
         config(&env) + "[credential]\n\thelper = cache\n",
     )
     .unwrap();
-    let outcome = env.program(&["status"], "");
+    let behind = config(&env);
+    let outcome = env.program(&["setup"], "");
+    assert_eq!(outcome.status, 0, "{outcome:?}");
     assert!(
         outcome.stderr.contains("the helper 'cache' in '"),
-        "{}",
-        outcome.stderr
+        "{outcome:?}"
     );
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    assert!(
+        outcome
+            .stderr
+            .contains("hint: 'git credential-bitbucket setup --force' fixes that"),
+        "{outcome:?}"
+    );
+    assert_eq!(config(&env), behind);
+    assert_eq!(env.program(&["setup", "--force"], "").status, 0);
+    assert!(config(&env).ends_with(&include(&env)), "{}", config(&env));
+    assert_eq!(config(&env).matches("[include]").count(), 1);
     let outcome = env.program(&["status"], "");
     assert_eq!(
         outcome.stderr,
         "No account yet: 'git credential-bitbucket login' adds one\n"
     );
-    assert_eq!(config(&env).matches("helper =\n").count(), 2);
+    let moved = config(&env);
+    assert_eq!(env.program(&["setup", "--force"], "").status, 0);
+    assert_eq!(config(&env), moved, "with nothing behind it, it stays");
+    assert_eq!(env.program(&["setup", "--undo"], "").status, 0);
+    assert_eq!(
+        config(&env),
+        format!("{BEFORE}\n[credential]\n\thelper = cache\n")
+    );
 }
 
 #[test]
@@ -171,7 +208,7 @@ fn a_symbolic_link_stays_one() {
     std::os::unix::fs::symlink(&real, env.git_config()).unwrap();
     assert_eq!(env.program(&["setup"], "").status, 0);
     assert!(fs::symlink_metadata(env.git_config()).unwrap().is_symlink());
-    assert!(fs::read_to_string(real).unwrap().contains("bitbucket.org"));
+    assert!(fs::read_to_string(real).unwrap().ends_with(&include(&env)));
 }
 
 #[test]
@@ -189,31 +226,6 @@ fn another_git_that_writes_the_file_is_respected() {
     assert!(
         env.home().join(".gitconfig.lock").exists(),
         "it is not ours to remove"
-    );
-}
-
-#[test]
-fn login_adds_the_new_host_to_what_setup_wrote() {
-    let env = TestEnv::new();
-    env.program(&["setup"], "");
-    env.login(
-        "BBDC-canary",
-        &["--host", "git.corp.example:7990", "--username", "ada"],
-    );
-    let has = |key: &str| env.git(&["config", "--global", "--get-all", key]).stdout;
-    assert_eq!(
-        has("credential.https://git.corp.example:7990.helper"),
-        format!("\n{PROGRAM}\n")
-    );
-    assert_eq!(
-        has("credential.https://git.corp.example:7990.useHttpPath"),
-        "true\n"
-    );
-    assert_eq!(env.program(&["setup", "--undo"], "").status, 0);
-    assert_eq!(
-        env.git(&["config", "--global", "--get-regexp", "^credential"])
-            .stdout,
-        ""
     );
 }
 
@@ -352,7 +364,7 @@ fn the_guard_is_part_of_what_setup_writes_and_undo_takes_back() {
             .contains("'git credential-bitbucket setup --guard'"),
         "{plain:?}"
     );
-    assert!(!config(&env).contains(guard));
+    assert!(!included(&env).contains(guard));
     let guarded = env.program(&["setup", "--guard"], "");
     assert_eq!(guarded.status, 0, "{guarded:?}");
     assert!(
@@ -360,13 +372,13 @@ fn the_guard_is_part_of_what_setup_writes_and_undo_takes_back() {
             .stderr
             .contains("git refuses URLs that hold a password")
     );
-    assert!(config(&env).ends_with(guard), "{}", config(&env));
+    assert!(included(&env).ends_with(guard), "{}", included(&env));
     let value = env.git(&["config", "transfer.credentialsInUrl"]).stdout;
     assert_eq!(value, "die\n");
     // What brings the sections up to date keeps it.
     env.login(API_TOKEN, &["--for", "acme", "--host", "bitbucket.org"]);
     env.program(&["setup"], "");
-    assert!(config(&env).ends_with(guard), "{}", config(&env));
+    assert!(included(&env).ends_with(guard), "{}", included(&env));
     assert_eq!(env.program(&["setup", "--undo"], "").status, 0);
     assert_eq!(config(&env), BEFORE);
 }
