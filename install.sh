@@ -11,7 +11,7 @@ files="
 share/man/man1/$name.1
 share/bash-completion/completions/$name
 share/zsh/site-functions/_$name
-share/fish/vendor_completions.d/$name.fish
+share/fish/vendor_conf.d/$name.fish
 bin/$name
 "
 
@@ -130,6 +130,8 @@ install() {
     for file in $files; do
         put "$file"
     done
+    # Where 0.1 had them; fish would read both.
+    rm -f "$prefix/share/fish/vendor_completions.d/$name.fish"
     report_path
     report_zsh
     set_up
@@ -263,8 +265,8 @@ build() {
         fail "the build failed"
 }
 
-# A static program answers in half the time, and git starts this one with every command. So where Rust has the
-# target for it (rustup target add x86_64-unknown-linux-musl) that is what is built.
+# A static program answers in half the time, and git starts this one with every command. So that is what is built where
+# Rust has the target for it, or rustup can add it.
 choose_target() {
     target=''
     [ -z "${CARGO_BUILD_TARGET:-}" ] || return 0
@@ -273,13 +275,25 @@ choose_target() {
     aarch64-unknown-linux-gnu) static=aarch64-unknown-linux-musl ;;
     *) return 0 ;;
     esac
-    [ -d "$(rustc --print sysroot)/lib/rustlib/$static/lib" ] || return 0
+    sysroot=$(cd "$here" && rustc --print sysroot)
+    [ -d "$sysroot/lib/rustlib/$static/lib" ] || add_target || return 0
     target=$static
     # The little C in it needs no library of that target.
     case $static in
     x86_64-*) export CC_x86_64_unknown_linux_musl="${CC_x86_64_unknown_linux_musl:-cc}" ;;
     aarch64-*) export CC_aarch64_unknown_linux_musl="${CC_aarch64_unknown_linux_musl:-cc}" ;;
     esac
+}
+
+# rustup adds it to its own Rust only, not to a distribution's.
+add_target() {
+    has rustup && used=$(cd "$here" && rustup which rustc 2>/dev/null) &&
+        [ "$(real_folder "$used")" = "$(real_folder "$sysroot/bin/rustc")" ] || return 1
+    say "adding Rust's target $static, which makes the program static and twice as fast"
+    (cd "$here" && rustup -q target add "$static") || {
+        say "rustup cannot add it; building the dynamic program instead"
+        return 1
+    }
 }
 
 # What cargo has no place for in Cargo.toml; whoever sets RUSTFLAGS keeps to those.
@@ -343,7 +357,7 @@ collect_built() {
     cp "$here/docs/$name.1" "$staging/share/man/man1/$name.1"
     write_completions bash "share/bash-completion/completions/$name"
     write_completions zsh "share/zsh/site-functions/_$name"
-    write_completions fish "share/fish/vendor_completions.d/$name.fish"
+    write_completions fish "share/fish/vendor_conf.d/$name.fish"
 }
 
 # What is verified is a copy, and the copy is what is unpacked: nobody exchanges the file in between.

@@ -180,10 +180,6 @@ find_rust() {
     if [ "$fast" = no ] && ! cargo deny --version >/dev/null 2>&1; then
         step cargo install --locked --debug cargo-deny@0.20.2
     fi
-    # The installer prefers to build a static program, and the benchmark then measures that as well.
-    if [ "$fast" = no ] && has rustup && [ "$(uname -s)" = Linux ]; then
-        step rustup target add "$(uname -m)-unknown-linux-musl"
-    fi
 }
 
 # Below target, with what it needs, which the lock file names by its hashes.

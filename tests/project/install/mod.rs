@@ -1,6 +1,8 @@
 //! `install.sh`: what it installs, names, reports and removes.
 
 pub(crate) mod place;
+#[cfg(target_os = "linux")]
+mod target;
 
 use std::{env, fs, os::unix::fs::PermissionsExt, process::Command};
 
@@ -321,13 +323,13 @@ fn git_help_shows_the_installed_page() {
         .command("git")
         .args(["credential-bitbucket", "--help"])
         .env("PATH", path_with(&place.prefix().join("bin")))
-        .env("MANPAGER", "cat")
+        .envs([("MANPAGER", "cat"), ("MANWIDTH", "80")])
         .output()
         .expect("git runs");
     assert_succeeded(&output);
-    // man may cut the head of the page short, and print what is bold twice.
-    let page = text(&output.stdout).to_lowercase();
-    assert!(page.contains("git-credential-bitbuck"), "{page}");
+    let head = text(&output.stdout).lines().next().unwrap_or_default();
+    let title = "GIT-CREDENTIAL-BITBUCKET(1)";
+    assert!(head.starts_with(title) && head.ends_with(title), "{head}");
 }
 
 #[test]
