@@ -50,14 +50,14 @@ impl<'a> Terminal<'a> {
         command
     }
 
+    /// Types something, without the Enter key.
+    pub(crate) fn presses(&self, keys: &str) {
+        let status = self.tmux().args(["send-keys", "-l", keys]).status();
+        assert!(status.unwrap().success());
+    }
+
     pub(crate) fn types(&self, line: &str) {
-        assert!(
-            self.tmux()
-                .args(["send-keys", "-l", line])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.presses(line);
         assert!(
             self.tmux()
                 .args(["send-keys", "Enter"])

@@ -16,7 +16,7 @@ pub(super) const NAME: &str = "git-credential-bitbucket";
 pub(crate) const INSTALLED: [&str; 5] = [
     "bin/git-credential-bitbucket",
     "share/bash-completion/completions/git-credential-bitbucket",
-    "share/fish/vendor_completions.d/git-credential-bitbucket.fish",
+    "share/fish/vendor_conf.d/git-credential-bitbucket.fish",
     "share/man/man1/git-credential-bitbucket.1",
     "share/zsh/site-functions/_git-credential-bitbucket",
 ];
