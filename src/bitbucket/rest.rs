@@ -44,6 +44,27 @@ pub(crate) fn is_rest(host: &Host, path: &[u8]) -> bool {
     host.as_str() == API_HOST || !is_cloud(host) && path.split(|&byte| byte == b'/').any(is_rest)
 }
 
+/// Whether git or git-lfs asks for a path: a repository, or an endpoint of theirs in it. git-annex also asks for
+/// `acme/core.git/config`, and takes its absence for a refusal.
+pub(crate) fn is_of_git(host: &Host, path: &[u8]) -> bool {
+    let path = String::from_utf8_lossy(path).to_ascii_lowercase();
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let after = |wanted: &dyn Fn(&str) -> bool, number: usize| {
+        let position = segments.iter().position(|segment| wanted(segment));
+        position.map(|position| position + number)
+    };
+    let end = after(&|segment| segment.strip_suffix(".git").is_some(), 1)
+        .or_else(|| is_cloud(host).then_some(2))
+        .or_else(|| after(&|segment| segment == "scm", 3));
+    let inside = end.and_then(|end| segments.get(end..)).unwrap_or_default();
+    let inside = inside.strip_prefix(&["wiki"]).unwrap_or(inside);
+    matches!(
+        inside,
+        [] | ["info", "refs"] | ["info", "lfs", ..] | ["git-upload-pack" | "git-receive-pack"]
+    )
+}
+
 /// Whether a REST path names no workspace or repository, such as `2.0/user`.
 pub(crate) fn is_general_rest(host: &Host, path: &[u8]) -> bool {
     let about = [

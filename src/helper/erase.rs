@@ -11,7 +11,7 @@ use crate::account::{Account, Kept};
 use crate::answer::matching::{self, Wanted};
 use crate::answer::shortlist;
 use crate::answer::source::{self, environment};
-use crate::bitbucket::API_HOST;
+use crate::bitbucket::{self, API_HOST};
 use crate::git::protocol::Request;
 use crate::helper::first_contact;
 use crate::settings::session::Session;
@@ -25,9 +25,12 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     };
     let refused = request.credential.as_ref().or(request.password.as_ref());
     let now = Timestamp::now();
-    let is_rest = wanted.host.as_str() == API_HOST;
+    let is_elsewhere = wanted.host.as_str() == API_HOST
+        || wanted
+            .path
+            .is_some_and(|path| !bitbucket::is_of_git(&wanted.host, path));
     if let Some((account, kept)) = environment::allowed_account(session, &wanted.host)? {
-        if let Some(refused) = refused.filter(|_| !is_rest)
+        if let Some(refused) = refused.filter(|_| !is_elsewhere)
             && is_refused(&account, &kept, request, refused)
         {
             source::note_refusal(session, refused, &wanted);
@@ -50,7 +53,7 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
             // A broken URL produces an erase without any secret: git dies while it writes a value with a CR. So nothing
             // is removed, and of what the user signed in with nothing is even set aside.
             None => is_unknown,
-            Some(_) if is_rest && !is_unknown => false,
+            Some(_) if is_elsewhere && !is_unknown => false,
             Some(refused) => match session.secret_of(account) {
                 Ok(kept) => {
                     // Somebody may have been at an unlock prompt.
@@ -79,7 +82,7 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
     });
     if removed.is_empty() && set_aside.is_empty() {
         // Whether it came from there is not asked: of what did not come from there the note says nothing.
-        if let Some(refused) = refused.filter(|_| !is_rest)
+        if let Some(refused) = refused.filter(|_| !is_elsewhere)
             && source::is_asked(&session, &wanted.host)?
         {
             source::note_refusal(&session, refused, &wanted);

@@ -110,3 +110,56 @@ fn a_token_that_git_gave_and_was_refused_is_kept_aside_when_the_next_one_comes()
         .collect();
     assert_eq!(states, ["rejected", "ok"]);
 }
+
+/// git-annex asks for the configuration of a repository, and takes its absence for a refusal.
+#[test]
+fn an_erase_for_a_file_in_a_repository_says_nothing_about_the_token() {
+    const HOST: &str = "git.corp.example:7990";
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["work"]);
+    env.login("BBDC-canary", &["dc", "--host", HOST, "--username", "bob"]);
+    let state_after = |host: &str, path: &str| {
+        let (username, password) = match host {
+            HOST => ("bob", "BBDC-canary"),
+            _ => (STATIC, API_TOKEN),
+        };
+        let request = format!(
+            "protocol=https\nhost={host}\npath={path}\nusername={username}\npassword={password}\n"
+        );
+        let outcome = env.program(&["erase"], &request);
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{path}");
+        let accounts = env.accounts();
+        let account = accounts.iter().find(|account| account["host"] == host);
+        let state = account.unwrap()["state"].as_str().unwrap().to_owned();
+        assert_eq!(env.program(&["store"], &request).status, 0);
+        state
+    };
+    for (host, path) in [
+        ("bitbucket.org", "acme/core.git/config"),
+        ("bitbucket.org", "acme/core/config"),
+        ("bitbucket.org", "/acme/core.git/annex/objects/ab"),
+        ("bitbucket.org", "acme/core.git/info/attributes"),
+        (HOST, "scm/acme/core.git/config"),
+        (HOST, "bitbucket/scm/acme/core/config"),
+    ] {
+        assert_eq!(state_after(host, path), "ok", "{host} {path}");
+    }
+    for (host, path) in [
+        ("bitbucket.org", "acme/core.git"),
+        ("bitbucket.org", "acme/core"),
+        ("bitbucket.org", "acme/core.git/"),
+        ("bitbucket.org", "acme"),
+        ("bitbucket.org", "acme/core.git/wiki"),
+        (
+            "bitbucket.org",
+            "acme/core.git/info/refs?service=git-upload-pack",
+        ),
+        ("bitbucket.org", "acme/core/info/lfs/objects/batch"),
+        ("bitbucket.org", "acme/core.git/git-receive-pack"),
+        (HOST, "scm/acme/core.git"),
+        (HOST, "bitbucket/scm/~bob/core.git/info/lfs"),
+        (HOST, "acme/core"),
+    ] {
+        assert_eq!(state_after(host, path), "rejected", "{host} {path}");
+    }
+}
