@@ -106,7 +106,7 @@ fn for_rest(account: &Account, secret: Secret, offers_authtype: bool) -> Result<
                 "Bitbucket's REST API takes '{}' only as Bearer, which was not asked for",
                 account.name
             ),
-            "put 'capability[]=authtype' in front of what 'git credential fill' is given",
+            "put the line 'capability[]=authtype' at the end of what 'git credential fill' is given",
         )),
         Err(missing) => Err(lacking(account, missing)),
     }

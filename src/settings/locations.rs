@@ -11,7 +11,7 @@ use crate::sys::error::Hinted;
 use crate::sys::variables;
 
 /// One folder for all our files; for tests and containers.
-const HOME_VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_HOME";
+const HOME_VARIABLES: [&str; 2] = ["GIT_CREDENTIAL_BITBUCKET_HOME", "BITBUCKET_CREDENTIAL_HOME"];
 /// A Go program of the same name keeps files in a data folder of the same name: ours have names of their own.
 const FOLDER: &str = "git-credential-bitbucket";
 /// What git's configuration includes.
@@ -51,12 +51,12 @@ pub(crate) struct Locations {
 
 impl Locations {
     pub(crate) fn of_environment() -> Result<Self> {
-        if let Some(home) = variables::filled(HOME_VARIABLE) {
+        if let Some((variable, home)) = variables::first(HOME_VARIABLES) {
             let home = PathBuf::from(home);
             // It would be another folder wherever git is run, a clone's own among them.
             if !home.is_absolute() {
                 bail!(Hinted::new(
-                    format!("{HOME_VARIABLE} is not an absolute path"),
+                    format!("{variable} is not an absolute path"),
                     "set it to one, or unset it",
                 ));
             }
@@ -70,18 +70,23 @@ impl Locations {
         let no_home = || {
             Hinted::new(
                 "there is no home folder to keep accounts in",
-                format!("set HOME, or {HOME_VARIABLE} to a folder of your choice"),
+                "set HOME, or GIT_CREDENTIAL_BITBUCKET_HOME to a folder of your choice",
             )
         };
-        let data = dirs::data_dir().ok_or_else(no_home)?;
         let home = dirs::home_dir().ok_or_else(no_home)?;
+        // A snap (VS Code's) moves the folders of XDG below ~/snap, where no other program looks.
+        let in_place = |folder: Option<PathBuf>, usual: &str| {
+            let folder = folder.filter(|folder| !folder.starts_with(home.join("snap")));
+            folder.unwrap_or_else(|| home.join(usual))
+        };
+        let data = in_place(dirs::data_dir(), ".local/share");
+        let config = in_place(dirs::config_dir(), ".config");
         Ok(Self {
-            config: dirs::config_dir().ok_or_else(no_home)?.join(FOLDER),
+            config: config.join(FOLDER),
             runtime: dirs::runtime_dir()
                 .unwrap_or_else(|| data.clone())
                 .join(FOLDER),
             data: data.join(FOLDER),
-            // A snap moves the folders of XDG, and another program's git would find nothing there.
             gitconfig: home.join(".config").join(FOLDER).join(GITCONFIG),
         })
     }

@@ -14,7 +14,10 @@ use crate::sys::error::printable;
 use crate::sys::variables;
 
 /// `1` (or `2`, or `true`) traces to stderr, a path to the end of that file, as with git's `GIT_TRACE`.
-const VARIABLE: &str = "GIT_CREDENTIAL_BITBUCKET_TRACE";
+const VARIABLES: [&str; 2] = [
+    "GIT_CREDENTIAL_BITBUCKET_TRACE",
+    "BITBUCKET_CREDENTIAL_TRACE",
+];
 
 static TRACE: OnceLock<Option<Trace>> = OnceLock::new();
 
@@ -26,9 +29,9 @@ struct Trace {
 
 pub(crate) fn start() {
     TRACE.get_or_init(|| {
-        let value = variables::value(VARIABLE)?;
+        let (_, value) = variables::first(VARIABLES)?;
         let file = match value.to_str() {
-            Some("" | "0" | "false" | "no" | "off") => return None,
+            Some("0" | "false" | "no" | "off") => return None,
             Some("1" | "2" | "true" | "yes" | "on") => None,
             _ => Some(open(Path::new(&value))?),
         };

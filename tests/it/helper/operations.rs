@@ -3,6 +3,7 @@
 use crate::support::harness::{
     ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, PROGRAM, STATIC, TestEnv, ephemeral, reply, run,
 };
+use crate::support::terminal::Terminal;
 use std::fs;
 
 #[test]
@@ -170,6 +171,82 @@ fn the_trace_goes_to_a_file_of_the_users_own_alone() {
         assert_eq!(said, "", "{}", named.display());
     }
     assert!(!made.exists());
+}
+
+/// pre-commit and others drop every variable of git's.
+#[test]
+fn the_variables_have_second_names_for_programs_that_drop_gits() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["work"]);
+    let trace = env.path().join("trace.log");
+    let get = |first: Option<&str>| {
+        let mut command = env.command(PROGRAM);
+        command
+            .arg("get")
+            .env_remove("GIT_CREDENTIAL_BITBUCKET_HOME")
+            .env("BITBUCKET_CREDENTIAL_HOME", env.data())
+            .env("BITBUCKET_CREDENTIAL_TRACE", &trace)
+            .envs(first.map(|home| ("GIT_CREDENTIAL_BITBUCKET_HOME", home)));
+        run(command, b"protocol=https\nhost=bitbucket.org\n")
+    };
+    for first in [None, Some("")] {
+        assert_eq!(get(first).stdout, reply(STATIC, API_TOKEN));
+    }
+    assert!(
+        fs::read_to_string(&trace)
+            .unwrap()
+            .contains("reply: user name")
+    );
+    // The first name counts where both are set.
+    assert_eq!(get(Some("/nowhere")).stdout, "");
+    assert!(
+        get(Some("data"))
+            .stderr
+            .contains("GIT_CREDENTIAL_BITBUCKET_HOME is not")
+    );
+    let mut command = env.command(PROGRAM);
+    command
+        .arg("status")
+        .env_remove("GIT_CREDENTIAL_BITBUCKET_HOME")
+        .env("BITBUCKET_CREDENTIAL_HOME", "data");
+    let error = "error: BITBUCKET_CREDENTIAL_HOME is not an absolute path\n";
+    assert!(run(command, b"").stderr.contains(error));
+}
+
+/// git forgets what stands before `url=`.
+#[test]
+fn the_hint_about_bearer_works_with_a_url_too() {
+    let env = TestEnv::new();
+    env.login(ACCESS_TOKEN, &[]);
+    env.configure_plain();
+    let fill = |request: &str| {
+        let mut command = env.command("git");
+        command.args(["credential", "fill"]);
+        run(command, request.as_bytes())
+    };
+    let url = "url=https://api.bitbucket.org/2.0/user\n";
+    let place = "protocol=https\nhost=api.bitbucket.org\n";
+    let line = "capability[]=authtype\n";
+    for request in [url.to_owned(), place.to_owned(), format!("{line}{url}")] {
+        let outcome = fill(&request);
+        assert!(
+            outcome.stderr.contains("only as Bearer"),
+            "{request}: {outcome:?}"
+        );
+    }
+    if let Some(terminal) = Terminal::open(&env) {
+        terminal.types(&format!("printf '{place}' | git-credential-bitbucket get"));
+        terminal.expect("hint: put the line 'capability[]=authtype' at the end of");
+    }
+    for place in [url, place] {
+        let outcome = fill(&format!("{place}{line}"));
+        assert!(
+            outcome
+                .stdout
+                .contains(&format!("credential={ACCESS_TOKEN}\n")),
+            "{outcome:?}"
+        );
+    }
 }
 
 #[test]
