@@ -5,10 +5,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use super::draft::AT_WORK;
+use super::lock_file::LockFile;
 use super::platform;
+use super::read::cannot;
 use super::write::{make_private_folder, write};
 use crate::sys::error::Hinted;
 
@@ -17,6 +19,8 @@ use crate::sys::error::Hinted;
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
+    /// Where the file system has no locks.
+    _instead: Option<LockFile>,
 }
 
 impl Lock {
@@ -28,20 +32,37 @@ impl Lock {
         }
         let file = platform::private(OpenOptions::new().write(true).create(true).truncate(false))
             .open(path)
-            .with_context(|| format!("cannot open '{}'", path.display()))?;
+            .map_err(cannot("open", path))?;
         let deadline = Instant::now() + patience;
+        let mut hint =
+            "look for a 'git-credential-bitbucket' that hangs, end it, and try again".to_owned();
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self { _file: file }),
-                Err(fs::TryLockError::Error(error)) => {
-                    return Err(error).with_context(|| format!("cannot lock '{}'", path.display()));
+            let instead = match file.try_lock() {
+                Ok(()) => Some(None),
+                Err(fs::TryLockError::WouldBlock) => None,
+                Err(fs::TryLockError::Error(error)) if platform::lacks_locks(&error) => {
+                    let lock_file = LockFile::path(path);
+                    hint = format!(
+                        "if no 'git-credential-bitbucket' runs on any machine, remove '{}'",
+                        lock_file.display()
+                    );
+                    LockFile::try_make(path)
+                        .map_err(cannot("lock", path))?
+                        .map(Some)
                 }
-                Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    thread::sleep(Duration::from_millis(2));
+                Err(fs::TryLockError::Error(error)) => return Err(cannot("lock", path)(error)),
+            };
+            match instead {
+                Some(instead) => {
+                    return Ok(Self {
+                        _file: file,
+                        _instead: instead,
+                    });
                 }
-                Err(fs::TryLockError::WouldBlock) => bail!(Hinted::new(
+                None if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
+                None => bail!(Hinted::new(
                     format!("'{}' stays locked by another process", path.display()),
-                    "look for a 'git-credential-bitbucket' that hangs, end it, and try again",
+                    hint,
                 )),
             }
         }

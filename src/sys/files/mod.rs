@@ -3,6 +3,7 @@
 mod damaged;
 mod draft;
 mod lock;
+mod lock_file;
 #[cfg_attr(windows, path = "windows.rs")]
 #[cfg_attr(
     windows,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::geteuid;
+use rustix::process::{geteuid, test_kill_process};
 
 use crate::sys::error::{Hinted, shell_quoted};
 
@@ -24,6 +24,18 @@ pub(super) fn folder_builder() -> DirBuilder {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700);
     builder
+}
+
+/// Whether a lock failed because its file system has none: NFS without its lock daemon says `ENOLCK`, others have no
+/// such call.
+pub(super) fn lacks_locks(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+        || error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error())
+}
+
+pub(super) fn is_running(process: i32) -> bool {
+    let process = rustix::process::Pid::from_raw(process);
+    process.is_none_or(|process| test_kill_process(process) != Err(rustix::io::Errno::SRCH))
 }
 
 /// Whether others may do with a file or folder what this mode lets them do, and no more.

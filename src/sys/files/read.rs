@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use zeroize::Zeroizing;
 
 use super::platform;
+use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 
 /// The content of a private file. None when there is no file.
@@ -18,17 +19,22 @@ pub(crate) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
 
 /// Opens a private file to read it. None when there is no file.
 pub(crate) fn open_private(path: &Path) -> Result<Option<File>> {
-    open_unless(path, platform::READABLE | platform::WRITABLE)
+    let forbidden = platform::READABLE | platform::WRITABLE;
+    open_unless(path, forbidden, cannot("read", path))
 }
 
 /// The content of a file that the user writes by hand. None when there is no file.
 pub(crate) fn read_trusted(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    let file = open_unless(path, platform::WRITABLE)?;
+    let file = open_unless(path, platform::WRITABLE, cannot("read", path))?;
     file.map(|file| read_whole(path, file)).transpose()
 }
 
-fn open_unless(path: &Path, forbidden: u32) -> Result<Option<File>> {
-    let file = open(path)?;
+fn open_unless(
+    path: &Path,
+    forbidden: u32,
+    failed: impl Fn(io::Error) -> anyhow::Error,
+) -> Result<Option<File>> {
+    let file = open(path, failed)?;
     if let Some(file) = &file {
         platform::refuse_open_to_others(path, file, forbidden)?;
     }
@@ -45,7 +51,8 @@ pub(crate) fn read_machine_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>
     if !HAS_MACHINE_FILES {
         return Ok(None);
     }
-    let content = read_trusted(path)?;
+    let file = open_unless(path, platform::WRITABLE, cannot_read(path))?;
+    let content = file.map(|file| read_whole(path, file)).transpose()?;
     if content.is_some() {
         platform::refuse_unless_of_the_machine(path)?;
     }
@@ -59,7 +66,7 @@ pub(crate) fn read_machine_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>
 pub(crate) fn read_mounted(path: &Path) -> Result<Option<Secret>> {
     /// More than any secret has: another file may be mounted.
     const LONGEST: usize = 64 << 10;
-    let file = match open(path) {
+    let file = match open(path, cannot_read(path)) {
         Err(error) if error.downcast_ref().is_some_and(is_absence) => None,
         file => file?,
     };
@@ -88,17 +95,33 @@ pub(crate) fn is_absence(error: &io::Error) -> bool {
 /// More than all our files together.
 pub(crate) const LONGEST: u64 = 16 << 20;
 
-fn open(path: &Path) -> Result<Option<File>> {
+/// The error of a failed call, with its fix where the folder is of no use: read-only, or another user's.
+pub(super) fn cannot(what: &str, path: &Path) -> impl Fn(io::Error) -> anyhow::Error {
+    let message = format!("cannot {what} '{}'", path.display());
+    move |error| match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            let fix = "set GIT_CREDENTIAL_BITBUCKET_HOME to a folder of your own";
+            anyhow::Error::new(error).context(Hinted::new(message.clone(), fix))
+        }
+        _ => anyhow::Error::new(error).context(message.clone()),
+    }
+}
+
+/// The error of a file that cannot lie elsewhere.
+fn cannot_read(path: &Path) -> impl Fn(io::Error) -> anyhow::Error {
+    move |error| anyhow::Error::new(error).context(format!("cannot read '{}'", path.display()))
+}
+
+fn open(path: &Path, failed: impl Fn(io::Error) -> anyhow::Error) -> Result<Option<File>> {
     let shown = path.display();
-    let cannot = || format!("cannot read '{shown}'");
-    let Some(metadata) = if_there(fs::metadata(path)).with_context(cannot)? else {
+    let Some(metadata) = if_there(fs::metadata(path)).map_err(&failed)? else {
         return Ok(None);
     };
     // Opening a named pipe would wait for a writer.
     ensure!(metadata.is_file(), "'{shown}' is not a file");
     let is_short = metadata.len() <= LONGEST;
     ensure!(is_short, "'{shown}' is longer than {LONGEST} bytes");
-    if_there(File::open(path)).with_context(cannot)
+    if_there(File::open(path)).map_err(failed)
 }
 
 /// None in place of the error that there is no such file.
@@ -115,6 +138,6 @@ fn read_whole(path: &Path, file: File) -> Result<Zeroizing<Vec<u8>>> {
     let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1));
     file.take(LONGEST)
         .read_to_end(&mut content)
-        .with_context(|| format!("cannot read '{}'", path.display()))?;
+        .map_err(cannot_read(path))?;
     Ok(content)
 }

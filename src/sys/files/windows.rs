@@ -24,6 +24,15 @@ pub(super) fn gives_others(_path: &Path, _mode: u32) -> io::Result<bool> {
     Ok(true)
 }
 
+pub(super) fn lacks_locks(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+}
+
+/// There is no place where this is asked: a lock file ends by its age.
+pub(super) fn is_running(_process: i32) -> bool {
+    true
+}
+
 /// What lies below `ProgramData` everybody can read.
 pub(super) fn open_to_readers(_path: &Path, _mode: u32) -> io::Result<()> {
     Ok(())

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::draft::{AT_WORK, Draft, Mode, folder_of, sweep};
 use super::platform;
-use super::read::if_there;
+use super::read::{cannot, if_there};
 use crate::sys::error::Hinted;
 
 /// Replaces a private file as a whole: a reader sees the old content or the new, also after a crash.
@@ -66,14 +66,13 @@ pub(super) fn write(path: &Path, content: &[u8], age: Duration) -> Result<()> {
     // First: on a full disk their space may be what is missing.
     sweep(&target, age);
     let replace = || Draft::write(&target, content, Mode::Private)?.take_its_place();
-    replace().with_context(|| format!("cannot write '{}'", path.display()))
+    replace().map_err(cannot("write", path))
 }
 
 /// Removes a file. A missing file is no error.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     let removed = if_there(fs::remove_file(path));
-    let removed = removed.with_context(|| format!("cannot remove '{}'", path.display()));
-    removed.map(drop)
+    removed.map(drop).map_err(cannot("remove", path))
 }
 
 /// Where a file lies behind its symbolic link. The link stays.
@@ -91,6 +90,6 @@ fn target_of(path: &Path) -> Result<PathBuf> {
 pub(super) fn make_private_folder(path: &Path) -> Result<()> {
     let folder = folder_of(path);
     let made = platform::folder_builder().create(folder);
-    made.with_context(|| format!("cannot make the folder '{}'", folder.display()))?;
+    made.map_err(cannot("make the folder", folder))?;
     platform::refuse_to_write_for_another(folder)
 }

@@ -7,5 +7,7 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod kills;
 mod leak;
+#[cfg(target_os = "linux")]
+mod locks;
 mod misplaced;
 mod thrift;

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::harness::{Outcome, PROGRAM, TestEnv, has, run};
 
 /// What it takes to mount something that nobody else sees: as root, or as root of a user namespace.
-fn namespace(env: &TestEnv) -> Option<Vec<&'static str>> {
+pub(crate) fn namespace(env: &TestEnv) -> Option<Vec<&'static str>> {
     if !has(&["unshare"]) {
         return None;
     }
