@@ -48,6 +48,11 @@ systemd-analyze:systemd
 valgrind:valgrind
 pass-git-helper:pass-git-helper
 git-credential-oauth:git-credential-oauth
+bash:bash
+zsh:zsh
+fish:fish
+go:golang-go
+composer:composer
 "
 
 # The same for what is done on Debian alone: its package, and the program for other systems.
@@ -77,6 +82,7 @@ main() {
     install_oauth_server
     install_openbao
     install_recipe_checkers
+    install_clients
     find_rust
     if [ "$fast" = no ]; then
         step shellcheck install.sh tests/run.sh tests/package.sh tests/pins.sh .ci/run
@@ -156,6 +162,7 @@ missing_packages() {
     # The benchmark builds git-credential-libsecret from what git brings along.
     [ -e /usr/include/libsecret-1/libsecret/secret.h ] || [ ! -e /etc/debian_version ] || add libsecret-1-dev
     python3 -c 'import ensurepip, venv' 2>/dev/null || [ ! -e /etc/debian_version ] || add python3-venv
+    [ -e /usr/share/bash-completion/bash_completion ] || [ ! -e /etc/debian_version ] || add bash-completion
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || add ca-certificates
     printf '%s' "$packages"
 }
@@ -208,6 +215,16 @@ install_recipe_checkers() {
     step python3 -m venv target/recipes
     step target/recipes/bin/pip install --quiet --disable-pip-version-check --only-binary :all: \
         --require-hashes --requirement tests/recipes/requirements.txt
+}
+
+# pip, uv, pre-commit and pygit2, which fetch from the tests' Bitbucket.
+install_clients() {
+    list=tests/clients/requirements.txt
+    ! cmp -s "$list" target/clients/requirements.txt || return 0
+    step python3 -m venv target/clients
+    step target/clients/bin/pip install --quiet --disable-pip-version-check --no-deps \
+        --only-binary :all: --require-hashes --requirement "$list"
+    cp "$list" target/clients/
 }
 
 # The version of rust-toolchain.toml; if the default is that version, rustup downloads nothing.

@@ -11,6 +11,7 @@
 mod account;
 mod answer;
 mod cli;
+mod clients;
 mod helper;
 mod promises;
 mod settings;
