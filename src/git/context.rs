@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::sys::serde_as_text::serde_as_text;
 
 /// The attributes of the wanted credential, as git sent them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
     pub(crate) protocol: Option<Vec<u8>>,
     pub(crate) host: Option<Vec<u8>>,

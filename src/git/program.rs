@@ -26,20 +26,25 @@ pub(crate) struct Setting {
 
 /// All settings that git sees in the current folder, in git's order.
 pub(crate) fn settings() -> Result<Vec<Setting>> {
-    listed(&[])
+    settings_within(PATIENCE)
+}
+
+/// The same. Fails when git does not end within `limit`.
+pub(crate) fn settings_within(limit: Duration) -> Result<Vec<Setting>> {
+    listed(&[], limit)
 }
 
 /// The settings of one configuration file and of those that it includes. Empty when there is no such file.
 pub(crate) fn settings_in(path: &Path) -> Vec<Setting> {
     let list = path
         .to_str()
-        .map(|path| listed(&["--file", path, "--includes"]));
+        .map(|path| listed(&["--file", path, "--includes"], PATIENCE));
     list.and_then(Result::ok).unwrap_or_default()
 }
 
-fn listed(place: &[&str]) -> Result<Vec<Setting>> {
+fn listed(place: &[&str], limit: Duration) -> Result<Vec<Setting>> {
     let list = ["--list", "--show-origin", "-z"];
-    let list = git(&[&["config"], place, &list].concat(), PATIENCE)?;
+    let list = git(&[&["config"], place, &list].concat(), limit)?;
     Ok(parsed(&list))
 }
 
@@ -71,6 +76,14 @@ pub(crate) fn number(name: &str, host: &Host) -> Option<u64> {
 /// The value of a setting without a host, as git sees it in the current folder.
 pub(crate) fn plain_setting(name: &str, limit: Duration) -> Option<String> {
     value(&["--get", name], limit)
+}
+
+/// The path in a setting without a host, as git sees it in the current folder, and whether a repository's own configuration
+/// holds it.
+pub(crate) fn path_setting(name: &str, limit: Duration) -> Option<(String, bool)> {
+    let line = value(&["--show-scope", "--type=path", "--get", name], limit)?;
+    let (scope, path) = line.split_once('\t')?;
+    Some((path.to_owned(), matches!(scope, "local" | "worktree")))
 }
 
 /// The value of a setting such as `credential.username` for a host. None when it is not set, or git fails.

@@ -74,7 +74,7 @@ pub(super) fn prompts(surroundings: &Surroundings<'_>) -> Check {
     Check::pass(
         id,
         match (asks, forbidden) {
-            (Some(program), _) => format!("where no helper answers, git asks through {program}"),
+            (Some((name, _)), _) => format!("where no helper answers, git asks through {name}"),
             (None, false) => "where no helper answers, git asks on the terminal".to_owned(),
             (None, true) => "GIT_TERMINAL_PROMPT forbids git to ask on the terminal".to_owned(),
         },

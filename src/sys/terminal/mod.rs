@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod hidden;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
 
@@ -50,17 +51,16 @@ pub(crate) fn somebody_may_be_there() -> bool {
     has_a_desktop || has("DISPLAY") || has("WAYLAND_DISPLAY") || is_there()
 }
 
-/// The variable or setting that names the program through which git asks in place of the terminal. The first that is
-/// set counts, and an empty one means none (gitcredentials(7), "REQUESTING CREDENTIALS").
+/// The program through which git asks in place of the terminal, with the variable or setting that names it. The first
+/// that is set counts, and an empty one means none (gitcredentials(7), "REQUESTING CREDENTIALS").
 ///
 /// `core_askpass` is the value of `core.askPass`.
-pub(crate) fn askpass(core_askpass: Option<&str>) -> Option<&'static str> {
-    let variable = |name| Some((name, variables::value(name)?.is_empty()));
-    let core = || Some(("core.askPass", core_askpass?.is_empty()));
-    let (name, is_empty) = variable("GIT_ASKPASS")
-        .or_else(core)
-        .or_else(|| variable("SSH_ASKPASS"))?;
-    (!is_empty).then_some(name)
+pub(crate) fn askpass(core_askpass: Option<&str>) -> Option<(&'static str, OsString)> {
+    let variable = |name| Some((name, variables::value(name)?));
+    variable("GIT_ASKPASS")
+        .or_else(|| Some(("core.askPass", core_askpass?.into())))
+        .or_else(|| variable("SSH_ASKPASS"))
+        .filter(|(_, program)| !program.is_empty())
 }
 
 /// Whether a value of `credential.interactive` (git 2.47) forbids all questions.
