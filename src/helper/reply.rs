@@ -1,6 +1,6 @@
 //! The answer to `get`: an account's secret in the form in which its taker wants it.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::account::present::Missing;
 use crate::account::sign_in::{Opaque, Scheme};
@@ -69,55 +69,49 @@ fn as_it_came(opaque: &Opaque, secret: Secret, offers_authtype: bool) -> Option<
 }
 
 fn for_git(account: &Account, secret: Secret, offers_authtype: bool) -> Option<Form> {
-    match Identity::for_git(account, secret).ok()? {
-        Identity::Header {
-            authtype,
-            credential,
-        } => Some(Form::Header {
-            authtype,
-            credential,
-            username: None,
-        }),
-        Identity::Basic { username, password } => Some(Form::Password { username, password }),
-        Identity::Bearer(credential) if offers_authtype => Some(bearer(credential)),
-        Identity::Bearer(_) if account.scheme() == Scheme::BearerOnly => None,
-        // Recent Data Centers take the static name from gits that know no Bearer.
-        Identity::Bearer(password) => Some(Form::Password {
-            username: account.git_username()?.to_vec(),
-            password,
-        }),
-    }
+    let identity = Identity::for_git(account, secret).ok()?;
+    form(identity, offers_authtype).map_or_else(
+        |password| {
+            // Recent Data Centers take the static name from gits that know no Bearer.
+            let username = account.git_username()?.to_vec();
+            (account.scheme() != Scheme::BearerOnly)
+                .then_some(Form::Password { username, password })
+        },
+        Some,
+    )
 }
 
 fn for_rest(account: &Account, secret: Secret, offers_authtype: bool) -> Result<Form> {
-    match Identity::for_rest(account, secret) {
-        Ok(Identity::Header {
+    let identity =
+        Identity::for_rest(account, secret).map_err(|missing| lacking(account, missing))?;
+    form(identity, offers_authtype).map_err(|_| {
+        let name = &account.name;
+        let message =
+            format!("Bitbucket's REST API takes '{name}' only as Bearer, which was not asked for");
+        let hint = "put the line 'capability[]=authtype' at the end of what 'git credential fill' is given";
+        Hinted::new(message, hint).into()
+    })
+}
+
+/// The secret alone where it goes as Bearer, and that is not offered.
+fn form(identity: Identity, offers_authtype: bool) -> Result<Form, Secret> {
+    Ok(match identity {
+        Identity::Basic { username, password } => Form::Password { username, password },
+        Identity::Header {
             authtype,
             credential,
-        }) => Ok(Form::Header {
+        } => Form::Header {
             authtype,
             credential,
             username: None,
-        }),
-        Ok(Identity::Basic { username, password }) => Ok(Form::Password { username, password }),
-        Ok(Identity::Bearer(credential)) if offers_authtype => Ok(bearer(credential)),
-        Ok(Identity::Bearer(_)) => bail!(Hinted::new(
-            format!(
-                "Bitbucket's REST API takes '{}' only as Bearer, which was not asked for",
-                account.name
-            ),
-            "put the line 'capability[]=authtype' at the end of what 'git credential fill' is given",
-        )),
-        Err(missing) => Err(lacking(account, missing)),
-    }
-}
-
-fn bearer(credential: Secret) -> Form {
-    Form::Header {
-        authtype: b"Bearer".to_vec(),
-        credential,
-        username: None,
-    }
+        },
+        Identity::Bearer(credential) if offers_authtype => Form::Header {
+            authtype: b"Bearer".to_vec(),
+            credential,
+            username: None,
+        },
+        Identity::Bearer(secret) => return Err(secret),
+    })
 }
 
 /// That an account cannot present itself at REST, and how to fix it.
