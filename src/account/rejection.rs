@@ -80,6 +80,12 @@ impl Rejection {
         self.repository.as_ref().or(wanted)
     }
 
+    /// Whether it was refused just now for this place.
+    pub(crate) fn is_fresh(&self, place: Option<&Reach>, now: Timestamp) -> bool {
+        let is_there = self.repository_to_ask(place) == place;
+        is_there && !self.is_back && now.duration_since(self.at) < REST
+    }
+
     /// Whether this repository refuses it, although Bitbucket knows it.
     pub(crate) fn is_closed(&self, repository: Option<&Reach>, now: Timestamp) -> bool {
         let at = repository.and_then(|repository| self.closed.get(&repository.to_string()));

@@ -20,7 +20,7 @@ pub(crate) use self::files::{
 pub(crate) use self::grep::{grep, is_tracked};
 pub(crate) use self::helpers::{Helper, chain, helper_value, helpers, matches_host};
 pub(crate) use self::program::{
-    PATIENCE, Setting, credential, exec_path, is_true, number, path_setting, plain_setting,
-    setting, settings, settings_in, settings_within, version,
+    PATIENCE, Setting, credential, exec_path, is_true, number, path_setting, setting, settings,
+    settings_in, settings_within, version,
 };
 pub(crate) use self::prompt::prompt;

@@ -73,11 +73,6 @@ pub(crate) fn number(name: &str, host: &Host) -> Option<u64> {
     value.parse().ok()
 }
 
-/// The value of a setting without a host, as git sees it in the current folder.
-pub(crate) fn plain_setting(name: &str, limit: Duration) -> Option<String> {
-    value(&["--get", name], limit)
-}
-
 /// The path in a setting without a host, as git sees it in the current folder, and whether a repository's own configuration
 /// holds it.
 pub(crate) fn path_setting(name: &str, limit: Duration) -> Option<(String, bool)> {

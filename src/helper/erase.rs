@@ -13,7 +13,7 @@ use crate::answer::shortlist;
 use crate::answer::source::{self, environment};
 use crate::bitbucket::{self, API_HOST};
 use crate::git::protocol::Request;
-use crate::helper::first_contact;
+use crate::helper::mark;
 use crate::settings::session::Session;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
@@ -37,7 +37,7 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
         }
         return Ok(());
     }
-    first_contact::settle(session, false);
+    mark::settle(session, false);
     let accounts = shortlist::accounts(session, &wanted)?;
     let mut removed = Vec::new();
     let mut set_aside = Vec::new();

@@ -3,11 +3,11 @@
 use anyhow::Result;
 
 use super::reply;
-use crate::answer::decide::{Effort, decide};
 use crate::answer::found::Findings;
 use crate::answer::matching::Wanted;
-use crate::git::protocol::{Form, Reply, Request};
-use crate::helper::first_contact::{self, Outcome};
+use crate::git::protocol::{Reply, Request};
+use crate::helper::question::{self, Outcome};
+use crate::helper::unanswered::look;
 use crate::settings::session::Session;
 
 /// What `get` has to say.
@@ -26,47 +26,32 @@ pub(crate) fn get(session: &Session, request: &Request) -> Result<Answer> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(Answer::default());
     };
-    let Findings { found, notices } =
-        decide(session, &wanted, Effort::Answer)?.into_findings(&wanted)?;
-    let reply = match found {
-        Some(found) => reply::of(&wanted, found, request.offers_authtype)?,
-        None if notices.is_empty() => return first_contact(session, &wanted, request),
-        None => None,
-    };
-    Ok(Answer {
-        reply,
-        notices,
-        quit: false,
-    })
-}
-
-/// Asks for a first token where nobody has signed in yet.
-fn first_contact(session: &Session, wanted: &Wanted<'_>, request: &Request) -> Result<Answer> {
-    match first_contact::ask(session, wanted)? {
-        Outcome::Found(found) => {
-            let reply = reply::of(wanted, *found, request.offers_authtype)?;
-            Ok(Answer {
-                reply,
-                ..Answer::default()
-            })
-        }
-        Outcome::Given { username, password } => {
-            let form = Form::Password { username, password };
-            let reply = Reply {
-                form,
-                password_expiry_utc: None,
-                oauth_refresh_token: None,
-                is_ephemeral: false,
-            };
-            Ok(Answer {
-                reply: Some(reply),
-                ..Answer::default()
-            })
-        }
-        Outcome::Interrupted => Ok(Answer {
-            quit: true,
-            ..Answer::default()
-        }),
-        Outcome::Nothing => Ok(Answer::default()),
+    let (Findings { found, notices }, unanswered) = look(session, &wanted)?;
+    if let Some(found) = found {
+        return Ok(Answer {
+            reply: reply::of(&wanted, found, request.offers_authtype)?,
+            notices,
+            quit: false,
+        });
     }
+    let (found, is_kept) = match question::ask(session, &request.context, &wanted, unanswered)? {
+        Outcome::Found(found) => (found, true),
+        Outcome::Unchecked(found) => (found, false),
+        outcome => {
+            return Ok(Answer {
+                reply: None,
+                notices,
+                quit: !matches!(outcome, Outcome::Nothing),
+            });
+        }
+    };
+    let mut answer = Answer {
+        reply: reply::of(&wanted, found, request.offers_authtype)?,
+        ..Answer::default()
+    };
+    if let Some(reply) = &mut answer.reply {
+        // git is to report what could not be checked.
+        reply.is_ephemeral &= is_kept;
+    }
+    Ok(answer)
 }

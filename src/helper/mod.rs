@@ -1,13 +1,16 @@
 //! What git asks and is told.
 
+mod asker;
 mod erase;
-mod first_contact;
 mod get;
+mod mark;
+mod newcomer;
+mod question;
 pub(crate) mod reply;
 mod store;
+mod unanswered;
 
 use std::env;
-use std::fmt;
 use std::io::Write as _;
 
 use anyhow::Result;
@@ -23,14 +26,16 @@ use crate::sys::message;
 use crate::sys::secret::Secret;
 use crate::sys::terminal;
 use crate::sys::trace;
+use crate::sys::words::words;
 
-/// What git starts a helper for; `capability` is defined for whoever asks (git-credential(1)).
-#[derive(Clone, Copy)]
-pub(crate) enum Operation {
-    Capability,
-    Erase,
-    Get,
-    Store,
+words! {
+    /// What git starts a helper for; `capability` is defined for whoever asks (git-credential(1)).
+    pub(crate) enum Operation {
+        Capability = "capability",
+        Erase = "erase",
+        Get = "get",
+        Store = "store",
+    }
 }
 
 impl Operation {
@@ -38,24 +43,7 @@ impl Operation {
     pub(crate) fn of_arguments() -> Option<Self> {
         let mut arguments = env::args_os().skip(1);
         let (first, second) = (arguments.next()?, arguments.next());
-        match first.to_str().filter(|_| second.is_none())? {
-            "capability" => Some(Self::Capability),
-            "erase" => Some(Self::Erase),
-            "get" => Some(Self::Get),
-            "store" => Some(Self::Store),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Capability => "capability",
-            Self::Erase => "erase",
-            Self::Get => "get",
-            Self::Store => "store",
-        })
+        first.to_str().filter(|_| second.is_none())?.parse().ok()
     }
 }
 

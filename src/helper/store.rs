@@ -13,7 +13,7 @@ use crate::answer::source::{self, environment};
 use crate::bitbucket::{self, Kind};
 use crate::git::protocol::Request;
 use crate::git::username::Username;
-use crate::helper::first_contact;
+use crate::helper::mark;
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
 use crate::sys::bytes::Bytes;
@@ -80,11 +80,11 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     }
     let choice = session.config()?.store.default;
     if let Some(objection) = session.objection_to_keeping(&account, choice)? {
-        first_contact::settle(session, true);
+        mark::settle(session, true);
         return Ok(Some(format!("what git gave is not kept: {objection}")));
     }
     let is_of_a_repository = account.reach.iter().any(|reach| reach.repository.is_some());
-    if !is_of_a_repository && first_contact::asked_for(session, given.secret) {
+    if !is_of_a_repository && mark::asked_for(session, given.secret) {
         account.reach.clear();
         account.only_username = None;
     }
@@ -97,7 +97,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
         client_secret: None,
     };
     add(session, account, &kept, choice)?;
-    first_contact::settle(session, true);
+    mark::settle(session, true);
     Ok(None)
 }
 

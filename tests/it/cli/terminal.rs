@@ -322,7 +322,7 @@ fn a_slip_of_the_fingers_is_told_to_a_person() {
         "{screen}"
     );
     assert!(
-        screen.contains("hint: 'git credential-bitbucket -h' lists the commands"),
+        screen.contains("hint: did you mean 'git credential-bitbucket login'?"),
         "{screen}"
     );
 }
@@ -351,6 +351,9 @@ fn a_token_that_is_set_aside_is_named_on_a_terminal() {
     let refused = format!("protocol=https\nhost=bitbucket.org\npassword={API_TOKEN}\n");
     env.program(&["erase"], refused);
     terminal.types("printf 'protocol=https\\nhost=bitbucket.org\\n' | git credential-bitbucket get; echo status $?");
+    // Somebody is asked for a new one, and leaves it to git.
+    terminal.expect("Token for bitbucket.org (it will not show):");
+    terminal.types("");
     let screen = terminal.expect("status 0");
     assert!(
         screen.contains("warning: 'work' was refused by bitbucket.org and is set aside:"),

@@ -82,7 +82,12 @@ fn a_secret_that_names_no_kind_needs_a_user_name() {
     terminal.expect("Bitbucket user name (Enter for a token that has none):");
     terminal.types("");
     terminal.expect("status 0");
-    assert_eq!(env.accounts()[0]["username"], "x-token-auth");
+    let account = &env.accounts()[0];
+    assert_eq!(
+        (&account["kind"], &account["origin"]),
+        (&"access-token".into(), &"login".into()),
+        "it is checked and kept at once"
+    );
 }
 
 #[test]

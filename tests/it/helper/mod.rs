@@ -1,9 +1,11 @@
-//! What git asks and tells: its operations, whole conversations, the first question.
+//! What git asks and tells: its operations, whole conversations, the question.
 
+mod askpass;
 mod conformance;
 mod erase;
 mod first_contact;
 mod operations;
+mod question_matrix;
 mod requests;
 mod store;
 mod stories;

@@ -429,7 +429,11 @@ fn a_keyring_that_was_never_used_has_no_secret_and_auto_does_without() {
     ] {
         assert_eq!(ended[name].status, status, "{name}: {}", ended[name].stderr);
     }
-    assert_eq!(ended["get"].stdout, "");
+    // Somebody is asked in place of what is gone.
+    assert_eq!(
+        ended["get"].stdout,
+        "username=x-token-auth\npassword=typed\n"
+    );
     assert!(ended["fill"].stdout.contains("password=typed"));
     assert_eq!(ended["status"].stdout.matches("\"missing\"").count(), 3);
     assert!(

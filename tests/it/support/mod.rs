@@ -1,5 +1,6 @@
 //! What the tests stand on: an environment of their own, a Bitbucket that is none, a terminal, a desktop session.
 
+pub(crate) mod askpass;
 pub(crate) mod canary;
 #[cfg(target_os = "linux")]
 pub(crate) mod disk;

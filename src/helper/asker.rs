@@ -1,0 +1,149 @@
+//! Whom the question goes to: the askpass program that git would start, else the terminal.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::bitbucket::{self, Kind};
+use crate::git::context::{Context, Host};
+use crate::git::{self, Helper};
+use crate::settings::session::Session;
+use crate::sys::child::Program;
+use crate::sys::message;
+use crate::sys::secret::Secret;
+use crate::sys::terminal::{self, Interrupted};
+
+/// The time for a question: a person is on the way to a web page and back.
+pub(super) const ASKING: Duration = Duration::from_secs(300);
+
+/// Whom git would ask.
+pub(super) enum Asker {
+    /// The variable or setting that names the program, and the program.
+    Askpass(&'static str, OsString),
+    Terminal,
+}
+
+/// What was typed.
+pub(super) enum Typed {
+    Text(Secret),
+    /// git may ask in its own way.
+    Nothing,
+    /// Nothing more is to be asked.
+    Stop,
+}
+
+impl Asker {
+    /// None where git asks nobody, where it asks another helper after us, and where only git itself should ask.
+    pub(super) fn of_git(session: &Session, host: &Host) -> Option<Self> {
+        let settings = git::settings_within(session.patience()).unwrap_or_default();
+        let interactive = settings
+            .iter()
+            .rfind(|it| it.key == "credential.interactive");
+        if interactive.is_some_and(|it| terminal::forbids_questions(&it.value))
+            || has_another_behind(&git::chain(&settings, host))
+        {
+            return None;
+        }
+        let core = git::path_setting("core.askPass", session.patience());
+        let is_planted = core.as_ref().is_some_and(|(_, is_local)| *is_local);
+        match terminal::askpass(core.map(|(path, _)| path).as_deref()) {
+            // A repository that came as an archive may name a program of its own. git starts it; but a token that it
+            // answers would become an account for other repositories too.
+            Some(("core.askPass", _)) if is_planted => None,
+            Some((name, program)) => Some(Self::Askpass(name, program)),
+            None => terminal::can_ask().then_some(Self::Terminal),
+        }
+    }
+
+    /// Asks for a token. On the terminal `lines` stand before the question.
+    pub(super) fn token(
+        &mut self,
+        context: &Context,
+        host: &Host,
+        lines: &[String],
+    ) -> Result<Typed> {
+        // Such programs hide what is typed where they are asked for a password.
+        let token = usual_kind(host).noun().trim_start_matches("an ");
+        let prompt = git::prompt("Password", context, Some(&token.replace(' ', "-")));
+        let typed = self.ask(&prompt, || {
+            for line in lines {
+                terminal::show(line);
+            }
+            terminal::ask_secret(&format!("Token for {host} (it will not show): "))
+        })?;
+        Ok(match typed {
+            Typed::Text(text) if text.expose().iter().all(u8::is_ascii_control) => Typed::Nothing,
+            typed => typed,
+        })
+    }
+
+    /// Asks for the user name of a token whose start tells no kind. The terminal also takes none.
+    pub(super) fn username(&mut self, context: &Context) -> Result<Typed> {
+        self.ask(&git::prompt("Username", context, None), || {
+            let prompt = "Bitbucket user name (Enter for a token that has none): ";
+            Ok(Secret::new(terminal::ask_line(prompt)?.into_bytes()))
+        })
+    }
+
+    /// Tells whoever is asked.
+    pub(super) fn say(&self, line: &str) {
+        match self {
+            Self::Askpass(..) => message::warn(line),
+            Self::Terminal => terminal::show(line),
+        }
+    }
+
+    fn ask(&mut self, prompt: &str, at_terminal: impl FnOnce() -> Result<Secret>) -> Result<Typed> {
+        if let Self::Askpass(name, program) = self {
+            let askpass = Program::new(program).args([prompt]).at_the_terminal(true);
+            match askpass.run(b"", ASKING) {
+                Ok(None) => return Ok(Typed::Stop),
+                Ok(Some(output)) if output.code == Some(0) => {
+                    return Ok(first_line(&output.answer, prompt));
+                }
+                Ok(Some(_)) | Err(_) => {
+                    message::warn(format_args!(
+                        "the askpass program of {name} does not answer"
+                    ));
+                    if !terminal::can_ask() {
+                        return Ok(Typed::Stop);
+                    }
+                    *self = Self::Terminal;
+                }
+            }
+        }
+        match at_terminal() {
+            Err(error) if error.is::<Interrupted>() => Ok(Typed::Stop),
+            text => text.map(Typed::Text),
+        }
+    }
+}
+
+/// The kind of which the question speaks.
+pub(super) fn usual_kind(host: &Host) -> Kind {
+    if bitbucket::is_cloud(host) {
+        Kind::ApiToken
+    } else {
+        Kind::HttpAccessToken
+    }
+}
+
+/// As git reads it. A program that only echoes the question answers nothing.
+fn first_line(answer: &[u8], prompt: &str) -> Typed {
+    let line = answer.split(|byte| b"\r\n".contains(byte)).next();
+    let text = Secret::new(line.unwrap_or_default().trim_ascii().to_vec());
+    if text.is_empty() || text.expose() == prompt.trim().as_bytes() {
+        Typed::Stop
+    } else {
+        Typed::Text(text)
+    }
+}
+
+/// Whether git asks another helper after us. Where none is known to be ours, a single one must be.
+fn has_another_behind(chain: &[Helper]) -> bool {
+    match chain.iter().position(Helper::is_ours) {
+        Some(ours) => !chain[ours..].iter().all(Helper::is_ours),
+        None => chain.len() > 1,
+    }
+}

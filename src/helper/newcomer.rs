@@ -1,0 +1,75 @@
+//! The account of somebody who typed a secret at the question.
+
+use anyhow::Result;
+
+use crate::account::sign_in::{Known, Owner};
+use crate::account::{Account, Kept, Origin};
+use crate::answer::matching::Wanted;
+use crate::bitbucket::reach::Reach;
+use crate::bitbucket::{self, Kind};
+use crate::git::username::Username;
+use crate::settings::session::Session;
+use crate::sys::secret::Secret;
+
+/// The account that a secret makes, with a user name where its start tells no kind. It is for what is wanted alone.
+pub(super) fn account(wanted: &Wanted<'_>, secret: &Secret, name: Option<Secret>) -> Account {
+    let host = bitbucket::home_of(&wanted.host);
+    let owner = Owner {
+        username: name.and_then(|name| Username::new(name.expose())),
+        email: None,
+    };
+    let mut known = Known::of_secret(secret, &host, None, owner);
+    if known.kind.is_retired_on(&host) {
+        // Without a known start only an access token can still work there, whatever the name.
+        known = Known::new(Kind::AccessToken);
+    }
+    if !bitbucket::is_cloud(&host) {
+        known.base_path = wanted.path.map(bitbucket::context_of).unwrap_or_default();
+    }
+    let mut account = Account::new(String::new(), host, Origin::Login, known);
+    account.reach.extend(wanted.reach.clone());
+    account
+}
+
+/// Keeps the secret as an account of `login`, in the place of the old one.
+pub(super) fn keep(
+    session: &Session,
+    mut account: Account,
+    kept: &Kept,
+    old: Option<&Account>,
+) -> Result<Account> {
+    account.reach = match old {
+        Some(old) => old.reach.clone(),
+        None => reach(session, &account)?,
+    };
+    if let (Some(old), Some(Kind::ApiToken)) = (old, account.kind()) {
+        // It tells no owner itself.
+        account.sign_in = old.sign_in.clone();
+    }
+    let named = account.username().map(ToString::to_string);
+    let named = named.or_else(|| account.reach.first().map(ToString::to_string));
+    account.name = named.unwrap_or_else(|| account.host.to_string());
+    session.keep(&mut account, kept, session.config()?.store.default)?;
+    let is_old = |known: &&Account| old.is_some_and(|old| old.entry == known.entry);
+    let (account, replaced) = session.update(&account, |accounts, account| {
+        account.name = match accounts.iter().find(is_old) {
+            Some(known) => known.name.clone(),
+            None => accounts.free_name(&account.name),
+        };
+        (account.clone(), accounts.replace(account.clone()))
+    })?;
+    // That the old secret stays behind must not undo this.
+    let _ = replaced.map(|replaced| session.forget(&replaced));
+    Ok(account)
+}
+
+/// The whole host for the first account, else the workspace: two for the same would be a tie. An access token is for the
+/// repository.
+fn reach(session: &Session, account: &Account) -> Result<Vec<Reach>> {
+    let is_other = |known: &Account| known.origin == Origin::Login && known.host == account.host;
+    Ok(match account.kind() {
+        Some(Kind::AccessToken) => account.reach.clone(),
+        _ if !session.accounts()?.iter().any(is_other) => Vec::new(),
+        _ => account.reach.iter().map(Reach::workspace_alone).collect(),
+    })
+}

@@ -1,0 +1,229 @@
+//! The question: nobody answers, and git would ask for a user name and a password. So `get` itself asks for a token once,
+//! through whatever git would ask with.
+//!
+//! What is typed is checked and kept at once. What cannot be checked is kept when git reports that it worked.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::Result;
+
+use crate::account::sign_in::Known;
+use crate::account::verify::{self, Verdict};
+use crate::account::{Account, Kept, Origin};
+use crate::answer::found::Found;
+use crate::answer::matching::Wanted;
+use crate::answer::source;
+use crate::bitbucket::{self, Kind};
+use crate::git::context::Context;
+use crate::helper::asker::{ASKING, Asker, Typed, usual_kind};
+use crate::helper::unanswered::{Unanswered, look};
+use crate::helper::{mark, newcomer};
+use crate::settings::policy::Objection;
+use crate::settings::session::Session;
+use crate::sys::error::one_line;
+use crate::sys::files;
+use crate::sys::secret::Secret;
+
+/// No person is that fast.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// Somebody signed in: here, or in another process meanwhile.
+    Found(Found),
+    /// Somebody typed a secret that could not be checked.
+    Unchecked(Found),
+    /// What was typed does not work, and why.
+    Refused(String),
+    /// git is not to ask either.
+    Stop,
+    /// It is git's turn to ask.
+    Nothing,
+}
+
+/// A question about what is wanted.
+struct Question<'a> {
+    session: &'a Session,
+    wanted: &'a Wanted<'a>,
+    unanswered: Unanswered,
+    asker: Asker,
+}
+
+/// Asks for a token where git would ask, and keeps it.
+pub(super) fn ask(
+    session: &Session,
+    context: &Context,
+    wanted: &Wanted<'_>,
+    unanswered: Unanswered,
+) -> Result<Outcome> {
+    // What lies elsewhere would go on coming first.
+    let is_of_no_use =
+        unanswered.lacks_a_path || unanswered.out.iter().any(Account::lies_elsewhere);
+    if is_of_no_use || !is_for_git(session, wanted)? {
+        return Ok(Outcome::Nothing);
+    }
+    let Some(asker) = Asker::of_git(session, &wanted.host) else {
+        return Ok(Outcome::Nothing);
+    };
+    let mut question = Question {
+        session,
+        wanted,
+        unanswered,
+        asker,
+    };
+    if let Some(objection) = objection(session, wanted)? {
+        let first = question.first_line();
+        question.asker.say(&format!(
+            "{first} What you type here is not kept: {objection}."
+        ));
+        question.asker.say(
+            "See what it allows: 'git credential-bitbucket doctor'. Then sign in: 'git credential-bitbucket login'.",
+        );
+        return Ok(Outcome::Nothing);
+    }
+    let began = SystemTime::now();
+    let mark = session.locations()?.first_contact();
+    let start = Instant::now();
+    let _lock = match mark::wait_for_the_others(&mark, ASKING) {
+        Err(_) if start.elapsed() > ASKING => return Ok(Outcome::Stop),
+        lock => lock?,
+    };
+    let (findings, unanswered) = look(&session.afresh(), wanted)?;
+    if let Some(found) = findings.found {
+        return Ok(Outcome::Found(found));
+    }
+    // Whoever waited while another process asked gets that answer; whoever begins afterwards asks anew.
+    if mark::since(&mark, began).is_some_and(|text| text == mark::REFUSED) {
+        return Ok(Outcome::Stop);
+    }
+    question.unanswered = unanswered;
+    let start = Instant::now();
+    let outcome = question.put(context)?;
+    match &outcome {
+        Outcome::Found(_) => {}
+        Outcome::Unchecked(found) => mark::leave_asked(&mark, &found.kept.secret)?,
+        _ if start.elapsed() > AT_ONCE => files::write_private(&mark, mark::REFUSED)?,
+        // A program answered, and whoever waits asks it for himself.
+        _ => {
+            let reason = question.unanswered.reason(wanted);
+            let login = "'git credential-bitbucket login' signs in";
+            question.asker.say(&format!("{reason}: {login}"));
+        }
+    }
+    Ok(outcome)
+}
+
+impl Question<'_> {
+    /// Puts the question, and once more where Bitbucket refuses what was typed.
+    fn put(&mut self, context: &Context) -> Result<Outcome> {
+        let Wanted {
+            host, path, reach, ..
+        } = self.wanted;
+        let base_path = path.map(bitbucket::context_of).unwrap_or_default();
+        let how_to = bitbucket::how_to_make(usual_kind(host), host, &base_path, reach.as_slice());
+        let mut lines = [vec![self.first_line()], how_to].concat();
+        if let (Asker::Askpass(..), Some(why)) = (&self.asker, &self.unanswered.why) {
+            self.asker.say(why);
+        }
+        let mut outcome = Outcome::Nothing;
+        for _ in 0..2 {
+            let secret = match self.asker.token(context, host, &lines)? {
+                Typed::Text(secret) => secret,
+                Typed::Nothing => return Ok(Outcome::Nothing),
+                Typed::Stop => return Ok(Outcome::Stop),
+            };
+            let told = Kind::of_secret(&secret, host);
+            outcome = match self.objection_to(told, &secret)? {
+                Some(outcome) => outcome,
+                None if told.is_some() => self.sign_in(secret, None),
+                None => match self.asker.username(context)? {
+                    Typed::Text(name) => self.sign_in(secret, Some(name)),
+                    Typed::Nothing | Typed::Stop => Outcome::Stop,
+                },
+            };
+            let Outcome::Refused(reason) = &outcome else {
+                break;
+            };
+            self.asker.say(reason);
+            lines.clear();
+        }
+        Ok(outcome)
+    }
+
+    /// What stands before the question on the terminal.
+    fn first_line(&self) -> String {
+        let nobody = || format!("Nobody has signed in to {} yet.", self.wanted.host);
+        let why = self.unanswered.why.as_ref();
+        why.map_or_else(nobody, |why| format!("{why}."))
+    }
+
+    /// What is wrong with a secret that is not even to be sent.
+    fn objection_to(&self, told: Option<Kind>, secret: &Secret) -> Result<Option<Outcome>> {
+        let host = &self.wanted.host;
+        if let Some(objection) = self.session.policy()?.objection_to_kind(told) {
+            self.asker.say(&format!("That is not kept: {objection}."));
+            return Ok(Some(Outcome::Nothing));
+        }
+        let is_refused = || {
+            self.unanswered
+                .is_just_refused(&self.session.afresh(), self.wanted, secret)
+        };
+        let refusal = if told.is_some_and(|kind| kind.is_retired_on(host)) {
+            bitbucket::removed("app passwords")
+        } else if let Some(kind) = Kind::of_another_host(secret, host) {
+            format!("that is {}, which {host} does not know", kind.noun())
+        } else if !is_refused() {
+            return Ok(None);
+        } else if let Asker::Askpass(name, _) = &self.asker {
+            self.asker.say(&format!(
+                "{host} has just refused the token that the program of {name} remembers: let it forget the token"
+            ));
+            return Ok(Some(Outcome::Stop));
+        } else {
+            format!("{host} has just refused this token")
+        };
+        Ok(Some(Outcome::Refused(refusal)))
+    }
+
+    /// Signs in with what was typed.
+    fn sign_in(&self, secret: Secret, name: Option<Secret>) -> Outcome {
+        let mut account = newcomer::account(self.wanted, &secret, name);
+        // Somebody may have thought for minutes.
+        let session = &self.session.afresh();
+        let verdict = verify::check(&mut account, &secret, session.deadline());
+        let kept = Kept::only(secret);
+        match verdict {
+            Verdict::Refused { message, .. } => {
+                source::note_refusal(session, &kept.secret, self.wanted);
+                return Outcome::Refused(message);
+            }
+            Verdict::Unchecked { .. } => return Outcome::Unchecked(Found { account, kept }),
+            Verdict::Limited { message, .. } => self.asker.say(&message),
+            Verdict::Good { .. } => {}
+        }
+        let mut out = self.unanswered.out.iter();
+        let old = out.find(|old| old.kind() == account.kind());
+        match newcomer::keep(&session.afresh(), account.clone(), &kept, old) {
+            Ok(account) => Outcome::Found(Found { account, kept }),
+            Err(error) => {
+                self.asker
+                    .say(&format!("That is not kept: {}", one_line(&error)));
+                Outcome::Unchecked(Found { account, kept })
+            }
+        }
+    }
+}
+
+/// Whether git asks, and not somebody for REST, and the host is ours.
+fn is_for_git(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
+    let is_rest = bitbucket::is_rest(&wanted.host, wanted.path.unwrap_or_default());
+    Ok(!is_rest && session.is_ours(&wanted.host, &session.accounts()?)?)
+}
+
+/// What the policy has against keeping a token of the usual kind.
+fn objection(session: &Session, wanted: &Wanted<'_>) -> Result<Option<Objection>> {
+    let token = Known::new(usual_kind(&wanted.host));
+    let account = Account::new(String::new(), wanted.host.clone(), Origin::Login, token);
+    session.objection_to_keeping(&account, session.config()?.store.default)
+}

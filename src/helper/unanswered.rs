@@ -1,0 +1,92 @@
+//! A request that nobody answers: why, and whose place a new token may take.
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use crate::account::Account;
+use crate::account::rejection::Rejection;
+use crate::account::standing::Standing;
+use crate::answer::decide::{Candidate, Decision, Effort, decide};
+use crate::answer::found::Findings;
+use crate::answer::matching::{Misfit, Wanted};
+use crate::answer::ruling::Ruling;
+use crate::settings::session::Session;
+use crate::sys::secret::Secret;
+
+/// Why nobody answers.
+#[derive(Default)]
+pub(super) struct Unanswered {
+    /// None where nobody has signed in to the host.
+    pub(super) why: Option<String>,
+    /// The accounts that fit, and whose secret is refused or gone.
+    pub(super) out: Vec<Account>,
+    /// There are accounts, and git only has to say what it wants: a new one would not be the cure.
+    pub(super) lacks_a_path: bool,
+}
+
+/// Who answers, or why nobody does.
+/// Fails as [`Decision::into_findings`].
+pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Findings, Unanswered)> {
+    let decision = decide(session, wanted, Effort::Answer)?;
+    let is_out = |candidate: &Candidate| match candidate.ruling {
+        // Ours works elsewhere, and stays.
+        Ruling::Out(Standing::RefusedThere) => {
+            candidate.account().is_some_and(Account::lies_elsewhere)
+        }
+        Ruling::Out(_) | Ruling::NoSecret => true,
+        _ => false,
+    };
+    let out = decision.candidates.iter().filter(|it| is_out(it));
+    let out: Vec<Account> = out.filter_map(Candidate::account).cloned().collect();
+    let lacks_a_path = wanted.path.is_none() && out.is_empty() && decision.only_lacks_a_path();
+    let for_others = for_others(&decision, wanted);
+    let findings = decision.into_findings(wanted)?;
+    let notices = Some(findings.notices.join("; ")).filter(|notices| !notices.is_empty());
+    let why = notices.or(for_others);
+    let unanswered = Unanswered {
+        why,
+        out,
+        lacks_a_path,
+    };
+    Ok((findings, unanswered))
+}
+
+/// Says what the accounts of the host are for, the first of them at least.
+fn for_others(decision: &Decision, wanted: &Wanted<'_>) -> Option<String> {
+    const MOST: usize = 3;
+    let is_there = |candidate: &&Candidate| candidate.ruling != Ruling::Misfit(Misfit::OtherHost);
+    let accounts = decision.candidates.iter().filter(is_there);
+    let told = accounts.filter_map(Candidate::account).map(|account| {
+        let reach: Vec<String> = account.reach.iter().map(ToString::to_string).collect();
+        let others = if reach.is_empty() { "others" } else { "" };
+        format!("'{}' is for {others}{}", account.name, reach.join(" and "))
+    });
+    let told: Vec<String> = told.take(MOST).collect();
+    let place = wanted.reach.as_ref().map(ToString::to_string);
+    let place = place.unwrap_or_else(|| wanted.host.to_string());
+    (!told.is_empty()).then(|| format!("no account is for '{place}': {}", told.join(", ")))
+}
+
+impl Unanswered {
+    pub(super) fn reason(&self, wanted: &Wanted<'_>) -> String {
+        let nobody = || format!("nobody has signed in to {}", wanted.host);
+        self.why.clone().unwrap_or_else(nobody)
+    }
+
+    /// Whether a server has just refused the secret for what is wanted: as itself, or as that of an account.
+    pub(super) fn is_just_refused(
+        &self,
+        session: &Session,
+        wanted: &Wanted<'_>,
+        secret: &Secret,
+    ) -> bool {
+        let now = Timestamp::now();
+        let is_fresh = |rejection: &Rejection| rejection.is_fresh(wanted.reach.as_ref(), now);
+        let of_account = |account: &Account| {
+            account.rejected.as_ref().is_some_and(is_fresh)
+                && matches!(session.secret_of(account), Ok(Some(kept)) if kept.secret == *secret)
+        };
+        let refusal = session.refusal_of(secret);
+        refusal.as_ref().is_some_and(is_fresh) || self.out.iter().any(of_account)
+    }
+}
