@@ -98,6 +98,6 @@ fn refs(inquiry: &Inquiry<'_>, repository: Option<&Reach>) -> Word {
 }
 
 /// Whether a git server answers (gitprotocol-http(5)), and not a proxy with its own page.
-fn is_git(answer: &Answer) -> bool {
+pub(super) fn is_git(answer: &Answer) -> bool {
     answer.header("content-type") == Some("application/x-git-upload-pack-advertisement")
 }

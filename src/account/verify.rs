@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::account::inquiry::Inquiry;
+use crate::account::probe::is_git;
 use crate::account::sign_in::Scheme;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::{self, Kind};
@@ -154,6 +155,15 @@ fn failure_of_data_center(account: &Account, answer: &Answer) -> Verdict {
     }
 }
 
+/// Asks for the account's repositories, and for nothing else.
+pub(crate) fn check_repositories(
+    account: &Account,
+    secret: &Secret,
+    deadline: Instant,
+) -> Result<Option<Verdict>, http::Error> {
+    refs(&about(account, secret, deadline))
+}
+
 /// Asks for the account's repositories as git would, up to one that is not good. None if it names no repository.
 fn refs(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
     let account = inquiry.account;
@@ -163,8 +173,9 @@ fn refs(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
             continue;
         };
         let scopes = account.kind().and_then(Kind::git_scopes);
-        verdict = Some(match answer?.status {
-            200 => Verdict::Good { who: None },
+        let answer = answer?;
+        verdict = Some(match answer.status {
+            200 if is_git(&answer) => Verdict::Good { who: None },
             401 => refused(account),
             403 => lacks(account, "read", scopes.map(|(read, _)| read)),
             404 => Verdict::Limited {

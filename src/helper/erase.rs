@@ -13,13 +13,13 @@ use crate::answer::shortlist;
 use crate::answer::source::{self, environment};
 use crate::bitbucket::{self, API_HOST};
 use crate::git::protocol::Request;
-use crate::helper::mark;
+use crate::helper::{mark, wrong_name};
 use crate::settings::session::Session;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 
 /// Removes or sets aside what was refused.
-pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
+pub(crate) fn erase(session: &Session, request: Request) -> Result<()> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(());
     };
@@ -31,17 +31,19 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
             .is_some_and(|path| !bitbucket::is_of_git(&wanted.host, path));
     if let Some((account, kept)) = environment::allowed_account(session, &wanted.host)? {
         if let Some(refused) = refused.filter(|_| !is_elsewhere)
-            && is_refused(&account, &kept, request, refused)
+            && is_refused(&account, &kept, &request, refused)
         {
             source::note_refusal(session, refused, &wanted);
         }
         return Ok(());
     }
+    let was_asked_for = refused.is_some_and(|refused| mark::asked_for(session, refused));
     mark::settle(session, false);
     let accounts = shortlist::accounts(session, &wanted)?;
     let mut removed = Vec::new();
     let mut set_aside = Vec::new();
     let mut unread = None;
+    let mut is_known = false;
     let mut session = session.clone();
     // Forbidden accounts never answered.
     for account in matching::fitting(&accounts, &wanted) {
@@ -58,7 +60,8 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
                 Ok(kept) => {
                     // Somebody may have been at an unlock prompt.
                     session = session.afresh_when_late();
-                    kept.is_some_and(|kept| is_refused(account, &kept, request, refused))
+                    is_known |= kept.as_ref().is_some_and(|kept| kept.secret == *refused);
+                    kept.is_some_and(|kept| is_refused(account, &kept, &request, refused))
                 }
                 // What was refused may lie in another store.
                 Err(error) => {
@@ -81,11 +84,13 @@ pub(crate) fn erase(session: &Session, request: &Request) -> Result<()> {
         )
     });
     if removed.is_empty() && set_aside.is_empty() {
+        let refused = refused.filter(|_| !is_elsewhere);
+        let is_asked = source::is_asked(&session, &wanted.host)?;
         // Whether it came from there is not asked: of what did not come from there the note says nothing.
-        if let Some(refused) = refused.filter(|_| !is_elsewhere)
-            && source::is_asked(&session, &wanted.host)?
-        {
+        if let Some(refused) = refused.filter(|_| is_asked || was_asked_for) {
             source::note_refusal(&session, refused, &wanted);
+        } else if refused.is_some() && session.is_ours(&wanted.host, &accounts)? {
+            wrong_name::put_right(&session, request, is_known)?;
         }
         return unread.map_or(Ok(()), Err);
     }

@@ -9,6 +9,7 @@ mod question;
 pub(crate) mod reply;
 mod store;
 mod unanswered;
+mod wrong_name;
 
 use std::env;
 use std::io::Write as _;
@@ -88,7 +89,7 @@ pub(crate) fn answer(operation: Operation) -> Result<()> {
     let session = Session::for_git();
     match operation {
         Operation::Capability => {}
-        Operation::Erase => erase(&session, &request)?,
+        Operation::Erase => erase(&session, request)?,
         Operation::Get => {
             let Answer {
                 reply,

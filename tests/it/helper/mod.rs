@@ -9,3 +9,4 @@ mod question_matrix;
 mod requests;
 mod store;
 mod stories;
+mod wrong_name;

@@ -1,0 +1,92 @@
+//! A refused token beside a user name that it cannot work with: the start of the token tells the right name.
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use crate::account::sign_in::Known;
+use crate::account::verify::{self, Verdict};
+use crate::account::{Account, Origin};
+use crate::answer::matching::Wanted;
+use crate::answer::source;
+use crate::bitbucket::Kind;
+use crate::git::protocol::Request;
+use crate::helper::store::store;
+use crate::helper::unanswered::look;
+use crate::settings::session::Session;
+use crate::sys::message;
+
+/// Keeps the token under its right name, if the repository of the request opens with it; else says which mistake it is.
+///
+/// git does not say whether a person typed the pair or a submodule's URL held it. So nothing is tried or kept without the
+/// path, and what is kept is for that path's workspace at most.
+pub(super) fn put_right(session: &Session, mut request: Request, is_known: bool) -> Result<()> {
+    let Some((kind, right)) = mistake(&request) else {
+        return Ok(());
+    };
+    let context = request.context.clone();
+    let (Some(wanted), Some(secret)) = (Wanted::of(&context), request.password.clone()) else {
+        return Ok(());
+    };
+    let typed = String::from_utf8_lossy(wanted.username.unwrap_or_default());
+    let wrong = format!("'{typed}' is no user name for {}", kind.noun());
+    let needs = || message::warn(format_args!("{wrong}: git needs '{right}'"));
+    let repository = wanted
+        .reach
+        .as_ref()
+        .filter(|reach| reach.repository.is_some());
+    let Some(repository) = repository.filter(|_| !is_known) else {
+        needs();
+        return Ok(());
+    };
+    let refusal = session.refusal_of(&secret);
+    if refusal.is_some_and(|refusal| refusal.is_fresh(Some(repository), Timestamp::now())) {
+        return Ok(());
+    }
+    let mut account = Account::new(
+        String::new(),
+        wanted.host.clone(),
+        Origin::Git,
+        Known::new(kind),
+    );
+    account.reach.push(repository.clone());
+    let verdict = verify::check_repositories(&account, &secret, session.deadline());
+    match verdict {
+        Ok(Some(Verdict::Good { .. })) => {}
+        Ok(Some(Verdict::Refused { message, .. })) => {
+            source::note_refusal(session, &secret, &wanted);
+            message::warn(message);
+            return Ok(());
+        }
+        // No answer says nothing of the token.
+        _ => {
+            needs();
+            return Ok(());
+        }
+    }
+    // An e-mail is remembered for REST. Any other name says nothing.
+    if !typed.contains('@') || kind != Kind::ApiToken {
+        request.context.username = Some(right.into_bytes());
+    }
+    store(&session.afresh(), request)?;
+    let (findings, _) = look(&session.afresh(), &wanted)?;
+    if findings
+        .found
+        .is_some_and(|found| found.kept.secret == secret)
+    {
+        message::warn(format_args!(
+            "{wrong}; the token is kept under the right one: run the command again"
+        ));
+    }
+    Ok(())
+}
+
+/// The kind that the token tells, and its user name, where another one stood beside it.
+fn mistake(request: &Request) -> Option<(Kind, String)> {
+    let host = request.context.https_host()?;
+    let kind = Kind::of_secret(request.password.as_ref()?, &host)?;
+    // Others may work with the user's own name.
+    let is_static = matches!(kind, Kind::ApiToken | Kind::AccessToken);
+    let right = kind.git_username(None).filter(|_| is_static)?;
+    let typed = request.context.username.as_deref()?;
+    (typed != right).then(|| (kind, String::from_utf8_lossy(right).into_owned()))
+}
