@@ -1,12 +1,18 @@
-//! The helpers that git asks for a host, and how to write one into git's configuration.
+//! The helpers that git asks for a host, what git starts by each, and how to write one into git's configuration.
 
+use std::collections::BTreeMap;
+use std::env;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::git::context::Host;
-use crate::git::program::{Setting, settings};
+use crate::git::program::{Scope, Setting, outside_repositories, run, settings};
+use crate::sys::child;
 use crate::sys::error::shell_quoted;
+use crate::sys::variables;
 
 /// A helper that git asks, and where it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,42 +23,34 @@ pub(crate) struct Helper {
     pub(crate) key: String,
     /// The file, or git's name for another origin.
     pub(crate) origin: String,
+    pub(crate) scope: Scope,
+    starts: Starts,
+}
+
+/// What git starts by a helper's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Starts {
+    /// This program, and no other that could read along.
+    Ours,
+    /// The value has our name, but git starts another program by it, or none.
+    Namesake,
+    Foreign,
 }
 
 impl Helper {
-    /// Whether this is our program alone. In a shell pipeline other programs could read along.
+    /// Whether git starts this program by it, and no other that could read along.
     pub(crate) fn is_ours(&self) -> bool {
-        let (command, is_shell) = match self.value.strip_prefix('!') {
-            Some(command) => (command.trim(), true),
-            None => (self.value.trim(), false),
-        };
-        let quote = command
-            .chars()
-            .next()
-            .filter(|first| matches!(first, '\'' | '"'));
-        let (program, rest) = match quote {
-            Some(quote) => command[1..].rsplit_once(quote).unwrap_or((command, "")),
-            None => command
-                .split_once(char::is_whitespace)
-                .unwrap_or((command, "")),
-        };
-        // Our name, after a path or without one; git's own forms of it stand below.
-        let name = program.rsplit(['/', '\\']).next().unwrap_or_default();
-        let is_path = matches!(
-            name,
-            "git-credential-bitbucket" | "git-credential-bitbucket.exe"
-        );
-        let is_bare = !is_shell && program == "bitbucket";
-        let is_through_git = is_shell && program == "git" && rest.trim() == "credential-bitbucket";
-        (is_path || is_bare) && rest.trim().is_empty() || is_through_git
+        self.starts == Starts::Ours
+    }
+
+    /// Whether it has our name, but git starts another program by it, or none.
+    pub(crate) fn is_namesake(&self) -> bool {
+        self.starts == Starts::Namesake
     }
 
     /// The value without what may be a secret: a shell command, and options.
     pub(crate) fn shown(&self) -> &str {
-        if self.value.starts_with('!') {
-            return "a shell command";
-        }
-        self.value.split_whitespace().next().unwrap_or_default()
+        shown(&self.value)
     }
 
     /// The argument for `import`. It has options only where they are known to hold no secret.
@@ -74,27 +72,25 @@ impl Helper {
         }
     }
 
-    /// The program that git starts, if the value names it by its path as [`helper_value`] does.
+    /// The program that git starts, if the value names it by its path.
     pub(crate) fn program(&self) -> Option<PathBuf> {
         let command = self.value.strip_prefix('!').unwrap_or(&self.value);
-        let path = match command.strip_prefix('\'') {
-            Some(quoted) => quoted
-                .replace(r"'\''", "\0")
-                .split('\'')
-                .next()?
-                .replace('\0', "'"),
-            None => match command.strip_prefix('"') {
-                Some(quoted) => quoted.split('"').next()?.to_owned(),
-                None => command.split_whitespace().next()?.to_owned(),
-            },
-        };
-        Some(PathBuf::from(path)).filter(|path| path.is_absolute())
+        let path = PathBuf::from(words(command)?.first()?);
+        Some(path).filter(|path| path.is_absolute())
     }
 
     /// Whether it is configured for this host, rather than for all hosts.
     pub(crate) fn is_for_host(&self) -> bool {
         self.key != "credential.helper"
     }
+}
+
+/// A helper's value without what may be a secret: a shell command, and options.
+pub(crate) fn shown(value: &str) -> &str {
+    if value.starts_with('!') {
+        return "a shell command";
+    }
+    value.split_whitespace().next().unwrap_or_default()
 }
 
 /// The helpers that git asks for a host in the current folder, in git's order.
@@ -104,26 +100,196 @@ pub(crate) fn helpers(host: &Host) -> Result<Vec<Helper>> {
 
 /// The helpers among the settings, in the order in which git asks them for a host.
 pub(crate) fn chain(settings: &[Setting], host: &Host) -> Vec<Helper> {
-    let mut helpers = Vec::new();
-    for Setting { key, value, origin } in settings {
-        let Some(pattern) = helper_pattern(key) else {
+    let mut chains = chains(settings, std::slice::from_ref(host));
+    chains.pop().map_or_else(Vec::new, |(_, chain)| chain)
+}
+
+/// The same for several hosts. Each value is started once at most.
+pub(crate) fn chains(settings: &[Setting], hosts: &[Host]) -> Vec<(Host, Vec<Helper>)> {
+    let mut judged = BTreeMap::new();
+    let chain = |host: &Host| {
+        let mut asked = walk(settings, host, |_, _| {});
+        for helper in &mut asked {
+            let known = judged.entry((helper.value.clone(), helper.scope == Scope::Local));
+            helper.starts = *known.or_insert_with(|| judge(&helper.value, helper.scope));
+        }
+        (host.clone(), asked)
+    };
+    hosts.iter().map(chain).collect()
+}
+
+/// The helpers of our name that an empty helper cleared, each with the empty one.
+pub(crate) fn cleared(settings: &[Setting], host: &Host) -> Vec<(Helper, Helper)> {
+    let mut all = Vec::new();
+    walk(settings, host, |cleared, by| {
+        let own = cleared.into_iter().filter(|helper| names_us(&helper.value));
+        all.extend(own.map(|helper| (helper, by.clone())));
+    });
+    all
+}
+
+/// The helpers among the settings, not judged yet; told is which of them an empty helper clears.
+fn walk(
+    settings: &[Setting],
+    host: &Host,
+    mut told: impl FnMut(Vec<Helper>, &Helper),
+) -> Vec<Helper> {
+    let mut asked = Vec::new();
+    for setting in settings {
+        let Some(pattern) = helper_pattern(&setting.key) else {
             continue;
         };
         if !pattern.is_none_or(|pattern| matches_host(pattern, host)) {
             continue;
         }
+        let helper = Helper {
+            value: setting.value.clone(),
+            key: setting.key.clone(),
+            origin: setting.origin.clone(),
+            scope: setting.scope,
+            starts: Starts::Foreign,
+        };
         // gitcredentials(7): an empty value clears all helpers before it.
-        if value.is_empty() {
-            helpers.clear();
+        if helper.value.is_empty() {
+            told(std::mem::take(&mut asked), &helper);
         } else {
-            helpers.push(Helper {
-                value: value.clone(),
-                key: key.clone(),
-                origin: origin.clone(),
-            });
+            asked.push(helper);
         }
     }
-    helpers
+    asked
+}
+
+const NAME: &str = "git-credential-bitbucket";
+
+/// What git starts by a helper's value. Only a value that has our name is started, and none that a repository brings.
+fn judge(value: &str, scope: Scope) -> Starts {
+    if !names_us(value) || may_be_read_along(value) {
+        return Starts::Foreign;
+    }
+    let is_ours = match (scope, named_alone(value)) {
+        (Scope::Local, None) => return Starts::Foreign,
+        (Scope::Local, Some(program)) => is_this_program(&program),
+        _ => starts_us(value),
+    };
+    if is_ours {
+        Starts::Ours
+    } else {
+        Starts::Namesake
+    }
+}
+
+/// Whether our name is a word of the value.
+fn names_us(value: &str) -> bool {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    let mut words = value.split(|letter| !is_part(letter));
+    let is_bare = value.split_whitespace().next() == Some("bitbucket");
+    is_bare
+        || words.any(|word| {
+            let word = word.strip_suffix(".exe").unwrap_or(word);
+            word == NAME || Some(word) == NAME.strip_prefix("git-")
+        })
+}
+
+/// Whether another program could read what git and the helper tell each other: through a pipe or a file.
+fn may_be_read_along(value: &str) -> bool {
+    let value = value.replace("||", "").replace("2>/dev/null", "");
+    value.contains(['|', '<', '>'])
+}
+
+/// Starts the value as git would, outside of any repository, and sees whether this program answers. Of all operations
+/// `capability` alone is without effect by its definition (git-credential(1)).
+fn starts_us(value: &str) -> bool {
+    /// As long as git may have to wait for an answer of ours.
+    const LIMIT: Duration = Duration::from_secs(5);
+    // gitcredentials(7), "CUSTOM HELPERS". git starts an alias in the shell in which it starts a helper.
+    let command = match value.strip_prefix('!') {
+        Some(command) => command.to_owned(),
+        None if Path::new(value).is_absolute() => value.to_owned(),
+        None => format!("git credential-{value}"),
+    };
+    let alias = format!("alias.{NAME}-judge=!{command}");
+    let git = outside_repositories()
+        .env(WHICH, "1")
+        // A relative folder of PATH must not be one that a repository brings.
+        .args(["-C", "/", "-c", &alias])
+        .args([&format!("{NAME}-judge"), "capability"]);
+    // Whatever else it prints is wiped unread.
+    run(git, b"", LIMIT)
+        .is_ok_and(|output| output.is_some_and(|output| *output.answer == *answer(true)))
+}
+
+/// Asks `capability` for the path of the program too.
+const WHICH: &str = "BITBUCKET_CREDENTIAL_WHICH";
+
+/// What `capability` prints.
+pub(crate) fn capabilities() -> Vec<u8> {
+    answer(variables::filled(WHICH).is_some())
+}
+
+fn answer(has_path: bool) -> Vec<u8> {
+    let mut answer = b"version 0\ncapability authtype\n".to_vec();
+    if let (true, Ok(own)) = (has_path, this_program()) {
+        // git-credential(1): a line that is not known is ignored.
+        answer.extend_from_slice(b"program ");
+        answer.extend_from_slice(own.as_os_str().as_encoded_bytes());
+        answer.push(b'\n');
+    }
+    answer
+}
+
+/// The file of this program.
+pub(crate) fn this_program() -> io::Result<PathBuf> {
+    env::current_exe().and_then(dunce::canonicalize)
+}
+
+/// Whether a path, or a name on PATH, is this program.
+pub(crate) fn is_this_program(program: &Path) -> bool {
+    let found = child::found(program).and_then(|path| dunce::canonicalize(path).ok());
+    found.is_some_and(|path| this_program().is_ok_and(|own| own == path))
+}
+
+/// The program, a path or a name on PATH, of a value that starts one of our name and does nothing else.
+pub(crate) fn named_alone(value: &str) -> Option<PathBuf> {
+    let (command, is_shell) = match value.strip_prefix('!') {
+        Some(command) => (command, true),
+        None => (value, false),
+    };
+    let words = words(command)?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (program, arguments) = match words.as_slice() {
+        ["git", "credential-bitbucket", arguments @ ..] if is_shell => (NAME, arguments),
+        ["bitbucket", arguments @ ..] if !is_shell => (NAME, arguments),
+        [path, arguments @ ..] => {
+            let name = path.rsplit(['/', '\\']).next()?;
+            (name.strip_suffix(".exe").unwrap_or(name) == NAME).then_some((*path, arguments))?
+        }
+        [] => return None,
+    };
+    matches!(arguments, [] | ["--account", _]).then(|| program.into())
+}
+
+/// The words of a shell command; none if a shell would do more than start one program with them.
+fn words(command: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut letters = command.chars();
+    while let Some(letter) = letters.next() {
+        match (quote, letter) {
+            (Some(open), _) if letter == open => quote = None,
+            (None | Some('"'), '$' | '`')
+            | (None, '|' | '&' | ';' | '<' | '>' | '(' | ')' | '#' | '\n') => return None,
+            (None | Some('"'), '\\') => word.get_or_insert_default().push(letters.next()?),
+            (None, '\'' | '"') => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            (None, ' ' | '\t') => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
 }
 
 /// The pattern of `credential.PATTERN.helper`: an inner None for `credential.helper`, an outer one for any other key.
@@ -193,42 +359,58 @@ pub(crate) fn helper_value(program: &Path) -> Result<String> {
 mod tests {
     use std::path::Path;
 
-    use super::{Helper, chain, helper_value, matches_host};
+    use super::{
+        Helper, Starts, chain, cleared, helper_value, matches_host, may_be_read_along, named_alone,
+        names_us,
+    };
     use crate::bitbucket::cloud;
-    use crate::git::program::parsed;
+    use crate::git::program::{Scope, Setting};
+
+    fn settings(list: &str) -> Vec<Setting> {
+        let setting = |line: &str| {
+            let (key, value) = line.split_once('=').expect("a setting");
+            Setting {
+                key: key.to_owned(),
+                value: value.to_owned(),
+                origin: "x".to_owned(),
+                scope: Scope::Local,
+            }
+        };
+        list.lines().map(setting).collect()
+    }
 
     #[test]
     fn an_empty_helper_clears_what_came_before() {
-        let list = "file:a\0credential.helper\nstore\0file:a\0credential.https://bitbucket.org.helper\n\0\
-                    file:b\0credential.https://bitbucket.org.helper\n/x/git-credential-bitbucket\0\
-                    file:b\0credential.https://github.com.helper\n\0file:c\0credential.helper\ncache\0\
-                    file:c\0credential.https://bitbucket.org.usehttppath\ntrue\0";
-        let helpers = chain(&parsed(list), &cloud());
+        let settings = settings(
+            "credential.helper=store\ncredential.helper=bitbucket\ncredential.https://bitbucket.org.helper=\n\
+             credential.https://bitbucket.org.helper=/x/git-credential-bitbucket\n\
+             credential.https://github.com.helper=\ncredential.helper=cache\n\
+             credential.https://bitbucket.org.usehttppath=true",
+        );
+        let helpers = chain(&settings, &cloud());
         let values: Vec<&str> = helpers.iter().map(|helper| helper.value.as_str()).collect();
         assert_eq!(values, ["/x/git-credential-bitbucket", "cache"]);
-        assert!(helpers[0].is_ours() && !helpers[1].is_ours());
-        assert_eq!(helpers[1].origin, "c");
+        assert!(helpers[0].is_namesake() && !helpers[0].is_ours() && !helpers[1].is_namesake());
+        let cleared = cleared(&settings, &cloud());
+        assert_eq!(cleared.len(), 1);
+        assert_eq!(cleared[0].0.value, "bitbucket");
+        assert_eq!(cleared[0].1.key, "credential.https://bitbucket.org.helper");
     }
 
     #[test]
     fn only_our_program_alone_is_ours() {
-        let is_ours = |value: &str| {
-            let helper = Helper {
-                value: value.to_owned(),
-                key: String::new(),
-                origin: String::new(),
-            };
-            helper.is_ours()
-        };
         for value in [
             "bitbucket",
+            "bitbucket --account work",
             "/usr/bin/git-credential-bitbucket",
+            "/usr/bin/git-credential-bitbucket --account 'a b'",
             "!'/a b/git-credential-bitbucket'",
             "!git credential-bitbucket",
             "C:/x/git-credential-bitbucket.exe",
             "!git-credential-bitbucket",
         ] {
-            assert!(is_ours(value), "{value}");
+            assert!(named_alone(value).is_some(), "{value}");
+            assert!(names_us(value) && !may_be_read_along(value), "{value}");
         }
         for value in [
             "/opt/evil/git-credential-bitbucket-logger",
@@ -238,9 +420,24 @@ mod tests {
             "!git-credential-bitbucket | tee x",
             "!bitbucket",
             "bitbucket2",
+            "bitbucket --store x",
+            "!git-credential-bitbucket; evil",
+            "!$X/git-credential-bitbucket",
         ] {
-            assert!(!is_ours(value), "{value}");
+            assert!(named_alone(value).is_none(), "{value}");
         }
+        assert!(names_us("!f() { /x/git-credential-bitbucket \"$@\"; }; f"));
+        for value in [
+            "store",
+            "/opt/git-credential-bitbucket-logger",
+            "cache bitbucket",
+        ] {
+            assert!(!names_us(value), "{value}");
+        }
+        assert!(may_be_read_along("!tee /tmp/x | git-credential-bitbucket"));
+        assert!(!may_be_read_along(
+            "!git-credential-bitbucket 2>/dev/null || true"
+        ));
     }
 
     #[test]
@@ -299,6 +496,8 @@ mod tests {
             value: value.to_owned(),
             key: String::new(),
             origin: String::new(),
+            scope: Scope::Global,
+            starts: Starts::Foreign,
         };
         let disk = if cfg!(windows) { "C:" } else { "" };
         let path = format!("{disk}/a b/it's");

@@ -17,8 +17,11 @@ pub(crate) use self::files::{
     values_in,
 };
 pub(crate) use self::grep::{grep, is_tracked};
-pub(crate) use self::helpers::{Helper, chain, helper_value, helpers, matches_host};
+pub(crate) use self::helpers::{
+    Helper, capabilities, chain, chains, cleared, helper_value, helpers, is_this_program,
+    matches_host, named_alone, shown, this_program,
+};
 pub(crate) use self::program::{
-    PATIENCE, Setting, credential, exec_path, is_true, number, plain_setting, setting, settings,
-    settings_in, version,
+    PATIENCE, Scope, Setting, credential, exec_path, is_true, number, plain_setting, setting,
+    settings, settings_in, version,
 };

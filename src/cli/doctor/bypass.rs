@@ -30,7 +30,9 @@ pub(super) fn credentials_in_url(git: &Git) -> Check {
 pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let id = "secret-in-url";
     let check = |setting: &Setting| {
-        let Setting { key, value, origin } = setting;
+        let Setting {
+            key, value, origin, ..
+        } = setting;
         let in_value = || secret_host(surroundings, &Url::parse(value)?);
         let in_key = || {
             let (_, rest) = key.split_once('.')?;
@@ -77,7 +79,9 @@ fn secret_host(surroundings: &Surroundings<'_>, url: &Url<'_>) -> Option<Host> {
 pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let id = "extra-header";
     let check = |setting: &Setting| {
-        let Setting { key, value, origin } = setting;
+        let Setting {
+            key, value, origin, ..
+        } = setting;
         let pattern = key.strip_prefix("http.")?.strip_suffix("extraheader")?;
         let (name, _) = value.split_once(':')?;
         if !name.trim().eq_ignore_ascii_case("authorization") {
@@ -110,7 +114,9 @@ pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<C
 pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let id = "lfs-access";
     let check = |setting: &Setting| {
-        let Setting { key, value, origin } = setting;
+        let Setting {
+            key, value, origin, ..
+        } = setting;
         let url = Url::parse(key.strip_prefix("lfs.")?.strip_suffix(".access")?)?;
         let host = url
             .host()

@@ -74,11 +74,32 @@ pub(super) fn prompts(surroundings: &Surroundings<'_>) -> Check {
     Check::pass(
         id,
         match (asks, forbidden) {
-            (Some(program), _) => format!("where no helper answers, git asks through {program}"),
+            (Some(program), _) => {
+                let value = variables::text(program);
+                let value = value.or_else(|| setting("core.askpass").map(str::to_owned));
+                let whose = value.as_deref().and_then(ide);
+                let whose = whose.map_or_else(String::new, |ide| format!(" of {ide}"));
+                format!("where no helper answers, git asks through {program}{whose}")
+            }
             (None, false) => "where no helper answers, git asks on the terminal".to_owned(),
             (None, true) => "GIT_TERMINAL_PROMPT forbids git to ask on the terminal".to_owned(),
         },
     )
+}
+
+/// The IDE that brings a helper or an askpass program, by its command.
+pub(super) fn ide(command: &str) -> Option<&'static str> {
+    const IDES: [(&str, &str); 6] = [
+        ("vscode", "VS Code"),
+        ("visual studio code", "VS Code"),
+        ("codespaces", "GitHub Codespaces"),
+        ("desktop-", "GitHub Desktop"),
+        ("intellij", "a JetBrains IDE"),
+        ("jetbrains", "a JetBrains IDE"),
+    ];
+    let command = command.to_ascii_lowercase();
+    let mut ides = IDES.into_iter();
+    ides.find_map(|(word, ide)| command.contains(word).then_some(ide))
 }
 
 fn is_set(variable: &str) -> bool {

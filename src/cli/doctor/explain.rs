@@ -37,7 +37,11 @@ pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<
         ));
     }
     if let Some(git) = &surroundings.git {
-        checks.push(chain::of_host(git, &host));
+        checks.push(chain::of_host(
+            git,
+            &host,
+            &git::chain(&git.settings, &host),
+        ));
     }
     let (path, check) = path(surroundings, &url, &host);
     checks.push(check);

@@ -130,7 +130,7 @@ pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Che
 /// Whether another program has our name, and which of them git finds.
 pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
     let id = "program";
-    let own = match env::current_exe().and_then(dunce::canonicalize) {
+    let own = match git::this_program() {
         Ok(own) => own,
         Err(error) => {
             return Check::skip(id, format!("cannot find the path of this program: {error}"));
@@ -206,7 +206,7 @@ fn is_asked_by_name(surroundings: &Surroundings<'_>) -> bool {
         let chain = git::chain(&git.settings, host);
         chain
             .iter()
-            .any(|helper| helper.is_ours() && helper.program().is_none())
+            .any(|helper| git::named_alone(&helper.value).is_some() && helper.program().is_none())
     })
 }
 
