@@ -22,6 +22,6 @@ pub(crate) use self::helpers::{
     matches_host, named_alone, shown, this_program,
 };
 pub(crate) use self::program::{
-    PATIENCE, Scope, Setting, credential, exec_path, is_true, number, plain_setting, setting,
-    settings, settings_in, version,
+    PATIENCE, Scope, Setting, credential, is_true, number, plain_setting, setting, settings,
+    settings_in, version,
 };

@@ -1,6 +1,6 @@
 //! The one way to start git: for its version, its settings, and the credentials of other helpers.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -66,11 +66,6 @@ pub(crate) fn version() -> Result<String> {
     let line = git(&["version"], PATIENCE)?;
     let line = line.trim();
     Ok(line.strip_prefix("git version ").unwrap_or(line).to_owned())
-}
-
-pub(crate) fn exec_path() -> Result<PathBuf> {
-    let path = git(&["--exec-path"], PATIENCE)?;
-    Ok(path.trim_end_matches('\n').into())
 }
 
 /// Whether a setting such as `credential.useHttpPath` is true for a URL. The URL must hold no secret.

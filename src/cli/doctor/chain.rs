@@ -15,9 +15,9 @@ use crate::sys::error::shell_quoted;
 /// For each host: whether git asks us, which other helpers it asks, and whether it names the repository.
 pub(super) fn checks(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let mut checks = Vec::new();
-    for (host, chain) in git::chains(&git.settings, &surroundings.hosts) {
-        checks.push(of_host(git, &host, &chain));
-        checks.extend(use_http_path(surroundings, &host));
+    for (host, chain) in &surroundings.chains {
+        checks.push(of_host(git, host, chain));
+        checks.extend(use_http_path(surroundings, host));
     }
     checks
 }
@@ -52,10 +52,17 @@ pub(super) fn of_host(git: &Git, host: &Host, chain: &[Helper]) -> Check {
     };
     // What setup wrote stays where it is, so setup does not cut off what stands behind it.
     let own = &chain[position];
-    let is_set_up = before.is_empty() && own.is_for_host() && own.program().is_some();
+    let is_by_setup = own.scope == Scope::Global && own.is_for_host() && own.program().is_some();
+    let is_set_up = is_by_setup && before.is_empty();
     let mut others = before.iter().chain(&behind);
     let in_the_way = others.find(|helper| is_set_up || !is_of_the_user(helper));
-    Check::warn(id, message, in_the_way.map_or_else(setup, removal))
+    let fix = in_the_way.map_or_else(setup, removal);
+    // git's `store` and libsecret keep even what is marked as not to be kept.
+    if is_set_up {
+        Check::fail(id, message, fix)
+    } else {
+        Check::warn(id, message, fix)
+    }
 }
 
 /// Why git does not ask us.

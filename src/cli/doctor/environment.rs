@@ -7,6 +7,7 @@ use super::surroundings::Surroundings;
 use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::git;
+use crate::git::context::Host;
 use crate::git::route;
 use crate::git::url;
 use crate::sys::child::SECRET_VARIABLES;
@@ -52,10 +53,11 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
     } else {
         format!("; not used: {}", others.join(", "))
     };
-    Check::pass(
-        id,
-        format!("{name} is set and answers for bitbucket.org ahead of the accounts{unused}"),
-    )
+    let message =
+        format!("{name} is set and answers for bitbucket.org ahead of the accounts{unused}");
+    let mut check = Check::pass(id, message);
+    check.asks = Some(Box::new((account, kept.secret)));
+    check
 }
 
 /// Whether and how git asks the user when no helper answers.
@@ -108,20 +110,20 @@ fn is_set(variable: &str) -> bool {
 
 /// How git reaches each of our hosts.
 pub(super) fn proxies(surroundings: &Surroundings<'_>) -> Vec<Check> {
-    let hosts = surroundings.hosts.iter();
-    let check = |host| {
-        let message = match route::proxy(host, git::PATIENCE) {
-            None => format!("git goes to {host} directly"),
-            Some(proxy) => {
-                // curl(1), "--proxy": without a scheme it is http.
-                let scheme = if proxy.contains("://") { "" } else { "http://" };
-                format!(
-                    "git goes to {host} through '{}'",
-                    url::masked(&format!("{scheme}{proxy}"))
-                )
-            }
-        };
-        Check::pass(format!("proxy.{host}"), message)
+    surroundings.hosts.iter().map(proxy).collect()
+}
+
+pub(super) fn proxy(host: &Host) -> Check {
+    let message = match route::proxy(host, git::PATIENCE) {
+        None => format!("git goes to {host} directly"),
+        Some(proxy) => {
+            // curl(1), "--proxy": without a scheme it is http.
+            let scheme = if proxy.contains("://") { "" } else { "http://" };
+            format!(
+                "git goes to {host} through '{}'",
+                url::masked(&format!("{scheme}{proxy}"))
+            )
+        }
     };
-    hosts.map(check).collect()
+    Check::pass(format!("proxy.{host}"), message)
 }

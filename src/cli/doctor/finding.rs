@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::account::Account;
+use crate::cli::output;
 use crate::sys::error;
+use crate::sys::secret::Secret;
 
 /// The result of one check. The names are a contract: `doctor --json` shows them.
 #[derive(Debug, Serialize)]
@@ -13,6 +16,9 @@ pub(super) struct Check {
     pub(super) outcome: CheckOutcome,
     pub(super) message: String,
     pub(super) hint: Option<String>,
+    /// What Bitbucket can be asked about.
+    #[serde(skip)]
+    pub(super) asks: Option<Box<(Account, Secret)>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -69,6 +75,7 @@ impl Check {
             outcome,
             message: message.into(),
             hint,
+            asks: None,
         }
     }
 
@@ -86,6 +93,38 @@ impl Check {
         }
         text
     }
+}
+
+/// The last line: how many checks came out how.
+pub(super) fn summary(checks: &[Check], shows_all: bool) -> String {
+    let of = |outcome| checks.iter().filter(move |check| check.outcome == outcome);
+    let count = |outcome| of(outcome).count();
+    let (fails, warns) = (count(CheckOutcome::Fail), count(CheckOutcome::Warn));
+    let mut parts = vec![match (fails, warns) {
+        (0, 0) => "nothing is wrong".to_owned(),
+        (_, 0) => format!("{fails} failed"),
+        (0, _) => output::plural(warns, "warning", "warnings"),
+        _ => format!(
+            "{fails} failed, {}",
+            output::plural(warns, "warning", "warnings")
+        ),
+    }];
+    parts.push(format!("{} passed", count(CheckOutcome::Pass)));
+    let skipped: Vec<&str> = of(CheckOutcome::Skip)
+        .map(|check| check.id.as_str())
+        .collect();
+    if !skipped.is_empty() {
+        let shown = skipped.len().min(3);
+        let more = if shown < skipped.len() { ", …" } else { "" };
+        let names = skipped[..shown].join(", ");
+        parts.push(format!("{} skipped ({names}{more})", skipped.len()));
+    }
+    let all = if shows_all {
+        ""
+    } else {
+        "; '--all' lists every check"
+    };
+    broken(&format!("{}{all}", parts.join(", ")))
 }
 
 const WIDTH: usize = 80;

@@ -1,14 +1,14 @@
 //! The version of git, and whether git finds this program.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
+use super::chain;
 use super::finding::Check;
 use super::surroundings::{Git, Surroundings};
 use crate::account::sign_in::Scheme;
 use crate::git;
 use crate::git::context::Host;
-use crate::sys::variables;
+use crate::sys::child;
 
 /// A release of git: `2.47.3`, `2.39.5 (Apple Git-154)`, `2.47.1.windows.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,90 +136,42 @@ pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
             return Check::skip(id, format!("cannot find the path of this program: {error}"));
         }
     };
-    let found = programs(surroundings);
-    let position = found.iter().position(|path| *path == own);
+    let found = child::on_path(Path::new("git-credential-bitbucket"));
+    let found: Vec<PathBuf> = found
+        .filter_map(|path| dunce::canonicalize(path).ok())
+        .collect();
     let folder = own.parent().unwrap_or(Path::new("/")).display();
-    let other = found.iter().find(|path| **path != own);
-    match (other, position) {
-        (None, Some(_)) => Check::pass(
-            id,
-            format!("'{}' is the only program of its name", own.display()),
-        ),
-        (None, None) => Check::warn(
-            id,
-            format!("'{}' is in no folder of PATH", own.display()),
-            format!("put '{folder}' on PATH"),
-        ),
-        (Some(other), Some(0)) => Check::warn(
-            id,
-            format!(
-                "another program of this name, '{}', is later on PATH",
-                other.display()
-            ),
-            "remove it if it is not needed",
-        ),
-        (Some(other), _) => {
-            let message = format!(
-                "another program of this name, '{}', comes before this one on PATH",
-                other.display()
-            );
-            if is_asked_by_name(surroundings) {
-                let hint = format!("'{} setup' makes git ask this one", own.display());
-                return Check::fail(id, message, hint);
-            }
-            Check::warn(
-                id,
-                message,
-                format!("remove it, or put '{folder}' before its folder on PATH"),
-            )
-        }
-    }
-}
-
-/// The programs of our name, in the order of PATH.
-fn programs(surroundings: &Surroundings<'_>) -> Vec<PathBuf> {
-    let exec_path = surroundings
-        .git
-        .as_ref()
-        .and_then(|git| git.exec_path.clone());
-    let path = variables::value("PATH").unwrap_or_default();
-    let name = format!("git-credential-bitbucket{}", env::consts::EXE_SUFFIX);
-    let mut found = Vec::new();
-    for folder in exec_path.into_iter().chain(env::split_paths(&path)) {
-        let candidate = folder.join(&name);
-        let Ok(real) = dunce::canonicalize(candidate) else {
-            continue;
+    let shown = own.display();
+    let Some(other) = found.iter().find(|path| **path != own) else {
+        return if found.is_empty() {
+            let message = format!("'{shown}' is in no folder of PATH");
+            Check::warn(id, message, format!("put '{folder}' on PATH"))
+        } else {
+            Check::pass(id, format!("'{shown}' is the only program of its name"))
         };
-        if is_program(&real) && !found.contains(&real) {
-            found.push(real);
-        }
-    }
-    found
-}
-
-/// Whether a setting has the bare name, so that git searches PATH.
-fn is_asked_by_name(surroundings: &Surroundings<'_>) -> bool {
-    let Some(git) = &surroundings.git else {
-        return false;
     };
-    surroundings.hosts.iter().any(|host| {
-        let chain = git::chain(&git.settings, host);
-        chain
-            .iter()
-            .any(|helper| git::named_alone(&helper.value).is_some() && helper.program().is_none())
-    })
+    let message = format!("another program of this name, '{}',", other.display());
+    if found[0] == own {
+        let message = format!("{message} is later on PATH");
+        return Check::warn(id, message, "remove it if it is not needed");
+    }
+    let message = format!("{message} comes before this one on PATH");
+    if is_asked_by_name(surroundings) {
+        return Check::fail(
+            id,
+            message,
+            format!("{} makes git ask this one", chain::setup()),
+        );
+    }
+    let hint = format!("remove it, or put '{folder}' before its folder on PATH");
+    Check::warn(id, message, hint)
 }
 
-#[cfg(unix)]
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    path.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_program(path: &Path) -> bool {
-    path.is_file()
+/// Whether a helper has the bare name, so that git searches PATH.
+fn is_asked_by_name(surroundings: &Surroundings<'_>) -> bool {
+    let mut helpers = surroundings.chains.iter().flat_map(|(_, chain)| chain);
+    helpers
+        .any(|helper| git::named_alone(&helper.value).is_some_and(|program| !program.is_absolute()))
 }
 
 #[cfg(test)]

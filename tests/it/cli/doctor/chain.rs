@@ -99,7 +99,7 @@ fn a_helper_in_the_repository_stands_behind_setup_and_has_to_be_taken_out_there(
     env.git_succeeds(&["config", "credential.helper", "cache"]);
     assert_eq!(
         finding(&env, "chain.bitbucket.org"),
-        "warn: git asks this helper, and gives your credentials to 'cache' ('.git/config') too; \
+        "fail: git asks this helper, and gives your credentials to 'cache' ('.git/config') too; \
          fix: take 'cache' out of '.git/config'"
     );
 }
@@ -305,7 +305,7 @@ fn a_helper_of_the_command_line_and_an_empty_one_are_named_with_what_really_remo
         for setting in settings {
             arguments.extend(["-c", setting]);
         }
-        arguments.extend(["credential-bitbucket", "doctor", "--json"]);
+        arguments.extend(["credential-bitbucket", "doctor", "--offline", "--json"]);
         let outcome = env.git(&arguments);
         let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
         let checks = report["checks"].as_array().unwrap().clone();
@@ -314,7 +314,7 @@ fn a_helper_of_the_command_line_and_an_empty_one_are_named_with_what_really_remo
     assert_starts(&through_git(&[]), "pass: ");
     assert_eq!(
         through_git(&["credential.helper=cache"]),
-        "warn: git asks this helper, and gives your credentials to 'cache' ('command line:') too; fix: \
+        "fail: git asks this helper, and gives your credentials to 'cache' ('command line:') too; fix: \
          start git without 'cache': '-c credential.helper=…', GIT_CONFIG_COUNT or GIT_CONFIG_PARAMETERS sets it"
     );
     let off = through_git(&["credential.helper="]);
@@ -341,7 +341,7 @@ fn a_helper_of_the_command_line_and_an_empty_one_are_named_with_what_really_remo
     assert_eq!(
         finding(&env, "chain.bitbucket.org"),
         format!(
-            "warn: git asks this helper, and gives your credentials to 'a shell command' of VS Code ('{file}') too; \
+            "fail: git asks this helper, and gives your credentials to 'a shell command' of VS Code ('{file}') too; \
              fix: take 'a shell command' out of '{file}'"
         )
     );
