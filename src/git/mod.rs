@@ -5,6 +5,7 @@ pub(crate) mod context;
 mod files;
 mod grep;
 mod helpers;
+mod judge;
 mod program;
 pub(crate) mod protocol;
 pub(crate) mod route;
@@ -18,9 +19,9 @@ pub(crate) use self::files::{
 };
 pub(crate) use self::grep::{grep, is_tracked};
 pub(crate) use self::helpers::{
-    Helper, capabilities, chain, chains, cleared, helper_value, helpers, is_this_program,
-    matches_host, named_alone, shown, this_program,
+    Helper, chain, chains, cleared, helper_value, helpers, matches_host, shown,
 };
+pub(crate) use self::judge::{capabilities, is_this_program, named_alone, this_program};
 pub(crate) use self::program::{
     PATIENCE, Scope, Setting, credential, is_true, number, plain_setting, setting, settings,
     settings_in, version,

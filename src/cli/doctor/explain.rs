@@ -126,35 +126,27 @@ fn not_for_us(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> Op
 fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<Vec<u8>>, Check) {
     let id = "path";
     let Some(path) = url.path() else {
-        return (
-            None,
-            Check::pass(id, "the URL has no path, so git names no repository"),
-        );
+        let message = "the URL has no path, so git names no repository";
+        return (None, Check::pass(id, message));
     };
     if surroundings.git.is_none() {
-        let check = Check::skip(
-            id,
-            "git did not say whether it sends the path; assuming that it does",
-        );
-        return (Some(path), check);
+        let message = "git did not say whether it sends the path; assuming that it does";
+        return (Some(path), Check::skip(id, message));
     }
     if git::is_true("credential.useHttpPath", &url.bare()) {
-        let shown = String::from_utf8_lossy(&path).into_owned();
-        let about = match Reach::of_path(host, &path) {
-            Some(reach) => format!("git sends '{shown}', which is about {reach}"),
-            None => format!("git sends '{shown}', which is about no repository"),
-        };
-        return (Some(path), Check::pass(id, about));
+        let shown = String::from_utf8_lossy(&path);
+        let reach = Reach::of_path(host, &path).map(|reach| reach.to_string());
+        let reach = reach.unwrap_or_else(|| "no repository".to_owned());
+        let message = format!("git sends '{shown}', which is about {reach}");
+        return (Some(path), Check::pass(id, message));
     }
     let message = "git does not send the path (credential.useHttpPath is not set), so the path does not count";
     let home = bitbucket::home_of(host);
-    let mut own = surroundings
-        .accounts
-        .iter()
-        .filter(|account| account.host == home);
+    let mut accounts = surroundings.accounts.iter();
     // The path matters only to an account with a reach, or a store with one entry for each repository.
-    let check = if surroundings.is_looked_up() || own.any(|account| !account.reach.is_empty()) {
-        Check::warn(id, message, "'git credential-bitbucket setup'")
+    let needs_it = |account: &Account| account.host == home && !account.reach.is_empty();
+    let check = if surroundings.is_looked_up() || accounts.any(needs_it) {
+        Check::warn(id, message, chain::setup())
     } else {
         Check::pass(id, message)
     };

@@ -62,8 +62,10 @@ pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
             |check: &Check| matches!(check.outcome, CheckOutcome::Fail | CheckOutcome::Warn);
         // Where a URL has a problem, the other accounts may be the way out.
         let shows_all = arguments.all || arguments.url.is_some() && checks.iter().any(is_wrong);
-        let is_asked_for =
-            |check: &Check| matches!(check.id.as_str(), "answer" | "fetch" | "push" | "url");
+        let is_asked_for = |check: &Check| {
+            let asked_for = ["accounts", "answer", "fetch", "push", "url"];
+            asked_for.contains(&check.id.as_str())
+        };
         let shown = checks
             .iter()
             .filter(|check| shows_all || is_wrong(check) || is_asked_for(check));
