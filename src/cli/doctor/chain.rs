@@ -28,35 +28,25 @@ pub(super) fn of_host(git: &Git, host: &Host, chain: &[Helper]) -> Check {
     let Some(position) = chain.iter().position(Helper::is_ours) else {
         return not_asked(id, git, host, chain);
     };
-    let foreign = |helpers: &'_ [Helper]| -> Vec<Helper> {
-        let foreign = helpers.iter().filter(|helper| !helper.is_ours());
-        foreign.cloned().collect()
-    };
+    let foreign = |helpers| foreign_in(helpers).collect::<Vec<_>>();
     let (before, behind) = (foreign(&chain[..position]), foreign(&chain[position..]));
-    let list = |helpers: &[Helper]| helpers.iter().map(named).collect::<Vec<_>>().join(", ");
-    let message = match (before.is_empty(), behind.is_empty()) {
-        (true, true) => return Check::pass(id, "git asks this helper, and no other"),
-        (false, true) => format!(
-            "git asks {} before this helper, and gives it your credentials",
-            list(&before)
-        ),
-        (true, false) => format!(
-            "git asks this helper, and gives your credentials to {} too",
-            list(&behind)
-        ),
-        (false, false) => format!(
-            "git asks {} before this helper, and gives your credentials to {} too",
-            list(&before),
-            list(&behind)
-        ),
+    let asks = match before.as_slice() {
+        [] => "git asks this helper".to_owned(),
+        before => format!("git asks {} before this helper", listed(before)),
     };
+    let gives = match (before.as_slice(), behind.as_slice()) {
+        ([], []) => return Check::pass(id, "git asks this helper, and no other"),
+        (_, []) => "it your credentials".to_owned(),
+        (_, behind) => format!("your credentials to {} too", listed(behind)),
+    };
+    let message = format!("{asks}, and gives {gives}");
     // What setup wrote stays where it is, so setup does not cut off what stands behind it.
     let own = &chain[position];
     let is_by_setup = own.scope == Scope::Global && own.is_for_host() && own.program().is_some();
     let is_set_up = is_by_setup && before.is_empty();
     let mut others = before.iter().chain(&behind);
     let in_the_way = others.find(|helper| is_set_up || !is_of_the_user(helper));
-    let fix = in_the_way.map_or_else(setup, removal);
+    let fix = in_the_way.map_or_else(setup, |helper| removal(helper));
     // git's `store` and libsecret keep even what is marked as not to be kept.
     if is_set_up {
         Check::fail(id, message, fix)
@@ -83,11 +73,10 @@ fn not_asked(id: String, git: &Git, host: &Host, chain: &[Helper]) -> Check {
         );
         return Check::fail(id, message, removal(empty));
     }
-    let others: Vec<String> = chain.iter().map(named).collect();
-    let message = if others.is_empty() {
-        "git does not ask this helper".to_owned()
-    } else {
-        format!("git does not ask this helper, but {}", others.join(", "))
+    let others: Vec<&Helper> = chain.iter().collect();
+    let message = match others.as_slice() {
+        [] => "git does not ask this helper".to_owned(),
+        others => format!("git does not ask this helper, but {}", listed(others)),
     };
     Check::fail(id, message, setup())
 }
@@ -122,6 +111,15 @@ fn namesake(id: String, git: &Git, helper: &Helper) -> Check {
         _ => format!("{} names this helper, but does not start it", named(helper)),
     };
     Check::fail(id, message, fix)
+}
+
+fn foreign_in(helpers: &[Helper]) -> impl Iterator<Item = &Helper> {
+    helpers.iter().filter(|helper| !helper.is_ours())
+}
+
+fn listed(helpers: &[&Helper]) -> String {
+    let names: Vec<String> = helpers.iter().map(|helper| named(helper)).collect();
+    names.join(", ")
 }
 
 fn named(helper: &Helper) -> String {

@@ -72,28 +72,29 @@ pub(super) fn prompts(surroundings: &Surroundings<'_>) -> Check {
         return Check::pass(id, "credential.interactive forbids git to ask");
     }
     let asks = terminal::askpass(setting("core.askpass"));
-    let forbidden = terminal::prompts_are_forbidden();
-    Check::pass(
-        id,
-        match (asks, forbidden) {
-            (Some(program), _) => {
-                let value = variables::text(program);
-                let value = value.or_else(|| setting("core.askpass").map(str::to_owned));
-                let whose = value.as_deref().and_then(ide);
-                let whose = whose.map_or_else(String::new, |ide| format!(" of {ide}"));
-                format!("where no helper answers, git asks through {program}{whose}")
-            }
-            (None, false) => "where no helper answers, git asks on the terminal".to_owned(),
-            (None, true) => "GIT_TERMINAL_PROMPT forbids git to ask on the terminal".to_owned(),
-        },
-    )
+    let mut message = match (asks, terminal::prompts_are_forbidden()) {
+        (Some(program), _) => {
+            let value = variables::text(program);
+            let value = value.or_else(|| setting("core.askpass").map(str::to_owned));
+            let whose = value.as_deref().and_then(ide);
+            let whose = whose.map_or_else(String::new, |ide| format!(" of {ide}"));
+            format!("where no helper answers, git asks through {program}{whose}")
+        }
+        (None, false) => "where no helper answers, git asks on the terminal".to_owned(),
+        (None, true) => "GIT_TERMINAL_PROMPT forbids git to ask on the terminal".to_owned(),
+    };
+    // Its terminal is set up otherwise than its own git.
+    if variables::text("TERMINAL_EMULATOR").is_some_and(|name| name.starts_with("JetBrains")) {
+        message += "; a JetBrains IDE asks no helper unless 'Use credential helper' is ticked (Settings, Git)";
+    }
+    Check::pass(id, message)
 }
 
 /// The IDE that brings a helper or an askpass program, by its command.
 pub(super) fn ide(command: &str) -> Option<&'static str> {
     const IDES: [(&str, &str); 6] = [
         ("vscode", "VS Code"),
-        ("visual studio code", "VS Code"),
+        ("extensions/git/dist", "VS Code"),
         ("codespaces", "GitHub Codespaces"),
         ("desktop-", "GitHub Desktop"),
         ("intellij", "a JetBrains IDE"),

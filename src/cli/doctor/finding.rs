@@ -35,7 +35,7 @@ pub(super) enum CheckOutcome {
 
 impl Check {
     pub(super) fn pass(id: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(id, CheckOutcome::Pass, message, None)
+        Self::new(id, CheckOutcome::Pass, message)
     }
 
     pub(super) fn warn(
@@ -43,7 +43,7 @@ impl Check {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self::new(id, CheckOutcome::Warn, message, Some(hint.into()))
+        Self::new(id, CheckOutcome::Warn, message).with(hint)
     }
 
     pub(super) fn fail(
@@ -51,32 +51,33 @@ impl Check {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self::new(id, CheckOutcome::Fail, message, Some(hint.into()))
+        Self::new(id, CheckOutcome::Fail, message).with(hint)
     }
 
     pub(super) fn skip(id: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(id, CheckOutcome::Skip, message, None)
+        Self::new(id, CheckOutcome::Skip, message)
     }
 
     /// An error as a finding, with its hint.
     pub(super) fn failed(id: impl Into<String>, error: &anyhow::Error) -> Self {
         let hint = error::hint(error).map(str::to_owned);
-        Self::new(id, CheckOutcome::Fail, error::one_line(error), hint)
+        let check = Self::new(id, CheckOutcome::Fail, error::one_line(error));
+        Self { hint, ..check }
     }
 
-    fn new(
-        id: impl Into<String>,
-        outcome: CheckOutcome,
-        message: impl Into<String>,
-        hint: Option<String>,
-    ) -> Self {
+    fn new(id: impl Into<String>, outcome: CheckOutcome, message: impl Into<String>) -> Self {
         Self {
             id: id.into(),
             outcome,
             message: message.into(),
-            hint,
+            hint: None,
             asks: None,
         }
+    }
+
+    fn with(self, hint: impl Into<String>) -> Self {
+        let hint = Some(hint.into());
+        Self { hint, ..self }
     }
 
     /// The text for people and screen readers, broken for 80 columns.
