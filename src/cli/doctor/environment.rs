@@ -27,27 +27,17 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
         return Check::warn(id, objection.notice(&account), objection.fix(&account));
     }
     if account.is_retired() {
-        return Check::fail(
-            id,
-            format!(
-                "{name} is set and answers ahead of the accounts, but {}",
-                bitbucket::removed("app passwords")
-            ),
-            "unset it, or set BITBUCKET_API_TOKEN",
-        );
+        let removed = bitbucket::removed("app passwords");
+        let message = format!("{name} is set and answers ahead of the accounts, but {removed}");
+        return Check::fail(id, message, "unset it, or set BITBUCKET_API_TOKEN");
     }
     account.rejected = surroundings.session.refusal_of(&kept.secret);
     if !account.standing(Timestamp::now()).may_answer() {
-        return Check::fail(
-            id,
-            format!("{name} is set, but bitbucket.org refused it"),
-            "set another value",
-        );
+        let message = format!("{name} is set, but bitbucket.org refused it");
+        return Check::fail(id, message, "set another value");
     }
-    let others = SECRET_VARIABLES.into_iter();
-    let others: Vec<&str> = others
-        .filter(|other| other != name && is_set(other))
-        .collect();
+    let is_other = |other: &&str| other != name && variables::filled(other).is_some();
+    let others: Vec<&str> = SECRET_VARIABLES.into_iter().filter(is_other).collect();
     let unused = if others.is_empty() {
         String::new()
     } else {
@@ -103,10 +93,6 @@ pub(super) fn ide(command: &str) -> Option<&'static str> {
     let command = command.to_ascii_lowercase();
     let mut ides = IDES.into_iter();
     ides.find_map(|(word, ide)| command.contains(word).then_some(ide))
-}
-
-fn is_set(variable: &str) -> bool {
-    variables::filled(variable).is_some()
 }
 
 /// How git reaches each of our hosts.

@@ -102,24 +102,22 @@ fn https_of(surroundings: &Surroundings<'_>, text: &str) -> Option<(String, bool
 
 /// Why git asks no helper for the URL, or why we do not answer for it.
 fn not_for_us(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> Option<Check> {
+    let id = "url";
     if url.scheme == "http" {
-        return Some(Check::fail(
-            "url",
-            "this helper does not answer over http: it would send the secret in clear text",
-            format!("use '{}'", url.bare().replacen("http:", "https:", 1)),
-        ));
+        let message =
+            "this helper does not answer over http: it would send the secret in clear text";
+        let hint = format!("use '{}'", url.bare().replacen("http:", "https:", 1));
+        return Some(Check::fail(id, message, hint));
     }
     if url.scheme != "https" {
-        return Some(Check::skip("url", "git asks this helper over https only"));
+        return Some(Check::skip(id, "git asks this helper over https only"));
     }
-    (!surroundings.hosts.contains(host)).then(|| {
-        Check::skip(
-            "url",
-            format!(
-                "this helper does not answer for {host}, only for bitbucket.org and the hosts of your accounts and config.toml"
-            ),
+    let message = || {
+        format!(
+            "this helper does not answer for {host}, only for bitbucket.org and the hosts of your accounts and config.toml"
         )
-    })
+    };
+    (!surroundings.hosts.contains(host)).then(|| Check::skip(id, message()))
 }
 
 /// The path, if git sends it.
