@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
-use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
+use crate::bitbucket::{self, Service};
 use crate::git::context::Host;
 use crate::git::route;
 use crate::sys::http::{self, Answer, Client};
@@ -33,12 +33,17 @@ impl Inquiry<'_> {
     }
 
     /// Asks for a repository as git would. None for a place that is no repository, or if git could not sign in.
-    pub(super) fn refs(&self, place: &Reach) -> Option<Result<Answer, http::Error>> {
+    pub(super) fn refs(
+        &self,
+        place: &Reach,
+        service: Service,
+    ) -> Option<Result<Answer, http::Error>> {
         let Account { host, .. } = self.account;
         let repository = place.repository.as_deref()?;
         let identity = Identity::for_git(self.account, self.secret.clone()).ok()?;
         let base_path = self.account.base_path();
-        let url = bitbucket::refs_url(host, base_path, &place.workspace, repository);
+        let repository = bitbucket::clone_url(host, base_path, &place.workspace, repository);
+        let url = bitbucket::service_url(&repository, service);
         Some(self.get(host, &url, &identity))
     }
 

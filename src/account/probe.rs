@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use crate::account::Account;
 use crate::account::inquiry::Inquiry;
 use crate::account::rejection::Probed;
-use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
+use crate::bitbucket::{self, Service};
 use crate::sys::http::Answer;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
@@ -84,7 +84,7 @@ fn whoami(inquiry: &Inquiry<'_>) -> Word {
 }
 
 fn refs(inquiry: &Inquiry<'_>, repository: Option<&Reach>) -> Word {
-    let Some(Ok(answer)) = repository.and_then(|place| inquiry.refs(place)) else {
+    let Some(Ok(answer)) = repository.and_then(|place| inquiry.refs(place, Service::Fetch)) else {
         return Word::Nothing;
     };
     let host = &inquiry.account.host;

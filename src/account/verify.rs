@@ -1,13 +1,14 @@
 //! Asks Bitbucket whether a secret works, and finds the mistake when it does not.
 
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::account::inquiry::Inquiry;
-use crate::account::probe::is_git;
 use crate::account::sign_in::Scheme;
 use crate::bitbucket::authorization::Identity;
-use crate::bitbucket::{self, Kind};
+use crate::bitbucket::reach::Reach;
+use crate::bitbucket::{self, Forbidden, Kind, Service};
 use crate::git::username::Username;
 use crate::sys::http::{self, Answer};
 use crate::sys::secret::Secret;
@@ -41,9 +42,41 @@ pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -
     } else {
         data_center(account, secret, deadline)
     };
-    checked.unwrap_or_else(|error| Verdict::Unchecked {
-        reason: format!("cannot ask {}: {error}", server(account)),
-        hint: Some(error.hint().to_owned()),
+    checked.unwrap_or_else(|error| unanswered(account, &error))
+}
+
+/// Asks several secrets at a time; the answers are in the same order.
+pub(crate) fn check_all(asked: &[(&Account, &Secret)], deadline: Instant) -> Vec<Verdict> {
+    /// How many questions are on their way at any moment.
+    const TOGETHER: usize = 8;
+    let all_of = |some: &[(&Account, &Secret)]| {
+        thread::scope(|scope| {
+            let ask = |(account, secret): &(&Account, &Secret)| {
+                let (mut account, secret) = (Account::clone(account), Secret::clone(secret));
+                scope.spawn(move || check(&mut account, &secret, deadline))
+            };
+            let threads: Vec<_> = some.iter().map(ask).collect();
+            let verdicts = threads.into_iter().map(ScopedJoinHandle::join);
+            let verdicts = verdicts.map(|it| it.unwrap_or_else(|_| unchecked("internal error")));
+            verdicts.collect::<Vec<_>>()
+        })
+    };
+    asked.chunks(TOGETHER).flat_map(all_of).collect()
+}
+
+/// Asks a repository as git would whether the account can fetch or push there. None if it is no repository, or git
+/// could not sign in.
+pub(crate) fn access(
+    account: &Account,
+    secret: &Secret,
+    place: &Reach,
+    service: Service,
+    deadline: Instant,
+) -> Option<Verdict> {
+    let answer = about(account, secret, deadline).refs(place, service)?;
+    Some(match answer {
+        Ok(answer) => of_service(account, place, service, &answer),
+        Err(error) => unanswered(account, &error),
     })
 }
 
@@ -169,21 +202,10 @@ fn refs(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
     let account = inquiry.account;
     let mut verdict = None;
     for place in &account.reach {
-        let Some(answer) = inquiry.refs(place) else {
+        let Some(answer) = inquiry.refs(place, Service::Fetch) else {
             continue;
         };
-        let scopes = account.kind().and_then(Kind::git_scopes);
-        let answer = answer?;
-        verdict = Some(match answer.status {
-            200 if is_git(&answer) => Verdict::Good { who: None },
-            401 => refused(account),
-            403 => lacks(account, "read", scopes.map(|(read, _)| read)),
-            404 => Verdict::Limited {
-                message: format!("the secret works, but it cannot see '{place}'"),
-                hint: format!("correct '--for', or give it access: {}", page(account)),
-            },
-            status => undecided(account, status),
-        });
+        verdict = Some(of_service(account, place, Service::Fetch, &answer?));
         if verdict != Some(Verdict::Good { who: None }) {
             break;
         }
@@ -191,17 +213,67 @@ fn refs(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
     Ok(verdict)
 }
 
+/// What a repository's answer to git says.
+fn of_service(account: &Account, place: &Reach, service: Service, answer: &Answer) -> Verdict {
+    let kind = answer.header("content-type").unwrap_or_default();
+    match answer.status {
+        // A proxy in between may answer with a page of its own.
+        200 if kind.starts_with("application/x-git-") => Verdict::Good { who: None },
+        200 => unchecked(format!(
+            "{} did not answer as a git server does",
+            server(account)
+        )),
+        401 => refused(account),
+        403 => forbidden(account, place, service, answer),
+        404 => limited(
+            format!("the secret works, but it cannot see '{place}'"),
+            format!("check the name, or give it access: {}", page(account)),
+        ),
+        status => undecided(account, status),
+    }
+}
+
+/// What a 403 of git's address says; only one of its reasons is a scope.
+fn forbidden(account: &Account, place: &Reach, service: Service, answer: &Answer) -> Verdict {
+    let workspace = &place.workspace;
+    let scopes = account.kind().and_then(Kind::git_scopes);
+    match bitbucket::why_forbidden(answer) {
+        Forbidden::Scope => {
+            let scope = scopes.map(|(read, write)| match service {
+                Service::Fetch => read,
+                Service::Push => write,
+            });
+            lacks(account, service, scope)
+        }
+        Forbidden::Address => limited(
+            format!("the IP list of the workspace '{workspace}' does not have your address"),
+            "use your company's network or VPN, or ask an administrator of the workspace to add the address",
+        ),
+        Forbidden::TwoStep => limited(
+            format!("the workspace '{workspace}' demands two-step verification of the owner"),
+            format!("turn it on: {}", bitbucket::TWO_STEP_PAGE),
+        ),
+        Forbidden::Access => limited(
+            format!("the token works, but is not allowed to {service} '{place}'"),
+            format!(
+                "ask an administrator of '{workspace}' for access, or make another token: {}",
+                page(account)
+            ),
+        ),
+    }
+}
+
 /// The scope that git needs and the token lacks, if Bitbucket lists the token's scopes.
 fn lacking_scope(account: &Account, answer: &Answer) -> Option<Verdict> {
     let (read, write) = account.kind()?.git_scopes()?;
     let granted = bitbucket::granted_scopes(answer)?;
     if !bitbucket::grants(&granted, read) {
-        return Some(lacks(account, "fetch", Some(read)));
+        return Some(lacks(account, Service::Fetch, Some(read)));
     }
-    (!bitbucket::grants(&granted, write)).then(|| lacks(account, "push", Some(write)))
+    (!bitbucket::grants(&granted, write)).then(|| lacks(account, Service::Push, Some(write)))
 }
 
-fn lacks(account: &Account, what: &str, scope: Option<&str>) -> Verdict {
+fn lacks(account: &Account, what: Service, scope: Option<&str>) -> Verdict {
     let message = match scope {
         Some(scope) => format!("the token works, but cannot {what}: it lacks the scope '{scope}'"),
         None => format!("the token works, but is not allowed to {what}"),
@@ -211,7 +283,14 @@ fn lacks(account: &Account, what: &str, scope: Option<&str>) -> Verdict {
         to_tick(account),
         page(account)
     );
-    Verdict::Limited { message, hint }
+    limited(message, hint)
+}
+
+fn limited(message: impl Into<String>, hint: impl Into<String>) -> Verdict {
+    Verdict::Limited {
+        message: message.into(),
+        hint: hint.into(),
+    }
 }
 
 /// Bitbucket said 401: find which of the known mistakes it is.
@@ -294,6 +373,13 @@ fn unchecked(reason: impl Into<String>) -> Verdict {
     Verdict::Unchecked {
         reason: reason.into(),
         hint: None,
+    }
+}
+
+fn unanswered(account: &Account, error: &http::Error) -> Verdict {
+    Verdict::Unchecked {
+        reason: format!("cannot ask {}: {error}", server(account)),
+        hint: Some(error.hint().to_owned()),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::answer::source::{self, environment};
 use crate::settings::session::Session;
 use crate::store::Name;
 use crate::sys::error::{Hinted, one_line};
+use crate::sys::secret::Secret;
 use crate::sys::trace;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -275,6 +276,11 @@ impl Decision {
     fn answering_position(&self) -> Option<usize> {
         let mut candidates = self.candidates.iter();
         candidates.position(|candidate| candidate.ruling == Ruling::Answers)
+    }
+
+    /// The account that answers, and its secret.
+    pub(crate) fn answer_in_hand(&self) -> Option<(&Account, &Secret)> {
+        Some((self.answering()?, &self.kept.as_ref()?.secret))
     }
 
     /// Whether an account does not fit only because the request tells no workspace.

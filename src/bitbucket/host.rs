@@ -49,6 +49,14 @@ pub(crate) fn cloud() -> Host {
     CLOUD_HOST.parse().expect("a well-formed host")
 }
 
+/// The host whose repositories an SSH host of Bitbucket Cloud has (Atlassian, "SSH over port 443", and the move of 2026-11-12).
+pub(crate) fn of_ssh(name: &str) -> &str {
+    match name {
+        "ssh.bitbucket.org" | "altssh.bitbucket.org" => CLOUD_HOST,
+        name => name,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{api_host, cloud, home_of, hosts_asked_for, is_cloud, without_alias};

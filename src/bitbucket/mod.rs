@@ -12,13 +12,14 @@ mod rest;
 mod tokens;
 
 pub(crate) use self::host::{
-    API_HOST, api_host, cloud, home_of, hosts_asked_for, is_cloud, without_alias,
+    API_HOST, api_host, cloud, home_of, hosts_asked_for, is_cloud, of_ssh, without_alias,
 };
 pub(crate) use self::kind::{Kind, RestScheme, removed, static_usernames};
-pub(crate) use self::pages::{API_TOKEN_PAGE, PROFILE_PAGE, grants, how_to_make};
+pub(crate) use self::pages::{API_TOKEN_PAGE, PROFILE_PAGE, TWO_STEP_PAGE, grants, how_to_make};
 pub(crate) use self::rest::{
-    context_of, granted_scopes, is_general_rest, is_of_bitbuckets_git, is_of_git, is_rest,
-    knows_the_secret, refs_url, signed_in_user, wants_a_captcha, whoami_url,
+    Forbidden, Service, clone_url, context_of, granted_scopes, is_general_rest,
+    is_of_bitbuckets_git, is_of_git, is_rest, knows_the_secret, service_url, signed_in_user,
+    wants_a_captcha, whoami_url, why_forbidden,
 };
 pub(crate) use self::tokens::{
     is_filler, is_token_for_a_name, looks_like_a_secret, masked, pattern, put_right, tokens_in,

@@ -1,5 +1,7 @@
 //! URLs of the REST API and of git's protocol, and what their answers mean.
 
+use std::fmt;
+
 use crate::bitbucket::host::{API_HOST, is_cloud};
 use crate::bitbucket::reach::{is_segment, plain_path};
 use crate::git::context::Host;
@@ -14,12 +16,62 @@ pub(crate) fn whoami_url(host: &Host, context: &str) -> String {
     }
 }
 
-/// The URL of git's first request when it fetches (gitprotocol-http(5)).
-pub(crate) fn refs_url(host: &Host, context: &str, workspace: &str, repository: &str) -> String {
+/// What git does with a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    Fetch,
+    Push,
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fetch => "fetch",
+            Self::Push => "push",
+        })
+    }
+}
+
+/// The URL of a repository, as git is given it.
+pub(crate) fn clone_url(host: &Host, context: &str, workspace: &str, repository: &str) -> String {
     let scm = if is_cloud(host) { "" } else { "/scm" };
-    format!(
-        "https://{host}{context}{scm}/{workspace}/{repository}.git/info/refs?service=git-upload-pack"
-    )
+    format!("https://{host}{context}{scm}/{workspace}/{repository}.git")
+}
+
+/// The URL of git's first request to a repository (gitprotocol-http(5)).
+pub(crate) fn service_url(repository: &str, service: Service) -> String {
+    let service = match service {
+        Service::Fetch => "git-upload-pack",
+        Service::Push => "git-receive-pack",
+    };
+    format!("{repository}/info/refs?service={service}")
+}
+
+/// Why git's address answers 403 to a secret that Bitbucket knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forbidden {
+    /// The secret lacks a scope.
+    Scope,
+    /// The workspace has a list of IP addresses, and ours is not on it.
+    Address,
+    /// The workspace demands two-step verification, and the owner has none.
+    TwoStep,
+    /// The owner has no access, or the workspace is closed.
+    Access,
+}
+
+/// Atlassian's knowledge base and what users report; each reason has a text of its own.
+pub(crate) fn why_forbidden(answer: &Answer) -> Forbidden {
+    let mentions = |words: &[&str]| words.iter().any(|words| answer.mentions(words));
+    if mentions(&["required privilege scopes"]) {
+        Forbidden::Scope
+    } else if mentions(&["whitelist", "allowlist", "IP address"]) {
+        Forbidden::Address
+    } else if mentions(&["two-step", "two-factor"]) {
+        Forbidden::TwoStep
+    } else {
+        Forbidden::Access
+    }
 }
 
 /// The base path of a Data Center instance, from a repository's path: `/bitbucket` for `bitbucket/scm/prj/app.git`, or

@@ -1,11 +1,13 @@
 //! The helpers that git asks for a host, and how to write one into git's configuration.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
 use crate::git::context::Host;
-use crate::git::program::{Setting, settings};
+use crate::git::judge::{Starts, judge, names_us, words};
+use crate::git::program::{Scope, Setting, settings};
 use crate::sys::error::shell_quoted;
 
 /// A helper that git asks, and where it is configured.
@@ -17,42 +19,24 @@ pub(crate) struct Helper {
     pub(crate) key: String,
     /// The file, or git's name for another origin.
     pub(crate) origin: String,
+    pub(crate) scope: Scope,
+    starts: Starts,
 }
 
 impl Helper {
-    /// Whether this is our program alone. In a shell pipeline other programs could read along.
+    /// Whether git starts this program by it, and no other that could read along.
     pub(crate) fn is_ours(&self) -> bool {
-        let (command, is_shell) = match self.value.strip_prefix('!') {
-            Some(command) => (command.trim(), true),
-            None => (self.value.trim(), false),
-        };
-        let quote = command
-            .chars()
-            .next()
-            .filter(|first| matches!(first, '\'' | '"'));
-        let (program, rest) = match quote {
-            Some(quote) => command[1..].rsplit_once(quote).unwrap_or((command, "")),
-            None => command
-                .split_once(char::is_whitespace)
-                .unwrap_or((command, "")),
-        };
-        // Our name, after a path or without one; git's own forms of it stand below.
-        let name = program.rsplit(['/', '\\']).next().unwrap_or_default();
-        let is_path = matches!(
-            name,
-            "git-credential-bitbucket" | "git-credential-bitbucket.exe"
-        );
-        let is_bare = !is_shell && program == "bitbucket";
-        let is_through_git = is_shell && program == "git" && rest.trim() == "credential-bitbucket";
-        (is_path || is_bare) && rest.trim().is_empty() || is_through_git
+        self.starts == Starts::Ours
+    }
+
+    /// Whether it has our name, but git starts another program by it, or none.
+    pub(crate) fn is_namesake(&self) -> bool {
+        self.starts == Starts::Namesake
     }
 
     /// The value without what may be a secret: a shell command, and options.
     pub(crate) fn shown(&self) -> &str {
-        if self.value.starts_with('!') {
-            return "a shell command";
-        }
-        self.value.split_whitespace().next().unwrap_or_default()
+        shown(&self.value)
     }
 
     /// The argument for `import`. It has options only where they are known to hold no secret.
@@ -74,27 +58,25 @@ impl Helper {
         }
     }
 
-    /// The program that git starts, if the value names it by its path as [`helper_value`] does.
+    /// The program that git starts, if the value names it by its path.
     pub(crate) fn program(&self) -> Option<PathBuf> {
         let command = self.value.strip_prefix('!').unwrap_or(&self.value);
-        let path = match command.strip_prefix('\'') {
-            Some(quoted) => quoted
-                .replace(r"'\''", "\0")
-                .split('\'')
-                .next()?
-                .replace('\0', "'"),
-            None => match command.strip_prefix('"') {
-                Some(quoted) => quoted.split('"').next()?.to_owned(),
-                None => command.split_whitespace().next()?.to_owned(),
-            },
-        };
-        Some(PathBuf::from(path)).filter(|path| path.is_absolute())
+        let path = PathBuf::from(words(command)?.first()?);
+        Some(path).filter(|path| path.is_absolute())
     }
 
     /// Whether it is configured for this host, rather than for all hosts.
     pub(crate) fn is_for_host(&self) -> bool {
         self.key != "credential.helper"
     }
+}
+
+/// A helper's value without what may be a secret: a shell command, and options.
+pub(crate) fn shown(value: &str) -> &str {
+    if value.starts_with('!') {
+        return "a shell command";
+    }
+    value.split_whitespace().next().unwrap_or_default()
 }
 
 /// The helpers that git asks for a host in the current folder, in git's order.
@@ -104,26 +86,63 @@ pub(crate) fn helpers(host: &Host) -> Result<Vec<Helper>> {
 
 /// The helpers among the settings, in the order in which git asks them for a host.
 pub(crate) fn chain(settings: &[Setting], host: &Host) -> Vec<Helper> {
-    let mut helpers = Vec::new();
-    for Setting { key, value, origin } in settings {
-        let Some(pattern) = helper_pattern(key) else {
+    let mut chains = chains(settings, std::slice::from_ref(host));
+    chains.pop().map_or_else(Vec::new, |(_, chain)| chain)
+}
+
+/// The same for several hosts. Each value is started once at most.
+pub(crate) fn chains(settings: &[Setting], hosts: &[Host]) -> Vec<(Host, Vec<Helper>)> {
+    let mut judged = BTreeMap::new();
+    let chain = |host: &Host| {
+        let mut asked = walk(settings, host, |_, _| {});
+        for helper in &mut asked {
+            let known = judged.entry((helper.value.clone(), helper.scope == Scope::Local));
+            helper.starts = *known.or_insert_with(|| judge(&helper.value, helper.scope));
+        }
+        (host.clone(), asked)
+    };
+    hosts.iter().map(chain).collect()
+}
+
+/// The helpers of our name that an empty helper cleared, each with the empty one.
+pub(crate) fn cleared(settings: &[Setting], host: &Host) -> Vec<(Helper, Helper)> {
+    let mut all = Vec::new();
+    walk(settings, host, |cleared, by| {
+        let own = cleared.into_iter().filter(|helper| names_us(&helper.value));
+        all.extend(own.map(|helper| (helper, by.clone())));
+    });
+    all
+}
+
+/// The helpers among the settings, not judged yet; told is which of them an empty helper clears.
+fn walk(
+    settings: &[Setting],
+    host: &Host,
+    mut told: impl FnMut(Vec<Helper>, &Helper),
+) -> Vec<Helper> {
+    let mut asked = Vec::new();
+    for setting in settings {
+        let Some(pattern) = helper_pattern(&setting.key) else {
             continue;
         };
         if !pattern.is_none_or(|pattern| matches_host(pattern, host)) {
             continue;
         }
+        let helper = Helper {
+            value: setting.value.clone(),
+            key: setting.key.clone(),
+            origin: setting.origin.clone(),
+            scope: setting.scope,
+            starts: Starts::Foreign,
+        };
         // gitcredentials(7): an empty value clears all helpers before it.
-        if value.is_empty() {
-            helpers.clear();
+        if helper.value.is_empty() {
+            told(std::mem::take(&mut asked), &helper);
         } else {
-            helpers.push(Helper {
-                value: value.clone(),
-                key: key.clone(),
-                origin: origin.clone(),
-            });
+            asked.push(helper);
         }
     }
-    helpers
+    asked
 }
 
 /// The pattern of `credential.PATTERN.helper`: an inner None for `credential.helper`, an outer one for any other key.
@@ -193,54 +212,39 @@ pub(crate) fn helper_value(program: &Path) -> Result<String> {
 mod tests {
     use std::path::Path;
 
-    use super::{Helper, chain, helper_value, matches_host};
+    use super::{Helper, Starts, chain, cleared, helper_value, matches_host};
     use crate::bitbucket::cloud;
-    use crate::git::program::parsed;
+    use crate::git::program::{Scope, Setting};
 
-    #[test]
-    fn an_empty_helper_clears_what_came_before() {
-        let list = "file:a\0credential.helper\nstore\0file:a\0credential.https://bitbucket.org.helper\n\0\
-                    file:b\0credential.https://bitbucket.org.helper\n/x/git-credential-bitbucket\0\
-                    file:b\0credential.https://github.com.helper\n\0file:c\0credential.helper\ncache\0\
-                    file:c\0credential.https://bitbucket.org.usehttppath\ntrue\0";
-        let helpers = chain(&parsed(list), &cloud());
-        let values: Vec<&str> = helpers.iter().map(|helper| helper.value.as_str()).collect();
-        assert_eq!(values, ["/x/git-credential-bitbucket", "cache"]);
-        assert!(helpers[0].is_ours() && !helpers[1].is_ours());
-        assert_eq!(helpers[1].origin, "c");
+    fn settings(list: &str) -> Vec<Setting> {
+        let setting = |line: &str| {
+            let (key, value) = line.split_once('=').expect("a setting");
+            Setting {
+                key: key.to_owned(),
+                value: value.to_owned(),
+                origin: "x".to_owned(),
+                scope: Scope::Local,
+            }
+        };
+        list.lines().map(setting).collect()
     }
 
     #[test]
-    fn only_our_program_alone_is_ours() {
-        let is_ours = |value: &str| {
-            let helper = Helper {
-                value: value.to_owned(),
-                key: String::new(),
-                origin: String::new(),
-            };
-            helper.is_ours()
-        };
-        for value in [
-            "bitbucket",
-            "/usr/bin/git-credential-bitbucket",
-            "!'/a b/git-credential-bitbucket'",
-            "!git credential-bitbucket",
-            "C:/x/git-credential-bitbucket.exe",
-            "!git-credential-bitbucket",
-        ] {
-            assert!(is_ours(value), "{value}");
-        }
-        for value in [
-            "/opt/evil/git-credential-bitbucket-logger",
-            "!tee /tmp/x | git-credential-bitbucket",
-            "store",
-            "store --file=/x/git-credential-bitbucket",
-            "!git-credential-bitbucket | tee x",
-            "!bitbucket",
-            "bitbucket2",
-        ] {
-            assert!(!is_ours(value), "{value}");
-        }
+    fn an_empty_helper_clears_what_came_before() {
+        let settings = settings(
+            "credential.helper=store\ncredential.helper=bitbucket\ncredential.https://bitbucket.org.helper=\n\
+             credential.https://bitbucket.org.helper=/x/git-credential-bitbucket\n\
+             credential.https://github.com.helper=\ncredential.helper=cache\n\
+             credential.https://bitbucket.org.usehttppath=true",
+        );
+        let helpers = chain(&settings, &cloud());
+        let values: Vec<&str> = helpers.iter().map(|helper| helper.value.as_str()).collect();
+        assert_eq!(values, ["/x/git-credential-bitbucket", "cache"]);
+        assert!(helpers[0].is_namesake() && !helpers[0].is_ours() && !helpers[1].is_namesake());
+        let cleared = cleared(&settings, &cloud());
+        assert_eq!(cleared.len(), 1);
+        assert_eq!(cleared[0].0.value, "bitbucket");
+        assert_eq!(cleared[0].1.key, "credential.https://bitbucket.org.helper");
     }
 
     #[test]
@@ -299,6 +303,8 @@ mod tests {
             value: value.to_owned(),
             key: String::new(),
             origin: String::new(),
+            scope: Scope::Global,
+            starts: Starts::Foreign,
         };
         let disk = if cfg!(windows) { "C:" } else { "" };
         let path = format!("{disk}/a b/it's");

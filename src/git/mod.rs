@@ -5,6 +5,7 @@ pub(crate) mod context;
 mod files;
 mod grep;
 mod helpers;
+mod judge;
 mod program;
 mod prompt;
 pub(crate) mod protocol;
@@ -18,9 +19,12 @@ pub(crate) use self::files::{
     values_in,
 };
 pub(crate) use self::grep::{grep, is_tracked};
-pub(crate) use self::helpers::{Helper, chain, helper_value, helpers, matches_host};
+pub(crate) use self::helpers::{
+    Helper, chain, chains, cleared, helper_value, helpers, matches_host, shown,
+};
+pub(crate) use self::judge::{capabilities, is_this_program, named_alone, this_program};
 pub(crate) use self::program::{
-    PATIENCE, Setting, credential, exec_path, is_true, number, path_setting, setting, settings,
+    PATIENCE, Scope, Setting, credential, is_true, number, path_setting, setting, settings,
     settings_in, settings_within, version,
 };
 pub(crate) use self::prompt::prompt;

@@ -1,6 +1,6 @@
 //! The one way to start git: for its version, its settings, and the credentials of other helpers.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -15,6 +15,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How much git may print: all matching lines of a large repository.
 const CAP: usize = 1 << 26;
 
+/// Where git has a setting from (git-config(1), "SCOPES").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    System,
+    Global,
+    /// A repository, or one of its work trees: somebody else may have written it.
+    Local,
+    /// `git -c`, and the variables that stand for it.
+    Command,
+}
+
 /// One of git's settings. Key and value may hold secrets.
 pub(crate) struct Setting {
     /// Section and name are in lower case. The subsection between them, a URL or a remote's name, is unchanged.
@@ -22,6 +33,7 @@ pub(crate) struct Setting {
     pub(crate) value: String,
     /// The file, or git's name for another origin.
     pub(crate) origin: String,
+    pub(crate) scope: Scope,
 }
 
 /// All settings that git sees in the current folder, in git's order.
@@ -31,21 +43,31 @@ pub(crate) fn settings() -> Result<Vec<Setting>> {
 
 /// The same. Fails when git does not end within `limit`.
 pub(crate) fn settings_within(limit: Duration) -> Result<Vec<Setting>> {
-    listed(&[], limit)
+    // git before 2.26 tells no scope: then each setting may be a repository's.
+    listed(&[], None, limit).or_else(|_| listed(&[], Some(Scope::Local), limit))
 }
 
-/// The settings of one configuration file and of those that it includes. Empty when there is no such file.
+/// The settings of the machine's configuration file and of those that it includes. Empty when there is no such file.
 pub(crate) fn settings_in(path: &Path) -> Vec<Setting> {
-    let list = path
-        .to_str()
-        .map(|path| listed(&["--file", path, "--includes"], PATIENCE));
+    let list = path.to_str().map(|path| {
+        listed(
+            &["--file", path, "--includes"],
+            Some(Scope::System),
+            PATIENCE,
+        )
+    });
     list.and_then(Result::ok).unwrap_or_default()
 }
 
-fn listed(place: &[&str], limit: Duration) -> Result<Vec<Setting>> {
+/// The scope of each setting is git's, or this one.
+fn listed(place: &[&str], of_all: Option<Scope>, limit: Duration) -> Result<Vec<Setting>> {
     let list = ["--list", "--show-origin", "-z"];
-    let list = git(&[&["config"], place, &list].concat(), limit)?;
-    Ok(parsed(&list))
+    let scope: &[&str] = match of_all {
+        Some(_) => &[],
+        None => &["--show-scope"],
+    };
+    let list = git(&[&["config"], place, scope, &list].concat(), limit)?;
+    Ok(parsed(&list, of_all))
 }
 
 /// git's version, such as `2.47.3`.
@@ -53,11 +75,6 @@ pub(crate) fn version() -> Result<String> {
     let line = git(&["version"], PATIENCE)?;
     let line = line.trim();
     Ok(line.strip_prefix("git version ").unwrap_or(line).to_owned())
-}
-
-pub(crate) fn exec_path() -> Result<PathBuf> {
-    let path = git(&["--exec-path"], PATIENCE)?;
-    Ok(path.trim_end_matches('\n').into())
 }
 
 /// Whether a setting such as `credential.useHttpPath` is true for a URL. The URL must hold no secret.
@@ -98,15 +115,18 @@ fn value(arguments: &[&str], limit: Duration) -> Option<String> {
 /// repository.
 pub(super) fn own_setting(name: &str, host: &Host, limit: Duration) -> Option<String> {
     let url = format!("https://{host}/");
-    // git finds no repository here, and so reads no configuration of one.
-    let nowhere = Path::new(NULL_DEVICE).join("no-repository");
-    let git = Program::new("git")
-        .env("GIT_DIR", nowhere)
-        .without("GIT_COMMON_DIR");
-    let git = git.args(["config", "--get-urlmatch", name, &url]);
+    let git = outside_repositories().args(["config", "--get-urlmatch", name, &url]);
     let output = run(git, b"", limit).ok()??;
     let value = String::from_utf8_lossy(&output.answer);
     (output.code == Some(0)).then(|| value.trim_end_matches('\n').to_owned())
+}
+
+/// git, where it finds no repository, and so reads no configuration of one.
+pub(super) fn outside_repositories() -> Program {
+    let nowhere = Path::new(NULL_DEVICE).join("no-repository");
+    Program::new("git")
+        .env("GIT_DIR", nowhere)
+        .without("GIT_COMMON_DIR")
 }
 
 const NULL_DEVICE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
@@ -172,18 +192,27 @@ pub(super) fn git(arguments: &[&str], limit: Duration) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.answer).into_owned())
 }
 
-pub(super) fn parsed(list: &str) -> Vec<Setting> {
+fn parsed(list: &str, of_all: Option<Scope>) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut fields = list.split('\0');
-    while let (Some(origin), Some(setting)) = (fields.next(), fields.next()) {
+    loop {
+        let scope = of_all.unwrap_or_else(|| match fields.next() {
+            Some("system") => Scope::System,
+            Some("global") => Scope::Global,
+            Some("command") => Scope::Command,
+            _ => Scope::Local,
+        });
+        let (Some(origin), Some(setting)) = (fields.next(), fields.next()) else {
+            return settings;
+        };
         let (key, value) = setting.split_once('\n').unwrap_or((setting, ""));
         settings.push(Setting {
             key: key.to_owned(),
             value: value.to_owned(),
             origin: origin.strip_prefix("file:").unwrap_or(origin).to_owned(),
+            scope,
         });
     }
-    settings
 }
 
 #[cfg(all(test, unix))]

@@ -20,6 +20,7 @@ pub(crate) use self::erase::erase;
 pub(crate) use self::get::{Answer, get};
 pub(crate) use self::store::store;
 use crate::bitbucket::{self, Kind};
+use crate::git;
 use crate::git::protocol::{ReadError, Request};
 use crate::git::username::Username;
 use crate::settings::session::Session;
@@ -72,7 +73,7 @@ fn put_right(mut request: Request) -> Request {
 /// Answers git: reads everything, decides everything, writes once.
 pub(crate) fn answer(operation: Operation) -> Result<()> {
     if let Operation::Capability = operation {
-        return Ok(terminal::output()?.write_all(b"version 0\ncapability authtype\n")?);
+        return Ok(terminal::output()?.write_all(&git::capabilities())?);
     }
     let request = match Request::read(&mut terminal::input()?) {
         Err(ReadError::Io(error)) => return Err(error.into()),

@@ -190,7 +190,7 @@ impl Program {
 }
 
 /// The file to start for a name; a path stands for itself.
-fn found(name: &Path) -> Option<PathBuf> {
+pub(crate) fn found(name: &Path) -> Option<PathBuf> {
     if name.components().count() > 1 || name.is_absolute() {
         return Some(name.to_owned());
     }

@@ -95,6 +95,12 @@ impl Answer {
         self.body.starts_with(words.as_bytes())
     }
 
+    /// Whether the body has these words, in whatever case.
+    pub(crate) fn mentions(&self, words: &str) -> bool {
+        let mut places = self.body.windows(words.len());
+        places.any(|place| place.eq_ignore_ascii_case(words.as_bytes()))
+    }
+
     /// The body, if it is JSON. Any other body is never shown.
     pub(crate) fn json(&self) -> Option<Json> {
         Json::parse(&self.body)

@@ -4,10 +4,11 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::finding::Check;
+use super::live::has_ended;
 use super::surroundings::Surroundings;
-use crate::account::Account;
 use crate::account::present::Missing;
 use crate::account::state::{self, State};
+use crate::account::{Account, Kept};
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
 use crate::store::Name;
@@ -26,12 +27,12 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     for store in Name::keeping() {
         checks.extend(of_store(store, &asked));
     }
-    checks.extend(asked.iter().map(|(account, has_secret)| {
+    checks.extend(asked.iter().map(|(account, kept)| {
         if let Some(check) = forbidden(surroundings, account) {
             return check;
         }
-        match has_secret {
-            Some(Ok(has_secret)) => of_account(account, *has_secret),
+        match kept {
+            Some(Ok(kept)) => of_account(account, kept.as_ref()),
             Some(Err(error)) if answers(account.store, &asked) => Check::failed(id(account), error),
             _ => Check::skip(
                 id(account),
@@ -45,14 +46,19 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     checks
 }
 
-/// An account, and whether its store has a secret; `None` if the store was not asked again.
-type Asked<'a> = (&'a Account, Option<Result<bool>>);
+/// An account, and what its store has for it; `None` if the store was not asked again.
+type Asked<'a> = (&'a Account, Option<Result<Option<Kept>>>);
 
 fn ask_stores<'a>(surroundings: &'a Surroundings<'_>) -> Vec<Asked<'a>> {
     let session = surroundings.session;
     let ask = |account: &'a Account| {
         let is_told = session.is_silent(account.store);
-        (account, (!is_told).then(|| session.has_secret(account)))
+        // The secret of an account that the policy forbids is not used.
+        let look = || match session.objection(account) {
+            Ok(None) => session.secret_of(account),
+            _ => session.has_secret(account).map(|_| None),
+        };
+        (account, (!is_told).then(look))
     };
     surroundings.accounts.iter().map(ask).collect()
 }
@@ -92,7 +98,7 @@ fn forbidden(surroundings: &Surroundings<'_>, account: &Account) -> Option<Check
     ))
 }
 
-fn of_account(account: &Account, has_secret: bool) -> Check {
+fn of_account(account: &Account, kept: Option<&Kept>) -> Check {
     let Account { name, host, .. } = account;
     let id = id(account);
     let again = || {
@@ -117,18 +123,21 @@ fn of_account(account: &Account, has_secret: bool) -> Check {
             complete(account, missing),
         );
     }
-    let state = if has_secret {
-        State::of(account, Timestamp::now())
-    } else {
-        State::Missing
+    let state = match kept {
+        Some(_) => State::of(account, Timestamp::now()),
+        None => State::Missing,
     };
-    match state.complaint(account) {
+    let mut check = match state.complaint(account) {
         None => Check::pass(id, described(account)),
         Some(complaint) if state.needs_attention() => {
             Check::fail(id, complaint, state::fix(account))
         }
         Some(complaint) => Check::warn(id, complaint, state::fix(account)),
-    }
+    };
+    let can_be_asked = !account.is_retired() && account.kind().is_some() && !has_ended(account);
+    let kept = kept.filter(|_| can_be_asked);
+    check.asks = kept.map(|kept| Box::new((account.clone(), kept.secret.clone())));
+    check
 }
 
 /// The command that adds what an account lacks.

@@ -17,6 +17,7 @@ use crate::answer::source;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::{self, API_HOST};
 use crate::settings::policy::Objection;
+use crate::store::Name;
 use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;
 
@@ -46,7 +47,7 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
     let account = match &candidate.who {
         Who::Account(account) => account,
         Who::Source(name) => {
-            let message = format!("the store '{name}' {}", source_reason(&candidate.ruling)?);
+            let message = unasked(*name, &candidate.ruling)?;
             return Some(Check::skip(format!("store.{name}"), message));
         }
     };
@@ -101,19 +102,16 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
     let Some(complaint) = state.complaint(account) else {
         return Check::pass(ID, message);
     };
-    match (is_elsewhere, state) {
-        (true, State::Rejected) => Check::pass(ID, message),
-        (true, _) => Check::warn(
-            ID,
-            format!("{message}; {complaint}"),
-            "replace the secret there",
+    let (complaint, fix) = match (state, is_elsewhere) {
+        (State::Rejected, true) => return Check::pass(ID, message),
+        (State::Rejected, false) => (
+            "it was refused once, and gets one more chance".to_owned(),
+            state::fix(account),
         ),
-        (false, State::Rejected) => {
-            let message = format!("{message}; it was refused once, and gets one more chance");
-            Check::warn(ID, message, state::fix(account))
-        }
-        (false, _) => Check::warn(ID, format!("{message}; {complaint}"), state::fix(account)),
-    }
+        (_, true) => (complaint, "replace the secret there".to_owned()),
+        (_, false) => (complaint, state::fix(account)),
+    };
+    Check::warn(ID, format!("{message}; {complaint}"), fix)
 }
 
 /// The identity that an account presents; it does not depend on the secret.
@@ -187,7 +185,7 @@ fn meant(candidate: &Candidate) -> Option<Check> {
     let account = match &candidate.who {
         Who::Account(account) => account,
         Who::Source(name) => {
-            let message = format!("the store '{name}' {}", source_reason(&candidate.ruling)?);
+            let message = unasked(*name, &candidate.ruling)?;
             let hint = format!("take '{name}' out of 'lookup' in config.toml");
             return Some(Check::fail(ID, message, hint));
         }
@@ -204,8 +202,9 @@ fn meant(candidate: &Candidate) -> Option<Check> {
             let message = source::refused_notice(account);
             Some(Check::fail(ID, message, "replace the secret there"))
         }
+        Ruling::Forbidden(_) if account.is_of_the_environment() => None,
         Ruling::Forbidden(objection) if account.lies_elsewhere() => {
-            (!account.is_of_the_environment()).then(|| forbidden(account, objection))
+            Some(forbidden(account, objection))
         }
         _ => None,
     }
@@ -310,10 +309,12 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
     }
 }
 
-/// The predicate of a store of `lookup`.
-fn source_reason(ruling: &Ruling) -> Option<String> {
+/// Why a store of `lookup` is not asked.
+fn unasked(name: Name, ruling: &Ruling) -> Option<String> {
     match ruling {
-        Ruling::Forbidden(objection) => Some(format!("is not asked: {objection}")),
+        Ruling::Forbidden(objection) => {
+            Some(format!("the store '{name}' is not asked: {objection}"))
+        }
         _ => None,
     }
 }

@@ -14,37 +14,31 @@ use crate::sys::error::shell_quoted;
 pub(super) fn credentials_in_url(git: &Git) -> Check {
     let id = "credentials-in-url";
     let mut settings = git.settings.iter().rev();
-    match settings.find(|setting| setting.key == "transfer.credentialsinurl") {
-        Some(setting) if setting.value == "die" => {
-            Check::pass(id, "git refuses a URL that holds a password")
-        }
-        _ => Check::warn(
-            id,
-            "git accepts a URL that holds a password, and keeps it in plain text",
-            "'git credential-bitbucket setup --guard'",
-        ),
+    let setting = settings.find(|setting| setting.key == "transfer.credentialsinurl");
+    if setting.is_some_and(|setting| setting.value == "die") {
+        return Check::pass(id, "git refuses a URL that holds a password");
     }
+    let message = "git accepts a URL that holds a password, and keeps it in plain text";
+    Check::warn(id, message, "'git credential-bitbucket setup --guard'")
 }
 
 /// The secrets in all URLs of git's configuration: remotes, `insteadOf` and others.
 pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let id = "secret-in-url";
     let check = |setting: &Setting| {
-        let Setting { key, value, origin } = setting;
+        let Setting {
+            key, value, origin, ..
+        } = setting;
         let in_value = || secret_host(surroundings, &Url::parse(value)?);
         let in_key = || {
             let (_, rest) = key.split_once('.')?;
             secret_host(surroundings, &Url::parse(rest.rsplit_once('.')?.0)?)
         };
         let host = in_value().or_else(in_key)?;
-        Some(Check::fail(
-            id,
-            format!(
-                "'{}' in '{origin}' holds a secret for {host}",
-                url::masked(key)
-            ),
-            format!("{}, and revoke the secret", scrub(origin)),
-        ))
+        let key = url::masked(key);
+        let message = format!("'{key}' in '{origin}' holds a secret for {host}");
+        let hint = format!("{}, and revoke the secret", scrub(origin));
+        Some(Check::fail(id, message, hint))
     };
     let checks: Vec<Check> = git.settings.iter().filter_map(check).collect();
     or_pass(
@@ -77,30 +71,26 @@ fn secret_host(surroundings: &Surroundings<'_>, url: &Url<'_>) -> Option<Host> {
 pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let id = "extra-header";
     let check = |setting: &Setting| {
-        let Setting { key, value, origin } = setting;
+        let Setting {
+            key, value, origin, ..
+        } = setting;
         let pattern = key.strip_prefix("http.")?.strip_suffix("extraheader")?;
         let (name, _) = value.split_once(':')?;
         if !name.trim().eq_ignore_ascii_case("authorization") {
             return None;
         }
-        let key = url::masked(key);
+        let what = format!(
+            "'{}' in '{origin}' sends an Authorization header to",
+            url::masked(key)
+        );
         let hint = format!("once an account answers, {}", scrub(origin));
         let Some(pattern) = pattern.strip_suffix('.') else {
-            return Some(Check::fail(
-                id,
-                format!("'{key}' in '{origin}' sends an Authorization header to every host"),
-                hint,
-            ));
+            return Some(Check::fail(id, format!("{what} every host"), hint));
         };
         let mut hosts = surroundings.hosts.iter();
         let host = hosts.find(|host| git::matches_host(pattern, host))?;
-        Some(Check::warn(
-            id,
-            format!(
-                "'{key}' in '{origin}' sends an Authorization header to {host}, so git asks no helper"
-            ),
-            hint,
-        ))
+        let message = format!("{what} {host}, so git asks no helper");
+        Some(Check::warn(id, message, hint))
     };
     let checks: Vec<Check> = git.settings.iter().filter_map(check).collect();
     or_pass(checks, id, "no git setting sends an Authorization header")
@@ -110,7 +100,9 @@ pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<C
 pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let id = "lfs-access";
     let check = |setting: &Setting| {
-        let Setting { key, value, origin } = setting;
+        let Setting {
+            key, value, origin, ..
+        } = setting;
         let url = Url::parse(key.strip_prefix("lfs.")?.strip_suffix(".access")?)?;
         let host = url
             .host()
@@ -129,14 +121,9 @@ pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Chec
         } else {
             format!("take it out of '{origin}'")
         };
-        Some(Check::warn(
-            id,
-            format!(
-                "'{}' in '{origin}' is not 'basic', and {host} takes only that",
-                url::masked(key)
-            ),
-            hint,
-        ))
+        let key = url::masked(key);
+        let message = format!("'{key}' in '{origin}' is not 'basic', and {host} takes only that");
+        Some(Check::warn(id, message, hint))
     };
     let checks: Vec<Check> = git.settings.iter().filter_map(check).collect();
     or_pass(checks, id, "git-lfs sends its credentials as Basic")

@@ -1,108 +1,161 @@
 //! Our place in git's chain of helpers.
 
-use std::env;
 use std::path::Path;
 
-use super::accounts;
 use super::finding::Check;
 use super::surroundings::{Git, Surroundings};
+use super::{accounts, environment};
 use crate::account::Account;
 use crate::bitbucket::{self, API_HOST};
 use crate::git::context::Host;
-use crate::git::{self, Helper};
-
-const SETUP: &str = "'git credential-bitbucket setup'";
+use crate::git::{self, Helper, Scope, Setting, url};
+use crate::sys::child;
+use crate::sys::error::shell_quoted;
 
 /// For each host: whether git asks us, which other helpers it asks, and whether it names the repository.
 pub(super) fn checks(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let mut checks = Vec::new();
-    for host in &surroundings.hosts {
-        checks.push(of_host(git, host));
+    for (host, chain) in &surroundings.chains {
+        checks.push(of_host(git, host, chain));
         checks.extend(use_http_path(surroundings, host));
     }
     checks
 }
 
 /// Whether git asks us for a host, and which other helpers it asks or gives the credentials to.
-pub(super) fn of_host(git: &Git, host: &Host) -> Check {
+pub(super) fn of_host(git: &Git, host: &Host, chain: &[Helper]) -> Check {
     let id = format!("chain.{host}");
-    let chain = git::chain(&git.settings, host);
     let Some(position) = chain.iter().position(Helper::is_ours) else {
-        let others: Vec<String> = chain.iter().map(named).collect();
-        let message = if others.is_empty() {
-            "git does not ask this helper".to_owned()
-        } else {
-            format!("git does not ask this helper, but {}", others.join(", "))
-        };
-        return Check::fail(id, message, SETUP);
+        return not_asked(id, git, host, chain);
     };
-    if let Some(check) = wrong_program(&id, &chain[position]) {
-        return check;
-    }
-    let foreign = |helpers: &[Helper]| -> Vec<Helper> {
-        let foreign = helpers.iter().filter(|helper| !helper.is_ours());
-        foreign.cloned().collect()
-    };
+    let foreign = |helpers| foreign_in(helpers).collect::<Vec<_>>();
     let (before, behind) = (foreign(&chain[..position]), foreign(&chain[position..]));
-    let list = |helpers: &[Helper]| helpers.iter().map(named).collect::<Vec<_>>().join(", ");
-    let message = match (before.is_empty(), behind.is_empty()) {
-        (true, true) => return Check::pass(id, "git asks this helper, and no other"),
-        (false, true) => format!(
-            "git asks {} before this helper, and gives it your credentials",
-            list(&before)
-        ),
-        (true, false) => format!(
-            "git asks this helper, and gives your credentials to {} too",
-            list(&behind)
-        ),
-        (false, false) => format!(
-            "git asks {} before this helper, and gives your credentials to {} too",
-            list(&before),
-            list(&behind)
-        ),
+    let asks = match before.as_slice() {
+        [] => "git asks this helper".to_owned(),
+        before => format!("git asks {} before this helper", listed(before)),
     };
-    Check::warn(id, message, fix(before.iter().chain(&behind)))
+    let gives = match (before.as_slice(), behind.as_slice()) {
+        ([], []) => return Check::pass(id, "git asks this helper, and no other"),
+        (_, []) => "it your credentials".to_owned(),
+        (_, behind) => format!("your credentials to {} too", listed(behind)),
+    };
+    let message = format!("{asks}, and gives {gives}");
+    // What setup wrote stays where it is, so setup does not cut off what stands behind it.
+    let own = &chain[position];
+    let is_by_setup = own.scope == Scope::Global && own.is_for_host() && own.program().is_some();
+    let is_set_up = is_by_setup && before.is_empty();
+    let mut others = before.iter().chain(&behind);
+    let in_the_way = others.find(|helper| is_set_up || !is_of_the_user(helper));
+    let fix = in_the_way.map_or_else(setup, |helper| removal(helper));
+    // git's `store` and libsecret keep even what is marked as not to be kept.
+    if is_set_up {
+        Check::fail(id, message, fix)
+    } else {
+        Check::warn(id, message, fix)
+    }
 }
 
-/// Warns if git starts another program, or none.
-fn wrong_program(id: &str, helper: &Helper) -> Option<Check> {
-    let path = helper.program()?;
-    if !path.exists() {
-        return Some(Check::fail(
-            id,
-            format!(
-                "git is set to start '{}', which does not exist",
-                path.display()
-            ),
-            SETUP,
-        ));
+/// Why git does not ask us.
+fn not_asked(id: String, git: &Git, host: &Host, chain: &[Helper]) -> Check {
+    if let Some(helper) = chain.iter().find(|helper| helper.is_namesake()) {
+        return namesake(id, git, helper);
     }
-    let is_own = |path: &Path| {
-        let own = env::current_exe().and_then(dunce::canonicalize);
-        own.is_ok_and(|own| dunce::canonicalize(path).is_ok_and(|path| path == own))
+    if let Some((own, empty)) = git::cleared(&git.settings, host).last() {
+        let who = if empty.scope == Scope::Command {
+            ", as JetBrains IDEs and GitHub Desktop set it,"
+        } else {
+            ""
+        };
+        let message = format!(
+            "an empty helper ('{}'){who} switches off {}",
+            empty.origin,
+            named(own)
+        );
+        return Check::fail(id, message, removal(empty));
+    }
+    let others: Vec<&Helper> = chain.iter().collect();
+    let message = match others.as_slice() {
+        [] => "git does not ask this helper".to_owned(),
+        others => format!("git does not ask this helper, but {}", listed(others)),
     };
-    (!is_own(&path)).then(|| {
-        Check::warn(
-            id,
-            format!("git starts another program, '{}'", path.display()),
-            format!("to use this one: {SETUP}"),
-        )
-    })
+    Check::fail(id, message, setup())
+}
+
+/// A helper of our name by which git starts another program, or none.
+fn namesake(id: String, git: &Git, helper: &Helper) -> Check {
+    let fix = if is_of_the_user(helper) {
+        setup()
+    } else {
+        removal(helper)
+    };
+    let is_alias = |setting: &&Setting| setting.key == "alias.credential-bitbucket";
+    let message = match (helper.program(), git::named_alone(&helper.value)) {
+        (Some(path), _) if !path.exists() => format!(
+            "git is set to start '{}', which does not exist",
+            path.display()
+        ),
+        (Some(path), Some(_)) if !git::is_this_program(&path) => {
+            let message = format!("git starts another program, '{}'", path.display());
+            return Check::warn(id, message, format!("to use this one: {fix}"));
+        }
+        (None, Some(name)) if !git::is_this_program(&name) => {
+            let command = match child::found(&name) {
+                Some(other) => format!("another program, '{}'", other.display()),
+                None => match git.settings.iter().rfind(is_alias) {
+                    Some(alias) => format!("the alias '{}' ('{}')", alias.key, alias.origin),
+                    None => "no command: this program is in no folder of PATH".to_owned(),
+                },
+            };
+            format!("git makes {} into {command}", named(helper))
+        }
+        _ => format!("{} names this helper, but does not start it", named(helper)),
+    };
+    Check::fail(id, message, fix)
+}
+
+fn foreign_in(helpers: &[Helper]) -> impl Iterator<Item = &Helper> {
+    helpers.iter().filter(|helper| !helper.is_ours())
+}
+
+fn listed(helpers: &[&Helper]) -> String {
+    let names: Vec<String> = helpers.iter().map(|helper| named(helper)).collect();
+    names.join(", ")
 }
 
 fn named(helper: &Helper) -> String {
-    format!("'{}' ('{}')", helper.shown(), helper.origin)
+    let shown = helper.shown();
+    match environment::ide(&helper.value) {
+        Some(ide) => format!("'{shown}' of {ide} ('{}')", helper.origin),
+        None => format!("'{shown}' ('{}')", helper.origin),
+    }
 }
 
-/// `setup` writes to the user's file; git reads the repository's own file after it.
-fn fix<'a>(mut helpers: impl Iterator<Item = &'a Helper>) -> String {
-    let is_read_later = |helper: &&Helper| {
-        let origin = Path::new(&helper.origin);
-        origin.is_relative() || origin.components().any(|part| part.as_os_str() == ".git")
+/// Whether `setup` can put itself in its place: git reads the other files after the user's.
+fn is_of_the_user(helper: &Helper) -> bool {
+    matches!(helper.scope, Scope::System | Scope::Global)
+}
+
+/// How to remove a helper that setup cannot cut off.
+fn removal(helper: &Helper) -> String {
+    let what = match helper.shown() {
+        "" => format!("the empty '{}'", url::masked(&helper.key)),
+        shown => format!("'{shown}'"),
     };
-    match helpers.find(is_read_later) {
-        Some(helper) => format!("take '{}' out of '{}'", helper.shown(), helper.origin),
-        None => SETUP.to_owned(),
+    if helper.scope == Scope::Command {
+        return format!(
+            "start git without {what}: '-c {}=…', GIT_CONFIG_COUNT or GIT_CONFIG_PARAMETERS sets it",
+            url::masked(&helper.key)
+        );
+    }
+    format!("take {what} out of '{}'", helper.origin)
+}
+
+/// The command that makes git ask us. git may find another program by our name, or none.
+pub(super) fn setup() -> String {
+    let is_found = git::is_this_program(Path::new("git-credential-bitbucket"));
+    match git::this_program() {
+        Ok(own) if !is_found => format!("'{} setup'", shell_quoted(&own.to_string_lossy())),
+        _ => "'git credential-bitbucket setup'".to_owned(),
     }
 }
 
@@ -136,8 +189,8 @@ fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> 
     let message = format!("git does not name the repository, but {who_needs_it}");
     // git itself never asks for a credential there.
     Some(if host.as_str() == API_HOST {
-        Check::warn(id, message, SETUP)
+        Check::warn(id, message, setup())
     } else {
-        Check::fail(id, message, SETUP)
+        Check::fail(id, message, setup())
     })
 }

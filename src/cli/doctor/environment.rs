@@ -7,6 +7,7 @@ use super::surroundings::Surroundings;
 use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::git;
+use crate::git::context::Host;
 use crate::git::route;
 use crate::git::url;
 use crate::sys::child::SECRET_VARIABLES;
@@ -26,36 +27,27 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
         return Check::warn(id, objection.notice(&account), objection.fix(&account));
     }
     if account.is_retired() {
-        return Check::fail(
-            id,
-            format!(
-                "{name} is set and answers ahead of the accounts, but {}",
-                bitbucket::removed("app passwords")
-            ),
-            "unset it, or set BITBUCKET_API_TOKEN",
-        );
+        let removed = bitbucket::removed("app passwords");
+        let message = format!("{name} is set and answers ahead of the accounts, but {removed}");
+        return Check::fail(id, message, "unset it, or set BITBUCKET_API_TOKEN");
     }
     account.rejected = surroundings.session.refusal_of(&kept.secret);
     if !account.standing(Timestamp::now()).may_answer() {
-        return Check::fail(
-            id,
-            format!("{name} is set, but bitbucket.org refused it"),
-            "set another value",
-        );
+        let message = format!("{name} is set, but bitbucket.org refused it");
+        return Check::fail(id, message, "set another value");
     }
-    let others = SECRET_VARIABLES.into_iter();
-    let others: Vec<&str> = others
-        .filter(|other| other != name && is_set(other))
-        .collect();
+    let is_other = |other: &&str| other != name && variables::filled(other).is_some();
+    let others: Vec<&str> = SECRET_VARIABLES.into_iter().filter(is_other).collect();
     let unused = if others.is_empty() {
         String::new()
     } else {
         format!("; not used: {}", others.join(", "))
     };
-    Check::pass(
-        id,
-        format!("{name} is set and answers for bitbucket.org ahead of the accounts{unused}"),
-    )
+    let message =
+        format!("{name} is set and answers for bitbucket.org ahead of the accounts{unused}");
+    let mut check = Check::pass(id, message);
+    check.asks = Some(Box::new((account, kept.secret)));
+    check
 }
 
 /// Whether and how git asks the user when no helper answers.
@@ -70,37 +62,53 @@ pub(super) fn prompts(surroundings: &Surroundings<'_>) -> Check {
         return Check::pass(id, "credential.interactive forbids git to ask");
     }
     let asks = terminal::askpass(setting("core.askpass"));
-    let forbidden = terminal::prompts_are_forbidden();
-    Check::pass(
-        id,
-        match (asks, forbidden) {
-            (Some((name, _)), _) => format!("where no helper answers, git asks through {name}"),
-            (None, false) => "where no helper answers, git asks on the terminal".to_owned(),
-            (None, true) => "GIT_TERMINAL_PROMPT forbids git to ask on the terminal".to_owned(),
-        },
-    )
+    let mut message = match (asks, terminal::prompts_are_forbidden()) {
+        (Some((name, program)), _) => {
+            let whose = ide(&program.to_string_lossy());
+            let whose = whose.map_or_else(String::new, |ide| format!(" of {ide}"));
+            format!("where no helper answers, git asks through {name}{whose}")
+        }
+        (None, false) => "where no helper answers, git asks on the terminal".to_owned(),
+        (None, true) => "GIT_TERMINAL_PROMPT forbids git to ask on the terminal".to_owned(),
+    };
+    // Its terminal is set up otherwise than its own git.
+    if variables::text("TERMINAL_EMULATOR").is_some_and(|name| name.starts_with("JetBrains")) {
+        message += "; a JetBrains IDE asks no helper unless 'Use credential helper' is ticked (Settings, Git)";
+    }
+    Check::pass(id, message)
 }
 
-fn is_set(variable: &str) -> bool {
-    variables::filled(variable).is_some()
+/// The IDE that brings a helper or an askpass program, by its command.
+pub(super) fn ide(command: &str) -> Option<&'static str> {
+    const IDES: [(&str, &str); 6] = [
+        ("vscode", "VS Code"),
+        ("extensions/git/dist", "VS Code"),
+        ("codespaces", "GitHub Codespaces"),
+        ("desktop-", "GitHub Desktop"),
+        ("intellij", "a JetBrains IDE"),
+        ("jetbrains", "a JetBrains IDE"),
+    ];
+    let command = command.to_ascii_lowercase();
+    let mut ides = IDES.into_iter();
+    ides.find_map(|(word, ide)| command.contains(word).then_some(ide))
 }
 
 /// How git reaches each of our hosts.
 pub(super) fn proxies(surroundings: &Surroundings<'_>) -> Vec<Check> {
-    let hosts = surroundings.hosts.iter();
-    let check = |host| {
-        let message = match route::proxy(host, git::PATIENCE) {
-            None => format!("git goes to {host} directly"),
-            Some(proxy) => {
-                // curl(1), "--proxy": without a scheme it is http.
-                let scheme = if proxy.contains("://") { "" } else { "http://" };
-                format!(
-                    "git goes to {host} through '{}'",
-                    url::masked(&format!("{scheme}{proxy}"))
-                )
-            }
-        };
-        Check::pass(format!("proxy.{host}"), message)
+    surroundings.hosts.iter().map(proxy).collect()
+}
+
+pub(super) fn proxy(host: &Host) -> Check {
+    let message = match route::proxy(host, git::PATIENCE) {
+        None => format!("git goes to {host} directly"),
+        Some(proxy) => {
+            // curl(1), "--proxy": without a scheme it is http.
+            let scheme = if proxy.contains("://") { "" } else { "http://" };
+            format!(
+                "git goes to {host} through '{}'",
+                url::masked(&format!("{scheme}{proxy}"))
+            )
+        }
     };
-    hosts.map(check).collect()
+    Check::pass(format!("proxy.{host}"), message)
 }

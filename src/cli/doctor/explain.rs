@@ -1,34 +1,46 @@
-//! `doctor URL`: which account answers for it, and why the others do not.
+//! `doctor URL`: which account answers for it and what it can do there, and why the others do not answer.
 
 use anyhow::Result;
 
 use super::finding::Check;
 use super::surroundings::Surroundings;
-use super::{answer, chain};
+use super::{answer, chain, environment, live};
+use crate::account::Account;
 use crate::answer::decide::{Effort, decide};
 use crate::answer::matching::Wanted;
-use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
+use crate::bitbucket::{self, API_HOST};
 use crate::cli::takeover::in_url;
 use crate::git;
 use crate::git::context::Host;
 use crate::git::url::Url;
 use crate::sys::error::Usage;
 
-/// Checks one URL: first the answer, then each account that does not answer.
-pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<Check>> {
+/// Checks one URL: the answer, what it can do, then each account that does not answer.
+pub(super) fn checks(
+    surroundings: &Surroundings<'_>,
+    text: &str,
+    is_offline: bool,
+) -> Result<Vec<Check>> {
     // The URL itself is not shown: it may hold a secret.
     let no_url = || {
         let message = "the argument is not a URL";
-        let hint = "name one such as 'https://bitbucket.org/acme/site.git'";
+        let hint = "name one such as 'https://bitbucket.org/acme/site.git', or 'acme/site'";
         Usage::hinted(message, hint)
     };
+    let mut checks = Vec::new();
+    let over_https = https_of(surroundings, text);
+    if let Some((url, true)) = &over_https {
+        let message =
+            format!("git asks this helper over https only; what follows is about '{url}'");
+        checks.push(Check::skip("url", message));
+    }
+    let text = over_https.as_ref().map_or(text, |(url, _)| url);
     let url = Url::parse(text).ok_or_else(no_url)?;
     let host = url.host().ok_or_else(no_url)?;
     if let Some(check) = not_for_us(surroundings, &url, &host) {
         return Ok(vec![check]);
     }
-    let mut checks = Vec::new();
     if in_url(&url).is_some() {
         checks.push(Check::fail(
             "url",
@@ -37,7 +49,9 @@ pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<
         ));
     }
     if let Some(git) = &surroundings.git {
-        checks.push(chain::of_host(git, &host));
+        let mut chains = surroundings.chains.iter();
+        let chain = chains.find(|(known, _)| *known == host);
+        checks.extend(chain.map(|(host, chain)| chain::of_host(git, host, chain)));
     }
     let (path, check) = path(surroundings, &url, &host);
     checks.push(check);
@@ -45,66 +59,92 @@ pub(super) fn checks(surroundings: &Surroundings<'_>, text: &str) -> Result<Vec<
         .username()
         .map(|name| name.expose().to_vec())
         .or_else(|| git::setting("credential.username", &host).map(String::into_bytes));
+    let place = url.path().and_then(|path| Reach::of_path(&host, &path));
+    let place = place.filter(|_| !is_offline && host.as_str() != API_HOST);
+    let around = [
+        environment::prompts(surroundings),
+        environment::proxy(&host),
+    ];
     let wanted = Wanted::at(host, path.as_deref(), username.as_deref());
-    checks.extend(answers(surroundings, &wanted));
+    checks.extend(answers(surroundings, &wanted, place.as_ref()));
+    checks.extend(around);
     Ok(checks)
+}
+
+/// The https URL of what is named without one: `ssh://git@HOST/…`, `git@HOST:…` or WORKSPACE/REPOSITORY; and whether
+/// git goes there over SSH.
+fn https_of(surroundings: &Surroundings<'_>, text: &str) -> Option<(String, bool)> {
+    let over_ssh = match text.split_once("://") {
+        Some(("ssh" | "git+ssh" | "ssh+git", rest)) => Some(rest.split_once('/')?),
+        Some(_) => return None,
+        // git-clone(1), "GIT URLS": no slash stands before the colon.
+        None => text.split_once(':').filter(|(host, _)| !host.contains('/')),
+    };
+    let (host, path) = match over_ssh {
+        None => (bitbucket::cloud(), text),
+        Some((authority, path)) => {
+            let name = authority.rsplit('@').next()?.split(':').next()?;
+            let name = bitbucket::of_ssh(name);
+            let mut hosts = surroundings.hosts.iter();
+            (hosts.find(|host| host.name() == name)?.clone(), path)
+        }
+    };
+    let Reach {
+        workspace,
+        repository,
+    } = path.trim_matches('/').parse().ok()?;
+    let mut accounts = surroundings.accounts.iter();
+    let account = accounts.find(|account| account.host == host);
+    let base_path = account.map_or("", Account::base_path);
+    let url = bitbucket::clone_url(&host, base_path, &workspace, &repository?);
+    Some((url, over_ssh.is_some()))
 }
 
 /// Why git asks no helper for the URL, or why we do not answer for it.
 fn not_for_us(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> Option<Check> {
+    let id = "url";
     if url.scheme == "http" {
-        return Some(Check::fail(
-            "url",
-            "this helper does not answer over http: it would send the secret in clear text",
-            format!("use '{}'", url.bare().replacen("http:", "https:", 1)),
-        ));
+        let message =
+            "this helper does not answer over http: it would send the secret in clear text";
+        let hint = format!("use '{}'", url.bare().replacen("http:", "https:", 1));
+        return Some(Check::fail(id, message, hint));
     }
     if url.scheme != "https" {
-        return Some(Check::skip("url", "git asks this helper over https only"));
+        return Some(Check::skip(id, "git asks this helper over https only"));
     }
-    (!surroundings.hosts.contains(host)).then(|| {
-        Check::skip(
-            "url",
-            format!(
-                "this helper does not answer for {host}, only for bitbucket.org and the hosts of your accounts and config.toml"
-            ),
+    let message = || {
+        format!(
+            "this helper does not answer for {host}, only for bitbucket.org and the hosts of your accounts and config.toml"
         )
-    })
+    };
+    (!surroundings.hosts.contains(host)).then(|| Check::skip(id, message()))
 }
 
 /// The path, if git sends it.
 fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<Vec<u8>>, Check) {
     let id = "path";
     let Some(path) = url.path() else {
-        return (
-            None,
-            Check::pass(id, "the URL has no path, so git names no repository"),
-        );
+        let message = "the URL has no path, so git names no repository";
+        return (None, Check::pass(id, message));
     };
     if surroundings.git.is_none() {
-        let check = Check::skip(
-            id,
-            "git did not say whether it sends the path; assuming that it does",
-        );
-        return (Some(path), check);
+        let message = "git did not say whether it sends the path; assuming that it does";
+        return (Some(path), Check::skip(id, message));
     }
     if git::is_true("credential.useHttpPath", &url.bare()) {
-        let shown = String::from_utf8_lossy(&path).into_owned();
-        let about = match Reach::of_path(host, &path) {
-            Some(reach) => format!("git sends '{shown}', which is about {reach}"),
-            None => format!("git sends '{shown}', which is about no repository"),
-        };
-        return (Some(path), Check::pass(id, about));
+        let shown = String::from_utf8_lossy(&path);
+        let reach = Reach::of_path(host, &path).map(|reach| reach.to_string());
+        let reach = reach.unwrap_or_else(|| "no repository".to_owned());
+        let message = format!("git sends '{shown}', which is about {reach}");
+        return (Some(path), Check::pass(id, message));
     }
     let message = "git does not send the path (credential.useHttpPath is not set), so the path does not count";
     let home = bitbucket::home_of(host);
-    let mut own = surroundings
-        .accounts
-        .iter()
-        .filter(|account| account.host == home);
+    let mut accounts = surroundings.accounts.iter();
     // The path matters only to an account with a reach, or a store with one entry for each repository.
-    let check = if surroundings.is_looked_up() || own.any(|account| !account.reach.is_empty()) {
-        Check::warn(id, message, "'git credential-bitbucket setup'")
+    let needs_it = |account: &Account| account.host == home && !account.reach.is_empty();
+    let check = if surroundings.is_looked_up() || accounts.any(needs_it) {
+        Check::warn(id, message, chain::setup())
     } else {
         Check::pass(id, message)
     };
@@ -112,7 +152,11 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
 }
 
 /// Who answers, then a line for each candidate that does not.
-fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
+fn answers(
+    surroundings: &Surroundings<'_>,
+    wanted: &Wanted<'_>,
+    place: Option<&Reach>,
+) -> Vec<Check> {
     let decision = match decide(surroundings.session, wanted, Effort::Explain) {
         Ok(decision) => decision,
         Err(_) if !surroundings.knows_accounts => {
@@ -129,6 +173,9 @@ fn answers(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>) -> Vec<Check> {
     let others = decision.candidates.iter();
     let others = others.filter_map(|candidate| answer::of_other(candidate, is_said));
     let mut checks = vec![answer];
+    if let (Some((account, secret)), Some(place)) = (decision.answer_in_hand(), place) {
+        checks.extend(live::access(account, secret, place));
+    }
     checks.extend(refused_before_asking);
     checks.extend(others);
     checks

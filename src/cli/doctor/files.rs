@@ -36,13 +36,9 @@ pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
         };
         return vec![Check::pass(id, message)];
     }
-    let unknown = unknown.iter().map(|key| {
-        Check::warn(
-            id,
-            key,
-            "correct the spelling or remove the key: 'man git-credential-bitbucket' lists the keys",
-        )
-    });
+    let hint =
+        "correct the spelling or remove the key: 'man git-credential-bitbucket' lists the keys";
+    let unknown = unknown.iter().map(|key| Check::warn(id, key, hint));
     unknown.collect()
 }
 
@@ -59,28 +55,20 @@ pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
     ];
     if let Ok(store) = surroundings.session.file_store() {
         private.push(store.path);
-        match store.key {
-            KeyPlace::File(path) => private.push(path),
-            KeyPlace::Kernel => {}
+        if let KeyPlace::File(path) = store.key {
+            private.push(path);
         }
     }
-    let looked = private.into_iter().map(|path| {
-        (
-            files::read_private(&path).map(|content| content.is_some()),
-            path,
-        )
-    });
+    let private = private
+        .into_iter()
+        .map(|path| (files::read_private(&path), path));
     let config = locations.config();
-    let config = (
-        files::read_trusted(&config).map(|content| content.is_some()),
-        config,
-    );
-    let mut fine: Vec<String> = Vec::new();
-    let mut checks = Vec::new();
-    for (outcome, path) in looked.chain([config]) {
-        match outcome {
-            Ok(true) => fine.push(name(&path)),
-            Ok(false) => {}
+    let config = (files::read_trusted(&config), config);
+    let (mut fine, mut checks) = (Vec::new(), Vec::new());
+    for (content, path) in private.chain([config]) {
+        match content {
+            Ok(Some(_)) => fine.push(name(&path)),
+            Ok(None) => {}
             Err(error) => checks.push(Check::failed(format!("{id}.{}", name(&path)), &error)),
         }
     }
@@ -88,13 +76,10 @@ pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
         let message = "Windows keeps a user's folders from others; access lists are not checked";
         checks.push(Check::skip(id, message));
     } else if checks.is_empty() {
-        checks.push(if fine.is_empty() {
-            Check::skip(id, "this program has written no files yet")
-        } else {
-            Check::pass(
-                id,
-                format!("nobody else can read or change {}", fine.join(", ")),
-            )
+        let message = format!("nobody else can read or change {}", fine.join(", "));
+        checks.push(match fine.as_slice() {
+            [] => Check::skip(id, "this program has written no files yet"),
+            _ => Check::pass(id, message),
         });
     }
     checks

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::account::Account;
+use crate::cli::output;
 use crate::sys::error;
+use crate::sys::secret::Secret;
 
 /// The result of one check. The names are a contract: `doctor --json` shows them.
 #[derive(Debug, Serialize)]
@@ -13,6 +16,9 @@ pub(super) struct Check {
     pub(super) outcome: CheckOutcome,
     pub(super) message: String,
     pub(super) hint: Option<String>,
+    /// What Bitbucket can be asked about.
+    #[serde(skip)]
+    pub(super) asks: Option<Box<(Account, Secret)>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -29,7 +35,7 @@ pub(super) enum CheckOutcome {
 
 impl Check {
     pub(super) fn pass(id: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(id, CheckOutcome::Pass, message, None)
+        Self::new(id, CheckOutcome::Pass, message)
     }
 
     pub(super) fn warn(
@@ -37,7 +43,7 @@ impl Check {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self::new(id, CheckOutcome::Warn, message, Some(hint.into()))
+        Self::new(id, CheckOutcome::Warn, message).with(hint)
     }
 
     pub(super) fn fail(
@@ -45,31 +51,33 @@ impl Check {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self::new(id, CheckOutcome::Fail, message, Some(hint.into()))
+        Self::new(id, CheckOutcome::Fail, message).with(hint)
     }
 
     pub(super) fn skip(id: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(id, CheckOutcome::Skip, message, None)
+        Self::new(id, CheckOutcome::Skip, message)
     }
 
     /// An error as a finding, with its hint.
     pub(super) fn failed(id: impl Into<String>, error: &anyhow::Error) -> Self {
         let hint = error::hint(error).map(str::to_owned);
-        Self::new(id, CheckOutcome::Fail, error::one_line(error), hint)
+        let check = Self::new(id, CheckOutcome::Fail, error::one_line(error));
+        Self { hint, ..check }
     }
 
-    fn new(
-        id: impl Into<String>,
-        outcome: CheckOutcome,
-        message: impl Into<String>,
-        hint: Option<String>,
-    ) -> Self {
+    fn new(id: impl Into<String>, outcome: CheckOutcome, message: impl Into<String>) -> Self {
         Self {
             id: id.into(),
             outcome,
             message: message.into(),
-            hint,
+            hint: None,
+            asks: None,
         }
+    }
+
+    fn with(self, hint: impl Into<String>) -> Self {
+        let hint = Some(hint.into());
+        Self { hint, ..self }
     }
 
     /// The text for people and screen readers, broken for 80 columns.
@@ -86,6 +94,38 @@ impl Check {
         }
         text
     }
+}
+
+/// The last line: how many checks came out how.
+pub(super) fn summary(checks: &[Check], shows_all: bool) -> String {
+    let of = |outcome| checks.iter().filter(move |check| check.outcome == outcome);
+    let count = |outcome| of(outcome).count();
+    let (fails, warns) = (count(CheckOutcome::Fail), count(CheckOutcome::Warn));
+    let mut parts = vec![match (fails, warns) {
+        (0, 0) => "nothing is wrong".to_owned(),
+        (_, 0) => format!("{fails} failed"),
+        (0, _) => output::plural(warns, "warning", "warnings"),
+        _ => format!(
+            "{fails} failed, {}",
+            output::plural(warns, "warning", "warnings")
+        ),
+    }];
+    parts.push(format!("{} passed", count(CheckOutcome::Pass)));
+    let skipped: Vec<&str> = of(CheckOutcome::Skip)
+        .map(|check| check.id.as_str())
+        .collect();
+    if !skipped.is_empty() {
+        let shown = skipped.len().min(3);
+        let more = if shown < skipped.len() { ", …" } else { "" };
+        let names = skipped[..shown].join(", ");
+        parts.push(format!("{} skipped ({names}{more})", skipped.len()));
+    }
+    let all = if shows_all {
+        ""
+    } else {
+        "; '--all' lists every check"
+    };
+    broken(&format!("{}{all}", parts.join(", ")))
 }
 
 const WIDTH: usize = 80;

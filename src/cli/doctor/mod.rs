@@ -9,6 +9,7 @@ mod explain;
 mod files;
 mod finding;
 mod included;
+mod live;
 mod netrc;
 mod programs;
 mod sources;
@@ -27,8 +28,14 @@ use crate::settings::session::Session;
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// Say which account answers for this URL, and why, instead of checking everything
+    /// Say which account answers for this URL, or WORKSPACE/REPOSITORY, why, and whether it can fetch and push there
     pub(crate) url: Option<String>,
+    /// Print every check, not only what is wrong
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Do not ask Bitbucket
+    #[arg(long)]
+    pub(crate) offline: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -40,13 +47,30 @@ pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
     let mut checks = Vec::new();
     let surroundings = Surroundings::look(&session, &mut checks);
     match &arguments.url {
-        None => examine(&surroundings, &mut checks),
-        Some(url) => checks.extend(explain::checks(&surroundings, url)?),
+        None => {
+            examine(&surroundings, &mut checks);
+            if !arguments.offline {
+                live::ask(&mut checks);
+            }
+        }
+        Some(url) => checks.extend(explain::checks(&surroundings, url, arguments.offline)?),
     }
     if arguments.json {
         output::print_json(&DoctorReport { checks: &checks })?;
     } else {
-        let text: String = checks.iter().map(Check::text).collect();
+        let is_wrong =
+            |check: &Check| matches!(check.outcome, CheckOutcome::Fail | CheckOutcome::Warn);
+        // Where a URL has a problem, the other accounts may be the way out.
+        let shows_all = arguments.all || arguments.url.is_some() && checks.iter().any(is_wrong);
+        let is_asked_for = |check: &Check| {
+            let asked_for = ["accounts", "answer", "fetch", "push", "url"];
+            asked_for.contains(&check.id.as_str())
+        };
+        let shown = checks
+            .iter()
+            .filter(|check| shows_all || is_wrong(check) || is_asked_for(check));
+        let mut text: String = shown.map(Check::text).collect();
+        text += &finding::summary(&checks, shows_all);
         output::print(text.as_bytes())?;
     }
     let has_failed = checks

@@ -1,86 +1,55 @@
 //! The version of git, and whether git finds this program.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
+use super::chain;
 use super::finding::Check;
 use super::surroundings::{Git, Surroundings};
 use crate::account::sign_in::Scheme;
 use crate::git;
 use crate::git::context::Host;
-use crate::sys::variables;
+use crate::sys::child;
 
 /// A release of git: `2.47.3`, `2.39.5 (Apple Git-154)`, `2.47.1.windows.1`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct GitVersion {
-    major: u32,
-    minor: u32,
-    patch: u32,
+type GitVersion = (u32, u32, u32);
+
+fn version_of(text: &str) -> GitVersion {
+    let numbers = text.split(|letter: char| !letter.is_ascii_digit());
+    let mut numbers = numbers.map(|number| number.parse().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    (next(), next(), next())
 }
 
-impl GitVersion {
-    fn of(text: &str) -> Self {
-        let mut numbers = text
-            .split(|letter: char| !letter.is_ascii_digit())
-            .map(|number| number.parse().unwrap_or(0));
-        let mut next = || numbers.next().unwrap_or(0);
-        Self {
-            major: next(),
-            minor: next(),
-            patch: next(),
-        }
-    }
+/// Whether this git passes a carriage return or an escape sequence from a URL to helpers and prompts (CVE-2024-52006,
+/// CVE-2024-50349).
+fn lacks_fixes(version: GitVersion) -> bool {
+    /// The first fixed releases of 2.40, 2.41 and so on, by git's own list.
+    const FIXED: [u32; 9] = [4, 3, 4, 6, 3, 3, 3, 2, 1];
+    let (_, minor, patch) = version;
+    let fixed = (40..).zip(FIXED).find(|(fixed, _)| *fixed == minor);
+    version < (2, 40, 0) || version < (3, 0, 0) && fixed.is_some_and(|(_, fixed)| patch < fixed)
+}
 
-    const fn new(major: u32, minor: u32) -> Self {
-        Self {
-            major,
-            minor,
-            patch: 0,
-        }
-    }
-
-    /// Whether this git passes a carriage return or an escape sequence from a URL to helpers and prompts
-    /// (CVE-2024-52006, CVE-2024-50349), by git's own list of fixed releases.
-    fn lacks_fixes(self) -> bool {
-        const FIXED: [(u32, u32); 9] = [
-            (40, 4),
-            (41, 3),
-            (42, 4),
-            (43, 6),
-            (44, 3),
-            (45, 3),
-            (46, 3),
-            (47, 2),
-            (48, 1),
-        ];
-        let fixed = FIXED.into_iter().find(|(minor, _)| *minor == self.minor);
-        self < Self::new(2, 40)
-            || self.major == 2 && fixed.is_some_and(|(_, patch)| self.patch < patch)
-    }
-
-    /// Whether git drops the header when a push is larger than `http.postBuffer`.
-    fn forgets_headers(self) -> bool {
-        self >= AUTHTYPE && self < Self::new(2, 54)
-    }
+/// Whether git drops the header when a push is larger than `http.postBuffer`.
+fn forgets_headers(version: GitVersion) -> bool {
+    (AUTHTYPE..(2, 54, 0)).contains(&version)
 }
 
 /// The first release that knows `authtype` and `credential`.
-const AUTHTYPE: GitVersion = GitVersion::new(2, 46);
+const AUTHTYPE: GitVersion = (2, 46, 0);
 /// The first release that knows `password_expiry_utc`.
-const EXPIRY: GitVersion = GitVersion::new(2, 40);
+const EXPIRY: GitVersion = (2, 40, 0);
 
 /// The version of git, and which parts of the protocol it knows.
 pub(super) fn version(git: &Git) -> Check {
-    let version = GitVersion::of(&git.version);
+    let version = version_of(&git.version);
     let name = format!("git {}", git.version);
-    if version.lacks_fixes() {
-        return Check::warn(
-            "git",
-            format!(
-                "{name} is older than the fixes of its credential protocol (CVE-2024-50349, CVE-2024-52006)"
-            ),
-            "update git, or check that your distribution has added the fixes",
+    if lacks_fixes(version) {
+        let message = format!(
+            "{name} is older than the fixes of its credential protocol (CVE-2024-50349, CVE-2024-52006)"
         );
+        let hint = "update git, or check that your distribution has added the fixes";
+        return Check::warn("git", message, hint);
     }
     let knows = match (version >= EXPIRY, version >= AUTHTYPE) {
         (_, true) => "password_expiry_utc and authtype",
@@ -107,22 +76,19 @@ pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Che
     }
     let check = |host: &Host| {
         let id = format!("post-buffer.{host}");
-        if !GitVersion::of(&git.version).forgets_headers() {
+        if !forgets_headers(version_of(&git.version)) {
             return Check::pass(id, "this git keeps the Authorization of large pushes");
         }
-        match git::number("http.postBuffer", host).unwrap_or(POST_BUFFER) {
-            size if size > POST_BUFFER => Check::pass(
-                id,
-                format!("pushes of up to {size} bytes keep their Authorization"),
-            ),
-            size => Check::warn(
-                id,
-                format!(
-                    "git 2.46 to 2.53 drops the Authorization of a Bearer account in pushes larger than http.postBuffer ({size} bytes)"
-                ),
-                format!("'git config --global http.https://{host}.postBuffer 524288000'"),
-            ),
+        let size = git::number("http.postBuffer", host).unwrap_or(POST_BUFFER);
+        if size > POST_BUFFER {
+            let message = format!("pushes of up to {size} bytes keep their Authorization");
+            return Check::pass(id, message);
         }
+        let message = format!(
+            "git 2.46 to 2.53 drops the Authorization of a Bearer account in pushes larger than http.postBuffer ({size} bytes)"
+        );
+        let hint = format!("'git config --global http.https://{host}.postBuffer 524288000'");
+        Check::warn(id, message, hint)
     };
     hosts.into_iter().map(check).collect()
 }
@@ -130,130 +96,77 @@ pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Che
 /// Whether another program has our name, and which of them git finds.
 pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
     let id = "program";
-    let own = match env::current_exe().and_then(dunce::canonicalize) {
+    let own = match git::this_program() {
         Ok(own) => own,
         Err(error) => {
             return Check::skip(id, format!("cannot find the path of this program: {error}"));
         }
     };
-    let found = programs(surroundings);
-    let position = found.iter().position(|path| *path == own);
+    let found = child::on_path(Path::new("git-credential-bitbucket"));
+    let found: Vec<PathBuf> = found
+        .filter_map(|path| dunce::canonicalize(path).ok())
+        .collect();
     let folder = own.parent().unwrap_or(Path::new("/")).display();
-    let other = found.iter().find(|path| **path != own);
-    match (other, position) {
-        (None, Some(_)) => Check::pass(
-            id,
-            format!("'{}' is the only program of its name", own.display()),
-        ),
-        (None, None) => Check::warn(
-            id,
-            format!("'{}' is in no folder of PATH", own.display()),
-            format!("put '{folder}' on PATH"),
-        ),
-        (Some(other), Some(0)) => Check::warn(
-            id,
-            format!(
-                "another program of this name, '{}', is later on PATH",
-                other.display()
-            ),
-            "remove it if it is not needed",
-        ),
-        (Some(other), _) => {
-            let message = format!(
-                "another program of this name, '{}', comes before this one on PATH",
-                other.display()
-            );
-            if is_asked_by_name(surroundings) {
-                let hint = format!("'{} setup' makes git ask this one", own.display());
-                return Check::fail(id, message, hint);
-            }
-            Check::warn(
-                id,
-                message,
-                format!("remove it, or put '{folder}' before its folder on PATH"),
-            )
-        }
-    }
-}
-
-/// The programs of our name, in the order of PATH.
-fn programs(surroundings: &Surroundings<'_>) -> Vec<PathBuf> {
-    let exec_path = surroundings
-        .git
-        .as_ref()
-        .and_then(|git| git.exec_path.clone());
-    let path = variables::value("PATH").unwrap_or_default();
-    let name = format!("git-credential-bitbucket{}", env::consts::EXE_SUFFIX);
-    let mut found = Vec::new();
-    for folder in exec_path.into_iter().chain(env::split_paths(&path)) {
-        let candidate = folder.join(&name);
-        let Ok(real) = dunce::canonicalize(candidate) else {
-            continue;
+    let shown = own.display();
+    let Some(other) = found.iter().find(|path| **path != own) else {
+        return if found.is_empty() {
+            let message = format!("'{shown}' is in no folder of PATH");
+            Check::warn(id, message, format!("put '{folder}' on PATH"))
+        } else {
+            Check::pass(id, format!("'{shown}' is the only program of its name"))
         };
-        if is_program(&real) && !found.contains(&real) {
-            found.push(real);
-        }
-    }
-    found
-}
-
-/// Whether a setting has the bare name, so that git searches PATH.
-fn is_asked_by_name(surroundings: &Surroundings<'_>) -> bool {
-    let Some(git) = &surroundings.git else {
-        return false;
     };
-    surroundings.hosts.iter().any(|host| {
-        let chain = git::chain(&git.settings, host);
-        chain
-            .iter()
-            .any(|helper| helper.is_ours() && helper.program().is_none())
-    })
+    let message = format!("another program of this name, '{}',", other.display());
+    if found[0] == own {
+        let message = format!("{message} is later on PATH");
+        return Check::warn(id, message, "remove it if it is not needed");
+    }
+    let message = format!("{message} comes before this one on PATH");
+    if is_asked_by_name(surroundings) {
+        return Check::fail(
+            id,
+            message,
+            format!("{} makes git ask this one", chain::setup()),
+        );
+    }
+    let hint = format!("remove it, or put '{folder}' before its folder on PATH");
+    Check::warn(id, message, hint)
 }
 
-#[cfg(unix)]
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    path.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_program(path: &Path) -> bool {
-    path.is_file()
+/// Whether a helper has the bare name, so that git searches PATH.
+fn is_asked_by_name(surroundings: &Surroundings<'_>) -> bool {
+    let mut helpers = surroundings.chains.iter().flat_map(|(_, chain)| chain);
+    helpers
+        .any(|helper| git::named_alone(&helper.value).is_some_and(|program| !program.is_absolute()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::GitVersion;
+    use super::{forgets_headers, lacks_fixes, version_of};
 
     #[test]
     fn versions_are_read_whatever_the_distribution_adds() {
-        let version = |major, minor, patch| GitVersion {
-            major,
-            minor,
-            patch,
-        };
         for (text, read) in [
-            ("2.47.3", version(2, 47, 3)),
-            ("2.39.5 (Apple Git-154)", version(2, 39, 5)),
-            ("2.47.1.windows.2", version(2, 47, 1)),
-            ("2.54.0-rc1", version(2, 54, 0)),
-            ("3.0", version(3, 0, 0)),
-            ("", version(0, 0, 0)),
+            ("2.47.3", (2, 47, 3)),
+            ("2.39.5 (Apple Git-154)", (2, 39, 5)),
+            ("2.47.1.windows.2", (2, 47, 1)),
+            ("2.54.0-rc1", (2, 54, 0)),
+            ("3.0", (3, 0, 0)),
+            ("", (0, 0, 0)),
         ] {
-            assert_eq!(GitVersion::of(text), read);
+            assert_eq!(version_of(text), read);
         }
     }
 
     #[test]
     fn releases_without_the_fixes_are_told_from_those_with_them() {
         for text in ["2.25.1", "2.39.5", "2.40.3", "2.41.2", "2.47.1", "2.48.0"] {
-            assert!(GitVersion::of(text).lacks_fixes(), "{text}");
+            assert!(lacks_fixes(version_of(text)), "{text}");
         }
         for text in [
             "2.40.4", "2.43.6", "2.43.7", "2.47.2", "2.48.1", "2.49.0", "3.0.0",
         ] {
-            assert!(!GitVersion::of(text).lacks_fixes(), "{text}");
+            assert!(!lacks_fixes(version_of(text)), "{text}");
         }
         for (text, forgets) in [
             ("2.45.3", false),
@@ -261,7 +174,7 @@ mod tests {
             ("2.53.9", true),
             ("2.54.0", false),
         ] {
-            assert_eq!(GitVersion::of(text).forgets_headers(), forgets, "{text}");
+            assert_eq!(forgets_headers(version_of(text)), forgets, "{text}");
         }
     }
 }

@@ -103,35 +103,25 @@ pub(super) fn policy(surroundings: &Surroundings<'_>) -> Check {
         }
         return Check::pass(id, said);
     }
-    match surroundings.session.policy() {
-        Err(error) => Check::failed(id, &error),
-        Ok(_) if settings_of_machine(surroundings.session).is_some_and(|all| all.is_empty()) => {
-            Check::warn(
-                id,
-                format!(
-                    "'{}' is there, but says nothing: nothing is forbidden",
-                    path.display()
-                ),
-                "have it looked at by whoever administers this machine",
-            )
+    let rules = match surroundings.session.policy() {
+        Err(error) => return Check::failed(id, &error),
+        Ok(policy) => policy.describe(),
+    };
+    let path = path.display();
+    let message = match (rules, settings_of_machine(surroundings.session)) {
+        (Some(rules), _) => format!("'{path}' allows only: {rules}"),
+        (None, Some(all)) if all.is_empty() => {
+            let message = format!("'{path}' is there, but says nothing: nothing is forbidden");
+            let hint = "have it looked at by whoever administers this machine";
+            return Check::warn(id, message, hint);
         }
-        Ok(policy) => Check::pass(
-            id,
-            match policy.describe() {
-                Some(rules) => format!("'{}' allows only: {rules}", path.display()),
-                None if is_silent(surroundings.session) => format!(
-                    "nothing is forbidden on this machine: '{}' has no [policy]",
-                    path.display()
-                ),
-                None => "nothing is forbidden on this machine".to_owned(),
-            },
-        ),
-    }
-}
-
-/// Whether the machine's file is there without a policy: its heading may be misspelt.
-fn is_silent(session: &Session) -> bool {
-    settings_of_machine(session).is_some_and(|all| !all.contains_key("policy"))
+        // Its heading may be misspelt.
+        (None, Some(all)) if !all.contains_key("policy") => {
+            format!("nothing is forbidden on this machine: '{path}' has no [policy]")
+        }
+        (None, _) => "nothing is forbidden on this machine".to_owned(),
+    };
+    Check::pass(id, message)
 }
 
 fn settings_of_machine(session: &Session) -> Option<toml::Table> {

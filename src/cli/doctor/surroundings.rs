@@ -1,13 +1,11 @@
 //! What the checks look at.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 
 use super::finding::Check;
 use crate::account::file::Accounts;
 use crate::git::context::Host;
-use crate::git::{self, Setting};
+use crate::git::{self, Helper, Setting};
 use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 
@@ -20,11 +18,12 @@ pub(super) struct Surroundings<'a> {
     /// The hosts for which we answer.
     pub(super) hosts: Vec<Host>,
     pub(super) git: Option<Git>,
+    /// The helpers that git asks for each host.
+    pub(super) chains: Vec<(Host, Vec<Helper>)>,
 }
 
 pub(super) struct Git {
     pub(super) version: String,
-    pub(super) exec_path: Option<PathBuf>,
     pub(super) settings: Vec<Setting>,
 }
 
@@ -45,12 +44,15 @@ impl<'a> Surroundings<'a> {
         if let Ok(policy) = session.policy() {
             hosts.retain(|host| policy.allows_host(host));
         }
+        let settings = git.as_ref().map_or(&[][..], |git| &git.settings);
+        let chains = git::chains(settings, &hosts);
         Self {
             session,
             accounts,
             knows_accounts,
             hosts,
             git,
+            chains,
         }
     }
 
@@ -66,7 +68,6 @@ impl Git {
     fn look() -> Result<Self> {
         Ok(Self {
             version: git::version()?,
-            exec_path: git::exec_path().ok(),
             settings: git::settings()?,
         })
     }

@@ -255,7 +255,8 @@ fn chains(hosts: &[Host], settings: &[Setting]) -> Vec<(Host, Vec<Helper>)> {
 }
 
 fn refuse_foreign(chains: &[(Host, Vec<Helper>)]) -> Result<()> {
-    let foreign = |helper: &&Helper| helper.is_for_host() && !helper.is_ours();
+    let foreign =
+        |helper: &&Helper| helper.is_for_host() && !helper.is_ours() && !helper.is_namesake();
     match chains.iter().flat_map(|(_, helpers)| helpers).find(foreign) {
         None => Ok(()),
         Some(helper) => bail!(Hinted::new(

@@ -16,9 +16,9 @@ use crate::cli::setup;
 use crate::cli::takeover::{
     Credential, Entry, Plan, Planned, git_credentials, netrc, other_helper, without,
 };
+use crate::git;
 use crate::git::context::Host;
 use crate::git::username::Username;
-use crate::git::{self, Helper};
 use crate::settings::session::Session;
 use crate::sys::error::{self, Hinted};
 use crate::sys::message;
@@ -181,7 +181,7 @@ impl Place {
     fn shown(&self) -> String {
         match self {
             Self::File(_, path) => format!("'{}'", path.display()),
-            Self::Helper(name) => format!("the helper '{}'", helper(name).shown()),
+            Self::Helper(name) => format!("the helper '{}'", git::shown(name)),
         }
     }
 
@@ -190,7 +190,7 @@ impl Place {
             Self::File(reader, path) => return read(*reader, path, hosts),
             Self::Helper(name) => name,
         };
-        if helper(name).is_ours() {
+        if git::named_alone(name).is_some() {
             bail!(Hinted::new(
                 "that helper is this program itself",
                 "name another one, such as 'helper:store' or 'helper:libsecret'",
@@ -226,14 +226,6 @@ impl Place {
             Ok(Some(without(text, &spans)))
         };
         git::edit(path, &git::lock_of(path), change, |_| Ok(()))
-    }
-}
-
-fn helper(name: &str) -> Helper {
-    Helper {
-        value: name.to_owned(),
-        key: String::new(),
-        origin: String::new(),
     }
 }
 

@@ -99,7 +99,7 @@ fn a_helper_in_the_repository_stands_behind_setup_and_has_to_be_taken_out_there(
     env.git_succeeds(&["config", "credential.helper", "cache"]);
     assert_eq!(
         finding(&env, "chain.bitbucket.org"),
-        "warn: git asks this helper, and gives your credentials to 'cache' ('.git/config') too; \
+        "fail: git asks this helper, and gives your credentials to 'cache' ('.git/config') too; \
          fix: take 'cache' out of '.git/config'"
     );
 }
@@ -174,4 +174,195 @@ fn an_account_for_a_workspace_needs_use_http_path() {
     );
     config(&env, "credential.https://bitbucket.org.useHttpPath", "yes");
     assert_starts(&finding(&env, id), "pass: ");
+}
+
+/// The finding about the helpers of bitbucket.org after this value has been set.
+fn judged(env: &TestEnv, value: &str) -> String {
+    env.git_succeeds(&["config", "--global", "credential.helper", value]);
+    finding(env, "chain.bitbucket.org")
+}
+
+#[test]
+fn a_helper_is_ours_if_git_starts_this_program_by_it() {
+    let env = TestEnv::new();
+    let ours = "pass: git asks this helper, and no other";
+    let folder = env.path().join("a b");
+    fs::create_dir(&folder).unwrap();
+    let link = folder.join("git-credential-bitbucket");
+    std::os::unix::fs::symlink(PROGRAM, &link).unwrap();
+    let link = link.display();
+    for value in [
+        "bitbucket",
+        PROGRAM,
+        "!git credential-bitbucket",
+        "!f() { git-credential-bitbucket \"$@\" 2>/dev/null || true; }; f",
+        &format!("!{PROGRAM}"),
+        &format!("!'{link}'"),
+        &format!("!\"{link}\""),
+        &format!("!f() {{ {PROGRAM} \"$@\"; }}; f"),
+    ] {
+        assert_eq!(judged(&env, value), ours, "{value}");
+    }
+}
+
+#[test]
+fn a_helper_of_our_name_that_starts_something_else_is_named_with_its_file() {
+    let mut env = TestEnv::new();
+    let file = env.git_config().display().to_string();
+    let setup = "fix: 'git credential-bitbucket setup'";
+    for value in [
+        "!f() { echo password=canary; }; f git-credential-bitbucket",
+        "!echo git-credential-bitbucket",
+        "bitbucket --no-such-option",
+    ] {
+        let found = judged(&env, value);
+        assert!(found.starts_with("fail: '"), "{value}: {found}");
+        assert!(
+            found.ends_with(&format!(
+                "('{file}') names this helper, but does not start it; {setup}"
+            )),
+            "{value}: {found}"
+        );
+    }
+    // What goes through a pipe or a file, others can read.
+    assert_starts(
+        &judged(&env, &format!("!tee /tmp/x | {PROGRAM}")),
+        "fail: git does not ask this helper, but 'a shell command'",
+    );
+
+    let folder = env.path().join("foreign");
+    let other = folder.join("git-credential-bitbucket");
+    program_at(&other, "echo password=canary");
+    env.set("PATH", &path_with(&[&folder]));
+    assert_eq!(
+        judged(&env, "bitbucket"),
+        format!(
+            "fail: git makes 'bitbucket' ('{file}') into another program, '{}'; fix: '{PROGRAM} setup'",
+            other.display()
+        )
+    );
+    env.set("PATH", "/usr/local/bin:/usr/bin:/bin");
+    assert_starts(
+        &judged(&env, "bitbucket"),
+        &format!("fail: git makes 'bitbucket' ('{file}') into no command"),
+    );
+    config(&env, "alias.credential-bitbucket", "!echo canary");
+    assert_starts(
+        &judged(&env, "bitbucket"),
+        &format!(
+            "fail: git makes 'bitbucket' ('{file}') into the alias 'alias.credential-bitbucket'"
+        ),
+    );
+    // The fix fixes it.
+    let outcome = env.program(&["setup"], "");
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert_starts(&finding(&env, "chain.bitbucket.org"), "pass: ");
+}
+
+#[test]
+fn what_a_repository_brings_is_not_started() {
+    let env = TestEnv::new();
+    env.git_succeeds(&["init", "-q", "."]);
+    let id = "chain.bitbucket.org";
+    let marker = env.path().join("started");
+    let touch = format!(
+        "!f() {{ echo canary >'{}'; {PROGRAM} \"$@\"; }}; f",
+        marker.display()
+    );
+    env.git_succeeds(&["config", "credential.helper", &touch]);
+    assert_eq!(
+        finding(&env, id),
+        "fail: git does not ask this helper, but 'a shell command' ('.git/config'); \
+         fix: 'git credential-bitbucket setup'"
+    );
+    assert!(!marker.exists(), "a repository's helper was started");
+    for value in ["bitbucket", PROGRAM] {
+        env.git_succeeds(&["config", "credential.helper", value]);
+        assert_eq!(
+            finding(&env, id),
+            "pass: git asks this helper, and no other",
+            "{value}"
+        );
+    }
+    let other = env.path().join("other/git-credential-bitbucket");
+    program_at(&other, &format!("touch '{}'", marker.display()));
+    env.git_succeeds(&["config", "credential.helper", other.to_str().unwrap()]);
+    assert_eq!(
+        finding(&env, id),
+        format!(
+            "warn: git starts another program, '{}'; fix: to use this one: take '{0}' out of '.git/config'",
+            other.display()
+        )
+    );
+    assert!(!marker.exists(), "a repository's helper was started");
+}
+
+#[test]
+fn a_helper_of_the_command_line_and_an_empty_one_are_named_with_what_really_removes_them() {
+    let env = set_up();
+    let through_git = |settings: &[&str]| {
+        let mut arguments: Vec<&str> = Vec::new();
+        for setting in settings {
+            arguments.extend(["-c", setting]);
+        }
+        arguments.extend(["credential-bitbucket", "doctor", "--offline", "--json"]);
+        let outcome = env.git(&arguments);
+        let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+        let checks = report["checks"].as_array().unwrap().clone();
+        found(&checks, "chain.bitbucket.org").remove(0)
+    };
+    assert_starts(&through_git(&[]), "pass: ");
+    assert_eq!(
+        through_git(&["credential.helper=cache"]),
+        "fail: git asks this helper, and gives your credentials to 'cache' ('command line:') too; fix: \
+         start git without 'cache': '-c credential.helper=…', GIT_CONFIG_COUNT or GIT_CONFIG_PARAMETERS sets it"
+    );
+    let off = through_git(&["credential.helper="]);
+    assert_starts(
+        &off,
+        "fail: an empty helper ('command line:'), as JetBrains IDEs and GitHub Desktop set it, switches off '",
+    );
+    assert!(
+        off.contains("fix: start git without the empty 'credential.helper': "),
+        "{off}"
+    );
+    assert_starts(
+        &through_git(&["credential.helper=", "credential.helper=bitbucket"]),
+        "pass: ",
+    );
+
+    // What stands behind setup's lines is removed by hand.
+    config(
+        &env,
+        "credential.helper",
+        "!node /x/.vscode-server/ask.js git-credential-helper $*",
+    );
+    let file = env.git_config().display().to_string();
+    assert_eq!(
+        finding(&env, "chain.bitbucket.org"),
+        format!(
+            "fail: git asks this helper, and gives your credentials to 'a shell command' of VS Code ('{file}') too; \
+             fix: take 'a shell command' out of '{file}'"
+        )
+    );
+    env.git_succeeds(&["config", "--global", "--unset", "credential.helper"]);
+    env.git_succeeds(&["init", "-q", "."]);
+    env.git_succeeds(&["config", "credential.helper", ""]);
+    let off = finding(&env, "chain.bitbucket.org");
+    assert!(
+        off.ends_with("fix: take the empty 'credential.helper' out of '.git/config'"),
+        "{off}"
+    );
+    env.git_succeeds(&["config", "--unset", "credential.helper"]);
+    assert_starts(&finding(&env, "chain.bitbucket.org"), "pass: ");
+}
+
+#[test]
+fn a_helper_that_hangs_is_given_up() {
+    let env = TestEnv::new();
+    let start = std::time::Instant::now();
+    let found = judged(&env, "!sleep 60; git-credential-bitbucket");
+    assert!(found.contains("does not start it"), "{found}");
+    // It is started once for each run, whatever the number of hosts.
+    assert!(start.elapsed().as_secs() < 16, "{:?}", start.elapsed());
 }

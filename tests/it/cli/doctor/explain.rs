@@ -36,7 +36,11 @@ fn a_url_is_explained_account_by_account() {
             "skip: 'other' is for beta, gamma/x only",
         ]
     );
-    assert_eq!(checks.len(), 5, "{checks:?}");
+    let around = ["prompts", "proxy.bitbucket.org"];
+    assert_eq!(checks.len(), 5 + around.len(), "{checks:?}");
+    for id in around {
+        assert_starts(&one(&checks, id), "pass: ");
+    }
     // What git then gets is what was said.
     assert!(
         env.get_cloud("path=acme/site.git\n")
@@ -149,7 +153,7 @@ fn what_is_not_ours_is_said_not_to_be() {
     );
     assert_eq!(
         explain("ssh://git@bitbucket.org/acme/site.git").1,
-        "skip: git asks this helper over https only"
+        "skip: git asks this helper over https only; what follows is about 'https://bitbucket.org/acme/site.git'"
     );
     assert_eq!(
         explain("https://ada:canary@bitbucket.org/acme/site.git").1,
@@ -161,7 +165,7 @@ fn what_is_not_ours_is_said_not_to_be() {
     assert_eq!(outcome.status, 2, "{outcome:?}");
     assert!(!outcome.stderr.contains("canary"), "{outcome:?}");
     for text in [
-        "git@bitbucket.org:acme/site.git",
+        "git@canary.example:acme/site.git",
         "canary",
         "",
         "https://canary%zz/x",

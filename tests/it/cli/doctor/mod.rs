@@ -4,6 +4,7 @@ mod accounts;
 mod bypass;
 mod chain;
 mod explain;
+mod live;
 mod surroundings;
 
 use std::fs;
@@ -16,8 +17,13 @@ use crate::support::harness::{PROGRAM, TestEnv, write_private};
 
 const HTTPS: &str = "https://bitbucket.org/acme/site.git";
 
-/// The findings, once as JSON and once as text: both say the same, and neither shows a secret.
+/// The findings without a question to Bitbucket.
 pub(crate) fn doctor(env: &TestEnv, arguments: &[&str]) -> (i32, Vec<Value>) {
+    asked(env, &[&["--offline"][..], arguments].concat())
+}
+
+/// The findings, once as JSON and once as text: both say the same, and neither shows a secret.
+fn asked(env: &TestEnv, arguments: &[&str]) -> (i32, Vec<Value>) {
     let run = |more: &[&str]| {
         let outcome = env.program(&[&["doctor"][..], arguments, more].concat(), "");
         assert!(
@@ -33,7 +39,7 @@ pub(crate) fn doctor(env: &TestEnv, arguments: &[&str]) -> (i32, Vec<Value>) {
     let has_failed = checks.iter().any(|check| check["outcome"] == "fail");
     assert_eq!(json.status, i32::from(has_failed), "{checks:?}");
 
-    let text = run(&[]);
+    let text = run(&["--all"]);
     assert_eq!(text.status, json.status);
     let heads: Vec<String> = checks
         .iter()
@@ -45,7 +51,9 @@ pub(crate) fn doctor(env: &TestEnv, arguments: &[&str]) -> (i32, Vec<Value>) {
             )
         })
         .collect();
-    let lines: Vec<&str> = text.stdout.lines().collect();
+    let (findings, summary) = text.stdout.split_at(start_of_summary(&text.stdout));
+    assert!(summary.contains(" passed"), "{summary}");
+    let lines: Vec<&str> = findings.lines().collect();
     let starts: Vec<&&str> = lines.iter().filter(|line| !line.starts_with(' ')).collect();
     assert_eq!(starts.len(), heads.len(), "{}", text.stdout);
     for (line, head) in starts.iter().zip(&heads) {
@@ -59,6 +67,14 @@ pub(crate) fn doctor(env: &TestEnv, arguments: &[&str]) -> (i32, Vec<Value>) {
         assert!(line.chars().count() <= 80 || is_unbroken, "{line}");
     }
     (json.status, checks)
+}
+
+/// The summary is the last paragraph that is not indented.
+fn start_of_summary(text: &str) -> usize {
+    let lines = text.match_indices('\n').map(|(end, _)| end + 1);
+    let mut starts =
+        lines.filter(|start| !text[*start..].starts_with([' ']) && *start < text.len());
+    starts.next_back().unwrap_or_default()
 }
 
 fn text_of(value: &Value) -> &str {

@@ -203,6 +203,20 @@ fn how_git_may_ask_is_told() {
     );
     env.set("GIT_ASKPASS", "true");
     assert!(finding(&env, "prompts").ends_with("git asks through GIT_ASKPASS"));
+    for (program, ide) in [
+        ("/usr/share/code/extensions/git/dist/askpass.sh", "VS Code"),
+        ("/tmp/intellij-git-askpass-local.sh", "a JetBrains IDE"),
+        ("/opt/desktop-askpass-trampoline", "GitHub Desktop"),
+    ] {
+        env.set("GIT_ASKPASS", program);
+        let told = finding(&env, "prompts");
+        assert!(
+            told.ends_with(&format!("through GIT_ASKPASS of {ide}")),
+            "{told}"
+        );
+    }
+    env.set("TERMINAL_EMULATOR", "JetBrains-JediTerm");
+    assert!(finding(&env, "prompts").contains("unless 'Use credential helper' is ticked"));
     config(&env, "credential.interactive", "false");
     assert_eq!(
         finding(&env, "prompts"),

@@ -163,7 +163,7 @@ fn what_is_declared_contents_doctor_setup_and_login() {
     let answer = run(git, b"protocol=https\nhost=bitbucket.org\n\n").stdout;
     let expected = reply("x-bitbucket-api-token-auth", API_TOKEN);
     assert!(answer.ends_with(&expected), "{answer}");
-    let doctor = as_anybody(&env, &["doctor"], "").stdout;
+    let doctor = as_anybody(&env, &["doctor", "--all"], "").stdout;
     for id in ["chain.bitbucket.org", "setup"] {
         assert!(doctor.contains(&format!("pass  {id}")), "{doctor}");
     }

@@ -178,7 +178,10 @@ fn at_a_terminal_the_day_is_asked_for_until_it_is_said() {
 fn doctor_shows_the_policy_in_one_line_and_each_account_in_breach_fails() {
     let Some(env) = machine("") else { return };
     let doctor = |arguments: &[&str]| {
-        let outcome = env.program(&[&["doctor", "--json"][..], arguments].concat(), "");
+        let outcome = env.program(
+            &[&["doctor", "--offline", "--json"][..], arguments].concat(),
+            "",
+        );
         assert!(!outcome.stdout.contains("canary"), "{outcome:?}");
         let json: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
         json["checks"].as_array().unwrap().clone()

@@ -25,7 +25,9 @@ pub(super) const RATE_LIMITED: &str = "Rate limit for this resource has been exc
 pub(super) fn answer(question: Question<'_>, name: &str, rest: &[&str]) -> Response {
     let write =
         rest == ["git-receive-pack"] || question.incoming.query() == "service=git-receive-pack";
+    let forbidden = question.server.faults().forbidden.clone();
     match question.admit(Door::Git, name, write) {
+        Ok(_) if !forbidden.is_empty() => Response::text(403, &forbidden),
         Ok((repository, _)) => run(question, &repository, rest)
             .unwrap_or_else(|error| Response::text(500, &format!("git http-backend: {error}\n"))),
         Err(refusal) => refuse(&question, &refusal),

@@ -168,6 +168,11 @@ impl StandIn {
         self.server.faults().page = shows;
     }
 
+    /// Answers 403 and this text to whoever may use a repository; nothing ends it.
+    pub(crate) fn forbid(&self, text: &str) {
+        text.clone_into(&mut self.server.faults().forbidden);
+    }
+
     /// Waits so long before each answer.
     pub(crate) fn delay(&self, delay: Duration) {
         self.server.faults().delay = delay;

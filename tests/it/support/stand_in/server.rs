@@ -247,6 +247,8 @@ pub(super) struct Faults {
     pub(super) silence: Silence,
     /// Somebody in between answers everything with a page of its own, and says that all is well.
     pub(super) page: bool,
+    /// Why git may not use a repository, although its credential is good.
+    pub(super) forbidden: String,
     refuse_every: u32,
     counted: u32,
 }
