@@ -107,6 +107,12 @@ impl Accounts {
         self.slots.iter().flatten().map(AsRef::as_ref)
     }
 
+    /// In the order in which those that fit equally come: what `login` made, then what git gave, the newest first.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = &Account> {
+        let of = |origin| self.iter().filter(move |account| account.origin == origin);
+        of(Origin::Login).chain(of(Origin::Git).rev())
+    }
+
     pub(crate) fn into_accounts(self) -> impl Iterator<Item = Account> {
         self.slots.into_iter().flatten().map(|account| *account)
     }
@@ -143,6 +149,14 @@ impl Accounts {
         }
         let known = self.iter_mut().find(|known| known.name == account.name);
         known.map(|known| std::mem::replace(known, account))
+    }
+
+    /// Puts the account of this name first, as one of `login`.
+    pub(crate) fn put_first(&mut self, name: &str) {
+        for mut account in self.remove(|account| account.name == name) {
+            account.origin = Origin::Login;
+            self.slots.insert(0, Ok(Box::new(account)));
+        }
     }
 
     /// Removes and returns the accounts that `is_meant` picks.

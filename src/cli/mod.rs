@@ -9,6 +9,7 @@ mod mistake;
 mod output;
 pub(crate) mod setup;
 pub(crate) mod status;
+pub(crate) mod switch;
 pub(crate) mod takeover;
 pub(crate) mod token;
 pub(crate) mod unknown;
@@ -29,6 +30,7 @@ use self::logout::Logout;
 use self::mistake::{mistake, refuse_secrets_in};
 use self::setup::Setup;
 use self::status::Status;
+use self::switch::Switch;
 use self::takeover::import::Import;
 use self::takeover::scrub::Scrub;
 use self::token::Token;
@@ -67,6 +69,8 @@ enum Command {
     Capability,
     /// Sign in: add an account, or replace the one of that name
     Login(Login),
+    /// Put an account first, or list the order
+    Switch(Switch),
     /// Remove an account and its secret
     Logout(Logout),
     /// Show the accounts and what state they are in
@@ -121,6 +125,7 @@ pub(crate) fn run() -> Result<ExitCode> {
             Err(Usage("the operation takes no arguments".to_owned()).into())
         }
         Command::Login(arguments) => login::run(&arguments),
+        Command::Switch(arguments) => switch::run(&arguments),
         Command::Logout(arguments) => logout::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),

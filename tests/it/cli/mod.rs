@@ -10,5 +10,6 @@ mod logout;
 mod scrub;
 mod setup;
 mod status;
+mod switch;
 mod terminal;
 mod token;

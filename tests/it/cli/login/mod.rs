@@ -283,7 +283,7 @@ fn what_git_gave_makes_room_for_a_login_of_the_same_name() {
         .iter()
         .map(|account| format!("{} {}", account["name"], account["origin"]))
         .collect();
-    assert_eq!(rows, ["\"ada-2\" \"git\"", "\"ada\" \"login\""]);
+    assert_eq!(rows, ["\"ada\" \"login\"", "\"ada-2\" \"git\""]);
     assert_eq!(env.program(&["token", "ada-2"], "").stdout, "given\n");
 }
 
