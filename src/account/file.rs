@@ -166,7 +166,8 @@ impl Accounts {
         removed.map(|account| *account).collect()
     }
 
-    fn takes(&self, name: &str) -> bool {
+    /// Whether an account has the name, if only one of a newer version.
+    pub(crate) fn takes(&self, name: &str) -> bool {
         self.slots.iter().any(|slot| match slot {
             Ok(account) => account.name == name,
             Err(table) => table.get("name").and_then(Value::as_str) == Some(name),

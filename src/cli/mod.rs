@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod curl;
 pub(crate) mod doctor;
+pub(crate) mod edit;
 pub(crate) mod login;
 pub(crate) mod logout;
 mod mistake;
@@ -25,6 +26,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use self::completions::{Complete, Completions};
 use self::curl::Curl;
 use self::doctor::Doctor;
+use self::edit::Edit;
 use self::login::Login;
 use self::logout::Logout;
 use self::mistake::{mistake, refuse_secrets_in};
@@ -71,6 +73,8 @@ enum Command {
     Login(Login),
     /// Put an account first, or list the order
     Switch(Switch),
+    /// Change an account without its token at hand
+    Edit(Edit),
     /// Remove an account and its secret
     Logout(Logout),
     /// Show the accounts and what state they are in
@@ -126,6 +130,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         Command::Login(arguments) => login::run(&arguments),
         Command::Switch(arguments) => switch::run(&arguments),
+        Command::Edit(arguments) => edit::run(&arguments),
         Command::Logout(arguments) => logout::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),

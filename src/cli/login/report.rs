@@ -11,7 +11,7 @@ use crate::settings::session::Session;
 use crate::store;
 use crate::sys::message;
 
-pub(super) fn tell_where(
+pub(crate) fn tell_where(
     session: &Session,
     account: &Account,
     is_replaced: bool,

@@ -3,6 +3,7 @@
 mod completions;
 mod curl;
 pub(crate) mod doctor;
+mod edit;
 mod help;
 mod import;
 mod login;

@@ -210,6 +210,13 @@ impl TestEnv {
         outcome
     }
 
+    /// Runs a script of a shell.
+    pub(crate) fn shell(&self, script: &str) -> Outcome {
+        let mut command = self.command("sh");
+        command.args(["-c", script]);
+        run(command, b"")
+    }
+
     /// Signs in with a secret on standard input, unchecked; into the file store, unless the arguments name another.
     pub(crate) fn login(&self, secret: &str, arguments: &[&str]) -> Outcome {
         let mut all = vec!["login", "--with-token", "--no-verify"];
