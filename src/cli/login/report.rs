@@ -86,7 +86,8 @@ pub(super) fn tell_expiry(arguments: &Login, account: &Account) {
         }
         (None, Some(day)) if arguments.with_token => {
             message::tell(&format!(
-                "Its expiry date stays {day}; '--expires' changes it"
+                "Its expiry date stays {day}: 'git credential-bitbucket edit {} --expires YYYY-MM-DD' changes it",
+                account.argument()
             ));
         }
         _ => {}
