@@ -107,6 +107,12 @@ impl Accounts {
         self.slots.iter().flatten().map(AsRef::as_ref)
     }
 
+    /// In the order in which those that fit equally come: what `login` made, then what git gave, the newest first.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = &Account> {
+        let of = |origin| self.iter().filter(move |account| account.origin == origin);
+        of(Origin::Login).chain(of(Origin::Git).rev())
+    }
+
     pub(crate) fn into_accounts(self) -> impl Iterator<Item = Account> {
         self.slots.into_iter().flatten().map(|account| *account)
     }
@@ -145,6 +151,14 @@ impl Accounts {
         known.map(|known| std::mem::replace(known, account))
     }
 
+    /// Puts the account of this name first, as one of `login`.
+    pub(crate) fn put_first(&mut self, name: &str) {
+        for mut account in self.remove(|account| account.name == name) {
+            account.origin = Origin::Login;
+            self.slots.insert(0, Ok(Box::new(account)));
+        }
+    }
+
     /// Removes and returns the accounts that `is_meant` picks.
     pub(crate) fn remove(&mut self, mut is_meant: impl FnMut(&Account) -> bool) -> Vec<Account> {
         let is_meant = |slot: &mut Slot| slot.as_ref().is_ok_and(|account| is_meant(account));
@@ -152,7 +166,8 @@ impl Accounts {
         removed.map(|account| *account).collect()
     }
 
-    fn takes(&self, name: &str) -> bool {
+    /// Whether an account has the name, if only one of a newer version.
+    pub(crate) fn takes(&self, name: &str) -> bool {
         self.slots.iter().any(|slot| match slot {
             Ok(account) => account.name == name,
             Err(table) => table.get("name").and_then(Value::as_str) == Some(name),

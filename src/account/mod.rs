@@ -275,7 +275,8 @@ impl Account {
     /// Whether a user name in a URL means this account.
     pub(crate) fn is_called(&self, username: &[u8]) -> bool {
         let is_email = |email: &str| email.as_bytes().eq_ignore_ascii_case(username);
-        self.username().map(Username::as_slice) == Some(username)
+        self.name.as_bytes() == username
+            || self.username().map(Username::as_slice) == Some(username)
             || self.email().is_some_and(is_email)
             || self.git_username() == Some(username)
     }

@@ -67,6 +67,16 @@ pub(crate) fn forget(session: &Session, account: &Account) -> Result<()> {
     }
 }
 
+/// The account for somebody who changes it: no renewal runs while the lock is held, and none has left tokens behind.
+pub(crate) fn settled(session: &Session, account: Account) -> Result<(Option<Lock>, Account)> {
+    if account.grant().is_none() {
+        return Ok((None, account));
+    }
+    let lock = Lock::acquire(&session.locations()?.renewal_lock(&account), OTHERS)?;
+    let known = find(&session.accounts()?, &account)?;
+    Ok((Some(lock), finish(session, known)?))
+}
+
 fn spare_of(account: &Account) -> Option<Account> {
     let entry = account.grant()?.spare.clone()?;
     Some(Account {

@@ -28,6 +28,8 @@ pub(super) fn mistake(error: &clap::Error, command: Option<&str>) -> anyhow::Err
         _ => None,
     };
     let option = text(ContextKind::InvalidArg).unwrap_or_default();
+    // One of several options, as clap lists them.
+    let needs_an_option = option.starts_with("<--");
     // Only the option of `--kind <KIND>` or `--token=SECRET`.
     let option = option
         .split(['=', ' '])
@@ -57,6 +59,9 @@ pub(super) fn mistake(error: &clap::Error, command: Option<&str>) -> anyhow::Err
                 None => format!("the value of '{option}' is invalid"),
             },
         },
+        ErrorKind::MissingRequiredArgument if needs_an_option => {
+            "an option is missing: nothing would change".to_owned()
+        }
         ErrorKind::MissingRequiredArgument => format!("'{option}' is missing"),
         ErrorKind::ArgumentConflict => {
             let other = text(ContextKind::PriorArg).unwrap_or_default();

@@ -3,12 +3,14 @@
 pub(crate) mod completions;
 pub(crate) mod curl;
 pub(crate) mod doctor;
+pub(crate) mod edit;
 pub(crate) mod login;
 pub(crate) mod logout;
 mod mistake;
 mod output;
 pub(crate) mod setup;
 pub(crate) mod status;
+pub(crate) mod switch;
 pub(crate) mod takeover;
 pub(crate) mod token;
 pub(crate) mod unknown;
@@ -24,11 +26,13 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use self::completions::{Complete, Completions};
 use self::curl::Curl;
 use self::doctor::Doctor;
+use self::edit::Edit;
 use self::login::Login;
 use self::logout::Logout;
 use self::mistake::{mistake, refuse_secrets_in};
 use self::setup::Setup;
 use self::status::Status;
+use self::switch::Switch;
 use self::takeover::import::Import;
 use self::takeover::scrub::Scrub;
 use self::token::Token;
@@ -67,6 +71,10 @@ enum Command {
     Capability,
     /// Sign in: add an account, or replace the one of that name
     Login(Login),
+    /// Put an account first, or list the order
+    Switch(Switch),
+    /// Change an account without its token at hand
+    Edit(Edit),
     /// Remove an account and its secret
     Logout(Logout),
     /// Show the accounts and what state they are in
@@ -121,6 +129,8 @@ pub(crate) fn run() -> Result<ExitCode> {
             Err(Usage("the operation takes no arguments".to_owned()).into())
         }
         Command::Login(arguments) => login::run(&arguments),
+        Command::Switch(arguments) => switch::run(&arguments),
+        Command::Edit(arguments) => edit::run(&arguments),
         Command::Logout(arguments) => logout::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),

@@ -81,14 +81,14 @@ pub(crate) fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a
     Err(Hinted::new(message, format!("name one of {}", names())).into())
 }
 
-/// The named account, or all.
+/// The named account, or all in their order.
 pub(crate) fn pick_some<'a>(
     accounts: &'a Accounts,
     name: Option<&str>,
 ) -> Result<Vec<&'a Account>> {
     Ok(match name {
         Some(name) => vec![pick(accounts, Some(name))?],
-        None => accounts.iter().collect(),
+        None => accounts.in_order().collect(),
     })
 }
 

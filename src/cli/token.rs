@@ -55,7 +55,7 @@ fn of_account(session: &Session, accounts: &Accounts, name: Option<&str>) -> Res
     }
 }
 
-fn missing(account: &Account) -> anyhow::Error {
+pub(super) fn missing(account: &Account) -> anyhow::Error {
     let Account { name, store, .. } = account;
     let hint = format!(
         "sign in again: 'git credential-bitbucket login {}'",

@@ -82,6 +82,17 @@ pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
     Ok(values.map(str::to_owned).collect())
 }
 
+/// The file that an `include` of a configuration file names (git-config(1), "Includes").
+pub(crate) fn included(by: &Path, path: &str) -> Option<PathBuf> {
+    let named = match path.strip_prefix("~/") {
+        Some(rest) => dirs::home_dir()?.join(rest),
+        None => dunce::canonicalize(by).ok()?.parent()?.join(path),
+    };
+    dunce::canonicalize(named)
+        .ok()
+        .filter(|path| path.is_file())
+}
+
 /// Changes one of git's configuration files as [`edit`] does.
 ///
 /// `change` maps the old text (empty when there is no file) to the new text. None removes the file.

@@ -129,7 +129,7 @@ pub(crate) fn named_alone(value: &str) -> Option<PathBuf> {
 }
 
 /// The words of a shell command; none if a shell would do more than start one program with them.
-pub(super) fn words(command: &str) -> Option<Vec<String>> {
+pub(crate) fn words(command: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

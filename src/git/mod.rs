@@ -15,14 +15,14 @@ pub(crate) mod url;
 pub(crate) mod username;
 
 pub(crate) use self::files::{
-    config_file, config_folder, edit, edit_config, global_config_files, list_of, lock_of, quoted,
-    values_in,
+    config_file, config_folder, edit, edit_config, global_config_files, included, list_of, lock_of,
+    quoted, values_in,
 };
 pub(crate) use self::grep::{grep, is_tracked};
 pub(crate) use self::helpers::{
     Helper, chain, chains, cleared, helper_value, helpers, matches_host, shown,
 };
-pub(crate) use self::judge::{capabilities, is_this_program, named_alone, this_program};
+pub(crate) use self::judge::{capabilities, is_this_program, named_alone, this_program, words};
 pub(crate) use self::program::{
     PATIENCE, Scope, Setting, credential, is_true, number, path_setting, setting, settings,
     settings_in, settings_within, version,

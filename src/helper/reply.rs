@@ -125,12 +125,10 @@ pub(crate) fn lacking(account: &Account, missing: Missing) -> anyhow::Error {
         _ if matches!(account.origin, Origin::Source(_)) => {
             "add it there beside the password".to_owned()
         }
-        Missing::Email => format!(
-            "sign in again with it: 'git credential-bitbucket login {name} --email ADDRESS'"
-        ),
-        Missing::Username => format!(
-            "sign in again with it: 'git credential-bitbucket login {name} --username NAME'"
-        ),
+        Missing::Email => format!("add it: 'git credential-bitbucket edit {name} --email ADDRESS'"),
+        Missing::Username => {
+            format!("add it: 'git credential-bitbucket edit {name} --username NAME'")
+        }
     };
     Hinted::new(
         format!(

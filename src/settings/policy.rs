@@ -236,15 +236,19 @@ impl Objection {
             Origin::Source(_) => return SHOWN.to_owned(),
             Origin::Git | Origin::Login => {}
         }
-        let login = format!("'git credential-bitbucket login {name}");
         match (&self.rule, self.allowed.as_str()) {
-            (Rule::RequireExpiry, _) => format!("{login} --expires YYYY-MM-DD' replaces it"),
+            (Rule::RequireExpiry, _) => {
+                format!("'git credential-bitbucket edit {name} --expires YYYY-MM-DD' adds the date")
+            }
             (Rule::Hosts, _) | (_, "") => {
                 format!("'git credential-bitbucket logout {name}' removes it")
             }
-            (Rule::Kinds, kinds) => format!("{login}' replaces it: the policy allows {kinds}"),
+            (Rule::Kinds, kinds) => format!(
+                "'git credential-bitbucket login {name}' replaces it: the policy allows {kinds}"
+            ),
             (Rule::Stores { .. }, stores) => {
-                format!("{login}' puts the next secret in an allowed store: {stores}")
+                let store = stores.split(", ").next().unwrap_or_default();
+                format!("'git credential-bitbucket edit {name} --store {store}' moves its secret")
             }
         }
     }

@@ -34,12 +34,13 @@ impl Session {
         }
     }
 
-    /// Whether the store has a secret for the account, even if the policy forbids it.
+    /// Whether the store has a secret for the account.
     pub(crate) fn has_secret(&self, account: &Account) -> Result<bool> {
         Ok(self.read(account)?.is_some())
     }
 
-    fn read(&self, account: &Account) -> Result<Option<Kept>> {
+    /// The account's secret, even if the policy forbids its use: to look for it, or to move it to an allowed store.
+    pub(crate) fn read(&self, account: &Account) -> Result<Option<Kept>> {
         let Account {
             host, store, entry, ..
         } = account;

@@ -147,7 +147,7 @@ pub(super) fn complete(account: &Account, missing: Missing) -> String {
         Missing::Username => "--username NAME",
     };
     format!(
-        "sign in again with that option: 'git credential-bitbucket login {} {option}'",
+        "add it: 'git credential-bitbucket edit {} {option}'",
         account.argument()
     )
 }

@@ -87,7 +87,7 @@ pub(super) fn complete(
     Ok(account)
 }
 
-fn checked_name(name: &str) -> Result<String> {
+pub(crate) fn checked_name(name: &str) -> Result<String> {
     if name.is_empty() || name.chars().any(char::is_control) {
         bail!(Usage(
             "a name cannot be empty or have control characters".to_owned()
@@ -161,16 +161,18 @@ fn ask_username(kind: Kind, asks: bool) -> Result<Option<Username>> {
         (false, _) => String::new(),
     };
     if answer.is_empty() && kind.needs_username() {
-        bail!(Hinted::new(
-            format!("{} needs a user name", kind.noun()),
-            "give it with '--username NAME'"
-        ));
+        return Err(lacks_username(kind));
     }
     Ok(Username::new(answer))
 }
 
+pub(crate) fn lacks_username(kind: Kind) -> anyhow::Error {
+    let message = format!("{} needs a user name", kind.noun());
+    Hinted::new(message, "give it with '--username NAME'").into()
+}
+
 /// git needs the user name and REST the e-mail; people often confuse the two.
-fn refuse_mixed_up_names(owner: &Owner, host: &Host) -> Result<()> {
+pub(crate) fn refuse_mixed_up_names(owner: &Owner, host: &Host) -> Result<()> {
     let username = owner
         .username
         .as_ref()

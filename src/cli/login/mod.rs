@@ -13,7 +13,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use self::account::complete;
+pub(super) use self::account::{checked_name, lacks_username, refuse_mixed_up_names};
 pub(crate) use self::options::Login;
+pub(super) use self::options::stores;
+pub(super) use self::report::tell_where;
 use crate::account::file::{Accounts, Damage};
 use crate::account::verify::{self, Verdict};
 use crate::account::{Account, Kept, Origin, today};
@@ -77,7 +80,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     }
     let reason = session.keep(&mut account, &kept, choice)?;
     let replaced = put(&session, &account, arguments.name.is_some())?;
-    report::tell_where(&session, &account, replaced.is_some(), reason.as_ref())?;
+    tell_where(&session, &account, replaced.is_some(), reason.as_ref())?;
     // The login worked; failing to delete the old secret must not undo it.
     if let Some(old) = &replaced
         && let Err(error) = renewal::forget(&session, old)

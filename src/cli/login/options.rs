@@ -71,7 +71,7 @@ fn kinds() -> impl TypedValueParser<Value = Kind> {
     PossibleValuesParser::new(Kind::ALL.map(Kind::as_str)).try_map(|name| name.parse::<Kind>())
 }
 
-fn stores() -> impl TypedValueParser<Value = StoreChoice> {
+pub(crate) fn stores() -> impl TypedValueParser<Value = StoreChoice> {
     PossibleValuesParser::new(StoreChoice::all().map(StoreChoice::as_str))
         .try_map(|name| name.parse::<StoreChoice>())
 }

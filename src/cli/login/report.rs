@@ -11,7 +11,7 @@ use crate::settings::session::Session;
 use crate::store;
 use crate::sys::message;
 
-pub(super) fn tell_where(
+pub(crate) fn tell_where(
     session: &Session,
     account: &Account,
     is_replaced: bool,
@@ -86,7 +86,8 @@ pub(super) fn tell_expiry(arguments: &Login, account: &Account) {
         }
         (None, Some(day)) if arguments.with_token => {
             message::tell(&format!(
-                "Its expiry date stays {day}; '--expires' changes it"
+                "Its expiry date stays {day}: 'git credential-bitbucket edit {} --expires YYYY-MM-DD' changes it",
+                account.argument()
             ));
         }
         _ => {}

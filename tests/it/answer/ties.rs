@@ -36,6 +36,31 @@ fn of_two_accounts_that_fit_equally_the_first_answers_and_keeps_its_place() {
 }
 
 #[test]
+fn an_account_s_name_selects_it_as_its_user_name_does() {
+    let env = TestEnv::new();
+    env.configure_plain();
+    env.login(API_TOKEN, &["me"]);
+    env.login(ACCESS_TOKEN, &["my work"]);
+    let get = |username: &str| env.program(&["get"], format!("{WANTED}{username}")).stdout;
+    assert_eq!(
+        get("username=me\n"),
+        reply("x-bitbucket-api-token-auth", API_TOKEN)
+    );
+    assert_eq!(
+        get("username=my work\n"),
+        reply("x-token-auth", ACCESS_TOKEN)
+    );
+    assert_eq!(
+        get("username=work\n"),
+        reply("x-bitbucket-api-token-auth", API_TOKEN)
+    );
+    let url = "https://my%20work@bitbucket.org/acme/site.git";
+    let (_, checks) = doctor(&env, &[url]);
+    let answer = one(&checks, "answer");
+    assert!(answer.contains("'my work' answers"), "{answer}");
+}
+
+#[test]
 fn a_reach_or_a_user_name_comes_before_the_place_in_the_file() {
     let env = TestEnv::new();
     env.login(API_TOKEN, &["me", "--username", "ada"]);

@@ -71,7 +71,10 @@ fn the_words_at_the_cursor_are_those_that_the_command_line_takes() {
         assert!(!verbs.contains(&of_git.to_owned()), "{verbs:?}");
     }
     assert_eq!(words(&["help", "+lo"]), verbs);
-    assert_eq!(words(&["logout", "+"]), ["work", "ada@git", "two words"]);
+    for verb in ["edit", "logout", "switch"] {
+        assert_eq!(words(&[verb, "+"]), ["work", "ada@git", "two words"]);
+    }
+    assert!(words(&["edit", "work", "+-"]).contains(&"--rename".to_owned()));
     assert_eq!(
         words(&["login", "--store", "file", "+w"]),
         ["work", "ada@git", "two words"]

@@ -3,6 +3,7 @@
 mod completions;
 mod curl;
 pub(crate) mod doctor;
+mod edit;
 mod help;
 mod import;
 mod login;
@@ -10,5 +11,6 @@ mod logout;
 mod scrub;
 mod setup;
 mod status;
+mod switch;
 mod terminal;
 mod token;

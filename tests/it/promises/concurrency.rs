@@ -65,13 +65,15 @@ fn of_sixty_four_processes_at_once_each_one_leaves_its_mark() {
 }
 
 #[test]
-fn readers_see_a_whole_account_while_it_is_replaced() {
+fn readers_see_a_whole_account_while_it_is_replaced_or_moved() {
     let env = TestEnv::new();
     env.login(API_TOKEN, &["work"]);
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for _ in 0..20 {
                 env.login(API_TOKEN, &["work"]);
+                let outcome = env.program(&["edit", "work", "--store", "file"], "");
+                assert_eq!(outcome.status, 0, "{outcome:?}");
             }
         });
         while !writer.is_finished() {

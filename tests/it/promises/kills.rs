@@ -37,6 +37,8 @@ struct World {
 /// What is done to one of the accounts, and killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Act {
+    /// Moves a secret.
+    Edit,
     Erase,
     Login,
     Logout,
@@ -47,8 +49,9 @@ enum Act {
 
 impl Act {
     /// `setup` comes before what brings git's configuration up to date.
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Setup,
+        Self::Edit,
         Self::Erase,
         Self::Login,
         Self::Logout,
@@ -82,6 +85,7 @@ impl World {
     /// The arguments and the input of an act; `number` makes what is new unlike all before.
     fn words(&self, act: Act, number: usize) -> (Vec<&'static str>, String) {
         match act {
+            Act::Edit => (vec!["edit", "work", "--store", "file"], String::new()),
             Act::Erase => (vec!["erase"], self.gift()),
             Act::Login => (
                 vec![
@@ -217,7 +221,7 @@ impl World {
                 self.bring_back();
             }
             Act::Login => self.work = token(number),
-            Act::Logout | Act::Setup | Act::Undo => {}
+            Act::Edit | Act::Logout | Act::Setup | Act::Undo => {}
             Act::Store => self.given = Some(format!("canary-given-{number}")),
         }
         // This writes both files; what was done once more may have found nothing left to write.

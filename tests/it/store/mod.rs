@@ -3,7 +3,7 @@
 #[cfg(target_os = "linux")]
 mod disk;
 #[cfg(target_os = "linux")]
-mod exec;
+pub(crate) mod exec;
 #[cfg(target_os = "linux")]
 mod exec_faults;
 #[cfg(target_os = "linux")]

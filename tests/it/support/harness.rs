@@ -210,6 +210,32 @@ impl TestEnv {
         outcome
     }
 
+    /// Runs a script of a shell.
+    pub(crate) fn shell(&self, script: &str) -> Outcome {
+        let mut command = self.command("sh");
+        command.args(["-c", script]);
+        run(command, b"")
+    }
+
+    /// Carries out the command of ours that a message names in quotes, with a value for its placeholder.
+    pub(crate) fn follow(&self, message: &str, placeholder: &str, value: &str) {
+        let start = message.find("'git credential-bitbucket").unwrap() + 1;
+        let rest = &message[start..];
+        // The quotes within the command come in pairs, and a word follows the first of each.
+        let is_end = |place: &usize| {
+            let is_whole = rest[..*place].matches('\'').count().is_multiple_of(2);
+            is_whole && !rest[place + 1..].starts_with(char::is_alphanumeric)
+        };
+        let mut ends = rest.match_indices('\'').map(|(place, _)| place);
+        let end = ends.find(is_end).unwrap();
+        let mut script = rest[..end].to_owned();
+        if !placeholder.is_empty() {
+            script = script.replace(placeholder, value);
+        }
+        let outcome = self.shell(&script);
+        assert_eq!(outcome.status, 0, "{script}: {outcome:?}");
+    }
+
     /// Signs in with a secret on standard input, unchecked; into the file store, unless the arguments name another.
     pub(crate) fn login(&self, secret: &str, arguments: &[&str]) -> Outcome {
         let mut all = vec!["login", "--with-token", "--no-verify"];

@@ -174,12 +174,7 @@ fn included(path: &Path, config: &GitConfig) -> Vec<PathBuf> {
             return None;
         }
         let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;
-        let named = match value.strip_prefix("~/") {
-            Some(rest) => dirs::home_dir()?.join(rest),
-            None => dunce::canonicalize(path).ok()?.parent()?.join(value),
-        };
-        let real = dunce::canonicalize(named).ok();
-        real.filter(|path| path.is_file())
+        git::included(path, value)
     };
     config.entries.iter().filter_map(file_of).collect()
 }

@@ -13,6 +13,7 @@ use super::{
 #[cfg(target_os = "linux")]
 use crate::support::disk::on_a_small_disk;
 use crate::support::harness::{TestEnv, rounds, run, write_private};
+use crate::support::stand_in::{Consumer, StandIn};
 
 /// How many entries lie in the file store.
 fn entries(env: &TestEnv) -> usize {
@@ -146,12 +147,56 @@ fn an_account_edited_by_hand_never_shows_what_is_behind_it() {
 #[test]
 fn a_new_refresh_token_that_reached_the_store_is_not_lost() {
     let (env, stand_in, consumer) = signed_in();
-    // Whoever sends the old one again is punished at once.
-    consumer.grace(Duration::ZERO);
+    store_and_die(&env, &stand_in, &consumer);
+    // Days later as well.
+    edit(&env, "s/^sent = .*/sent = \"2020-01-01T00:00:00Z\"/");
+    assert!(works(&env));
+    assert_eq!((consumer.punished(), entries(&env)), (0, 1));
+}
+
+#[test]
+fn a_grant_that_is_moved_takes_along_what_a_crash_has_left() {
+    let (env, stand_in, consumer) = signed_in();
+    store_and_die(&env, &stand_in, &consumer);
+    let outcome = env.program(&["edit", "mine", "--store", "file"], "");
+    assert_eq!(outcome.status, 0, "{outcome:?}");
     let_it_end(&env);
+    assert!(works(&env));
+    assert_eq!((consumer.punished(), entries(&env)), (0, 1));
+}
+
+#[test]
+fn whoever_edits_a_grant_waits_for_its_renewal() {
+    let (env, stand_in, consumer) = signed_in();
+    let_it_end(&env);
+    stand_in.delay_answers(Duration::from_secs(2));
+    let before = consumer.issued();
+    let process = start_get(&env);
+    while consumer.issued() == before {
+        thread::sleep(Duration::from_millis(1));
+    }
+    stand_in.delay_answers(Duration::ZERO);
+    let words = ["edit", "mine", "--rename", "its", "--for", "acme"];
+    let outcome = env.program(&[&words[..], &["--store", "file"]].concat(), "");
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    let output = process.wait_with_output().unwrap();
+    assert!(
+        password(&String::from_utf8_lossy(&output.stdout)).is_some(),
+        "{output:?}"
+    );
+    let_it_end(&env);
+    assert!(works(&env));
+    assert_eq!((consumer.punished(), entries(&env)), (0, 1));
+}
+
+/// A renewal that dies when its tokens are in the store, but `accounts.toml` does not say so yet.
+fn store_and_die(env: &TestEnv, stand_in: &StandIn, consumer: &Consumer) {
+    // Whoever sends the old refresh token again is punished at once.
+    consumer.grace(Duration::ZERO);
+    let_it_end(env);
     stand_in.delay_answers(Duration::from_millis(500));
     let before = consumer.issued();
-    let mut process = start_get(&env);
+    let mut process = start_get(env);
     while consumer.issued() == before {
         thread::sleep(Duration::from_millis(1));
     }
@@ -162,17 +207,13 @@ fn a_new_refresh_token_that_reached_the_store_is_not_lost() {
         .unwrap();
     accounts.lock().unwrap();
     let end = Instant::now() + Duration::from_secs(4);
-    while entries(&env) < 2 && Instant::now() < end {
+    while entries(env) < 2 && Instant::now() < end {
         thread::sleep(Duration::from_millis(1));
     }
     process.kill().unwrap();
     process.wait().unwrap();
     drop(accounts);
     stand_in.delay_answers(Duration::ZERO);
-    // Days later as well.
-    edit(&env, "s/^sent = .*/sent = \"2020-01-01T00:00:00Z\"/");
-    assert!(works(&env));
-    assert_eq!((consumer.punished(), entries(&env)), (0, 1));
 }
 
 #[cfg(target_os = "linux")]

@@ -242,8 +242,14 @@ fn what_is_missing_is_an_error_with_a_hint_and_nothing_is_sent() {
     fails(
         &env,
         "the e-mail of the Atlassian account",
-        "login one --email ADDRESS",
+        "edit one --email ADDRESS",
     );
+    env.follow(
+        &curl(&env, &[USER], "").stderr,
+        "ADDRESS",
+        "ada@example.com",
+    );
+    assert_eq!(env.accounts()[0]["email"], "ada@example.com");
     env.set("BITBUCKET_APP_PASSWORD", APP_PASSWORD);
     fails(&env, "needs a user name", "set BITBUCKET_USERNAME");
     assert_eq!(

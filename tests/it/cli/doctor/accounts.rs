@@ -64,7 +64,13 @@ fn what_is_the_matter_with_an_account_is_said_with_its_mend() {
     );
     assert_starts(
         &one(&checks, "account.old"),
-        "fail: 'old' can never answer: it lacks a user name; fix: sign in again with that option: 'git credential-bitbucket login old --username NAME'",
+        "fail: 'old' can never answer: it lacks a user name; fix: add it: 'git credential-bitbucket edit old --username NAME'",
+    );
+    env.follow(&one(&checks, "account.old"), "NAME", "ada");
+    let (_, checks) = doctor(&env, &[]);
+    assert_starts(
+        &one(&checks, "account.old"),
+        "fail: 'old' is an app password",
     );
 }
 

@@ -59,7 +59,16 @@ fn a_url_is_explained_account_by_account() {
     assert_eq!(
         answer("https://api.bitbucket.org/2.0/user"),
         "fail: 'me' is chosen, but lacks the e-mail of the Atlassian account; fix: \
-         sign in again with that option: 'git credential-bitbucket login me --email ADDRESS'"
+         add it: 'git credential-bitbucket edit me --email ADDRESS'"
+    );
+    env.follow(
+        &answer("https://api.bitbucket.org/2.0/user"),
+        "ADDRESS",
+        "ada@example.com",
+    );
+    assert_starts(
+        &answer("https://api.bitbucket.org/2.0/user"),
+        "pass: 'me' answers",
     );
     assert_starts(
         &answer("https://api.bitbucket.org/2.0/repositories/acme/site"),

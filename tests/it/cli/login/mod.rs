@@ -283,7 +283,7 @@ fn what_git_gave_makes_room_for_a_login_of_the_same_name() {
         .iter()
         .map(|account| format!("{} {}", account["name"], account["origin"]))
         .collect();
-    assert_eq!(rows, ["\"ada-2\" \"git\"", "\"ada\" \"login\""]);
+    assert_eq!(rows, ["\"ada\" \"login\"", "\"ada-2\" \"git\""]);
     assert_eq!(env.program(&["token", "ada-2"], "").stdout, "given\n");
 }
 
@@ -393,9 +393,11 @@ fn a_day_that_stays_from_the_old_secret_is_told() {
     assert!(
         outcome
             .stderr
-            .contains("Its expiry date stays 2099-01-31; '--expires' changes it"),
+            .contains("Its expiry date stays 2099-01-31: 'git credential-bitbucket edit me --expires YYYY-MM-DD' changes it"),
         "{outcome:?}"
     );
+    env.follow(&outcome.stderr, "YYYY-MM-DD", "2099-12-31");
+    assert_eq!(env.accounts()[0]["expires"], "2099-12-31");
     let outcome = env.login(API_TOKEN, &["me", "--expires", "2020-01-31"]);
     assert!(
         outcome

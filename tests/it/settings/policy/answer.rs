@@ -13,14 +13,26 @@ fn an_account_that_is_not_allowed_does_not_answer_and_the_line_names_what_is_not
         env.get_cloud(""),
         reply("x-bitbucket-api-token-auth", API_TOKEN)
     );
-    for (policy, what) in [
-        ("stores = [\"keyring\"]", "the store 'file'"),
-        ("kinds = [\"access-token\"]", "the kind 'api-token'"),
-        ("hosts = [\"git.corp.example\"]", "the host bitbucket.org"),
-        ("require_expiry = true", "a secret without an expiry date"),
-        ("stores = []", "the store 'file'"),
-        ("kinds = []", "the kind 'api-token'"),
-        ("hosts = []", "the host bitbucket.org"),
+    for (policy, what, fix) in [
+        ("stores = [\"keyring\"]", "the store 'file'", "edit"),
+        (
+            "kinds = [\"access-token\"]",
+            "the kind 'api-token'",
+            "login",
+        ),
+        (
+            "hosts = [\"git.corp.example\"]",
+            "the host bitbucket.org",
+            "logout",
+        ),
+        (
+            "require_expiry = true",
+            "a secret without an expiry date",
+            "edit",
+        ),
+        ("stores = []", "the store 'file'", "logout"),
+        ("kinds = []", "the kind 'api-token'", "logout"),
+        ("hosts = []", "the host bitbucket.org", "logout"),
     ] {
         change(&env, &format!("[policy]\n{policy}\n"));
         let why = format!(
@@ -37,7 +49,7 @@ fn an_account_that_is_not_allowed_does_not_answer_and_the_line_names_what_is_not
         assert_refused(&env.program(&["curl", url], ""), what);
         let status = env.program(&["status"], "");
         assert_eq!(status.status, 1, "{status:?}");
-        assert!(status.stderr.contains(&format!("warning: 'work' is not used: the policy of this machine does not allow {what}: 'git credential-bitbucket log")), "{status:?}");
+        assert!(status.stderr.contains(&format!("warning: 'work' is not used: the policy of this machine does not allow {what}: 'git credential-bitbucket {fix} work")), "{status:?}");
         assert_eq!(env.accounts()[0]["state"], "ok", "the states are fixed");
     }
     for policy in [

@@ -151,6 +151,45 @@ fn login_picks_a_store_that_is_allowed_and_moves_an_account_out_of_one_that_is_n
 }
 
 #[test]
+fn a_secret_moves_out_of_a_store_that_is_not_allowed_any_more() {
+    let Some(env) = machine("") else { return };
+    env.login(API_TOKEN, &["my work"]);
+    let program = exec_store(&env).unwrap();
+    let machine = |rules: &str| {
+        let text = format!("[store.exec]\nprogram = \"{program}\"\n[policy]\n{rules}\n");
+        change(&env, &text);
+    };
+    machine("stores = [\"exec\"]\nkinds = [\"oauth\"]");
+    let outcome = env.program(&["edit", "my work", "--store", "exec"], "");
+    assert_refused(&outcome, "does not allow");
+    assert_eq!(env.accounts()[0]["store"], "file", "nothing has moved");
+    machine("stores = [\"exec\"]\nrequire_expiry = true");
+    let outcome = env.program(&["edit", "my work", "--store", "exec"], "");
+    assert_refused(&outcome, "does not allow a secret without an expiry date");
+
+    machine("stores = [\"exec\"]");
+    let outcome = env.program(&["status"], "");
+    assert!(
+        outcome.stderr.contains("'my work' is not used"),
+        "{outcome:?}"
+    );
+    env.follow(&outcome.stderr, "", "");
+    assert_eq!(env.accounts()[0]["store"], "exec");
+    assert_eq!(
+        env.get_cloud(""),
+        reply("x-bitbucket-api-token-auth", API_TOKEN)
+    );
+    let left = fs::read_to_string(env.data().join("secrets")).unwrap();
+    assert!(!left.contains("work@"), "the old secret is gone");
+    // What the policy would then forbid is not changed.
+    machine("stores = [\"exec\"]\nrequire_expiry = true");
+    env.program(&["edit", "my work", "--expires", &in_a_year()], "");
+    let outcome = env.program(&["edit", "my work", "--expires", ""], "");
+    assert_refused(&outcome, "does not allow a secret without an expiry date");
+    assert_eq!(env.accounts()[0]["expires"], in_a_year());
+}
+
+#[test]
 fn at_a_terminal_the_day_is_asked_for_until_it_is_said() {
     let Some(env) = machine("[policy]\nrequire_expiry = true\nkinds = [\"access-token\"]\n") else {
         return;
@@ -221,7 +260,7 @@ fn doctor_shows_the_policy_in_one_line_and_each_account_in_breach_fails() {
     assert_eq!(
         told(&checks, "account.work"),
         "fail: 'work' is not used: the policy of this machine does not allow a secret without an expiry date; \
-         'git credential-bitbucket login work --expires YYYY-MM-DD' replaces it"
+         'git credential-bitbucket edit work --expires YYYY-MM-DD' adds the date"
     );
     assert!(told(&checks, "account.fine").starts_with("pass: "));
     env.program(&["setup"], "");
@@ -230,6 +269,12 @@ fn doctor_shows_the_policy_in_one_line_and_each_account_in_breach_fails() {
         told(&checks, "answer").starts_with("fail: 'work' is not used: the policy"),
         "{checks:?}"
     );
+    env.follow(
+        &told(&doctor(&[]), "account.work"),
+        "YYYY-MM-DD",
+        &in_a_year(),
+    );
+    assert!(told(&doctor(&[]), "account.work").starts_with("pass: "));
     change(&env, "[policy]\nstores = []\nkinds = []\nhosts = []\n");
     let checks = doctor(&[]);
     assert!(

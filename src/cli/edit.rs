@@ -1,0 +1,233 @@
+//! `edit`: changes what is known of an account, without its token at hand.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use jiff::civil::Date;
+
+use crate::account::file::Accounts;
+use crate::account::{Account, Origin};
+use crate::answer::renewal;
+use crate::bitbucket::reach::Reach;
+use crate::cli::login;
+use crate::cli::output;
+use crate::cli::token;
+use crate::git::username::Username;
+use crate::git::{self, Setting};
+use crate::settings::config::StoreChoice;
+use crate::settings::session::Session;
+use crate::sys::error::{Hinted, one_line, shell_quoted};
+use crate::sys::message;
+
+#[derive(Debug, Args)]
+pub(crate) struct Edit {
+    /// The account
+    pub(crate) name: String,
+    #[command(flatten)]
+    changes: Changes,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Changes {
+    /// Use the account for this workspace or repository only (repeatable)
+    #[arg(long = "for", value_name = "WORKSPACE[/REPOSITORY]")]
+    reach: Vec<Change<Reach>>,
+    /// Use the account for the whole host
+    #[arg(long, conflicts_with = "reach")]
+    everywhere: bool,
+    /// Give the account another name
+    #[arg(long, value_name = "NEW")]
+    rename: Option<String>,
+    /// The expiry date: the last day on which the secret works, UTC
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    expires: Option<Change<Date>>,
+    /// The e-mail of the Atlassian account
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<Change<String>>,
+    /// The Bitbucket user name
+    #[arg(long, value_name = "NAME")]
+    username: Option<Change<String>>,
+    /// Move the secret to this store
+    #[arg(long, value_parser = login::stores())]
+    store: Option<StoreChoice>,
+}
+
+/// The value of an option; an empty one removes what is there.
+#[derive(Clone, Debug)]
+struct Change<T>(Option<T>);
+
+impl<T: FromStr> FromStr for Change<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        let value = (!text.is_empty()).then(|| text.parse()).transpose()?;
+        Ok(Self(value))
+    }
+}
+
+pub(crate) fn run(arguments: &Edit) -> Result<ExitCode> {
+    let Edit { name, changes } = arguments;
+    let session = Session::default();
+    let old = output::pick(&session.accounts()?, Some(name))?.clone();
+    let (_renewals_wait, old) = renewal::settled(&session, old)?;
+    let mut new = old.clone();
+    changes.apply(&mut new)?;
+    if let Some(choice) = changes.store {
+        let kept = session.read(&old)?.ok_or_else(|| token::missing(&old))?;
+        let reason = session.keep(&mut new, &kept, choice)?;
+        record(&session, changes, &old, &new).inspect_err(|_| {
+            // Report the first error.
+            let _ = session.forget(&new);
+        })?;
+        login::tell_where(&session, &new, false, reason.as_ref())?;
+        // The secret has moved; a copy that stays behind must not undo that.
+        if let Err(error) = renewal::forget(&session, &old) {
+            let (store, error) = (old.store, one_line(&error));
+            message::warn(format_args!("a copy stays in the {store}: {error}"));
+        }
+    } else {
+        if session.objection(&old)?.is_none()
+            && let Some(objection) = session.objection(&new)?
+        {
+            return Err(objection.to_keeping());
+        }
+        record(&session, changes, &old, &new)?;
+    }
+    if new.name != *name {
+        message::tell(&format!("Renamed '{name}' to '{}'", new.name));
+        tell_what_names(name, &new);
+    } else if changes.store.is_none() {
+        message::tell(&format!("Changed '{name}'"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Changes {
+    /// Makes all changes but that of the store.
+    fn apply(&self, account: &mut Account) -> Result<()> {
+        let is_placed = self.everywhere || !self.reach.is_empty();
+        let is_named = self.email.is_some() || self.username.is_some();
+        if account.kind().is_none() && (is_placed || is_named) {
+            bail!(Hinted::new(
+                format!("'{}' is of no known kind", account.name),
+                format!(
+                    "sign in with its secret: 'git credential-bitbucket login {}'",
+                    account.argument()
+                ),
+            ));
+        }
+        account.origin = Origin::Login;
+        if is_placed {
+            let reach = self.reach.iter().filter_map(|change| change.0.clone());
+            account.reach = reach.collect();
+            account.only_username = None;
+        }
+        if let Some(Change(day)) = self.expires {
+            account.expires = day;
+        }
+        if let Some(name) = &self.rename {
+            account.name = login::checked_name(name)?;
+        }
+        self.apply_names(account)
+    }
+
+    fn apply_names(&self, account: &mut Account) -> Result<()> {
+        let Some(owner) = account.owner_mut() else {
+            return Ok(());
+        };
+        let before = owner.clone();
+        if let Some(Change(email)) = &self.email {
+            owner.email.clone_from(email);
+        }
+        if let Some(Change(username)) = &self.username {
+            owner.username = username.clone().and_then(Username::new);
+        }
+        let owner = owner.clone();
+        login::refuse_mixed_up_names(&owner, &account.host)?;
+        if let Some(kind) = account.kind().filter(|kind| kind.needs_username())
+            && before.username.is_some()
+            && owner.username.is_none()
+        {
+            return Err(login::lacks_username(kind));
+        }
+        if owner != before {
+            // The refusal was of the old names.
+            account.rejected = None;
+        }
+        Ok(())
+    }
+}
+
+/// Makes the changes in `accounts.toml`, unless the account was replaced meanwhile.
+fn record(session: &Session, changes: &Changes, old: &Account, new: &Account) -> Result<()> {
+    session.update_accounts(|accounts: &mut Accounts| {
+        if new.name != old.name && accounts.takes(&new.name) {
+            let free = accounts.free_name(&new.name);
+            bail!(Hinted::new(
+                format!("the name '{}' is taken", new.name),
+                format!("choose another one, such as '{free}'"),
+            ));
+        }
+        let mut all = accounts.iter_mut();
+        let known = all
+            .find(|known| known.entry == old.entry && known.name == old.name)
+            .with_context(|| format!("'{}' was removed or replaced meanwhile", old.name))?;
+        changes.apply(known)?;
+        known.store = new.store;
+        known.entry.clone_from(&new.entry);
+        Ok(())
+    })
+}
+
+/// Names each setting of git's that still holds the account's old name, and the command that changes it.
+fn tell_what_names(old: &str, account: &Account) {
+    for Setting {
+        key, value, origin, ..
+    } in settings()
+    {
+        let Some(new) = renamed(&key, &value, old, account) else {
+            continue;
+        };
+        message::warn(format_args!("'{origin}' still names '{old}': {key}"));
+        message::hint(format_args!(
+            "change it: git config --file {} --replace-all --fixed-value {} {} {}",
+            shell_quoted(&origin),
+            shell_quoted(&key),
+            shell_quoted(&new),
+            shell_quoted(&value)
+        ));
+    }
+}
+
+/// The value with the account's new name, if it holds the old one: a user name, or `--account` of our helper.
+fn renamed(key: &str, value: &str, old: &str, account: &Account) -> Option<String> {
+    let key = key.strip_prefix("credential.")?;
+    let (pattern, variable) = key.rsplit_once('.').unwrap_or(("", key));
+    let is_for_it = pattern.is_empty() || pattern.contains(account.host.as_str());
+    if variable == "username" {
+        let is_old = is_for_it && value == old && !account.is_called(old.as_bytes());
+        return is_old.then(|| account.name.clone());
+    }
+    git::named_alone(value)?;
+    let (command, named) = value.split_once(" --account ")?;
+    let is_old = variable == "helper" && is_for_it && git::words(named)? == [old];
+    is_old.then(|| format!("{command} --account {}", account.argument()))
+}
+
+/// git's settings here, and those of the files that `includeIf` includes elsewhere.
+fn settings() -> Vec<Setting> {
+    let here = git::settings().unwrap_or_default();
+    let included = here.iter().filter_map(|setting| {
+        let condition = setting.key.strip_prefix("includeif.")?;
+        condition.strip_suffix(".path")?;
+        git::included(Path::new(&setting.origin), &setting.value)
+    });
+    let is_new = |path: &PathBuf| !here.iter().any(|it| Path::new(&it.origin) == path);
+    let elsewhere = included.filter(is_new);
+    let elsewhere: Vec<Setting> = elsewhere.flat_map(|path| git::settings_in(&path)).collect();
+    here.into_iter().chain(elsewhere).collect()
+}
