@@ -132,7 +132,11 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Help { verb } => help(verb.as_deref()),
         Command::Complete(arguments) => completions::complete(&arguments, Cli::command()),
-        Command::Unknown(words) => unknown::run(&words),
+        Command::Unknown(words) => {
+            let cli = Cli::command();
+            let commands: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
+            unknown::run(&words, &commands)
+        }
     }
 }
 

@@ -8,19 +8,37 @@ use anyhow::Result;
 
 use crate::sys::error::Usage;
 
-/// gitcredentials(7): a helper "should silently ignore" an unknown operation; a person gets an error.
-pub(crate) fn run(words: &[OsString]) -> Result<ExitCode> {
-    if io::stdin().is_terminal() {
-        let word = words
-            .first()
-            .map(|word| word.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        return Err(Usage::hinted(
-            format!("'{word}' is not a command"),
-            "'git credential-bitbucket -h' lists the commands",
-        ));
+/// gitcredentials(7): a helper "should silently ignore" an unknown operation, which is one word. Anything else is for a
+/// person. `commands` are all that there are.
+pub(crate) fn run(words: &[OsString], commands: &[&str]) -> Result<ExitCode> {
+    if let ([_], false) = (words, io::stdin().is_terminal()) {
+        // Read the request to its end: the writer must not get a broken pipe.
+        io::copy(&mut io::stdin(), &mut io::sink())?;
+        return Ok(ExitCode::SUCCESS);
     }
-    // Read the request to its end: the writer must not get a broken pipe.
-    io::copy(&mut io::stdin(), &mut io::sink())?;
-    Ok(ExitCode::SUCCESS)
+    let word = words.first().map(|word| word.to_string_lossy());
+    let word = word.unwrap_or_default();
+    let near = commands
+        .iter()
+        .map(|command| (distance(&word, command), command));
+    let hint = match near.min() {
+        Some((0..=2, command)) => format!("did you mean 'git credential-bitbucket {command}'?"),
+        _ => "'git credential-bitbucket -h' lists the commands".to_owned(),
+    };
+    Err(Usage::hinted(format!("'{word}' is not a command"), hint))
+}
+
+/// How many letters have to be typed anew, left out or put in (Levenshtein).
+fn distance(typed: &str, command: &str) -> usize {
+    let mut row: Vec<usize> = (0..=command.len()).collect();
+    for (number, letter) in typed.bytes().enumerate() {
+        let mut before = number;
+        row[0] = number + 1;
+        for (column, other) in command.bytes().enumerate() {
+            let replaced = before + usize::from(letter != other);
+            before = row[column + 1];
+            row[column + 1] = replaced.min(before + 1).min(row[column] + 1);
+        }
+    }
+    row[command.len()]
 }

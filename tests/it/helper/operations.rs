@@ -16,6 +16,42 @@ fn capability_names_the_protocol_version_and_authtype() {
 }
 
 #[test]
+fn a_mistyped_command_is_no_operation_of_gits() {
+    let env = TestEnv::new();
+    for (words, hint) in [
+        (
+            &["lgoin", "work"][..],
+            "did you mean 'git credential-bitbucket login'?",
+        ),
+        (
+            &["stauts", "--json"],
+            "did you mean 'git credential-bitbucket status'?",
+        ),
+        (
+            &["frobnicate", "x"],
+            "'git credential-bitbucket -h' lists the commands",
+        ),
+    ] {
+        let outcome = env.program(words, "");
+        assert_eq!(
+            (outcome.status, outcome.stdout.as_str()),
+            (2, ""),
+            "{outcome:?}"
+        );
+        let word = words[0];
+        for said in [&format!("error: '{word}' is not a command"), hint] {
+            assert!(outcome.stderr.contains(said), "{outcome:?}");
+        }
+    }
+    let outcome = env.program(&["lgoin"], "");
+    assert_eq!(
+        (outcome.status, outcome.stderr.as_str()),
+        (0, ""),
+        "git passes one word"
+    );
+}
+
+#[test]
 fn an_unknown_operation_is_ignored_in_silence() {
     let outcome = TestEnv::new().program(
         &["frobnicate"],
