@@ -26,12 +26,20 @@ pub(crate) fn get(session: &Session, request: &Request) -> Result<Answer> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(Answer::default());
     };
-    let Findings { found, notices } =
+    let Findings { found, mut notices } =
         decide(session, &wanted, Effort::Answer)?.into_findings(&wanted)?;
     let reply = match found {
         Some(found) => reply::of(&wanted, found, request.offers_authtype)?,
-        None if notices.is_empty() => return first_contact(session, &wanted, request),
-        None => None,
+        None if notices.is_empty() && session.only().is_none() => {
+            return first_contact(session, &wanted, request);
+        }
+        // Nobody is asked for another account: it could not answer either.
+        None => {
+            let unfit = |name| format!("'{name}' does not fit, and no other account may answer");
+            let only = session.only().filter(|_| notices.is_empty());
+            notices.extend(only.map(unfit));
+            None
+        }
     };
     Ok(Answer {
         reply,
