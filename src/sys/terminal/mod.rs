@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod hidden;
+pub(crate) mod waiting;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};

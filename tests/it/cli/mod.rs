@@ -12,3 +12,4 @@ mod setup;
 mod status;
 mod terminal;
 mod token;
+mod waits;
