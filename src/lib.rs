@@ -28,7 +28,7 @@ pub fn main() -> ExitCode {
     trace::start();
     match Operation::of_arguments() {
         // In the middle of git's own output, hints are for people only.
-        Some(operation) => match helper::answer(operation) {
+        Some((operation, only)) => match helper::answer(operation, only.as_deref()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => message::report(&error, terminal::is_watched()),
         },

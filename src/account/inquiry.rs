@@ -10,6 +10,7 @@ use crate::git::context::Host;
 use crate::git::route;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
+use crate::sys::terminal::waiting::Waiting;
 
 /// All that is asked about one secret, until the deadline.
 pub(super) struct Inquiry<'a> {
@@ -48,6 +49,8 @@ impl Inquiry<'_> {
     }
 
     fn get(&self, host: &Host, url: &str, identity: &Identity) -> Result<Answer, http::Error> {
+        let asked = self.account.host.clone();
+        let _line = Waiting::on(move || format!("asking {asked}…"));
         let client = Client::new(&route::to(host, self.patience, self.deadline))?;
         client.get(url, Some(&identity.authorization()))
     }

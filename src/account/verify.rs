@@ -1,6 +1,6 @@
 //! Asks Bitbucket whether a secret works, and finds the mistake when it does not.
 
-use std::thread::{self, ScopedJoinHandle};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
@@ -11,6 +11,7 @@ use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Forbidden, Kind, Service};
 use crate::git::username::Username;
 use crate::sys::http::{self, Answer};
+use crate::sys::parallel::in_parallel;
 use crate::sys::secret::Secret;
 
 /// The time limit for one answer of Bitbucket while a person waits.
@@ -45,23 +46,20 @@ pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -
     checked.unwrap_or_else(|error| unanswered(account, &error))
 }
 
-/// Asks several secrets at a time; the answers are in the same order.
-pub(crate) fn check_all(asked: &[(&Account, &Secret)], deadline: Instant) -> Vec<Verdict> {
-    /// How many questions are on their way at any moment.
-    const TOGETHER: usize = 8;
-    let all_of = |some: &[(&Account, &Secret)]| {
-        thread::scope(|scope| {
-            let ask = |(account, secret): &(&Account, &Secret)| {
-                let (mut account, secret) = (Account::clone(account), Secret::clone(secret));
-                scope.spawn(move || check(&mut account, &secret, deadline))
-            };
-            let threads: Vec<_> = some.iter().map(ask).collect();
-            let verdicts = threads.into_iter().map(ScopedJoinHandle::join);
-            let verdicts = verdicts.map(|it| it.unwrap_or_else(|_| unchecked("internal error")));
-            verdicts.collect::<Vec<_>>()
-        })
-    };
-    asked.chunks(TOGETHER).flat_map(all_of).collect()
+/// Asks several secrets at a time. `answered` gets each answer when it comes, one after the other; they are returned in
+/// the order of the secrets.
+pub(crate) fn check_all(
+    asked: &[(&Account, &Secret)],
+    deadline: Instant,
+    answered: impl Fn(&Account, &Verdict) + Sync,
+) -> Vec<Verdict> {
+    let one_at_a_time = Mutex::new(());
+    in_parallel(asked, |&(account, secret)| {
+        let verdict = check(&mut account.clone(), secret, deadline);
+        let _one = one_at_a_time.lock();
+        answered(account, &verdict);
+        verdict
+    })
 }
 
 /// Asks a repository as git would whether the account can fetch or push there. None if it is no repository, or git

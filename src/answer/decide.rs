@@ -88,6 +88,9 @@ impl Search<'_> {
     fn environment(&mut self) -> Result<()> {
         if let Some((account, kept)) = environment::account(&self.wanted.host)? {
             match self.session.objection_to_kept(&account, &kept)? {
+                _ if !self.session.lets_answer(&account) => {
+                    self.decision.push(account, Ruling::NotNamed);
+                }
                 Some(objection) => self.decision.push(account, Ruling::Forbidden(objection)),
                 None => self.judge(self.session, account, kept),
             }
@@ -194,7 +197,8 @@ impl Search<'_> {
 
     /// The stores that are only looked into, in the order of the settings.
     fn sources(&mut self) -> Result<()> {
-        if self.decision.is_over || !source::is_asked_for(self.session, self.wanted)? {
+        let is_over = self.decision.is_over || self.session.only().is_some();
+        if is_over || !source::is_asked_for(self.session, self.wanted)? {
             return Ok(());
         }
         // Do not charge the keyring's delay to these stores.

@@ -17,6 +17,8 @@ pub(crate) enum Ruling {
     /// It is the one that is meant, but what it has cannot be had.
     Fails,
     Misfit(Misfit),
+    /// `--account` names another one.
+    NotNamed,
     Forbidden(Objection),
     /// It fits, but it is out of service: refused, or expired.
     Out(Standing),
@@ -51,6 +53,9 @@ impl Ruling {
 
 /// What keeps an account from answering, whatever fits.
 pub(crate) fn hindrance(session: &Session, account: &Account, now: Timestamp) -> Option<Ruling> {
+    if !session.lets_answer(account) {
+        return Some(Ruling::NotNamed);
+    }
     match session.objection(account) {
         Ok(Some(objection)) => Some(Ruling::Forbidden(objection)),
         // Whoever decides has read the policy before.

@@ -21,6 +21,7 @@ use crate::sys::bytes::UNRESERVED;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::limit::limit;
 use crate::sys::secret::{Secret, SecretBuffer};
+use crate::sys::terminal::waiting::Waiting;
 
 /// The page where a user grants a consumer access.
 pub(crate) const AUTHORIZE: &str = "https://bitbucket.org/site/oauth2/authorize";
@@ -144,6 +145,7 @@ impl Error {
 pub(crate) fn tokens(consumer: &Consumer, proof: &Proof<'_>) -> Result<Tokens, Error> {
     let (connect, answer) = (limit(CONNECT), limit(ANSWER));
     let deadline = Instant::now() + connect + answer;
+    let _line = Waiting::on(|| format!("asking {}…", bitbucket::cloud()));
     let client = Client::new(&route::to(&bitbucket::cloud(), connect, deadline))?;
     let identity = Identity::Basic {
         username: consumer.id.clone().into_bytes(),

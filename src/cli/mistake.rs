@@ -1,10 +1,13 @@
 //! Errors of a command line, without the typed words: one of them may be a secret.
 
 use anyhow::Result;
+use clap::Arg;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::unknown::nearest;
 use crate::bitbucket;
 use crate::sys::error::Usage;
+use crate::sys::message::PROGRAM;
 
 /// A secret typed as an argument is already in the shell's history and the process list; keep it out of messages and
 /// account names.
@@ -21,7 +24,8 @@ pub(super) fn refuse_secrets_in(mut words: impl Iterator<Item = String>) -> Resu
     Ok(())
 }
 
-pub(super) fn mistake(error: &clap::Error, command: Option<&str>) -> anyhow::Error {
+/// `command` is the one that was typed, else the program.
+pub(super) fn mistake(error: &clap::Error, command: &clap::Command) -> anyhow::Error {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
@@ -69,9 +73,20 @@ pub(super) fn mistake(error: &clap::Error, command: Option<&str>) -> anyhow::Err
         }
         _ => "the command line cannot be understood".to_owned(),
     };
-    let hint = match command {
-        Some(command) => format!("'git credential-bitbucket {command} -h' lists its options"),
-        None => "'git credential-bitbucket -h' lists the commands".to_owned(),
+    let options: Vec<&str> = command.get_opts().filter_map(Arg::get_long).collect();
+    let near = option.strip_prefix("--");
+    let near = near.and_then(|option| nearest(option, &options));
+    let hint = match (near, command.get_name()) {
+        (Some(near), _) if error.kind() == ErrorKind::UnknownArgument => {
+            format!("did you mean '--{near}'?")
+        }
+        (_, PROGRAM) => "'git credential-bitbucket -h' lists the commands".to_owned(),
+        (_, name) => format!("'git credential-bitbucket {name} -h' lists its options"),
     };
     Usage::hinted(message, hint)
+}
+
+/// `--account` before a command on which it has no effect.
+pub(super) fn needs_a_url() -> anyhow::Error {
+    Usage("'--account' goes with 'curl', and with 'token' or 'doctor' and a URL".to_owned()).into()
 }

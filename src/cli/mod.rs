@@ -13,7 +13,7 @@ pub(crate) mod status;
 pub(crate) mod switch;
 pub(crate) mod takeover;
 pub(crate) mod token;
-pub(crate) mod unknown;
+mod unknown;
 
 use std::env;
 use std::ffi::OsString;
@@ -29,7 +29,7 @@ use self::doctor::Doctor;
 use self::edit::Edit;
 use self::login::Login;
 use self::logout::Logout;
-use self::mistake::{mistake, refuse_secrets_in};
+use self::mistake::{mistake, needs_a_url, refuse_secrets_in};
 use self::setup::Setup;
 use self::status::Status;
 use self::switch::Switch;
@@ -51,6 +51,9 @@ use crate::sys::message::PROGRAM;
                   'git credential-bitbucket --help' opens the manual page, if it is installed."
 )]
 struct Cli {
+    /// Let only this account answer: before 'curl', 'token URL', 'doctor URL', and in git's configuration
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -121,33 +124,36 @@ pub(crate) fn run() -> Result<ExitCode> {
             let _ = error.print();
             return Ok(status.into());
         }
-        Err(error) => return Err(mistake(&error, command_typed().as_deref())),
+        Err(error) => return Err(mistake(&error, &command_typed())),
     };
+    let only = cli.account.as_deref();
     match cli.command {
         // git's own calls have one word and never get here.
         Command::Get | Command::Store | Command::Erase | Command::Capability => {
             Err(Usage("the operation takes no arguments".to_owned()).into())
         }
-        Command::Login(arguments) => login::run(&arguments),
-        Command::Switch(arguments) => switch::run(&arguments),
-        Command::Edit(arguments) => edit::run(&arguments),
-        Command::Logout(arguments) => logout::run(&arguments),
-        Command::Status(arguments) => status::run(&arguments),
-        Command::Token(arguments) => token::run(&arguments),
-        Command::Curl(arguments) => curl::run(&arguments),
-        Command::Setup(arguments) => setup::run(&arguments),
-        Command::Doctor(arguments) => doctor::run(&arguments),
-        Command::Scrub(arguments) => takeover::scrub::run(&arguments),
-        Command::Import(arguments) => takeover::import::run(&arguments),
-        Command::Completions(arguments) => completions::run(&arguments),
-        Command::Help { verb } => help(verb.as_deref()),
-        Command::Complete(arguments) => completions::complete(&arguments, Cli::command()),
+        Command::Curl(arguments) => curl::run(&arguments, only),
+        Command::Token(arguments) => token::run(&arguments, only),
+        Command::Doctor(Doctor { url: None, .. }) if only.is_some() => Err(needs_a_url()),
+        Command::Doctor(arguments) => doctor::run(&arguments, only),
         Command::Unknown(words) => {
             let cli = Cli::command();
             let shown = cli.get_subcommands().filter(|it| !it.is_hide_set());
             let commands: Vec<&str> = shown.map(clap::Command::get_name).collect();
             unknown::run(&words, &commands)
         }
+        _ if only.is_some() => Err(needs_a_url()),
+        Command::Login(arguments) => login::run(&arguments),
+        Command::Switch(arguments) => switch::run(&arguments),
+        Command::Edit(arguments) => edit::run(&arguments),
+        Command::Logout(arguments) => logout::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Setup(arguments) => setup::run(&arguments),
+        Command::Scrub(arguments) => takeover::scrub::run(&arguments),
+        Command::Import(arguments) => takeover::import::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Help { verb } => help(verb.as_deref()),
+        Command::Complete(arguments) => completions::complete(&arguments, Cli::command()),
     }
 }
 
@@ -167,9 +173,10 @@ fn help(verb: Option<&str>) -> Result<ExitCode> {
     }
 }
 
-/// The command that was typed, if we know it.
-fn command_typed() -> Option<String> {
-    let typed = env::args_os().nth(1)?.into_string().ok()?;
-    let is_known = Cli::command().find_subcommand(&typed).is_some();
-    is_known.then_some(typed)
+/// The command that was typed, else the program.
+fn command_typed() -> clap::Command {
+    let cli = Cli::command();
+    let typed = env::args_os().nth(1).unwrap_or_default();
+    let command = cli.find_subcommand(typed).cloned();
+    command.unwrap_or(cli)
 }

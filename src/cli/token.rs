@@ -12,6 +12,7 @@ use crate::answer::found::{Findings, Found};
 use crate::answer::matching::Wanted;
 use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
+use crate::cli::mistake::needs_a_url;
 use crate::cli::output;
 use crate::git::context::Host;
 use crate::git::url::Url;
@@ -27,15 +28,16 @@ pub(crate) struct Token {
     pub(crate) name: Option<String>,
 }
 
-pub(crate) fn run(arguments: &Token) -> Result<ExitCode> {
-    let session = Session::default();
+pub(crate) fn run(arguments: &Token, only: Option<&str>) -> Result<ExitCode> {
+    let session = Session::default().with_only(only)?;
     let accounts = session.accounts()?;
     let named = arguments.name.as_deref();
     let place = named
-        .filter(|name| accounts.named(name).is_none())
+        .filter(|name| only.is_some() || accounts.named(name).is_none())
         .and_then(TokenPlace::of);
     let secret = match place {
         Some(place) => of_place(&session, place)?,
+        None if only.is_some() => return Err(needs_a_url()),
         None => of_account(&session, &accounts, named)?,
     };
     output::print(secret.expose())?;

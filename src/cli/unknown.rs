@@ -10,7 +10,7 @@ use crate::sys::error::Usage;
 
 /// gitcredentials(7): a helper "should silently ignore" an unknown operation, which is one word. Anything else is for a
 /// person. `commands` are all that there are.
-pub(crate) fn run(words: &[OsString], commands: &[&str]) -> Result<ExitCode> {
+pub(super) fn run(words: &[OsString], commands: &[&str]) -> Result<ExitCode> {
     if let ([_], false) = (words, io::stdin().is_terminal()) {
         // Read the request to its end: the writer must not get a broken pipe.
         io::copy(&mut io::stdin(), &mut io::sink())?;
@@ -18,14 +18,18 @@ pub(crate) fn run(words: &[OsString], commands: &[&str]) -> Result<ExitCode> {
     }
     let word = words.first().map(|word| word.to_string_lossy());
     let word = word.unwrap_or_default();
-    let near = commands
-        .iter()
-        .map(|command| (distance(&word, command), command));
-    let hint = match near.min() {
-        Some((0..=2, command)) => format!("did you mean 'git credential-bitbucket {command}'?"),
-        _ => "'git credential-bitbucket -h' lists the commands".to_owned(),
+    let hint = match nearest(&word, commands) {
+        Some(command) => format!("did you mean 'git credential-bitbucket {command}'?"),
+        None => "'git credential-bitbucket -h' lists the commands".to_owned(),
     };
     Err(Usage::hinted(format!("'{word}' is not a command"), hint))
+}
+
+/// What may have been meant by a mistyped word.
+pub(super) fn nearest<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distances = known.iter().map(|word| (distance(typed, word), *word));
+    let (distance, word) = distances.min()?;
+    (distance <= 2).then_some(word)
 }
 
 /// How many letters have to be typed anew, left out or put in (Levenshtein).

@@ -26,12 +26,24 @@ pub(crate) fn get(session: &Session, request: &Request) -> Result<Answer> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(Answer::default());
     };
-    let (Findings { found, notices }, unanswered) = look(session, &wanted)?;
+    let (Findings { found, mut notices }, unanswered) = look(session, &wanted)?;
     if let Some(found) = found {
         return Ok(Answer {
             reply: reply::of(&wanted, found, request.offers_authtype)?,
             notices,
             quit: false,
+        });
+    }
+    // Nobody is asked for another account: it could not answer either.
+    if let Some(name) = session.only() {
+        if notices.is_empty() {
+            notices.push(format!(
+                "'{name}' does not fit, and no other account may answer"
+            ));
+        }
+        return Ok(Answer {
+            notices,
+            ..Answer::default()
         });
     }
     let (found, is_kept) = match question::ask(session, &request.context, &wanted, unanswered)? {

@@ -41,11 +41,18 @@ words! {
 }
 
 impl Operation {
-    /// git passes one word. Nothing else is looked at before the answer is given: this runs on each git command.
-    pub(crate) fn of_arguments() -> Option<Self> {
-        let mut arguments = env::args_os().skip(1);
-        let (first, second) = (arguments.next()?, arguments.next());
-        first.to_str().filter(|_| second.is_none())?.parse().ok()
+    /// git passes one word, behind what its configuration has: `--account NAME`, the only account that may answer.
+    /// Nothing else is looked at before the answer is given: this runs on each git command.
+    pub(crate) fn of_arguments() -> Option<(Self, Option<String>)> {
+        let mut words: Vec<_> = env::args_os().skip(1).take(4).collect();
+        let operation = words.pop()?.to_str()?.parse().ok()?;
+        let account = match words.as_slice() {
+            [] => None,
+            [option, name] if option == "--account" => Some(name.to_str()?),
+            [option] => Some(option.to_str()?.strip_prefix("--account=")?),
+            _ => return None,
+        };
+        Some((operation, account.map(str::to_owned)))
     }
 }
 
@@ -70,8 +77,8 @@ fn put_right(mut request: Request) -> Request {
     request
 }
 
-/// Answers git: reads everything, decides everything, writes once.
-pub(crate) fn answer(operation: Operation) -> Result<()> {
+/// Answers git: reads everything, decides everything, writes once. `only` names the only account that may answer.
+pub(crate) fn answer(operation: Operation, only: Option<&str>) -> Result<()> {
     if let Operation::Capability = operation {
         return Ok(terminal::output()?.write_all(&git::capabilities())?);
     }
@@ -87,7 +94,7 @@ pub(crate) fn answer(operation: Operation) -> Result<()> {
         Ok(request) => put_right(request),
     };
     trace::say(|| format!("{operation}: {}", request.describe()));
-    let session = Session::for_git();
+    let session = Session::for_git().with_only(only)?;
     match operation {
         Operation::Capability => {}
         Operation::Erase => erase(&session, request)?,

@@ -1,5 +1,6 @@
 //! Where the user's and the machine's files lie.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -14,6 +15,8 @@ use crate::sys::variables;
 const HOME_VARIABLES: [&str; 2] = ["GIT_CREDENTIAL_BITBUCKET_HOME", "BITBUCKET_CREDENTIAL_HOME"];
 /// A Go program of the same name keeps files in a data folder of the same name: ours have names of their own.
 const FOLDER: &str = "git-credential-bitbucket";
+/// Where the data of programs lies in a home folder of Linux.
+const USUAL: &str = ".local/share";
 /// What git's configuration includes.
 const GITCONFIG: &str = "gitconfig";
 
@@ -79,7 +82,7 @@ impl Locations {
             let folder = folder.filter(|folder| !folder.starts_with(home.join("snap")));
             folder.unwrap_or_else(|| home.join(usual))
         };
-        let data = in_place(dirs::data_dir(), ".local/share");
+        let data = in_place(dirs::data_dir(), USUAL);
         let config = in_place(dirs::config_dir(), ".config");
         Ok(Self {
             config: config.join(FOLDER),
@@ -89,6 +92,27 @@ impl Locations {
             data: data.join(FOLDER),
             gitconfig: home.join(".config").join(FOLDER).join(GITCONFIG),
         })
+    }
+
+    /// Where no account was found, what moved that folder, and what to do.
+    pub(crate) fn no_account_yet(&self) -> String {
+        let here = format!("no account yet in '{}'", self.data.display());
+        let login = "'git credential-bitbucket login' adds one";
+        let xdg = variables::filled("XDG_DATA_HOME").filter(|folder| self.data.starts_with(folder));
+        let variable = variables::first(HOME_VARIABLES).map(|(name, _)| name);
+        let moved_by = match variable.or(xdg.map(|_| "XDG_DATA_HOME")) {
+            Some(name) => dirs::home_dir().map(|home| (name, home, "unset")),
+            None => home_of_sudos_caller().map(|home| ("sudo", home, "run it without")),
+        };
+        let Some((what, home, fix)) = moved_by else {
+            return format!("{here}: {login}");
+        };
+        let usual = home.join(USUAL).join(FOLDER);
+        if usual == self.data || !usual.join("accounts.toml").exists() {
+            return format!("{here}, set by {what}: {login}");
+        }
+        let usual = usual.display();
+        format!("{here}, set by {what}, but accounts lie in '{usual}': {fix} {what} to use them")
     }
 
     /// The folder for short-lived files: in memory where the system has one.
@@ -157,4 +181,11 @@ impl Locations {
     pub(crate) fn is_one_folder(&self) -> bool {
         self.gitconfig.parent() == Some(&self.data)
     }
+}
+
+fn home_of_sudos_caller() -> Option<PathBuf> {
+    let user = variables::text("SUDO_USER")? + ":";
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    let line = users.lines().find(|line| line.starts_with(&user))?;
+    line.split(':').nth(5).map(PathBuf::from)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::account::Account;
 use crate::account::file::{Accounts, Damage};
@@ -18,6 +18,7 @@ use crate::settings::policy::Policy;
 use crate::settings::toml_file::MachineFile;
 use crate::settings::unknown_keys::unknown_keys;
 use crate::store;
+use crate::sys::error::Hinted;
 use crate::sys::limit::limit;
 use crate::sys::secret::Secret;
 
@@ -30,6 +31,8 @@ pub(crate) struct Session {
     pub(super) known: Rc<Learned>,
     /// The deadline of a git operation. Commands that a person typed have none, only a limit for each wait.
     end: Option<Instant>,
+    /// The only account that may answer.
+    only: Option<Rc<str>>,
 }
 
 #[derive(Default)]
@@ -51,6 +54,27 @@ impl Session {
         }
     }
 
+    /// Lets no other account answer than this one. Fails when there is no such account.
+    pub(crate) fn with_only(self, account: Option<&str>) -> Result<Self> {
+        let only = account.map(Rc::from);
+        match account {
+            Some(name) if self.accounts()?.named(name).is_none() => bail!(Hinted::new(
+                format!("there is no account '{name}'"),
+                "see their names: 'git credential-bitbucket status'",
+            )),
+            _ => Ok(Self { only, ..self }),
+        }
+    }
+
+    /// The name of the only account that may answer, if there is such a limit.
+    pub(crate) fn only(&self) -> Option<&str> {
+        self.only.as_deref()
+    }
+
+    pub(crate) fn lets_answer(&self, account: &Account) -> bool {
+        self.only().is_none_or(|name| account.name == name)
+    }
+
     pub(crate) fn patience(&self) -> Duration {
         self.end.map_or_else(
             || limit(ANSWER),
@@ -67,6 +91,7 @@ impl Session {
         Self {
             known: Rc::clone(&self.known),
             end: self.end.map(|_| Instant::now() + limit(ANSWER)),
+            only: self.only.clone(),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::store::file::{FileStore, KeyPlace};
 use crate::store::{self, Name, Patience, Store, keyring};
 use crate::sys::error::Hinted;
 use crate::sys::terminal;
+use crate::sys::terminal::waiting::Waiting;
 use crate::sys::trace;
 
 /// Time limit of a keyring's unlock prompt.
@@ -153,7 +154,11 @@ impl Session {
                 .lasting()
                 .unwrap_or_else(|| anyhow!("it failed before").into()));
         }
+        // Other stores are files, or programs that may ask on the terminal themselves.
+        let line = || "waiting for the OS keyring, which may have to be unlocked…".to_owned();
+        let line = (name == Name::Keyring).then(|| Waiting::on(line));
         let outcome = question(&*self.open(name)?);
+        drop(line);
         if let Err(error) = &outcome {
             let lasting = error.lasting();
             let reason = lasting.or_else(|| (name == Name::Exec).then(|| anyhow!("").into()));

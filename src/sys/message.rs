@@ -1,10 +1,10 @@
 //! Messages on standard error: errors with their hint, warnings, and reports.
 
 use std::fmt::Display;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use crate::sys::error::{self, Usage};
+use crate::sys::terminal::waiting;
 
 pub(crate) const PROGRAM: &str = "git-credential-bitbucket";
 
@@ -32,6 +32,5 @@ pub(crate) fn hint(message: impl Display) {
 }
 
 pub(crate) fn tell(line: &str) {
-    // A closed stderr must not stop the work.
-    let _ = writeln!(io::stderr(), "{}", error::printable(line));
+    waiting::print((error::printable(line) + "\n").as_bytes(), None);
 }

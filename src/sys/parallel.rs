@@ -4,9 +4,12 @@ use std::iter;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
-/// Does the work for each item, several at a time: most of it is waiting for git.
+/// Does the work for each item, several at a time: most of it is waiting for git, or for Bitbucket.
 pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    /// Who waits needs no processor.
+    const AT_LEAST: usize = 8;
     let workers = thread::available_parallelism().map_or(1, usize::from);
+    let workers = workers.max(AT_LEAST);
     let next = AtomicUsize::new(0);
     let worker = || {
         let take = || {

@@ -3,7 +3,7 @@
 //! Its state is of the whole process: the start of the program, and where the trace goes.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::Write as _;
 #[cfg(unix)]
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use crate::sys::error::printable;
+use crate::sys::terminal::waiting;
 use crate::sys::variables;
 
 /// `1` (or `2`, or `true`) traces to stderr, a path to the end of that file, as with git's `GIT_TRACE`.
@@ -50,11 +51,11 @@ pub(crate) fn say(what: impl FnOnce() -> String) {
         "git-credential-bitbucket: trace: {milliseconds:8.3} ms  {}\n",
         printable(&what())
     );
-    // A trace that cannot be written must not stop the work.
-    let _ = match &trace.file {
-        Some(file) => { file }.write_all(line.as_bytes()),
-        None => io::stderr().write_all(line.as_bytes()),
-    };
+    match &trace.file {
+        // A trace that cannot be written must not stop the work.
+        Some(file) => drop({ file }.write_all(line.as_bytes())),
+        None => waiting::print(line.as_bytes(), None),
+    }
 }
 
 fn open(path: &Path) -> Option<File> {

@@ -60,13 +60,14 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
     Ok(Some((account, Kept::only(secret))))
 }
 
-/// The environment's account, unless the policy forbids it.
+/// The environment's account, unless the policy or the session's limit forbids it.
 pub(crate) fn allowed_account(session: &Session, host: &Host) -> Result<Option<(Account, Kept)>> {
     let Some((account, kept)) = account(host)? else {
         return Ok(None);
     };
     let objection = session.objection_to_kept(&account, &kept)?;
-    Ok(objection.is_none().then_some((account, kept)))
+    let may_answer = objection.is_none() && session.lets_answer(&account);
+    Ok(may_answer.then_some((account, kept)))
 }
 
 /// A variable of Vault's own tools; `name` is without `VAULT_`. OpenBao's `BAO_` comes first.

@@ -44,9 +44,9 @@ pub(crate) struct Curl {
     pub(crate) arguments: Vec<OsString>,
 }
 
-pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Curl, only: Option<&str>) -> Result<ExitCode> {
     let Call { url, warnings } = Call::of(&arguments.arguments)?;
-    let settings = settings(&authorization(url)?)?;
+    let settings = settings(&authorization(url, only)?)?;
     for warning in &warnings {
         message::warn(warning);
     }
@@ -54,8 +54,8 @@ pub(crate) fn run(arguments: &Curl) -> Result<ExitCode> {
 }
 
 /// The `Authorization` of the account that fits the URL.
-fn authorization(url: CurlUrl) -> Result<Secret> {
-    let session = Session::default();
+fn authorization(url: CurlUrl, only: Option<&str>) -> Result<Secret> {
+    let session = Session::default().with_only(only)?;
     if !session.is_known(&url.host)? {
         return Err(Usage::hinted(
             "the URL's host is not Bitbucket Cloud, and you have no account for it",

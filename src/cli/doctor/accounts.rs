@@ -11,6 +11,7 @@ use crate::account::state::{self, State};
 use crate::account::{Account, Kept};
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
+use crate::settings::locations::Locations;
 use crate::store::Name;
 use crate::sys::secret::Secret;
 
@@ -18,10 +19,9 @@ use crate::sys::secret::Secret;
 pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let asked = ask_stores(surroundings);
     if asked.is_empty() {
-        return vec![Check::skip(
-            "accounts",
-            "there is no account yet: 'git credential-bitbucket login' adds one",
-        )];
+        let locations = surroundings.session.locations();
+        let none = locations.map_or_else(|_| "no account".to_owned(), Locations::no_account_yet);
+        return vec![Check::skip("accounts", format!("there is {none}"))];
     }
     let mut checks = Vec::new();
     for store in Name::keeping() {

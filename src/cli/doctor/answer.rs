@@ -51,7 +51,7 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
             return Some(Check::skip(format!("store.{name}"), message));
         }
     };
-    if account.is_of_the_environment() {
+    if account.is_of_the_environment() && candidate.ruling != Ruling::NotNamed {
         let Ruling::Forbidden(objection) = &candidate.ruling else {
             return None;
         };
@@ -252,7 +252,9 @@ fn nobody(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, lacks_path: bool
     }
     let message = "no account answers: git asks its next helper, or you";
     let home = bitbucket::home_of(&wanted.host);
-    let hint = if lacks_path && wanted.path.is_none() {
+    let hint = if surroundings.session.only().is_some() {
+        "leave '--account' out to see who answers then".to_owned()
+    } else if lacks_path && wanted.path.is_none() {
         "'git credential-bitbucket setup' makes git name the repository".to_owned()
     } else if bitbucket::is_cloud(&home) {
         "'git credential-bitbucket login' adds an account".to_owned()
@@ -267,6 +269,7 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
     let Account { host, reach, .. } = account;
     match ruling {
         Ruling::Answers => "answers".to_owned(),
+        Ruling::NotNamed => "may not answer, as '--account' names another".to_owned(),
         Ruling::NoSecret => "is chosen, but has no secret".to_owned(),
         Ruling::Fails => "is chosen, but its secret cannot be read".to_owned(),
         Ruling::Forbidden(objection) => objection.notice(account),

@@ -42,8 +42,8 @@ pub(crate) struct Doctor {
 }
 
 /// Only a bad URL or a failed print is an error; everything else is a finding.
-pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
-    let session = Session::default();
+pub(crate) fn run(arguments: &Doctor, only: Option<&str>) -> Result<ExitCode> {
+    let session = Session::default().with_only(only)?;
     let mut checks = Vec::new();
     let surroundings = Surroundings::look(&session, &mut checks);
     match &arguments.url {

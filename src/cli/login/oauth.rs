@@ -28,6 +28,7 @@ use crate::sys::loopback::{Callback, Loopback, Visitor, callback};
 use crate::sys::message;
 use crate::sys::secret::Secret;
 use crate::sys::terminal;
+use crate::sys::terminal::waiting::Waiting;
 
 /// The callback's port: below the ephemeral range, and used by no other service.
 const PORT: u16 = 23418;
@@ -195,12 +196,14 @@ fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<GrantOutcome
     let page = Zeroizing::new(attempt.url(&consumer.id));
     message::tell("Grant access in the browser that opens");
     open(loopback);
-    let Some((callback, visitor)) = loopback.wait(&page, &attempt.state) else {
+    let minutes = PATIENCE.as_secs() / 60;
+    let line =
+        Waiting::on(move || format!("waiting for the browser ({minutes} minutes, Ctrl-C stops)"));
+    let came = loopback.wait(&page, &attempt.state);
+    drop(line);
+    let Some((callback, visitor)) = came else {
         bail!(Hinted::new(
-            format!(
-                "the browser did not come back within {} minutes",
-                PATIENCE.as_secs() / 60
-            ),
+            format!("the browser did not come back within {minutes} minutes"),
             "sign in again; '--no-browser' asks for the address instead",
         ));
     };

@@ -63,7 +63,8 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         }
         match (rows.is_empty(), looked_into(&session)) {
             (true, None) => {
-                message::tell("No account yet: 'git credential-bitbucket login' adds one");
+                let none = session.locations()?.no_account_yet();
+                message::tell(&none.replacen('n', "N", 1));
             }
             (true, Some(stores)) => message::tell(&format!("No account; {stores} is searched")),
             (false, Some(stores)) => {

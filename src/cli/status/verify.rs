@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use jiff::Timestamp;
 
-use crate::account::Account;
 use crate::account::rejection::{Probed, Rejection};
 use crate::account::standing::Standing;
 use crate::account::verify::{self, Verdict};
+use crate::account::{Account, Kept};
 use crate::answer::renewal;
 use crate::answer::source::environment;
 use crate::bitbucket;
@@ -20,10 +20,36 @@ use crate::sys::message;
 /// The time limit for all accounts together.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Asks about each account, or the named one, and about the environment's.
+/// Asks about each account, or the named one, and about the environment's. Tells each answer when it comes.
 pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let asked = whom_to_ask(session, name)?;
+    let secrets: Vec<_> = asked.iter().map(|(it, kept)| (it, &kept.secret)).collect();
+    let verdicts = verify::check_all(&secrets, Instant::now() + PATIENCE, tell);
+    for ((account, kept), verdict) in asked.iter().zip(verdicts) {
+        let now = Timestamp::now();
+        let rejected = match verdict {
+            Verdict::Good { .. } | Verdict::Limited { .. } => None,
+            Verdict::Refused { .. } => {
+                let before = account.rejected.clone();
+                Some(Rejection::again(before, None, now).after(Probed::Unknown, None, now))
+            }
+            Verdict::Unchecked { .. } => continue,
+        };
+        if !account.is_of_the_environment() {
+            if rejected != account.rejected {
+                session.set_rejected(account, rejected)?;
+            }
+        } else if rejected.is_none() {
+            session.refusals()?.change(&kept.secret, |_| None)?;
+        }
+    }
+    Ok(())
+}
+
+/// The accounts that Bitbucket can be asked about, with their secrets.
+fn whom_to_ask(session: &Session, name: Option<&str>) -> Result<Vec<(Account, Kept)>> {
     let accounts = session.accounts()?;
+    let mut asked = Vec::new();
     for account in output::pick_some(&accounts, name)? {
         // A forbidden secret is not sent to Bitbucket; lines below the table name it.
         if session.standing(account, Timestamp::now()) == Standing::Forbidden {
@@ -40,40 +66,15 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
             ));
             continue;
         }
-        let (account, kept) = match renewal::again(session, account.clone(), kept) {
-            Ok(current) => current,
-            Err(error) => {
-                message::warn(error::one_line(&error));
-                continue;
-            }
-        };
-        let account = &account;
-        let verdict = verify::check(&mut account.clone(), &kept.secret, deadline);
-        tell(account, &verdict);
-        let now = Timestamp::now();
-        let rejected = match verdict {
-            Verdict::Good { .. } | Verdict::Limited { .. } => None,
-            Verdict::Refused { .. } => {
-                let before = account.rejected.clone();
-                Some(Rejection::again(before, None, now).after(Probed::Unknown, None, now))
-            }
-            Verdict::Unchecked { .. } => continue,
-        };
-        if rejected != account.rejected {
-            session.set_rejected(account, rejected)?;
+        match renewal::again(session, account.clone(), kept) {
+            Ok(current) => asked.push(current),
+            Err(error) => message::warn(error::one_line(&error)),
         }
     }
-    if let (None, Some((mut account, kept))) = (
-        name,
-        environment::allowed_account(session, &bitbucket::cloud())?,
-    ) {
-        let verdict = verify::check(&mut account, &kept.secret, deadline);
-        tell(&account, &verdict);
-        if matches!(verdict, Verdict::Good { .. } | Verdict::Limited { .. }) {
-            session.refusals()?.change(&kept.secret, |_| None)?;
-        }
+    if name.is_none() {
+        asked.extend(environment::allowed_account(session, &bitbucket::cloud())?);
     }
-    Ok(())
+    Ok(asked)
 }
 
 fn tell(account: &Account, verdict: &Verdict) {

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod hidden;
+pub(crate) mod waiting;
 
 use std::ffi::OsString;
 use std::fs::File;

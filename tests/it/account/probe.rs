@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, has, reply};
 use crate::support::stand_in::{Credential, Handle, Silence, StandIn};
+use crate::support::terminal::Terminal;
 
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
 
@@ -353,4 +354,19 @@ fn an_expired_token_does_not_keep_bitbucket_from_being_asked_about_another_one()
     assert_eq!(env.program(&["store"], expired).status, 0);
     assert_eq!(env.accounts()[1]["state"], "expired");
     assert_eq!(get(&env), answer());
+}
+
+#[test]
+fn at_gits_terminal_a_line_says_that_bitbucket_is_asked() {
+    let (env, stand_in, _handle) = signed_in();
+    refuse(&env);
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    stand_in.delay_answers(Duration::from_millis(1800));
+    terminal.types("clear; git ls-remote https://bitbucket.org/acme/app.git; echo do''ne");
+    terminal.expect("asking bitbucket.org…");
+    let screen = terminal.expect("done");
+    assert!(screen.contains("refs/heads/"), "{screen}");
+    assert!(!screen.contains("asking"), "{screen}");
 }

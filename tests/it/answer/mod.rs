@@ -1,4 +1,5 @@
 //! Who answers, and why not the others.
 
 mod base_path;
+mod named_account;
 mod ties;

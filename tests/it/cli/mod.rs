@@ -14,3 +14,4 @@ mod status;
 mod switch;
 mod terminal;
 mod token;
+mod waits;

@@ -156,3 +156,58 @@ fn a_snap_and_a_terminal_share_the_accounts() {
     let answer = in_home(&env, Some(&own), &["get"], place);
     assert_eq!((answer.status, answer.stdout.as_str()), (0, ""));
 }
+
+#[test]
+fn no_account_yet_names_the_folder_and_what_moved_it() {
+    let env = TestEnv::new();
+    let usual = env.home().join(".local/share/git-credential-bitbucket");
+    let here = usual.display();
+    let login = "'git credential-bitbucket login' adds one";
+    let first = |outcome: Outcome| outcome.stderr.lines().next().unwrap().to_owned();
+    let status = |moved: Option<&Path>| first(in_home(&env, moved, &["status"], ""));
+    let own = env.path().join("own");
+    let data = own.join(".local/share/git-credential-bitbucket");
+    let moved = format!(
+        "No account yet in '{}', set by XDG_DATA_HOME",
+        data.display()
+    );
+    assert_eq!(status(None), format!("No account yet in '{here}': {login}"));
+    assert_eq!(status(Some(&own)), format!("{moved}: {login}"));
+
+    let token = [
+        "login",
+        "--with-token",
+        "--no-verify",
+        "--store",
+        "file",
+        "work",
+    ];
+    assert_eq!(in_home(&env, None, &token, API_TOKEN).status, 0);
+    let but = format!("but accounts lie in '{here}'");
+    assert_eq!(
+        status(Some(&own)),
+        format!("{moved}, {but}: unset XDG_DATA_HOME to use them")
+    );
+    let variable = "GIT_CREDENTIAL_BITBUCKET_HOME";
+    assert_eq!(
+        first(env.program(&["status"], "")),
+        format!(
+            "No account yet in '{}', set by {variable}, {but}: unset {variable} to use them",
+            env.data().display()
+        )
+    );
+}
+
+#[test]
+fn under_sudo_it_says_so() {
+    let env = TestEnv::new();
+    let mut command = env.command(PROGRAM);
+    command
+        .arg("status")
+        .env_remove("GIT_CREDENTIAL_BITBUCKET_HOME")
+        // A user of every system, in whose home are no accounts.
+        .env("SUDO_USER", "daemon");
+    let outcome = run(command, b"");
+    let said = "git-credential-bitbucket', set by sudo: 'git";
+    assert!(outcome.stderr.contains(said), "{outcome:?}");
+}

@@ -17,6 +17,7 @@ use crate::sys::bytes::UNRESERVED;
 use crate::sys::error::Hinted;
 use crate::sys::http::{self, Client, Route};
 use crate::sys::secret::Secret;
+use crate::sys::terminal::waiting::Waiting;
 
 /// A server, or an agent in front of it.
 pub(super) struct Server {
@@ -99,6 +100,7 @@ impl Server {
         headers.extend(namespace.as_ref().map(|name| ("X-Vault-Namespace", name)));
         headers.extend(token.map(|token| ("X-Vault-Token", token)));
         let url = format!("{}/v1/{path}", self.address);
+        let _line = Waiting::on(|| "asking Vault…".to_owned());
         let answer = self.client.ask(&url, &headers, document);
         let answer = answer.map_err(|error| out_of_reach(&self.address, &error))?;
         let reply = Reply::new(answer.status, answer.json(), secrets);

@@ -23,6 +23,7 @@ use crate::cli::takeover::Plan;
 use crate::git;
 use crate::settings::session::Session;
 use crate::sys::error::Hinted;
+use crate::sys::terminal::waiting::Waiting;
 use crate::sys::variables;
 
 #[derive(Debug, Args)]
@@ -45,9 +46,11 @@ pub(crate) struct Scrub {
 pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     let session = Session::default();
     let hosts = session.known_hosts(&session.accounts()?)?;
+    let line = Waiting::on(|| "looking for repositories…".to_owned());
     let mut walk = walk(arguments)?;
     let mut scrub = Scrubbing::default();
     scrub.look(&mut walk, &hosts);
+    drop(line);
     scrub.look_at_commits(&walk, &hosts);
     scrub.problems.append(&mut walk.problems);
 

@@ -63,7 +63,7 @@ pub(super) fn print(scrub: &Scrubbing, rows: &[Row<'_>], as_json: bool) -> Resul
         output::print(lines.as_bytes())?;
     }
     scrub.problems.iter().for_each(message::warn);
-    let summary = summary(rows, scrub.foreign);
+    let summary = summary(rows, scrub);
     summary.for_each(|line| message::tell(&line));
     Ok(())
 }
@@ -86,7 +86,7 @@ fn line(row: &Row<'_>) -> String {
 }
 
 /// What is left to do, a line each.
-fn summary(rows: &[Row<'_>], foreign: usize) -> impl Iterator<Item = String> {
+fn summary(rows: &[Row<'_>], scrub: &Scrubbing) -> impl Iterator<Item = String> {
     let with = |action| rows.iter().filter(move |row| row.action == action);
     let (of_others, left): (Vec<_>, Vec<_>) =
         with(Action::Reported).partition(|row| row.is_of_others);
@@ -103,10 +103,17 @@ fn summary(rows: &[Row<'_>], foreign: usize) -> impl Iterator<Item = String> {
     let by_others = "in files of the repository itself, which others may have written: no account is made of that, and \
                      nothing is rewritten; so revoke it";
     let by_hand = "still there: take it out by hand";
+    let searched = scrub.repositories;
     let lines = [
+        (searched > 1).then(|| format!("Searched {searched} repositories")),
         rows.is_empty()
             .then(|| "No secret for Bitbucket found".to_owned()),
-        counted(foreign, "secret", "secrets", "for other hosts, left alone"),
+        counted(
+            scrub.foreign,
+            "secret",
+            "secrets",
+            "for other hosts, left alone",
+        ),
         counted(would_move, "secret", "secrets", unchanged),
         (moved > 0).then(|| {
             let (number, names) = (plural(moved, "secret", "secrets"), names.join(", "));

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
 use zeroize::Zeroizing;
@@ -17,6 +19,7 @@ use crate::git::config::{ConfigEntry, GitConfig};
 use crate::git::context::Host;
 use crate::sys::error;
 use crate::sys::parallel::in_parallel;
+use crate::sys::terminal::waiting::Waiting;
 
 /// The longest reflog and the longest other file that are looked into, in bytes: more than any ever was. Reading a
 /// configuration takes many times as much memory.
@@ -37,6 +40,8 @@ pub(super) struct Holder {
 #[derive(Default)]
 pub(super) struct Scrubbing {
     pub(super) holders: Vec<Holder>,
+    /// How many repositories were searched.
+    pub(super) repositories: usize,
     /// The number of secrets of other hosts.
     pub(super) foreign: usize,
     /// How many secrets of files that others wrote were seen.
@@ -103,7 +108,20 @@ impl Scrubbing {
 
     /// Searches committed files, and never changes them.
     pub(super) fn look_at_commits(&mut self, walk: &Walk, hosts: &[Host]) {
-        let outcomes = in_parallel(&walk.trees, |tree| committed(tree, hosts, &walk.seen));
+        let searched = Arc::<AtomicUsize>::default();
+        let number = Arc::clone(&searched);
+        let all = walk.trees.len();
+        self.repositories = all;
+        let line = Waiting::on(move || {
+            let number = number.load(Ordering::Relaxed);
+            format!("searched {number} of {all} repositories…")
+        });
+        let outcomes = in_parallel(&walk.trees, |tree| {
+            let lines = committed(tree, hosts, &walk.seen);
+            searched.fetch_add(1, Ordering::Relaxed);
+            lines
+        });
+        drop(line);
         for (tree, outcome) in walk.trees.iter().zip(outcomes) {
             let lines = outcome.unwrap_or_else(|error| {
                 let (tree, error) = (tree.display(), error::one_line(&error));

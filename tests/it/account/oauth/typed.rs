@@ -81,3 +81,21 @@ fn the_secret_comes_from_a_pipe_and_the_address_from_the_terminal() {
     terminal.expect("knows it as");
     assert!(works(&env));
 }
+
+#[test]
+fn a_line_says_that_the_browser_is_waited_for() {
+    let (mut env, _stand_in, _consumer) = world();
+    browser(&mut env, "sleep 4");
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    let port = free_port();
+    terminal.types_anew(&format!(
+        "git credential-bitbucket login --client-id KEY --port {port} --store file"
+    ));
+    terminal.expect("Secret of the OAuth consumer (it will not show):");
+    terminal.types(CLIENT_SECRET);
+    terminal.expect("\nwaiting for the browser (5 minutes, Ctrl-C stops)");
+    let done = terminal.expect("knows it as");
+    assert!(!done.contains("waiting for"), "{done}");
+}

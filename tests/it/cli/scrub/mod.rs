@@ -172,6 +172,22 @@ fn outside_a_repository_it_says_what_to_name() {
 }
 
 #[test]
+fn of_many_repositories_only_those_with_secrets_are_named() {
+    let env = environment();
+    for name in ["clean", "open", "also-clean"] {
+        repository(&env, name);
+    }
+    let nothing = scrub(&env, &["."]);
+    let all = "Searched 3 repositories\nNo secret for Bitbucket found\n";
+    assert_eq!(nothing.stderr, all);
+    set(&env, "open", "remote.origin.url", &url("open"));
+    let outcome = scrub(&env, &["."]);
+    let said = "Searched 3 repositories\n";
+    assert!(outcome.stderr.starts_with(said), "{outcome:?}");
+    assert!(!format!("{outcome:?}").contains("clean"), "{outcome:?}");
+}
+
+#[test]
 fn afterwards_it_says_where_to_revoke_and_who_does_not_ask_us_yet() {
     let env = environment();
     repository(&env, "app");

@@ -158,7 +158,10 @@ fn the_include_stays_where_it_stands_and_force_puts_it_behind_another_helper() {
     let outcome = env.program(&["status"], "");
     assert_eq!(
         outcome.stderr,
-        "No account yet: 'git credential-bitbucket login' adds one\n"
+        format!(
+            "No account yet in '{}', set by GIT_CREDENTIAL_BITBUCKET_HOME: 'git credential-bitbucket login' adds one\n",
+            env.data().display()
+        )
     );
     let moved = config(&env);
     assert_eq!(env.program(&["setup", "--force"], "").status, 0);
