@@ -108,7 +108,8 @@ fn a_token_that_git_gave_and_was_refused_is_kept_aside_when_the_next_one_comes()
         .iter()
         .map(|account| account["state"].clone())
         .collect();
-    assert_eq!(states, ["rejected", "ok"]);
+    // The newest first, as it answers.
+    assert_eq!(states, ["ok", "rejected"]);
 }
 
 /// git-annex asks for the configuration of a repository, and takes its absence for a refusal.
