@@ -458,5 +458,5 @@ fn a_keyring_out_of_reach_does_not_keep_what_lies_elsewhere_in_service() {
     let refused = format!("protocol=https\nhost=bitbucket.org\npassword={API_TOKEN}\n");
     let outcome = env.program(&["erase"], refused);
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
-    assert_eq!(env.accounts()[1]["state"], "rejected");
+    assert_eq!(env.accounts()[0]["state"], "rejected");
 }
