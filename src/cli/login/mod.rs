@@ -34,6 +34,7 @@ use crate::sys::message;
 const CHECK: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
+    let arguments = &mut arguments.clone();
     let session = Session::default();
     let (accounts, is_damaged) = match session.accounts() {
         Err(error) if error.is::<Damage>() => (Accounts::default(), true),

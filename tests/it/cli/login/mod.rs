@@ -1,6 +1,7 @@
 //! `login` without a terminal: what it takes, what it refuses, and what it says.
 
 mod files;
+mod pasted;
 mod verify;
 
 use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply};
