@@ -199,7 +199,9 @@ impl Question<'_> {
                 return Outcome::Refused(message);
             }
             Verdict::Unchecked { .. } => return Outcome::Unchecked(Found { account, kept }),
-            Verdict::Limited { message, .. } => self.asker.say(&message),
+            Verdict::Limited { message, .. } | Verdict::Misplaced { message, .. } => {
+                self.asker.say(&message)
+            }
             Verdict::Good { .. } => {}
         }
         let mut out = self.unanswered.out.iter();

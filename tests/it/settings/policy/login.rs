@@ -246,6 +246,7 @@ fn doctor_shows_the_policy_in_one_line_and_each_account_in_breach_fails() {
         ACCESS_TOKEN,
         &["fine", "--for", "other", "--expires", &in_a_year()],
     );
+    env.has_worked("path=other/x\n");
     change(
         &env,
         "[policy]\nstores = [\"file\", \"vault\"]\nkinds = [\"api-token\", \"access-token\"]\nhosts = [\"Bitbucket.org\"]\n\
