@@ -91,6 +91,12 @@ pub fn url(data: &[u8]) {
         }
     }
     assert!(bitbucket::tokens_in(data).all(|token| token.end <= data.len()));
+    let text = Secret::new(data.to_vec());
+    for text in [bitbucket::joined(&text), text] {
+        if let Ok(found) = bitbucket::understood(&text, &bitbucket::cloud()) {
+            assert!(found.secret.expose().len() <= data.len());
+        }
+    }
 }
 
 /// git's configuration: each value lies where it is said to lie, and without its secrets a file says what it said.

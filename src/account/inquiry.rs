@@ -48,7 +48,12 @@ impl Inquiry<'_> {
         Some(self.get(host, &url, &identity))
     }
 
-    fn get(&self, host: &Host, url: &str, identity: &Identity) -> Result<Answer, http::Error> {
+    pub(super) fn get(
+        &self,
+        host: &Host,
+        url: &str,
+        identity: &Identity,
+    ) -> Result<Answer, http::Error> {
         let asked = self.account.host.clone();
         let _line = Waiting::on(move || format!("asking {asked}…"));
         let client = Client::new(&route::to(host, self.patience, self.deadline))?;

@@ -11,6 +11,7 @@ pub(crate) mod rejection;
 pub(crate) mod sign_in;
 pub(crate) mod standing;
 pub(crate) mod state;
+mod verdict;
 pub(crate) mod verify;
 
 use std::borrow::Cow;
@@ -57,6 +58,9 @@ pub(crate) struct Account {
     pub(crate) origin: Origin,
     /// When the secret ends, in seconds since 1970, UTC, as git or the server said.
     pub(crate) password_expiry_utc: Option<u64>,
+    /// `login` kept the secret unchecked, and no server has judged it since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unchecked: bool,
     /// Set once a server has refused the secret.
     pub(crate) rejected: Option<Rejection>,
     /// What a newer version wrote.
@@ -103,6 +107,7 @@ impl Account {
             expires: None,
             origin,
             password_expiry_utc: None,
+            unchecked: false,
             rejected: None,
             other: BTreeMap::new(),
         }

@@ -6,8 +6,11 @@ use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 
 use crate::account::Account;
+use crate::account::present::Missing;
 use crate::account::standing::Standing;
 use crate::bitbucket;
+use crate::bitbucket::authorization::Identity;
+use crate::sys::secret::Secret;
 
 /// How many days before its end an account counts as expiring.
 const AHEAD: i64 = 14;
@@ -17,6 +20,7 @@ const AHEAD: i64 = 14;
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
     Ok,
+    Unchecked,
     /// Within the next 14 days.
     Expiring,
     Expired,
@@ -41,17 +45,30 @@ impl State {
             _ if account.standing(now) == Standing::Expired => Self::Expired,
             Some(day) if day < today => Self::Expired,
             Some(day) if day <= today.saturating_add(AHEAD.days()) => Self::Expiring,
+            _ if account.unchecked => Self::Unchecked,
             _ => Self::Ok,
         }
     }
 
     pub(crate) fn needs_attention(self) -> bool {
-        !matches!(self, Self::Ok | Self::Expiring)
+        !matches!(self, Self::Ok | Self::Unchecked | Self::Expiring)
     }
 
     /// What is wrong with the account, and how to fix it.
     pub(crate) fn notice(self, account: &Account) -> Option<String> {
-        Some(format!("{}: {}", self.complaint(account)?, fix(account)))
+        Some(format!(
+            "{}: {}",
+            self.complaint(account)?,
+            self.fix(account)
+        ))
+    }
+
+    /// What to do about it.
+    pub(crate) fn fix(self, account: &Account) -> String {
+        match self {
+            Self::Unchecked => how_to_check(account),
+            _ => fix(account),
+        }
     }
 
     /// What is wrong with the account.
@@ -62,6 +79,7 @@ impl State {
         let what = match self {
             // The store's own error says why.
             Self::Ok | Self::Unreachable => return None,
+            Self::Unchecked => format!("is unchecked: {host} has not seen its secret yet"),
             Self::Expiring => format!("expires on {}", last_day(account)?),
             Self::Expired => format!("has expired on {}", last_day(account)?),
             Self::Missing => format!("has no secret in the {store}"),
@@ -99,6 +117,16 @@ pub(crate) fn fix(account: &Account) -> String {
         format!("'git credential-bitbucket status --verify {name}' asks again, {replace}")
     } else {
         replace
+    }
+}
+
+/// The command that makes Bitbucket say whether the secret works.
+pub(crate) fn how_to_check(account: &Account) -> String {
+    let name = account.argument();
+    if Identity::for_rest(account, Secret::default()) == Err(Missing::Email) {
+        format!("'git credential-bitbucket edit {name} --email ADDRESS' makes the check possible")
+    } else {
+        format!("'git credential-bitbucket status --verify {name}' checks it")
     }
 }
 

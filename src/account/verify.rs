@@ -6,31 +6,23 @@ use std::time::{Duration, Instant};
 use crate::account::Account;
 use crate::account::inquiry::Inquiry;
 use crate::account::sign_in::Scheme;
+pub(crate) use crate::account::verdict::Verdict;
+use crate::account::verdict::{
+    lacks, limited, misplaced, page, refusal, refused, server, unanswered, unchecked, undecided,
+    wrong_kind,
+};
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Forbidden, Kind, Service};
+use crate::git::url::Url;
 use crate::git::username::Username;
+use crate::git::{self, Setting};
 use crate::sys::http::{self, Answer};
 use crate::sys::parallel::in_parallel;
 use crate::sys::secret::Secret;
 
 /// The time limit for one answer of Bitbucket while a person waits.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It works. `who` is the user, where Bitbucket says so.
-    Good { who: Option<String> },
-    /// Bitbucket knows it, but git cannot do everything with it. It is stored, with a warning.
-    Limited { message: String, hint: String },
-    /// Bitbucket does not know it: it is not stored.
-    Refused { message: String, hint: String },
-    /// Bitbucket could not be asked. It is stored, with a warning.
-    Unchecked {
-        reason: String,
-        hint: Option<String>,
-    },
-}
 
 /// Asks until the deadline. Notes in the account whether a Data Center wants Bearer, and whose token it is.
 pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -> Verdict {
@@ -78,6 +70,30 @@ pub(crate) fn access(
     })
 }
 
+/// Asks whether Bitbucket Cloud misses a workspace that the account is for. Any other answer decides nothing.
+pub(crate) fn missing_workspace(
+    account: &Account,
+    secret: &Secret,
+    deadline: Instant,
+) -> Option<Verdict> {
+    let inquiry = about(account, secret, deadline);
+    let identity = Identity::for_rest(account, secret.clone()).ok();
+    let identity = identity.filter(|_| bitbucket::is_cloud(&account.host))?;
+    let is_missing = |place: &&Reach| {
+        let answer = inquiry.get(
+            &bitbucket::api_host(),
+            &bitbucket::workspace_url(&place.workspace),
+            &identity,
+        );
+        answer.is_ok_and(|answer| bitbucket::has_no_workspace(&answer))
+    };
+    let is_workspace = |place: &&Reach| place.repository.is_none();
+    let mut workspaces = account.reach.iter().filter(is_workspace);
+    workspaces
+        .find(is_missing)
+        .map(|place| misplaced(account, place))
+}
+
 fn about<'a>(account: &'a Account, secret: &'a Secret, deadline: Instant) -> Inquiry<'a> {
     Inquiry {
         account,
@@ -92,11 +108,7 @@ fn cloud(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
         account, secret, ..
     } = inquiry;
     let Ok(identity) = Identity::for_rest(account, (*secret).clone()) else {
-        // Without the e-mail REST cannot be asked, only git's address.
-        let of_git = refs(inquiry)?;
-        return Ok(of_git.unwrap_or_else(|| {
-            unchecked("Bitbucket can only be asked with '--email' or '--for WORKSPACE/REPOSITORY'")
-        }));
+        return without_email(inquiry);
     };
     let answer = inquiry.who_is(&identity)?;
     match answer.status {
@@ -104,16 +116,43 @@ fn cloud(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
         401 => return explain_refusal(inquiry),
         status => return Ok(undecided(account, status)),
     }
-    if let Some(limited) = lacking_scope(account, &answer) {
-        return Ok(limited);
+    Ok(
+        match (
+            refs(inquiry, &account.reach)?,
+            lacking_scope(account, &answer),
+        ) {
+            (Some(misplaced @ Verdict::Misplaced { .. }), _) => misplaced,
+            (_, Some(limited)) => limited,
+            (None | Some(Verdict::Good { .. }), None) => Verdict::Good {
+                who: display_name(&answer),
+            },
+            // Bitbucket knows the secret: only the repository refuses it.
+            (Some(Verdict::Refused { .. }), None) => {
+                unchecked("Bitbucket knows the secret, but a repository of '--for' refuses it")
+            }
+            (Some(verdict), None) => verdict,
+        },
+    )
+}
+
+/// REST takes an API token only with the e-mail. git's address takes it without, and REST may take it as Bearer, of which
+/// only a yes counts.
+fn without_email(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
+    if let Some(of_git) = refs(inquiry, &inquiry.account.reach)? {
+        return Ok(of_git);
     }
-    let who = answer
-        .json()
-        .and_then(|json| Some(json.get("display_name")?.as_str()?.to_owned()));
-    Ok(match refs(inquiry)? {
-        None | Some(Verdict::Good { .. }) => Verdict::Good { who },
-        Some(verdict) => verdict,
-    })
+    let answer = inquiry.who_is(&Identity::Bearer(inquiry.secret.clone()))?;
+    if bitbucket::is_api_token(&answer) {
+        let who = display_name(&answer);
+        return Ok(lacking_scope(inquiry.account, &answer).unwrap_or(Verdict::Good { who }));
+    }
+    Ok(refs_here(inquiry)?.unwrap_or_else(|| {
+        unchecked("Bitbucket can only be asked with '--email' or '--for WORKSPACE/REPOSITORY'")
+    }))
+}
+
+fn display_name(answer: &Answer) -> Option<String> {
+    Some(answer.json()?.get("display_name")?.as_str()?.to_owned())
 }
 
 fn data_center(
@@ -143,10 +182,11 @@ fn data_center(
     if let (true, Some(who), Some(known)) = (is_token && is_nobodys, &who, account.known_mut()) {
         known.owner.username = Username::new(who.clone());
     }
-    Ok(match refs(&about(account, secret, deadline))? {
-        None if who.is_none() => {
+    let inquiry = about(account, secret, deadline);
+    Ok(match refs(&inquiry, &account.reach)? {
+        None if who.is_none() => refs_here(&inquiry)?.unwrap_or_else(|| {
             unchecked(format!("{} does not say whose token it is", account.host))
-        }
+        }),
         None | Some(Verdict::Good { .. }) => Verdict::Good { who },
         Some(verdict) => verdict,
     })
@@ -192,14 +232,33 @@ pub(crate) fn check_repositories(
     secret: &Secret,
     deadline: Instant,
 ) -> Result<Option<Verdict>, http::Error> {
-    refs(&about(account, secret, deadline))
+    refs(&about(account, secret, deadline), &account.reach)
 }
 
-/// Asks for the account's repositories as git would, up to one that is not good. None if it names no repository.
-fn refs(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
+/// Asks for the repository of the current folder's remote.
+fn refs_here(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
+    let account = inquiry.account;
+    let of_remote = |setting: &Setting| {
+        let remote = setting.key.strip_prefix("remote.")?;
+        remote.strip_suffix(".url")?;
+        let url = Url::parse(&setting.value)?;
+        let host = url.host().filter(|host| *host == account.host)?;
+        Reach::of_path(&host, &url.path()?)
+    };
+    let settings = git::settings().unwrap_or_default();
+    let here: Vec<Reach> = settings.iter().find_map(of_remote).into_iter().collect();
+    Ok(match refs(inquiry, &here)? {
+        // Nobody said that the account is for it.
+        Some(Verdict::Misplaced { message, hint }) => Some(Verdict::Limited { message, hint }),
+        verdict => verdict,
+    })
+}
+
+/// Asks for repositories as git would, up to one that is not good. None if there is none to ask for.
+fn refs(inquiry: &Inquiry<'_>, places: &[Reach]) -> Result<Option<Verdict>, http::Error> {
     let account = inquiry.account;
     let mut verdict = None;
-    for place in &account.reach {
+    for place in places {
         let Some(answer) = inquiry.refs(place, Service::Fetch) else {
             continue;
         };
@@ -223,10 +282,7 @@ fn of_service(account: &Account, place: &Reach, service: Service, answer: &Answe
         )),
         401 => refused(account),
         403 => forbidden(account, place, service, answer),
-        404 => limited(
-            format!("the secret works, but it cannot see '{place}'"),
-            format!("check the name, or give it access: {}", page(account)),
-        ),
+        404 => misplaced(account, place),
         status => undecided(account, status),
     }
 }
@@ -271,26 +327,6 @@ fn lacking_scope(account: &Account, answer: &Answer) -> Option<Verdict> {
     (!bitbucket::grants(&granted, write)).then(|| lacks(account, Service::Push, Some(write)))
 }
 
-fn lacks(account: &Account, what: Service, scope: Option<&str>) -> Verdict {
-    let message = match scope {
-        Some(scope) => format!("the token works, but cannot {what}: it lacks the scope '{scope}'"),
-        None => format!("the token works, but is not allowed to {what}"),
-    };
-    let hint = format!(
-        "if it should, make a new one ({}) and sign in again: {}",
-        to_tick(account),
-        page(account)
-    );
-    limited(message, hint)
-}
-
-fn limited(message: impl Into<String>, hint: impl Into<String>) -> Verdict {
-    Verdict::Limited {
-        message: message.into(),
-        hint: hint.into(),
-    }
-}
-
 /// Bitbucket said 401: find which of the known mistakes it is.
 fn explain_refusal(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
     let Inquiry {
@@ -314,7 +350,7 @@ fn explain_refusal(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
         }
         (Some(Kind::ApiToken), Some(email))
             // git's address ignores the e-mail: if it accepts the token, the e-mail is wrong.
-            if !matches!(refs(inquiry)?, None | Some(Verdict::Refused { .. })) => {
+            if !matches!(refs(inquiry, &account.reach)?, None | Some(Verdict::Refused { .. })) => {
                 return Ok(refusal(
                     format!("Bitbucket knows the token, but it does not belong to '{email}'"),
                     "give the e-mail of the Atlassian account that made it, or leave '--email' out",
@@ -323,94 +359,4 @@ fn explain_refusal(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
         _ => {}
     }
     Ok(refused(account))
-}
-
-fn wrong_kind(is: Kind, said: Kind) -> Verdict {
-    refusal(
-        format!("that is {}, not {}", is.noun(), said.noun()),
-        format!("sign in with '--kind {is}'"),
-    )
-}
-
-fn refused(account: &Account) -> Verdict {
-    let (doubt, or) = match account.email() {
-        Some(email) => (
-            "if the e-mail is right, ",
-            format!(", or it does not belong to '{email}'"),
-        ),
-        None => ("", String::new()),
-    };
-    let message = match account.kind() {
-        Some(Kind::ApiToken) => format!(
-            "Bitbucket refuses the API token: it was made without scopes, has expired or was revoked{or}"
-        ),
-        Some(Kind::AccessToken) => {
-            "Bitbucket refuses the access token: it has expired or was revoked".to_owned()
-        }
-        Some(Kind::Oauth) => "Bitbucket refuses the access token of the OAuth grant".to_owned(),
-        _ => format!("{} refuses the user name and the secret", account.host),
-    };
-    let page = page(account);
-    let hint = match account.username() {
-        Some(username) if !bitbucket::is_cloud(&account.host) => format!(
-            "check that '{username}' is the user name (not the e-mail), or make a new one: {page}"
-        ),
-        _ => format!("{doubt}make a new one ({}): {page}", to_tick(account)),
-    };
-    refusal(message, hint)
-}
-
-fn refusal(message: impl Into<String>, hint: impl Into<String>) -> Verdict {
-    Verdict::Refused {
-        message: message.into(),
-        hint: hint.into(),
-    }
-}
-
-fn unchecked(reason: impl Into<String>) -> Verdict {
-    Verdict::Unchecked {
-        reason: reason.into(),
-        hint: None,
-    }
-}
-
-fn unanswered(account: &Account, error: &http::Error) -> Verdict {
-    Verdict::Unchecked {
-        reason: format!("cannot ask {}: {error}", server(account)),
-        hint: Some(error.hint().to_owned()),
-    }
-}
-
-/// An answer that says nothing about the secret.
-fn undecided(account: &Account, status: u16) -> Verdict {
-    let server = server(account);
-    unchecked(match status {
-        429 => format!("{server} limits our requests (429)"),
-        _ => format!("{server} answered {status}"),
-    })
-}
-
-/// Who was asked: of Bitbucket Cloud it may be either of its two hosts.
-fn server(account: &Account) -> &str {
-    if bitbucket::is_cloud(&account.host) {
-        "Bitbucket"
-    } else {
-        account.host.as_str()
-    }
-}
-
-fn to_tick(account: &Account) -> &'static str {
-    account
-        .kind()
-        .and_then(Kind::scopes_to_tick)
-        .unwrap_or("with access to the repositories")
-}
-
-fn page(account: &Account) -> String {
-    let kind = account.kind().unwrap_or(Kind::ApiToken);
-    if kind == Kind::Oauth {
-        // The consumer's page shows what the grant may do.
-        return bitbucket::oauth::consumers_page(&account.reach);
-    }
-    kind.page(&account.host, account.base_path(), &account.reach)
 }

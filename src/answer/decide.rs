@@ -250,7 +250,10 @@ impl Decision {
             let notice = if account.lies_elsewhere() {
                 source::notice(&account, now)
             } else {
-                State::of(&account, now).notice(&account)
+                let state = State::of(&account, now);
+                // git's success checks an unchecked one.
+                let is_told = state != State::Unchecked;
+                is_told.then(|| state.notice(&account)).flatten()
             };
             let found = Some(Found { account, kept });
             let notices = notice.into_iter().collect();

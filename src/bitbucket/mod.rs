@@ -7,6 +7,7 @@ mod host;
 mod kind;
 pub(crate) mod oauth;
 mod pages;
+mod pasted;
 pub(crate) mod reach;
 mod rest;
 mod tokens;
@@ -16,10 +17,11 @@ pub(crate) use self::host::{
 };
 pub(crate) use self::kind::{Kind, RestScheme, removed, static_usernames};
 pub(crate) use self::pages::{API_TOKEN_PAGE, PROFILE_PAGE, TWO_STEP_PAGE, grants, how_to_make};
+pub(crate) use self::pasted::{Pasted, joined, understood};
 pub(crate) use self::rest::{
-    Forbidden, Service, clone_url, context_of, granted_scopes, is_general_rest,
-    is_of_bitbuckets_git, is_of_git, is_rest, knows_the_secret, service_url, signed_in_user,
-    wants_a_captcha, whoami_url, why_forbidden,
+    Forbidden, Service, clone_url, context_of, granted_scopes, has_no_workspace, is_api_token,
+    is_general_rest, is_of_bitbuckets_git, is_of_git, is_rest, knows_the_secret, service_url,
+    signed_in_user, wants_a_captcha, whoami_url, why_forbidden, workspace_url,
 };
 pub(crate) use self::tokens::{
     is_filler, is_token_for_a_name, looks_like_a_secret, masked, pattern, put_right, tokens_in,

@@ -16,6 +16,16 @@ pub(crate) fn whoami_url(host: &Host, context: &str) -> String {
     }
 }
 
+/// The REST URL of a workspace of Bitbucket Cloud.
+pub(crate) fn workspace_url(workspace: &str) -> String {
+    format!("https://{API_HOST}/2.0/workspaces/{workspace}")
+}
+
+/// Whether Bitbucket says that there is no such workspace, or that the secret may not know of it.
+pub(crate) fn has_no_workspace(answer: &Answer) -> bool {
+    answer.status == 404 && answer.mentions("No workspace with identifier")
+}
+
 /// What git does with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -161,6 +171,11 @@ pub(crate) fn is_of_bitbuckets_git(host: &Host, answer: &Answer) -> bool {
 
 const CREDENTIAL_TYPE: &str = "x-credential-type";
 const SCOPES: &str = "x-oauth-scopes";
+
+/// Whether Bitbucket knows the secret, and says that it is an API token.
+pub(crate) fn is_api_token(answer: &Answer) -> bool {
+    knows_the_secret(answer) && answer.header(CREDENTIAL_TYPE) == Some("api_token")
+}
 
 pub(crate) fn granted_scopes(answer: &Answer) -> Option<Vec<&str>> {
     let scopes = answer.header(SCOPES)?.split(',');

@@ -106,6 +106,20 @@ pub(crate) fn tokens_in(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     tokens.filter(|token| token.len() >= SHORTEST)
 }
 
+/// The characters of a token that starts like this.
+pub(super) fn parts_of(start: &[u8]) -> impl Fn(u8) -> bool {
+    let of_data_center = named(&Secret::new(start.to_vec())) == Some(Kind::HttpAccessToken);
+    let more: &[u8] = if of_data_center { b"-_=+/@" } else { b"-_=" };
+    move |byte| byte.is_ascii_alphanumeric() || more.contains(&byte)
+}
+
+/// Whether a token of Bitbucket Cloud has its end: an equals sign and eight hexadecimal digits.
+pub(super) fn is_complete(token: &[u8]) -> bool {
+    let mut end = token.rchunks(8);
+    let is_sum = |digits: &[u8]| digits.len() == 8 && digits.iter().all(u8::is_ascii_hexdigit);
+    end.next().is_some_and(is_sum) && end.next().is_some_and(|rest| rest.ends_with(b"="))
+}
+
 /// The text with Atlassian's secrets and the passwords of URLs masked. It masks too much rather than too little: a secret
 /// may be percent-encoded, or follow a letter.
 pub(crate) fn masked(text: &str) -> String {

@@ -13,7 +13,7 @@ use crate::account::{Account, Kept, Origin};
 use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::answer::source;
-use crate::bitbucket::{self, Kind};
+use crate::bitbucket::{self, Kind, Pasted};
 use crate::git::context::Context;
 use crate::helper::asker::{ASKING, Asker, Typed, usual_kind};
 use crate::helper::unanswered::{Unanswered, look};
@@ -128,15 +128,20 @@ impl Question<'_> {
         }
         let mut outcome = Outcome::Nothing;
         for _ in 0..2 {
-            let secret = match self.asker.token(context, host, &lines)? {
-                Typed::Text(secret) => secret,
+            let text = match self.asker.token(context, host, &lines)? {
+                Typed::Text(text) => bitbucket::joined(&text),
                 Typed::Nothing => return Ok(Outcome::Nothing),
                 Typed::Stop => return Ok(Outcome::Stop),
             };
+            let Pasted { secret, name } = match bitbucket::understood(&text, host) {
+                Ok(found) => found,
+                Err(other) => return Ok(Outcome::Refused(format!("that is a URL of {other}"))),
+            };
+            let name = name.map(|name| Secret::new(name.as_slice().to_vec()));
             let told = Kind::of_secret(&secret, host);
             outcome = match self.objection_to(told, &secret)? {
                 Some(outcome) => outcome,
-                None if told.is_some() => self.sign_in(secret, None),
+                None if told.is_some() => self.sign_in(secret, name),
                 None => match self.asker.username(context)? {
                     Typed::Text(name) => self.sign_in(secret, Some(name)),
                     Typed::Nothing | Typed::Stop => Outcome::Stop,
@@ -199,7 +204,9 @@ impl Question<'_> {
                 return Outcome::Refused(message);
             }
             Verdict::Unchecked { .. } => return Outcome::Unchecked(Found { account, kept }),
-            Verdict::Limited { message, .. } => self.asker.say(&message),
+            Verdict::Limited { message, .. } | Verdict::Misplaced { message, .. } => {
+                self.asker.say(&message);
+            }
             Verdict::Good { .. } => {}
         }
         let mut out = self.unanswered.out.iter();

@@ -22,7 +22,7 @@ use crate::sys::trace;
 
 /// Keeps a credential that worked. Returns the notice for a person, if there is one.
 pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String>> {
-    let Some(wanted) = Wanted::of(&request.context).filter(|_| !request.ephemeral) else {
+    let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(None);
     };
     let Some(given) = Given::of(&request) else {
@@ -49,7 +49,8 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
         fitting.map(|(known, _)| *known)
     };
     let mut session = session.clone();
-    for known in fitting() {
+    // An answer of ours comes back ephemeral. Its success changes nothing but that an account is unchecked.
+    for known in fitting().filter(|known| known.unchecked || !request.ephemeral) {
         let is_same = is_same(&session, known, &account, &given)?;
         // Somebody may have been at an unlock prompt.
         session = session.afresh_when_late();
@@ -58,6 +59,9 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
             back_in_service(&session, known, &wanted)?;
             return Ok(None);
         }
+    }
+    if request.ephemeral {
+        return Ok(None);
     }
     if fitting().any(|known| known.grant().is_some()) {
         trace::say(|| "store: a grant answers here, whose tokens come and go".to_owned());
@@ -208,13 +212,9 @@ fn is_same(session: &Session, known: &Account, new: &Account, given: &Given<'_>)
 /// A server took the secret: nothing is known against it any more but what other repositories say, and how often it came
 /// back is forgotten.
 fn back_in_service(session: &Session, account: &Account, wanted: &Wanted<'_>) -> Result<()> {
-    let Some(before) = &account.rejected else {
-        return Ok(());
-    };
-    let after = before
-        .clone()
-        .after_success(wanted.reach.as_ref(), Timestamp::now());
-    if after.as_ref() == Some(before) {
+    let before = account.rejected.clone();
+    let after = before.and_then(|it| it.after_success(wanted.reach.as_ref(), Timestamp::now()));
+    if after == account.rejected && !account.unchecked {
         return Ok(());
     }
     session.set_rejected(account, after)

@@ -162,7 +162,7 @@ impl Session {
         Accounts::update(&self.locations()?.accounts(), self.patience(), change)
     }
 
-    /// Records the rejection of an account's secret, unless a new login has replaced the secret.
+    /// Records how a server judged an account's secret, unless a new login has replaced the secret.
     pub(crate) fn set_rejected(
         &self,
         account: &Account,
@@ -172,6 +172,7 @@ impl Session {
             let mut accounts = accounts.iter_mut();
             if let Some(known) = accounts.find(|known| known.entry == account.entry) {
                 known.rejected = rejected;
+                known.unchecked = false;
             }
             Ok(())
         })

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::account::sign_in::{Known, Owner};
 use crate::account::{Account, Kept, Origin};
-use crate::bitbucket::{self, Kind};
+use crate::bitbucket::{self, Kind, Pasted};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::settings::session::Session;
@@ -13,7 +13,7 @@ use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 use crate::sys::variables;
 
-/// The kinds that the variables with a secret name.
+/// The kinds that the variables with a secret name. The start of the secret knows better.
 const KINDS: [Option<Kind>; SECRET_VARIABLES.len()] = [
     Some(Kind::ApiToken),
     Some(Kind::AccessToken),
@@ -27,10 +27,12 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
         return Ok(None);
     }
     // A Data Center's token may be set for another program. Bitbucket Cloud must not see it.
-    let set =
-        |name| secret_variable(name).filter(|secret| Kind::of_another_host(secret, host).is_none());
+    let set = |name| {
+        let found = bitbucket::understood(&secret_variable(name)?, host).ok();
+        found.filter(|found| Kind::of_another_host(&found.secret, host).is_none())
+    };
     let mut variables = SECRET_VARIABLES.into_iter().zip(KINDS);
-    let Some((variable, kind, secret)) =
+    let Some((variable, kind, Pasted { secret, name })) =
         variables.find_map(|(variable, kind)| Some((variable, kind, set(variable)?)))
     else {
         return Ok(None);
@@ -43,9 +45,11 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
     }
     let host = bitbucket::cloud();
     // A token without a prefix comes from OAuth, whatever the user name: git presents it as an access token.
+    let kind = Kind::of_secret(&secret, &host).or(kind);
     let kind = kind.unwrap_or_else(|| Kind::of_pair(&secret, None, &host));
+    let username = text_variable("BITBUCKET_USERNAME").and_then(Username::new);
     let owner = Owner {
-        username: text_variable("BITBUCKET_USERNAME").and_then(Username::new),
+        username: username.or(name),
         email: text_variable("BITBUCKET_EMAIL"),
     };
     let known = Known::of_kind(kind, owner);

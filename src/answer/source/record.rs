@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::account::sign_in::{Known, Owner};
 use crate::account::{Account, Kept, Origin};
-use crate::bitbucket::Kind;
+use crate::bitbucket::{self, Kind};
 use crate::git::context::Host;
 use crate::git::username::Username;
 use crate::store;
@@ -52,7 +52,7 @@ impl Fields {
 
     /// The account that the fields make. Its name is the place where they were found.
     pub(crate) fn into_account(
-        self,
+        mut self,
         place: &str,
         store: store::Name,
         host: &Host,
@@ -63,9 +63,16 @@ impl Fields {
                 "the fields are username, password, kind, email and expires; only password is needed",
             )
         };
-        let Some(secret) = self.password else {
+        let Some(mut secret) = self.password else {
             bail!(wrong("has no field 'password'"));
         };
+        if store == store::Name::Folder {
+            // People write these files.
+            let found = bitbucket::understood(&secret, host)
+                .map_err(|other| wrong(&format!("has a URL of {other}")))?;
+            secret = found.secret;
+            self.username = self.username.or(found.name);
+        }
         if secret.expose().iter().any(u8::is_ascii_control) {
             bail!(wrong(
                 "has a password with a line break or another control character"

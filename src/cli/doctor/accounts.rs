@@ -7,7 +7,7 @@ use super::finding::Check;
 use super::live::has_ended;
 use super::surroundings::Surroundings;
 use crate::account::present::Missing;
-use crate::account::state::{self, State};
+use crate::account::state::State;
 use crate::account::{Account, Kept};
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
@@ -130,9 +130,9 @@ fn of_account(account: &Account, kept: Option<&Kept>) -> Check {
     let mut check = match state.complaint(account) {
         None => Check::pass(id, described(account)),
         Some(complaint) if state.needs_attention() => {
-            Check::fail(id, complaint, state::fix(account))
+            Check::fail(id, complaint, state.fix(account))
         }
-        Some(complaint) => Check::warn(id, complaint, state::fix(account)),
+        Some(complaint) => Check::warn(id, complaint, state.fix(account)),
     };
     let can_be_asked = !account.is_retired() && account.kind().is_some() && !has_ended(account);
     let kept = kept.filter(|_| can_be_asked);

@@ -103,7 +103,8 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
         return Check::pass(ID, message);
     };
     let (complaint, fix) = match (state, is_elsewhere) {
-        (State::Rejected, true) => return Check::pass(ID, message),
+        // git's success checks an unchecked one.
+        (State::Unchecked, _) | (State::Rejected, true) => return Check::pass(ID, message),
         (State::Rejected, false) => (
             "it was refused once, and gets one more chance".to_owned(),
             state::fix(account),

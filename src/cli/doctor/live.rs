@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::finding::{Check, CheckOutcome};
 use crate::account::Account;
-use crate::account::state;
+use crate::account::state::{self, State};
 use crate::account::verify::{self, Verdict};
 use crate::bitbucket::Service;
 use crate::bitbucket::reach::Reach;
@@ -35,15 +35,23 @@ pub(super) fn ask(checks: &mut [Check]) {
 fn add(check: &mut Check, account: &Account, verdict: Verdict) {
     let Account { name, host, .. } = account;
     let id = check.id.clone();
+    let is_unchecked = State::of(account, Timestamp::now()) == State::Unchecked;
     *check = match (verdict, check.outcome) {
         (Verdict::Good { who }, _) => {
             let who = who.map_or_else(String::new, |who| format!(" as '{who}'"));
+            if is_unchecked {
+                *check = Check::pass(id, format!("'{name}' works"));
+            }
             let _ = write!(check.message, "; {host} knows it{who}");
             return;
         }
+        (Verdict::Unchecked { reason, hint }, CheckOutcome::Warn) if is_unchecked => {
+            let hint = hint.unwrap_or_else(|| state::how_to_check(account));
+            Check::warn(id, format!("'{name}' is unchecked: {reason}"), hint)
+        }
         // What is known here weighs more.
         (_, CheckOutcome::Fail) | (Verdict::Unchecked { .. }, CheckOutcome::Warn) => return,
-        (Verdict::Limited { message, hint }, _) => {
+        (Verdict::Limited { message, hint } | Verdict::Misplaced { message, hint }, _) => {
             Check::warn(id, format!("'{name}': {message}"), hint)
         }
         (Verdict::Refused { message, hint }, _) => {
@@ -104,10 +112,12 @@ fn refusal(account: &Account, secret: &Secret, refused: Verdict, deadline: Insta
     match verify::check(&mut anywhere, secret, deadline) {
         Verdict::Unchecked { .. } => refused,
         refused @ Verdict::Refused { .. } => refused,
-        Verdict::Good { .. } | Verdict::Limited { .. } => Verdict::Limited {
-            message: format!("{host} knows '{name}', but refuses it for this repository"),
-            hint: state::REFUSED_THERE.to_owned(),
-        },
+        Verdict::Good { .. } | Verdict::Limited { .. } | Verdict::Misplaced { .. } => {
+            Verdict::Limited {
+                message: format!("{host} knows '{name}', but refuses it for this repository"),
+                hint: state::REFUSED_THERE.to_owned(),
+            }
+        }
     }
 }
 
@@ -116,7 +126,9 @@ fn of_service(account: &Account, place: &Reach, service: Service, verdict: Verdi
     let id = service.to_string();
     match verdict {
         Verdict::Good { .. } => Check::pass(id, format!("'{name}' can {service} {place}")),
-        Verdict::Limited { message, hint } | Verdict::Refused { message, hint } => Check::fail(
+        Verdict::Limited { message, hint }
+        | Verdict::Misplaced { message, hint }
+        | Verdict::Refused { message, hint } => Check::fail(
             id,
             format!("'{name}' cannot {service} {place}: {message}"),
             hint,

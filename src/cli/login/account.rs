@@ -114,7 +114,7 @@ fn sign_in(arguments: &Login, existing: Option<&Account>, kind: Kind, owner: Own
 fn ask_email() -> Result<Option<String>> {
     loop {
         let answer = terminal::ask_line(
-            "E-mail of your Atlassian account, for the REST API (Enter to leave it out): ",
+            "E-mail of your Atlassian account, to check the token (Enter to leave it out): ",
         )?;
         match answer.as_str() {
             "" => return Ok(None),

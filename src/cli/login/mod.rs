@@ -34,6 +34,7 @@ use crate::sys::message;
 const CHECK: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
+    let arguments = &mut arguments.clone();
     let session = Session::default();
     let (accounts, is_damaged) = match session.accounts() {
         Err(error) if error.is::<Damage>() => (Accounts::default(), true),
@@ -65,15 +66,24 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     if let Some(objection) = session.objection_to_keeping(&account, choice)? {
         return Err(objection.to_keeping());
     }
-    let verdict = if arguments.no_verify {
-        None
-    } else {
+    let verdict = (!arguments.no_verify).then(|| {
         let deadline = Instant::now() + CHECK;
-        Some(verify::check(&mut account, &kept.secret, deadline))
-    };
-    if let Some(Verdict::Refused { message, hint }) = verdict {
-        bail!(Hinted::new(message, hint));
+        match verify::check(&mut account, &kept.secret, deadline) {
+            known @ (Verdict::Good { .. } | Verdict::Limited { .. }) => {
+                verify::missing_workspace(&account, &kept.secret, deadline).unwrap_or(known)
+            }
+            verdict => verdict,
+        }
+    });
+    match verdict {
+        Some(Verdict::Refused { message, hint }) => bail!(Hinted::new(message, hint)),
+        Some(Verdict::Misplaced { message, hint }) => bail!(Hinted::new(
+            message,
+            format!("{hint}; '--no-verify' stores it all the same")
+        )),
+        _ => {}
     }
+    account.unchecked = matches!(verdict, None | Some(Verdict::Unchecked { .. }));
 
     if is_damaged {
         set_accounts_aside(&session)?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::account::verify::Verdict;
-use crate::account::{Account, today};
+use crate::account::{Account, state, today};
 use crate::bitbucket::{self, Kind};
 use crate::cli::login::options::Login;
 use crate::cli::output;
@@ -47,7 +47,7 @@ pub(crate) fn tell_where(
 
 pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
     match verdict {
-        None | Some(Verdict::Refused { .. }) => {}
+        None | Some(Verdict::Refused { .. } | Verdict::Misplaced { .. }) => {}
         Some(Verdict::Good { who: Some(who) }) => {
             message::tell(&format!("{} knows it as '{who}'", account.host));
         }
@@ -60,9 +60,7 @@ pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
         Some(Verdict::Unchecked { .. }) if account.is_retired() => {}
         Some(Verdict::Unchecked { reason, hint }) => {
             message::warn(format_args!("the secret is stored unchecked: {reason}"));
-            if let Some(hint) = hint {
-                message::hint(hint);
-            }
+            message::hint(hint.unwrap_or_else(|| state::how_to_check(account)));
         }
     }
 }

@@ -5,25 +5,28 @@ use std::io::{self, IsTerminal as _, Read};
 use anyhow::{Context as _, Result, bail};
 
 use crate::account::Account;
-use crate::bitbucket::{self, Kind};
+use crate::bitbucket::{self, Kind, Pasted};
 use crate::cli::login::options::Login;
 use crate::git::context::Host;
 use crate::settings::policy::Policy;
 use crate::sys::error::{Hinted, Usage, shell_quoted};
 use crate::sys::message;
-use crate::sys::secret::Secret;
+use crate::sys::secret::{Secret, SecretBuffer};
 use crate::sys::terminal;
 
 /// The longest secret that fits a line of git's protocol, with its key.
 const LONGEST: usize = 65_000;
 
-/// Reads it from standard input, or asks for it.
-pub(super) fn ask(arguments: &Login, policy: &Policy, host: &Host) -> Result<Secret> {
-    let secret = if arguments.with_token && io::stdin().is_terminal() {
+/// Reads it from standard input, or asks for it, and finds the token in it. A user name or e-mail beside the token counts
+/// as given.
+pub(super) fn ask(arguments: &mut Login, policy: &Policy, host: &Host) -> Result<Secret> {
+    let text = if arguments.with_token && io::stdin().is_terminal() {
         // A typed secret must not show.
         terminal::ask_secret(&format!("Token for {host} (it will not show): "))?
     } else if arguments.with_token {
-        next_line(&mut terminal::input()?)?
+        SecretBuffer::read(terminal::input()?, LONGEST)
+            .context("cannot read from standard input")?
+            .into()
     } else if terminal::can_ask() {
         explain_where_to_make_one(arguments, policy, host);
         terminal::ask_secret(&format!("Token for {host} (it will not show): "))?
@@ -40,7 +43,22 @@ pub(super) fn ask(arguments: &Login, policy: &Policy, host: &Host) -> Result<Sec
             ),
         ));
     };
+    let mut text = bitbucket::joined(&text);
+    if arguments.with_token {
+        text = next_line(&mut text.trimmed().expose())?;
+    }
+    let Pasted { secret, name } = bitbucket::understood(&text, host).map_err(|other| {
+        let hint = format!("give a token of {host}, or sign in to {other} with '--host {other}'");
+        Hinted::new(format!("that is a URL of {other}"), hint)
+    })?;
     refuse_what_is_no_secret(&secret, "token")?;
+    let name = name.map(|name| name.to_string());
+    let is_email = bitbucket::is_cloud(host) && name.as_ref().is_some_and(|it| it.contains('@'));
+    if is_email {
+        arguments.email = arguments.email.take().or(name);
+    } else {
+        arguments.username = arguments.username.take().or(name);
+    }
     Ok(secret)
 }
 

@@ -28,7 +28,7 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
     for ((account, kept), verdict) in asked.iter().zip(verdicts) {
         let now = Timestamp::now();
         let rejected = match verdict {
-            Verdict::Good { .. } | Verdict::Limited { .. } => None,
+            Verdict::Good { .. } | Verdict::Limited { .. } | Verdict::Misplaced { .. } => None,
             Verdict::Refused { .. } => {
                 let before = account.rejected.clone();
                 Some(Rejection::again(before, None, now).after(Probed::Unknown, None, now))
@@ -36,7 +36,7 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
             Verdict::Unchecked { .. } => continue,
         };
         if !account.is_of_the_environment() {
-            if rejected != account.rejected {
+            if rejected != account.rejected || account.unchecked {
                 session.set_rejected(account, rejected)?;
             }
         } else if rejected.is_none() {
@@ -86,7 +86,9 @@ fn tell(account: &Account, verdict: &Verdict) {
         Verdict::Good { who: None } => {
             message::tell(&format!("'{name}': {} knows it", account.host));
         }
-        Verdict::Limited { message, hint } | Verdict::Refused { message, hint } => {
+        Verdict::Limited { message, hint }
+        | Verdict::Misplaced { message, hint }
+        | Verdict::Refused { message, hint } => {
             message::warn(format_args!("'{name}': {message}"));
             message::hint(hint);
         }

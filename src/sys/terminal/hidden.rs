@@ -7,11 +7,14 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::ioctl_fionread;
 use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
@@ -20,7 +23,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::flag::register_conditional_default;
 use signal_hook::low_level::{emulate_default_handler, pipe};
 
-/// A terminal that hides its input. `rpassword` reads it one character at a time.
+/// A terminal that hides its input. `rpassword` reads it one character at a time, through [`Line`].
 pub(crate) struct Quiet {
     terminal: File,
     before: Termios,
@@ -42,6 +45,12 @@ impl Quiet {
         };
         quiet.begin()?;
         Ok(quiet)
+    }
+
+    /// Whether more was pasted behind the end of a line. Nobody types that fast.
+    pub(crate) fn goes_on(&self) -> io::Result<bool> {
+        thread::sleep(PAUSE / 2);
+        Ok(ioctl_fionread(&self.terminal)? > 0)
     }
 
     fn begin(&self) -> io::Result<()> {
@@ -96,15 +105,19 @@ impl Quiet {
     }
 }
 
-impl Read for Quiet {
+/// Reads one line of a hidden input.
+pub(crate) struct Line(pub(crate) Rc<Quiet>);
+
+impl Read for Line {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Self(quiet) = self;
         let [first, ..] = buffer else {
             return Ok(0);
         };
         loop {
-            while !self.wait()? {}
+            while !quiet.wait()? {}
             let start = Instant::now();
-            match self.terminal.read(std::slice::from_mut(first)) {
+            match (&quiet.terminal).read(std::slice::from_mut(first)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
                 // No input within the pause. A closed terminal returns at once.
@@ -112,7 +125,7 @@ impl Read for Quiet {
                 Ok(0) => return Ok(0),
                 Ok(_) => {}
             }
-            let codes = &self.before.special_codes;
+            let codes = &quiet.before.special_codes;
             let signal = match *first {
                 DISABLED => return Ok(1),
                 key if key == codes[SpecialCodeIndex::VQUIT] => Signal::QUIT,
@@ -122,7 +135,7 @@ impl Read for Quiet {
             };
             // As the terminal itself does: git waits for us in the same group. The shell waits only for git and takes
             // the terminal over before we run again.
-            self.end();
+            quiet.end();
             kill_current_process_group(signal)?;
         }
     }

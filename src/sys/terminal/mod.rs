@@ -7,14 +7,18 @@ pub(crate) mod waiting;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
+#[cfg(unix)]
+use std::rc::Rc;
 
 use anyhow::{Result, anyhow};
 use thiserror::Error;
 
 #[cfg(unix)]
-use self::hidden::Quiet;
+use self::hidden::{Line, Quiet};
 use crate::sys::error::{Hinted, printable};
 use crate::sys::secret::Secret;
+#[cfg(unix)]
+use crate::sys::secret::SecretBuffer;
 use crate::sys::variables;
 
 /// Whether we may ask: there is a terminal, and git's `GIT_TERMINAL_PROMPT` does not forbid it.
@@ -83,25 +87,35 @@ pub(crate) fn show(line: &str) {
 }
 
 pub(crate) fn ask_secret(prompt: &str) -> Result<Secret> {
-    let answer = hidden_line(&printable(prompt)).map_err(|error| broken_off(&error))?;
-    Ok(Secret::new(answer.into_bytes()).trimmed())
+    let answer = hidden_lines(&printable(prompt)).map_err(|error| broken_off(&error))?;
+    Ok(answer.trimmed())
 }
 
+/// One line, or all that were pasted at once: none of them may show at the next question.
 #[cfg(unix)]
-fn hidden_line(prompt: &str) -> io::Result<String> {
+fn hidden_lines(prompt: &str) -> io::Result<Secret> {
     let (terminal, mut output) = tty()?;
-    let config = rpassword::ConfigBuilder::new()
-        .input_reader(Quiet::ask(terminal, prompt)?)
-        .output_discard();
-    let line = rpassword::read_password_with_config(config.build())?;
+    let quiet = Rc::new(Quiet::ask(terminal, prompt)?);
+    let mut answer = SecretBuffer::default();
+    loop {
+        let config = rpassword::ConfigBuilder::new()
+            .input_reader(Line(Rc::clone(&quiet)))
+            .output_discard();
+        let line = rpassword::read_password_with_config(config.build())?;
+        answer.extend(Secret::new(line.into_bytes()).expose());
+        if !quiet.goes_on()? {
+            break;
+        }
+        answer.push(b'\n');
+    }
     // The typed line break did not show either.
     output.write_all(b"\n")?;
-    Ok(line)
+    Ok(answer.into())
 }
 
 #[cfg(windows)]
-fn hidden_line(prompt: &str) -> io::Result<String> {
-    rpassword::prompt_password(prompt)
+fn hidden_lines(prompt: &str) -> io::Result<Secret> {
+    rpassword::prompt_password(prompt).map(|line| Secret::new(line.into_bytes()))
 }
 
 /// Asks for a line, which may be empty.

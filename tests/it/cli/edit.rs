@@ -142,7 +142,7 @@ fn a_refusal_of_the_old_names_does_not_bind_the_new_ones() {
     edit(&env, &["--for", "prj"]);
     assert_eq!(env.accounts()[0]["state"], "rejected");
     edit(&env, &["--username", "ada"]);
-    assert_eq!(env.accounts()[0]["state"], "ok");
+    assert_eq!(env.accounts()[0]["state"], "unchecked");
     assert_eq!(env.get(host), reply("ada", "BBDC-canary"));
 }
 

@@ -26,12 +26,13 @@ fn status_shows_a_table_and_says_what_to_do() {
     assert_eq!(
         outcome.stdout,
         "NAME  KIND          HOST           FOR            STORE  EXPIRES     STATE\n\
-         work  api-token     bitbucket.org  acme,acme/app  file   2099-01-31  ok\n\
+         work  api-token     bitbucket.org  acme,acme/app  file   2099-01-31  unchecked\n\
          old   app-password  bitbucket.org  -              file   -           retired\n"
     );
     assert_eq!(
         outcome.stderr,
-        "'old' is an app password; Bitbucket removed these on 2026-07-28 (git shows error 410): 'git credential-bitbucket login old' replaces it\n"
+        "'work' is unchecked: bitbucket.org has not seen its secret yet: 'git credential-bitbucket edit work --email ADDRESS' makes the check possible\n\
+         'old' is an app password; Bitbucket removed these on 2026-07-28 (git shows error 410): 'git credential-bitbucket login old' replaces it\n"
     );
     assert_eq!(env.program(&["status", "work"], "").status, 0);
     assert_eq!(env.program(&["status", "nobody"], "").status, 1);
@@ -47,7 +48,7 @@ fn status_as_json_keeps_its_contract() {
     let accounts = env.accounts();
     let expected = serde_json::json!([{
         "name": "work", "host": "bitbucket.org", "kind": "api-token", "username": null, "email": "ada@example.com",
-        "for": ["acme"], "store": "file", "expires": null, "origin": "login", "state": "ok",
+        "for": ["acme"], "store": "file", "expires": null, "origin": "login", "state": "unchecked",
     }]);
     assert_eq!(serde_json::Value::Array(accounts), expected);
     assert_eq!(
@@ -81,8 +82,10 @@ fn status_tells_the_states_apart() {
     };
     assert_eq!(
         ["expired", "today", "soon", "later"].map(state),
-        ["expired", "expiring", "expiring", "ok"]
+        ["expired", "expiring", "expiring", "unchecked"]
     );
+    env.has_worked("path=later/x\n");
+    assert_eq!(state("later"), "ok");
     assert_eq!(env.program(&["status", "soon"], "").status, 0);
     assert_eq!(env.program(&["status", "expired"], "").status, 1);
 
@@ -112,7 +115,7 @@ fn a_signed_in_again_account_loses_the_day_on_which_the_old_secret_expired() {
     );
     env.login(&API_TOKEN.replace("0A1B", "9999"), &["work"]);
     let account = &env.accounts()[0];
-    assert_eq!(account["state"], "ok");
+    assert_eq!(account["state"], "unchecked");
     assert_eq!(account["expires"], serde_json::Value::Null);
     assert_eq!(
         account["email"], "ada@example.com",

@@ -135,6 +135,9 @@ fn an_erase_for_a_file_in_a_repository_says_nothing_about_the_token() {
         assert_eq!(env.program(&["store"], &request).status, 0);
         state
     };
+    for host in ["bitbucket.org", HOST] {
+        assert_eq!(state_after(host, "acme/core.git/config"), "unchecked");
+    }
     for (host, path) in [
         ("bitbucket.org", "acme/core.git/config"),
         ("bitbucket.org", "acme/core/config"),

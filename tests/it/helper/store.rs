@@ -50,6 +50,7 @@ fn a_token_that_was_typed_once_serves_its_workspace() {
 fn our_own_reply_is_not_kept_a_second_time() {
     let env = TestEnv::new();
     env.login(API_TOKEN, &[]);
+    env.has_worked("");
     let before = fs::read(env.data().join("accounts.toml")).unwrap();
     for username in [STATIC, "ada", "old-name"] {
         let ours = format!(
@@ -84,14 +85,16 @@ fn what_is_ephemeral_or_incomplete_is_not_kept() {
 }
 
 #[test]
-fn that_our_own_reply_worked_is_no_news_and_opens_no_file_of_ours() {
+fn that_our_own_reply_worked_is_no_news_and_opens_the_accounts_alone() {
     if !has(&["strace"]) {
         return;
     }
     let env = TestEnv::new();
     env.login(API_TOKEN, &[]);
     let context = "protocol=https\nhost=bitbucket.org\n";
+    env.has_worked("");
     let answer = env.get(&format!("{context}capability[]=authtype\n"));
+    assert!(answer.contains("ephemeral=1\n"), "{answer}");
     let opened = env.path().join("opened");
     let mut command = env.command("strace");
     command.args(["-f", "-e", "trace=%file", "-o"]).arg(&opened);
@@ -103,8 +106,37 @@ fn that_our_own_reply_worked_is_no_news_and_opens_no_file_of_ours() {
     assert!(opened.contains("execve"), "{opened}");
     let of_ours = opened
         .lines()
-        .filter(|line| line.contains(home) && !line.contains("execve"));
-    assert_eq!(of_ours.count(), 0, "{opened}");
+        .filter(|line| line.contains(home) && line.contains("openat("));
+    let others = of_ours.filter(|line| !line.contains("accounts.toml\", O_RDONLY"));
+    assert_eq!(others.count(), 0, "{opened}");
+}
+
+#[test]
+fn the_first_success_of_an_unchecked_secret_is_news_once() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &[]);
+    let context = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
+    let state = || env.accounts()[0]["state"].as_str().unwrap().to_owned();
+    assert_eq!(state(), "unchecked");
+    let other = reply(STATIC, &API_TOKEN.replace("canary", "others"));
+    let answer = env.get(&format!("{context}capability[]=authtype\n"));
+    assert_eq!(answer, ephemeral(&reply(STATIC, API_TOKEN)));
+    for (answer, after) in [
+        (ephemeral(&other), "unchecked"),
+        (other, "unchecked"),
+        (answer.clone(), "ok"),
+    ] {
+        let outcome = env.program(&["store"], format!("{context}{answer}"));
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+        assert_eq!(state(), after);
+    }
+    assert_eq!(env.accounts().len(), 1);
+    let accounts = env.data().join("accounts.toml");
+    let written = || fs::metadata(&accounts).unwrap().modified().unwrap();
+    let before = written();
+    env.program(&["store"], format!("{context}{answer}"));
+    assert_eq!(written(), before, "nothing is written");
+    assert!(!fs::read_to_string(&accounts).unwrap().contains("unchecked"));
 }
 
 #[test]

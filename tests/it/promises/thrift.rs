@@ -39,12 +39,13 @@ fn no_file_is_opened_that_the_answer_does_not_need() {
     env.login(API_TOKEN, &["--for", "acme"]);
     let needed = ["data/accounts.toml", "data/secrets", "data/secrets.key"];
     assert_eq!(opened(&env, "get", REQUEST), needed);
+    env.has_worked("path=acme/app.git\n");
     let reply = env.program(&["get"], REQUEST).stdout;
     let reply = format!("{}\n{reply}\n", REQUEST.trim_end());
     assert_eq!(opened(&env, "store", &reply), needed);
     let none: [&str; 0] = [];
     let ephemeral = format!("ephemeral=1\n{reply}");
-    assert_eq!(opened(&env, "store", &ephemeral), none);
+    assert_eq!(opened(&env, "store", &ephemeral), needed[..1]);
     let elsewhere = REQUEST.replace("https", "http");
     assert_eq!(opened(&env, "get", &elsewhere), none);
     assert_eq!(opened(&env, "capability", ""), none);

@@ -101,3 +101,47 @@ fn what_the_environment_answers_is_not_copied_into_a_store() {
     }
     assert!(!env.data().exists());
 }
+
+#[test]
+fn a_token_is_found_in_a_variable_and_its_start_names_its_kind() {
+    let url = format!("https://ada:{API_TOKEN}@bitbucket.org/acme/app.git");
+    for (name, value, answer) in [
+        (
+            "BITBUCKET_ACCESS_TOKEN",
+            API_TOKEN,
+            reply(STATIC, API_TOKEN),
+        ),
+        (
+            "BITBUCKET_APP_PASSWORD",
+            API_TOKEN,
+            reply(STATIC, API_TOKEN),
+        ),
+        (
+            "BITBUCKET_API_TOKEN",
+            &format!("'Bearer {ACCESS_TOKEN}'"),
+            reply("x-token-auth", ACCESS_TOKEN),
+        ),
+        ("BITBUCKET_TOKEN", &url, reply(STATIC, API_TOKEN)),
+        (
+            "BITBUCKET_TOKEN",
+            &url.replace("bitbucket.org", "x.example"),
+            String::new(),
+        ),
+        (
+            "BITBUCKET_ACCESS_TOKEN",
+            "'quoted'",
+            reply("x-token-auth", "'quoted'"),
+        ),
+    ] {
+        let mut env = TestEnv::new();
+        env.set(name, value);
+        assert_eq!(env.get_cloud(""), answer, "{name}={value}");
+    }
+    let mut env = TestEnv::new();
+    env.set("BITBUCKET_TOKEN", &format!("ada@example.com:{API_TOKEN}"));
+    let rest = env.get("protocol=https\nhost=api.bitbucket.org\n");
+    assert_eq!(rest, reply("ada@example.com", API_TOKEN));
+    env.set("BITBUCKET_TOKEN", &API_TOKEN.replacen("-api", "\n-api", 1));
+    let outcome = env.program(&["get"], "protocol=https\nhost=bitbucket.org\n");
+    assert_eq!(outcome.status, 1, "half a token is sent to nobody");
+}

@@ -104,7 +104,7 @@ fn pass_keeps_a_secret_and_logout_takes_it_out() {
     let account = &env.accounts()[0];
     assert_eq!(
         (&account["store"], &account["state"]),
-        (&"exec".into(), &"ok".into())
+        (&"exec".into(), &"unchecked".into())
     );
     assert_eq!(list(&env).len(), 1);
     env.login(ACCESS_TOKEN, &["work", "--store", "exec"]);
@@ -253,7 +253,7 @@ fn the_secret_service_keeps_gives_back_and_forgets() {
     assert_eq!(
         outcome.stdout,
         format!(
-            "{kept}{long}\n\"state\": \"ok\"\n{{}}\n{}",
+            "{kept}{long}\n\"state\": \"unchecked\"\n{{}}\n{}",
             reply("x", "other")
         ),
         "{outcome:?}"

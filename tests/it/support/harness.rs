@@ -264,6 +264,13 @@ impl TestEnv {
         self.get(&format!("protocol=https\nhost=bitbucket.org\n{more}"))
     }
 
+    /// git reports that our answer for bitbucket.org and more attributes worked.
+    pub(crate) fn has_worked(&self, more: &str) {
+        let context = format!("protocol=https\nhost=bitbucket.org\n{more}");
+        let report = format!("{context}{}", self.get(&context));
+        assert_eq!(self.program(&["store"], report).status, 0);
+    }
+
     /// A shell of somebody who is not root, to whom modes and owners mean something, and a program that he can start.
     pub(crate) fn shell_of_a_plain_user(&self) -> (Command, PathBuf) {
         let program = self.path().join("git-credential-bitbucket");

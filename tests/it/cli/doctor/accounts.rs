@@ -17,6 +17,9 @@ fn what_is_the_matter_with_an_account_is_said_with_its_mend() {
     login(&["fine", "--for", "c", "--expires", &in_days(300)]);
     env.login(APP_PASSWORD, &["old", "--username", "ada", "--for", "d"]);
     login(&["gone", "--for", "e"]);
+    login(&["new", "--for", "g"]);
+    env.has_worked("path=c/x\n");
+    env.has_worked("path=e/x\n");
     login(&["lost", "--for", "f"]);
     let (_, checks) = doctor(&env, &[]);
     assert_starts(&one(&checks, "account.soon"), "warn: 'soon' expires on ");
@@ -33,6 +36,10 @@ fn what_is_the_matter_with_an_account_is_said_with_its_mend() {
         "fail: 'old' is an app password; Bitbucket removed these",
     );
     assert_starts(&one(&checks, "account.gone"), "pass: ");
+    assert_eq!(
+        one(&checks, "account.new"),
+        "warn: 'new' is unchecked: bitbucket.org has not seen its secret yet; fix: 'git credential-bitbucket status --verify new' checks it"
+    );
 
     // git reports that it was refused; somebody took its secret away; its kind and its host do not go together.
     env.program(

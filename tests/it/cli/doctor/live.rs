@@ -30,6 +30,12 @@ fn nothing_wrong_is_said_in_few_lines() {
     stand_in.allow(Credential::access_token(ACCESS_TOKEN).sees("acme"));
     env.login(API_TOKEN, &["me", "--email", "ada@example.com"]);
     env.login(ACCESS_TOKEN, &["work", "--for", "acme"]);
+    let (_, checks) = asked(&env, &[]);
+    assert_eq!(
+        one(&checks, "account.me"),
+        "pass: 'me' works; bitbucket.org knows it as 'ada'"
+    );
+    env.has_worked("path=beta/x\n");
     let outcome = env.program(&["doctor"], "");
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert!(
@@ -108,6 +114,8 @@ fn what_bitbucket_says_of_an_account_is_named_with_its_fix() {
 fn no_network_is_no_failure() {
     let (mut env, _stand_in) = world();
     env.login(API_TOKEN, &["me", "--email", "ada@example.com"]);
+    env.login(ACCESS_TOKEN, &["new", "--for", "acme"]);
+    env.has_worked("path=beta/x\n");
     env.set("HTTPS_PROXY", "http://127.0.0.1:9");
     env.set("https_proxy", "http://127.0.0.1:9");
     let (status, checks) = asked(&env, &[]);
@@ -116,10 +124,17 @@ fn no_network_is_no_failure() {
         &one(&checks, "account.me"),
         "skip: 'me' is unchecked: cannot ask Bitbucket: ",
     );
+    assert_starts(
+        &one(&checks, "account.new"),
+        "warn: 'new' is unchecked: cannot ask Bitbucket: ",
+    );
+    env.has_worked("path=acme/x\n");
     let outcome = env.program(&["doctor"], "");
     assert!(
         outcome.stdout.starts_with("nothing is wrong, ")
-            && outcome.stdout.contains("1 skipped (account.me)"),
+            && outcome
+                .stdout
+                .contains("2 skipped (account.me, account.new)"),
         "{outcome:?}"
     );
     let (status, checks) = asked(&env, &["acme/site"]);

@@ -17,6 +17,8 @@ fn nothing_is_wrong_after_setup_and_login() {
     config(&env, "transfer.credentialsInUrl", "die");
     env.login(API_TOKEN, &["me"]);
     env.login(ACCESS_TOKEN, &["work", "--for", "acme"]);
+    env.has_worked("path=beta/x\n");
+    env.has_worked("path=acme/x\n");
     let (status, checks) = doctor(&env, &[]);
     assert_eq!(status, 0);
     for check in &checks {
@@ -75,6 +77,7 @@ fn without_accounts_home_or_repository_it_still_says_what_it_can() {
 fn without_git_the_rest_is_looked_at() {
     let mut env = TestEnv::new();
     env.login(API_TOKEN, &["me"]);
+    env.has_worked("");
     let own = Path::new(PROGRAM).parent().unwrap().display().to_string();
     env.set("PATH", &own);
     let (status, checks) = doctor(&env, &[]);

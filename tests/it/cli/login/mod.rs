@@ -1,6 +1,7 @@
 //! `login` without a terminal: what it takes, what it refuses, and what it says.
 
 mod files;
+mod pasted;
 mod verify;
 
 use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply};
@@ -381,7 +382,7 @@ fn a_name_that_was_meant_replaces_also_what_git_gave() {
     assert_eq!(accounts.len(), 1);
     assert_eq!(
         (&accounts[0]["state"], &accounts[0]["origin"]),
-        (&"ok".into(), &"login".into())
+        (&"unchecked".into(), &"login".into())
     );
 }
 

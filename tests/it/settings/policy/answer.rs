@@ -50,7 +50,11 @@ fn an_account_that_is_not_allowed_does_not_answer_and_the_line_names_what_is_not
         let status = env.program(&["status"], "");
         assert_eq!(status.status, 1, "{status:?}");
         assert!(status.stderr.contains(&format!("warning: 'work' is not used: the policy of this machine does not allow {what}: 'git credential-bitbucket {fix} work")), "{status:?}");
-        assert_eq!(env.accounts()[0]["state"], "ok", "the states are fixed");
+        assert_eq!(
+            env.accounts()[0]["state"],
+            "unchecked",
+            "the states are fixed"
+        );
     }
     for policy in [
         "stores = [\"file\"]\nkinds = [\"api-token\"]\nhosts = [\"API.Bitbucket.org\"]",

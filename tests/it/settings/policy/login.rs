@@ -154,6 +154,7 @@ fn login_picks_a_store_that_is_allowed_and_moves_an_account_out_of_one_that_is_n
 fn a_secret_moves_out_of_a_store_that_is_not_allowed_any_more() {
     let Some(env) = machine("") else { return };
     env.login(API_TOKEN, &["my work"]);
+    env.has_worked("");
     let program = exec_store(&env).unwrap();
     let machine = |rules: &str| {
         let text = format!("[store.exec]\nprogram = \"{program}\"\n[policy]\n{rules}\n");
@@ -246,6 +247,8 @@ fn doctor_shows_the_policy_in_one_line_and_each_account_in_breach_fails() {
         ACCESS_TOKEN,
         &["fine", "--for", "other", "--expires", &in_a_year()],
     );
+    env.has_worked("path=other/x\n");
+    env.has_worked("path=acme/x\n");
     change(
         &env,
         "[policy]\nstores = [\"file\", \"vault\"]\nkinds = [\"api-token\", \"access-token\"]\nhosts = [\"Bitbucket.org\"]\n\

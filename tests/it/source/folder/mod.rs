@@ -399,3 +399,29 @@ fn while_a_version_is_swapped_no_answer_mixes_two_of_them() {
         is_over.store(true, Ordering::Relaxed);
     });
 }
+
+#[test]
+fn a_token_is_found_in_a_file_that_somebody_wrote() {
+    let env = env_with(&[
+        ("acme/app", &format!("\u{feff}token: \"{API_TOKEN}\"\r\n\n")),
+        (
+            "acme/site/password",
+            &format!("ada@example.com {API_TOKEN}"),
+        ),
+        (
+            "acme/elsewhere",
+            &format!("https://ada:{API_TOKEN}@x.example/a/b"),
+        ),
+    ]);
+    let answer = reply("x-bitbucket-api-token-auth", API_TOKEN);
+    assert_eq!(env.get_cloud("path=acme/app.git\n"), answer);
+    let rest = "protocol=https\nhost=api.bitbucket.org\npath=2.0/repositories/acme/site\n";
+    assert_eq!(env.get(rest), reply("ada@example.com", API_TOKEN));
+    let wanted = "protocol=https\nhost=bitbucket.org\npath=acme/elsewhere\n";
+    let outcome = env.program(&["get"], wanted);
+    assert_eq!((outcome.status, &outcome.stdout[..]), (1, ""));
+    assert!(
+        outcome.stderr.contains("has a URL of x.example"),
+        "{outcome:?}"
+    );
+}

@@ -227,10 +227,105 @@ fn a_repository_that_the_token_may_not_see_is_named() {
         ACCESS_TOKEN,
         &["--for", "acme/app", "--for", "other/app"],
     );
+    refused(
+        &env,
+        &outcome,
+        "the secret works, but it cannot see 'other/app'",
+    );
+    assert!(
+        outcome
+            .stderr
+            .contains("'--no-verify' stores it all the same")
+    );
+    let again = ["--for", "other/app", "--no-verify"];
+    stored(&login(&env, ACCESS_TOKEN, &again), "");
+    assert_eq!(env.accounts()[0]["state"], "unchecked");
+}
+
+#[test]
+fn a_workspace_that_bitbucket_does_not_find_is_named() {
+    let (env, stand_in) = start();
+    let scopes = [READ, WRITE, USER, "read:workspace:bitbucket"];
+    let ada = || Credential::api_token(API_TOKEN).email("ada@example.com");
+    let handle = stand_in.allow(ada().scopes(scopes));
+    let wrong = ["--email", "ada@example.com", "--for", "acne"];
+    refused(
+        &env,
+        &login(&env, API_TOKEN, &wrong),
+        "the secret works, but it cannot see 'acne'",
+    );
+    stored(
+        &login(
+            &env,
+            API_TOKEN,
+            &["--email", "ada@example.com", "--for", "acme"],
+        ),
+        "bitbucket.org knows it",
+    );
+    assert_eq!(env.accounts()[0]["state"], "ok");
+    // A token that may not ask about workspaces is not refused.
+    env.program(&["logout", "--all"], "");
+    handle.set_scopes([READ, WRITE, USER]);
+    stored(&login(&env, API_TOKEN, &wrong), "bitbucket.org knows it");
+}
+
+#[test]
+fn what_is_stored_unchecked_says_how_to_check_it() {
+    let (env, stand_in) = start();
+    let handle = stand_in.allow(Credential::api_token(API_TOKEN).email("ada@example.com"));
+    let outcome = login(&env, API_TOKEN, &["me"]);
     stored(
         &outcome,
-        "warning: the secret works, but it cannot see 'other/app'",
+        "hint: 'git credential-bitbucket edit me --email ADDRESS' makes the check possible\n",
     );
+    let status = env.program(&["status", "--verify"], "");
+    assert_eq!(status.status, 0, "{status:?}");
+    assert!(status.stdout.contains("  unchecked\n"), "{status:?}");
+    assert!(
+        status.stderr.contains("warning: 'me' is unchecked: "),
+        "{status:?}"
+    );
+    handle.limit_rate();
+    let outcome = login(&env, API_TOKEN, &["you", "--email", "ada@example.com"]);
+    stored(
+        &outcome,
+        "hint: 'git credential-bitbucket status --verify you' checks it\n",
+    );
+    assert_eq!(env.accounts()[1]["state"], "unchecked");
+    handle.restore();
+    env.program(&["status", "--verify", "you"], "");
+    assert_eq!(env.accounts()[1]["state"], "ok");
+}
+
+#[test]
+fn without_an_e_mail_the_remote_of_the_current_folder_is_asked() {
+    for (refuse, sees, status, said) in [
+        (false, "acme", 0, "bitbucket.org knows it\n"),
+        (
+            false,
+            "beta",
+            0,
+            "warning: the secret works, but it cannot see 'acme/app'",
+        ),
+        (true, "acme", 1, "error: Bitbucket refuses the API token"),
+    ] {
+        let (env, stand_in) = start();
+        let handle = stand_in.allow(Credential::api_token(API_TOKEN).sees(sees));
+        if refuse {
+            handle.revoke();
+        }
+        env.git_succeeds(&["init", "-q", "."]);
+        let remote = "https://someone@bitbucket.org/acme/app.git";
+        env.git_succeeds(&["remote", "add", "origin", remote]);
+        let outcome = login(&env, API_TOKEN, &[]);
+        assert_eq!(outcome.status, status, "{outcome:?}");
+        assert!(outcome.stderr.contains(said), "{outcome:?}");
+        let states = env.accounts();
+        assert!(
+            states.iter().all(|account| account["state"] == "ok"),
+            "{states:?}"
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,140 @@
+//! What Bitbucket's answer about a secret means, in words.
+
+use crate::account::Account;
+use crate::bitbucket::reach::Reach;
+use crate::bitbucket::{self, Kind, Service};
+use crate::sys::http;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It works. `who` is the user, where Bitbucket says so.
+    Good { who: Option<String> },
+    /// Bitbucket knows it, but git cannot do everything with it. It is stored, with a warning.
+    Limited { message: String, hint: String },
+    /// It works, but not where the account is to be used: `login` does not store it.
+    Misplaced { message: String, hint: String },
+    /// Bitbucket does not know it: it is not stored.
+    Refused { message: String, hint: String },
+    /// Bitbucket could not be asked. It is stored, with a warning.
+    Unchecked {
+        reason: String,
+        hint: Option<String>,
+    },
+}
+
+pub(super) fn lacks(account: &Account, what: Service, scope: Option<&str>) -> Verdict {
+    let message = match scope {
+        Some(scope) => format!("the token works, but cannot {what}: it lacks the scope '{scope}'"),
+        None => format!("the token works, but is not allowed to {what}"),
+    };
+    let hint = format!(
+        "if it should, make a new one ({}) and sign in again: {}",
+        to_tick(account),
+        page(account)
+    );
+    limited(message, hint)
+}
+
+pub(super) fn limited(message: impl Into<String>, hint: impl Into<String>) -> Verdict {
+    Verdict::Limited {
+        message: message.into(),
+        hint: hint.into(),
+    }
+}
+
+pub(super) fn misplaced(account: &Account, place: &Reach) -> Verdict {
+    Verdict::Misplaced {
+        message: format!("the secret works, but it cannot see '{place}'"),
+        hint: format!("check the name, or give it access: {}", page(account)),
+    }
+}
+
+pub(super) fn wrong_kind(is: Kind, said: Kind) -> Verdict {
+    refusal(
+        format!("that is {}, not {}", is.noun(), said.noun()),
+        format!("sign in with '--kind {is}'"),
+    )
+}
+
+pub(super) fn refused(account: &Account) -> Verdict {
+    let (doubt, or) = match account.email() {
+        Some(email) => (
+            "if the e-mail is right, ",
+            format!(", or it does not belong to '{email}'"),
+        ),
+        None => ("", String::new()),
+    };
+    let message = match account.kind() {
+        Some(Kind::ApiToken) => format!(
+            "Bitbucket refuses the API token: it was made without scopes, has expired or was revoked{or}"
+        ),
+        Some(Kind::AccessToken) => {
+            "Bitbucket refuses the access token: it has expired or was revoked".to_owned()
+        }
+        Some(Kind::Oauth) => "Bitbucket refuses the access token of the OAuth grant".to_owned(),
+        _ => format!("{} refuses the user name and the secret", account.host),
+    };
+    let page = page(account);
+    let hint = match account.username() {
+        Some(username) if !bitbucket::is_cloud(&account.host) => format!(
+            "check that '{username}' is the user name (not the e-mail), or make a new one: {page}"
+        ),
+        _ => format!("{doubt}make a new one ({}): {page}", to_tick(account)),
+    };
+    refusal(message, hint)
+}
+
+pub(super) fn refusal(message: impl Into<String>, hint: impl Into<String>) -> Verdict {
+    Verdict::Refused {
+        message: message.into(),
+        hint: hint.into(),
+    }
+}
+
+pub(super) fn unchecked(reason: impl Into<String>) -> Verdict {
+    Verdict::Unchecked {
+        reason: reason.into(),
+        hint: None,
+    }
+}
+
+pub(super) fn unanswered(account: &Account, error: &http::Error) -> Verdict {
+    Verdict::Unchecked {
+        reason: format!("cannot ask {}: {error}", server(account)),
+        hint: Some(error.hint().to_owned()),
+    }
+}
+
+/// An answer that says nothing about the secret.
+pub(super) fn undecided(account: &Account, status: u16) -> Verdict {
+    let server = server(account);
+    unchecked(match status {
+        429 => format!("{server} limits our requests (429)"),
+        _ => format!("{server} answered {status}"),
+    })
+}
+
+/// Who was asked: of Bitbucket Cloud it may be either of its two hosts.
+pub(super) fn server(account: &Account) -> &str {
+    if bitbucket::is_cloud(&account.host) {
+        "Bitbucket"
+    } else {
+        account.host.as_str()
+    }
+}
+
+pub(super) fn to_tick(account: &Account) -> &'static str {
+    account
+        .kind()
+        .and_then(Kind::scopes_to_tick)
+        .unwrap_or("with access to the repositories")
+}
+
+pub(super) fn page(account: &Account) -> String {
+    let kind = account.kind().unwrap_or(Kind::ApiToken);
+    if kind == Kind::Oauth {
+        // The consumer's page shows what the grant may do.
+        return bitbucket::oauth::consumers_page(&account.reach);
+    }
+    kind.page(&account.host, account.base_path(), &account.reach)
+}
