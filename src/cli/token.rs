@@ -83,18 +83,11 @@ fn of_url(session: &Session, url: &Url<'_>, host: Host) -> Result<Secret> {
     let username = username.as_ref().map(Secret::expose);
     let wanted = Wanted::at(host, path.as_deref(), username);
     let decision = decide(session, &wanted, Effort::Answer)?;
-    match output::warned(decision.into_findings(&wanted)?) {
-        Some(Found { kept, .. }) => Ok(kept.secret),
-        None => Err(nobody(&wanted)),
+    if let Some(Found { kept, .. }) = output::warned(decision.into_findings(&wanted)?) {
+        return Ok(kept.secret);
     }
-}
-
-/// No account answers.
-pub(super) fn nobody(wanted: &Wanted<'_>) -> anyhow::Error {
     let url = wanted.url();
-    let hint = format!(
-        "see why: 'git credential-bitbucket doctor {}'",
-        shell_quoted(&url)
-    );
-    Hinted::new(format!("no account answers for '{url}'"), hint).into()
+    let doctor = format!("doctor {}", shell_quoted(&url));
+    let hint = format!("see why: 'git credential-bitbucket {doctor}'");
+    Err(Hinted::new(format!("no account answers for '{url}'"), hint).into())
 }

@@ -20,7 +20,6 @@ use crate::answer::matching::Wanted;
 use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
 use crate::cli::output;
-use crate::cli::token::nobody;
 use crate::helper::reply;
 use crate::settings::session::Session;
 use crate::sys::child::Program;
@@ -65,15 +64,27 @@ fn authorization(url: CurlUrl, only: Option<&str>) -> Result<Secret> {
     }
     let path = Some(url.path.as_bytes()).filter(|path| !path.is_empty());
     let wanted = Wanted::at(url.host, path, None);
-    let findings = decide(&session, &wanted, Effort::Answer)?.into_findings(&wanted)?;
+    let decision = decide(&session, &wanted, Effort::Answer)?;
+    let lacks_a_path = decision.only_lacks_a_path();
+    let findings = decision.into_findings(&wanted)?;
+    let is_said = !findings.notices.is_empty();
     let Some(Found { account, kept }) = output::warned(findings) else {
         let host = bitbucket::home_of(&wanted.host);
+        let message = match &wanted.reach {
+            _ if is_said => format!("no account of {host} can answer"),
+            Some(reach) => format!("no account of {host} is for '{reach}'"),
+            None if lacks_a_path => {
+                format!("each account of {host} is for a workspace, and the URL names none")
+            }
+            None => format!("no account of {host} answers"),
+        };
         let accounts = session.accounts()?;
-        if accounts.iter().any(|account| account.host == host) {
-            return Err(nobody(&wanted));
-        }
-        let hint = format!("sign in: 'git credential-bitbucket login --host {host}'");
-        bail!(Hinted::new(format!("no account of {host} answers"), hint));
+        let hint = if accounts.iter().any(|account| account.host == host) {
+            "see what each account is for: 'git credential-bitbucket status'".to_owned()
+        } else {
+            format!("sign in: 'git credential-bitbucket login --host {host}'")
+        };
+        bail!(Hinted::new(message, hint));
     };
     match Identity::for_rest(&account, kept.secret) {
         Ok(identity) => Ok(identity.authorization()),

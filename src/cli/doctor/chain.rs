@@ -28,8 +28,8 @@ pub(super) fn of_host(git: &Git, host: &Host, chain: &[Helper]) -> Check {
     let Some(position) = chain.iter().position(Helper::is_ours) else {
         return not_asked(id, git, host, chain);
     };
-    let foreign = |helpers| foreign_in(helpers).collect::<Vec<_>>();
-    let (before, behind) = (foreign(&chain[..position]), foreign(&chain[position..]));
+    let (before, behind) = chain.split_at(position);
+    let (before, behind) = (foreign_in(before), foreign_in(behind));
     let asks = match before.as_slice() {
         [] => "git asks this helper".to_owned(),
         before => format!("git asks {} before this helper", listed(before)),
@@ -61,23 +61,18 @@ fn not_asked(id: String, git: &Git, host: &Host, chain: &[Helper]) -> Check {
         return namesake(id, git, helper);
     }
     if let Some((own, empty)) = git::cleared(&git.settings, host).last() {
-        let who = if empty.scope == Scope::Command {
-            ", as JetBrains IDEs and GitHub Desktop set it,"
-        } else {
-            ""
+        let who = match empty.scope {
+            Scope::Command => ", as JetBrains IDEs and GitHub Desktop set it,",
+            _ => "",
         };
-        let message = format!(
-            "an empty helper ('{}'){who} switches off {}",
-            empty.origin,
-            named(own)
-        );
+        let (origin, own) = (&empty.origin, named(own));
+        let message = format!("an empty helper ('{origin}'){who} switches off {own}");
         return Check::fail(id, message, removal(empty));
     }
-    let others: Vec<&Helper> = chain.iter().collect();
-    let message = match others.as_slice() {
-        [] => "git does not ask this helper".to_owned(),
-        others => format!("git does not ask this helper, but {}", listed(others)),
-    };
+    let mut message = "git does not ask this helper".to_owned();
+    if !chain.is_empty() {
+        message += &format!(", but {}", listed(&foreign_in(chain)));
+    }
     Check::fail(id, message, setup())
 }
 
@@ -113,8 +108,8 @@ fn namesake(id: String, git: &Git, helper: &Helper) -> Check {
     Check::fail(id, message, fix)
 }
 
-fn foreign_in(helpers: &[Helper]) -> impl Iterator<Item = &Helper> {
-    helpers.iter().filter(|helper| !helper.is_ours())
+fn foreign_in(helpers: &[Helper]) -> Vec<&Helper> {
+    helpers.iter().filter(|helper| !helper.is_ours()).collect()
 }
 
 fn listed(helpers: &[&Helper]) -> String {
@@ -167,16 +162,15 @@ fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> 
         account.host == home && !(account.reach.is_empty() && account.base_path().is_empty())
     };
     let who_needs_it = match known.find(is_for_a_part) {
-        Some(account) if account.reach.is_empty() => {
-            let Account { name, host, .. } = account;
-            let base = account.base_path();
-            format!("'{name}' is for what lies below {host}{base}")
+        Some(account) => {
+            let Account {
+                name, host, reach, ..
+            } = account;
+            match account.base_path() {
+                base if reach.is_empty() => format!("'{name}' is for what lies below {host}{base}"),
+                _ => format!("'{name}' is for {} only", accounts::listed(reach)),
+            }
         }
-        Some(account) => format!(
-            "'{}' is for {} only",
-            account.name,
-            accounts::listed(&account.reach)
-        ),
         None if surroundings.is_looked_up() => {
             "the stores of 'lookup' have one entry for each".to_owned()
         }

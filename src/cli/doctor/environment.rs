@@ -38,13 +38,10 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
     }
     let is_other = |other: &&str| other != name && variables::filled(other).is_some();
     let others: Vec<&str> = SECRET_VARIABLES.into_iter().filter(is_other).collect();
-    let unused = if others.is_empty() {
-        String::new()
-    } else {
-        format!("; not used: {}", others.join(", "))
-    };
-    let message =
-        format!("{name} is set and answers for bitbucket.org ahead of the accounts{unused}");
+    let mut message = format!("{name} is set and answers for bitbucket.org ahead of the accounts");
+    if !others.is_empty() {
+        message += &format!("; not used: {}", others.join(", "));
+    }
     let mut check = Check::pass(id, message);
     check.asks = Some(Box::new((account, kept.secret)));
     check
@@ -104,10 +101,8 @@ pub(super) fn proxy(host: &Host) -> Check {
         Some(proxy) => {
             // curl(1), "--proxy": without a scheme it is http.
             let scheme = if proxy.contains("://") { "" } else { "http://" };
-            format!(
-                "git goes to {host} through '{}'",
-                url::masked(&format!("{scheme}{proxy}"))
-            )
+            let shown = url::masked(&format!("{scheme}{proxy}"));
+            format!("git goes to {host} through '{shown}'")
         }
     };
     Check::pass(format!("proxy.{host}"), message)

@@ -49,9 +49,8 @@ pub(super) fn checks(
         ));
     }
     if let Some(git) = &surroundings.git {
-        let mut chains = surroundings.chains.iter();
-        let chain = chains.find(|(known, _)| *known == host);
-        checks.extend(chain.map(|(host, chain)| chain::of_host(git, host, chain)));
+        let own = surroundings.chains.iter().filter(|(it, _)| *it == host);
+        checks.extend(own.map(|(host, chain)| chain::of_host(git, host, chain)));
     }
     let (path, check) = path(surroundings, &url, &host);
     checks.push(check);
@@ -112,12 +111,13 @@ fn not_for_us(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> Op
     if url.scheme != "https" {
         return Some(Check::skip(id, "git asks this helper over https only"));
     }
-    let message = || {
-        format!(
-            "this helper does not answer for {host}, only for bitbucket.org and the hosts of your accounts and config.toml"
-        )
-    };
-    (!surroundings.hosts.contains(host)).then(|| Check::skip(id, message()))
+    if surroundings.hosts.contains(host) {
+        return None;
+    }
+    let message = format!(
+        "this helper does not answer for {host}, only for bitbucket.org and the hosts of your accounts and config.toml"
+    );
+    Some(Check::skip(id, message))
 }
 
 /// The path, if git sends it.
@@ -164,19 +164,14 @@ fn answers(
         }
         Err(error) => return vec![Check::failed("answer", &error)],
     };
-    let answer = answer::of(surroundings, wanted, &decision);
-    let answering = decision.answering();
-    let refused_before_asking =
-        answering.and_then(|account| answer::refused_before_asking(wanted, account));
-    // If no account answers, the first line has the fix.
-    let is_said = answering.is_none();
-    let others = decision.candidates.iter();
-    let others = others.filter_map(|candidate| answer::of_other(candidate, is_said));
-    let mut checks = vec![answer];
+    let mut checks = vec![answer::of(surroundings, wanted, &decision)];
     if let (Some((account, secret)), Some(place)) = (decision.answer_in_hand(), place) {
         checks.extend(live::access(account, secret, place));
     }
-    checks.extend(refused_before_asking);
-    checks.extend(others);
+    let answering = decision.answering();
+    checks.extend(answering.and_then(|it| answer::refused_before_asking(wanted, it)));
+    // If no account answers, the first line has the fix.
+    let other = |candidate| answer::of_other(candidate, answering.is_none());
+    checks.extend(decision.candidates.iter().filter_map(other));
     checks
 }

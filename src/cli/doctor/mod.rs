@@ -62,14 +62,10 @@ pub(crate) fn run(arguments: &Doctor, only: Option<&str>) -> Result<ExitCode> {
             |check: &Check| matches!(check.outcome, CheckOutcome::Fail | CheckOutcome::Warn);
         // Where a URL has a problem, the other accounts may be the way out.
         let shows_all = arguments.all || arguments.url.is_some() && checks.iter().any(is_wrong);
-        let is_asked_for = |check: &Check| {
-            let asked_for = ["accounts", "answer", "fetch", "push", "url"];
-            asked_for.contains(&check.id.as_str())
-        };
-        let shown = checks
-            .iter()
-            .filter(|check| shows_all || is_wrong(check) || is_asked_for(check));
-        let mut text: String = shown.map(Check::text).collect();
+        let asked_for = ["accounts", "answer", "fetch", "push", "url"];
+        let is_shown =
+            |check: &&Check| shows_all || is_wrong(check) || asked_for.contains(&check.id.as_str());
+        let mut text: String = checks.iter().filter(is_shown).map(Check::text).collect();
         text += &finding::summary(&checks, shows_all);
         output::print(text.as_bytes())?;
     }
@@ -99,17 +95,25 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
             checks.extend(bypass::extra_headers(surroundings, git));
             checks.extend(bypass::lfs_access(surroundings, git));
         }
-        None => checks.extend(NEED_GIT.map(|id| Check::skip(id, "git could not be asked"))),
+        None => {
+            let ids = [
+                "chain",
+                "credentials-in-url",
+                "secret-in-url",
+                "extra-header",
+                "lfs-access",
+            ];
+            checks.extend(ids.map(|id| Check::skip(id, "git could not be asked")));
+        }
     }
     checks.extend(included::checks(surroundings));
     checks.extend(netrc::check(surroundings));
     checks.extend(files::configuration(surroundings));
     checks.push(sources::policy(surroundings));
-    let permissions = files::permissions(surroundings).into_iter();
+    let mut permissions = files::permissions(surroundings);
     // Two checks may report the same unreadable file.
-    let is_new = |check: &Check| checks.iter().all(|known| known.message != check.message);
-    let permissions: Vec<Check> = permissions.filter(is_new).collect();
-    checks.extend(permissions);
+    permissions.retain(|check| checks.iter().all(|known| known.message != check.message));
+    checks.append(&mut permissions);
     checks.extend(files::set_aside(surroundings));
     if surroundings.knows_accounts {
         checks.extend(accounts::checks(surroundings));
@@ -119,12 +123,3 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     checks.push(environment::prompts(surroundings));
     checks.extend(environment::proxies(surroundings));
 }
-
-/// The checks that need git.
-const NEED_GIT: [&str; 5] = [
-    "chain",
-    "credentials-in-url",
-    "secret-in-url",
-    "extra-header",
-    "lfs-access",
-];
