@@ -56,22 +56,21 @@ impl Call {
                 urls.push(value);
             }
         }
-        let url = match urls.as_slice() {
-            [url] => CurlUrl::read(url)?,
-            [] => {
-                return Err(Usage::hinted(
-                    "there is no URL",
-                    "name one: 'git credential-bitbucket curl https://api.bitbucket.org/2.0/user'",
-                ));
+        let (message, hint) = match urls.as_slice() {
+            [url] => {
+                let url = CurlUrl::read(url)?;
+                return Ok(Self { url, warnings });
             }
-            _ => {
-                return Err(Usage::hinted(
-                    "there is more than one URL (every word that is no option or value counts)",
-                    "run the command once for each URL",
-                ));
-            }
+            [] => (
+                "there is no URL",
+                "name one: 'git credential-bitbucket curl https://api.bitbucket.org/2.0/user'",
+            ),
+            _ => (
+                "there is more than one URL (every word that is no option or value counts)",
+                "run the command once for each URL",
+            ),
         };
-        Ok(Self { url, warnings })
+        Err(Usage::hinted(message, hint))
     }
 }
 

@@ -69,10 +69,10 @@ fn not_asked(id: String, git: &Git, host: &Host, chain: &[Helper]) -> Check {
         let message = format!("an empty helper ('{origin}'){who} switches off {own}");
         return Check::fail(id, message, removal(empty));
     }
-    let mut message = "git does not ask this helper".to_owned();
-    if !chain.is_empty() {
-        message += &format!(", but {}", listed(&foreign_in(chain)));
-    }
+    let message = match foreign_in(chain).as_slice() {
+        [] => "git does not ask this helper".to_owned(),
+        others => format!("git does not ask this helper, but {}", listed(others)),
+    };
     Check::fail(id, message, setup())
 }
 
@@ -154,28 +154,9 @@ pub(super) fn setup() -> String {
     }
 }
 
-/// Whether git names the repository, if an account, a store or one of several instances needs it.
+/// Whether git names the repository, if somebody needs it.
 fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> {
-    let home = bitbucket::home_of(host);
-    let mut known = surroundings.accounts.iter();
-    let is_for_a_part = |account: &&Account| {
-        account.host == home && !(account.reach.is_empty() && account.base_path().is_empty())
-    };
-    let who_needs_it = match known.find(is_for_a_part) {
-        Some(account) => {
-            let Account {
-                name, host, reach, ..
-            } = account;
-            match account.base_path() {
-                base if reach.is_empty() => format!("'{name}' is for what lies below {host}{base}"),
-                _ => format!("'{name}' is for {} only", accounts::listed(reach)),
-            }
-        }
-        None if surroundings.is_looked_up() => {
-            "the stores of 'lookup' have one entry for each".to_owned()
-        }
-        None => return None,
-    };
+    let who_needs_it = who_needs_the_path(surroundings, host)?;
     let id = format!("use-http-path.{host}");
     if git::is_true("credential.useHttpPath", &format!("https://{host}/")) {
         return Some(Check::pass(id, "git names the repository"));
@@ -187,4 +168,22 @@ fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> 
     } else {
         Check::fail(id, message, setup())
     })
+}
+
+/// The account with a part of the host, or the stores, for which git has to name the repository.
+pub(super) fn who_needs_the_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<String> {
+    let home = bitbucket::home_of(host);
+    let mut own = surroundings.accounts.iter().filter(|it| it.host == home);
+    let for_a_part = own.find_map(|account| {
+        let Account { name, reach, .. } = account;
+        match account.base_path() {
+            _ if !reach.is_empty() => {
+                Some(format!("'{name}' is for {} only", accounts::listed(reach)))
+            }
+            "" => None,
+            base => Some(format!("'{name}' is for what lies below {home}{base}")),
+        }
+    });
+    let of_stores = || "the stores of 'lookup' have one entry for each".to_owned();
+    for_a_part.or_else(|| surroundings.is_looked_up().then(of_stores))
 }

@@ -139,14 +139,9 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
         return (Some(path), Check::pass(id, message));
     }
     let message = "git does not send the path (credential.useHttpPath is not set), so the path does not count";
-    let home = bitbucket::home_of(host);
-    let mut accounts = surroundings.accounts.iter();
-    // The path matters only to an account with a reach, or a store with one entry for each repository.
-    let needs_it = |account: &Account| account.host == home && !account.reach.is_empty();
-    let check = if surroundings.is_looked_up() || accounts.any(needs_it) {
-        Check::warn(id, message, chain::setup())
-    } else {
-        Check::pass(id, message)
+    let check = match chain::who_needs_the_path(surroundings, host) {
+        Some(_) => Check::warn(id, message, chain::setup()),
+        None => Check::pass(id, message),
     };
     (None, check)
 }

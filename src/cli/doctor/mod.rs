@@ -87,24 +87,14 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
         checks.extend(programs::post_buffer(surroundings, git));
     }
     checks.push(programs::others_of_this_name(surroundings));
-    match &surroundings.git {
-        Some(git) => {
-            checks.extend(chain::checks(surroundings, git));
-            checks.push(bypass::credentials_in_url(git));
-            checks.extend(bypass::secrets_in_urls(surroundings, git));
-            checks.extend(bypass::extra_headers(surroundings, git));
-            checks.extend(bypass::lfs_access(surroundings, git));
-        }
-        None => {
-            let ids = [
-                "chain",
-                "credentials-in-url",
-                "secret-in-url",
-                "extra-header",
-                "lfs-access",
-            ];
-            checks.extend(ids.map(|id| Check::skip(id, "git could not be asked")));
-        }
+    if let Some(git) = &surroundings.git {
+        checks.extend(chain::checks(surroundings, git));
+        checks.push(bypass::credentials_in_url(git));
+        checks.extend(bypass::secrets_in_urls(surroundings, git));
+        checks.extend(bypass::extra_headers(surroundings, git));
+        checks.extend(bypass::lfs_access(surroundings, git));
+    } else {
+        checks.extend(NEED_GIT.map(|id| Check::skip(id, "git could not be asked")));
     }
     checks.extend(included::checks(surroundings));
     checks.extend(netrc::check(surroundings));
@@ -121,5 +111,14 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     checks.extend(sources::stores(surroundings));
     checks.push(environment::credentials(surroundings));
     checks.push(environment::prompts(surroundings));
-    checks.extend(environment::proxies(surroundings));
+    checks.extend(surroundings.hosts.iter().map(environment::proxy));
 }
+
+/// The checks that need git.
+const NEED_GIT: [&str; 5] = [
+    "chain",
+    "credentials-in-url",
+    "secret-in-url",
+    "extra-header",
+    "lfs-access",
+];
