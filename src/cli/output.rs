@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::account::Account;
 use crate::account::file::Accounts;
+use crate::answer::found::{Findings, Found};
 use crate::git::context::Host;
 use crate::git::{self, Helper};
 use crate::sys::error::{Hinted, printable};
@@ -33,6 +34,14 @@ pub(crate) fn print(data: &[u8]) -> Result<()> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Who answers, once each notice is told.
+pub(crate) fn warned(findings: Findings) -> Option<Found> {
+    for notice in &findings.notices {
+        warn(notice);
+    }
+    findings.found
 }
 
 /// Prints a value as JSON: its names are a contract. Its texts may end on a terminal (`jq -r`), so they are printable.

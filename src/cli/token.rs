@@ -8,7 +8,7 @@ use clap::Args;
 use crate::account::Account;
 use crate::account::file::Accounts;
 use crate::answer::decide::{Effort, decide, secret_of};
-use crate::answer::found::{Findings, Found};
+use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
@@ -18,7 +18,6 @@ use crate::git::context::Host;
 use crate::git::url::Url;
 use crate::settings::session::Session;
 use crate::sys::error::{Hinted, shell_quoted};
-use crate::sys::message;
 use crate::sys::secret::Secret;
 
 #[derive(Debug, Args)]
@@ -32,11 +31,13 @@ pub(crate) fn run(arguments: &Token, only: Option<&str>) -> Result<ExitCode> {
     let session = Session::default().with_only(only)?;
     let accounts = session.accounts()?;
     let named = arguments.name.as_deref();
-    let place = named
+    let url = named
         .filter(|name| only.is_some() || accounts.named(name).is_none())
-        .and_then(TokenPlace::of);
+        .and_then(url_of);
+    let url = url.as_deref().and_then(Url::parse);
+    let place = url.and_then(|url| Some((url.host()?, url)));
     let secret = match place {
-        Some(place) => of_place(&session, place)?,
+        Some((host, url)) => of_url(&session, &url, host)?,
         None if only.is_some() => return Err(needs_a_url()),
         None => of_account(&session, &accounts, named)?,
     };
@@ -66,54 +67,27 @@ pub(super) fn missing(account: &Account) -> anyhow::Error {
     Hinted::new(format!("the {store} has no secret for '{name}'"), hint).into()
 }
 
-/// A URL, or `workspace/repository` on bitbucket.org.
-struct TokenPlace {
-    host: Host,
-    path: Option<Vec<u8>>,
-    username: Option<Vec<u8>>,
-}
-
-impl TokenPlace {
-    fn of(text: &str) -> Option<Self> {
-        if let Some(url) = Url::parse(text).filter(|url| url.scheme == "https") {
-            return Some(Self {
-                host: url.host()?,
-                path: url.path(),
-                username: url.username().map(|name| name.expose().to_vec()),
-            });
-        }
-        let reach = text.parse::<Reach>().ok()?;
-        reach.repository.as_ref()?;
-        Some(Self {
-            host: bitbucket::cloud(),
-            path: Some(text.into()),
-            username: None,
-        })
+/// The https URL that is named, also as `workspace/repository` on bitbucket.org.
+fn url_of(text: &str) -> Option<String> {
+    match text.parse::<Reach>() {
+        Ok(reach) => reach
+            .repository
+            .map(|_| format!("https://{}/{text}", bitbucket::cloud())),
+        Err(_) => text.starts_with("https://").then(|| text.to_owned()),
     }
 }
 
-/// The secret that `get` would give for a place.
-fn of_place(session: &Session, place: TokenPlace) -> Result<Secret> {
-    let TokenPlace {
-        host,
-        path,
-        username,
-    } = place;
-    let wanted = Wanted::at(host, path.as_deref(), username.as_deref());
+/// The secret that `get` would give for a URL.
+fn of_url(session: &Session, url: &Url<'_>, host: Host) -> Result<Secret> {
+    let (path, username) = (url.path(), url.username());
+    let username = username.as_ref().map(Secret::expose);
+    let wanted = Wanted::at(host, path.as_deref(), username);
     let decision = decide(session, &wanted, Effort::Answer)?;
-    let Findings { found, notices } = decision.into_findings(&wanted)?;
-    for notice in &notices {
-        message::warn(notice);
+    if let Some(Found { kept, .. }) = output::warned(decision.into_findings(&wanted)?) {
+        return Ok(kept.secret);
     }
-    let Some(Found { kept, .. }) = found else {
-        return Err(Hinted::new(
-            format!("no account answers for '{}'", wanted.url()),
-            format!(
-                "see why: 'git credential-bitbucket doctor {}'",
-                shell_quoted(&wanted.url())
-            ),
-        )
-        .into());
-    };
-    Ok(kept.secret)
+    let url = wanted.url();
+    let doctor = format!("doctor {}", shell_quoted(&url));
+    let hint = format!("see why: 'git credential-bitbucket {doctor}'");
+    Err(Hinted::new(format!("no account answers for '{url}'"), hint).into())
 }

@@ -41,21 +41,12 @@ impl Helper {
 
     /// The argument for `import`. It has options only where they are known to hold no secret.
     pub(crate) fn name(&self) -> Option<String> {
-        let mut words = self.value.split_whitespace();
-        let program = words.next().filter(|word| !word.starts_with('!'))?;
-        let options: Vec<&str> = words.collect();
-        let is_known = |word: &&str| {
-            let known = ["--file", "--timeout", "--socket"];
-            known.iter().any(|option| word.starts_with(option))
-        };
-        let is_plain = |word: &&str| !word.contains(['\'', '@']);
-        match options.as_slice() {
-            [] if is_plain(&program) => Some(format!("helper:{program}")),
-            [first, ..] if is_known(first) && options.iter().all(is_plain) => {
-                Some(format!("helper:{}", self.value.trim()))
-            }
-            _ => None,
-        }
+        let value = self.value.trim();
+        let mut options = value.split_whitespace().skip(1);
+        let known = ["--file", "--timeout", "--socket"];
+        let is_known = |word: &str| known.iter().any(|option| word.starts_with(option));
+        let is_plain = !value.starts_with('!') && !value.contains(['\'', '@']);
+        (is_plain && options.next().is_none_or(is_known)).then(|| format!("helper:{value}"))
     }
 
     /// The program that git starts, if the value names it by its path.
@@ -94,10 +85,13 @@ pub(crate) fn chain(settings: &[Setting], host: &Host) -> Vec<Helper> {
 pub(crate) fn chains(settings: &[Setting], hosts: &[Host]) -> Vec<(Host, Vec<Helper>)> {
     let mut judged = BTreeMap::new();
     let chain = |host: &Host| {
-        let mut asked = walk(settings, host, |_, _| {});
-        for helper in &mut asked {
-            let known = judged.entry((helper.value.clone(), helper.scope == Scope::Local));
-            helper.starts = *known.or_insert_with(|| judge(&helper.value, helper.scope));
+        let mut asked = Vec::new();
+        for (mut helper, cleared_by) in set_for(settings, host) {
+            if cleared_by.is_none() {
+                let known = judged.entry((helper.value.clone(), helper.scope == Scope::Local));
+                helper.starts = *known.or_insert_with(|| judge(&helper.value, helper.scope));
+                asked.push(helper);
+            }
         }
         (host.clone(), asked)
     };
@@ -106,28 +100,19 @@ pub(crate) fn chains(settings: &[Setting], hosts: &[Host]) -> Vec<(Host, Vec<Hel
 
 /// The helpers of our name that an empty helper cleared, each with the empty one.
 pub(crate) fn cleared(settings: &[Setting], host: &Host) -> Vec<(Helper, Helper)> {
-    let mut all = Vec::new();
-    walk(settings, host, |cleared, by| {
-        let own = cleared.into_iter().filter(|helper| names_us(&helper.value));
-        all.extend(own.map(|helper| (helper, by.clone())));
-    });
-    all
+    let all = set_for(settings, host).into_iter();
+    all.filter(|(helper, _)| names_us(&helper.value))
+        .filter_map(|(helper, by)| Some((helper, by?)))
+        .collect()
 }
 
-/// The helpers among the settings, not judged yet; told is which of them an empty helper clears.
-fn walk(
-    settings: &[Setting],
-    host: &Host,
-    mut told: impl FnMut(Vec<Helper>, &Helper),
-) -> Vec<Helper> {
-    let mut asked = Vec::new();
-    for setting in settings {
-        let Some(pattern) = helper_pattern(&setting.key) else {
-            continue;
-        };
-        if !pattern.is_none_or(|pattern| matches_host(pattern, host)) {
-            continue;
-        }
+/// The helpers that are set for a host, not judged yet, each with the empty helper that clears it.
+fn set_for(settings: &[Setting], host: &Host) -> Vec<(Helper, Option<Helper>)> {
+    let mut all: Vec<(Helper, Option<Helper>)> = Vec::new();
+    let fits = |setting: &&Setting| {
+        helper_pattern(&setting.key).is_some_and(|pattern| matches_host(pattern, host))
+    };
+    for setting in settings.iter().filter(fits) {
         let helper = Helper {
             value: setting.value.clone(),
             key: setting.key.clone(),
@@ -137,24 +122,21 @@ fn walk(
         };
         // gitcredentials(7): an empty value clears all helpers before it.
         if helper.value.is_empty() {
-            told(std::mem::take(&mut asked), &helper);
+            for (_, cleared_by) in &mut all {
+                cleared_by.get_or_insert_with(|| helper.clone());
+            }
         } else {
-            asked.push(helper);
+            all.push((helper, None));
         }
     }
-    asked
+    all
 }
 
-/// The pattern of `credential.PATTERN.helper`: an inner None for `credential.helper`, an outer one for any other key.
-#[expect(
-    clippy::option_option,
-    reason = "two questions: is it a helper's key, and has it a pattern"
-)]
-fn helper_pattern(key: &str) -> Option<Option<&str>> {
-    let rest = key.strip_prefix("credential.")?.strip_suffix("helper")?;
-    match rest {
-        "" => Some(None),
-        pattern => Some(Some(pattern.strip_suffix('.')?)),
+/// The pattern of `credential.PATTERN.helper`; that of `credential.helper` is empty, and matches every host.
+fn helper_pattern(key: &str) -> Option<&str> {
+    match key.strip_prefix("credential.")?.strip_suffix("helper")? {
+        "" => Some(""),
+        pattern => pattern.strip_suffix('.'),
     }
 }
 
@@ -166,17 +148,14 @@ pub(crate) fn matches_host(pattern: &str, host: &Host) -> bool {
         None => pattern,
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let name = authority
-        .rsplit('@')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let name = authority.rsplit('@').next().unwrap_or_default();
+    let name = name.to_ascii_lowercase();
     if name.is_empty() {
         return true;
     }
     let (name, host) = (name.strip_suffix(":443").unwrap_or(&name), host.as_str());
-    let (labels, wanted): (Vec<&str>, Vec<&str>) =
-        (name.split('.').collect(), host.split('.').collect());
+    let labels: Vec<&str> = name.split('.').collect();
+    let wanted: Vec<&str> = host.split('.').collect();
     // git-config(1), http.<url>.*: an asterisk stands for one label, or for a part of one.
     let fits = |(label, wanted): (&&str, &&str)| match label.split_once('*') {
         Some((start, end)) => {

@@ -110,11 +110,9 @@ pub(crate) fn is_this_program(program: &Path) -> bool {
 
 /// The program, a path or a name on PATH, of a value that starts one of our name and does nothing else.
 pub(crate) fn named_alone(value: &str) -> Option<PathBuf> {
-    let (command, is_shell) = match value.strip_prefix('!') {
-        Some(command) => (command, true),
-        None => (value, false),
-    };
-    let words = words(command)?;
+    let command = value.strip_prefix('!');
+    let is_shell = command.is_some();
+    let words = words(command.unwrap_or(value))?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (program, arguments) = match words.as_slice() {
         ["git", "credential-bitbucket", arguments @ ..] if is_shell => (NAME, arguments),

@@ -56,34 +56,32 @@ impl Call {
                 urls.push(value);
             }
         }
-        let url = match urls.as_slice() {
-            [url] => CurlUrl::read(url)?,
-            [] => {
-                return Err(Usage::hinted(
-                    "there is no URL",
-                    "name one: 'git credential-bitbucket curl https://api.bitbucket.org/2.0/user'",
-                ));
+        let (message, hint) = match urls.as_slice() {
+            [url] => {
+                let url = CurlUrl::read(url)?;
+                return Ok(Self { url, warnings });
             }
-            _ => {
-                return Err(Usage::hinted(
-                    "there is more than one URL (every word that is no option or value counts)",
-                    "run the command once for each URL",
-                ));
-            }
+            [] => (
+                "there is no URL",
+                "name one: 'git credential-bitbucket curl https://api.bitbucket.org/2.0/user'",
+            ),
+            _ => (
+                "there is more than one URL (every word that is no option or value counts)",
+                "run the command once for each URL",
+            ),
         };
-        Ok(Self { url, warnings })
+        Err(Usage::hinted(message, hint))
     }
 }
 
 fn long(name: &[u8]) -> Result<CurlOption> {
     let name = std::str::from_utf8(name).unwrap_or_default();
     // curl 8.16 and later; older versions have no such option.
-    let (name, has_equals_sign) = match name.split_once('=') {
-        Some((name, _)) => (name, true),
-        None => (name, false),
-    };
+    let (name, attached) = name
+        .split_once('=')
+        .map_or((name, None), |(name, value)| (name, Some(value)));
     match CurlOption::of_name(name) {
-        Some(option) if has_equals_sign => Err(Usage::hinted(
+        Some(option) if attached.is_some() => Err(Usage::hinted(
             format!("curl's '--{}' takes no equals sign here", option.name),
             "write the value as an argument of its own",
         )),
@@ -100,17 +98,15 @@ fn short<'a>(
     warnings: &mut Vec<String>,
 ) -> Result<(CurlOption, Option<&'a [u8]>)> {
     let mut left = letters;
-    loop {
-        let Some((&letter, value)) = left.split_first() else {
-            return Err(unknown(""));
-        };
-        let option = CurlOption::of_letter(char::from(letter)).ok_or_else(|| unknown(""))?;
+    while let [letter, value @ ..] = left {
+        let option = CurlOption::of_letter(char::from(*letter)).ok_or_else(|| unknown(""))?;
         if option.takes_value || value.is_empty() {
             return Ok((option, Some(value).filter(|value| !value.is_empty())));
         }
         check(option, warnings)?;
         left = value;
     }
+    Err(unknown(""))
 }
 
 /// Refuses the option, or adds its warning.
@@ -136,15 +132,11 @@ impl CurlUrl {
     /// Parses only what every curl reads the same way.
     fn read(url: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(url).unwrap_or_default();
-        let rest = match text.split_at_checked("https://".len()) {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https://") => rest,
-            _ => {
-                return Err(Usage::hinted(
-                    "the URL does not begin with 'https://'",
-                    "write it out: 'https://api.bitbucket.org/2.0/…'",
-                ));
-            }
-        };
+        let whole = "write it out: 'https://api.bitbucket.org/2.0/…'";
+        let parts = text.split_at_checked("https://".len());
+        let rest = parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("https://"));
+        let (_, rest) =
+            rest.ok_or_else(|| Usage::hinted("the URL does not begin with 'https://'", whole))?;
         let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if authority.contains('@') {
             return Err(Usage::hinted(
@@ -162,20 +154,12 @@ impl CurlUrl {
                 "percent-encode it: '{' is %7B, '}' %7D, '[' %5B, ']' %5D, '\\' %5C, a blank %20",
             ));
         }
-        let host = authority.parse().map_err(|_| {
-            Usage::hinted(
-                "what follows 'https://' in the URL is no host name",
-                "write it out: 'https://api.bitbucket.org/2.0/…'",
-            )
-        })?;
+        let no_host = "what follows 'https://' in the URL is no host name";
+        let host = authority.parse();
+        let host = host.map_err(|_| Usage::hinted(no_host, whole))?;
         let path = rest.split(['?', '#']).next().unwrap_or_default();
-        // As git does; a server may read an encoded slash or dot differently.
-        let path = percent_decode_str(path).decode_utf8_lossy();
-        let lower = rest
-            .split(['?', '#'])
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
+        // A server may read an encoded slash or dot differently than git.
+        let lower = path.to_ascii_lowercase();
         if ["%2f", "%5c", "%25"]
             .iter()
             .any(|code| lower.contains(code))
@@ -185,6 +169,7 @@ impl CurlUrl {
                 "write the path without them, or use another client",
             ));
         }
+        let path = percent_decode_str(path).decode_utf8_lossy();
         Ok(Self {
             host,
             path: path.trim_start_matches('/').to_owned(),

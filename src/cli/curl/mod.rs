@@ -10,16 +10,16 @@ use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
 
 use self::arguments::{Call, CurlUrl};
 use crate::answer::decide::{Effort, decide};
-use crate::answer::found::{Findings, Found};
+use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
-use crate::git::context::Context;
+use crate::cli::output;
 use crate::helper::reply;
 use crate::settings::session::Session;
 use crate::sys::child::Program;
@@ -62,26 +62,29 @@ fn authorization(url: CurlUrl, only: Option<&str>) -> Result<Secret> {
             "sign in to it first: 'git credential-bitbucket login --host HOST'",
         ));
     }
-    let context = Context {
-        protocol: Some(b"https".to_vec()),
-        host: Some(url.host.as_str().into()),
-        path: Some(url.path.into_bytes()),
-        username: None,
-    };
-    let wanted = Wanted::of(&context).context("the URL has no host")?;
+    let path = Some(url.path.as_bytes()).filter(|path| !path.is_empty());
+    let wanted = Wanted::at(url.host, path, None);
     let decision = decide(&session, &wanted, Effort::Answer)?;
     let lacks_a_path = decision.only_lacks_a_path();
-    let Findings { found, notices } = decision.into_findings(&wanted)?;
-    for notice in &notices {
-        message::warn(notice);
-    }
-    let Some(Found { account, kept }) = found else {
-        return Err(nobody(
-            &session,
-            &wanted,
-            lacks_a_path,
-            !notices.is_empty(),
-        )?);
+    let findings = decision.into_findings(&wanted)?;
+    let is_said = !findings.notices.is_empty();
+    let Some(Found { account, kept }) = output::warned(findings) else {
+        let host = bitbucket::home_of(&wanted.host);
+        let message = match &wanted.reach {
+            _ if is_said => format!("no account of {host} can answer"),
+            Some(reach) => format!("no account of {host} is for '{reach}'"),
+            None if lacks_a_path => {
+                format!("each account of {host} is for a workspace, and the URL names none")
+            }
+            None => format!("no account of {host} answers"),
+        };
+        let accounts = session.accounts()?;
+        let hint = if accounts.iter().any(|account| account.host == host) {
+            "see what each account is for: 'git credential-bitbucket status'".to_owned()
+        } else {
+            format!("sign in: 'git credential-bitbucket login --host {host}'")
+        };
+        bail!(Hinted::new(message, hint));
     };
     match Identity::for_rest(&account, kept.secret) {
         Ok(identity) => Ok(identity.authorization()),
@@ -89,43 +92,16 @@ fn authorization(url: CurlUrl, only: Option<&str>) -> Result<Secret> {
     }
 }
 
-/// No account answers; `is_said` if a warning said why.
-fn nobody(
-    session: &Session,
-    wanted: &Wanted<'_>,
-    lacks_a_path: bool,
-    is_said: bool,
-) -> Result<anyhow::Error> {
-    let accounts = session.accounts()?;
-    let host = bitbucket::home_of(&wanted.host);
-    let hint = if accounts.iter().any(|account| account.host == host) {
-        "see what each account is for: 'git credential-bitbucket status'".to_owned()
-    } else {
-        format!("sign in: 'git credential-bitbucket login --host {host}'")
-    };
-    let message = match &wanted.reach {
-        _ if is_said => format!("no account of {host} can answer"),
-        Some(reach) => format!("no account of {host} is for '{reach}'"),
-        None if lacks_a_path => {
-            format!("each account of {host} is for a workspace, and the URL names none")
-        }
-        None => format!("no account of {host} answers"),
-    };
-    Ok(Hinted::new(message, hint).into())
-}
-
 /// What curl reads before its arguments (curl(1), `--config`).
 fn settings(authorization: &Secret) -> Result<Secret> {
     // `proto`: neither a mistake of ours nor a redirect in a curl before 7.83 may send the secret in clear text.
     const START: &[u8] = b"globoff\nproto = \"=https\"\nheader = \"Authorization: ";
-    const END: &[u8] = b"\"\n";
     let value = authorization.expose();
     if value.iter().any(u8::is_ascii_control) {
-        return Err(Hinted::new(
+        bail!(Hinted::new(
             "the secret holds a line break or another control character",
             "sign in again: 'git credential-bitbucket login NAME'",
-        )
-        .into());
+        ));
     }
     let mut settings = SecretBuffer::default();
     settings.extend(START);
@@ -135,7 +111,7 @@ fn settings(authorization: &Secret) -> Result<Secret> {
         }
         settings.push(byte);
     }
-    settings.extend(END);
+    settings.extend(b"\"\n");
     Ok(settings.into())
 }
 

@@ -34,13 +34,11 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
         match kept {
             Some(Ok(kept)) => of_account(account, kept.as_ref()),
             Some(Err(error)) if answers(account.store, &asked) => Check::failed(id(account), error),
-            _ => Check::skip(
-                id(account),
-                format!(
-                    "'{}' was not checked: see store.{}",
-                    account.name, account.store
-                ),
-            ),
+            _ => {
+                let Account { name, store, .. } = account;
+                let message = format!("'{name}' was not checked: see store.{store}");
+                Check::skip(id(account), message)
+            }
         }
     }));
     checks
@@ -65,14 +63,10 @@ fn ask_stores<'a>(surroundings: &'a Surroundings<'_>) -> Vec<Asked<'a>> {
 
 fn of_store(store: Name, asked: &[Asked<'_>]) -> Option<Check> {
     let id = format!("store.{store}");
-    let mut own = asked
-        .iter()
-        .filter(|(account, _)| account.store == store)
-        .peekable();
-    own.peek()?;
     if answers(store, asked) {
         return Some(Check::pass(id, format!("the store '{store}' answers")));
     }
+    let mut own = asked.iter().filter(|(account, _)| account.store == store);
     let error = own.find_map(|(_, outcome)| outcome.as_ref()?.as_ref().err())?;
     Some(Check::failed(id, error))
 }
@@ -101,27 +95,22 @@ fn forbidden(surroundings: &Surroundings<'_>, account: &Account) -> Option<Check
 fn of_account(account: &Account, kept: Option<&Kept>) -> Check {
     let Account { name, host, .. } = account;
     let id = id(account);
-    let again = || {
-        format!(
-            "'git credential-bitbucket logout {}', then sign in with another '--kind' or '--host'",
-            account.argument()
-        )
-    };
     if let Some(kind) = account.kind().filter(|kind| !kind.exists_on(host)) {
         let message = format!(
             "'{name}' can never answer: {} does not exist on {host}",
             kind.noun()
         );
-        return Check::fail(id, message, again());
+        let hint = format!(
+            "'git credential-bitbucket logout {}', then sign in with another '--kind' or '--host'",
+            account.argument()
+        );
+        return Check::fail(id, message, hint);
     }
     if account.kind().is_some()
         && let Err(missing) = Identity::for_git(account, Secret::default())
     {
-        return Check::fail(
-            id,
-            format!("'{name}' can never answer: it lacks {missing}"),
-            complete(account, missing),
-        );
+        let message = format!("'{name}' can never answer: it lacks {missing}");
+        return Check::fail(id, message, complete(account, missing));
     }
     let state = match kept {
         Some(_) => State::of(account, Timestamp::now()),
@@ -154,13 +143,14 @@ pub(super) fn complete(account: &Account, missing: Missing) -> String {
 
 fn described(account: &Account) -> String {
     let kind = account.kind().map_or("what git gave", |kind| kind.noun());
-    let host = &account.host;
-    let place = if account.reach.is_empty() {
-        host.to_string()
+    let Account {
+        name, host, reach, ..
+    } = account;
+    if reach.is_empty() {
+        format!("'{name}' is {kind} for {host}")
     } else {
-        format!("{} on {host}", listed(&account.reach))
-    };
-    format!("'{}' is {kind} for {place}", account.name)
+        format!("'{name}' is {kind} for {} on {host}", listed(reach))
+    }
 }
 
 pub(super) fn listed(reach: &[Reach]) -> String {

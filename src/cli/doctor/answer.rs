@@ -16,7 +16,6 @@ use crate::answer::ruling::{Rank, Ruling};
 use crate::answer::source;
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::{self, API_HOST};
-use crate::settings::policy::Objection;
 use crate::store::Name;
 use crate::sys::bytes::Bytes;
 use crate::sys::secret::Secret;
@@ -35,11 +34,13 @@ pub(super) fn of(
     if let Some(failure) = &decision.failure {
         return Check::failed(ID, failure);
     }
-    // The last candidate is the chosen one: none before it answers.
-    let meant = decision.candidates.iter().rev().find_map(meant);
-    meant
-        .or_else(|| decision.candidates.iter().find_map(hindered))
-        .unwrap_or_else(|| nobody(surroundings, wanted, decision.only_lacks_a_path()))
+    // The last one that is chosen is meant: none before it answers.
+    let candidates = decision.candidates.iter();
+    let chosen = candidates.clone().rev().filter(|it| is_chosen(it));
+    match chosen.chain(candidates).find_map(complaint) {
+        Some((message, hint)) => Check::fail(ID, message, hint),
+        None => nobody(surroundings, wanted, decision.only_lacks_a_path()),
+    }
 }
 
 /// The line of a candidate that does not answer; `is_said` if the first line had the fix.
@@ -67,20 +68,20 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
             (message, is_refused.then(|| state::fix(account)))
         }
     };
-    let mut check = Check::skip(accounts::id(account), message);
-    check.hint = hint.filter(|_| !is_said);
-    Some(check)
+    let check = Check::skip(accounts::id(account), message);
+    Some(check.with(hint.filter(|_| !is_said)))
 }
 
 /// The account that answers, its user name, and why it answers.
 fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
     let Account { name, store, .. } = account;
-    let is_variable = account.is_of_the_environment();
     let is_elsewhere = account.lies_elsewhere();
-    let who = match (is_variable, is_elsewhere) {
-        (true, _) => name.clone(),
-        (false, true) => format!("'{name}' of the store '{store}'"),
-        (false, false) => format!("'{name}'"),
+    let who = if account.is_of_the_environment() {
+        format!("{name} is set in the environment and")
+    } else if is_elsewhere {
+        format!("'{name}' of the store '{store}'")
+    } else {
+        format!("'{name}'")
     };
     let presented = match account.kind().map(|_| identity(wanted, account)) {
         Some(Ok(Identity::Basic { username, .. })) => {
@@ -91,12 +92,15 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
         Some(Err(missing)) => return lacking(account, &who, missing),
     };
     if account.is_retired() {
-        return retired(account);
+        let (message, hint) = retired(account);
+        return Check::fail(ID, message, hint);
     }
-    let message = match (is_variable, is_elsewhere) {
-        (true, _) => format!("{who} is set in the environment and answers"),
-        (false, true) => format!("{who} answers {presented}"),
-        (false, false) => format!("{who} answers {presented}: {}", why(wanted, account)),
+    let message = if account.is_of_the_environment() {
+        format!("{who} answers")
+    } else if is_elsewhere {
+        format!("{who} answers {presented}")
+    } else {
+        format!("{who} answers {presented}: {}", why(wanted, account))
     };
     let state = State::of(account, Timestamp::now());
     let Some(complaint) = state.complaint(account) else {
@@ -126,117 +130,103 @@ fn identity(wanted: &Wanted<'_>, account: &Account) -> Result<Identity, Missing>
 
 /// The chosen account lacks something that it has to present.
 fn lacking(account: &Account, who: &str, missing: Missing) -> Check {
-    if account.is_of_the_environment() {
-        let message = format!("{who} is set in the environment and chosen, but lacks {missing}");
-        let hint = "set BITBUCKET_EMAIL to the e-mail of the Atlassian account";
-        return Check::fail(ID, message, hint);
-    }
-    let message = format!("{who} is chosen, but lacks {missing}");
-    if account.lies_elsewhere() {
-        return Check::fail(ID, message, "add it there beside the password");
-    }
-    Check::fail(ID, message, accounts::complete(account, missing))
+    let (is, hint) = match account.origin {
+        Origin::Variable(_) => (
+            "chosen",
+            "set BITBUCKET_EMAIL to the e-mail of the Atlassian account".to_owned(),
+        ),
+        Origin::Source(_) => ("is chosen", "add it there beside the password".to_owned()),
+        Origin::Git | Origin::Login => ("is chosen", accounts::complete(account, missing)),
+    };
+    Check::fail(ID, format!("{who} {is}, but lacks {missing}"), hint)
 }
 
 /// An app password answers, and Bitbucket refuses it.
-fn retired(account: &Account) -> Check {
+fn retired(account: &Account) -> (String, String) {
     let hint = match account.origin {
         Origin::Git | Origin::Login => return is_meant_but(account, State::Retired),
         Origin::Variable(_) => "unset it, or set BITBUCKET_API_TOKEN",
         Origin::Source(_) => "put an API token there",
     };
-    Check::fail(ID, source::retired_notice(account), hint)
+    (source::retired_notice(account), hint.to_owned())
 }
 
 /// `'name' is chosen, but it …`
-fn is_meant_but(account: &Account, state: State) -> Check {
+fn is_meant_but(account: &Account, state: State) -> (String, String) {
     let complaint = state.complaint(account).unwrap_or_default();
     let name = format!("'{}' ", account.name);
     let what = complaint.strip_prefix(&name).unwrap_or(&complaint);
     let message = format!("{name}is chosen, but it {what}");
-    Check::fail(ID, message, state::fix(account))
+    (message, state::fix(account))
 }
 
-/// Why this account: reach, user name, origin.
+/// Why this account of `accounts.toml`: reach, user name, origin.
 fn why(wanted: &Wanted<'_>, account: &Account) -> String {
     let reach = wanted.reach.as_ref();
     let reach = reach.and_then(|wanted| account.reach.iter().find(|own| own.contains(wanted)));
-    let mut reasons = vec![match reach {
+    let place = match reach {
         Some(reach) => format!("it is for {reach}"),
         None if account.reach.is_empty() => format!("it is for all of {}", account.host),
         None => "it is the only account of its host".to_owned(),
-    }];
-    if wanted
-        .username
-        .is_some_and(|username| account.is_called(username))
-    {
-        reasons.push("the user name matches".to_owned());
-    }
-    reasons.push(match account.origin {
-        Origin::Git => "git gave it".to_owned(),
-        Origin::Login => "it comes from login".to_owned(),
-        Origin::Variable(name) => format!("it is {name}"),
-        Origin::Source(store) => format!("the store '{store}' has it"),
-    });
-    reasons.join(", ")
+    };
+    let is_called = |username| account.is_called(username);
+    let name = if wanted.username.is_some_and(is_called) {
+        ", the user name matches"
+    } else {
+        ""
+    };
+    let origin = if account.origin == Origin::Git {
+        "git gave it"
+    } else {
+        "it comes from login"
+    };
+    format!("{place}{name}, {origin}")
 }
 
-/// The chosen candidate that cannot answer: a refused variable or store, or an account without a secret.
-fn meant(candidate: &Candidate) -> Option<Check> {
+/// Whether a candidate that cannot answer is the one that is meant, and not only one of those that fit.
+fn is_chosen(candidate: &Candidate) -> bool {
+    let is_chosen = matches!(
+        candidate.ruling,
+        Ruling::NoSecret | Ruling::Out(Standing::RefusedThere)
+    );
+    let account = candidate.account();
+    is_chosen || account.is_none_or(Account::lies_elsewhere)
+}
+
+/// Why a candidate that fits cannot answer, and what to do.
+fn complaint(candidate: &Candidate) -> Option<(String, String)> {
     let account = match &candidate.who {
         Who::Account(account) => account,
         Who::Source(name) => {
             let message = unasked(*name, &candidate.ruling)?;
             let hint = format!("take '{name}' out of 'lookup' in config.toml");
-            return Some(Check::fail(ID, message, hint));
+            return Some((message, hint));
         }
     };
-    let name = &account.name;
-    match &candidate.ruling {
-        Ruling::NoSecret => Some(is_meant_but(account, State::Missing)),
-        Ruling::Out(Standing::RefusedThere) => Some(refused_there(account)),
-        Ruling::Out(_) if account.is_of_the_environment() => {
-            let message = format!("{name} is set in the environment and chosen, but was refused");
-            Some(Check::fail(ID, message, "set another value"))
-        }
-        Ruling::Out(_) if account.lies_elsewhere() => {
-            let message = source::refused_notice(account);
-            Some(Check::fail(ID, message, "replace the secret there"))
-        }
-        Ruling::Forbidden(_) if account.is_of_the_environment() => None,
-        Ruling::Forbidden(objection) if account.lies_elsewhere() => {
-            Some(forbidden(account, objection))
-        }
-        _ => None,
-    }
-}
-
-/// An account that fits but cannot answer.
-fn hindered(candidate: &Candidate) -> Option<Check> {
-    let account = candidate.account()?;
-    match &candidate.ruling {
-        Ruling::Forbidden(objection) if !account.is_of_the_environment() => {
-            Some(forbidden(account, objection))
-        }
-        Ruling::Out(Standing::Expired) => Some(is_meant_but(account, State::Expired)),
-        Ruling::Out(Standing::RefusedThere) => Some(refused_there(account)),
-        Ruling::Out(_) => {
-            let Account { name, host, .. } = account;
-            let message = format!("'{name}' is chosen, but {host} refused it, so it is set aside");
-            Some(Check::fail(ID, message, state::fix(account)))
-        }
-        _ => None,
-    }
-}
-
-fn refused_there(account: &Account) -> Check {
-    let Account { name, host, .. } = account;
-    let message = format!("'{name}' works, but {host} refuses it for this repository");
-    Check::fail(ID, message, state::REFUSED_THERE)
-}
-
-fn forbidden(account: &Account, objection: &Objection) -> Check {
-    Check::fail(ID, objection.notice(account), objection.fix(account))
+    let Account { name, host, .. } = &**account;
+    Some(match &candidate.ruling {
+        Ruling::NoSecret => is_meant_but(account, State::Missing),
+        Ruling::Forbidden(_) if account.is_of_the_environment() => return None,
+        Ruling::Forbidden(objection) => (objection.notice(account), objection.fix(account)),
+        Ruling::Out(Standing::RefusedThere) => (
+            format!("'{name}' works, but {host} refuses it for this repository"),
+            state::REFUSED_THERE.to_owned(),
+        ),
+        Ruling::Out(_) if account.is_of_the_environment() => (
+            format!("{name} is set in the environment and chosen, but was refused"),
+            "set another value".to_owned(),
+        ),
+        Ruling::Out(_) if account.lies_elsewhere() => (
+            source::refused_notice(account),
+            "replace the secret there".to_owned(),
+        ),
+        Ruling::Out(Standing::Expired) => is_meant_but(account, State::Expired),
+        Ruling::Out(_) => (
+            format!("'{name}' is chosen, but {host} refused it, so it is set aside"),
+            state::fix(account),
+        ),
+        _ => return None,
+    })
 }
 
 /// No account answers, so git goes on.
@@ -315,23 +305,26 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
 
 /// Why a store of `lookup` is not asked.
 fn unasked(name: Name, ruling: &Ruling) -> Option<String> {
-    match ruling {
-        Ruling::Forbidden(objection) => {
-            Some(format!("the store '{name}' is not asked: {objection}"))
-        }
-        _ => None,
-    }
+    let Ruling::Forbidden(objection) = ruling else {
+        return None;
+    };
+    Some(format!("the store '{name}' is not asked: {objection}"))
 }
 
 /// libcurl answers a Basic challenge with the URL's user name. An instance that refuses Basic then says 403, and git
 /// asks no helper.
 pub(super) fn refused_before_asking(wanted: &Wanted<'_>, account: &Account) -> Option<Check> {
     let has_name = wanted.username.is_some_and(|name| !name.is_empty());
-    (account.scheme() != Scheme::Basic && has_name).then(|| {
-        Check::warn(
-            "url",
-            format!("'{}' is sent as Bearer; a host that refuses Basic answers 403 to a URL with a user name", account.name),
-            format!("remove the user name from the remote: 'https://{}/…'", wanted.host),
-        )
-    })
+    if account.scheme() == Scheme::Basic || !has_name {
+        return None;
+    }
+    let message = format!(
+        "'{}' is sent as Bearer; a host that refuses Basic answers 403 to a URL with a user name",
+        account.name
+    );
+    let hint = format!(
+        "remove the user name from the remote: 'https://{}/…'",
+        wanted.host
+    );
+    Some(Check::warn("url", message, hint))
 }

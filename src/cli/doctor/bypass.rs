@@ -5,9 +5,9 @@ use std::path::Path;
 use super::finding::Check;
 use super::surroundings::{Git, Surroundings};
 use crate::cli::takeover::in_url;
+use crate::git;
 use crate::git::context::Host;
 use crate::git::url::{self, Url};
-use crate::git::{self, Setting};
 use crate::sys::error::shell_quoted;
 
 /// Whether git refuses URLs that hold a password (git-config(1), `transfer.credentialsInUrl`).
@@ -25,10 +25,7 @@ pub(super) fn credentials_in_url(git: &Git) -> Check {
 /// The secrets in all URLs of git's configuration: remotes, `insteadOf` and others.
 pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let id = "secret-in-url";
-    let check = |setting: &Setting| {
-        let Setting {
-            key, value, origin, ..
-        } = setting;
+    let check = |key: &str, value: &str, origin: &str| {
         let in_value = || secret_host(surroundings, &Url::parse(value)?);
         let in_key = || {
             let (_, rest) = key.split_once('.')?;
@@ -40,20 +37,15 @@ pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>, git: &Git) -> Vec
         let hint = format!("{}, and revoke the secret", scrub(origin));
         Some(Check::fail(id, message, hint))
     };
-    let checks: Vec<Check> = git.settings.iter().filter_map(check).collect();
-    or_pass(
-        checks,
-        id,
-        "no URL in git's configuration holds a secret for Bitbucket",
-    )
+    let fine = "no URL in git's configuration holds a secret for Bitbucket";
+    each_setting(git, check, id, fine)
 }
 
 /// The command that removes a secret from one of git's configuration files.
 fn scrub(origin: &str) -> String {
     let path = Path::new(origin);
-    let is_global =
-        git::global_config_files().is_ok_and(|files| files.iter().any(|file| file == path));
-    if is_global {
+    let files = git::global_config_files().unwrap_or_default();
+    if files.iter().any(|file| file == path) {
         "'git credential-bitbucket scrub --global'".to_owned()
     } else if path.is_relative() {
         "'git credential-bitbucket scrub'".to_owned()
@@ -70,10 +62,7 @@ fn secret_host(surroundings: &Surroundings<'_>, url: &Url<'_>) -> Option<Host> {
 /// `http.extraHeader` with an `Authorization`: git then asks no helper.
 pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let id = "extra-header";
-    let check = |setting: &Setting| {
-        let Setting {
-            key, value, origin, ..
-        } = setting;
+    let check = |key: &str, value: &str, origin: &str| {
         let pattern = key.strip_prefix("http.")?.strip_suffix("extraheader")?;
         let (name, _) = value.split_once(':')?;
         if !name.trim().eq_ignore_ascii_case("authorization") {
@@ -92,17 +81,14 @@ pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<C
         let message = format!("{what} {host}, so git asks no helper");
         Some(Check::warn(id, message, hint))
     };
-    let checks: Vec<Check> = git.settings.iter().filter_map(check).collect();
-    or_pass(checks, id, "no git setting sends an Authorization header")
+    let fine = "no git setting sends an Authorization header";
+    each_setting(git, check, id, fine)
 }
 
 /// Whether git-lfs is set to use anything but Basic for our hosts.
 pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
     let id = "lfs-access";
-    let check = |setting: &Setting| {
-        let Setting {
-            key, value, origin, ..
-        } = setting;
+    let check = |key: &str, value: &str, origin: &str| {
         let url = Url::parse(key.strip_prefix("lfs.")?.strip_suffix(".access")?)?;
         let host = url
             .host()
@@ -110,23 +96,30 @@ pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Chec
         if value == "basic" {
             return None;
         }
-        let option = if Path::new(origin).is_relative() {
-            ""
-        } else {
-            "--global "
-        };
-        let fixed = format!("lfs.{}.access", url.bare());
-        let hint = if fixed == *key {
-            format!("'git config {option}{} basic'", shell_quoted(key))
-        } else {
+        let hint = if key != format!("lfs.{}.access", url.bare()) {
             format!("take it out of '{origin}'")
+        } else if Path::new(origin).is_relative() {
+            format!("'git config {} basic'", shell_quoted(key))
+        } else {
+            format!("'git config --global {} basic'", shell_quoted(key))
         };
         let key = url::masked(key);
         let message = format!("'{key}' in '{origin}' is not 'basic', and {host} takes only that");
         Some(Check::warn(id, message, hint))
     };
-    let checks: Vec<Check> = git.settings.iter().filter_map(check).collect();
-    or_pass(checks, id, "git-lfs sends its credentials as Basic")
+    each_setting(git, check, id, "git-lfs sends its credentials as Basic")
+}
+
+/// What is found in git's settings, by key, value and origin.
+fn each_setting(
+    git: &Git,
+    check: impl Fn(&str, &str, &str) -> Option<Check>,
+    id: &str,
+    fine: &str,
+) -> Vec<Check> {
+    let settings = git.settings.iter();
+    let checks = settings.filter_map(|it| check(&it.key, &it.value, &it.origin));
+    or_pass(checks.collect(), id, fine)
 }
 
 pub(super) fn or_pass(checks: Vec<Check>, id: &str, message: &str) -> Vec<Check> {

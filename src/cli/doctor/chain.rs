@@ -28,8 +28,8 @@ pub(super) fn of_host(git: &Git, host: &Host, chain: &[Helper]) -> Check {
     let Some(position) = chain.iter().position(Helper::is_ours) else {
         return not_asked(id, git, host, chain);
     };
-    let foreign = |helpers| foreign_in(helpers).collect::<Vec<_>>();
-    let (before, behind) = (foreign(&chain[..position]), foreign(&chain[position..]));
+    let (before, behind) = chain.split_at(position);
+    let (before, behind) = (foreign_in(before), foreign_in(behind));
     let asks = match before.as_slice() {
         [] => "git asks this helper".to_owned(),
         before => format!("git asks {} before this helper", listed(before)),
@@ -61,20 +61,15 @@ fn not_asked(id: String, git: &Git, host: &Host, chain: &[Helper]) -> Check {
         return namesake(id, git, helper);
     }
     if let Some((own, empty)) = git::cleared(&git.settings, host).last() {
-        let who = if empty.scope == Scope::Command {
-            ", as JetBrains IDEs and GitHub Desktop set it,"
-        } else {
-            ""
+        let who = match empty.scope {
+            Scope::Command => ", as JetBrains IDEs and GitHub Desktop set it,",
+            _ => "",
         };
-        let message = format!(
-            "an empty helper ('{}'){who} switches off {}",
-            empty.origin,
-            named(own)
-        );
+        let (origin, own) = (&empty.origin, named(own));
+        let message = format!("an empty helper ('{origin}'){who} switches off {own}");
         return Check::fail(id, message, removal(empty));
     }
-    let others: Vec<&Helper> = chain.iter().collect();
-    let message = match others.as_slice() {
+    let message = match foreign_in(chain).as_slice() {
         [] => "git does not ask this helper".to_owned(),
         others => format!("git does not ask this helper, but {}", listed(others)),
     };
@@ -113,8 +108,8 @@ fn namesake(id: String, git: &Git, helper: &Helper) -> Check {
     Check::fail(id, message, fix)
 }
 
-fn foreign_in(helpers: &[Helper]) -> impl Iterator<Item = &Helper> {
-    helpers.iter().filter(|helper| !helper.is_ours())
+fn foreign_in(helpers: &[Helper]) -> Vec<&Helper> {
+    helpers.iter().filter(|helper| !helper.is_ours()).collect()
 }
 
 fn listed(helpers: &[&Helper]) -> String {
@@ -159,29 +154,9 @@ pub(super) fn setup() -> String {
     }
 }
 
-/// Whether git names the repository, if an account, a store or one of several instances needs it.
+/// Whether git names the repository, if somebody needs it.
 fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> {
-    let home = bitbucket::home_of(host);
-    let mut known = surroundings.accounts.iter();
-    let is_for_a_part = |account: &&Account| {
-        account.host == home && !(account.reach.is_empty() && account.base_path().is_empty())
-    };
-    let who_needs_it = match known.find(is_for_a_part) {
-        Some(account) if account.reach.is_empty() => {
-            let Account { name, host, .. } = account;
-            let base = account.base_path();
-            format!("'{name}' is for what lies below {host}{base}")
-        }
-        Some(account) => format!(
-            "'{}' is for {} only",
-            account.name,
-            accounts::listed(&account.reach)
-        ),
-        None if surroundings.is_looked_up() => {
-            "the stores of 'lookup' have one entry for each".to_owned()
-        }
-        None => return None,
-    };
+    let who_needs_it = who_needs_the_path(surroundings, host)?;
     let id = format!("use-http-path.{host}");
     if git::is_true("credential.useHttpPath", &format!("https://{host}/")) {
         return Some(Check::pass(id, "git names the repository"));
@@ -193,4 +168,22 @@ fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> 
     } else {
         Check::fail(id, message, setup())
     })
+}
+
+/// The account with a part of the host, or the stores, for which git has to name the repository.
+pub(super) fn who_needs_the_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<String> {
+    let home = bitbucket::home_of(host);
+    let mut own = surroundings.accounts.iter().filter(|it| it.host == home);
+    let for_a_part = own.find_map(|account| {
+        let Account { name, reach, .. } = account;
+        match account.base_path() {
+            _ if !reach.is_empty() => {
+                Some(format!("'{name}' is for {} only", accounts::listed(reach)))
+            }
+            "" => None,
+            base => Some(format!("'{name}' is for what lies below {home}{base}")),
+        }
+    });
+    let of_stores = || "the stores of 'lookup' have one entry for each".to_owned();
+    for_a_part.or_else(|| surroundings.is_looked_up().then(of_stores))
 }

@@ -38,13 +38,12 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
     }
     let is_other = |other: &&str| other != name && variables::filled(other).is_some();
     let others: Vec<&str> = SECRET_VARIABLES.into_iter().filter(is_other).collect();
-    let unused = if others.is_empty() {
-        String::new()
+    let answers = format!("{name} is set and answers for bitbucket.org ahead of the accounts");
+    let message = if others.is_empty() {
+        answers
     } else {
-        format!("; not used: {}", others.join(", "))
+        format!("{answers}; not used: {}", others.join(", "))
     };
-    let message =
-        format!("{name} is set and answers for bitbucket.org ahead of the accounts{unused}");
     let mut check = Check::pass(id, message);
     check.asks = Some(Box::new((account, kept.secret)));
     check
@@ -93,21 +92,15 @@ pub(super) fn ide(command: &str) -> Option<&'static str> {
     ides.find_map(|(word, ide)| command.contains(word).then_some(ide))
 }
 
-/// How git reaches each of our hosts.
-pub(super) fn proxies(surroundings: &Surroundings<'_>) -> Vec<Check> {
-    surroundings.hosts.iter().map(proxy).collect()
-}
-
+/// How git reaches a host.
 pub(super) fn proxy(host: &Host) -> Check {
     let message = match route::proxy(host, git::PATIENCE) {
         None => format!("git goes to {host} directly"),
         Some(proxy) => {
             // curl(1), "--proxy": without a scheme it is http.
             let scheme = if proxy.contains("://") { "" } else { "http://" };
-            format!(
-                "git goes to {host} through '{}'",
-                url::masked(&format!("{scheme}{proxy}"))
-            )
+            let shown = url::masked(&format!("{scheme}{proxy}"));
+            format!("git goes to {host} through '{shown}'")
         }
     };
     Check::pass(format!("proxy.{host}"), message)

@@ -49,9 +49,8 @@ pub(super) fn checks(
         ));
     }
     if let Some(git) = &surroundings.git {
-        let mut chains = surroundings.chains.iter();
-        let chain = chains.find(|(known, _)| *known == host);
-        checks.extend(chain.map(|(host, chain)| chain::of_host(git, host, chain)));
+        let own = surroundings.chains.iter().filter(|(it, _)| *it == host);
+        checks.extend(own.map(|(host, chain)| chain::of_host(git, host, chain)));
     }
     let (path, check) = path(surroundings, &url, &host);
     checks.push(check);
@@ -112,12 +111,13 @@ fn not_for_us(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> Op
     if url.scheme != "https" {
         return Some(Check::skip(id, "git asks this helper over https only"));
     }
-    let message = || {
-        format!(
-            "this helper does not answer for {host}, only for bitbucket.org and the hosts of your accounts and config.toml"
-        )
-    };
-    (!surroundings.hosts.contains(host)).then(|| Check::skip(id, message()))
+    if surroundings.hosts.contains(host) {
+        return None;
+    }
+    let message = format!(
+        "this helper does not answer for {host}, only for bitbucket.org and the hosts of your accounts and config.toml"
+    );
+    Some(Check::skip(id, message))
 }
 
 /// The path, if git sends it.
@@ -139,14 +139,9 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
         return (Some(path), Check::pass(id, message));
     }
     let message = "git does not send the path (credential.useHttpPath is not set), so the path does not count";
-    let home = bitbucket::home_of(host);
-    let mut accounts = surroundings.accounts.iter();
-    // The path matters only to an account with a reach, or a store with one entry for each repository.
-    let needs_it = |account: &Account| account.host == home && !account.reach.is_empty();
-    let check = if surroundings.is_looked_up() || accounts.any(needs_it) {
-        Check::warn(id, message, chain::setup())
-    } else {
-        Check::pass(id, message)
+    let check = match chain::who_needs_the_path(surroundings, host) {
+        Some(_) => Check::warn(id, message, chain::setup()),
+        None => Check::pass(id, message),
     };
     (None, check)
 }
@@ -164,19 +159,14 @@ fn answers(
         }
         Err(error) => return vec![Check::failed("answer", &error)],
     };
-    let answer = answer::of(surroundings, wanted, &decision);
-    let answering = decision.answering();
-    let refused_before_asking =
-        answering.and_then(|account| answer::refused_before_asking(wanted, account));
-    // If no account answers, the first line has the fix.
-    let is_said = answering.is_none();
-    let others = decision.candidates.iter();
-    let others = others.filter_map(|candidate| answer::of_other(candidate, is_said));
-    let mut checks = vec![answer];
+    let mut checks = vec![answer::of(surroundings, wanted, &decision)];
     if let (Some((account, secret)), Some(place)) = (decision.answer_in_hand(), place) {
         checks.extend(live::access(account, secret, place));
     }
-    checks.extend(refused_before_asking);
-    checks.extend(others);
+    let answering = decision.answering();
+    checks.extend(answering.and_then(|it| answer::refused_before_asking(wanted, it)));
+    // If no account answers, the first line has the fix.
+    let other = |candidate| answer::of_other(candidate, answering.is_none());
+    checks.extend(decision.candidates.iter().filter_map(other));
     checks
 }

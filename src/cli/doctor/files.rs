@@ -2,44 +2,43 @@
 
 use std::path::Path;
 
+use anyhow::Result;
+
 use super::finding::Check;
 use super::surroundings::Surroundings;
 use crate::settings::locations::system_config;
+use crate::settings::session::Session;
 use crate::store::file::KeyPlace;
 use crate::sys::files;
 
 /// Whether `config.toml` has mistakes.
 pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
-    let id = "config";
-    let path = match surroundings.session.locations() {
-        Ok(locations) => locations.config(),
-        Err(error) => return vec![Check::failed(id, &error)],
-    };
-    let session = surroundings.session;
-    let read = session
-        .config()
-        .and_then(|_| session.file_store())
-        .and_then(|_| session.unknown_keys());
-    let unknown = match read {
-        Ok(unknown) => unknown,
-        Err(error) => return vec![Check::failed(id, &error)],
-    };
-    if unknown.is_empty() {
-        let there = [system_config(), path]
-            .into_iter()
-            .filter(|path| path.exists());
-        let there: Vec<String> = there.map(|path| format!("'{}'", path.display())).collect();
-        let message = match there.as_slice() {
-            [] => "there is no config.toml, and it is optional".to_owned(),
-            [one] => format!("{one} has no mistake"),
-            several => format!("{} have no mistake", several.join(" and ")),
-        };
-        return vec![Check::pass(id, message)];
+    let checked = mistakes(surroundings.session);
+    checked.unwrap_or_else(|error| vec![Check::failed(CONFIG, &error)])
+}
+
+const CONFIG: &str = "config";
+
+fn mistakes(session: &Session) -> Result<Vec<Check>> {
+    let path = session.locations()?.config();
+    session.config()?;
+    session.file_store()?;
+    let unknown = session.unknown_keys()?;
+    if !unknown.is_empty() {
+        let hint =
+            "correct the spelling or remove the key: 'man git-credential-bitbucket' lists the keys";
+        let unknown = unknown.iter().map(|key| Check::warn(CONFIG, key, hint));
+        return Ok(unknown.collect());
     }
-    let hint =
-        "correct the spelling or remove the key: 'man git-credential-bitbucket' lists the keys";
-    let unknown = unknown.iter().map(|key| Check::warn(id, key, hint));
-    unknown.collect()
+    let there = [system_config(), path];
+    let there = there.iter().filter(|path| path.exists());
+    let there: Vec<String> = there.map(|path| format!("'{}'", path.display())).collect();
+    let message = match there.as_slice() {
+        [] => "there is no config.toml, and it is optional".to_owned(),
+        [one] => format!("{one} has no mistake"),
+        several => format!("{} have no mistake", several.join(" and ")),
+    };
+    Ok(vec![Check::pass(CONFIG, message)])
 }
 
 /// Whether another user can read, change or replace our files.
@@ -59,9 +58,8 @@ pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
             private.push(path);
         }
     }
-    let private = private
-        .into_iter()
-        .map(|path| (files::read_private(&path), path));
+    let private = private.into_iter();
+    let private = private.map(|path| (files::read_private(&path), path));
     let config = locations.config();
     let config = (files::read_trusted(&config), config);
     let (mut fine, mut checks) = (Vec::new(), Vec::new());

@@ -43,7 +43,7 @@ impl Check {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self::new(id, CheckOutcome::Warn, message).with(hint)
+        Self::new(id, CheckOutcome::Warn, message).with(Some(hint.into()))
     }
 
     pub(super) fn fail(
@@ -51,7 +51,7 @@ impl Check {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self::new(id, CheckOutcome::Fail, message).with(hint)
+        Self::new(id, CheckOutcome::Fail, message).with(Some(hint.into()))
     }
 
     pub(super) fn skip(id: impl Into<String>, message: impl Into<String>) -> Self {
@@ -60,9 +60,8 @@ impl Check {
 
     /// An error as a finding, with its hint.
     pub(super) fn failed(id: impl Into<String>, error: &anyhow::Error) -> Self {
-        let hint = error::hint(error).map(str::to_owned);
         let check = Self::new(id, CheckOutcome::Fail, error::one_line(error));
-        Self { hint, ..check }
+        check.with(error::hint(error).map(str::to_owned))
     }
 
     fn new(id: impl Into<String>, outcome: CheckOutcome, message: impl Into<String>) -> Self {
@@ -75,8 +74,8 @@ impl Check {
         }
     }
 
-    fn with(self, hint: impl Into<String>) -> Self {
-        let hint = Some(hint.into());
+    /// The same finding with this fix, or with none.
+    pub(super) fn with(self, hint: Option<String>) -> Self {
         Self { hint, ..self }
     }
 
@@ -100,16 +99,18 @@ impl Check {
 pub(super) fn summary(checks: &[Check], shows_all: bool) -> String {
     let of = |outcome| checks.iter().filter(move |check| check.outcome == outcome);
     let count = |outcome| of(outcome).count();
-    let (fails, warns) = (count(CheckOutcome::Fail), count(CheckOutcome::Warn));
-    let mut parts = vec![match (fails, warns) {
-        (0, 0) => "nothing is wrong".to_owned(),
-        (_, 0) => format!("{fails} failed"),
-        (0, _) => output::plural(warns, "warning", "warnings"),
-        _ => format!(
-            "{fails} failed, {}",
-            output::plural(warns, "warning", "warnings")
-        ),
-    }];
+    let mut parts = Vec::new();
+    match count(CheckOutcome::Fail) {
+        0 => {}
+        fails => parts.push(format!("{fails} failed")),
+    }
+    match count(CheckOutcome::Warn) {
+        0 => {}
+        warns => parts.push(output::plural(warns, "warning", "warnings")),
+    }
+    if parts.is_empty() {
+        parts.push("nothing is wrong".to_owned());
+    }
     parts.push(format!("{} passed", count(CheckOutcome::Pass)));
     let skipped: Vec<&str> = of(CheckOutcome::Skip)
         .map(|check| check.id.as_str())
@@ -120,12 +121,11 @@ pub(super) fn summary(checks: &[Check], shows_all: bool) -> String {
         let names = skipped[..shown].join(", ");
         parts.push(format!("{} skipped ({names}{more})", skipped.len()));
     }
-    let all = if shows_all {
-        ""
-    } else {
-        "; '--all' lists every check"
-    };
-    broken(&format!("{}{all}", parts.join(", ")))
+    let mut text = parts.join(", ");
+    if !shows_all {
+        text += "; '--all' lists every check";
+    }
+    broken(&text)
 }
 
 const WIDTH: usize = 80;

@@ -17,8 +17,10 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let places = [false, true]
         .into_iter()
         .flat_map(|is_system| Place::new(session, is_system));
-    let check = |place| of_place(surroundings, &place);
-    let check = |place| check(place).unwrap_or_else(|error| Some(Check::failed(ID, &error)));
+    let check = |place: Place<'_>| {
+        let check = of_place(surroundings, &place);
+        check.unwrap_or_else(|error| Some(Check::failed(ID, &error)))
+    };
     places.filter_map(check).collect()
 }
 
@@ -41,13 +43,11 @@ fn of_place(surroundings: &Surroundings<'_>, place: &Place<'_>) -> Result<Option
     for path in [Some(path.as_path()), folder].into_iter().flatten() {
         if let Some(mode) = files::missing_mode(path)? {
             let name = path.display().to_string();
-            return Ok(Some(Check::fail(
-                ID,
-                format!(
-                    "the mode of '{name}' is not {mode:04o}: git fails where it cannot read a file that it includes, and nobody else should change it"
-                ),
-                format!("'{sudo}chmod {mode:o} {}'", shell_quoted(&name)),
-            )));
+            let message = format!(
+                "the mode of '{name}' is not {mode:04o}: git fails where it cannot read a file that it includes, and nobody else should change it"
+            );
+            let hint = format!("'{sudo}chmod {mode:o} {}'", shell_quoted(&name));
+            return Ok(Some(Check::fail(ID, message, hint)));
         }
     }
     // Other checks report accounts and settings that cannot be read.

@@ -58,11 +58,7 @@ fn add(check: &mut Check, account: &Account, verdict: Verdict) {
             Check::fail(id, format!("'{name}': {message}"), hint)
         }
         (Verdict::Unchecked { reason, hint }, _) => {
-            let message = format!("'{name}' is unchecked: {reason}");
-            Check {
-                hint,
-                ..Check::skip(id, message)
-            }
+            Check::skip(id, format!("'{name}' is unchecked: {reason}")).with(hint)
         }
     };
 }
@@ -135,10 +131,7 @@ fn of_service(account: &Account, place: &Reach, service: Service, verdict: Verdi
         ),
         Verdict::Unchecked { reason, hint } => {
             let message = format!("nobody knows whether '{name}' can {service} {place}: {reason}");
-            Check {
-                hint,
-                ..Check::skip(id, message)
-            }
+            Check::skip(id, message).with(hint)
         }
     }
 }

@@ -62,14 +62,10 @@ pub(crate) fn run(arguments: &Doctor, only: Option<&str>) -> Result<ExitCode> {
             |check: &Check| matches!(check.outcome, CheckOutcome::Fail | CheckOutcome::Warn);
         // Where a URL has a problem, the other accounts may be the way out.
         let shows_all = arguments.all || arguments.url.is_some() && checks.iter().any(is_wrong);
-        let is_asked_for = |check: &Check| {
-            let asked_for = ["accounts", "answer", "fetch", "push", "url"];
-            asked_for.contains(&check.id.as_str())
-        };
-        let shown = checks
-            .iter()
-            .filter(|check| shows_all || is_wrong(check) || is_asked_for(check));
-        let mut text: String = shown.map(Check::text).collect();
+        let asked_for = ["accounts", "answer", "fetch", "push", "url"];
+        let is_shown =
+            |check: &&Check| shows_all || is_wrong(check) || asked_for.contains(&check.id.as_str());
+        let mut text: String = checks.iter().filter(is_shown).map(Check::text).collect();
         text += &finding::summary(&checks, shows_all);
         output::print(text.as_bytes())?;
     }
@@ -91,25 +87,23 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
         checks.extend(programs::post_buffer(surroundings, git));
     }
     checks.push(programs::others_of_this_name(surroundings));
-    match &surroundings.git {
-        Some(git) => {
-            checks.extend(chain::checks(surroundings, git));
-            checks.push(bypass::credentials_in_url(git));
-            checks.extend(bypass::secrets_in_urls(surroundings, git));
-            checks.extend(bypass::extra_headers(surroundings, git));
-            checks.extend(bypass::lfs_access(surroundings, git));
-        }
-        None => checks.extend(NEED_GIT.map(|id| Check::skip(id, "git could not be asked"))),
+    if let Some(git) = &surroundings.git {
+        checks.extend(chain::checks(surroundings, git));
+        checks.push(bypass::credentials_in_url(git));
+        checks.extend(bypass::secrets_in_urls(surroundings, git));
+        checks.extend(bypass::extra_headers(surroundings, git));
+        checks.extend(bypass::lfs_access(surroundings, git));
+    } else {
+        checks.extend(NEED_GIT.map(|id| Check::skip(id, "git could not be asked")));
     }
     checks.extend(included::checks(surroundings));
     checks.extend(netrc::check(surroundings));
     checks.extend(files::configuration(surroundings));
     checks.push(sources::policy(surroundings));
-    let permissions = files::permissions(surroundings).into_iter();
+    let mut permissions = files::permissions(surroundings);
     // Two checks may report the same unreadable file.
-    let is_new = |check: &Check| checks.iter().all(|known| known.message != check.message);
-    let permissions: Vec<Check> = permissions.filter(is_new).collect();
-    checks.extend(permissions);
+    permissions.retain(|check| checks.iter().all(|known| known.message != check.message));
+    checks.append(&mut permissions);
     checks.extend(files::set_aside(surroundings));
     if surroundings.knows_accounts {
         checks.extend(accounts::checks(surroundings));
@@ -117,7 +111,7 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     checks.extend(sources::stores(surroundings));
     checks.push(environment::credentials(surroundings));
     checks.push(environment::prompts(surroundings));
-    checks.extend(environment::proxies(surroundings));
+    checks.extend(surroundings.hosts.iter().map(environment::proxy));
 }
 
 /// The checks that need git.

@@ -1,7 +1,6 @@
 //! The netrc file: curl, and so git, reads it before git asks a helper.
 
 use std::fs;
-use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
@@ -14,17 +13,20 @@ pub(super) fn check(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let Some(home) = dirs::home_dir() else {
         return vec![Check::skip(id, "there is no home folder")];
     };
-    let names: &[&str] = if cfg!(windows) {
-        &[".netrc", "_netrc"]
+    let names = [".netrc", "_netrc"];
+    let names = if cfg!(windows) {
+        &names[..]
     } else {
-        &[".netrc"]
+        &names[..1]
     };
-    let paths = names.iter().map(|name| home.join(name));
-    let paths: Vec<PathBuf> = paths.filter(|path| path.is_file()).collect();
     let mut checks = Vec::new();
-    for path in paths {
+    for path in names.iter().map(|name| home.join(name)) {
+        let shown = path.display();
+        if !path.is_file() {
+            continue;
+        }
         let Ok(text) = fs::read(&path).map(Zeroizing::new) else {
-            checks.push(Check::skip(id, format!("cannot read '{}'", path.display())));
+            checks.push(Check::skip(id, format!("cannot read '{shown}'")));
             continue;
         };
         for Machine { name, line, .. } in Netrc::parse(&text).machines {
@@ -32,23 +34,20 @@ pub(super) fn check(surroundings: &Surroundings<'_>) -> Vec<Check> {
                 let mut hosts = surroundings.hosts.iter();
                 hosts.any(|host| host.name().eq_ignore_ascii_case(name))
             };
-            let what = match &name {
-                Some(name) if is_ours(name) => format!("an entry for {name}"),
-                Some(_) => continue,
-                None => "a 'default' entry for every host".to_owned(),
-            };
-            checks.push(Check::warn(
-                id,
-                format!(
-                    "'{}' has {what} in line {line}; git uses it and asks no helper",
-                    path.display()
+            let (what, hint) = match name {
+                Some(name) if is_ours(&name) => (
+                    format!("an entry for {name}"),
+                    "'git credential-bitbucket import netrc --remove' moves it into the store",
                 ),
-                if name.is_some() {
-                    "'git credential-bitbucket import netrc --remove' moves it into the store"
-                } else {
-                    "remove the entry once an account answers: 'git credential-bitbucket login'"
-                },
-            ));
+                Some(_) => continue,
+                None => (
+                    "a 'default' entry for every host".to_owned(),
+                    "remove the entry once an account answers: 'git credential-bitbucket login'",
+                ),
+            };
+            let message =
+                format!("'{shown}' has {what} in line {line}; git uses it and asks no helper");
+            checks.push(Check::warn(id, message, hint));
         }
     }
     super::bypass::or_pass(checks, id, "no netrc file has an entry for Bitbucket")

@@ -1,10 +1,12 @@
 //! The version of git, and whether git finds this program.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::chain;
 use super::finding::Check;
 use super::surroundings::{Git, Surroundings};
+use crate::account::Account;
 use crate::account::sign_in::Scheme;
 use crate::git;
 use crate::git::context::Host;
@@ -64,16 +66,13 @@ const POST_BUFFER: u64 = 1 << 20;
 
 /// Whether a large push keeps its `Authorization`, for each host with a Bearer account.
 pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
-    let mut hosts: Vec<&Host> = Vec::new();
-    for account in surroundings.accounts.iter() {
-        let has_authtype = account
-            .opaque()
-            .is_some_and(|opaque| opaque.authtype.is_some());
-        let has_header_form = account.scheme() != Scheme::Basic || has_authtype;
-        if has_header_form && !hosts.contains(&&account.host) {
-            hosts.push(&account.host);
-        }
-    }
+    let has_header_form = |account: &&Account| {
+        let opaque = account.opaque();
+        let has_authtype = opaque.is_some_and(|opaque| opaque.authtype.is_some());
+        account.scheme() != Scheme::Basic || has_authtype
+    };
+    let accounts = surroundings.accounts.iter().filter(has_header_form);
+    let hosts: BTreeSet<&Host> = accounts.map(|account| &account.host).collect();
     let check = |host: &Host| {
         let id = format!("post-buffer.{host}");
         if !forgets_headers(version_of(&git.version)) {
@@ -109,25 +108,21 @@ pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
     let folder = own.parent().unwrap_or(Path::new("/")).display();
     let shown = own.display();
     let Some(other) = found.iter().find(|path| **path != own) else {
-        return if found.is_empty() {
+        if found.is_empty() {
             let message = format!("'{shown}' is in no folder of PATH");
-            Check::warn(id, message, format!("put '{folder}' on PATH"))
-        } else {
-            Check::pass(id, format!("'{shown}' is the only program of its name"))
-        };
+            return Check::warn(id, message, format!("put '{folder}' on PATH"));
+        }
+        return Check::pass(id, format!("'{shown}' is the only program of its name"));
     };
-    let message = format!("another program of this name, '{}',", other.display());
+    let other = format!("another program of this name, '{}',", other.display());
     if found[0] == own {
-        let message = format!("{message} is later on PATH");
+        let message = format!("{other} is later on PATH");
         return Check::warn(id, message, "remove it if it is not needed");
     }
-    let message = format!("{message} comes before this one on PATH");
+    let message = format!("{other} comes before this one on PATH");
     if is_asked_by_name(surroundings) {
-        return Check::fail(
-            id,
-            message,
-            format!("{} makes git ask this one", chain::setup()),
-        );
+        let hint = format!("{} makes git ask this one", chain::setup());
+        return Check::fail(id, message, hint);
     }
     let hint = format!("remove it, or put '{folder}' before its folder on PATH");
     Check::warn(id, message, hint)

@@ -24,18 +24,13 @@ pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
             let hint = "take it out of 'lookup' in config.toml";
             return Check::warn(id, objection.to_string(), hint);
         }
-        look_into(session, *source).map_or_else(
-            |error| Check::failed(&id, &error),
-            |message| Check::pass(&id, message),
-        )
+        match look_into(session, *source) {
+            Ok(message) => Check::pass(id, message),
+            Err(error) => Check::failed(id, &error),
+        }
     };
-    let mut checks: Vec<Check> = sources.iter().map(check).collect();
-    checks.extend(
-        sources
-            .iter()
-            .filter_map(|source| unbounded(session, *source)),
-    );
-    checks
+    let unbounded = sources.iter().filter_map(|it| unbounded(session, *it));
+    sources.iter().map(check).chain(unbounded).collect()
 }
 
 /// Warns of a path without a fixed part: a hostile URL could then name any secret.
@@ -68,22 +63,19 @@ fn look_into(session: &Session, source: LookupStore) -> anyhow::Result<String> {
     match source {
         LookupStore::Exec => {
             let store = session.exec_store()?;
-            let host = bitbucket::cloud();
-            store
-                .look_up(&format!("https://{host}"))
-                .map_err(store::Error::with_hint)?;
+            let answer = store.look_up(&format!("https://{}", bitbucket::cloud()));
+            answer.map_err(store::Error::with_hint)?;
             Ok(format!("'{}' answers", store.program))
         }
         LookupStore::Folder => {
             let root = folder::Root::of(settings.folder.path.as_deref())?;
             root.find(None)?;
             let path = root.path.display();
+            if root.path.exists() {
+                return Ok(format!("'{path}' exists"));
+            }
             // A folder that is not mounted is empty: the next store is searched.
-            Ok(if root.path.exists() {
-                format!("'{path}' exists")
-            } else {
-                format!("'{path}' does not exist, so it has no secrets")
-            })
+            Ok(format!("'{path}' does not exist, so it has no secrets"))
         }
         LookupStore::Vault => {
             let kept = session.locations().ok().map(Locations::runtime);

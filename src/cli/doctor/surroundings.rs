@@ -30,9 +30,8 @@ pub(super) struct Git {
 impl<'a> Surroundings<'a> {
     /// Reads everything; what cannot be read is a finding.
     pub(super) fn look(session: &'a Session, checks: &mut Vec<Check>) -> Self {
-        let git = Git::look()
-            .inspect_err(|error| checks.push(Check::failed("git", error)))
-            .ok();
+        let git = Git::look().map_err(|error| checks.push(Check::failed("git", &error)));
+        let git = git.ok();
         let accounts = session
             .accounts()
             .inspect_err(|error| checks.push(Check::failed("accounts", error)));

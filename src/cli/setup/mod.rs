@@ -113,7 +113,7 @@ fn set_up(arguments: &Setup, place: &Place<'_>) -> Result<()> {
     }
     let hosts = place.hosts()?;
     let settings = place.settings()?;
-    let before = chains(&hosts, &settings);
+    let before = git::chains(&settings, &hosts);
     if !arguments.force {
         refuse_foreign(&before)?;
     }
@@ -129,7 +129,7 @@ fn set_up(arguments: &Setup, place: &Place<'_>) -> Result<()> {
     let mut chain = before.iter().flat_map(|(_, chain)| chain);
     let to_the_end = arguments.force && chain.any(|helper| !helper.is_ours());
     write(place, &mut record, guard, to_the_end)?;
-    name_those_cut_off(&before, &chains(&hosts, &place.settings()?));
+    name_those_cut_off(&before, &git::chains(&place.settings()?, &hosts));
     if place.is_system {
         message::tell(
             "Helpers in a user's own configuration also receive the credentials: 'git credential-bitbucket doctor' names them to each user, and 'git credential-bitbucket setup' cuts them off",
@@ -247,11 +247,6 @@ pub(crate) fn refresh(session: &Session, done: &str) -> Result<()> {
         Ok(())
     };
     refresh().with_context(|| format!("{done}, but git's configuration could not be updated"))
-}
-
-fn chains(hosts: &[Host], settings: &[Setting]) -> Vec<(Host, Vec<Helper>)> {
-    let chain = |host: &Host| (host.clone(), git::chain(settings, host));
-    hosts.iter().map(chain).collect()
 }
 
 fn refuse_foreign(chains: &[(Host, Vec<Helper>)]) -> Result<()> {
