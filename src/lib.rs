@@ -18,7 +18,7 @@ mod sys;
 use std::process::ExitCode;
 
 use crate::helper::Operation;
-use crate::sys::{error, hardening, message, terminal, trace};
+use crate::sys::{error, hardening, message, trace};
 
 /// Answers git, or does what somebody typed.
 #[must_use]
@@ -27,10 +27,9 @@ pub fn main() -> ExitCode {
     error::mask_with(bitbucket::masked);
     trace::start();
     match Operation::of_arguments() {
-        // In the middle of git's own output, hints are for people only.
         Some((operation, only)) => match helper::answer(operation, only.as_deref()) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => message::report(&error, terminal::is_watched()),
+            Err(error) => helper::report(operation, &error),
         },
         None => cli::run().unwrap_or_else(|error| message::report(&error, true)),
     }

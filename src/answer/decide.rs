@@ -341,6 +341,7 @@ fn notice(candidate: &Candidate) -> Option<String> {
         Ruling::NoSecret => State::Missing.notice(account),
         Ruling::Out(Standing::RefusedThere) => Some(state::refused_there(account)),
         Ruling::Out(_) if account.lies_elsewhere() => Some(source::refused_notice(account)),
+        Ruling::Out(_) if account.is_retired() => State::Retired.notice(account),
         Ruling::Out(Standing::Expired) => State::Expired.notice(account),
         Ruling::Out(_) => State::Rejected.notice(account),
         _ => None,

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::bitbucket::{self, Kind};
 use crate::git::context::{Context, Host};
-use crate::git::{self, Helper};
+use crate::git::{self, Helper, Setting};
 use crate::settings::session::Session;
 use crate::sys::child::Program;
 use crate::sys::message;
@@ -34,15 +34,12 @@ pub(super) enum Typed {
 }
 
 impl Asker {
-    /// None where git asks nobody, where it asks another helper after us, and where only git itself should ask.
-    pub(super) fn of_git(session: &Session, host: &Host) -> Option<Self> {
-        let settings = git::settings_within(session.patience()).unwrap_or_default();
+    /// None where git asks nobody, and where only git itself should ask.
+    pub(super) fn of_git(session: &Session, settings: &[Setting]) -> Option<Self> {
         let interactive = settings
             .iter()
             .rfind(|it| it.key == "credential.interactive");
-        if interactive.is_some_and(|it| terminal::forbids_questions(&it.value))
-            || has_another_behind(&git::chain(&settings, host))
-        {
+        if interactive.is_some_and(|it| terminal::forbids_questions(&it.value)) {
             return None;
         }
         let core = git::path_setting("core.askPass", session.patience());
@@ -141,7 +138,7 @@ fn first_line(answer: &[u8], prompt: &str) -> Typed {
 }
 
 /// Whether git asks another helper after us. Where none is known to be ours, a single one must be.
-fn has_another_behind(chain: &[Helper]) -> bool {
+pub(super) fn has_another_behind(chain: &[Helper]) -> bool {
     match chain.iter().position(Helper::is_ours) {
         Some(ours) => !chain[ours..].iter().all(Helper::is_ours),
         None => chain.len() > 1,

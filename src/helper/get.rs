@@ -15,8 +15,8 @@ use crate::settings::session::Session;
 pub(crate) struct Answer {
     /// Nothing when we have none: then git asks the next helper, or the user.
     pub(crate) reply: Option<Reply>,
-    /// For a person at a terminal, a line each.
-    pub(crate) notices: Vec<String>,
+    /// Why there is none, or what a person at a terminal should know of it.
+    pub(crate) notice: Option<String>,
     /// Somebody wants nothing more to be asked: git is to stop.
     pub(crate) quit: bool,
 }
@@ -26,33 +26,37 @@ pub(crate) fn get(session: &Session, request: &Request) -> Result<Answer> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(Answer::default());
     };
-    let (Findings { found, mut notices }, unanswered) = look(session, &wanted)?;
+    let (Findings { found, notices }, unanswered) = look(session, &wanted)?;
+    let notice = (!notices.is_empty()).then(|| notices.join("; "));
     if let Some(found) = found {
         return Ok(Answer {
             reply: reply::of(&wanted, found, request.offers_authtype)?,
-            notices,
+            notice,
             quit: false,
         });
     }
     // Nobody is asked for another account: it could not answer either.
     if let Some(name) = session.only() {
-        if notices.is_empty() {
-            notices.push(format!(
-                "'{name}' does not fit, and no other account may answer"
-            ));
-        }
+        let is_ours = session.is_ours(&wanted.host, &session.accounts()?)?;
+        let misfit = || format!("'{name}' does not fit, and no other account may answer");
         return Ok(Answer {
-            notices,
+            notice: notice.or_else(|| is_ours.then(misfit)),
             ..Answer::default()
         });
     }
     let (found, is_kept) = match question::ask(session, &request.context, &wanted, unanswered)? {
         Outcome::Found(found) => (found, true),
         Outcome::Unchecked(found) => (found, false),
+        Outcome::Unasked(notice) => {
+            return Ok(Answer {
+                notice,
+                ..Answer::default()
+            });
+        }
         outcome => {
             return Ok(Answer {
                 reply: None,
-                notices,
+                notice,
                 quit: !matches!(outcome, Outcome::Nothing),
             });
         }

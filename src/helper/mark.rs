@@ -1,4 +1,5 @@
 //! The mark of a question tells other processes what became of it: of eight parallel fetches one asks, the others wait.
+//! And what one of them has just said, the others need not say.
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +8,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 use base64ct::{Base64, Encoding as _};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 use crate::settings::locations::Locations;
 use crate::settings::session::Session;
 use crate::sys::files::{self, Lock};
+use crate::sys::limit::limit;
+use crate::sys::message;
 use crate::sys::secret::Secret;
 use crate::sys::terminal;
 
@@ -18,6 +23,9 @@ use crate::sys::terminal;
 const SHORT: Duration = Duration::from_secs(2);
 /// How long git may take to report whether a token worked.
 const TRYING: Duration = Duration::from_secs(20);
+
+/// How long a line need not be said again.
+const SAID: Duration = Duration::from_secs(10);
 
 /// Somebody typed a token that could not be checked, and git tries it.
 const ASKED: &[u8] = b"asked\n";
@@ -82,4 +90,41 @@ pub(super) fn wait_for_the_others(mark: &Path, limit: Duration) -> Result<Lock> 
         thread::sleep(Duration::from_millis(20));
     }
     Ok(lock)
+}
+
+/// Warns, unless this has just been said.
+pub(super) fn warn(line: &str) {
+    if is_news(line) {
+        message::warn(line);
+    }
+}
+
+/// Whether no process has said this of late. Where that cannot be noted, it is better said twice.
+pub(super) fn is_news(line: &str) -> bool {
+    note(line).unwrap_or(true)
+}
+
+fn note(line: &str) -> Result<bool> {
+    let path = Locations::of_environment()?.said();
+    let lock = Lock::acquire(&path.with_extension("lock"), SHORT)?;
+    let now = Timestamp::now();
+    let recent = now - limit(SAID)..=now;
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let entries = text.lines().filter_map(|entry| entry.split_once(' '));
+    let is_recent = |time: &str| time.parse().is_ok_and(|time| recent.contains(&time));
+    let mut said: Vec<_> = entries.filter(|(time, _)| is_recent(time)).collect();
+    let (time, digest) = (
+        now.to_string(),
+        Base64::encode_string(&Sha256::digest(line)),
+    );
+    if said.iter().any(|(_, known)| *known == digest) {
+        return Ok(false);
+    }
+    said.push((&time, &digest));
+    let said: Vec<String> = said
+        .iter()
+        .map(|(time, line)| format!("{time} {line}\n"))
+        .collect();
+    lock.write(&path, said.concat().as_bytes())?;
+    Ok(true)
 }

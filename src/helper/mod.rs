@@ -13,8 +13,9 @@ mod wrong_name;
 
 use std::env;
 use std::io::Write as _;
+use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 
 pub(crate) use self::erase::erase;
 pub(crate) use self::get::{Answer, get};
@@ -24,6 +25,7 @@ use crate::git;
 use crate::git::protocol::{ReadError, Request};
 use crate::git::username::Username;
 use crate::settings::session::Session;
+use crate::sys::error::one_line;
 use crate::sys::message;
 use crate::sys::secret::Secret;
 use crate::sys::terminal;
@@ -77,6 +79,16 @@ fn put_right(mut request: Request) -> Request {
     request
 }
 
+/// Says why an operation failed. In the middle of git's own output hints are for people only; but whoever gets no
+/// answer is to know what to do.
+pub(crate) fn report(operation: Operation, error: &Error) -> ExitCode {
+    let is_get = matches!(operation, Operation::Get);
+    if is_get && !mark::is_news(&one_line(error)) {
+        return ExitCode::FAILURE;
+    }
+    message::report(error, is_get || terminal::is_watched())
+}
+
 /// Answers git: reads everything, decides everything, writes once. `only` names the only account that may answer.
 pub(crate) fn answer(operation: Operation, only: Option<&str>) -> Result<()> {
     if let Operation::Capability = operation {
@@ -101,7 +113,7 @@ pub(crate) fn answer(operation: Operation, only: Option<&str>) -> Result<()> {
         Operation::Get => {
             let Answer {
                 reply,
-                notices,
+                notice,
                 quit,
             } = get(&session, &request)?;
             trace::say(|| {
@@ -109,8 +121,10 @@ pub(crate) fn answer(operation: Operation, only: Option<&str>) -> Result<()> {
                     format!("reply: {}", reply.describe())
                 })
             });
-            for notice in notices.iter().filter(|_| terminal::is_watched()) {
-                message::warn(notice);
+            match (&reply, notice) {
+                (None, Some(notice)) => mark::warn(&notice),
+                (Some(_), Some(notice)) if terminal::is_watched() => message::warn(notice),
+                _ => {}
             }
             if let Some(reply) = reply.and_then(|reply| reply.to_bytes()) {
                 terminal::output()?.write_all(&reply)?;

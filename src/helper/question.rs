@@ -14,8 +14,9 @@ use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::answer::source;
 use crate::bitbucket::{self, Kind, Pasted};
+use crate::git;
 use crate::git::context::Context;
-use crate::helper::asker::{ASKING, Asker, Typed, usual_kind};
+use crate::helper::asker::{ASKING, Asker, Typed, has_another_behind, usual_kind};
 use crate::helper::unanswered::{Unanswered, look};
 use crate::helper::{mark, newcomer};
 use crate::settings::policy::Objection;
@@ -40,6 +41,8 @@ pub(super) enum Outcome {
     Stop,
     /// It is git's turn to ask.
     Nothing,
+    /// Nobody was asked. Why there is no answer, where we know it.
+    Unasked(Option<String>),
 }
 
 /// A question about what is wanted.
@@ -60,11 +63,21 @@ pub(super) fn ask(
     // What lies elsewhere would go on coming first.
     let is_of_no_use =
         unanswered.lacks_a_path || unanswered.out.iter().any(Account::lies_elsewhere);
-    if is_of_no_use || !is_for_git(session, wanted)? {
-        return Ok(Outcome::Nothing);
+    if is_of_no_use {
+        return Ok(Outcome::Unasked(Some(unanswered.line(wanted))));
     }
-    let Some(asker) = Asker::of_git(session, &wanted.host) else {
-        return Ok(Outcome::Nothing);
+    if !session.is_ours(&wanted.host, &session.accounts()?)? {
+        return Ok(Outcome::Unasked(None));
+    }
+    let settings = git::settings_within(session.patience()).unwrap_or_default();
+    // Where another helper comes after us, it is for that to answer.
+    let is_last = !has_another_behind(&git::chain(&settings, &wanted.host));
+    let is_rest = bitbucket::is_rest(&wanted.host, wanted.path.unwrap_or_default());
+    let may_ask = is_last && !is_rest;
+    let asker = may_ask.then(|| Asker::of_git(session, &settings)).flatten();
+    let Some(asker) = asker else {
+        let is_known = is_last || unanswered.why.is_some();
+        return Ok(Outcome::Unasked(is_known.then(|| unanswered.line(wanted))));
     };
     let mut question = Question {
         session,
@@ -105,11 +118,8 @@ pub(super) fn ask(
         Outcome::Unchecked(found) => mark::leave_asked(&mark, &found.kept.secret)?,
         _ if start.elapsed() > AT_ONCE => files::write_private(&mark, mark::REFUSED)?,
         // A program answered, and whoever waits asks it for himself.
-        _ => {
-            let reason = question.unanswered.reason(wanted);
-            let login = "'git credential-bitbucket login' signs in";
-            question.asker.say(&format!("{reason}: {login}"));
-        }
+        _ if question.unanswered.why.is_none() => mark::warn(&question.unanswered.line(wanted)),
+        _ => {}
     }
     Ok(outcome)
 }
@@ -123,8 +133,8 @@ impl Question<'_> {
         let base_path = path.map(bitbucket::context_of).unwrap_or_default();
         let how_to = bitbucket::how_to_make(usual_kind(host), host, &base_path, reach.as_slice());
         let mut lines = [vec![self.first_line()], how_to].concat();
-        if let (Asker::Askpass(..), Some(why)) = (&self.asker, &self.unanswered.why) {
-            self.asker.say(why);
+        if let (Asker::Askpass(..), Some(_)) = (&self.asker, &self.unanswered.why) {
+            mark::warn(&self.unanswered.line(self.wanted));
         }
         let mut outcome = Outcome::Nothing;
         for _ in 0..2 {
@@ -220,12 +230,6 @@ impl Question<'_> {
             }
         }
     }
-}
-
-/// Whether git asks, and not somebody for REST, and the host is ours.
-fn is_for_git(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
-    let is_rest = bitbucket::is_rest(&wanted.host, wanted.path.unwrap_or_default());
-    Ok(!is_rest && session.is_ours(&wanted.host, &session.accounts()?)?)
 }
 
 /// What the policy has against keeping a token of the usual kind.

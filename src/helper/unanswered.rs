@@ -10,7 +10,9 @@ use crate::answer::decide::{Candidate, Decision, Effort, decide};
 use crate::answer::found::Findings;
 use crate::answer::matching::{Misfit, Wanted};
 use crate::answer::ruling::Ruling;
+use crate::bitbucket;
 use crate::settings::session::Session;
+use crate::sys::error::shell_quoted;
 use crate::sys::secret::Secret;
 
 /// Why nobody answers.
@@ -18,6 +20,8 @@ use crate::sys::secret::Secret;
 pub(super) struct Unanswered {
     /// None where nobody has signed in to the host.
     pub(super) why: Option<String>,
+    /// Whether there are accounts, none of them for what is wanted.
+    is_for_others: bool,
     /// The accounts that fit, and whose secret is refused or gone.
     pub(super) out: Vec<Account>,
     /// There are accounts, and git only has to say what it wants: a new one would not be the cure.
@@ -42,9 +46,9 @@ pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Findings, 
     let for_others = for_others(&decision, wanted);
     let findings = decision.into_findings(wanted)?;
     let notices = Some(findings.notices.join("; ")).filter(|notices| !notices.is_empty());
-    let why = notices.or(for_others);
     let unanswered = Unanswered {
-        why,
+        is_for_others: notices.is_none() && for_others.is_some(),
+        why: notices.or(for_others),
         out,
         lacks_a_path,
     };
@@ -68,9 +72,22 @@ fn for_others(decision: &Decision, wanted: &Wanted<'_>) -> Option<String> {
 }
 
 impl Unanswered {
-    pub(super) fn reason(&self, wanted: &Wanted<'_>) -> String {
-        let nobody = || format!("nobody has signed in to {}", wanted.host);
-        self.why.clone().unwrap_or_else(nobody)
+    /// Why nobody answers, and what to do.
+    pub(super) fn line(&self, wanted: &Wanted<'_>) -> String {
+        let home = bitbucket::home_of(&wanted.host);
+        let mut login = "'git credential-bitbucket login".to_owned();
+        if !bitbucket::is_cloud(&home) {
+            login += &format!(" --host {home}");
+        }
+        match (&self.why, &wanted.reach) {
+            (None, _) => format!("nobody has signed in to {home}: {login}' signs in"),
+            (Some(why), Some(reach)) if self.is_for_others => {
+                let reach = reach.to_string();
+                format!("{why}; {login} --for {}' signs in", shell_quoted(&reach))
+            }
+            (Some(why), _) if self.is_for_others => format!("{why}; {login}' signs in"),
+            (Some(why), _) => why.clone(),
+        }
     }
 
     /// Whether a server has just refused the secret for what is wanted: as itself, or as that of an account.

@@ -162,6 +162,11 @@ impl Locations {
         self.data.join("first-contact")
     }
 
+    /// What was said of late, for who says the same.
+    pub(crate) fn said(&self) -> PathBuf {
+        self.runtime.join("said")
+    }
+
     /// The record of what `setup` wrote into git's configuration.
     pub(crate) fn setup(&self) -> PathBuf {
         self.data.join("setup.toml")

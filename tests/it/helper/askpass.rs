@@ -31,6 +31,7 @@ fn start() -> (TestEnv, StandIn) {
 
 /// Runs git where it asks through this program.
 fn git(env: &TestEnv, askpass: &str, arguments: &[&str]) -> Outcome {
+    env.forget_what_was_said();
     let mut command = env.command("git");
     command.args(arguments).env("GIT_ASKPASS", askpass);
     run(command, b"")

@@ -4,6 +4,7 @@ mod askpass;
 mod conformance;
 mod erase;
 mod first_contact;
+mod never_silent;
 mod operations;
 mod question_matrix;
 mod requests;
