@@ -104,16 +104,16 @@ fn an_unknown_name_is_one_error_line() {
     let env = with_two_accounts();
     for operation in ["get", "store", "erase"] {
         let outcome = env.program(&["--account", "nobody", operation], WANTED);
+        // Whoever gets no answer is to know what to do.
+        let hint =
+            "git-credential-bitbucket: hint: see their names: 'git credential-bitbucket status'\n";
+        let hint = if operation == "get" { hint } else { "" };
         assert_eq!(
-            (
-                outcome.status,
-                outcome.stdout.as_str(),
-                outcome.stderr.as_str()
-            ),
+            (outcome.status, outcome.stdout.as_str(), outcome.stderr),
             (
                 1,
                 "",
-                "git-credential-bitbucket: error: there is no account 'nobody'\n"
+                format!("git-credential-bitbucket: error: there is no account 'nobody'\n{hint}")
             ),
             "{operation}"
         );

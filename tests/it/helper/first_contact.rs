@@ -174,7 +174,7 @@ fn where_git_would_not_ask_on_the_terminal_neither_do_we() {
 }
 
 #[test]
-fn without_a_terminal_it_is_silent_and_makes_no_file() {
+fn without_a_terminal_one_line_says_that_nobody_has_signed_in() {
     if !has(&["setsid"]) {
         return;
     }
@@ -185,11 +185,19 @@ fn without_a_terminal_it_is_silent_and_makes_no_file() {
         .env_remove("GIT_TERMINAL_PROMPT");
     let outcome = crate::support::harness::run(command, b"");
     assert_ne!(outcome.status, 0);
-    assert!(
-        !outcome.stderr.contains("git-credential-bitbucket"),
+    let line = "git-credential-bitbucket: warning: nobody has signed in to bitbucket.org: \
+                'git credential-bitbucket login' signs in\n";
+    assert!(outcome.stderr.starts_with(line), "{outcome:?}");
+    assert_eq!(
+        outcome.stderr.matches("git-credential-bitbucket").count(),
+        1,
         "{outcome:?}"
     );
-    assert!(!env.data().exists());
+    // There is no other file than the note that it was said.
+    let files = fs::read_dir(env.data()).unwrap();
+    for file in files.map(|file| file.unwrap().file_name()) {
+        assert!(file == "said" || file == "said.lock", "{file:?}");
+    }
 }
 
 #[test]

@@ -258,6 +258,7 @@ fn the_hint_about_bearer_works_with_a_url_too() {
     let fill = |request: &str| {
         let mut command = env.command("git");
         command.args(["credential", "fill"]);
+        env.forget_what_was_said();
         run(command, request.as_bytes())
     };
     let url = "url=https://api.bitbucket.org/2.0/user\n";

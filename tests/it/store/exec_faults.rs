@@ -50,9 +50,11 @@ fn each_way_to_say_that_there_is_nothing_is_understood() {
     ] {
         let env = env_with(script);
         let outcome = env.program(&["get"], WANTED);
+        let line = "git-credential-bitbucket: warning: nobody has signed in to bitbucket.org: \
+                    'git credential-bitbucket login' signs in\n";
         assert_eq!(
             (outcome.status, &outcome.stdout[..], &outcome.stderr[..]),
-            (0, "", ""),
+            (0, "", line),
             "{script}"
         );
     }

@@ -183,7 +183,9 @@ fn each_ended_in_time_and_told(env: &TestEnv, reason: &str) {
     let of = |name: &str| &ended[name];
     assert_eq!((of("get").status, of("get").stdout.as_str()), (1, ""));
     let told = format!("error: cannot read the secret of 'work': {reason}");
-    assert!(of("get").stderr.contains(&told), "{}", of("get").stderr);
+    // At the same time only one of the two says it.
+    let said = format!("{}{}", of("get").stderr, of("fill").stderr);
+    assert!(said.contains(&told), "{said}");
 
     assert_eq!(of("fill").status, 0, "git goes on: {}", of("fill").stderr);
     assert!(
@@ -191,8 +193,6 @@ fn each_ended_in_time_and_told(env: &TestEnv, reason: &str) {
             .stdout
             .contains("username=typed\npassword=typed\n")
     );
-    assert!(of("fill").stderr.contains(&told), "{}", of("fill").stderr);
-
     for name in ["store", "erase", "logout"] {
         assert_eq!(of(name).status, 1, "{name}");
         assert!(

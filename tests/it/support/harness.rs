@@ -40,6 +40,17 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// The one error that a failed operation prints, and its hint, which may be missing.
+    #[track_caller]
+    pub(crate) fn error_and_hint(&self) -> (&str, &str) {
+        let text = self.stderr.strip_suffix('\n').unwrap();
+        let (error, hint) = text
+            .split_once("\ngit-credential-bitbucket: hint: ")
+            .unwrap_or((text, ""));
+        assert!(!error.contains('\n') && !hint.contains('\n'), "{self:?}");
+        (error, hint)
+    }
+
     /// A `get` that answers is silent; one that does not says at most one line.
     #[track_caller]
     pub(crate) fn assert_says_at_most_why(&self) {

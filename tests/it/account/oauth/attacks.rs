@@ -185,10 +185,16 @@ fn of_many_that_wait_in_vain_one_asks() {
     let all = || {
         thread::scope(|scope| {
             let all: Vec<_> = (0..16).map(|_| scope.spawn(|| get(&env))).collect();
+            let mut told = 0;
             for outcome in all.into_iter().map(|one| one.join().unwrap()) {
                 assert_eq!(outcome.status, 1, "{outcome:?}");
-                assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:?}");
+                // What one of them says, the others need not say.
+                if !outcome.stderr.is_empty() {
+                    outcome.error_and_hint();
+                    told += 1;
+                }
             }
+            assert_ne!(told, 0);
         });
     };
     all();

@@ -210,7 +210,10 @@ fn what_somebody_else_alone_may_read_is_an_error_and_modes_are_not_judged() {
     let env = env_with(&[("acme/app", "first"), ("_default", "second")]);
     let (mut shell, program) = env.shell_of_a_plain_user();
     let script = r#"
-        get() { printf 'protocol=https\nhost=bitbucket.org\npath=acme/app\n' | "$1" get; }
+        get() {
+            rm -f "$GIT_CREDENTIAL_BITBUCKET_HOME/said"
+            printf 'protocol=https\nhost=bitbucket.org\npath=acme/app\n' | "$1" get
+        }
         chmod 666 "$2/acme/app"; chmod 777 "$2"; get "$1"
         chmod 0 "$2/acme/app"; get "$1"; echo $?
         chmod 644 "$2/acme/app"; chmod 0 "$2/acme"; get "$1"; echo $?

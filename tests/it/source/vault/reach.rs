@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Listener, ROOT, Server, address, answer, configure, error, free_port, get, has_openbao, world,
 };
-use crate::support::harness::{API_TOKEN, TestEnv};
+use crate::support::harness::{API_TOKEN, Outcome, TestEnv};
 
 fn with_tls(name: &str) -> Option<(TestEnv, Server)> {
     if !has_openbao() {
@@ -287,14 +287,20 @@ fn a_login_that_hangs_is_over_in_time_for_all_who_wait_for_it() {
     let here = format!("address = \"http://127.0.0.1:{port}\"");
     configure(&env, &[&here, "auth = \"approle\""]);
     let start = Instant::now();
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                let message = error(&env);
-                assert!(message.ends_with("no answer within 5 seconds"), "{message}");
-            });
-        }
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(|| get(&env))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
     });
     let elapsed = start.elapsed();
     assert!(elapsed < Duration::from_secs(9), "{elapsed:?}");
+    let is_over = |outcome: &&Outcome| outcome.status == 1 && outcome.stdout.is_empty();
+    assert_eq!(outcomes.iter().filter(is_over).count(), 4, "{outcomes:?}");
+    // What one of them says, the others need not say.
+    let said: Vec<_> = outcomes
+        .iter()
+        .filter(|outcome| !outcome.stderr.is_empty())
+        .map(|outcome| outcome.error_and_hint().0)
+        .collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].ends_with("no answer within 5 seconds"), "{said:?}");
 }
