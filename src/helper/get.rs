@@ -47,17 +47,15 @@ pub(crate) fn get(session: &Session, request: &Request) -> Result<Answer> {
     let (found, is_kept) = match question::ask(session, &request.context, &wanted, unanswered)? {
         Outcome::Found(found) => (found, true),
         Outcome::Unchecked(found) => (found, false),
-        Outcome::Unasked(notice) => {
-            return Ok(Answer {
-                notice,
-                ..Answer::default()
-            });
-        }
         outcome => {
+            let quit = matches!(outcome, Outcome::Refused(_) | Outcome::Stop);
             return Ok(Answer {
                 reply: None,
-                notice,
-                quit: !matches!(outcome, Outcome::Nothing),
+                notice: match outcome {
+                    Outcome::Unasked(line) => line,
+                    _ => notice,
+                },
+                quit,
             });
         }
     };

@@ -23,7 +23,6 @@ use crate::sys::terminal;
 const SHORT: Duration = Duration::from_secs(2);
 /// How long git may take to report whether a token worked.
 const TRYING: Duration = Duration::from_secs(20);
-
 /// How long a line need not be said again.
 const SAID: Duration = Duration::from_secs(10);
 
@@ -109,22 +108,18 @@ fn note(line: &str) -> Result<bool> {
     let lock = Lock::acquire(&path.with_extension("lock"), SHORT)?;
     let now = Timestamp::now();
     let recent = now - limit(SAID)..=now;
+    let is_recent = |entry: &&str| {
+        let time = entry.split(' ').next().and_then(|time| time.parse().ok());
+        time.is_some_and(|time| recent.contains(&time))
+    };
     let text = fs::read_to_string(&path).unwrap_or_default();
-    let entries = text.lines().filter_map(|entry| entry.split_once(' '));
-    let is_recent = |time: &str| time.parse().is_ok_and(|time| recent.contains(&time));
-    let mut said: Vec<_> = entries.filter(|(time, _)| is_recent(time)).collect();
-    let (time, digest) = (
-        now.to_string(),
-        Base64::encode_string(&Sha256::digest(line)),
-    );
-    if said.iter().any(|(_, known)| *known == digest) {
+    let mut said: Vec<&str> = text.lines().filter(is_recent).collect();
+    let digest = Base64::encode_string(&Sha256::digest(line));
+    if said.iter().any(|entry| entry.ends_with(&digest)) {
         return Ok(false);
     }
-    said.push((&time, &digest));
-    let said: Vec<String> = said
-        .iter()
-        .map(|(time, line)| format!("{time} {line}\n"))
-        .collect();
-    lock.write(&path, said.concat().as_bytes())?;
+    let entry = format!("{now} {digest}\n");
+    said.push(&entry);
+    lock.write(&path, said.join("\n").as_bytes())?;
     Ok(true)
 }

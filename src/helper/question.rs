@@ -63,17 +63,14 @@ pub(super) fn ask(
     // What lies elsewhere would go on coming first.
     let is_of_no_use =
         unanswered.lacks_a_path || unanswered.out.iter().any(Account::lies_elsewhere);
-    if is_of_no_use {
-        return Ok(Outcome::Unasked(Some(unanswered.line(wanted))));
-    }
-    if !session.is_ours(&wanted.host, &session.accounts()?)? {
+    if !is_of_no_use && !session.is_ours(&wanted.host, &session.accounts()?)? {
         return Ok(Outcome::Unasked(None));
     }
     let settings = git::settings_within(session.patience()).unwrap_or_default();
     // Where another helper comes after us, it is for that to answer.
     let is_last = !has_another_behind(&git::chain(&settings, &wanted.host));
     let is_rest = bitbucket::is_rest(&wanted.host, wanted.path.unwrap_or_default());
-    let may_ask = is_last && !is_rest;
+    let may_ask = is_last && !is_rest && !is_of_no_use;
     let asker = may_ask.then(|| Asker::of_git(session, &settings)).flatten();
     let Some(asker) = asker else {
         let is_known = is_last || unanswered.why.is_some();

@@ -272,6 +272,7 @@ fn the_hint_about_bearer_works_with_a_url_too() {
         );
     }
     if let Some(terminal) = Terminal::open(&env) {
+        env.forget_what_was_said();
         terminal.types(&format!("printf '{place}' | git-credential-bitbucket get"));
         terminal.expect("hint: put the line 'capability[]=authtype' at the end of");
     }

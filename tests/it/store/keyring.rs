@@ -106,6 +106,7 @@ fn a_locked_keyring_is_named_and_git_goes_on() {
         (1, ""),
         "{outcome:?}"
     );
-    let error = "git-credential-bitbucket: error: cannot read the secret of 'work': the OS keyring is locked\n";
+    let error = "git-credential-bitbucket: error: cannot read the secret of 'work': the OS keyring is locked\n\
+                 git-credential-bitbucket: hint: unlock it, for example by signing in to the desktop, and try again\n";
     assert!(outcome.stderr.ends_with(error), "{}", outcome.stderr);
 }
