@@ -93,17 +93,13 @@ pub(super) fn wait_for_the_others(mark: &Path, limit: Duration) -> Result<Lock> 
 
 /// Warns, unless this has just been said.
 pub(super) fn warn(line: &str) {
-    if is_news(line) {
+    if is_news(line).unwrap_or(true) {
         message::warn(line);
     }
 }
 
-/// Whether no process has said this of late. Where that cannot be noted, it is better said twice.
-pub(super) fn is_news(line: &str) -> bool {
-    note(line).unwrap_or(true)
-}
-
-fn note(line: &str) -> Result<bool> {
+/// Whether no process has said this of late. Fails where that cannot be noted: it is better said twice.
+pub(super) fn is_news(line: &str) -> Result<bool> {
     let path = Locations::of_environment()?.said();
     let lock = Lock::acquire(&path.with_extension("lock"), SHORT)?;
     let now = Timestamp::now();

@@ -25,7 +25,6 @@ use crate::git;
 use crate::git::protocol::{ReadError, Request};
 use crate::git::username::Username;
 use crate::settings::session::Session;
-use crate::sys::error::one_line;
 use crate::sys::message;
 use crate::sys::secret::Secret;
 use crate::sys::terminal;
@@ -83,7 +82,7 @@ fn put_right(mut request: Request) -> Request {
 /// answer is to know what to do.
 pub(crate) fn report(operation: Operation, error: &Error) -> ExitCode {
     let is_get = matches!(operation, Operation::Get);
-    if is_get && !mark::is_news(&one_line(error)) {
+    if is_get && !mark::is_news(&format!("{error:#}")).unwrap_or(true) {
         return ExitCode::FAILURE;
     }
     message::report(error, is_get || terminal::is_watched())
