@@ -77,7 +77,7 @@ impl Unanswered {
         let home = bitbucket::home_of(&wanted.host);
         let mut login = "'git credential-bitbucket login".to_owned();
         if !bitbucket::is_cloud(&home) {
-            login += &format!(" --host {home}");
+            login.extend([" --host ", home.as_str()]);
         }
         match (&self.why, &wanted.reach) {
             (None, _) => format!("nobody has signed in to {home}: {login}' signs in"),
