@@ -78,8 +78,7 @@ fn put_right(mut request: Request) -> Request {
     request
 }
 
-/// Says why an operation failed. In the middle of git's own output hints are for people only; but whoever gets no
-/// answer is to know what to do.
+/// Says why an operation failed. The hint stands in git's output where git gets no answer, else a person has to be there.
 pub(crate) fn report(operation: Operation, error: &Error) -> ExitCode {
     let is_get = matches!(operation, Operation::Get);
     if is_get && !mark::is_news(&format!("{error:#}")).unwrap_or(true) {
