@@ -112,12 +112,10 @@ impl Changes {
         let is_placed = self.everywhere || !self.reach.is_empty();
         let is_named = self.email.is_some() || self.username.is_some();
         if account.kind().is_none() && (is_placed || is_named) {
+            let login = format!("'git credential-bitbucket login {}'", account.argument());
             bail!(Hinted::new(
                 format!("'{}' is of no known kind", account.name),
-                format!(
-                    "sign in with its secret: 'git credential-bitbucket login {}'",
-                    account.argument()
-                ),
+                format!("sign in with its secret: {login}"),
             ));
         }
         account.origin = Origin::Login;
@@ -132,10 +130,6 @@ impl Changes {
         if let Some(name) = &self.rename {
             account.name = login::checked_name(name)?;
         }
-        self.apply_names(account)
-    }
-
-    fn apply_names(&self, account: &mut Account) -> Result<()> {
         let Some(owner) = account.owner_mut() else {
             return Ok(());
         };
@@ -185,10 +179,8 @@ fn record(session: &Session, changes: &Changes, old: &Account, new: &Account) ->
 
 /// Names each setting of git's that still holds the account's old name, and the command that changes it.
 fn tell_what_names(old: &str, account: &Account) {
-    for Setting {
-        key, value, origin, ..
-    } in settings()
-    {
+    for setting in settings() {
+        let (key, value, origin) = (setting.key, setting.value, setting.origin);
         let Some(new) = renamed(&key, &value, old, account) else {
             continue;
         };

@@ -63,6 +63,7 @@ pub(super) fn mistake(error: &clap::Error, command: &clap::Command) -> anyhow::E
                 None => format!("the value of '{option}' is invalid"),
             },
         },
+        ErrorKind::InvalidSubcommand => "there is no such command".to_owned(),
         ErrorKind::MissingRequiredArgument if needs_an_option => {
             "an option is missing: nothing would change".to_owned()
         }

@@ -22,48 +22,42 @@ pub(crate) struct Answer {
 }
 
 /// Answers with the credential for a request's context.
-pub(crate) fn get(session: &Session, request: &Request) -> Result<Answer> {
+pub(super) fn get(session: &Session, request: &Request) -> Result<Answer> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(Answer::default());
     };
     let (Findings { found, mut notices }, unanswered) = look(session, &wanted)?;
-    if let Some(found) = found {
-        return Ok(Answer {
-            reply: reply::of(&wanted, found, request.offers_authtype)?,
-            notices,
-            quit: false,
-        });
-    }
-    // Nobody is asked for another account: it could not answer either.
-    if let Some(name) = session.only() {
-        if notices.is_empty() {
-            notices.push(format!(
-                "'{name}' does not fit, and no other account may answer"
-            ));
+    let outcome = match (found, session.only()) {
+        (Some(found), _) => Outcome::Found(found),
+        // Nobody is asked for another account: it could not answer either.
+        (None, Some(name)) => {
+            if notices.is_empty() {
+                let reason = "does not fit, and no other account may answer";
+                notices.push(format!("'{name}' {reason}"));
+            }
+            Outcome::Nothing
         }
-        return Ok(Answer {
-            notices,
-            ..Answer::default()
-        });
-    }
-    let (found, is_kept) = match question::ask(session, &request.context, &wanted, unanswered)? {
-        Outcome::Found(found) => (found, true),
-        Outcome::Unchecked(found) => (found, false),
-        outcome => {
-            return Ok(Answer {
-                reply: None,
-                notices,
-                quit: !matches!(outcome, Outcome::Nothing),
-            });
+        (None, None) => {
+            let outcome = question::ask(session, &request.context, &wanted, unanswered)?;
+            if let Outcome::Found(_) | Outcome::Unchecked(_) = outcome {
+                notices.clear();
+            }
+            outcome
         }
     };
-    let mut answer = Answer {
-        reply: reply::of(&wanted, found, request.offers_authtype)?,
-        ..Answer::default()
-    };
-    if let Some(reply) = &mut answer.reply {
-        // git is to report what could not be checked.
-        reply.is_ephemeral &= is_kept;
+    let quit = matches!(outcome, Outcome::Refused(_) | Outcome::Stop);
+    // git is to report what could not be checked.
+    let must_report = matches!(outcome, Outcome::Unchecked(_));
+    let mut reply = None;
+    if let Outcome::Found(found) | Outcome::Unchecked(found) = outcome {
+        reply = reply::of(&wanted, found, request.offers_authtype)?;
     }
-    Ok(answer)
+    if let Some(reply) = &mut reply {
+        reply.is_ephemeral &= !must_report;
+    }
+    Ok(Answer {
+        reply,
+        notices,
+        quit,
+    })
 }

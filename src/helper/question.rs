@@ -15,10 +15,9 @@ use crate::answer::matching::Wanted;
 use crate::answer::source;
 use crate::bitbucket::{self, Kind, Pasted};
 use crate::git::context::Context;
-use crate::helper::asker::{ASKING, Asker, Typed, usual_kind};
+use crate::helper::asker::{ASKING, Asker, usual_kind};
 use crate::helper::unanswered::{Unanswered, look};
 use crate::helper::{mark, newcomer};
-use crate::settings::policy::Objection;
 use crate::settings::session::Session;
 use crate::sys::error::one_line;
 use crate::sys::files;
@@ -72,7 +71,11 @@ pub(super) fn ask(
         unanswered,
         asker,
     };
-    if let Some(objection) = objection(session, wanted)? {
+    let token = Known::new(usual_kind(&wanted.host));
+    let account = newcomer::account(wanted, Origin::Login, token);
+    if let Some(objection) =
+        session.objection_to_keeping(&account, session.config()?.store.default)?
+    {
         let first = question.first_line();
         question.asker.say(&format!(
             "{first} What you type here is not kept: {objection}."
@@ -128,23 +131,25 @@ impl Question<'_> {
         }
         let mut outcome = Outcome::Nothing;
         for _ in 0..2 {
-            let text = match self.asker.token(context, host, &lines)? {
-                Typed::Text(text) => bitbucket::joined(&text),
-                Typed::Nothing => return Ok(Outcome::Nothing),
-                Typed::Stop => return Ok(Outcome::Stop),
+            let Some(text) = self.asker.token(context, host, &lines)? else {
+                return Ok(Outcome::Stop);
             };
-            let Pasted { secret, name } = match bitbucket::understood(&text, host) {
-                Ok(found) => found,
-                Err(other) => return Ok(Outcome::Refused(format!("that is a URL of {other}"))),
-            };
+            if text.expose().iter().all(u8::is_ascii_control) {
+                return Ok(Outcome::Nothing);
+            }
+            let Pasted { secret, name } =
+                match bitbucket::understood(&bitbucket::joined(&text), host) {
+                    Ok(found) => found,
+                    Err(other) => return Ok(Outcome::Refused(format!("that is a URL of {other}"))),
+                };
             let name = name.map(|name| Secret::new(name.as_slice().to_vec()));
             let told = Kind::of_secret(&secret, host);
             outcome = match self.objection_to(told, &secret)? {
                 Some(outcome) => outcome,
                 None if told.is_some() => self.sign_in(secret, name),
                 None => match self.asker.username(context)? {
-                    Typed::Text(name) => self.sign_in(secret, Some(name)),
-                    Typed::Nothing | Typed::Stop => Outcome::Stop,
+                    Some(name) => self.sign_in(secret, Some(name)),
+                    None => Outcome::Stop,
                 },
             };
             let Outcome::Refused(reason) = &outcome else {
@@ -193,7 +198,7 @@ impl Question<'_> {
 
     /// Signs in with what was typed.
     fn sign_in(&self, secret: Secret, name: Option<Secret>) -> Outcome {
-        let mut account = newcomer::account(self.wanted, &secret, name);
+        let mut account = newcomer::typed(self.wanted, &secret, name);
         // Somebody may have thought for minutes.
         let session = &self.session.afresh();
         let verdict = verify::check(&mut account, &secret, session.deadline());
@@ -226,11 +231,4 @@ impl Question<'_> {
 fn is_for_git(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
     let is_rest = bitbucket::is_rest(&wanted.host, wanted.path.unwrap_or_default());
     Ok(!is_rest && session.is_ours(&wanted.host, &session.accounts()?)?)
-}
-
-/// What the policy has against keeping a token of the usual kind.
-fn objection(session: &Session, wanted: &Wanted<'_>) -> Result<Option<Objection>> {
-    let token = Known::new(usual_kind(&wanted.host));
-    let account = Account::new(String::new(), wanted.host.clone(), Origin::Login, token);
-    session.objection_to_keeping(&account, session.config()?.store.default)
 }

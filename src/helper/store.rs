@@ -10,10 +10,10 @@ use crate::answer::matching::Wanted;
 use crate::answer::ruling::{Ruling, hindrance, rule};
 use crate::answer::shortlist;
 use crate::answer::source::{self, environment};
-use crate::bitbucket::{self, Kind};
+use crate::bitbucket::Kind;
 use crate::git::protocol::Request;
 use crate::git::username::Username;
-use crate::helper::mark;
+use crate::helper::{mark, newcomer};
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
 use crate::sys::bytes::Bytes;
@@ -21,7 +21,7 @@ use crate::sys::secret::Secret;
 use crate::sys::trace;
 
 /// Keeps a credential that worked. Returns the notice for a person, if there is one.
-pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String>> {
+pub(super) fn store(session: &Session, request: Request) -> Result<Option<String>> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(None);
     };
@@ -42,15 +42,14 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     let now = Timestamp::now();
     let rulings = rule(&accounts, &wanted, |known| hindrance(session, known, now));
     // Forbidden accounts never answered.
-    let fitting = || {
-        let fitting = rulings
-            .iter()
-            .filter(|(_, ruling)| ruling.may_have_answered());
-        fitting.map(|(known, _)| *known)
-    };
+    let fitting = rulings.iter().filter(|(_, it)| it.may_have_answered());
+    let fitting: Vec<&Account> = fitting.map(|(known, _)| *known).collect();
     let mut session = session.clone();
     // An answer of ours comes back ephemeral. Its success changes nothing but that an account is unchecked.
-    for known in fitting().filter(|known| known.unchecked || !request.ephemeral) {
+    for &known in fitting
+        .iter()
+        .filter(|it| it.unchecked || !request.ephemeral)
+    {
         let is_same = is_same(&session, known, &account, &given)?;
         // Somebody may have been at an unlock prompt.
         session = session.afresh_when_late();
@@ -63,7 +62,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     if request.ephemeral {
         return Ok(None);
     }
-    if fitting().any(|known| known.grant().is_some()) {
+    if fitting.iter().any(|known| known.grant().is_some()) {
         trace::say(|| "store: a grant answers here, whose tokens come and go".to_owned());
         return Ok(None);
     }
@@ -116,23 +115,19 @@ struct Given<'a> {
 impl<'a> Given<'a> {
     fn of(request: &'a Request) -> Option<Self> {
         let username = request.context.username.as_deref().and_then(Username::new);
-        let authtype = request
-            .authtype
-            .as_deref()
-            .filter(|scheme| !scheme.is_empty());
-        let given = match (authtype, &request.credential) {
-            (Some(_), Some(secret)) => Self {
-                username,
-                authtype,
-                secret,
-            },
-            _ => Self {
-                username: Some(username?),
-                authtype: None,
-                secret: request.password.as_ref()?,
-            },
+        let scheme = request.authtype.as_deref().filter(|it| !it.is_empty());
+        let (authtype, secret) = match scheme.zip(request.credential.as_ref()) {
+            Some((scheme, credential)) => (Some(scheme), credential),
+            None => (
+                None,
+                request.password.as_ref().filter(|_| username.is_some())?,
+            ),
         };
-        Some(given).filter(|given| !given.secret.is_empty())
+        (!secret.is_empty()).then_some(Self {
+            username,
+            authtype,
+            secret,
+        })
     }
 }
 
@@ -141,19 +136,15 @@ impl<'a> Given<'a> {
 fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Account {
     let bytes = |value: &[u8]| Bytes::from(value.to_vec());
     let username = given.username.clone();
-    let home = bitbucket::home_of(&wanted.host);
     let is_plain = given.authtype.is_none() && request.oauth_refresh_token.is_none();
-    let kind = Kind::of_secret(given.secret, &home).filter(|_| is_plain);
+    let kind = Kind::of_secret(given.secret, &wanted.host).filter(|_| is_plain);
     let mut account = if let Some(kind) = kind {
         let owner = Owner {
             username: username.clone(),
             email: None,
         };
-        let mut known = Known::of_kind(kind, owner);
-        if !bitbucket::is_cloud(&home) {
-            known.base_path = wanted.path.map(bitbucket::context_of).unwrap_or_default();
-        }
-        let mut account = Account::new(String::new(), home, Origin::Git, known);
+        let known = Known::of_kind(kind, owner);
+        let mut account = newcomer::account(wanted, Origin::Git, known);
         match &wanted.reach {
             Some(reach) if kind == Kind::AccessToken => account.reach.push(reach.clone()),
             Some(reach) => account.reach.push(reach.workspace_alone()),
@@ -186,11 +177,8 @@ fn bound(accounts: &Accounts, account: &Account) -> Option<&'static str> {
     if length(username.map(Username::as_slice)) > LONGEST_USERNAME {
         return Some("its user name is longer than 255 bytes");
     }
-    let reach: usize = account
-        .reach
-        .iter()
-        .map(|reach| reach.to_string().len())
-        .sum();
+    let reach = account.reach.iter().map(|reach| reach.to_string().len());
+    let reach = reach.sum();
     if length(path.map(Bytes::as_slice)).max(reach) > LONGEST_PATH {
         return Some("its path is longer than 1024 bytes");
     }
@@ -225,25 +213,19 @@ fn back_in_service(session: &Session, account: &Account, wanted: &Wanted<'_>) ->
 /// Only what is of no known kind is replaced: a token cannot be displayed a second time, and may only have been refused
 /// once.
 fn add(session: &Session, mut account: Account, kept: &Kept, choice: StoreChoice) -> Result<()> {
-    let named = account
-        .username()
-        .map(ToString::to_string)
-        .or_else(|| account.email().map(str::to_owned));
-    let wanted_name = named.unwrap_or_else(|| account.host.to_string());
-    account.name.clone_from(&wanted_name);
-    session
-        .keep(&mut account, kept, choice)
-        .context("cannot keep the credential that git gave")?;
-
-    let is_replaced_by = |known: &Account, new: &Account| {
-        known.opaque().is_some()
-            && known.opaque() == new.opaque()
-            && known.host == new.host
-            && known.origin == new.origin
-    };
+    let name = account.username().map(ToString::to_string);
+    let name = name.or_else(|| account.email().map(str::to_owned));
+    account.name = name.unwrap_or_else(|| account.host.to_string());
+    let kept = session.keep(&mut account, kept, choice);
+    kept.context("cannot keep the credential that git gave")?;
     let replaced = session.update(&account, |accounts, account| {
-        let replaced = accounts.remove(|known| is_replaced_by(known, account));
-        account.name = accounts.free_name(&wanted_name);
+        let replaced = accounts.remove(|known| {
+            known.opaque().is_some()
+                && known.opaque() == account.opaque()
+                && known.host == account.host
+                && known.origin == account.origin
+        });
+        account.name = accounts.free_name(&account.name);
         accounts.add(account.clone());
         replaced
     })?;
