@@ -18,7 +18,6 @@ use crate::helper::{mark, wrong_name};
 use crate::settings::session::Session;
 use crate::sys::trace;
 
-/// Removes or sets aside what was refused.
 pub(super) fn erase(session: &Session, request: Request) -> Result<()> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(());

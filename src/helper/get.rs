@@ -10,7 +10,6 @@ use crate::helper::question::{self, Outcome};
 use crate::helper::unanswered::look;
 use crate::settings::session::Session;
 
-/// What `get` has to say.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     /// Nothing when we have none: then git asks the next helper, or the user.
@@ -21,7 +20,6 @@ pub(crate) struct Answer {
     pub(crate) quit: bool,
 }
 
-/// Answers with the credential for a request's context.
 pub(super) fn get(session: &Session, request: &Request) -> Result<Answer> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(Answer::default());

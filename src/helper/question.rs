@@ -26,7 +26,6 @@ use crate::sys::secret::Secret;
 /// No person is that fast.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// What came of it.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// Somebody signed in: here, or in another process meanwhile.
@@ -41,7 +40,6 @@ pub(super) enum Outcome {
     Nothing,
 }
 
-/// A question about what is wanted.
 struct Question<'a> {
     session: &'a Session,
     wanted: &'a Wanted<'a>,
@@ -59,7 +57,8 @@ pub(super) fn ask(
     // What lies elsewhere would go on coming first.
     let is_of_no_use =
         unanswered.lacks_a_path || unanswered.out.iter().any(Account::lies_elsewhere);
-    if is_of_no_use || !is_for_git(session, wanted)? {
+    let is_for_rest = bitbucket::is_rest(&wanted.host, wanted.path.unwrap_or_default());
+    if is_of_no_use || is_for_rest || !session.is_ours(&wanted.host, &session.accounts()?)? {
         return Ok(Outcome::Nothing);
     }
     let Some(asker) = Asker::of_git(session, &wanted.host) else {
@@ -109,7 +108,8 @@ pub(super) fn ask(
         _ if start.elapsed() > AT_ONCE => files::write_private(&mark, mark::REFUSED)?,
         // A program answered, and whoever waits asks it for himself.
         _ => {
-            let reason = question.unanswered.reason(wanted);
+            let nobody = || format!("nobody has signed in to {}", wanted.host);
+            let reason = question.unanswered.why.clone().unwrap_or_else(nobody);
             let login = "'git credential-bitbucket login' signs in";
             question.asker.say(&format!("{reason}: {login}"));
         }
@@ -120,11 +120,11 @@ pub(super) fn ask(
 impl Question<'_> {
     /// Puts the question, and once more where Bitbucket refuses what was typed.
     fn put(&mut self, context: &Context) -> Result<Outcome> {
-        let Wanted {
-            host, path, reach, ..
-        } = self.wanted;
-        let base_path = path.map(bitbucket::context_of).unwrap_or_default();
-        let how_to = bitbucket::how_to_make(usual_kind(host), host, &base_path, reach.as_slice());
+        let host = &self.wanted.host;
+        let base_path = self.wanted.path.map(bitbucket::context_of);
+        let base_path = base_path.unwrap_or_default();
+        let reach = self.wanted.reach.as_slice();
+        let how_to = bitbucket::how_to_make(usual_kind(host), host, &base_path, reach);
         let mut lines = [vec![self.first_line()], how_to].concat();
         if let (Asker::Askpass(..), Some(why)) = (&self.asker, &self.unanswered.why) {
             self.asker.say(why);
@@ -175,10 +175,8 @@ impl Question<'_> {
             self.asker.say(&format!("That is not kept: {objection}."));
             return Ok(Some(Outcome::Nothing));
         }
-        let is_refused = || {
-            self.unanswered
-                .is_just_refused(&self.session.afresh(), self.wanted, secret)
-        };
+        let session = self.session.afresh();
+        let is_refused = || (self.unanswered).is_just_refused(&session, self.wanted, secret);
         let refusal = if told.is_some_and(|kind| kind.is_retired_on(host)) {
             bitbucket::removed("app passwords")
         } else if let Some(kind) = Kind::of_another_host(secret, host) {
@@ -186,9 +184,9 @@ impl Question<'_> {
         } else if !is_refused() {
             return Ok(None);
         } else if let Asker::Askpass(name, _) = &self.asker {
-            self.asker.say(&format!(
-                "{host} has just refused the token that the program of {name} remembers: let it forget the token"
-            ));
+            let token = format!("the token that the program of {name} remembers");
+            let line = format!("{host} has just refused {token}: let it forget the token");
+            self.asker.say(&line);
             return Ok(Some(Outcome::Stop));
         } else {
             format!("{host} has just refused this token")
@@ -196,7 +194,6 @@ impl Question<'_> {
         Ok(Some(Outcome::Refused(refusal)))
     }
 
-    /// Signs in with what was typed.
     fn sign_in(&self, secret: Secret, name: Option<Secret>) -> Outcome {
         let mut account = newcomer::typed(self.wanted, &secret, name);
         // Somebody may have thought for minutes.
@@ -219,16 +216,10 @@ impl Question<'_> {
         match newcomer::keep(&session.afresh(), account.clone(), &kept, old) {
             Ok(account) => Outcome::Found(Found { account, kept }),
             Err(error) => {
-                self.asker
-                    .say(&format!("That is not kept: {}", one_line(&error)));
+                let reason = one_line(&error);
+                self.asker.say(&format!("That is not kept: {reason}"));
                 Outcome::Unchecked(Found { account, kept })
             }
         }
     }
-}
-
-/// Whether git asks, and not somebody for REST, and the host is ours.
-fn is_for_git(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
-    let is_rest = bitbucket::is_rest(&wanted.host, wanted.path.unwrap_or_default());
-    Ok(!is_rest && session.is_ours(&wanted.host, &session.accounts()?)?)
 }

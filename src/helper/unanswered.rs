@@ -13,7 +13,6 @@ use crate::answer::ruling::Ruling;
 use crate::settings::session::Session;
 use crate::sys::secret::Secret;
 
-/// Why nobody answers.
 #[derive(Default)]
 pub(super) struct Unanswered {
     /// None where nobody has signed in to the host.
@@ -25,7 +24,6 @@ pub(super) struct Unanswered {
 }
 
 /// Who answers, or why nobody does.
-/// Fails as [`Decision::into_findings`].
 pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Findings, Unanswered)> {
     let decision = decide(session, wanted, Effort::Answer)?;
     let is_out = |candidate: &Candidate| match candidate.ruling {
@@ -42,9 +40,8 @@ pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Findings, 
     let for_others = for_others(&decision, wanted);
     let findings = decision.into_findings(wanted)?;
     let notices = Some(findings.notices.join("; ")).filter(|notices| !notices.is_empty());
-    let why = notices.or(for_others);
     let unanswered = Unanswered {
-        why,
+        why: notices.or(for_others),
         out,
         lacks_a_path,
     };
@@ -68,11 +65,6 @@ fn for_others(decision: &Decision, wanted: &Wanted<'_>) -> Option<String> {
 }
 
 impl Unanswered {
-    pub(super) fn reason(&self, wanted: &Wanted<'_>) -> String {
-        let nobody = || format!("nobody has signed in to {}", wanted.host);
-        self.why.clone().unwrap_or_else(nobody)
-    }
-
     /// Whether a server has just refused the secret for what is wanted: as itself, or as that of an account.
     pub(super) fn is_just_refused(
         &self,
