@@ -212,14 +212,13 @@ fn renamed(key: &str, value: &str, old: &str, account: &Account) -> Option<Strin
 
 /// git's settings here, and those of the files that `includeIf` includes elsewhere.
 fn settings() -> Vec<Setting> {
-    let here = git::settings().unwrap_or_default();
-    let included = here.iter().filter_map(|setting| {
-        let condition = setting.key.strip_prefix("includeif.")?;
-        condition.strip_suffix(".path")?;
-        git::included(Path::new(&setting.origin), &setting.value)
-    });
-    let is_new = |path: &PathBuf| !here.iter().any(|it| Path::new(&it.origin) == path);
-    let elsewhere = included.filter(is_new);
-    let elsewhere: Vec<Setting> = elsewhere.flat_map(|path| git::settings_in(&path)).collect();
-    here.into_iter().chain(elsewhere).collect()
+    let mut settings = git::settings().unwrap_or_default();
+    let conditions = settings
+        .iter()
+        .filter(|it| it.key.starts_with("includeif.") && it.key.ends_with(".path"));
+    let paths = conditions.filter_map(|it| git::included(Path::new(&it.origin), &it.value));
+    let is_new = |path: &PathBuf| !settings.iter().any(|it| Path::new(&it.origin) == path);
+    let new: Vec<PathBuf> = paths.filter(is_new).collect();
+    settings.extend(new.iter().flat_map(|path| git::settings_in(path)));
+    settings
 }

@@ -107,8 +107,7 @@ pub(super) fn erase(session: &Session, request: Request) -> Result<()> {
         }
         Ok(removed)
     })?;
-    let mut removed = removed.iter();
-    removed.try_for_each(|account| session.forget(account))
+    removed.iter().try_for_each(|it| session.forget(it))
 }
 
 /// Whether the account's secret can work with the user name of the request.

@@ -69,8 +69,7 @@ pub(super) fn keep(
     Ok(account)
 }
 
-/// The whole host for the first account, else the workspace: two for the same would be a tie. An access token is for the
-/// repository.
+/// The whole host for the first account, else the workspace. An access token is for the repository.
 fn reach(session: &Session, account: &Account) -> Result<Vec<Reach>> {
     let is_other = |known: &Account| known.origin == Origin::Login && known.host == account.host;
     Ok(match account.kind() {

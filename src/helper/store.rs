@@ -25,12 +25,12 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(None);
     };
-    let Some(given) = Given::of(&request) else {
+    let Some((mut account, secret)) = given(&wanted, &request) else {
         return Ok(None);
     };
     if let Some((_, kept)) = environment::allowed_account(session, &wanted.host)? {
-        if kept.secret == *given.secret {
-            source::note_success(session, given.secret, &wanted);
+        if kept.secret == secret {
+            source::note_success(session, &secret, &wanted);
         }
         return Ok(None);
     }
@@ -38,7 +38,6 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
     if !session.is_ours(&wanted.host, &accounts)? {
         return Ok(None);
     }
-    let mut account = account_of(&wanted, &given, &request);
     let now = Timestamp::now();
     let rulings = rule(&accounts, &wanted, |known| hindrance(session, known, now));
     // Forbidden accounts never answered.
@@ -50,7 +49,7 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
         .iter()
         .filter(|it| it.unchecked || !request.ephemeral)
     {
-        let is_same = is_same(&session, known, &account, &given)?;
+        let is_same = is_same(&session, known, &account, &secret)?;
         // Somebody may have been at an unlock prompt.
         session = session.afresh_when_late();
         if is_same {
@@ -78,7 +77,7 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
     if source::may_answer(session, &wanted) {
         // A copy of a secret that is changed there would be served when it is no longer good.
         trace::say(|| "store: a store that is looked into answers here".to_owned());
-        source::note_success(session, given.secret, &wanted);
+        source::note_success(session, &secret, &wanted);
         return Ok(None);
     }
     let choice = session.config()?.store.default;
@@ -87,7 +86,7 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
         return Ok(Some(format!("what git gave is not kept: {objection}")));
     }
     let is_of_a_repository = account.reach.iter().any(|reach| reach.repository.is_some());
-    if !is_of_a_repository && mark::asked_for(session, given.secret) {
+    if !is_of_a_repository && mark::asked_for(session, &secret) {
         account.reach.clear();
         account.only_username = None;
     }
@@ -95,7 +94,7 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
         return Ok(Some(format!("what git gave is not kept: {bound}")));
     }
     let kept = Kept {
-        secret: given.secret.clone(),
+        secret,
         oauth_refresh_token: request.oauth_refresh_token,
         client_secret: None,
     };
@@ -104,40 +103,22 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
     Ok(None)
 }
 
-/// A complete credential that git gives us to keep.
-struct Given<'a> {
-    username: Option<Username>,
-    authtype: Option<&'a [u8]>,
-    /// The password, or what follows the scheme in the header form.
-    secret: &'a Secret,
-}
-
-impl<'a> Given<'a> {
-    fn of(request: &'a Request) -> Option<Self> {
-        let username = request.context.username.as_deref().and_then(Username::new);
-        let scheme = request.authtype.as_deref().filter(|it| !it.is_empty());
-        let (authtype, secret) = match scheme.zip(request.credential.as_ref()) {
-            Some((scheme, credential)) => (Some(scheme), credential),
-            None => (
-                None,
-                request.password.as_ref().filter(|_| username.is_some())?,
-            ),
-        };
-        (!secret.is_empty()).then_some(Self {
-            username,
-            authtype,
-            secret,
-        })
-    }
-}
-
-/// The account that a given credential makes. What git gives may have been planted in a public URL, which no server ever
-/// checked: it is never broader than the place it came from.
-fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Account {
+/// The account that a complete credential makes, and its secret. What git gives may have been planted in a public URL,
+/// which no server ever checked: it is never broader than the place it came from.
+fn given(wanted: &Wanted<'_>, request: &Request) -> Option<(Account, Secret)> {
     let bytes = |value: &[u8]| Bytes::from(value.to_vec());
-    let username = given.username.clone();
-    let is_plain = given.authtype.is_none() && request.oauth_refresh_token.is_none();
-    let kind = Kind::of_secret(given.secret, &wanted.host).filter(|_| is_plain);
+    let username = request.context.username.as_deref().and_then(Username::new);
+    let scheme = request.authtype.as_deref().filter(|it| !it.is_empty());
+    let password = request.password.as_ref().filter(|_| username.is_some());
+    let (authtype, secret) = match scheme.zip(request.credential.as_ref()) {
+        Some((scheme, credential)) => (Some(scheme), credential),
+        None => (None, password?),
+    };
+    if secret.is_empty() {
+        return None;
+    }
+    let is_plain = authtype.is_none() && request.oauth_refresh_token.is_none();
+    let kind = Kind::of_secret(secret, &wanted.host).filter(|_| is_plain);
     let mut account = if let Some(kind) = kind {
         let owner = Owner {
             username: username.clone(),
@@ -155,7 +136,7 @@ fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Acco
         let opaque = SignIn::Opaque(Opaque {
             username,
             path: wanted.path.map(bytes),
-            authtype: given.authtype.map(bytes),
+            authtype: authtype.map(bytes),
         });
         Account::new(String::new(), wanted.host.clone(), Origin::Git, opaque)
     };
@@ -163,7 +144,7 @@ fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Acco
     account.password_expiry_utc = request
         .password_expiry_utc
         .filter(|seconds| i64::try_from(*seconds).is_ok());
-    account
+    Some((account, secret.clone()))
 }
 
 /// Why no more is taken from git: the URLs of submodules may hold anything, and must not fill the accounts.
@@ -188,13 +169,13 @@ fn bound(accounts: &Accounts, account: &Account) -> Option<&'static str> {
 }
 
 /// Whether what git gives is what an account of ours has already.
-fn is_same(session: &Session, known: &Account, new: &Account, given: &Given<'_>) -> Result<bool> {
+fn is_same(session: &Session, known: &Account, new: &Account, secret: &Secret) -> Result<bool> {
     let attributes = |account: &Account| (account.opaque().cloned(), account.password_expiry_utc);
     if known.opaque().is_some() && attributes(known) != attributes(new) {
         return Ok(false);
     }
     let kept = session.secret_of(known)?;
-    Ok(kept.is_some_and(|kept| kept.secret == *given.secret))
+    Ok(kept.is_some_and(|kept| kept.secret == *secret))
 }
 
 /// A server took the secret: nothing is known against it any more but what other repositories say, and how often it came

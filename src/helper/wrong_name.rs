@@ -30,18 +30,14 @@ pub(super) fn put_right(session: &Session, mut request: Request, is_known: bool)
     };
     let typed = String::from_utf8_lossy(wanted.username.unwrap_or_default());
     let wrong = format!("'{typed}' is no user name for {}", kind.noun());
-    let needs = || message::warn(format_args!("{wrong}: git needs '{right}'"));
     let place = wanted.reach.as_ref();
-    let Some(repository) = place.filter(|place| place.repository.is_some() && !is_known) else {
-        needs();
-        return Ok(());
-    };
-    let refusal = session.refusal_of(&secret);
+    let repository = place.filter(|place| place.repository.is_some() && !is_known);
+    let refusal = session.refusal_of(&secret).filter(|_| repository.is_some());
     if refusal.is_some_and(|refusal| refusal.is_fresh(place, Timestamp::now())) {
         return Ok(());
     }
     let mut account = newcomer::account(&wanted, Origin::Git, Known::new(kind));
-    account.reach.push(repository.clone());
+    account.reach.extend(repository.cloned());
     match verify::check_repositories(&account, &secret, session.deadline()) {
         Ok(Some(Verdict::Good { .. })) => {}
         Ok(Some(Verdict::Refused { message, .. })) => {
@@ -49,9 +45,9 @@ pub(super) fn put_right(session: &Session, mut request: Request, is_known: bool)
             message::warn(message);
             return Ok(());
         }
-        // No answer says nothing of the token.
+        // Nobody was asked, or nobody answered.
         _ => {
-            needs();
+            message::warn(format_args!("{wrong}: git needs '{right}'"));
             return Ok(());
         }
     }
