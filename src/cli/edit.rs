@@ -215,7 +215,7 @@ fn settings() -> Vec<Setting> {
     let mut settings = git::settings().unwrap_or_default();
     let conditions = settings
         .iter()
-        .filter(|it| it.key.starts_with("includeif.") && it.key.ends_with(".path"));
+        .filter(|it| it.key.starts_with("includeif."));
     let paths = conditions.filter_map(|it| git::included(Path::new(&it.origin), &it.value));
     let is_new = |path: &PathBuf| !settings.iter().any(|it| Path::new(&it.origin) == path);
     let new: Vec<PathBuf> = paths.filter(is_new).collect();

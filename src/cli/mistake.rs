@@ -47,7 +47,6 @@ pub(super) fn mistake(error: &clap::Error, command: &clap::Command) -> anyhow::E
             _ if !is_given => format!("'{option}' needs a value"),
             _ => format!("the value of '{option}' is {}", fault(option, error)),
         },
-        ErrorKind::InvalidSubcommand => "there is no such command".to_owned(),
         ErrorKind::MissingRequiredArgument if needs_an_option => {
             "an option is missing: nothing would change".to_owned()
         }

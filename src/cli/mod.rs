@@ -37,6 +37,7 @@ use self::takeover::import::Import;
 use self::takeover::scrub::Scrub;
 use self::token::Token;
 use crate::sys::error::Usage;
+use crate::sys::message::PROGRAM;
 
 /// A git credential helper for Bitbucket: sign in once, git never asks again
 #[derive(Debug, Parser)]
@@ -45,6 +46,7 @@ use crate::sys::error::Usage;
     bin_name = "git credential-bitbucket",
     version,
     arg_required_else_help = true,
+    disable_help_subcommand = true,
     after_help = "git itself calls 'get', 'store' and 'erase', see gitcredentials(7).\n\
                   'git credential-bitbucket --help' opens the manual page, if it is installed."
 )]
@@ -85,6 +87,12 @@ enum Command {
     Import(Import),
     /// Print the completions for a shell
     Completions(Completions),
+    /// Print the help of the program, or of one of its commands
+    Help {
+        /// The command whose help to print
+        #[arg(value_name = "COMMAND")]
+        verb: Option<String>,
+    },
     /// Print the words that may stand at the cursor
     #[command(hide = true)]
     Complete(Complete),
@@ -133,7 +141,24 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Scrub(arguments) => takeover::scrub::run(&arguments),
         Command::Import(arguments) => takeover::import::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
+        Command::Help { verb } => help(verb.as_deref()),
         Command::Complete(arguments) => completions::complete(&arguments, Cli::command()),
+    }
+}
+
+/// Prints what `--help` prints. Of `git credential-bitbucket --help` git itself makes a call of man.
+fn help(verb: Option<&str>) -> Result<ExitCode> {
+    let words = [PROGRAM].into_iter().chain(verb).chain(["--help"]);
+    match Cli::try_parse_from(words) {
+        Err(help) if !help.use_stderr() => {
+            // A closed pipe is no failure.
+            let _ = help.print();
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Err(Usage::hinted(
+            "there is no such command",
+            "'git credential-bitbucket -h' lists the commands",
+        )),
     }
 }
 

@@ -171,7 +171,7 @@ impl Signals {
     /// From now on signals are only noted.
     fn hold() -> io::Result<&'static Self> {
         static SIGNALS: LazyLock<io::Result<Signals>> = LazyLock::new(Signals::new);
-        let signals = SIGNALS.as_ref().map_err(|error| error.kind())?;
+        let signals = SIGNALS.as_ref().map_err(io::Error::kind)?;
         // Signals between two prompts have already acted.
         while signals.take().is_some() {}
         signals.is_free.store(false, Ordering::SeqCst);
