@@ -183,10 +183,13 @@ fn is_same(session: &Session, known: &Account, new: &Account, secret: &Secret) -
 fn back_in_service(session: &Session, account: &Account, wanted: &Wanted<'_>) -> Result<()> {
     let before = account.rejected.clone();
     let after = before.and_then(|it| it.after_success(wanted.reach.as_ref(), Timestamp::now()));
-    if after == account.rejected && !account.unchecked {
+    let is_known = after == account.rejected;
+    if is_known && !account.unchecked {
         return Ok(());
     }
-    session.set_rejected(account, after)
+    let noted = session.set_rejected(account, after);
+    // In a home that cannot be written the account stays unchecked.
+    if is_known { Ok(()) } else { noted }
 }
 
 /// Adds what git gave, in place of what it gave before for the same protocol, host, path and user name.
