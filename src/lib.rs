@@ -44,7 +44,7 @@ mod tests {
     use crate::bitbucket::{Kind, cloud};
     use crate::cli::takeover::Credential;
     use crate::git::protocol::{Form, Reply, Request};
-    use crate::helper::Answer;
+    use crate::helper::get::Answer;
     use crate::sys::secret::Secret;
 
     #[test]

@@ -112,12 +112,10 @@ impl Changes {
         let is_placed = self.everywhere || !self.reach.is_empty();
         let is_named = self.email.is_some() || self.username.is_some();
         if account.kind().is_none() && (is_placed || is_named) {
+            let login = format!("'git credential-bitbucket login {}'", account.argument());
             bail!(Hinted::new(
                 format!("'{}' is of no known kind", account.name),
-                format!(
-                    "sign in with its secret: 'git credential-bitbucket login {}'",
-                    account.argument()
-                ),
+                format!("sign in with its secret: {login}"),
             ));
         }
         account.origin = Origin::Login;
@@ -132,10 +130,6 @@ impl Changes {
         if let Some(name) = &self.rename {
             account.name = login::checked_name(name)?;
         }
-        self.apply_names(account)
-    }
-
-    fn apply_names(&self, account: &mut Account) -> Result<()> {
         let Some(owner) = account.owner_mut() else {
             return Ok(());
         };
@@ -185,10 +179,8 @@ fn record(session: &Session, changes: &Changes, old: &Account, new: &Account) ->
 
 /// Names each setting of git's that still holds the account's old name, and the command that changes it.
 fn tell_what_names(old: &str, account: &Account) {
-    for Setting {
-        key, value, origin, ..
-    } in settings()
-    {
+    for setting in settings() {
+        let (key, value, origin) = (setting.key, setting.value, setting.origin);
         let Some(new) = renamed(&key, &value, old, account) else {
             continue;
         };
@@ -220,14 +212,13 @@ fn renamed(key: &str, value: &str, old: &str, account: &Account) -> Option<Strin
 
 /// git's settings here, and those of the files that `includeIf` includes elsewhere.
 fn settings() -> Vec<Setting> {
-    let here = git::settings().unwrap_or_default();
-    let included = here.iter().filter_map(|setting| {
-        let condition = setting.key.strip_prefix("includeif.")?;
-        condition.strip_suffix(".path")?;
-        git::included(Path::new(&setting.origin), &setting.value)
-    });
-    let is_new = |path: &PathBuf| !here.iter().any(|it| Path::new(&it.origin) == path);
-    let elsewhere = included.filter(is_new);
-    let elsewhere: Vec<Setting> = elsewhere.flat_map(|path| git::settings_in(&path)).collect();
-    here.into_iter().chain(elsewhere).collect()
+    let mut settings = git::settings().unwrap_or_default();
+    let conditions = settings
+        .iter()
+        .filter(|it| it.key.starts_with("includeif."));
+    let paths = conditions.filter_map(|it| git::included(Path::new(&it.origin), &it.value));
+    let is_new = |path: &PathBuf| !settings.iter().any(|it| Path::new(&it.origin) == path);
+    let new: Vec<PathBuf> = paths.filter(is_new).collect();
+    settings.extend(new.iter().flat_map(|path| git::settings_in(path)));
+    settings
 }

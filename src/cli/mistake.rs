@@ -1,5 +1,7 @@
 //! Errors of a command line, without the typed words: one of them may be a secret.
 
+use std::error::Error as _;
+
 use anyhow::Result;
 use clap::Arg;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -12,11 +14,8 @@ use crate::sys::message::PROGRAM;
 /// A secret typed as an argument is already in the shell's history and the process list; keep it out of messages and
 /// account names.
 pub(super) fn refuse_secrets_in(mut words: impl Iterator<Item = String>) -> Result<()> {
-    let has_one = |word: String| {
-        word.split(['=', ':', '/', '@'])
-            .any(bitbucket::looks_like_a_secret)
-    };
-    if words.any(has_one) {
+    let marks = ['=', ':', '/', '@'];
+    if words.any(|word| word.split(marks).any(bitbucket::looks_like_a_secret)) {
         let message = "a secret is never an argument";
         let hint = "revoke it, it is in the shell's history; 'git credential-bitbucket login' asks for the new one";
         return Err(Usage::hinted(message, hint));
@@ -35,33 +34,18 @@ pub(super) fn mistake(error: &clap::Error, command: &clap::Command) -> anyhow::E
     // One of several options, as clap lists them.
     let needs_an_option = option.starts_with("<--");
     // Only the option of `--kind <KIND>` or `--token=SECRET`.
-    let option = option
-        .split(['=', ' '])
-        .next()
-        .unwrap_or_default()
-        .trim_matches(['<', '>', '[', ']', '.']);
+    let option = option.split(['=', ' ']).next().unwrap_or_default();
+    let option = option.trim_matches(['<', '>', '[', ']', '.']);
+    let is_option = option.starts_with("--") || option.len() == 2 && option.starts_with('-');
     let is_given = text(ContextKind::InvalidValue).is_some_and(|value| !value.is_empty());
     let message = match error.kind() {
-        ErrorKind::UnknownArgument
-            if option.starts_with("--") || option.len() == 2 && option.starts_with('-') =>
-        {
-            format!("there is no option '{option}'")
-        }
+        ErrorKind::UnknownArgument if is_option => format!("there is no option '{option}'"),
         ErrorKind::UnknownArgument => "unexpected argument".to_owned(),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => match text(ContextKind::ValidValue)
         {
             Some(values) if !values.is_empty() => format!("'{option}' has to be one of {values}"),
             _ if !is_given => format!("'{option}' needs a value"),
-            _ if option == "--expires" => {
-                "the value of '--expires' is not a date such as 2027-01-31".to_owned()
-            }
-            _ if option == "--port" => {
-                "the value of '--port' is not a number from 1 to 65535".to_owned()
-            }
-            _ => match std::error::Error::source(error) {
-                Some(reason) => format!("the value of '{option}' is {reason}"),
-                None => format!("the value of '{option}' is invalid"),
-            },
+            _ => format!("the value of '{option}' is {}", fault(option, error)),
         },
         ErrorKind::MissingRequiredArgument if needs_an_option => {
             "an option is missing: nothing would change".to_owned()
@@ -84,6 +68,16 @@ pub(super) fn mistake(error: &clap::Error, command: &clap::Command) -> anyhow::E
         (_, name) => format!("'git credential-bitbucket {name} -h' lists its options"),
     };
     Usage::hinted(message, hint)
+}
+
+/// What is wrong with the value of an option.
+fn fault(option: &str, error: &clap::Error) -> String {
+    match (option, error.source()) {
+        ("--expires", _) => "not a date such as 2027-01-31".to_owned(),
+        ("--port", _) => "not a number from 1 to 65535".to_owned(),
+        (_, Some(reason)) => reason.to_string(),
+        (_, None) => "invalid".to_owned(),
+    }
 }
 
 /// `--account` before a command on which it has no effect.

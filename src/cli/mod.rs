@@ -60,18 +60,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Answer git with a credential; attributes on standard input
-    #[command(hide = true)]
-    Get,
-    /// Keep a credential that git found to work; attributes on standard input
-    #[command(hide = true)]
-    Store,
-    /// Drop a credential that was refused; attributes on standard input
-    #[command(hide = true)]
-    Erase,
-    /// Say which parts of the helper protocol are spoken
-    #[command(hide = true)]
-    Capability,
+    /// Answer git, see gitcredentials(7); attributes on standard input
+    #[command(hide = true, name = "get", aliases = ["store", "erase", "capability"])]
+    Operation,
     /// Sign in: add an account, or replace the one of that name
     Login(Login),
     /// Put an account first, or list the order
@@ -129,9 +120,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     let only = cli.account.as_deref();
     match cli.command {
         // git's own calls have one word and never get here.
-        Command::Get | Command::Store | Command::Erase | Command::Capability => {
-            Err(Usage("the operation takes no arguments".to_owned()).into())
-        }
+        Command::Operation => Err(Usage("the operation takes no arguments".to_owned()).into()),
         Command::Curl(arguments) => curl::run(&arguments, only),
         Command::Token(arguments) => token::run(&arguments, only),
         Command::Doctor(Doctor { url: None, .. }) if only.is_some() => Err(needs_a_url()),

@@ -24,15 +24,6 @@ pub(super) enum Asker {
     Terminal,
 }
 
-/// What was typed.
-pub(super) enum Typed {
-    Text(Secret),
-    /// git may ask in its own way.
-    Nothing,
-    /// Nothing more is to be asked.
-    Stop,
-}
-
 impl Asker {
     /// None where git asks nobody, and where only git itself should ask.
     pub(super) fn of_git(session: &Session, settings: &[Setting]) -> Option<Self> {
@@ -53,30 +44,26 @@ impl Asker {
         }
     }
 
-    /// Asks for a token. On the terminal `lines` stand before the question.
+    /// Asks for a token. On the terminal `lines` stand before the question. None when nothing more is to be asked.
     pub(super) fn token(
         &mut self,
         context: &Context,
         host: &Host,
         lines: &[String],
-    ) -> Result<Typed> {
+    ) -> Result<Option<Secret>> {
         // Such programs hide what is typed where they are asked for a password.
         let token = usual_kind(host).noun().trim_start_matches("an ");
         let prompt = git::prompt("Password", context, Some(&token.replace(' ', "-")));
-        let typed = self.ask(&prompt, || {
+        self.ask(&prompt, || {
             for line in lines {
                 terminal::show(line);
             }
             terminal::ask_secret(&format!("Token for {host} (it will not show): "))
-        })?;
-        Ok(match typed {
-            Typed::Text(text) if text.expose().iter().all(u8::is_ascii_control) => Typed::Nothing,
-            typed => typed,
         })
     }
 
     /// Asks for the user name of a token whose start tells no kind. The terminal also takes none.
-    pub(super) fn username(&mut self, context: &Context) -> Result<Typed> {
+    pub(super) fn username(&mut self, context: &Context) -> Result<Option<Secret>> {
         self.ask(&git::prompt("Username", context, None), || {
             let prompt = "Bitbucket user name (Enter for a token that has none): ";
             Ok(Secret::new(terminal::ask_line(prompt)?.into_bytes()))
@@ -91,11 +78,15 @@ impl Asker {
         }
     }
 
-    fn ask(&mut self, prompt: &str, at_terminal: impl FnOnce() -> Result<Secret>) -> Result<Typed> {
+    fn ask(
+        &mut self,
+        prompt: &str,
+        at_terminal: impl FnOnce() -> Result<Secret>,
+    ) -> Result<Option<Secret>> {
         if let Self::Askpass(name, program) = self {
             let askpass = Program::new(program).args([prompt]).at_the_terminal(true);
             match askpass.run(b"", ASKING) {
-                Ok(None) => return Ok(Typed::Stop),
+                Ok(None) => return Ok(None),
                 Ok(Some(output)) if output.code == Some(0) => {
                     return Ok(first_line(&output.answer, prompt));
                 }
@@ -104,15 +95,15 @@ impl Asker {
                         "the askpass program of {name} does not answer"
                     ));
                     if !terminal::can_ask() {
-                        return Ok(Typed::Stop);
+                        return Ok(None);
                     }
                     *self = Self::Terminal;
                 }
             }
         }
         match at_terminal() {
-            Err(error) if error.is::<Interrupted>() => Ok(Typed::Stop),
-            text => text.map(Typed::Text),
+            Err(error) if error.is::<Interrupted>() => Ok(None),
+            text => text.map(Some),
         }
     }
 }
@@ -127,14 +118,10 @@ pub(super) fn usual_kind(host: &Host) -> Kind {
 }
 
 /// As git reads it. A program that only echoes the question answers nothing.
-fn first_line(answer: &[u8], prompt: &str) -> Typed {
+fn first_line(answer: &[u8], prompt: &str) -> Option<Secret> {
     let line = answer.split(|byte| b"\r\n".contains(byte)).next();
     let text = Secret::new(line.unwrap_or_default().trim_ascii().to_vec());
-    if text.is_empty() || text.expose() == prompt.trim().as_bytes() {
-        Typed::Stop
-    } else {
-        Typed::Text(text)
-    }
+    (!text.is_empty() && text.expose() != prompt.trim().as_bytes()).then_some(text)
 }
 
 /// Whether git asks another helper after us. Where none is known to be ours, a single one must be.

@@ -4,34 +4,33 @@
 use anyhow::Result;
 use jiff::Timestamp;
 
+use crate::account::Account;
 use crate::account::rejection::Rejection;
 use crate::account::sign_in::Scheme;
 use crate::account::standing::Standing;
-use crate::account::{Account, Kept};
 use crate::answer::matching::{self, Wanted};
 use crate::answer::shortlist;
 use crate::answer::source::{self, environment};
 use crate::bitbucket::{self, API_HOST};
 use crate::git::protocol::Request;
+use crate::git::username::Username;
 use crate::helper::{mark, wrong_name};
 use crate::settings::session::Session;
-use crate::sys::secret::Secret;
 use crate::sys::trace;
 
-/// Removes or sets aside what was refused.
-pub(crate) fn erase(session: &Session, request: Request) -> Result<()> {
+pub(super) fn erase(session: &Session, request: Request) -> Result<()> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(());
     };
     let refused = request.credential.as_ref().or(request.password.as_ref());
     let now = Timestamp::now();
-    let is_elsewhere = wanted.host.as_str() == API_HOST
-        || wanted
-            .path
-            .is_some_and(|path| !bitbucket::is_of_git(&wanted.host, path));
+    let is_of_git = |path| bitbucket::is_of_git(&wanted.host, path);
+    let is_elsewhere = wanted.host.as_str() == API_HOST || !wanted.path.is_none_or(is_of_git);
+    let refused_by_git = refused.filter(|_| !is_elsewhere);
     if let Some((account, kept)) = environment::allowed_account(session, &wanted.host)? {
-        if let Some(refused) = refused.filter(|_| !is_elsewhere)
-            && is_refused(&account, &kept, &request, refused)
+        if let Some(refused) = refused_by_git
+            && kept.secret == *refused
+            && may_work(&account, &request)
         {
             source::note_refusal(session, refused, &wanted);
         }
@@ -40,8 +39,7 @@ pub(crate) fn erase(session: &Session, request: Request) -> Result<()> {
     let was_asked_for = refused.is_some_and(|refused| mark::asked_for(session, refused));
     mark::settle(session, false);
     let accounts = shortlist::accounts(session, &wanted)?;
-    let mut removed = Vec::new();
-    let mut set_aside = Vec::new();
+    let mut meant = Vec::new();
     let mut unread = None;
     let mut is_known = false;
     let mut session = session.clone();
@@ -60,8 +58,9 @@ pub(crate) fn erase(session: &Session, request: Request) -> Result<()> {
                 Ok(kept) => {
                     // Somebody may have been at an unlock prompt.
                     session = session.afresh_when_late();
-                    is_known |= kept.as_ref().is_some_and(|kept| kept.secret == *refused);
-                    kept.is_some_and(|kept| is_refused(account, &kept, &request, refused))
+                    let is_its_own = kept.is_some_and(|kept| kept.secret == *refused);
+                    is_known |= is_its_own;
+                    is_its_own && may_work(account, &request)
                 }
                 // What was refused may lie in another store.
                 Err(error) => {
@@ -70,35 +69,30 @@ pub(crate) fn erase(session: &Session, request: Request) -> Result<()> {
                 }
             },
         };
-        match is_meant {
-            false => {}
-            true if is_unknown && refused.is_some() => removed.push(account.entry.clone()),
-            true => set_aside.push(account.entry.clone()),
+        if is_meant {
+            meant.push(account);
         }
     }
+    let is_removed = |account: &Account| account.kind().is_none() && refused.is_some();
     trace::say(|| {
-        format!(
-            "erase: {} to remove, {} to set aside",
-            removed.len(),
-            set_aside.len()
-        )
+        let removed = meant.iter().filter(|it| is_removed(it)).count();
+        let set_aside = meant.len() - removed;
+        format!("erase: {removed} to remove, {set_aside} to set aside")
     });
-    if removed.is_empty() && set_aside.is_empty() {
-        let refused = refused.filter(|_| !is_elsewhere);
+    if meant.is_empty() {
         let is_asked = source::is_asked(&session, &wanted.host)?;
         // Whether it came from there is not asked: of what did not come from there the note says nothing.
-        if let Some(refused) = refused.filter(|_| is_asked || was_asked_for) {
+        if let Some(refused) = refused_by_git.filter(|_| is_asked || was_asked_for) {
             source::note_refusal(&session, refused, &wanted);
-        } else if refused.is_some() && session.is_ours(&wanted.host, &accounts)? {
+        } else if refused_by_git.is_some() && session.is_ours(&wanted.host, &accounts)? {
             wrong_name::put_right(&session, request, is_known)?;
         }
         return unread.map_or(Ok(()), Err);
     }
     let removed = session.update_accounts(|accounts| {
-        for account in accounts
-            .iter_mut()
-            .filter(|account| set_aside.contains(&account.entry))
-        {
+        let is_meant = |account: &Account| meant.iter().any(|it| it.entry == account.entry);
+        let removed = accounts.remove(|account| is_meant(account) && is_removed(account));
+        for account in accounts.iter_mut().filter(|account| is_meant(account)) {
             // git-lfs before 3.6 knows no Bearer, and sends as a password what only works as Bearer.
             match account.known_mut() {
                 Some(known) if known.scheme != Scheme::Basic && request.credential.is_none() => {
@@ -111,26 +105,19 @@ pub(crate) fn erase(session: &Session, request: Request) -> Result<()> {
                 }
             }
         }
-        Ok(accounts.remove(|account| removed.contains(&account.entry)))
+        Ok(removed)
     })?;
-    removed
-        .iter()
-        .try_for_each(|account| session.forget(account))
+    removed.iter().try_for_each(|it| session.forget(it))
 }
 
-/// Whether it is this account's credential that a server refused.
+/// Whether the account's secret can work with the user name of the request.
 ///
 /// A token that somebody sent with a name it cannot work with (an e-mail, say, out of a URL) says nothing about the token.
-fn is_refused(account: &Account, kept: &Kept, request: &Request, refused: &Secret) -> bool {
+fn may_work(account: &Account, request: &Request) -> bool {
     let username = request.context.username.as_deref();
-    let is_possible = match account.kind() {
-        None => true,
-        Some(_) => username.is_none_or(|username| {
-            let own = account
-                .username()
-                .is_some_and(|own| own.as_slice() == username);
-            own || account.git_username() == Some(username)
-        }),
-    };
-    is_possible && kept.secret == *refused
+    let own = account.username().map(Username::as_slice);
+    account.kind().is_none()
+        || username.is_none()
+        || username == own
+        || username == account.git_username()
 }

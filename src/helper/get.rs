@@ -10,7 +10,6 @@ use crate::helper::question::{self, Outcome};
 use crate::helper::unanswered::look;
 use crate::settings::session::Session;
 
-/// What `get` has to say.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     /// Nothing when we have none: then git asks the next helper, or the user.
@@ -21,51 +20,44 @@ pub(crate) struct Answer {
     pub(crate) quit: bool,
 }
 
-/// Answers with the credential for a request's context.
-pub(crate) fn get(session: &Session, request: &Request) -> Result<Answer> {
+pub(super) fn get(session: &Session, request: &Request) -> Result<Answer> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(Answer::default());
     };
     let (Findings { found, notices }, unanswered) = look(session, &wanted)?;
-    let notice = (!notices.is_empty()).then(|| notices.join("; "));
-    if let Some(found) = found {
-        return Ok(Answer {
-            reply: reply::of(&wanted, found, request.offers_authtype)?,
-            notice,
-            quit: false,
-        });
-    }
-    // Nobody is asked for another account: it could not answer either.
-    if let Some(name) = session.only() {
-        let is_ours = session.is_ours(&wanted.host, &session.accounts()?)?;
-        let misfit = || format!("'{name}' does not fit, and no other account may answer");
-        return Ok(Answer {
-            notice: notice.or_else(|| is_ours.then(misfit)),
-            ..Answer::default()
-        });
-    }
-    let (found, is_kept) = match question::ask(session, &request.context, &wanted, unanswered)? {
-        Outcome::Found(found) => (found, true),
-        Outcome::Unchecked(found) => (found, false),
-        outcome => {
-            let quit = matches!(outcome, Outcome::Refused(_) | Outcome::Stop);
-            return Ok(Answer {
-                reply: None,
-                notice: match outcome {
-                    Outcome::Unasked(line) => line,
-                    _ => notice,
-                },
-                quit,
-            });
+    let mut notice = (!notices.is_empty()).then(|| notices.join("; "));
+    let outcome = match (found, session.only()) {
+        (Some(found), _) => Outcome::Found(found),
+        // Nobody is asked for another account: it could not answer either.
+        (None, Some(name)) => {
+            let is_ours = session.is_ours(&wanted.host, &session.accounts()?)?;
+            let misfit = || format!("'{name}' does not fit, and no other account may answer");
+            notice = notice.or_else(|| is_ours.then(misfit));
+            Outcome::Nothing
+        }
+        (None, None) => {
+            let mut outcome = question::ask(session, &request.context, &wanted, unanswered)?;
+            match &mut outcome {
+                Outcome::Found(_) | Outcome::Unchecked(_) => notice = None,
+                Outcome::Unasked(line) => notice = line.take(),
+                _ => {}
+            }
+            outcome
         }
     };
-    let mut answer = Answer {
-        reply: reply::of(&wanted, found, request.offers_authtype)?,
-        ..Answer::default()
-    };
-    if let Some(reply) = &mut answer.reply {
-        // git is to report what could not be checked.
-        reply.is_ephemeral &= is_kept;
+    let quit = matches!(outcome, Outcome::Refused(_) | Outcome::Stop);
+    // git is to report what could not be checked.
+    let must_report = matches!(outcome, Outcome::Unchecked(_));
+    let mut reply = None;
+    if let Outcome::Found(found) | Outcome::Unchecked(found) = outcome {
+        reply = reply::of(&wanted, found, request.offers_authtype)?;
     }
-    Ok(answer)
+    if let Some(reply) = &mut reply {
+        reply.is_ephemeral &= !must_report;
+    }
+    Ok(Answer {
+        reply,
+        notice,
+        quit,
+    })
 }

@@ -2,7 +2,7 @@
 
 mod asker;
 mod erase;
-mod get;
+pub(crate) mod get;
 mod mark;
 mod newcomer;
 mod question;
@@ -17,9 +17,9 @@ use std::process::ExitCode;
 
 use anyhow::{Error, Result};
 
-pub(crate) use self::erase::erase;
-pub(crate) use self::get::{Answer, get};
-pub(crate) use self::store::store;
+use self::erase::erase;
+use self::get::get;
+use self::store::store;
 use crate::bitbucket::{self, Kind};
 use crate::git;
 use crate::git::protocol::{ReadError, Request};
@@ -70,7 +70,7 @@ fn put_right(mut request: Request) -> Request {
         return request;
     };
     let token = Secret::new(token.as_slice().to_vec());
-    let is_the_password = given.as_ref().is_none_or(|given| *given != secret);
+    let is_the_password = given.as_ref() != Some(&secret);
     let kind = is_the_password.then(|| Kind::of_pair(&token, None, &host));
     let username = kind.and_then(|kind| kind.git_username(None));
     request.context.username = username.map(<[u8]>::to_vec);
@@ -96,9 +96,7 @@ pub(crate) fn answer(operation: Operation, only: Option<&str>) -> Result<()> {
         Err(ReadError::Io(error)) => return Err(error.into()),
         // A request that git would not write gets no answer, and git goes on as if we did not exist.
         Err(error) => {
-            if terminal::is_watched() {
-                message::warn(format_args!("cannot read git's request: {error}"));
-            }
+            notice([format!("cannot read git's request: {error}")]);
             return Ok(());
         }
         Ok(request) => put_right(request),
@@ -109,34 +107,30 @@ pub(crate) fn answer(operation: Operation, only: Option<&str>) -> Result<()> {
         Operation::Capability => {}
         Operation::Erase => erase(&session, request)?,
         Operation::Get => {
-            let Answer {
-                reply,
-                notice,
-                quit,
-            } = get(&session, &request)?;
-            trace::say(|| {
-                reply.as_ref().map_or("no reply".to_owned(), |reply| {
-                    format!("reply: {}", reply.describe())
-                })
+            let answer = get(&session, &request)?;
+            trace::say(|| match &answer.reply {
+                Some(reply) => format!("reply: {}", reply.describe()),
+                None => "no reply".to_owned(),
             });
-            match (&reply, notice) {
-                (None, Some(notice)) => mark::warn(&notice),
-                (Some(_), Some(notice)) if terminal::is_watched() => message::warn(notice),
-                _ => {}
+            match (&answer.reply, answer.notice) {
+                (None, Some(line)) => mark::warn(&line),
+                (_, line) => notice(line),
             }
-            if let Some(reply) = reply.and_then(|reply| reply.to_bytes()) {
+            if let Some(reply) = answer.reply.and_then(|reply| reply.to_bytes()) {
                 terminal::output()?.write_all(&reply)?;
-            } else if quit {
+            } else if answer.quit {
                 terminal::output()?.write_all(b"quit=1\n")?;
             }
         }
-        Operation::Store => {
-            let notice = store(&session, request)?;
-            if let Some(notice) = notice.filter(|_| terminal::is_watched()) {
-                message::warn(notice);
-            }
-        }
+        Operation::Store => notice(store(&session, request)?),
     }
     trace::say(|| "done".to_owned());
     Ok(())
+}
+
+/// Warns a person at a terminal, if there is one.
+fn notice(lines: impl IntoIterator<Item = String>) {
+    if terminal::is_watched() {
+        lines.into_iter().for_each(message::warn);
+    }
 }

@@ -1,4 +1,4 @@
-//! The account of somebody who typed a secret at the question.
+//! The account that a secret makes, which somebody typed or git gave.
 
 use anyhow::Result;
 
@@ -11,8 +11,17 @@ use crate::git::username::Username;
 use crate::settings::session::Session;
 use crate::sys::secret::Secret;
 
-/// The account that a secret makes, with a user name where its start tells no kind. It is for what is wanted alone.
-pub(super) fn account(wanted: &Wanted<'_>, secret: &Secret, name: Option<Secret>) -> Account {
+/// The account at the place that is wanted; without a name, and for the whole host.
+pub(super) fn account(wanted: &Wanted<'_>, origin: Origin, mut known: Known) -> Account {
+    let host = bitbucket::home_of(&wanted.host);
+    if !bitbucket::is_cloud(&host) {
+        known.base_path = wanted.path.map(bitbucket::context_of).unwrap_or_default();
+    }
+    Account::new(String::new(), host, origin, known)
+}
+
+/// The account of a typed secret, with a user name where its start tells no kind. It is for what is wanted alone.
+pub(super) fn typed(wanted: &Wanted<'_>, secret: &Secret, name: Option<Secret>) -> Account {
     let host = bitbucket::home_of(&wanted.host);
     let owner = Owner {
         username: name.and_then(|name| Username::new(name.expose())),
@@ -23,10 +32,7 @@ pub(super) fn account(wanted: &Wanted<'_>, secret: &Secret, name: Option<Secret>
         // Without a known start only an access token can still work there, whatever the name.
         known = Known::new(Kind::AccessToken);
     }
-    if !bitbucket::is_cloud(&host) {
-        known.base_path = wanted.path.map(bitbucket::context_of).unwrap_or_default();
-    }
-    let mut account = Account::new(String::new(), host, Origin::Login, known);
+    let mut account = account(wanted, Origin::Login, known);
     account.reach.extend(wanted.reach.clone());
     account
 }
@@ -63,8 +69,7 @@ pub(super) fn keep(
     Ok(account)
 }
 
-/// The whole host for the first account, else the workspace: two for the same would be a tie. An access token is for the
-/// repository.
+/// The whole host for the first account, else the workspace. An access token is for the repository.
 fn reach(session: &Session, account: &Account) -> Result<Vec<Reach>> {
     let is_other = |known: &Account| known.origin == Origin::Login && known.host == account.host;
     Ok(match account.kind() {

@@ -16,10 +16,9 @@ use crate::answer::source;
 use crate::bitbucket::{self, Kind, Pasted};
 use crate::git;
 use crate::git::context::Context;
-use crate::helper::asker::{ASKING, Asker, Typed, has_another_behind, usual_kind};
+use crate::helper::asker::{ASKING, Asker, has_another_behind, usual_kind};
 use crate::helper::unanswered::{Unanswered, look};
 use crate::helper::{mark, newcomer};
-use crate::settings::policy::Objection;
 use crate::settings::session::Session;
 use crate::sys::error::one_line;
 use crate::sys::files;
@@ -28,7 +27,6 @@ use crate::sys::secret::Secret;
 /// No person is that fast.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// What came of it.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// Somebody signed in: here, or in another process meanwhile.
@@ -45,7 +43,6 @@ pub(super) enum Outcome {
     Unasked(Option<String>),
 }
 
-/// A question about what is wanted.
 struct Question<'a> {
     session: &'a Session,
     wanted: &'a Wanted<'a>,
@@ -82,7 +79,11 @@ pub(super) fn ask(
         unanswered,
         asker,
     };
-    if let Some(objection) = objection(session, wanted)? {
+    let token = Known::new(usual_kind(&wanted.host));
+    let account = newcomer::account(wanted, Origin::Login, token);
+    if let Some(objection) =
+        session.objection_to_keeping(&account, session.config()?.store.default)?
+    {
         let first = question.first_line();
         question.asker.say(&format!(
             "{first} What you type here is not kept: {objection}."
@@ -124,34 +125,36 @@ pub(super) fn ask(
 impl Question<'_> {
     /// Puts the question, and once more where Bitbucket refuses what was typed.
     fn put(&mut self, context: &Context) -> Result<Outcome> {
-        let Wanted {
-            host, path, reach, ..
-        } = self.wanted;
-        let base_path = path.map(bitbucket::context_of).unwrap_or_default();
-        let how_to = bitbucket::how_to_make(usual_kind(host), host, &base_path, reach.as_slice());
+        let host = &self.wanted.host;
+        let base_path = self.wanted.path.map(bitbucket::context_of);
+        let base_path = base_path.unwrap_or_default();
+        let reach = self.wanted.reach.as_slice();
+        let how_to = bitbucket::how_to_make(usual_kind(host), host, &base_path, reach);
         let mut lines = [vec![self.first_line()], how_to].concat();
         if let (Asker::Askpass(..), Some(_)) = (&self.asker, &self.unanswered.why) {
             mark::warn(&self.unanswered.line(self.wanted));
         }
         let mut outcome = Outcome::Nothing;
         for _ in 0..2 {
-            let text = match self.asker.token(context, host, &lines)? {
-                Typed::Text(text) => bitbucket::joined(&text),
-                Typed::Nothing => return Ok(Outcome::Nothing),
-                Typed::Stop => return Ok(Outcome::Stop),
+            let Some(text) = self.asker.token(context, host, &lines)? else {
+                return Ok(Outcome::Stop);
             };
-            let Pasted { secret, name } = match bitbucket::understood(&text, host) {
-                Ok(found) => found,
-                Err(other) => return Ok(Outcome::Refused(format!("that is a URL of {other}"))),
-            };
+            if text.expose().iter().all(u8::is_ascii_control) {
+                return Ok(Outcome::Nothing);
+            }
+            let Pasted { secret, name } =
+                match bitbucket::understood(&bitbucket::joined(&text), host) {
+                    Ok(found) => found,
+                    Err(other) => return Ok(Outcome::Refused(format!("that is a URL of {other}"))),
+                };
             let name = name.map(|name| Secret::new(name.as_slice().to_vec()));
             let told = Kind::of_secret(&secret, host);
             outcome = match self.objection_to(told, &secret)? {
                 Some(outcome) => outcome,
                 None if told.is_some() => self.sign_in(secret, name),
                 None => match self.asker.username(context)? {
-                    Typed::Text(name) => self.sign_in(secret, Some(name)),
-                    Typed::Nothing | Typed::Stop => Outcome::Stop,
+                    Some(name) => self.sign_in(secret, Some(name)),
+                    None => Outcome::Stop,
                 },
             };
             let Outcome::Refused(reason) = &outcome else {
@@ -177,10 +180,8 @@ impl Question<'_> {
             self.asker.say(&format!("That is not kept: {objection}."));
             return Ok(Some(Outcome::Nothing));
         }
-        let is_refused = || {
-            self.unanswered
-                .is_just_refused(&self.session.afresh(), self.wanted, secret)
-        };
+        let session = self.session.afresh();
+        let is_refused = || (self.unanswered).is_just_refused(&session, self.wanted, secret);
         let refusal = if told.is_some_and(|kind| kind.is_retired_on(host)) {
             bitbucket::removed("app passwords")
         } else if let Some(kind) = Kind::of_another_host(secret, host) {
@@ -188,9 +189,9 @@ impl Question<'_> {
         } else if !is_refused() {
             return Ok(None);
         } else if let Asker::Askpass(name, _) = &self.asker {
-            self.asker.say(&format!(
-                "{host} has just refused the token that the program of {name} remembers: let it forget the token"
-            ));
+            let token = format!("the token that the program of {name} remembers");
+            let line = format!("{host} has just refused {token}: let it forget the token");
+            self.asker.say(&line);
             return Ok(Some(Outcome::Stop));
         } else {
             format!("{host} has just refused this token")
@@ -198,9 +199,8 @@ impl Question<'_> {
         Ok(Some(Outcome::Refused(refusal)))
     }
 
-    /// Signs in with what was typed.
     fn sign_in(&self, secret: Secret, name: Option<Secret>) -> Outcome {
-        let mut account = newcomer::account(self.wanted, &secret, name);
+        let mut account = newcomer::typed(self.wanted, &secret, name);
         // Somebody may have thought for minutes.
         let session = &self.session.afresh();
         let verdict = verify::check(&mut account, &secret, session.deadline());
@@ -221,17 +221,10 @@ impl Question<'_> {
         match newcomer::keep(&session.afresh(), account.clone(), &kept, old) {
             Ok(account) => Outcome::Found(Found { account, kept }),
             Err(error) => {
-                self.asker
-                    .say(&format!("That is not kept: {}", one_line(&error)));
+                let reason = one_line(&error);
+                self.asker.say(&format!("That is not kept: {reason}"));
                 Outcome::Unchecked(Found { account, kept })
             }
         }
     }
-}
-
-/// What the policy has against keeping a token of the usual kind.
-fn objection(session: &Session, wanted: &Wanted<'_>) -> Result<Option<Objection>> {
-    let token = Known::new(usual_kind(&wanted.host));
-    let account = Account::new(String::new(), wanted.host.clone(), Origin::Login, token);
-    session.objection_to_keeping(&account, session.config()?.store.default)
 }

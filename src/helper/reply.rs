@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::account::present::Missing;
 use crate::account::sign_in::{Opaque, Scheme};
-use crate::account::{Account, Kept, Origin};
+use crate::account::{Account, Origin};
 use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::bitbucket::API_HOST;
@@ -20,16 +20,11 @@ pub(super) fn of(
     found: Found,
     offers_authtype: bool,
 ) -> Result<Option<Reply>> {
-    let Found {
-        account,
-        kept: Kept {
-            secret,
-            oauth_refresh_token,
-            ..
-        },
-    } = found;
+    let Found { account, kept } = found;
+    let secret = kept.secret;
     // What we renew ourselves nobody else has to know.
-    let oauth_refresh_token = oauth_refresh_token.filter(|_| account.kind().is_none());
+    let refresh_token = kept.oauth_refresh_token;
+    let oauth_refresh_token = refresh_token.filter(|_| account.kind().is_none());
     let form = if let Some(opaque) = account.opaque() {
         as_it_came(opaque, secret, offers_authtype)
     } else if wanted.host.as_str() == API_HOST {
@@ -50,10 +45,8 @@ pub(super) fn of(
 /// What git gave us goes back in the form in which it came; whoever does not offer the header form would drop it
 /// without a word.
 fn as_it_came(opaque: &Opaque, secret: Secret, offers_authtype: bool) -> Option<Form> {
-    let username = opaque
-        .username
-        .as_ref()
-        .map(|name| name.as_slice().to_vec());
+    let username = opaque.username.as_ref();
+    let username = username.map(|name| name.as_slice().to_vec());
     match &opaque.authtype {
         Some(scheme) if offers_authtype => Some(Form::Header {
             authtype: scheme.as_slice().to_vec(),
@@ -70,15 +63,15 @@ fn as_it_came(opaque: &Opaque, secret: Secret, offers_authtype: bool) -> Option<
 
 fn for_git(account: &Account, secret: Secret, offers_authtype: bool) -> Option<Form> {
     let identity = Identity::for_git(account, secret).ok()?;
-    form(identity, offers_authtype).map_or_else(
-        |password| {
-            // Recent Data Centers take the static name from gits that know no Bearer.
-            let username = account.git_username()?.to_vec();
-            (account.scheme() != Scheme::BearerOnly)
-                .then_some(Form::Password { username, password })
-        },
-        Some,
-    )
+    match form(identity, offers_authtype) {
+        Ok(form) => Some(form),
+        Err(_) if account.scheme() == Scheme::BearerOnly => None,
+        // Recent Data Centers take the static name from gits that know no Bearer.
+        Err(password) => Some(Form::Password {
+            username: account.git_username()?.to_vec(),
+            password,
+        }),
+    }
 }
 
 fn for_rest(account: &Account, secret: Secret, offers_authtype: bool) -> Result<Form> {
@@ -117,25 +110,16 @@ fn form(identity: Identity, offers_authtype: bool) -> Result<Form, Secret> {
 /// That an account cannot present itself at REST, and how to fix it.
 pub(crate) fn lacking(account: &Account, missing: Missing) -> anyhow::Error {
     let name = account.argument();
-    let hint = match missing {
-        _ if matches!(account.origin, Origin::Variable(_)) => {
+    let edit = |option| format!("add it: 'git credential-bitbucket edit {name} {option}'");
+    let hint = match (account.origin, missing) {
+        (Origin::Variable(_), _) => {
             "set BITBUCKET_EMAIL to the e-mail of the Atlassian account".to_owned()
         }
         // What lies elsewhere is no account that one signs in to.
-        _ if matches!(account.origin, Origin::Source(_)) => {
-            "add it there beside the password".to_owned()
-        }
-        Missing::Email => format!("add it: 'git credential-bitbucket edit {name} --email ADDRESS'"),
-        Missing::Username => {
-            format!("add it: 'git credential-bitbucket edit {name} --username NAME'")
-        }
+        (Origin::Source(_), _) => "add it there beside the password".to_owned(),
+        (_, Missing::Email) => edit("--email ADDRESS"),
+        (_, Missing::Username) => edit("--username NAME"),
     };
-    Hinted::new(
-        format!(
-            "Bitbucket's REST API wants {missing} with the secret, and '{}' has none",
-            account.name
-        ),
-        hint,
-    )
-    .into()
+    let wants = format!("Bitbucket's REST API wants {missing} with the secret");
+    Hinted::new(format!("{wants}, and '{}' has none", account.name), hint).into()
 }

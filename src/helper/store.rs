@@ -10,10 +10,10 @@ use crate::answer::matching::Wanted;
 use crate::answer::ruling::{Ruling, hindrance, rule};
 use crate::answer::shortlist;
 use crate::answer::source::{self, environment};
-use crate::bitbucket::{self, Kind};
+use crate::bitbucket::Kind;
 use crate::git::protocol::Request;
 use crate::git::username::Username;
-use crate::helper::mark;
+use crate::helper::{mark, newcomer};
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
 use crate::sys::bytes::Bytes;
@@ -21,16 +21,16 @@ use crate::sys::secret::Secret;
 use crate::sys::trace;
 
 /// Keeps a credential that worked. Returns the notice for a person, if there is one.
-pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String>> {
+pub(super) fn store(session: &Session, request: Request) -> Result<Option<String>> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(None);
     };
-    let Some(given) = Given::of(&request) else {
+    let Some((mut account, secret)) = given(&wanted, &request) else {
         return Ok(None);
     };
     if let Some((_, kept)) = environment::allowed_account(session, &wanted.host)? {
-        if kept.secret == *given.secret {
-            source::note_success(session, given.secret, &wanted);
+        if kept.secret == secret {
+            source::note_success(session, &secret, &wanted);
         }
         return Ok(None);
     }
@@ -38,20 +38,18 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     if !session.is_ours(&wanted.host, &accounts)? {
         return Ok(None);
     }
-    let mut account = account_of(&wanted, &given, &request);
     let now = Timestamp::now();
     let rulings = rule(&accounts, &wanted, |known| hindrance(session, known, now));
     // Forbidden accounts never answered.
-    let fitting = || {
-        let fitting = rulings
-            .iter()
-            .filter(|(_, ruling)| ruling.may_have_answered());
-        fitting.map(|(known, _)| *known)
-    };
+    let fitting = rulings.iter().filter(|(_, it)| it.may_have_answered());
+    let fitting: Vec<&Account> = fitting.map(|(known, _)| *known).collect();
     let mut session = session.clone();
     // An answer of ours comes back ephemeral. Its success changes nothing but that an account is unchecked.
-    for known in fitting().filter(|known| known.unchecked || !request.ephemeral) {
-        let is_same = is_same(&session, known, &account, &given)?;
+    for &known in fitting
+        .iter()
+        .filter(|it| it.unchecked || !request.ephemeral)
+    {
+        let is_same = is_same(&session, known, &account, &secret)?;
         // Somebody may have been at an unlock prompt.
         session = session.afresh_when_late();
         if is_same {
@@ -63,7 +61,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     if request.ephemeral {
         return Ok(None);
     }
-    if fitting().any(|known| known.grant().is_some()) {
+    if fitting.iter().any(|known| known.grant().is_some()) {
         trace::say(|| "store: a grant answers here, whose tokens come and go".to_owned());
         return Ok(None);
     }
@@ -79,7 +77,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     if source::may_answer(session, &wanted) {
         // A copy of a secret that is changed there would be served when it is no longer good.
         trace::say(|| "store: a store that is looked into answers here".to_owned());
-        source::note_success(session, given.secret, &wanted);
+        source::note_success(session, &secret, &wanted);
         return Ok(None);
     }
     let choice = session.config()?.store.default;
@@ -88,7 +86,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
         return Ok(Some(format!("what git gave is not kept: {objection}")));
     }
     let is_of_a_repository = account.reach.iter().any(|reach| reach.repository.is_some());
-    if !is_of_a_repository && mark::asked_for(session, given.secret) {
+    if !is_of_a_repository && mark::asked_for(session, &secret) {
         account.reach.clear();
         account.only_username = None;
     }
@@ -96,7 +94,7 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
         return Ok(Some(format!("what git gave is not kept: {bound}")));
     }
     let kept = Kept {
-        secret: given.secret.clone(),
+        secret,
         oauth_refresh_token: request.oauth_refresh_token,
         client_secret: None,
     };
@@ -105,55 +103,29 @@ pub(crate) fn store(session: &Session, request: Request) -> Result<Option<String
     Ok(None)
 }
 
-/// A complete credential that git gives us to keep.
-struct Given<'a> {
-    username: Option<Username>,
-    authtype: Option<&'a [u8]>,
-    /// The password, or what follows the scheme in the header form.
-    secret: &'a Secret,
-}
-
-impl<'a> Given<'a> {
-    fn of(request: &'a Request) -> Option<Self> {
-        let username = request.context.username.as_deref().and_then(Username::new);
-        let authtype = request
-            .authtype
-            .as_deref()
-            .filter(|scheme| !scheme.is_empty());
-        let given = match (authtype, &request.credential) {
-            (Some(_), Some(secret)) => Self {
-                username,
-                authtype,
-                secret,
-            },
-            _ => Self {
-                username: Some(username?),
-                authtype: None,
-                secret: request.password.as_ref()?,
-            },
-        };
-        Some(given).filter(|given| !given.secret.is_empty())
-    }
-}
-
-/// The account that a given credential makes. What git gives may have been planted in a public URL, which no server ever
-/// checked: it is never broader than the place it came from.
-fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Account {
+/// The account that a complete credential makes, and its secret. What git gives may have been planted in a public URL,
+/// which no server ever checked: it is never broader than the place it came from.
+fn given(wanted: &Wanted<'_>, request: &Request) -> Option<(Account, Secret)> {
     let bytes = |value: &[u8]| Bytes::from(value.to_vec());
-    let username = given.username.clone();
-    let home = bitbucket::home_of(&wanted.host);
-    let is_plain = given.authtype.is_none() && request.oauth_refresh_token.is_none();
-    let kind = Kind::of_secret(given.secret, &home).filter(|_| is_plain);
+    let username = request.context.username.as_deref().and_then(Username::new);
+    let scheme = request.authtype.as_deref().filter(|it| !it.is_empty());
+    let password = request.password.as_ref().filter(|_| username.is_some());
+    let (authtype, secret) = match scheme.zip(request.credential.as_ref()) {
+        Some((scheme, credential)) => (Some(scheme), credential),
+        None => (None, password?),
+    };
+    if secret.is_empty() {
+        return None;
+    }
+    let is_plain = authtype.is_none() && request.oauth_refresh_token.is_none();
+    let kind = Kind::of_secret(secret, &wanted.host).filter(|_| is_plain);
     let mut account = if let Some(kind) = kind {
         let owner = Owner {
             username: username.clone(),
             email: None,
         };
-        let mut known = Known::of_kind(kind, owner);
-        if !bitbucket::is_cloud(&home) {
-            known.base_path = wanted.path.map(bitbucket::context_of).unwrap_or_default();
-        }
-        let mut account = Account::new(String::new(), home, Origin::Git, known);
+        let known = Known::of_kind(kind, owner);
+        let mut account = newcomer::account(wanted, Origin::Git, known);
         match &wanted.reach {
             Some(reach) if kind == Kind::AccessToken => account.reach.push(reach.clone()),
             Some(reach) => account.reach.push(reach.workspace_alone()),
@@ -164,7 +136,7 @@ fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Acco
         let opaque = SignIn::Opaque(Opaque {
             username,
             path: wanted.path.map(bytes),
-            authtype: given.authtype.map(bytes),
+            authtype: authtype.map(bytes),
         });
         Account::new(String::new(), wanted.host.clone(), Origin::Git, opaque)
     };
@@ -172,7 +144,7 @@ fn account_of(wanted: &Wanted<'_>, given: &Given<'_>, request: &Request) -> Acco
     account.password_expiry_utc = request
         .password_expiry_utc
         .filter(|seconds| i64::try_from(*seconds).is_ok());
-    account
+    Some((account, secret.clone()))
 }
 
 /// Why no more is taken from git: the URLs of submodules may hold anything, and must not fill the accounts.
@@ -186,11 +158,8 @@ fn bound(accounts: &Accounts, account: &Account) -> Option<&'static str> {
     if length(username.map(Username::as_slice)) > LONGEST_USERNAME {
         return Some("its user name is longer than 255 bytes");
     }
-    let reach: usize = account
-        .reach
-        .iter()
-        .map(|reach| reach.to_string().len())
-        .sum();
+    let reach = account.reach.iter().map(|reach| reach.to_string().len());
+    let reach = reach.sum();
     if length(path.map(Bytes::as_slice)).max(reach) > LONGEST_PATH {
         return Some("its path is longer than 1024 bytes");
     }
@@ -200,13 +169,13 @@ fn bound(accounts: &Accounts, account: &Account) -> Option<&'static str> {
 }
 
 /// Whether what git gives is what an account of ours has already.
-fn is_same(session: &Session, known: &Account, new: &Account, given: &Given<'_>) -> Result<bool> {
+fn is_same(session: &Session, known: &Account, new: &Account, secret: &Secret) -> Result<bool> {
     let attributes = |account: &Account| (account.opaque().cloned(), account.password_expiry_utc);
     if known.opaque().is_some() && attributes(known) != attributes(new) {
         return Ok(false);
     }
     let kept = session.secret_of(known)?;
-    Ok(kept.is_some_and(|kept| kept.secret == *given.secret))
+    Ok(kept.is_some_and(|kept| kept.secret == *secret))
 }
 
 /// A server took the secret: nothing is known against it any more but what other repositories say, and how often it came
@@ -214,10 +183,13 @@ fn is_same(session: &Session, known: &Account, new: &Account, given: &Given<'_>)
 fn back_in_service(session: &Session, account: &Account, wanted: &Wanted<'_>) -> Result<()> {
     let before = account.rejected.clone();
     let after = before.and_then(|it| it.after_success(wanted.reach.as_ref(), Timestamp::now()));
-    if after == account.rejected && !account.unchecked {
+    let is_known = after == account.rejected;
+    if is_known && !account.unchecked {
         return Ok(());
     }
-    session.set_rejected(account, after)
+    let noted = session.set_rejected(account, after);
+    // In a home that cannot be written the account stays unchecked.
+    if is_known { Ok(()) } else { noted }
 }
 
 /// Adds what git gave, in place of what it gave before for the same protocol, host, path and user name.
@@ -225,25 +197,19 @@ fn back_in_service(session: &Session, account: &Account, wanted: &Wanted<'_>) ->
 /// Only what is of no known kind is replaced: a token cannot be displayed a second time, and may only have been refused
 /// once.
 fn add(session: &Session, mut account: Account, kept: &Kept, choice: StoreChoice) -> Result<()> {
-    let named = account
-        .username()
-        .map(ToString::to_string)
-        .or_else(|| account.email().map(str::to_owned));
-    let wanted_name = named.unwrap_or_else(|| account.host.to_string());
-    account.name.clone_from(&wanted_name);
-    session
-        .keep(&mut account, kept, choice)
-        .context("cannot keep the credential that git gave")?;
-
-    let is_replaced_by = |known: &Account, new: &Account| {
-        known.opaque().is_some()
-            && known.opaque() == new.opaque()
-            && known.host == new.host
-            && known.origin == new.origin
-    };
+    let name = account.username().map(ToString::to_string);
+    let name = name.or_else(|| account.email().map(str::to_owned));
+    account.name = name.unwrap_or_else(|| account.host.to_string());
+    let kept = session.keep(&mut account, kept, choice);
+    kept.context("cannot keep the credential that git gave")?;
     let replaced = session.update(&account, |accounts, account| {
-        let replaced = accounts.remove(|known| is_replaced_by(known, account));
-        account.name = accounts.free_name(&wanted_name);
+        let replaced = accounts.remove(|known| {
+            known.opaque().is_some()
+                && known.opaque() == account.opaque()
+                && known.host == account.host
+                && known.origin == account.origin
+        });
+        account.name = accounts.free_name(&account.name);
         accounts.add(account.clone());
         replaced
     })?;

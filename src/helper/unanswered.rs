@@ -15,7 +15,6 @@ use crate::settings::session::Session;
 use crate::sys::error::shell_quoted;
 use crate::sys::secret::Secret;
 
-/// Why nobody answers.
 #[derive(Default)]
 pub(super) struct Unanswered {
     /// None where nobody has signed in to the host.
@@ -29,7 +28,6 @@ pub(super) struct Unanswered {
 }
 
 /// Who answers, or why nobody does.
-/// Fails as [`Decision::into_findings`].
 pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Findings, Unanswered)> {
     let decision = decide(session, wanted, Effort::Answer)?;
     let is_out = |candidate: &Candidate| match candidate.ruling {

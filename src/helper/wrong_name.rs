@@ -3,13 +3,14 @@
 use anyhow::Result;
 use jiff::Timestamp;
 
+use crate::account::Origin;
 use crate::account::sign_in::Known;
 use crate::account::verify::{self, Verdict};
-use crate::account::{Account, Origin};
 use crate::answer::matching::Wanted;
 use crate::answer::source;
 use crate::bitbucket::Kind;
 use crate::git::protocol::Request;
+use crate::helper::newcomer;
 use crate::helper::store::store;
 use crate::helper::unanswered::look;
 use crate::settings::session::Session;
@@ -29,37 +30,24 @@ pub(super) fn put_right(session: &Session, mut request: Request, is_known: bool)
     };
     let typed = String::from_utf8_lossy(wanted.username.unwrap_or_default());
     let wrong = format!("'{typed}' is no user name for {}", kind.noun());
-    let needs = || message::warn(format_args!("{wrong}: git needs '{right}'"));
-    let repository = wanted
-        .reach
-        .as_ref()
-        .filter(|reach| reach.repository.is_some());
-    let Some(repository) = repository.filter(|_| !is_known) else {
-        needs();
-        return Ok(());
-    };
-    let refusal = session.refusal_of(&secret);
-    if refusal.is_some_and(|refusal| refusal.is_fresh(Some(repository), Timestamp::now())) {
+    let place = wanted.reach.as_ref();
+    let repository = place.filter(|place| place.repository.is_some() && !is_known);
+    let refusal = session.refusal_of(&secret).filter(|_| repository.is_some());
+    if refusal.is_some_and(|refusal| refusal.is_fresh(place, Timestamp::now())) {
         return Ok(());
     }
-    let mut account = Account::new(
-        String::new(),
-        wanted.host.clone(),
-        Origin::Git,
-        Known::new(kind),
-    );
-    account.reach.push(repository.clone());
-    let verdict = verify::check_repositories(&account, &secret, session.deadline());
-    match verdict {
+    let mut account = newcomer::account(&wanted, Origin::Git, Known::new(kind));
+    account.reach.extend(repository.cloned());
+    match verify::check_repositories(&account, &secret, session.deadline()) {
         Ok(Some(Verdict::Good { .. })) => {}
         Ok(Some(Verdict::Refused { message, .. })) => {
             source::note_refusal(session, &secret, &wanted);
             message::warn(message);
             return Ok(());
         }
-        // No answer says nothing of the token.
+        // Nobody was asked, or nobody answered.
         _ => {
-            needs();
+            message::warn(format_args!("{wrong}: git needs '{right}'"));
             return Ok(());
         }
     }
@@ -69,13 +57,10 @@ pub(super) fn put_right(session: &Session, mut request: Request, is_known: bool)
     }
     store(&session.afresh(), request)?;
     let (findings, _) = look(&session.afresh(), &wanted)?;
-    if findings
-        .found
-        .is_some_and(|found| found.kept.secret == secret)
-    {
-        message::warn(format_args!(
-            "{wrong}; the token is kept under the right one: run the command again"
-        ));
+    let mut found = findings.found.into_iter();
+    if found.any(|found| found.kept.secret == secret) {
+        let again = "the token is kept under the right one: run the command again";
+        message::warn(format_args!("{wrong}; {again}"));
     }
     Ok(())
 }

@@ -4,8 +4,10 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Args, Command, ValueHint};
 
+use crate::account::Account;
 use crate::cli::output;
 use crate::settings::session::Session;
 use crate::sys::error::printable;
@@ -76,9 +78,8 @@ fn names(option: &Arg) -> impl Iterator<Item = String> + use<> {
 
 fn verbs(program: &Command) -> String {
     let verbs = program.get_subcommands().filter(|verb| !verb.is_hide_set());
-    verbs
-        .map(|verb| line(verb.get_name(), verb.get_about()))
-        .collect()
+    let lines = verbs.map(|verb| line(verb.get_name(), verb.get_about()));
+    lines.collect()
 }
 
 /// What may stand for an argument.
@@ -87,18 +88,14 @@ fn values(argument: &Arg, program: &Command) -> String {
         "verb" => verbs(program),
         "account" | "name" => {
             let accounts = Session::default().accounts().unwrap_or_default();
-            let lines = accounts
-                .iter()
-                .map(|account| line(printable(&account.name), Some(&account.host)));
-            lines.collect()
+            let line = |it: &Account| line(printable(&it.name), Some(&it.host));
+            accounts.iter().map(line).collect()
         }
         _ if argument.get_value_hint() == ValueHint::AnyPath => PATHS.to_owned(),
         _ => {
             let possible = argument.get_possible_values();
-            let lines = possible
-                .iter()
-                .map(|value| line(value.get_name(), value.get_help()));
-            lines.collect()
+            let line = |it: &PossibleValue| line(it.get_name(), it.get_help());
+            possible.iter().map(line).collect()
         }
     }
 }

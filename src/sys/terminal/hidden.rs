@@ -1,27 +1,26 @@
 //! A prompt that hides what is typed. However it ends, or is stopped, the terminal is restored.
 //!
 //! A process that a signal ends runs no destructors. So during the prompt signals (Ctrl-C, Ctrl-Z, Ctrl-\, `kill`, a
-//! closed terminal) only wake the reader. It restores the terminal and then lets the signal act.
+//! closed terminal) are only noted. The reader restores the terminal and then lets the signal act.
 
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
-use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::ioctl_fionread;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ioctl_fionread};
 use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
-use signal_hook::flag::register_conditional_default;
-use signal_hook::low_level::{emulate_default_handler, pipe};
+use signal_hook::flag::{register, register_conditional_default};
+use signal_hook::low_level::emulate_default_handler;
 
 /// A terminal that hides its input. `rpassword` reads it one character at a time, through [`Line`].
 pub(crate) struct Quiet {
@@ -87,22 +86,6 @@ impl Quiet {
         // We come here when we were stopped and are continued.
         self.begin()
     }
-
-    /// Waits for a character or a signal. True when there is a character.
-    fn wait(&self) -> io::Result<bool> {
-        let mut sources = vec![PollFd::new(&self.terminal, PollFlags::IN)];
-        let wakers = self.signals.wakers.iter();
-        sources.extend(wakers.map(|(_, waker)| PollFd::new(waker, PollFlags::IN)));
-        match poll(&mut sources, None) {
-            Err(error) if error != rustix::io::Errno::INTR => return Err(error.into()),
-            _ => {}
-        }
-        let is_ready = !sources[0].revents().is_empty();
-        match self.signals.take() {
-            Some(signal) => self.meet(signal).map(|()| false),
-            None => Ok(is_ready),
-        }
-    }
 }
 
 /// Reads one line of a hidden input.
@@ -115,7 +98,15 @@ impl Read for Line {
             return Ok(0);
         };
         loop {
-            while !quiet.wait()? {}
+            while let Some(signal) = quiet.signals.take() {
+                quiet.meet(signal)?;
+            }
+            // A signal ends this wait at once, and no read.
+            let mut source = [PollFd::new(&quiet.terminal, PollFlags::IN)];
+            match poll(&mut source, Some(&WAIT)) {
+                Ok(0) | Err(Errno::INTR) => continue,
+                is_ready => is_ready?,
+            };
             let start = Instant::now();
             match (&quiet.terminal).read(std::slice::from_mut(first)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -148,6 +139,12 @@ impl Drop for Quiet {
     }
 }
 
+/// A signal may come before a wait begins.
+const WAIT: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
+
 /// How long a read waits, in the unit of termios(3). It must end: macOS cannot poll a terminal and reports input at
 /// once, and another process may take the input.
 const TENTHS: u8 = 2;
@@ -162,25 +159,19 @@ fn can_be_continued() -> bool {
     getsid(None).is_ok_and(|session| session != getpgrp())
 }
 
-/// The signals that wake the reader of a prompt. The handlers stay; between prompts each signal acts as usual.
+/// The signals that are noted during a prompt. The handlers stay; between prompts each signal acts as usual.
 struct Signals {
     is_free: Arc<AtomicBool>,
-    wakers: Vec<(i32, UnixStream)>,
+    noted: Vec<(i32, Arc<AtomicBool>)>,
 }
 
 impl Signals {
     const MET: [i32; 5] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
 
-    /// From now on signals only wake the reader.
+    /// From now on signals are only noted.
     fn hold() -> io::Result<&'static Self> {
-        static SIGNALS: OnceLock<Signals> = OnceLock::new();
-        let signals = match SIGNALS.get() {
-            Some(signals) => signals,
-            None => SIGNALS.get_or_init({
-                let signals = Self::new()?;
-                || signals
-            }),
-        };
+        static SIGNALS: LazyLock<io::Result<Signals>> = LazyLock::new(Signals::new);
+        let signals = SIGNALS.as_ref().map_err(io::Error::kind)?;
         // Signals between two prompts have already acted.
         while signals.take().is_some() {}
         signals.is_free.store(false, Ordering::SeqCst);
@@ -189,23 +180,20 @@ impl Signals {
 
     fn new() -> io::Result<Self> {
         let is_free = Arc::new(AtomicBool::new(true));
-        let mut wakers = Vec::new();
+        let mut noted = Vec::new();
         for signal in Self::MET {
             register_conditional_default(signal, Arc::clone(&is_free))?;
-            let (waker, end) = UnixStream::pair()?;
-            waker.set_nonblocking(true)?;
-            pipe::register(signal, end)?;
-            wakers.push((signal, waker));
+            let has_come = Arc::new(AtomicBool::new(false));
+            register(signal, Arc::clone(&has_come))?;
+            noted.push((signal, has_come));
         }
-        Ok(Self { is_free, wakers })
+        Ok(Self { is_free, noted })
     }
 
     /// A signal that has arrived.
     fn take(&self) -> Option<i32> {
-        let has_come = |waker: &UnixStream| matches!({ waker }.read(&mut [0; 64]), Ok(1..));
-        let mut wakers = self.wakers.iter();
-        wakers
-            .find(|(_, waker)| has_come(waker))
-            .map(|(signal, _)| *signal)
+        let mut noted = self.noted.iter();
+        let noted = noted.find(|(_, has_come)| has_come.swap(false, Ordering::SeqCst));
+        noted.map(|(signal, _)| *signal)
     }
 }

@@ -234,7 +234,8 @@ fn the_variables_have_second_names_for_programs_that_drop_gits() {
             .contains("reply: user name")
     );
     // The first name counts where both are set.
-    assert_eq!(get(Some("/nowhere")).stdout, "");
+    let empty = env.path().join("empty").display().to_string();
+    assert_eq!(get(Some(&empty)).stdout, "");
     assert!(
         get(Some("data"))
             .stderr

@@ -158,7 +158,9 @@ impl World {
         for account in self.env.accounts() {
             let may_be_missing = act == Act::Logout && account["name"] == "guest";
             assert!(
-                account["state"] == "ok" || may_be_missing && account["state"] == "missing",
+                account["state"] == "unchecked"
+                    || account["state"] == "ok"
+                    || may_be_missing && account["state"] == "missing",
                 "{act:?} {number}: {account}"
             );
         }
