@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 
 use self::arguments::{Call, CurlUrl};
@@ -121,6 +121,7 @@ fn start(arguments: &[OsString], settings: &Secret) -> Result<ExitCode> {
     use std::io::Write as _;
     use std::os::fd::AsRawFd as _;
 
+    use anyhow::Context as _;
     use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
 
     let fill = || -> io::Result<io::PipeReader> {
