@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use crate::support::harness::{
-    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, STATIC, TestEnv, has, reply, run,
-};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, STATIC, TestEnv, reply};
+#[cfg(target_os = "linux")]
+use crate::support::harness::{has, run};
 
 /// Edits the account `work`.
 fn edit(env: &TestEnv, changes: &[&str]) {

@@ -4,8 +4,10 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use crate::support::harness::PROGRAM;
 use crate::support::harness::{
-    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv, run, write_private, write_program,
+    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, run, write_private, write_program,
 };
 
 const CLOUD: &str = "protocol=https\nhost=bitbucket.org\n";

@@ -7,6 +7,7 @@ use crate::support::harness::{API_TOKEN, Outcome, PROGRAM, STATIC, TestEnv, repl
 
 const FIX: &str = "hint: set GIT_CREDENTIAL_BITBUCKET_HOME to a folder of your own\n";
 
+#[cfg(target_os = "linux")]
 fn assert_one_line_and_its_fix(outcome: &Outcome, error: &str) {
     assert_eq!(
         (outcome.status, outcome.stdout.as_str()),
