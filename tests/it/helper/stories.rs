@@ -303,18 +303,12 @@ fn a_wrong_password_typed_at_gits_own_prompt_is_gone_after_the_refusal() {
     env.program(&["setup"], "");
     let askpass = env.path().join("askpass");
     let answers = |password: &str| {
-        fs::write(
+        crate::support::harness::write_program(
             &askpass,
-            format!(
+            &format!(
                 "#!/bin/sh\ncase $1 in User*) echo x-token-auth;; *) echo '{password}';; esac\n"
             ),
-        )
-        .unwrap();
-        fs::set_permissions(
-            &askpass,
-            std::os::unix::fs::PermissionsExt::from_mode(0o700),
-        )
-        .unwrap();
+        );
     };
     env.set("GIT_ASKPASS", askpass.to_str().unwrap());
     answers("wrong");

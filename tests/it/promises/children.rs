@@ -2,7 +2,6 @@
 //! waiting.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,8 +11,7 @@ const REQUEST: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
 
 fn script(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    crate::support::harness::write_program(path, &format!("#!/bin/sh\n{text}\n"));
 }
 
 /// A folder that comes first on PATH, with these programs in it.

@@ -240,9 +240,7 @@ fn with_witnesses(env: &mut TestEnv) -> PathBuf {
             log.display(),
             real.unwrap().display()
         );
-        fs::write(folder.join(name), script).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(folder.join(name), mode).unwrap();
+        crate::support::harness::write_program(&folder.join(name), &script);
     }
     let own = Path::new(PROGRAM).parent().unwrap().display().to_string();
     env.set("PATH", &format!("{}:{own}:{path}", folder.display()));

@@ -70,8 +70,7 @@ fn env_with_three_accounts() -> Option<TestEnv> {
     env.set("XDG_RUNTIME_DIR", runtime.to_str().unwrap());
     env.set("OUT", out(&env).to_str().unwrap());
     let askpass = env.path().join("askpass");
-    fs::write(&askpass, "#!/bin/sh\necho typed\n").unwrap();
-    fs::set_permissions(&askpass, fs::Permissions::from_mode(0o700)).unwrap();
+    crate::support::harness::write_program(&askpass, "#!/bin/sh\necho typed\n");
     env.set("GIT_ASKPASS", askpass.to_str().unwrap());
     Some(env)
 }
@@ -262,12 +261,10 @@ fn a_keyring_that_hangs_over_a_refused_secret_keeps_no_other_store_from_answerin
     let refused = format!("{first}[account.rejected]\nat = '2026-01-01T00:00:00Z'\ntimes = 2\n");
     write_private(&path, &accounts.replacen(first, &refused, 1));
     let program = env.path().join("program");
-    fs::write(
+    crate::support::harness::write_program(
         &program,
-        format!("#!/bin/sh\nread url\necho '{{\"Secret\":\"{API_TOKEN}\"}}'\n"),
-    )
-    .unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        &format!("#!/bin/sh\nread url\necho '{{\"Secret\":\"{API_TOKEN}\"}}'\n"),
+    );
     let settings = format!(
         "lookup = ['exec']\n[store.exec]\nprogram = '{}'\n",
         program.display()

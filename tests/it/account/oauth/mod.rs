@@ -50,8 +50,7 @@ fn browser(env: &mut TestEnv, before: &str) {
         env.path().display(),
         page(env)
     );
-    fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    crate::support::harness::write_program(&path, &script);
     env.set("BROWSER", &path.display().to_string());
 }
 

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,8 +27,7 @@ impl Waiting {
             "#!/bin/sh\nprintf '%s' \"$*\" >'{0}.new' && mv '{0}.new' '{0}'\nenv >'{0}.env'\n",
             file.display()
         );
-        fs::write(&opener, script).unwrap();
-        fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).unwrap();
+        crate::support::harness::write_program(&opener, &script);
         env.set("BROWSER", &opener.display().to_string());
         let port = free_port();
         let login = spawn(env, &port);

@@ -307,9 +307,7 @@ fn a_curl_that_reads_nothing_does_not_keep_us_waiting() {
     let (env, _stand_in) = signed_in();
     let folder = env.home().join("bin");
     fs::create_dir(&folder).unwrap();
-    fs::write(folder.join("curl"), "#!/bin/sh\nexit 7\n").unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    fs::set_permissions(folder.join("curl"), mode).unwrap();
+    crate::support::harness::write_program(&folder.join("curl"), "#!/bin/sh\nexit 7\n");
     let mut command = env.command(PROGRAM);
     command.args(["curl", USER]).env("PATH", folder);
     assert_eq!(run(command, b"").status, 7);

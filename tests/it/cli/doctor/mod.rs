@@ -8,7 +8,6 @@ mod live;
 mod surroundings;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::Value;
@@ -121,8 +120,7 @@ fn edit_accounts(env: &TestEnv, from: &str, to: &str) {
 
 fn program_at(path: &Path, script: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    crate::support::harness::write_program(path, &format!("#!/bin/sh\n{script}\n"));
 }
 
 /// A PATH on which these folders come before the program's own and the system's.

@@ -15,12 +15,10 @@ fn in_a_container_a_copied_gitconfig_does_no_harm_and_the_forwarder_answers() {
     fs::copy(host.git_config(), container.git_config()).unwrap();
     // What an IDE writes into the container's system scope.
     let forwarder = container.path().join("forwarder");
-    fs::write(
+    crate::support::harness::write_program(
         &forwarder,
         "#!/bin/sh\n[ \"$1\" = get ] && printf 'username=ada\\npassword=forwarded\\n'\nexit 0\n",
-    )
-    .unwrap();
-    fs::set_permissions(&forwarder, fs::Permissions::from_mode(0o755)).unwrap();
+    );
     let system = container.path().join("system-gitconfig");
     let text = format!("[credential]\n\thelper = {}\n", forwarder.display());
     fs::write(&system, text).unwrap();

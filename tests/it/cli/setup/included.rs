@@ -116,12 +116,10 @@ fn libgit2_finds_a_host_that_has_a_port_without_it() {
     assert_eq!(text.matches(both).count(), 1, "{text}");
     // Another service at that name keeps its helpers, and ours has nothing for it.
     let helper = env.path().join("theirs");
-    fs::write(
+    crate::support::harness::write_program(
         &helper,
         "#!/bin/sh\necho username=eve; echo password=theirs\n",
-    )
-    .unwrap();
-    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+    );
     let before = fs::read_to_string(env.git_config()).unwrap();
     let theirs = format!("[credential]\n\thelper = {}\n{before}", helper.display());
     fs::write(env.git_config(), theirs).unwrap();

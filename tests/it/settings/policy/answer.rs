@@ -3,7 +3,6 @@
 use super::{CLOUD, REPOSITORY, assert_refused, change, in_a_year, machine};
 use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, reply};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 #[test]
 fn an_account_that_is_not_allowed_does_not_answer_and_the_line_names_what_is_not() {
@@ -170,15 +169,13 @@ fn a_store_that_is_looked_into_is_asked_only_if_it_is_allowed_and_so_is_what_it_
     fs::write(secrets.join("site"), ACCESS_TOKEN).unwrap();
     let program = env.path().join("docker-credential-own");
     let asked = env.path().join("asked");
-    fs::write(
+    crate::support::harness::write_program(
         &program,
-        format!(
+        &format!(
             "#!/bin/sh\ncat >>{}\necho '{{\"Username\":\"x\",\"Secret\":\"{ACCESS_TOKEN}\"}}'\n",
             asked.display()
         ),
-    )
-    .unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    );
     for store in ["folder", "exec"] {
         let machine = |policy: &str| {
             let path = env.path().join("secrets");

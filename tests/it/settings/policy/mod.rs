@@ -11,7 +11,6 @@ mod unknown;
 use crate::support::harness::{Outcome, TestEnv};
 use crate::support::stand_in::StandIn;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 const CLOUD: &str = "protocol=https\nhost=bitbucket.org\n";
 
@@ -68,7 +67,6 @@ fn exec_store(env: &TestEnv) -> Option<String> {
          erase) key=$(printf %s \"$line\" | cksum | tr -d ' '); rm -f {0}/$key ;;\nesac\n",
         folder.display()
     );
-    fs::write(&program, text).ok()?;
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).ok()?;
+    crate::support::harness::write_program(&program, &text);
     Some(program.display().to_string())
 }

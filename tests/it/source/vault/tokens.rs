@@ -22,8 +22,7 @@ fn with_reader() -> Option<(TestEnv, Server, String)> {
 
 fn helper(env: &TestEnv, script: &str) -> PathBuf {
     let path = env.path().join("token-helper");
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    crate::support::harness::write_program(&path, &format!("#!/bin/sh\n{script}\n"));
     let line = format!("# mine\ntoken_helper = \"{}\"\n", path.display());
     write_private(&env.home().join(".vault"), &line);
     path
