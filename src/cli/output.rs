@@ -111,15 +111,13 @@ pub(crate) fn for_its_host(account: &Account) -> String {
 }
 
 /// Warns if git does not ask us, or gives our secrets to another helper too; then prints the fix.
-pub(crate) fn warn_of_the_chain<'a>(hosts: impl IntoIterator<Item = &'a Host>) {
+pub(crate) fn warn_of_the_chain(hosts: &[Host]) {
     let mut not_asked = Vec::new();
     let mut neighbours: Vec<(Helper, Vec<&Host>)> = Vec::new();
     let mut behind = Vec::new();
-    for host in hosts {
-        // Without git there is nothing to report.
-        let Ok(chain) = git::helpers(host) else {
-            return;
-        };
+    // Without git there is nothing to report.
+    let chains = git::settings().map_or_else(|_| Vec::new(), |all| git::chains(&all, hosts));
+    for (host, (_, chain)) in hosts.iter().zip(chains) {
         let Some(own) = chain.iter().position(Helper::is_ours) else {
             not_asked.push(host);
             continue;

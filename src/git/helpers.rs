@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::git::context::Host;
 use crate::git::judge::{Starts, judge, names_us, words};
-use crate::git::program::{Scope, Setting, settings};
+use crate::git::program::{Scope, Setting};
 use crate::sys::error::shell_quoted;
 
 /// A helper that git asks, and where it is configured.
@@ -68,11 +68,6 @@ pub(crate) fn shown(value: &str) -> &str {
         return "a shell command";
     }
     value.split_whitespace().next().unwrap_or_default()
-}
-
-/// The helpers that git asks for a host in the current folder, in git's order.
-pub(crate) fn helpers(host: &Host) -> Result<Vec<Helper>> {
-    Ok(chain(&settings()?, host))
 }
 
 /// The helpers among the settings, in the order in which git asks them for a host.

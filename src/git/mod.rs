@@ -19,9 +19,7 @@ pub(crate) use self::files::{
     quoted, values_in,
 };
 pub(crate) use self::grep::{grep, is_tracked};
-pub(crate) use self::helpers::{
-    Helper, chain, chains, cleared, helper_value, helpers, matches_host, shown,
-};
+pub(crate) use self::helpers::{Helper, chain, chains, cleared, helper_value, matches_host, shown};
 pub(crate) use self::judge::{capabilities, is_this_program, named_alone, this_program, words};
 pub(crate) use self::program::{
     PATIENCE, Scope, Setting, credential, is_true, number, path_setting, setting, settings,
