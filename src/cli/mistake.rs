@@ -82,5 +82,8 @@ fn fault(option: &str, error: &clap::Error) -> String {
 
 /// `--account` before a command on which it has no effect.
 pub(super) fn needs_a_url() -> anyhow::Error {
-    Usage("'--account' goes with 'curl', and with 'token' or 'doctor' and a URL".to_owned()).into()
+    Usage::hinted(
+        "'--account' goes with 'curl', and with 'token' or 'doctor' and a URL",
+        "leave '--account NAME' out, or write a URL behind 'token' or 'doctor'",
+    )
 }
