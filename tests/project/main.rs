@@ -17,6 +17,7 @@ mod packages;
 mod pages;
 #[cfg(target_os = "linux")]
 mod recipes;
+mod release;
 #[cfg(target_os = "linux")]
 mod supply;
 #[path = "../it/support/mod.rs"]

@@ -2,7 +2,7 @@
 class GitCredentialBitbucket < Formula
   desc "Git credential helper for Bitbucket"
   homepage "https://github.com/OWNER/git-credential-bitbucket"
-  url "https://github.com/OWNER/git-credential-bitbucket/archive/refs/tags/v0.1.0.tar.gz"
+  url "https://github.com/OWNER/git-credential-bitbucket/archive/refs/tags/v0.2.0.tar.gz"
   sha256 "0000000000000000000000000000000000000000000000000000000000000000"
   license any_of: ["MIT", "Apache-2.0"]
 
