@@ -1,13 +1,14 @@
 //! Renews the access token of an OAuth grant: once for all processes, and without losing the grant.
 //!
-//! Bitbucket's refresh tokens work once (CHANGE-3052): each answer brings the next one, and the old one dies ten minutes
-//! after its first use. So the answer is the only copy of what later renewals need. We note that a token is sent before
-//! we send it, and store the new one before we use its access token.
+//! Bitbucket rolls out refresh tokens that work once (CHANGE-3052): each answer brings the next one, and the old one dies
+//! ten minutes after its first use. Then the answer is the only copy of what later renewals need. So we note that a token
+//! is sent before we send it, and store the new one before we use its access token. Where an answer brings no new one,
+//! the old one goes on working.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use crate::account::file::Accounts;
@@ -49,9 +50,11 @@ pub(crate) fn anew(session: &Session, account: &Account) -> Result<(Account, Kep
     renew(session, account, Reason::Refused)
 }
 
-/// As [`current`], for a person who asks: an ended grant is tried once more.
+/// As [`current`], for a person who asks: a grant that has ended or rests is tried once more.
 pub(crate) fn again(session: &Session, account: Account, kept: Kept) -> Result<(Account, Kept)> {
-    if account.grant().is_some() && account.standing(Timestamp::now()) != Standing::InService {
+    let (grant, now) = (account.grant(), Timestamp::now());
+    let rests = grant.is_some_and(|grant| grant.rest(now).is_some());
+    if grant.is_some() && (rests || account.standing(now) != Standing::InService) {
         renew(session, &account, Reason::Asked)
     } else {
         current(session, account, kept)
@@ -134,6 +137,9 @@ fn ask(
         Some(ended) => return Err(over(&known, ended, &before)),
         None => before.clone(),
     };
+    if let Some(rest) = grant.rest(now).filter(|_| reason != Reason::Asked) {
+        return Err(refused_for_now(&known, rest));
+    }
     let consumer = Consumer {
         id: grant.client_id.clone(),
         secret: kept
@@ -240,9 +246,7 @@ fn note_that_it_is_sent(
         _ if grant.flow == Flow::ClientCredentials => {}
         None => note.sent = Some(now),
         // The sender died or got no answer. Bitbucket accepts the old token for ten minutes more.
-        Some(sent) if !grant.sent_again && now.duration_since(sent).abs() < GRACE => {
-            note.sent_again = true;
-        }
+        Some(sent) if !grant.rotates || now.duration_since(sent).abs() < GRACE => {}
         Some(_) => {
             note.clone_from(grant);
             note.ended = Some(Ended::Lost);
@@ -268,11 +272,13 @@ fn keep(
     };
     let kept = Kept {
         secret: tokens.access,
-        // A server that does not rotate refresh tokens sends none.
         oauth_refresh_token: tokens.refresh.or_else(|| old.oauth_refresh_token.clone()),
         client_secret: old.client_secret.clone(),
     };
     new.password_expiry_utc = end_of(asked, tokens.lifetime);
+    if let Some(grant) = new.grant_mut() {
+        grant.rotates |= kept.oauth_refresh_token != old.oauth_refresh_token;
+    }
     let rejected = account.rejected.clone();
     new.rejected = rejected.map(|it| it.after(Probed::Known, None, Timestamp::now()));
     succeed_grant(&mut new, account.entry.clone());
@@ -304,6 +310,19 @@ fn failed(
     error: &oauth::Error,
 ) -> anyhow::Error {
     let name = &account.name;
+    let now = Timestamp::now();
+    let refused = grant.refused.unwrap_or(now);
+    let noted = Grant {
+        refused: Some(refused),
+        ..grant.clone()
+    };
+    if let (true, None, Some(rest)) = (error.may_pass(), grant.ended, noted.rest(now)) {
+        let _ = change(session, account, |known| {
+            *known = noted;
+            known.failed = Some(now);
+        });
+        return refused_for_now(account, rest);
+    }
     if let Some(ended) = error.end() {
         let ended = if grant.sent.is_some() {
             Ended::Lost
@@ -321,7 +340,7 @@ fn failed(
         if !error.is_open() {
             known.clone_from(grant);
         }
-        known.failed = Some(Timestamp::now());
+        known.failed = Some(now);
     });
     anyhow!("cannot renew the access token of '{name}': {error}")
 }
@@ -336,6 +355,16 @@ fn over(account: &Account, ended: Ended, grant: &Grant) -> anyhow::Error {
         _ => format!("'git credential-bitbucket login {name}' signs in again"),
     };
     anyhow!("'{}': {}: {how}", account.name, ended.reason(grant.flow))
+}
+
+/// Says that Bitbucket gave no token, but may give one when it is asked later.
+fn refused_for_now(account: &Account, rest: SignedDuration) -> anyhow::Error {
+    let (name, minutes) = (&account.name, (rest.as_secs() + 59) / 60);
+    anyhow!(
+        "cannot renew the access token of '{name}': Bitbucket answered 'unauthorized_client', and is asked once more in \
+         {minutes} min: 'git credential-bitbucket status --verify {}' asks now",
+        account.argument()
+    )
 }
 
 fn change(session: &Session, account: &Account, change: impl FnOnce(&mut Grant)) -> Result<()> {

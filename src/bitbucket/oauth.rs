@@ -28,8 +28,12 @@ pub(crate) const AUTHORIZE: &str = "https://bitbucket.org/site/oauth2/authorize"
 pub(crate) const ACCESS_TOKEN: &str = "https://bitbucket.org/site/oauth2/access_token";
 /// Lifetime of an access token if the answer has none.
 pub(crate) const USUAL_LIFETIME: Duration = Duration::from_secs(7200);
-/// A used refresh token still works for ten minutes (git-credential-manager, pull request 2433); one less for clock skew.
+/// Where refresh tokens rotate, a used one still works for ten minutes (git-credential-manager, pull request 2433, by an
+/// engineer of Atlassian's, 2026-09-02); one less for clock skew.
 pub(crate) const GRACE: SignedDuration = SignedDuration::from_mins(9);
+/// `unauthorized_client` may pass: a used refresh token is seen to lock a consumer out for minutes, with its good tokens
+/// (gocov, observed 2026-08-09).
+pub(crate) const LATER: SignedDuration = SignedDuration::from_mins(5);
 
 pub(crate) fn consumers_page(reach: &[Reach]) -> String {
     let named = reach.first().map(|reach| reach.workspace.as_str());
@@ -67,19 +71,20 @@ impl Ended {
     pub(crate) fn reason(self, flow: Flow) -> &'static str {
         match (self, flow) {
             (Self::Grant, Flow::AuthorizationCode) => {
-                "Bitbucket has ended the grant (invalid_grant): it was revoked, or not used for three months"
+                "Bitbucket gives no more tokens (invalid_grant): perhaps it was revoked, or not used for three months"
             }
             (Self::Grant, Flow::ClientCredentials) => {
-                "Bitbucket gives the OAuth consumer no token (invalid_grant): it is not marked 'private'"
+                "Bitbucket gives the OAuth consumer no token (invalid_grant): perhaps it is not marked 'private'"
             }
             (Self::Client, Flow::AuthorizationCode) => {
-                "Bitbucket refuses the OAuth consumer (unauthorized_client): its key or secret has changed, or the \
-                 refresh token was used elsewhere"
+                "Bitbucket goes on refusing the OAuth consumer (unauthorized_client): perhaps its key or secret has \
+                 changed, or the refresh token was used elsewhere"
             }
             (Self::Client, Flow::ClientCredentials) => {
-                "Bitbucket refuses the OAuth consumer (unauthorized_client): its key or secret has changed"
+                "Bitbucket goes on refusing the OAuth consumer (unauthorized_client): perhaps its key or secret has \
+                 changed"
             }
-            (Self::Lost, _) => "the last renewal broke off, and the new refresh token is lost",
+            (Self::Lost, _) => "a renewal broke off, and the new refresh token is lost",
         }
     }
 }
@@ -134,6 +139,11 @@ impl Error {
             "unauthorized_client" | "invalid_client" => Some(Ended::Client),
             _ => None,
         }
+    }
+
+    /// Whether the same question may be answered later.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Refused(code) if code == "unauthorized_client")
     }
 
     /// Whether the server may have issued a token that never arrived.

@@ -22,7 +22,7 @@ fn entries(env: &TestEnv) -> usize {
 }
 
 /// Changes the accounts by hand.
-fn edit(env: &TestEnv, script: &str) {
+pub(super) fn edit(env: &TestEnv, script: &str) {
     let path = env.data().join("accounts.toml");
     let mut sed = env.command("sed");
     sed.arg(script).arg(&path);
@@ -99,6 +99,13 @@ fn who_signs_in_during_a_renewal_is_signed_in_and_the_waiting_git_is_served() {
 #[test]
 fn a_clock_that_was_set_back_does_not_make_an_old_refresh_token_young() {
     let (env, stand_in, consumer) = signed_in();
+    let_it_end(&env);
+    die_half_way(&env, &stand_in, &consumer);
+    edit(&env, "s/^sent = .*/sent = \"2090-01-01T00:00:00Z\"/");
+    let requests = asked(&stand_in);
+    // Nothing says yet that this consumer's tokens rotate.
+    assert!(works(&env));
+    assert_eq!(asked(&stand_in), requests + 1);
     let_it_end(&env);
     die_half_way(&env, &stand_in, &consumer);
     edit(&env, "s/^sent = .*/sent = \"2090-01-01T00:00:00Z\"/");

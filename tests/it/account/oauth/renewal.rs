@@ -1,5 +1,6 @@
 //! A token that ends is renewed once, and never lost.
 
+use super::crashes::edit;
 use super::{
     WANTED, asked, browser, die_half_way, ended, free_port, get, let_it_end, login, now, password,
     renew_and_die, set_end, signed_in, works,
@@ -81,28 +82,126 @@ fn killed_between_the_answer_and_its_storing_the_account_still_works() {
 
 #[test]
 fn what_cannot_be_saved_is_told_in_one_line_and_not_tried_again() {
-    // Twice in a row.
+    // The old token works for ten minutes, however often the answer is lost.
     let (env, stand_in, consumer) = signed_in();
     let_it_end(&env);
     die_half_way(&env, &stand_in, &consumer);
     die_half_way(&env, &stand_in, &consumer);
+    assert!(works(&env));
+
+    // Then it is not even sent: a renewal has shown that this consumer's tokens rotate.
+    let_it_end(&env);
+    die_half_way(&env, &stand_in, &consumer);
+    edit(&env, OLD);
     let requests = asked(&stand_in);
     ended(&env, "the new refresh token is lost");
-    assert_eq!(asked(&stand_in), requests, "it is not even tried");
-    // Whoever asks for it has it tried all the same, and the ten minutes are not over.
+    ended(&env, "the new refresh token is lost");
+    assert_eq!((asked(&stand_in), consumer.punished()), (requests, 0));
+    // Whoever asks for it has it tried all the same, and here the ten minutes are not over.
     let verified = env.program(&["status", "--verify"], "");
     assert_eq!(verified.status, 0, "{verified:?}");
     assert!(works(&env));
 
-    // When the time of grace is over.
-    let (env, stand_in, consumer) = signed_in();
+    // When the time of grace is over sooner, Bitbucket's refusal is believed the second time.
     consumer.grace(Duration::ZERO);
     let_it_end(&env);
     die_half_way(&env, &stand_in, &consumer);
+    waits(&env);
+    edit(&env, FIVE_MINUTES_LATER);
     ended(&env, "the new refresh token is lost");
     let requests = asked(&stand_in);
     ended(&env, "the new refresh token is lost");
-    assert_eq!((asked(&stand_in), consumer.punished()), (requests, 1));
+    assert_eq!((asked(&stand_in), consumer.punished()), (requests, 2));
+}
+
+/// Hours have passed since a token was sent whose answer was lost.
+const OLD: &str = "s/^sent = .*/sent = \"2020-01-01T00:00:00Z\"/";
+/// The five minutes after a refusal that may pass are over.
+const FIVE_MINUTES_LATER: &str = "s/^refused = .*/refused = \"2020-01-01T00:00:00Z\"/";
+
+/// `get` has nothing, says in one line that Bitbucket is asked later, and the account is not given up.
+fn waits(env: &TestEnv) {
+    let outcome = get(env);
+    assert_eq!((outcome.status, &*outcome.stdout), (1, ""), "{outcome:?}");
+    assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:?}");
+    assert!(
+        outcome
+            .stderr
+            .contains("'unauthorized_client', and is asked once more in 5 min"),
+        "{outcome:?}"
+    );
+    assert_eq!(env.accounts()[0]["state"], "ok");
+}
+
+#[test]
+fn a_grant_whose_refresh_token_stays_is_renewed_as_often_and_survives_any_crash() {
+    let (env, stand_in, consumer) = signed_in();
+    consumer.keeps_refresh_tokens();
+    for round in 1..=3 {
+        let_it_end(&env);
+        assert!(works(&env));
+        assert_eq!(asked(&stand_in), round);
+    }
+    for _ in 0..2 {
+        let_it_end(&env);
+        die_half_way(&env, &stand_in, &consumer);
+        edit(&env, OLD);
+    }
+    assert!(works(&env));
+    let_it_end(&env);
+    let requests = asked(&stand_in);
+    let answers: Vec<Outcome> = thread::scope(|scope| {
+        let all: Vec<_> = (0..16).map(|_| scope.spawn(|| get(&env))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.stdout == answers[0].stdout)
+    );
+    assert_eq!(asked(&stand_in), requests + 1);
+    assert!(works(&env));
+}
+
+#[test]
+fn unauthorized_client_is_asked_about_once_more_after_five_minutes() {
+    let (env, stand_in, consumer) = signed_in();
+    let_it_end(&env);
+    consumer.lock_out(1);
+    waits(&env);
+    // Until then nobody is asked.
+    waits(&env);
+    assert_eq!(asked(&stand_in), 1);
+    edit(&env, FIVE_MINUTES_LATER);
+    assert!(works(&env));
+    assert_eq!(asked(&stand_in), 2);
+
+    // As the message says, who asks need not wait; and that is not the second refusal.
+    let_it_end(&env);
+    consumer.lock_out(2);
+    waits(&env);
+    let refused = env.program(&["status", "--verify", "mine"], "");
+    assert!(
+        refused.stderr.contains("unauthorized_client"),
+        "{refused:?}"
+    );
+    waits(&env);
+    let verified = env.program(&["status", "--verify", "mine"], "");
+    assert_eq!(verified.status, 0, "{verified:?}");
+    assert!(works(&env));
+
+    // Twice, and it is over.
+    let_it_end(&env);
+    consumer.lock_out(2);
+    waits(&env);
+    edit(&env, FIVE_MINUTES_LATER);
+    ended(
+        &env,
+        "goes on refusing the OAuth consumer (unauthorized_client)",
+    );
+    let requests = asked(&stand_in);
+    ended(&env, "unauthorized_client");
+    assert_eq!(asked(&stand_in), requests);
 }
 
 #[test]
@@ -129,6 +228,8 @@ fn each_no_of_the_server_has_its_own_words() {
 
     consumer.change_secret();
     let_it_end(&env);
+    waits(&env);
+    edit(&env, FIVE_MINUTES_LATER);
     ended(&env, "unauthorized_client");
     let wrong = login(&env, &["--port", &free_port()]);
     assert_eq!(wrong.status, 1, "{wrong:?}");

@@ -31,6 +31,8 @@ struct State {
     token_length: usize,
     denies: bool,
     refused_by: Option<String>,
+    rotates: bool,
+    locked_out: usize,
     fails: Option<u16>,
     says: Vec<(&'static str, Value)>,
     codes: HashMap<String, Code>,
@@ -61,6 +63,8 @@ impl Consumer {
             token_length: 60,
             denies: false,
             refused_by: None,
+            rotates: true,
+            locked_out: 0,
             fails: None,
             says: Vec::new(),
             codes: HashMap::new(),
@@ -87,6 +91,18 @@ impl Consumer {
     /// How many seconds the next access tokens live.
     pub(crate) fn lifetime(&self, seconds: u64) -> &Self {
         self.state().lifetime = seconds;
+        self
+    }
+
+    /// Its refresh tokens go on working, and no answer brings a new one.
+    pub(crate) fn keeps_refresh_tokens(&self) -> &Self {
+        self.state().rotates = false;
+        self
+    }
+
+    /// Answers the next requests for tokens with `unauthorized_client`, whatever they bring.
+    pub(crate) fn lock_out(&self, requests: usize) -> &Self {
+        self.state().locked_out = requests;
         self
     }
 
@@ -203,6 +219,10 @@ fn access_token(question: &mut Question<'_>) -> Response {
     if let Some(status) = state.fails {
         return Response::text(status, "<html>something went wrong</html>");
     }
+    if state.locked_out > 0 {
+        state.locked_out -= 1;
+        return refuse("unauthorized_client", "Invalid OAuth client credentials");
+    }
     if state.secret != secret {
         return refuse("unauthorized_client", "Invalid OAuth client credentials");
     }
@@ -220,7 +240,7 @@ fn access_token(question: &mut Question<'_>) -> Response {
             true
         }
         "refresh_token" if form => {
-            let grace = state.grace;
+            let (grace, rotates) = (state.grace, state.rotates);
             let Some(token) = state.refresh.get_mut(&value("refresh_token")) else {
                 return refuse("invalid_grant", "Invalid refresh_token");
             };
@@ -228,11 +248,11 @@ fn access_token(question: &mut Question<'_>) -> Response {
                 return refuse("invalid_grant", "Invalid refresh_token");
             }
             let before = token.used.replace(token.used.unwrap_or_else(Instant::now));
-            if before.is_some_and(|used| used.elapsed() > grace) {
+            if rotates && before.is_some_and(|used| used.elapsed() > grace) {
                 state.punished += 1;
                 return refuse("unauthorized_client", "Invalid OAuth client credentials");
             }
-            true
+            rotates
         }
         "client_credentials" if form && state.private => false,
         other => return refuse("invalid_grant", &format!("Unsupported grant type: {other}")),
