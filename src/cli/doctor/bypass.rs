@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::finding::Check;
-use super::surroundings::{Git, Surroundings};
+use super::finding::{Check, or_pass};
+use super::surroundings::Surroundings;
 use crate::cli::takeover::in_url;
 use crate::git;
 use crate::git::context::Host;
@@ -11,11 +11,9 @@ use crate::git::url::{self, Url};
 use crate::sys::error::shell_quoted;
 
 /// Whether git refuses URLs that hold a password (git-config(1), `transfer.credentialsInUrl`).
-pub(super) fn credentials_in_url(git: &Git) -> Check {
+pub(super) fn credentials_in_url(surroundings: &Surroundings<'_>) -> Check {
     let id = "credentials-in-url";
-    let mut settings = git.settings.iter().rev();
-    let setting = settings.find(|setting| setting.key == "transfer.credentialsinurl");
-    if setting.is_some_and(|setting| setting.value == "die") {
+    if surroundings.setting("transfer.credentialsinurl") == Some("die") {
         return Check::pass(id, "git refuses a URL that holds a password");
     }
     let message = "git accepts a URL that holds a password, and keeps it in plain text";
@@ -23,7 +21,7 @@ pub(super) fn credentials_in_url(git: &Git) -> Check {
 }
 
 /// The secrets in all URLs of git's configuration: remotes, `insteadOf` and others.
-pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
+pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let id = "secret-in-url";
     let check = |key: &str, value: &str, origin: &str| {
         let in_value = || secret_host(surroundings, &Url::parse(value)?);
@@ -38,7 +36,7 @@ pub(super) fn secrets_in_urls(surroundings: &Surroundings<'_>, git: &Git) -> Vec
         Some(Check::fail(id, message, hint))
     };
     let fine = "no URL in git's configuration holds a secret for Bitbucket";
-    each_setting(git, check, id, fine)
+    each_setting(surroundings, check, id, fine)
 }
 
 /// The command that removes a secret from one of git's configuration files.
@@ -60,7 +58,7 @@ fn secret_host(surroundings: &Surroundings<'_>, url: &Url<'_>) -> Option<Host> {
 }
 
 /// `http.extraHeader` with an `Authorization`: git then asks no helper.
-pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
+pub(super) fn extra_headers(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let id = "extra-header";
     let check = |key: &str, value: &str, origin: &str| {
         let pattern = key.strip_prefix("http.")?.strip_suffix("extraheader")?;
@@ -82,11 +80,11 @@ pub(super) fn extra_headers(surroundings: &Surroundings<'_>, git: &Git) -> Vec<C
         Some(Check::warn(id, message, hint))
     };
     let fine = "no git setting sends an Authorization header";
-    each_setting(git, check, id, fine)
+    each_setting(surroundings, check, id, fine)
 }
 
 /// Whether git-lfs is set to use anything but Basic for our hosts.
-pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
+pub(super) fn lfs_access(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let id = "lfs-access";
     let check = |key: &str, value: &str, origin: &str| {
         let url = Url::parse(key.strip_prefix("lfs.")?.strip_suffix(".access")?)?;
@@ -107,25 +105,22 @@ pub(super) fn lfs_access(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Chec
         let message = format!("'{key}' in '{origin}' is not 'basic', and {host} takes only that");
         Some(Check::warn(id, message, hint))
     };
-    each_setting(git, check, id, "git-lfs sends its credentials as Basic")
+    each_setting(
+        surroundings,
+        check,
+        id,
+        "git-lfs sends its credentials as Basic",
+    )
 }
 
 /// What is found in git's settings, by key, value and origin.
 fn each_setting(
-    git: &Git,
+    surroundings: &Surroundings<'_>,
     check: impl Fn(&str, &str, &str) -> Option<Check>,
     id: &str,
     fine: &str,
 ) -> Vec<Check> {
-    let settings = git.settings.iter();
+    let settings = surroundings.settings().iter();
     let checks = settings.filter_map(|it| check(&it.key, &it.value, &it.origin));
     or_pass(checks.collect(), id, fine)
-}
-
-pub(super) fn or_pass(checks: Vec<Check>, id: &str, message: &str) -> Vec<Check> {
-    if checks.is_empty() {
-        vec![Check::pass(id, message)]
-    } else {
-        checks
-    }
 }

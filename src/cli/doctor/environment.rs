@@ -52,15 +52,13 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
 /// Whether and how git asks the user when no helper answers.
 pub(super) fn prompts(surroundings: &Surroundings<'_>) -> Check {
     let id = "prompts";
-    let setting = |key: &str| {
-        let settings = surroundings.git.iter().flat_map(|git| &git.settings);
-        let setting = settings.rev().find(|setting| setting.key == key);
-        setting.map(|setting| setting.value.as_str())
-    };
-    if setting("credential.interactive").is_some_and(terminal::forbids_questions) {
+    if surroundings
+        .setting("credential.interactive")
+        .is_some_and(terminal::forbids_questions)
+    {
         return Check::pass(id, "credential.interactive forbids git to ask");
     }
-    let asks = terminal::askpass(setting("core.askpass"));
+    let asks = terminal::askpass(surroundings.setting("core.askpass"));
     let mut message = match (asks, terminal::prompts_are_forbidden()) {
         (Some((name, program)), _) => {
             let whose = ide(&program.to_string_lossy());

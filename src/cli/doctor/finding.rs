@@ -95,23 +95,27 @@ impl Check {
     }
 }
 
+/// What was found; if that is nothing, that all is well.
+pub(super) fn or_pass(checks: Vec<Check>, id: &str, message: &str) -> Vec<Check> {
+    if checks.is_empty() {
+        vec![Check::pass(id, message)]
+    } else {
+        checks
+    }
+}
+
 /// The last line: how many checks came out how.
 pub(super) fn summary(checks: &[Check], shows_all: bool) -> String {
     let of = |outcome| checks.iter().filter(move |check| check.outcome == outcome);
     let count = |outcome| of(outcome).count();
-    let mut parts = Vec::new();
-    match count(CheckOutcome::Fail) {
-        0 => {}
-        fails => parts.push(format!("{fails} failed")),
-    }
-    match count(CheckOutcome::Warn) {
-        0 => {}
-        warns => parts.push(output::plural(warns, "warning", "warnings")),
-    }
-    if parts.is_empty() {
-        parts.push("nothing is wrong".to_owned());
-    }
-    parts.push(format!("{} passed", count(CheckOutcome::Pass)));
+    let (fails, warns) = (count(CheckOutcome::Fail), count(CheckOutcome::Warn));
+    let parts = [
+        (fails > 0).then(|| format!("{fails} failed")),
+        (warns > 0).then(|| output::plural(warns, "warning", "warnings")),
+        (fails + warns == 0).then(|| "nothing is wrong".to_owned()),
+        Some(format!("{} passed", count(CheckOutcome::Pass))),
+    ];
+    let mut parts: Vec<String> = parts.into_iter().flatten().collect();
     let skipped: Vec<&str> = of(CheckOutcome::Skip)
         .map(|check| check.id.as_str())
         .collect();

@@ -8,18 +8,16 @@ mod environment;
 mod explain;
 mod files;
 mod finding;
-mod included;
 mod live;
-mod netrc;
 mod programs;
 mod sources;
 mod surroundings;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use serde::Serialize;
 
 use self::finding::{Check, CheckOutcome};
 use self::surroundings::Surroundings;
@@ -56,7 +54,7 @@ pub(crate) fn run(arguments: &Doctor, only: Option<&str>) -> Result<ExitCode> {
         Some(url) => checks.extend(explain::checks(&surroundings, url, arguments.offline)?),
     }
     if arguments.json {
-        output::print_json(&DoctorReport { checks: &checks })?;
+        output::print_json(&BTreeMap::from([("checks", &checks)]))?;
     } else {
         let is_wrong =
             |check: &Check| matches!(check.outcome, CheckOutcome::Fail | CheckOutcome::Warn);
@@ -75,12 +73,6 @@ pub(crate) fn run(arguments: &Doctor, only: Option<&str>) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(has_failed)))
 }
 
-/// The output of `--json`: the names are a contract.
-#[derive(Serialize)]
-struct DoctorReport<'a> {
-    checks: &'a [Check],
-}
-
 fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     if let Some(git) = &surroundings.git {
         checks.push(programs::version(git));
@@ -89,17 +81,17 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     checks.push(programs::others_of_this_name(surroundings));
     if let Some(git) = &surroundings.git {
         checks.extend(chain::checks(surroundings, git));
-        checks.push(bypass::credentials_in_url(git));
-        checks.extend(bypass::secrets_in_urls(surroundings, git));
-        checks.extend(bypass::extra_headers(surroundings, git));
-        checks.extend(bypass::lfs_access(surroundings, git));
+        checks.push(bypass::credentials_in_url(surroundings));
+        checks.extend(bypass::secrets_in_urls(surroundings));
+        checks.extend(bypass::extra_headers(surroundings));
+        checks.extend(bypass::lfs_access(surroundings));
     } else {
         checks.extend(NEED_GIT.map(|id| Check::skip(id, "git could not be asked")));
     }
-    checks.extend(included::checks(surroundings));
-    checks.extend(netrc::check(surroundings));
+    checks.extend(files::included(surroundings));
+    checks.extend(files::netrc(surroundings));
     checks.extend(files::configuration(surroundings));
-    checks.push(sources::policy(surroundings));
+    checks.push(files::policy(surroundings));
     let mut permissions = files::permissions(surroundings);
     // Two checks may report the same unreadable file.
     permissions.retain(|check| checks.iter().all(|known| known.message != check.message));

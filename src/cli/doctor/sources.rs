@@ -1,4 +1,4 @@
-//! The stores of `lookup`, and the machine's policy.
+//! The stores of `lookup`.
 
 use super::finding::Check;
 use super::surroundings::Surroundings;
@@ -6,10 +6,9 @@ use crate::answer::source::folder;
 use crate::answer::source::vault;
 use crate::bitbucket;
 use crate::settings::config::LookupStore;
-use crate::settings::locations::{Locations, system_config};
+use crate::settings::locations::Locations;
 use crate::settings::session::Session;
 use crate::store;
-use crate::sys::files;
 
 /// Whether each store of `lookup` answers.
 pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
@@ -82,41 +81,4 @@ fn look_into(session: &Session, source: LookupStore) -> anyhow::Result<String> {
             vault::knock(&settings.vault, kept, session.policy()?, session.deadline())
         }
     }
-}
-
-pub(super) fn policy(surroundings: &Surroundings<'_>) -> Check {
-    let id = "policy";
-    let path = system_config();
-    if !files::HAS_MACHINE_FILES {
-        let said = "settings of the whole machine are not read on Windows, where any user can put them there";
-        if path.exists() {
-            let hint = format!("'{}' means nothing: take it away", path.display());
-            return Check::warn(id, said, hint);
-        }
-        return Check::pass(id, said);
-    }
-    let rules = match surroundings.session.policy() {
-        Err(error) => return Check::failed(id, &error),
-        Ok(policy) => policy.describe(),
-    };
-    let path = path.display();
-    let message = match (rules, settings_of_machine(surroundings.session)) {
-        (Some(rules), _) => format!("'{path}' allows only: {rules}"),
-        (None, Some(all)) if all.is_empty() => {
-            let message = format!("'{path}' is there, but says nothing: nothing is forbidden");
-            let hint = "have it looked at by whoever administers this machine";
-            return Check::warn(id, message, hint);
-        }
-        // Its heading may be misspelt.
-        (None, Some(all)) if !all.contains_key("policy") => {
-            format!("nothing is forbidden on this machine: '{path}' has no [policy]")
-        }
-        (None, _) => "nothing is forbidden on this machine".to_owned(),
-    };
-    Check::pass(id, message)
-}
-
-fn settings_of_machine(session: &Session) -> Option<toml::Table> {
-    let content = session.machine().ok()?.content.as_ref()?;
-    String::from_utf8_lossy(content).parse().ok()
 }

@@ -55,6 +55,23 @@ impl<'a> Surroundings<'a> {
         }
     }
 
+    /// git's settings; none where it could not be asked.
+    pub(super) fn settings(&self) -> &[Setting] {
+        self.git.as_ref().map_or(&[][..], |git| &git.settings)
+    }
+
+    /// What git takes for a key: the last value.
+    pub(super) fn setting(&self, key: &str) -> Option<&str> {
+        let setting = self.settings().iter().rfind(|setting| setting.key == key);
+        setting.map(|setting| setting.value.as_str())
+    }
+
+    /// Whether one of the hosts has this name, at any port.
+    pub(super) fn has_host_named(&self, name: &str) -> bool {
+        let mut hosts = self.hosts.iter();
+        hosts.any(|host| host.name().eq_ignore_ascii_case(name))
+    }
+
     /// Whether `lookup` names a store.
     pub(super) fn is_looked_up(&self) -> bool {
         // Another check reports settings that cannot be read.
