@@ -13,7 +13,6 @@ pub(crate) mod status;
 pub(crate) mod switch;
 pub(crate) mod takeover;
 pub(crate) mod token;
-mod unknown;
 
 use std::env;
 use std::ffi::OsString;
@@ -29,7 +28,7 @@ use self::doctor::Doctor;
 use self::edit::Edit;
 use self::login::Login;
 use self::logout::Logout;
-use self::mistake::{mistake, needs_a_url, refuse_secrets_in};
+use self::mistake::{mistake, needs_a_url, refuse_secrets_in, unknown};
 use self::setup::Setup;
 use self::status::Status;
 use self::switch::Switch;
@@ -125,12 +124,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Token(arguments) => token::run(&arguments, only),
         Command::Doctor(Doctor { url: None, .. }) if only.is_some() => Err(needs_a_url()),
         Command::Doctor(arguments) => doctor::run(&arguments, only),
-        Command::Unknown(words) => {
-            let cli = Cli::command();
-            let shown = cli.get_subcommands().filter(|it| !it.is_hide_set());
-            let commands: Vec<&str> = shown.map(clap::Command::get_name).collect();
-            unknown::run(&words, &commands)
-        }
+        Command::Unknown(words) => unknown(&words, &Cli::command()),
         _ if only.is_some() => Err(needs_a_url()),
         Command::Login(arguments) => login::run(&arguments),
         Command::Switch(arguments) => switch::run(&arguments),

@@ -8,6 +8,7 @@ use crate::account::Account;
 use crate::cli::output;
 use crate::sys::error;
 use crate::sys::secret::Secret;
+use crate::sys::words::words;
 
 /// The result of one check. The names are a contract: `doctor --json` shows them.
 #[derive(Debug, Serialize)]
@@ -21,16 +22,16 @@ pub(super) struct Check {
     pub(super) asks: Option<Box<(Account, Secret)>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum CheckOutcome {
-    Pass,
-    /// It works, but could be better or may fail later.
-    Warn,
-    /// Something does not work, or a secret is exposed.
-    Fail,
-    /// It could not be checked, or there is nothing to check.
-    Skip,
+words! {
+    pub(super) enum CheckOutcome {
+        Pass = "pass",
+        /// It works, but could be better or may fail later.
+        Warn = "warn",
+        /// Something does not work, or a secret is exposed.
+        Fail = "fail",
+        /// It could not be checked, or there is nothing to check.
+        Skip = "skip",
+    }
 }
 
 impl Check {
@@ -81,13 +82,7 @@ impl Check {
 
     /// The text for people and screen readers, broken for 80 columns.
     pub(super) fn text(&self) -> String {
-        let outcome = match self.outcome {
-            CheckOutcome::Pass => "pass",
-            CheckOutcome::Warn => "warn",
-            CheckOutcome::Fail => "fail",
-            CheckOutcome::Skip => "skip",
-        };
-        let mut text = broken(&format!("{outcome}  {}  {}", self.id, self.message));
+        let mut text = broken(&format!("{}  {}  {}", self.outcome, self.id, self.message));
         if let Some(hint) = &self.hint {
             text += &broken(&format!("{INDENT}fix: {hint}"));
         }
