@@ -124,37 +124,29 @@ impl Account {
 
     /// None for an opaque account.
     pub(crate) fn kind(&self) -> Option<Kind> {
-        match &self.sign_in {
-            SignIn::Known(known) => Some(known.kind),
-            SignIn::Grant { .. } => Some(Kind::Oauth),
-            SignIn::Opaque(_) => None,
-        }
+        Some(self.known()?.kind)
     }
 
     /// The user's own name. git may present another one.
     pub(crate) fn username(&self) -> Option<&Username> {
         match &self.sign_in {
             SignIn::Opaque(opaque) => opaque.username.as_ref(),
-            SignIn::Known(_) | SignIn::Grant { .. } => self.owner()?.username.as_ref(),
+            SignIn::Known(known) => known.owner.username.as_ref(),
         }
     }
 
     pub(crate) fn email(&self) -> Option<&str> {
-        self.owner()?.email.as_deref()
-    }
-
-    /// None for an opaque account.
-    fn owner(&self) -> Option<&Owner> {
-        match &self.sign_in {
-            SignIn::Known(Known { owner, .. }) | SignIn::Grant { owner, .. } => Some(owner),
-            SignIn::Opaque(_) => None,
-        }
+        self.known()?.owner.email.as_deref()
     }
 
     /// None for an opaque account.
     pub(crate) fn owner_mut(&mut self) -> Option<&mut Owner> {
-        match &mut self.sign_in {
-            SignIn::Known(Known { owner, .. }) | SignIn::Grant { owner, .. } => Some(owner),
+        Some(&mut self.known_mut()?.owner)
+    }
+
+    fn known(&self) -> Option<&Known> {
+        match &self.sign_in {
+            SignIn::Known(known) => Some(known),
             SignIn::Opaque(_) => None,
         }
     }
@@ -162,45 +154,33 @@ impl Account {
     pub(crate) fn known_mut(&mut self) -> Option<&mut Known> {
         match &mut self.sign_in {
             SignIn::Known(known) => Some(known),
-            SignIn::Grant { .. } | SignIn::Opaque(_) => None,
+            SignIn::Opaque(_) => None,
         }
     }
 
     pub(crate) fn grant(&self) -> Option<&Grant> {
-        match &self.sign_in {
-            SignIn::Grant { grant, .. } => Some(grant),
-            SignIn::Known(_) | SignIn::Opaque(_) => None,
-        }
+        self.known()?.grant.as_ref()
     }
 
     pub(crate) fn grant_mut(&mut self) -> Option<&mut Grant> {
-        match &mut self.sign_in {
-            SignIn::Grant { grant, .. } => Some(grant),
-            SignIn::Known(_) | SignIn::Opaque(_) => None,
-        }
+        self.known_mut()?.grant.as_mut()
     }
 
     /// What git gave, where nobody knows the kind.
     pub(crate) fn opaque(&self) -> Option<&Opaque> {
         match &self.sign_in {
             SignIn::Opaque(opaque) => Some(opaque),
-            SignIn::Known(_) | SignIn::Grant { .. } => None,
+            SignIn::Known(_) => None,
         }
     }
 
     pub(crate) fn scheme(&self) -> Scheme {
-        match &self.sign_in {
-            SignIn::Known(known) => known.scheme,
-            SignIn::Grant { .. } | SignIn::Opaque(_) => Scheme::Basic,
-        }
+        self.known().map_or(Scheme::Basic, |known| known.scheme)
     }
 
     /// Data Center: the path below which the instance lies.
     pub(crate) fn base_path(&self) -> &str {
-        match &self.sign_in {
-            SignIn::Known(known) => &known.base_path,
-            SignIn::Grant { .. } | SignIn::Opaque(_) => "",
-        }
+        self.known().map_or("", |known| &known.base_path)
     }
 
     /// Gives the account a new entry: a secret in the store is never overwritten.

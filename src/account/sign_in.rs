@@ -1,4 +1,4 @@
-//! What an account signs in with: a secret of a known kind, a grant, or what git gave.
+//! What an account signs in with: a secret of a known kind, or what git gave.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +11,6 @@ use crate::sys::bytes::Bytes;
 #[serde(from = "SignInRow", into = "SignInRow")]
 pub(crate) enum SignIn {
     Known(Known),
-    /// OAuth access tokens, which we renew.
-    Grant {
-        grant: Grant,
-        owner: Owner,
-    },
     /// What git gave us to keep, as it came: nothing tells its kind.
     Opaque(Opaque),
 }
@@ -34,6 +29,8 @@ pub(crate) struct Known {
     pub(crate) scheme: Scheme,
     /// Data Center: the path below which the instance lies, with a slash before it.
     pub(crate) base_path: String,
+    /// Of OAuth: its secret is an access token, which we renew.
+    pub(crate) grant: Option<Grant>,
 }
 
 /// How git presents a secret.
@@ -64,6 +61,7 @@ impl Known {
             owner: Owner::default(),
             scheme: Scheme::default(),
             base_path: String::new(),
+            grant: None,
         }
     }
 }
@@ -99,10 +97,10 @@ impl From<SignInRow> for SignIn {
             username: row.username,
             email: row.email,
         };
-        match (row.oauth, row.kind) {
-            // Trust `oauth` over `kind`, which may have been edited.
-            (Some(grant), _) => Self::Grant { grant, owner },
-            (None, Some(kind)) => Self::Known(Known {
+        // Trust `oauth` over `kind`, which may have been edited.
+        let kind = row.oauth.as_ref().map(|_| Kind::Oauth).or(row.kind);
+        match kind {
+            Some(kind) => Self::Known(Known {
                 kind,
                 owner,
                 scheme: match (row.bearer, row.bearer_only) {
@@ -111,8 +109,9 @@ impl From<SignInRow> for SignIn {
                     (true, true) => Scheme::BearerOnly,
                 },
                 base_path: row.context,
+                grant: row.oauth,
             }),
-            (None, None) => Self::Opaque(Opaque {
+            None => Self::Opaque(Opaque {
                 username: owner.username,
                 path: row.path,
                 authtype: row.authtype,
@@ -123,22 +122,16 @@ impl From<SignInRow> for SignIn {
 
 impl From<SignIn> for SignInRow {
     fn from(sign_in: SignIn) -> Self {
-        let of = |kind, owner: Owner| Self {
-            kind: Some(kind),
-            username: owner.username,
-            email: owner.email,
-            ..Self::default()
-        };
         match sign_in {
             SignIn::Known(known) => Self {
+                kind: Some(known.kind),
+                username: known.owner.username,
+                email: known.owner.email,
                 context: known.base_path,
                 bearer: known.scheme != Scheme::Basic,
                 bearer_only: known.scheme == Scheme::BearerOnly,
-                ..of(known.kind, known.owner)
-            },
-            SignIn::Grant { grant, owner } => Self {
-                oauth: Some(grant),
-                ..of(Kind::Oauth, owner)
+                oauth: known.grant,
+                ..Self::default()
             },
             SignIn::Opaque(opaque) => Self {
                 username: opaque.username,

@@ -14,7 +14,6 @@ use zeroize::Zeroizing;
 
 use super::secret;
 use crate::account::grant::Grant;
-use crate::account::sign_in::SignIn;
 use crate::account::{Account, Kept};
 use crate::answer::renewal;
 use crate::bitbucket::Kind;
@@ -110,11 +109,9 @@ pub(super) fn sign_in(
         bail!("Bitbucket gave no refresh token: the access would end within hours");
     }
     account.password_expiry_utc = renewal::end_of(asked, tokens.lifetime);
-    let owner = account.owner_mut().map(std::mem::take).unwrap_or_default();
-    account.sign_in = SignIn::Grant {
-        grant: Grant::new(consumer.id, flow),
-        owner,
-    };
+    if let Some(known) = account.known_mut() {
+        known.grant = Some(Grant::new(consumer.id, flow));
+    }
     Ok(Kept {
         secret: tokens.access,
         oauth_refresh_token: tokens.refresh,
