@@ -70,6 +70,13 @@ pub(crate) fn access(
     })
 }
 
+/// Asks whether Bitbucket Cloud calls an access token one of a whole workspace.
+pub(crate) fn is_for_a_workspace(account: &Account, secret: &Secret, deadline: Instant) -> bool {
+    let identity = Identity::Bearer(secret.clone());
+    let answer = about(account, secret, deadline).who_is(&identity);
+    answer.is_ok_and(|answer| bitbucket::is_workspace_token(&answer))
+}
+
 /// Asks whether Bitbucket Cloud misses a workspace that the account is for. Any other answer decides nothing.
 pub(crate) fn missing_workspace(
     account: &Account,

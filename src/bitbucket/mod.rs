@@ -20,8 +20,9 @@ pub(crate) use self::pages::{API_TOKEN_PAGE, PROFILE_PAGE, TWO_STEP_PAGE, grants
 pub(crate) use self::pasted::{Pasted, joined, understood};
 pub(crate) use self::rest::{
     Forbidden, Service, clone_url, context_of, granted_scopes, has_no_workspace, is_api_token,
-    is_general_rest, is_of_bitbuckets_git, is_of_git, is_rest, knows_the_secret, service_url,
-    signed_in_user, wants_a_captcha, whoami_url, why_forbidden, workspace_url,
+    is_general_rest, is_of_bitbuckets_git, is_of_git, is_rest, is_workspace_token,
+    knows_the_secret, service_url, signed_in_user, wants_a_captcha, whoami_url, why_forbidden,
+    workspace_url,
 };
 pub(crate) use self::tokens::{
     is_filler, is_token_for_a_name, looks_like_a_secret, masked, pattern, put_right, tokens_in,

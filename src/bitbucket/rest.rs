@@ -177,6 +177,11 @@ pub(crate) fn is_api_token(answer: &Answer) -> bool {
     knows_the_secret(answer) && answer.header(CREDENTIAL_TYPE) == Some("api_token")
 }
 
+/// Whether Bitbucket knows the secret, and says that it is an access token of a workspace.
+pub(crate) fn is_workspace_token(answer: &Answer) -> bool {
+    knows_the_secret(answer) && answer.header(CREDENTIAL_TYPE) == Some("workspace_access_token")
+}
+
 pub(crate) fn granted_scopes(answer: &Answer) -> Option<Vec<&str>> {
     let scopes = answer.header(SCOPES)?.split(',');
     Some(scopes.map(str::trim).collect())

@@ -9,6 +9,7 @@ pub(crate) mod netrc;
 pub(crate) mod other_helper;
 pub(crate) mod scrub;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use anyhow::Result;
@@ -19,8 +20,7 @@ use crate::account::file::Accounts;
 use crate::account::sign_in::{Known, Owner, Scheme};
 use crate::account::standing::Standing;
 use crate::account::state::State;
-use crate::account::{Account, Kept, Origin};
-use crate::answer::matching::{self, Wanted};
+use crate::account::{Account, Kept, Origin, verify};
 use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
 use crate::cli::output;
@@ -29,7 +29,7 @@ use crate::git::url::Url;
 use crate::git::username::Username;
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
-use crate::store;
+use crate::sys::parallel::in_parallel;
 use crate::sys::secret::Secret;
 use crate::sys::{error, message};
 
@@ -192,18 +192,37 @@ impl Plan {
             if plan.of(credential).is_some() {
                 continue;
             }
-            let on_host = credentials.iter().filter(|it| it.host == credential.host);
-            let (same, others): (Vec<_>, Vec<_>) =
-                on_host.copied().partition(|it| it.is_same(credential));
-            let mut planned = Planned::new(&same, &known, &others, &accounts);
+            let same = credentials.iter().filter(|it| it.is_same(credential));
+            let mut planned = Planned::new(&same.copied().collect::<Vec<_>>(), &known);
             if planned.is_new {
                 let objection = session.objection_to_keeping(&planned.account, choice)?;
                 planned.failure = objection.map(|objection| objection.to_string());
-                accounts.add(planned.account.clone());
             }
             plan.0.push(planned);
         }
+        plan.widen(session);
+        for planned in plan.0.iter_mut().filter(|planned| planned.is_new) {
+            planned.account.name = accounts.free_name(&usual_name(&planned.account));
+            accounts.add(planned.account.clone());
+        }
         Ok(plan)
+    }
+
+    /// Asks Bitbucket which of the new tokens are for a whole workspace. Without an answer each is for what it was found in.
+    fn widen(&mut self, session: &Session) {
+        let deadline = session.deadline();
+        let asked = self.0.iter_mut().filter(|it| it.may_be_for_more());
+        let asked: Vec<&mut Planned> = asked.collect();
+        let answers = in_parallel(&asked, |planned| {
+            let secret = &planned.credential.secret;
+            verify::is_for_a_workspace(&planned.account, secret, deadline)
+        });
+        for (planned, is_wide) in asked.into_iter().zip(answers) {
+            if is_wide {
+                let places = std::mem::take(&mut planned.account.reach).into_iter();
+                places.for_each(|it| add_reach(&mut planned.account.reach, it.workspace_alone()));
+            }
+        }
     }
 
     /// Stores the new secrets, and has the store confirm them.
@@ -253,7 +272,7 @@ fn known_secrets(
     accounts: &Accounts,
     credentials: &[&Credential],
 ) -> Vec<(Account, Secret)> {
-    let mut silent: Vec<store::Name> = Vec::new();
+    let mut told = BTreeSet::new();
     let mut known = Vec::new();
     let now = Timestamp::now();
     for account in accounts.iter() {
@@ -261,15 +280,16 @@ fn known_secrets(
         let is_of_interest = account.kind().is_some()
             && credentials.iter().any(|it| it.host == account.host)
             && session.standing(account, now) != Standing::Forbidden;
-        if !is_of_interest || silent.contains(&account.store) {
+        if !is_of_interest || session.is_silent(account.store) {
             continue;
         }
         match session.secret_of(account) {
             Ok(kept) => known.extend(kept.map(|kept| (account.clone(), kept.secret))),
             Err(error) => {
-                silent.push(account.store);
                 let (name, error) = (&account.name, error::one_line(&error));
-                message::warn(format_args!("cannot tell what '{name}' has: {error}"));
+                if told.insert(error.clone()) {
+                    message::warn(format_args!("cannot tell what '{name}' has: {error}"));
+                }
             }
         }
     }
@@ -277,49 +297,44 @@ fn known_secrets(
 }
 
 impl Planned {
-    /// Extends the account that has the secret, or makes a new one.
-    fn new(
-        same: &[&Credential],
-        known: &[(Account, Secret)],
-        others: &[&Credential],
-        accounts: &Accounts,
-    ) -> Self {
+    /// Extends the account that has the secret, or makes a new one, still without a name.
+    fn new(same: &[&Credential], known: &[(Account, Secret)]) -> Self {
         let credential = same[0].clone();
         let has_it = |(account, secret): &&(Account, Secret)| {
             account.host == credential.host && *secret == credential.secret
         };
         let owner = known.iter().find(has_it).map(|(account, _)| account);
-        // The account's origin is git, so one from `login` that fits equally wins.
+        // The account's origin is git, so one from `login` that fits comes before it.
         let mut account = owner.cloned().unwrap_or_else(|| {
             let (host, known) = (credential.host.clone(), credential.known.clone());
             Account::new(String::new(), host, Origin::Git, known)
         });
-        let reaches = same.iter().map(|credential| credential.reach.as_ref());
-        // The reach of an account never shrinks, and a secret without one served the whole host.
-        let is_for_host = match owner {
-            Some(owner) => owner.reach.is_empty(),
-            None => reaches.clone().any(|reach| reach.is_none()),
-        };
-        for reach in reaches.flatten().filter(|_| !is_for_host) {
-            add_reach(&mut account, reach, others, accounts);
-        }
+        let is_for_host = |owner: &Account| owner.reach.is_empty() && owner.only_username.is_none();
+        let places = same.iter().map(|credential| credential.reach.clone());
+        set_reach(&mut account, owner.is_some_and(is_for_host), places);
         let mut emails = same.iter().filter_map(|it| it.known.owner.email.as_ref());
         add_email(&mut account, emails.next().cloned());
-        if owner.is_none() {
-            let name = account.username().map(ToString::to_string);
-            let name = name.or_else(|| account.email().map(str::to_owned));
-            let name = name.or_else(|| account.reach.first().map(ToString::to_string));
-            account.name = accounts.free_name(name.as_deref().unwrap_or(account.host.as_str()));
-        }
         Self {
             is_new: owner.is_none(),
             is_changed: owner.is_none_or(|owner| {
-                account.reach != owner.reach || account.email() != owner.email()
+                account.reach != owner.reach
+                    || account.only_username != owner.only_username
+                    || account.email() != owner.email()
             }),
             account,
             credential,
             failure: None,
         }
+    }
+
+    /// Whether Bitbucket may say that the token is for more than the repositories in which it was found.
+    fn may_be_for_more(&self) -> bool {
+        let is_repository = |place: &Reach| place.repository.is_some();
+        self.is_changed
+            && self.failure.is_none()
+            && self.account.origin == Origin::Git
+            && self.account.kind() == Some(Kind::AccessToken)
+            && self.account.reach.iter().any(is_repository)
     }
 
     fn carry_out(&mut self, session: &Session, choice: StoreChoice) -> Result<()> {
@@ -336,6 +351,7 @@ impl Planned {
                 let mut accounts = accounts.iter_mut();
                 if let Some(known) = accounts.find(|known| known.entry == self.account.entry) {
                     known.reach.clone_from(&self.account.reach);
+                    known.only_username.clone_from(&self.account.only_username);
                     add_email(known, self.account.email().map(str::to_owned));
                 }
                 Ok(())
@@ -345,35 +361,51 @@ impl Planned {
     }
 }
 
+/// None reads as a place: `token acme/site` is about the place.
+fn usual_name(account: &Account) -> String {
+    let name = account.username().map(ToString::to_string);
+    let name = name.or_else(|| account.email().map(str::to_owned));
+    let name = name.or_else(|| account.reach.first().map(ToString::to_string));
+    let name = name.unwrap_or_else(|| account.host.to_string());
+    name.replace('/', "-")
+}
+
 fn add_email(account: &mut Account, email: Option<String>) {
     if let Some(owner) = account.owner_mut() {
         owner.email = owner.email.take().or(email);
     }
 }
 
-/// Adds a repository's workspace to an account, or only the repository if another account serves the workspace: a
-/// repository's token must not win over the account for the rest of the workspace.
-fn add_reach(account: &mut Account, reach: &Reach, others: &[&Credential], accounts: &Accounts) {
-    if account.reach.iter().any(|known| known.contains(reach)) {
+/// Adds the places in which the account's secret was found, and no more, whatever other accounts there are: so the order
+/// of commands does not matter. A person's token is for the workspace, as when git gives it; without a place, for the host.
+fn set_reach(
+    account: &mut Account,
+    is_for_host: bool,
+    places: impl Iterator<Item = Option<Reach>> + Clone,
+) {
+    let is_of_places = account.kind() == Some(Kind::AccessToken);
+    let is_of_login = account.origin == Origin::Login;
+    let is_everywhere = is_for_host || places.clone().any(|place| place.is_none());
+    if is_of_login && is_for_host {
         return;
     }
-    let workspace = reach.workspace_alone();
-    let wants_it = |other: &&Credential| match &other.reach {
-        Some(reach) => reach.workspace == workspace.workspace,
-        None => true,
-    };
-    let wanted = Wanted {
-        host: account.host.clone(),
-        path: None,
-        username: None,
-        reach: Some(workspace.clone()),
-    };
-    let is_served = matching::fitting(accounts, &wanted)
-        .any(|known| known.entry != account.entry && !known.is_retired());
-    let is_contested = is_served || others.iter().any(wants_it);
-    account.reach.push(if is_contested {
-        reach.clone()
-    } else {
-        workspace
-    });
+    account.only_username = None;
+    if is_everywhere && !is_of_places && !is_of_login {
+        account.reach.clear();
+        return;
+    }
+    for place in places.flatten() {
+        let place = if is_of_places {
+            place
+        } else {
+            place.workspace_alone()
+        };
+        add_reach(&mut account.reach, place);
+    }
+}
+
+fn add_reach(reach: &mut Vec<Reach>, place: Reach) {
+    if !reach.iter().any(|known| known.contains(&place)) {
+        reach.push(place);
+    }
 }

@@ -40,7 +40,7 @@ fn the_file_of_git_credential_store_is_taken_over() {
     assert_eq!(outcome.status, 0, "{outcome:?}");
     let file = path.display();
     for line in [
-        format!("Imported 'ada@example.com', 'acme/app' from '{file}'\n"),
+        format!("Imported 'ada@example.com', 'acme-app' from '{file}'\n"),
         "1 entry for other hosts, left alone\n".to_owned(),
         format!("It is still in '{file}'; '--remove' removes it there\n"),
     ] {

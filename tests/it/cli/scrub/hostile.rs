@@ -196,7 +196,7 @@ fn a_repository_whose_folder_is_named_otherwise_is_still_the_users() {
     for start in ["app/.bare", "app"] {
         let found = rows(&env, &[start, "--dry-run"]);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].ends_with(" acme would-move"), "{found:?}");
+        assert!(found[0].ends_with(" acme-app would-move"), "{found:?}");
     }
     scrub(&env, &["app"]);
     assert_eq!(stored(&env), [ACCESS_TOKEN]);

@@ -50,7 +50,7 @@ fn killed_at_any_moment_nothing_is_lost() {
         interrupted += u32::from(!child.wait().unwrap().success());
 
         let is_stored = || {
-            env.program(&["token", "acme"], "")
+            env.program(&["token", "acme-app"], "")
                 .stdout
                 .contains(ACCESS_TOKEN)
         };
@@ -75,7 +75,7 @@ fn killed_at_any_moment_nothing_is_lost() {
         "{interrupted} of {kills} came in time"
     );
     scrub(&env, &["app"]);
-    assert_eq!(super::token(&env, "acme"), ACCESS_TOKEN);
+    assert_eq!(super::token(&env, "acme-app"), ACCESS_TOKEN);
     assert!(!value(&env, "app", "remote.origin.url").contains("canary"));
 }
 

@@ -7,6 +7,7 @@ mod hostile;
 mod interrupted;
 mod places;
 mod planning;
+mod reach;
 mod round_trip;
 
 use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, Outcome, TestEnv};
@@ -137,7 +138,7 @@ fn a_dry_run_tells_and_changes_nothing() {
     assert_eq!(
         rows(&env, &["app", "--dry-run"]),
         [
-            "app/.git/config remote.origin.url 7 https://x-token-auth@bitbucket.org/acme/app.git acme would-move"
+            "app/.git/config remote.origin.url 7 https://x-token-auth@bitbucket.org/acme/app.git acme-app would-move"
         ]
     );
     let outcome = scrub(&env, &["app", "--dry-run"]);
@@ -201,7 +202,7 @@ fn afterwards_it_says_where_to_revoke_and_who_does_not_ask_us_yet() {
     let outcome = scrub(&env, &["app"]);
     for line in [
         "1 secret for other hosts, left alone",
-        "Moved 1 secret into the store: 'acme'",
+        "Moved 1 secret into the store: 'acme-app'",
         "Revoke the secrets that were in plain text, and sign in with new ones: https://bitbucket.org/acme/app/admin/access-tokens",
         "warning: git does not ask this helper for bitbucket.org",
         "hint: 'git credential-bitbucket setup' fixes that",
@@ -212,7 +213,7 @@ fn afterwards_it_says_where_to_revoke_and_who_does_not_ask_us_yet() {
         value(&env, "app", "remote.hub.url"),
         "https://u:other-canary@github.com/acme/app.git"
     );
-    assert_eq!(token(&env, "acme"), ACCESS_TOKEN);
+    assert_eq!(token(&env, "acme-app"), ACCESS_TOKEN);
     assert_eq!(scrub(&env, &["app"]).stdout, "", "there is nothing left");
 }
 

@@ -41,7 +41,7 @@ fn tokens_of_two_repositories_of_one_workspace_each_keep_their_own() {
 }
 
 #[test]
-fn one_token_for_a_workspace_serves_the_whole_of_it_and_no_other() {
+fn one_token_of_two_repositories_serves_both_and_nothing_else() {
     let env = environment();
     for name in ["one", "two"] {
         repository(&env, &format!("tree/{name}"));
@@ -59,15 +59,16 @@ fn one_token_for_a_workspace_serves_the_whole_of_it_and_no_other() {
     set(&env, "tree/beta", "remote.origin.url", &beta);
     scrub(&env, &["tree"]);
     assert_eq!(env.accounts().len(), 2);
-    assert_eq!(
-        get(&env, "acme/three.git"),
-        reply("x-token-auth", ACCESS_TOKEN)
-    );
-    assert_eq!(
-        get(&env, "beta/three.git"),
-        reply("x-token-auth", &other(1))
-    );
-    assert_eq!(get(&env, "gamma/three.git"), "");
+    for (path, token) in [
+        ("acme/one.git", ACCESS_TOKEN),
+        ("acme/two.git", ACCESS_TOKEN),
+        ("beta/x.git", &other(1)),
+    ] {
+        assert_eq!(get(&env, path), reply("x-token-auth", token), "{path}");
+    }
+    for path in ["acme/three.git", "beta/three.git", "gamma/three.git"] {
+        assert_eq!(get(&env, path), "", "{path}");
+    }
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn a_secret_that_an_account_has_already_is_not_stored_twice() {
         (&account["name"], &account["origin"]),
         (&"work".into(), &"login".into())
     );
-    assert_eq!(account["for"], serde_json::json!(["beta", "acme"]));
+    assert_eq!(account["for"], serde_json::json!(["beta", "acme/app"]));
 
     env.login(API_TOKEN, &["all"]);
     set(
@@ -153,7 +154,7 @@ fn where_the_store_fails_the_url_keeps_its_secret() {
     assert!(
         outcome
             .stderr
-            .contains("cannot store 'acme': cannot reach the OS keyring"),
+            .contains("cannot store 'acme-app': cannot reach the OS keyring"),
         "{outcome:?}"
     );
     assert_eq!(value(&env, "app", "remote.origin.url"), url("app"));
@@ -175,5 +176,5 @@ fn two_tokens_in_one_url_are_both_kept() {
         value(&env, "app", "remote.origin.url"),
         "https://bitbucket.org/acme/app.git"
     );
-    let _ = token(&env, "acme/app");
+    let _ = token(&env, "acme-app");
 }
