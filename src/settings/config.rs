@@ -12,7 +12,7 @@ use crate::git::context::Host;
 use crate::settings::toml_file::{MachineFile, not_known, parse};
 use crate::store;
 use crate::sys::files;
-use crate::sys::words::NotAWord;
+use crate::sys::words::{NotAWord, words};
 
 /// The settings. Each key is optional. Unknown keys are ignored here, and reported by `unknown_keys`.
 #[derive(Debug, Default, Deserialize)]
@@ -159,28 +159,17 @@ pub(crate) struct VaultSection {
     pub(crate) jwt_file: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Auth {
-    /// An agent listens at the address and signs in itself.
-    Agent,
-    AppRole,
-    Jwt,
-    Kubernetes,
-    #[default]
-    Token,
-}
-
-impl Auth {
+words! {
     /// Vault's name for the auth method, and its default mount.
-    pub(crate) fn method(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::AppRole => "approle",
-            Self::Jwt => "jwt",
-            Self::Kubernetes => "kubernetes",
-            Self::Token => "token",
-        }
+    #[derive(Default)]
+    pub(crate) enum Auth {
+        /// An agent listens at the address and signs in itself.
+        Agent = "agent",
+        AppRole = "approle",
+        Jwt = "jwt",
+        Kubernetes = "kubernetes",
+        #[default]
+        Token = "token",
     }
 }
 

@@ -174,7 +174,7 @@ impl Session {
         Ok(match name {
             Name::Keyring => {
                 let (answer, unlock) = (self.patience(), self.patience_with_a_prompt());
-                Box::new(keyring::open(Patience { answer, unlock }))
+                keyring::open(Patience { answer, unlock })?
             }
             Name::File => Box::new(self.file_store()?),
             Name::Exec => Box::new(self.exec_store()?),

@@ -14,7 +14,7 @@ use super::{Error, Store, within};
 use crate::sys::bytes::UNRESERVED;
 use crate::sys::child::{Output, Program, is_too_long};
 use crate::sys::error::{Hinted, shell_quoted};
-use crate::sys::secret::{Secret, SecretBuffer};
+use crate::sys::secret::Secret;
 
 /// The program, and its time limit for all calls together: the user may be typing at its unlock prompt.
 #[derive(Debug)]
@@ -65,10 +65,8 @@ impl Store for ExecStore {
             username: Some(USERNAME.to_owned()),
             secret: Some(text.to_owned().into()),
         };
-        let mut json = SecretBuffer::default();
-        serde_json::to_writer(&mut json, &message).context("cannot write JSON")?;
-        let output = self.run("store", &json.into())?;
-        self.succeeded("store", &output)
+        let json = Secret::of_json(&message).context("cannot write JSON")?;
+        self.succeeded("store", &self.run("store", &json)?)
     }
 
     fn delete(&self, entry: &str) -> Result<bool, Error> {

@@ -17,8 +17,9 @@ const SERVICE: &str = "git-credential-bitbucket";
 const LONGEST: usize = if cfg!(windows) { 2560 } else { usize::MAX };
 
 /// A store in the keyring. It is not contacted before its first use.
-pub(crate) fn open(patience: Patience) -> impl Store {
-    InPieces::new(Keyring { patience }, LONGEST)
+#[expect(clippy::unnecessary_wraps, reason = "a program without it fails here")]
+pub(crate) fn open(patience: Patience) -> Result<Box<dyn Store>, Error> {
+    Ok(Box::new(InPieces::new(Keyring { patience }, LONGEST)))
 }
 
 struct Keyring {

@@ -6,6 +6,7 @@ use std::ops::Deref;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -26,6 +27,13 @@ impl Secret {
         getrandom::fill(bytes.as_mut()).map_err(io::Error::other)?;
         let letters = Base64UrlUnpadded::encode_string(bytes.as_ref());
         Ok(Self::new(letters.into_bytes()))
+    }
+
+    /// A JSON document with secrets in it.
+    pub(crate) fn of_json(document: &impl Serialize) -> serde_json::Result<Self> {
+        let mut json = SecretBuffer::default();
+        serde_json::to_writer(&mut json, document)?;
+        Ok(json.into())
     }
 
     /// The value. Review each call.

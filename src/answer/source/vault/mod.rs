@@ -95,7 +95,7 @@ pub(crate) fn knock(
     let reply = session.get("auth/token/lookup-self")?;
     let is_in = reply.status == 200 || session.is_renewed()? || session.is_in();
     let Server { address, .. } = &server;
-    let method = settings.auth.method();
+    let method = settings.auth;
     if is_in {
         let warning = if server.is_careless {
             "; whose it is nobody looks at, since VAULT_SKIP_VERIFY is set"

@@ -1,10 +1,10 @@
 //! What a login presents: two ids (`approle`), or a JWT.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::lease;
@@ -14,7 +14,7 @@ use crate::answer::source::environment::{self, vault_variable};
 use crate::settings::config::{Auth, VaultSection};
 use crate::sys::error::Hinted;
 use crate::sys::files;
-use crate::sys::secret::{Secret, SecretBuffer};
+use crate::sys::secret::Secret;
 use crate::sys::trace;
 
 /// Where Kubernetes puts the token of a pod's service account.
@@ -32,7 +32,7 @@ pub(super) struct Ticket {
 impl Ticket {
     pub(super) fn of(settings: &VaultSection) -> Result<Self> {
         let auth = settings.auth;
-        let mount = settings.auth_mount.as_deref().unwrap_or(auth.method());
+        let mount = settings.auth_mount.as_deref().unwrap_or(auth.as_str());
         let (document, proof) = match auth {
             Auth::AppRole => app_role(settings)?,
             _ => with_jwt(settings)?,
@@ -59,8 +59,7 @@ impl Ticket {
     }
 
     pub(super) fn log_in(&self, server: &Server) -> Result<Login> {
-        let method = self.auth.method();
-        trace::say(|| format!("vault: login with {method} at 'auth/{}'", self.mount));
+        trace::say(|| format!("vault: login with {} at 'auth/{}'", self.auth, self.mount));
         let path = format!("auth/{}/login", encoded(&self.mount));
         let reply = server.post(&path, &self.document, &self.proof)?;
         let login = reply.login().filter(|_| reply.status == 200);
@@ -68,10 +67,10 @@ impl Ticket {
     }
 
     fn refused(&self, server: &Server, reply: &Reply) -> anyhow::Error {
-        let method = self.auth.method();
+        let Self { auth, mount, .. } = self;
         let message = format!(
-            "Vault at '{}' refuses the login with {method} at 'auth/{}' (status {}){}",
-            server.address, self.mount, reply.status, reply.said
+            "Vault at '{}' refuses the login with {auth} at 'auth/{mount}' (status {}){}",
+            server.address, reply.status, reply.said
         );
         let hint = match self.auth {
             Auth::AppRole => {
@@ -83,19 +82,6 @@ impl Ticket {
         };
         Hinted::new(message, hint).into()
     }
-}
-
-#[derive(Serialize)]
-struct AppRole<'a> {
-    role_id: &'a str,
-    secret_id: &'a str,
-}
-
-#[derive(Serialize)]
-struct Jwt<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<&'a str>,
-    jwt: &'a str,
 }
 
 fn app_role(settings: &VaultSection) -> Result<(Secret, Secret)> {
@@ -113,11 +99,11 @@ fn app_role(settings: &VaultSection) -> Result<(Secret, Secret)> {
     };
     let role_id = part(&settings.role_id_file, "ROLE_ID", "role_id_file")?;
     let secret_id = part(&settings.secret_id_file, "SECRET_ID", "secret_id_file")?;
-    let document = to_json(&AppRole {
-        role_id: text(&role_id)?,
-        secret_id: text(&secret_id)?,
-    })?;
-    Ok((document, secret_id))
+    let ids = [
+        ("role_id", text(&role_id)?),
+        ("secret_id", text(&secret_id)?),
+    ];
+    Ok((Secret::of_json(&BTreeMap::from(ids))?, secret_id))
 }
 
 fn with_jwt(settings: &VaultSection) -> Result<(Secret, Secret)> {
@@ -138,17 +124,9 @@ fn with_jwt(settings: &VaultSection) -> Result<(Secret, Secret)> {
             )
         })?,
     };
-    let document = to_json(&Jwt {
-        role: settings.role.as_deref(),
-        jwt: text(&jwt)?,
-    })?;
-    Ok((document, jwt))
-}
-
-fn to_json(document: &impl Serialize) -> Result<Secret> {
-    let mut json = SecretBuffer::default();
-    serde_json::to_writer(&mut json, document)?;
-    Ok(json.into())
+    let mut document = BTreeMap::from([("jwt", text(&jwt)?)]);
+    document.extend(settings.role.as_deref().map(|role| ("role", role)));
+    Ok((Secret::of_json(&document)?, jwt))
 }
 
 fn text(secret: &Secret) -> Result<&str> {
