@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::bitbucket::host::{API_HOST, is_cloud};
 use crate::git::context::Host;
-use crate::sys::serde_as_text::serde_as_text;
+use crate::sys::words::serde_as_text;
 
 /// A workspace (Data Center: a project) or one repository of it, in lower case: Bitbucket's paths ignore case.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -103,15 +103,6 @@ impl GitConfig {
             let next = cuts.partition_point(|cut| cut.start <= place.start);
             next > 0 && place.end <= cuts[next - 1].end
         };
-        let length_of = |piece: &Option<Piece>| piece.as_ref().map_or(0, |it| it.bytes.len());
-        let lengths = self.entries.iter().map(|entry| {
-            let section = self.section_of(entry);
-            let pieces = length_of(&section.subsection) + length_of(&entry.value);
-            section.name.len() + entry.variable.len() + pieces + 4
-        });
-        if lengths.sum::<usize>() > LONGEST_LIST {
-            return None;
-        }
         let mut list = SecretBuffer::default();
         let push = |list: &mut SecretBuffer, piece: &Piece| {
             for (&byte, place) in piece.bytes.iter().zip(&piece.places) {
@@ -134,6 +125,9 @@ impl GitConfig {
                 push(&mut list, value);
             }
             list.push(0);
+            if list.len() > LONGEST_LIST {
+                return None;
+            }
         }
         Some(list)
     }

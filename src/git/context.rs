@@ -5,7 +5,11 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::sys::serde_as_text::serde_as_text;
+use crate::sys::words::serde_as_text;
+
+/// What git leaves in a path and in a host as it is, beside letters and digits (strbuf.c, `URL_UNSAFE_CHARS`).
+const IN_PATH: &[u8] = b"-._~/";
+const IN_HOST: &[u8] = b"-.:[]";
 
 /// The attributes of the wanted credential, as git sent them.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +32,24 @@ impl Context {
         }
         let host = std::str::from_utf8(self.host.as_deref()?).ok()?;
         host.parse().ok()
+    }
+
+    /// git's own question for a `Username`, or for the `Password` of a user (git 2.47, `credential_ask_one` in
+    /// credential.c). Askpass programs take its form apart.
+    pub(crate) fn prompt(&self, what: &str, username: Option<&str>) -> String {
+        let encoded = |value: &Option<Vec<u8>>, plain: &[u8]| -> String {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || plain.contains(&byte);
+            let bytes = value.iter().flatten().map(|&byte| match byte {
+                byte if is_plain(byte) => char::from(byte).into(),
+                byte => format!("%{byte:02X}"),
+            });
+            bytes.collect()
+        };
+        let username = username.map_or_else(String::new, |name| format!("{name}@"));
+        let host = encoded(&self.host, IN_HOST);
+        let path = encoded(&self.path, IN_PATH);
+        let slash = if path.is_empty() { "" } else { "/" };
+        format!("{what} for 'https://{username}{host}{slash}{path}': ")
     }
 }
 

@@ -1,6 +1,6 @@
 //! git's configuration files: where they lie, and how to change one while git may write to it too.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -217,9 +217,7 @@ fn resolve(path: &Path) -> PathBuf {
 }
 
 /// git's lock on one of its files. Only its holder may write the file.
-struct ConfigLock {
-    path: PathBuf,
-}
+struct ConfigLock(PathBuf);
 
 impl ConfigLock {
     /// How long we wait for another git. It writes for milliseconds.
@@ -229,11 +227,8 @@ impl ConfigLock {
         make_folder_of(lock)?;
         let deadline = Instant::now() + Self::PATIENCE;
         loop {
-            match OpenOptions::new().write(true).create_new(true).open(lock) {
-                Ok(_) => {
-                    let path = lock.to_owned();
-                    return Ok(Self { path });
-                }
+            match File::create_new(lock) {
+                Ok(_) => return Ok(Self(lock.to_owned())),
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                     let cannot = format!("cannot write '{}'", target.display());
                     return Err(error).context(cannot);
@@ -250,7 +245,7 @@ impl ConfigLock {
 
 impl Drop for ConfigLock {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(&self.0);
     }
 }
 

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::git::program::{Scope, outside_repositories, run};
-use crate::sys::child;
-use crate::sys::variables;
+use crate::sys::{child, variables};
 
 /// What git starts by a helper's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,6 @@ mod grep;
 mod helpers;
 mod judge;
 mod program;
-mod prompt;
 pub(crate) mod protocol;
 pub(crate) mod route;
 pub(crate) mod tree;
@@ -25,4 +24,3 @@ pub(crate) use self::program::{
     PATIENCE, Scope, Setting, credential, is_true, number, path_setting, setting, settings,
     settings_in, settings_within, version,
 };
-pub(crate) use self::prompt::prompt;

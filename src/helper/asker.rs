@@ -53,7 +53,7 @@ impl Asker {
     ) -> Result<Option<Secret>> {
         // Such programs hide what is typed where they are asked for a password.
         let token = usual_kind(host).noun().trim_start_matches("an ");
-        let prompt = git::prompt("Password", context, Some(&token.replace(' ', "-")));
+        let prompt = context.prompt("Password", Some(&token.replace(' ', "-")));
         self.ask(&prompt, || {
             for line in lines {
                 terminal::show(line);
@@ -64,7 +64,7 @@ impl Asker {
 
     /// Asks for the user name of a token whose start tells no kind. The terminal also takes none.
     pub(super) fn username(&mut self, context: &Context) -> Result<Option<Secret>> {
-        self.ask(&git::prompt("Username", context, None), || {
+        self.ask(&context.prompt("Username", None), || {
             let prompt = "Bitbucket user name (Enter for a token that has none): ";
             Ok(Secret::new(terminal::ask_line(prompt)?.into_bytes()))
         })

@@ -15,9 +15,8 @@ use crate::settings::locations::Locations;
 use crate::settings::session::Session;
 use crate::sys::files::{self, Lock};
 use crate::sys::limit::limit;
-use crate::sys::message;
 use crate::sys::secret::Secret;
-use crate::sys::terminal;
+use crate::sys::{message, terminal};
 
 /// How long somebody looks at a screen on which nothing happens.
 const SHORT: Duration = Duration::from_secs(2);

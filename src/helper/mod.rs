@@ -25,11 +25,9 @@ use crate::git;
 use crate::git::protocol::{ReadError, Request};
 use crate::git::username::Username;
 use crate::settings::session::Session;
-use crate::sys::message;
 use crate::sys::secret::Secret;
-use crate::sys::terminal;
-use crate::sys::trace;
 use crate::sys::words::words;
+use crate::sys::{message, terminal, trace};
 
 words! {
     /// What git starts a helper for; `capability` is defined for whoever asks (git-credential(1)).

@@ -14,7 +14,7 @@ use crate::store;
 use crate::sys::files;
 use crate::sys::words::{NotAWord, words};
 
-/// The settings. Each key is optional. Unknown keys are ignored here, and reported by `unknown_keys`.
+/// The settings. Each key is optional. Unknown keys are ignored here, and reported by `toml_file::unknown_keys`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Config {
@@ -214,8 +214,7 @@ mod tests {
     use std::path::Path;
 
     use super::{Config, StoreChoice};
-    use crate::settings::toml_file::MachineFile;
-    use crate::settings::unknown_keys::unknown_keys;
+    use crate::settings::toml_file::{MachineFile, unknown_keys};
     use crate::store::Name;
 
     fn machine(path: impl AsRef<Path>) -> MachineFile {

@@ -3,9 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod hosts;
 pub(crate) mod locations;
-mod permission;
 pub(crate) mod policy;
 pub(crate) mod session;
 mod stores;
 pub(crate) mod toml_file;
-mod unknown_keys;

@@ -1,13 +1,15 @@
-//! Reads and parses a settings file. Its errors name the line and never show a value: it may be a pasted token.
+//! Reads and parses a settings file, and finds the keys in it that mean nothing. Its errors name the line and never show
+//! a value: it may be a pasted token.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::de::DeserializeOwned;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use crate::account::file::{describe, line_at};
+use crate::bitbucket;
 use crate::sys::error::Hinted;
 use crate::sys::files;
 
@@ -59,12 +61,12 @@ pub(crate) fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<
     })
 }
 
-pub(super) fn syntax<'a>(path: &Path, text: &'a str) -> Result<DeTable<'a>> {
+fn syntax<'a>(path: &Path, text: &'a str) -> Result<DeTable<'a>> {
     let table = DeTable::parse(text).map_err(|error| broken(path, &describe(&error, text)))?;
     Ok(table.into_inner())
 }
 
-pub(super) fn text<'a>(path: &Path, content: &'a [u8]) -> Result<&'a str> {
+fn text<'a>(path: &Path, content: &'a [u8]) -> Result<&'a str> {
     std::str::from_utf8(content).map_err(|_| broken(path, "it is not UTF-8"))
 }
 
@@ -77,4 +79,59 @@ fn broken(path: &Path, what: &str) -> anyhow::Error {
             path.display()
         ),
     ))
+}
+
+/// The keys of each table that this version knows.
+const KNOWN: [(&str, &str); 6] = [
+    ("", "hosts lookup store"),
+    ("store", "default exec file folder vault"),
+    ("store.exec", "program"),
+    ("store.file", "path key"),
+    ("store.folder", "path host"),
+    (
+        "store.vault",
+        "address namespace ca mount version path host auth auth_mount role role_id_file secret_id_file jwt_file",
+    ),
+];
+/// Only the machine's file has a policy. The policy itself refuses unknown keys in it.
+const POLICY: &str = "policy";
+
+/// One message for each unknown key, and for a policy in the user's file, with file and line.
+pub(super) fn unknown_keys(path: &Path, is_machine: bool) -> Result<Vec<String>> {
+    let Some(content) = files::read_trusted(path)? else {
+        return Ok(Vec::new());
+    };
+    let text = text(path, &content)?;
+    let mut unknown = Vec::new();
+    collect_unknown(&syntax(path, text)?, "", &mut |start, key| {
+        let place = format!("{}:{}", path.display(), line_at(text, start));
+        // The key may be a pasted token.
+        let is_secret = key.split('.').any(bitbucket::looks_like_a_secret);
+        match key {
+            POLICY if is_machine => {}
+            POLICY => unknown.push(format!(
+                "'{POLICY}' in {place} means nothing: only the machine's own settings have one"
+            )),
+            _ if is_secret => unknown.push(format!("unknown key in {place}: '(a secret)'")),
+            _ => unknown.push(format!("unknown key in {place}: '{key}'")),
+        }
+    });
+    Ok(unknown)
+}
+
+fn collect_unknown(table: &DeTable<'_>, name: &str, found: &mut impl FnMut(usize, &str)) {
+    let known = KNOWN.iter().find(|(known, _)| *known == name);
+    let known = known.map_or("", |(_, keys)| keys);
+    for (key, value) in table {
+        let (own, start) = (key.get_ref(), key.span().start);
+        let path = match name {
+            "" => own.to_string(),
+            _ => format!("{name}.{own}"),
+        };
+        if !known.split(' ').any(|known| known == own) {
+            found(start, &path);
+        } else if let DeValue::Table(inner) = value.get_ref() {
+            collect_unknown(inner, &path, found);
+        }
+    }
 }

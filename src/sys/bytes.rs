@@ -7,7 +7,7 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 use crate::sys::error::is_printable;
-use crate::sys::serde_as_text::serde_as_text;
+use crate::sys::words::serde_as_text;
 
 /// All but what each part of a URL leaves as it is (RFC 3986, 2.3).
 pub(crate) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC

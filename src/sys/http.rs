@@ -42,7 +42,7 @@ pub(crate) enum Error {
     Certificates { path: PathBuf, reason: String },
     #[error("cannot get through the proxy: {0}")]
     Proxy(String),
-    #[error("no answer within {} seconds", .0.as_secs())]
+    #[error("no answer within {} seconds", .0.as_secs_f64().ceil())]
     Silent(Duration),
     /// The request may have had its effect.
     #[error("the request was sent, and no answer came: {0}")]

@@ -12,7 +12,6 @@ pub(crate) mod loopback;
 pub(crate) mod message;
 pub(crate) mod parallel;
 pub(crate) mod secret;
-pub(crate) mod serde_as_text;
 pub(crate) mod terminal;
 pub(crate) mod trace;
 pub(crate) mod variables;

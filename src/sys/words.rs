@@ -1,4 +1,22 @@
-//! Values of which each is one word.
+//! Values that are text in a file, and those of which each is one word.
+
+/// Writes and reads a type as its text.
+macro_rules! serde_as_text {
+    ($($name:ty),*) => {$(
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
 
 /// Makes an enum of values and the word of each, in one list; `ALL` has them in its order.
 macro_rules! words {
@@ -36,7 +54,7 @@ macro_rules! words {
             }
         }
 
-        $crate::sys::serde_as_text::serde_as_text!($name);
+        $crate::sys::words::serde_as_text!($name);
     };
 }
 
@@ -45,4 +63,4 @@ macro_rules! words {
 #[error("not one of the words that are known here")]
 pub(crate) struct NotAWord;
 
-pub(crate) use words;
+pub(crate) use {serde_as_text, words};

@@ -9,8 +9,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use crate::answer::source::record::Fields;
 use crate::bitbucket::reach::Reach;
 use crate::sys::error::Hinted;
-use crate::sys::files;
-use crate::sys::variables;
+use crate::sys::{files, variables};
 
 /// A path in the settings that starts with this lies below systemd's folder.
 const OF_SYSTEMD: &str = "$CREDENTIALS_DIRECTORY";

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::platform;
+use super::read::is_older;
 
 /// Older drafts belong to dead writers.
 pub(super) const AT_WORK: Duration = Duration::from_secs(60);
@@ -110,11 +111,7 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 pub(super) fn sweep(path: &Path, least: Duration) {
     let name = path.file_name().unwrap_or_default();
     let start = format!("{}.", name.to_string_lossy());
-    let is_old = |entry: &fs::DirEntry| {
-        let modified = entry.metadata().and_then(|metadata| metadata.modified());
-        let age = modified.ok().and_then(|modified| modified.elapsed().ok());
-        least.is_zero() || age.is_some_and(|age| age > least)
-    };
+    let is_old = |entry: &fs::DirEntry| least.is_zero() || is_older(entry.metadata(), least);
     let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let folder = fs::read_dir(folder_of(path));
     for entry in folder.into_iter().flatten().flatten() {

@@ -3,7 +3,6 @@
 mod damaged;
 mod draft;
 mod lock;
-mod lock_file;
 #[cfg_attr(windows, path = "windows.rs")]
 #[cfg_attr(
     windows,
@@ -17,7 +16,7 @@ pub(crate) use self::damaged::{set_aside, set_aside_before};
 pub(crate) use self::draft::{Draft, Mode};
 pub(crate) use self::lock::Lock;
 pub(crate) use self::read::{
-    HAS_MACHINE_FILES, LONGEST, if_there, is_absence, open_private, read_machine_file,
+    HAS_MACHINE_FILES, LONGEST, if_there, is_absence, is_older, open_private, read_machine_file,
     read_mounted, read_private, read_trusted,
 };
 pub(crate) use self::write::{

@@ -131,18 +131,21 @@ fn is_open(mode: u32, others: u32) -> bool {
 }
 
 fn refuse_open_folder(folder: &Path) -> Result<()> {
-    let shown = folder.display();
-    let metadata = folder.metadata();
-    let metadata = metadata.with_context(|| format!("cannot look at '{shown}'"))?;
+    let metadata = look_at(folder)?;
     refuse_foreign(folder, metadata.uid())?;
     if is_open(metadata.mode(), WRITABLE) {
-        let mode = metadata.mode() & 0o7777;
+        let (shown, mode) = (folder.display(), metadata.mode() & 0o7777);
         bail!(Hinted::new(
             format!("others can write to the folder '{shown}' (mode {mode:04o})"),
             "look whether its files are yours, then 'chmod go-w' it",
         ));
     }
     Ok(())
+}
+
+fn look_at(folder: &Path) -> Result<Metadata> {
+    let cannot = || format!("cannot look at '{}'", folder.display());
+    folder.metadata().with_context(cannot)
 }
 
 pub(super) fn refuse_unless_of_the_machine(path: &Path) -> Result<()> {
@@ -194,10 +197,7 @@ const OWN_PLACE: &str =
 /// such a folder, so it writes none.
 pub(super) fn refuse_to_write_for_another(folder: &Path) -> Result<()> {
     let shown = folder.display();
-    let metadata = folder.metadata();
-    let owner = metadata
-        .with_context(|| format!("cannot look at '{shown}'"))?
-        .uid();
+    let owner = look_at(folder)?.uid();
     if owner != geteuid().as_raw() {
         bail!(Hinted::new(
             format!("the folder '{shown}' belongs to somebody else (user {owner})"),

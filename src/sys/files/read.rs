@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use zeroize::Zeroizing;
@@ -90,6 +91,12 @@ pub(crate) fn is_absence(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
     )
+}
+
+/// Whether a file was last changed longer ago than this.
+pub(crate) fn is_older(metadata: io::Result<fs::Metadata>, least: Duration) -> bool {
+    let modified = metadata.and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > least))
 }
 
 /// More than all our files together.

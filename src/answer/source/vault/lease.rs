@@ -1,7 +1,7 @@
 //! The token of a login, kept for its lease in a private file, so that a push with LFS, which asks three times, logs in
 //! once.
 
-use std::fs::{self, DirEntry};
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -76,20 +76,17 @@ pub(super) fn sweep(path: &Path) {
         let is_over = match rest.split_once('.') {
             None => other != path && LeasedToken::read(&other).is_none(),
             // One that is taken away while somebody holds it costs no more than one more login.
-            Some((_, LOCK)) => other.with_extension("") != path && is_older(&entry, OLD),
+            Some((_, LOCK)) => {
+                other.with_extension("") != path && files::is_older(entry.metadata(), OLD)
+            }
             // A draft, with a token in it: the job that was killed over it writes no file of that name again.
-            Some(_) => is_older(&entry, AT_WORK),
+            Some(_) => files::is_older(entry.metadata(), AT_WORK),
         };
         if is_over {
             // Whoever comes next tries again.
             let _ = fs::remove_file(other);
         }
     }
-}
-
-fn is_older(entry: &DirEntry, least: Duration) -> bool {
-    let modified = entry.metadata().and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > least))
 }
 
 fn seconds_since_1970() -> u64 {

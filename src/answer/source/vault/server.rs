@@ -193,15 +193,7 @@ fn out_of_reach(address: &str, error: &http::Error) -> anyhow::Error {
             "see whether it runs, and 'address' of [store.vault] in config.toml"
         }
     };
-    let said = match error {
-        // To the second.
-        http::Error::Silent(patience) => {
-            let seconds = Duration::from_secs_f64(patience.as_secs_f64().ceil());
-            http::Error::Silent(seconds).to_string()
-        }
-        other => other.to_string(),
-    };
-    Hinted::new(format!("cannot ask Vault at '{address}': {said}"), hint).into()
+    Hinted::new(format!("cannot ask Vault at '{address}': {error}"), hint).into()
 }
 
 /// What Go's `strconv.ParseBool` takes for true, as Vault's own tools do.

@@ -13,9 +13,8 @@ use super::server::{Server, encoded};
 use crate::answer::source::environment::{self, vault_variable};
 use crate::settings::config::{Auth, VaultSection};
 use crate::sys::error::Hinted;
-use crate::sys::files;
 use crate::sys::secret::Secret;
-use crate::sys::trace;
+use crate::sys::{files, trace};
 
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
