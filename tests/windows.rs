@@ -15,6 +15,7 @@ mod stand_in;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_git-credential-bitbucket");
 /// It looks like Bitbucket's; it is none.
 const API_TOKEN: &str = "ATATT3xFfGF0canary-api-token-0000000000000000=0A1B2C3D";
+const OTHER_TOKEN: &str = "ATATT3xFfGF0canary-other-token-000000000000000=0A1B2C3D";
 const CLOUD: &str = "protocol=https\nhost=bitbucket.org\n";
 
 #[test]
@@ -83,10 +84,10 @@ fn a_secret_longer_than_a_credential_of_windows_comes_back_whole() {
 fn the_file_store_is_written_and_replaced() {
     let place = Place::new();
     place.login(&["one", "--store", "file", "--for", "acme"]);
-    place.login(&["two", "--store", "file", "--for", "other"]);
+    place.login_with(OTHER_TOKEN, &["two", "--store", "file", "--for", "other"]);
     place.login(&["one", "--store", "file"]);
-    for name in ["one", "two"] {
-        assert_eq!(place.succeeds(&["token", name], "").trim_end(), API_TOKEN);
+    for (name, token) in [("one", API_TOKEN), ("two", OTHER_TOKEN)] {
+        assert_eq!(place.succeeds(&["token", name], "").trim_end(), token);
     }
     let secrets = std::fs::read(place.folder.path().join("secrets")).unwrap();
     let canary = b"canary";
@@ -94,6 +95,27 @@ fn the_file_store_is_written_and_replaced() {
         !secrets.windows(canary.len()).any(|part| part == canary),
         "it lies there in plain text"
     );
+}
+
+#[test]
+fn edit_renames_and_moves_an_account_and_switch_puts_one_first() {
+    let place = Place::new();
+    place.login(&["one", "--store", "file"]);
+    place.login_with(OTHER_TOKEN, &["two", "--store", "file"]);
+    let answers = |token: &str| place.succeeds(&["get"], CLOUD).contains(token);
+    assert!(answers(API_TOKEN));
+    place.succeeds(&["switch", "two"], "");
+    assert!(answers(OTHER_TOKEN));
+    place.succeeds(
+        &["edit", "two", "--rename", "job", "--store", "keyring"],
+        "",
+    );
+    assert_eq!(
+        place.succeeds(&["token", "job"], "").trim_end(),
+        OTHER_TOKEN
+    );
+    assert!(place.succeeds(&["status"], "").contains("keyring"));
+    place.succeeds(&["logout", "--all"], "");
 }
 
 #[test]
@@ -157,8 +179,12 @@ impl Place {
     }
 
     fn login(&self, arguments: &[&str]) {
+        self.login_with(API_TOKEN, arguments);
+    }
+
+    fn login_with(&self, token: &str, arguments: &[&str]) {
         let options = ["login", "--with-token", "--no-verify"];
-        self.succeeds(&[&options, arguments].concat(), API_TOKEN);
+        self.succeeds(&[&options, arguments].concat(), token);
     }
 }
 
