@@ -8,6 +8,7 @@ mod help;
 mod import;
 mod login;
 mod logout;
+mod recording;
 mod scrub;
 mod setup;
 mod status;
