@@ -11,3 +11,7 @@ pub(crate) mod renewal;
 pub(crate) mod ruling;
 pub(crate) mod shortlist;
 pub(crate) mod source;
+
+pub(crate) use self::decide::{Effort, decide};
+pub(crate) use self::found::{Findings, Found};
+pub(crate) use self::matching::Wanted;

@@ -12,12 +12,14 @@ pub(crate) mod reach;
 mod rest;
 mod tokens;
 
+pub(crate) use self::authorization::Identity;
 pub(crate) use self::host::{
     API_HOST, api_host, cloud, home_of, hosts_asked_for, is_cloud, of_ssh, without_alias,
 };
 pub(crate) use self::kind::{Kind, RestScheme, removed, static_usernames};
 pub(crate) use self::pages::{API_TOKEN_PAGE, PROFILE_PAGE, TWO_STEP_PAGE, grants, how_to_make};
 pub(crate) use self::pasted::{Pasted, joined, understood};
+pub(crate) use self::reach::Reach;
 pub(crate) use self::rest::{
     Forbidden, Service, clone_url, context_of, granted_scopes, has_no_workspace, is_api_token,
     is_general_rest, is_of_bitbuckets_git, is_of_git, is_rest, is_workspace_token,

@@ -10,7 +10,7 @@ use clap::Arg;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::bitbucket;
-use crate::sys::error::Usage;
+use crate::sys::Usage;
 use crate::sys::message::PROGRAM;
 
 /// A secret typed as an argument is already in the shell's history and the process list; keep it out of messages and

@@ -35,7 +35,7 @@ use self::switch::Switch;
 use self::takeover::import::Import;
 use self::takeover::scrub::Scrub;
 use self::token::Token;
-use crate::sys::error::Usage;
+use crate::sys::Usage;
 use crate::sys::message::PROGRAM;
 
 /// A git credential helper for Bitbucket: sign in once, git never asks again

@@ -7,12 +7,10 @@ use serde::Serialize;
 
 use crate::account::Account;
 use crate::account::file::Accounts;
-use crate::answer::found::{Findings, Found};
-use crate::git::context::Host;
-use crate::git::{self, Helper};
-use crate::sys::error::{Hinted, printable};
+use crate::answer::{Findings, Found};
+use crate::git::{self, Helper, Host};
 use crate::sys::message::{hint, warn};
-use crate::sys::terminal;
+use crate::sys::{Hinted, printable, terminal};
 
 pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })

@@ -13,6 +13,8 @@ pub(crate) mod tree;
 pub(crate) mod url;
 pub(crate) mod username;
 
+pub(crate) use self::config::GitConfig;
+pub(crate) use self::context::Host;
 pub(crate) use self::files::{
     config_file, config_folder, edit, edit_config, global_config_files, included, list_of, lock_of,
     quoted, values_in,
@@ -24,3 +26,6 @@ pub(crate) use self::program::{
     PATIENCE, Scope, Setting, credential, is_true, number, path_setting, setting, settings,
     settings_in, settings_within, version,
 };
+pub(crate) use self::protocol::Request;
+pub(crate) use self::url::Url;
+pub(crate) use self::username::Username;

@@ -7,3 +7,7 @@ pub(crate) mod policy;
 pub(crate) mod session;
 mod stores;
 pub(crate) mod toml_file;
+
+pub(crate) use self::config::{Config, StoreChoice};
+pub(crate) use self::locations::Locations;
+pub(crate) use self::session::Session;

@@ -16,3 +16,9 @@ pub(crate) mod terminal;
 pub(crate) mod trace;
 pub(crate) mod variables;
 pub(crate) mod words;
+
+pub(crate) use self::bytes::Bytes;
+pub(crate) use self::child::Program;
+pub(crate) use self::error::{Hinted, Usage, printable, shell_quoted};
+pub(crate) use self::secret::{Secret, SecretBuffer};
+pub(crate) use self::terminal::waiting::Waiting;

@@ -10,8 +10,8 @@ use clap::{Arg, ArgAction, Args, Command, ValueEnum, ValueHint};
 
 use crate::account::Account;
 use crate::cli::output;
-use crate::settings::session::Session;
-use crate::sys::error::printable;
+use crate::settings::Session;
+use crate::sys::printable;
 
 #[derive(Debug, Args)]
 pub(crate) struct Completions {

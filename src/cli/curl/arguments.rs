@@ -6,8 +6,8 @@ use anyhow::Result;
 use percent_encoding::percent_decode_str;
 
 use super::options::{CurlOption, Effect};
-use crate::git::context::Host;
-use crate::sys::error::Usage;
+use crate::git::Host;
+use crate::sys::Usage;
 
 /// A command line that is safe with a secret.
 #[derive(Debug)]

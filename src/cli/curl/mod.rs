@@ -14,18 +14,12 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 
 use self::arguments::{Call, CurlUrl};
-use crate::answer::decide::{Effort, decide};
-use crate::answer::found::Found;
-use crate::answer::matching::Wanted;
-use crate::bitbucket;
-use crate::bitbucket::authorization::Identity;
+use crate::answer::{Effort, Found, Wanted, decide};
+use crate::bitbucket::{self, Identity};
 use crate::cli::output;
 use crate::helper::reply;
-use crate::settings::session::Session;
-use crate::sys::child::Program;
-use crate::sys::error::{Hinted, Usage};
-use crate::sys::message;
-use crate::sys::secret::{Secret, SecretBuffer};
+use crate::settings::Session;
+use crate::sys::{Hinted, Program, Secret, SecretBuffer, Usage, message};
 
 #[derive(Debug, Args)]
 #[command(

@@ -9,11 +9,10 @@ use super::surroundings::Surroundings;
 use crate::account::present::Missing;
 use crate::account::state::State;
 use crate::account::{Account, Kept};
-use crate::bitbucket::authorization::Identity;
-use crate::bitbucket::reach::Reach;
-use crate::settings::locations::Locations;
+use crate::bitbucket::{Identity, Reach};
+use crate::settings::Locations;
 use crate::store::Name;
-use crate::sys::secret::Secret;
+use crate::sys::Secret;
 
 /// Checks each account's store, and each account.
 pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {

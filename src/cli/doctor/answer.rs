@@ -8,17 +8,15 @@ use super::surroundings::Surroundings;
 use crate::account::present::Missing;
 use crate::account::sign_in::Scheme;
 use crate::account::standing::Standing;
-use crate::account::state::{self, State};
-use crate::account::{Account, Origin};
+use crate::account::state::State;
+use crate::account::{Account, Origin, state};
 use crate::answer::decide::{Candidate, Decision, Who};
-use crate::answer::matching::{Misfit, Wanted};
+use crate::answer::matching::Misfit;
 use crate::answer::ruling::{Rank, Ruling};
-use crate::answer::source;
-use crate::bitbucket::authorization::Identity;
-use crate::bitbucket::{self, API_HOST};
+use crate::answer::{Wanted, source};
+use crate::bitbucket::{self, API_HOST, Identity};
 use crate::store::Name;
-use crate::sys::bytes::Bytes;
-use crate::sys::secret::Secret;
+use crate::sys::{Bytes, Secret};
 
 const ID: &str = "answer";
 

@@ -5,10 +5,8 @@ use std::path::Path;
 use super::finding::{Check, or_pass};
 use super::surroundings::Surroundings;
 use crate::cli::takeover::in_url;
-use crate::git;
-use crate::git::context::Host;
-use crate::git::url::{self, Url};
-use crate::sys::error::shell_quoted;
+use crate::git::{self, Host, Url, url};
+use crate::sys::shell_quoted;
 
 /// Whether git refuses URLs that hold a password (git-config(1), `transfer.credentialsInUrl`).
 pub(super) fn credentials_in_url(surroundings: &Surroundings<'_>) -> Check {

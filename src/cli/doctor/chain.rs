@@ -7,10 +7,8 @@ use super::surroundings::{Git, Surroundings};
 use super::{accounts, environment};
 use crate::account::Account;
 use crate::bitbucket::{self, API_HOST};
-use crate::git::context::Host;
-use crate::git::{self, Helper, Scope, Setting, url};
-use crate::sys::child;
-use crate::sys::error::shell_quoted;
+use crate::git::{self, Helper, Host, Scope, Setting, url};
+use crate::sys::{child, shell_quoted};
 
 /// For each host: whether git asks us, which other helpers it asks, and whether it names the repository.
 pub(super) fn checks(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {

@@ -6,13 +6,9 @@ use super::finding::Check;
 use super::surroundings::Surroundings;
 use crate::answer::source::environment;
 use crate::bitbucket;
-use crate::git;
-use crate::git::context::Host;
-use crate::git::route;
-use crate::git::url;
+use crate::git::{self, Host, route, url};
 use crate::sys::child::SECRET_VARIABLES;
-use crate::sys::terminal;
-use crate::sys::variables;
+use crate::sys::{terminal, variables};
 
 /// Whether a variable holds a credential, and which of several answers.
 pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {

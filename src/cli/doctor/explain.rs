@@ -6,15 +6,11 @@ use super::finding::Check;
 use super::surroundings::Surroundings;
 use super::{answer, chain, environment, live};
 use crate::account::Account;
-use crate::answer::decide::{Effort, decide};
-use crate::answer::matching::Wanted;
-use crate::bitbucket::reach::Reach;
-use crate::bitbucket::{self, API_HOST};
+use crate::answer::{Effort, Wanted, decide};
+use crate::bitbucket::{self, API_HOST, Reach};
 use crate::cli::takeover::in_url;
-use crate::git;
-use crate::git::context::Host;
-use crate::git::url::Url;
-use crate::sys::error::Usage;
+use crate::git::{self, Host, Url};
+use crate::sys::Usage;
 
 /// Checks one URL: the answer, what it can do, then each account that does not answer.
 pub(super) fn checks(

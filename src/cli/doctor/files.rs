@@ -10,11 +10,10 @@ use super::finding::{Check, or_pass};
 use super::surroundings::Surroundings;
 use crate::cli::setup::Place;
 use crate::cli::takeover::netrc::{Machine, Netrc};
+use crate::settings::Session;
 use crate::settings::locations::system_config;
-use crate::settings::session::Session;
 use crate::store::file::KeyPlace;
-use crate::sys::error::shell_quoted;
-use crate::sys::files;
+use crate::sys::{files, shell_quoted};
 
 /// Whether `config.toml` has mistakes.
 pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {

@@ -6,9 +6,8 @@ use serde::Serialize;
 
 use crate::account::Account;
 use crate::cli::output;
-use crate::sys::error;
-use crate::sys::secret::Secret;
 use crate::sys::words::words;
+use crate::sys::{Secret, error};
 
 /// The result of one check. The names are a contract: `doctor --json` shows them.
 #[derive(Debug, Serialize)]

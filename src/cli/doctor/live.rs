@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::finding::{Check, CheckOutcome};
-use crate::account::Account;
-use crate::account::state::{self, State};
-use crate::account::verify::{self, Verdict};
-use crate::bitbucket::Service;
-use crate::bitbucket::reach::Reach;
-use crate::sys::secret::Secret;
+use crate::account::state::State;
+use crate::account::verify::Verdict;
+use crate::account::{Account, state, verify};
+use crate::bitbucket::{Reach, Service};
+use crate::sys::Secret;
 
 /// The time limit for all questions together.
 const PATIENCE: Duration = Duration::from_secs(10);

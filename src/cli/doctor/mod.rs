@@ -22,7 +22,7 @@ use clap::Args;
 use self::finding::{Check, CheckOutcome};
 use self::surroundings::Surroundings;
 use crate::cli::output;
-use crate::settings::session::Session;
+use crate::settings::Session;
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {

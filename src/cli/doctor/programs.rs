@@ -8,8 +8,7 @@ use super::finding::Check;
 use super::surroundings::{Git, Surroundings};
 use crate::account::Account;
 use crate::account::sign_in::Scheme;
-use crate::git;
-use crate::git::context::Host;
+use crate::git::{self, Host};
 use crate::sys::child;
 
 /// A release of git: `2.47.3`, `2.39.5 (Apple Git-154)`, `2.47.1.windows.1`.

@@ -2,12 +2,10 @@
 
 use super::finding::Check;
 use super::surroundings::Surroundings;
-use crate::answer::source::folder;
-use crate::answer::source::vault;
+use crate::answer::source::{folder, vault};
 use crate::bitbucket;
 use crate::settings::config::LookupStore;
-use crate::settings::locations::Locations;
-use crate::settings::session::Session;
+use crate::settings::{Locations, Session};
 use crate::store;
 
 /// Whether each store of `lookup` answers.

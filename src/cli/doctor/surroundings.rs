@@ -4,10 +4,9 @@ use anyhow::Result;
 
 use super::finding::Check;
 use crate::account::file::Accounts;
-use crate::git::context::Host;
-use crate::git::{self, Helper, Setting};
+use crate::git::{self, Helper, Host, Setting};
+use crate::settings::Session;
 use crate::settings::hosts::known_hosts;
-use crate::settings::session::Session;
 
 /// What the checks examine.
 pub(super) struct Surroundings<'a> {

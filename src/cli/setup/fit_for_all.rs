@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::geteuid;
 
 use super::place::program_path;
-use crate::sys::error::Hinted;
+use crate::sys::Hinted;
 
 /// The mode bit: others may start a program or enter a folder.
 const REACHABLE: u32 = 0o001;

@@ -18,14 +18,9 @@ use self::place::helper_value;
 use self::record::Record;
 use self::written::Written;
 use crate::cli::output;
-use crate::git::context::Host;
-use crate::git::url;
-use crate::git::{self, Helper, Setting};
-use crate::settings::session::Session;
-use crate::sys::error::{Hinted, printable, shell_quoted};
-use crate::sys::files;
-use crate::sys::message;
-use crate::sys::terminal;
+use crate::git::{self, Helper, Host, Setting, url};
+use crate::settings::Session;
+use crate::sys::{Hinted, files, message, printable, shell_quoted, terminal};
 
 #[derive(Debug, Args)]
 #[expect(

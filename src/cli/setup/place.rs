@@ -7,14 +7,11 @@ use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use super::written::Section;
-use crate::git::context::Host;
-use crate::git::{self, Setting};
-use crate::settings::config::Config;
+use crate::git::{self, Host, Setting};
 use crate::settings::hosts::known_hosts;
-use crate::settings::locations::{Locations, system_gitconfig};
-use crate::settings::session::Session;
-use crate::sys::error::Hinted;
-use crate::sys::files;
+use crate::settings::locations::system_gitconfig;
+use crate::settings::{Config, Locations, Session};
+use crate::sys::{Hinted, files};
 
 /// The user's git, or that of the whole machine.
 pub(crate) struct Place<'a> {

@@ -9,8 +9,7 @@ use toml::Table;
 use super::place::Place;
 use super::written::Written;
 use crate::settings::locations::system_setup;
-use crate::sys::error::Hinted;
-use crate::sys::files;
+use crate::sys::{Hinted, files};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Record {

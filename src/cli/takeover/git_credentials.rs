@@ -1,9 +1,7 @@
 //! The file of git-credential-store: a URL in each line, with user name and password (git-credential-store(1)).
 
 use super::{Credential, Entry, in_url};
-use crate::git::context::Host;
-use crate::git::url::Url;
-use crate::git::username::Username;
+use crate::git::{Host, Url, Username};
 
 /// The entries of the file, without blank lines and comments. An entry that git would not understand is bad.
 pub(crate) fn entries(text: &[u8], hosts: &[Host]) -> Vec<Entry> {

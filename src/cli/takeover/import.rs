@@ -11,17 +11,13 @@ use zeroize::Zeroizing;
 
 use crate::account::Account;
 use crate::bitbucket;
-use crate::cli::output;
-use crate::cli::setup;
 use crate::cli::takeover::{
     Credential, Entry, Plan, Planned, git_credentials, netrc, other_helper, without,
 };
-use crate::git;
-use crate::git::context::Host;
-use crate::git::username::Username;
-use crate::settings::session::Session;
-use crate::sys::error::{self, Hinted};
-use crate::sys::message;
+use crate::cli::{output, setup};
+use crate::git::{self, Host, Username};
+use crate::settings::Session;
+use crate::sys::{Hinted, error, message};
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {

@@ -21,17 +21,12 @@ use crate::account::sign_in::{Known, Owner, Scheme};
 use crate::account::standing::Standing;
 use crate::account::state::State;
 use crate::account::{Account, Kept, Origin, verify};
-use crate::bitbucket::reach::Reach;
-use crate::bitbucket::{self, Kind};
+use crate::bitbucket::{self, Kind, Reach};
 use crate::cli::output;
-use crate::git::context::Host;
-use crate::git::url::Url;
-use crate::git::username::Username;
-use crate::settings::config::StoreChoice;
-use crate::settings::session::Session;
+use crate::git::{Host, Url, Username};
+use crate::settings::{Session, StoreChoice};
 use crate::sys::parallel::in_parallel;
-use crate::sys::secret::Secret;
-use crate::sys::{error, message};
+use crate::sys::{Secret, error, message};
 
 /// A credential in plain text, and what its place says about it.
 #[derive(Clone, Debug)]

@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use super::{Credential, Entry};
-use crate::git::context::Host;
-use crate::git::username::Username;
-use crate::sys::secret::Secret;
+use crate::git::{Host, Username};
+use crate::sys::Secret;
 
 #[derive(Default)]
 pub(crate) struct Netrc {

@@ -6,11 +6,8 @@ use anyhow::{Context as _, Result};
 
 use super::Credential;
 use crate::bitbucket;
-use crate::git;
-use crate::git::context::Host;
-use crate::git::protocol::{self, Request};
-use crate::git::username::Username;
-use crate::sys::secret::{Secret, SecretBuffer};
+use crate::git::{self, Host, Request, Username, protocol};
+use crate::sys::{Secret, SecretBuffer};
 
 /// How long a helper may take: the user may be typing at its unlock prompt.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -7,15 +7,12 @@ use base64ct::{Base64, Encoding as _};
 use serde::Serialize;
 
 use crate::account::sign_in::Scheme;
-use crate::bitbucket::reach::Reach;
-use crate::bitbucket::{self, Kind};
+use crate::bitbucket::{self, Kind, Reach};
 use crate::cli::takeover::{Credential, in_url};
-use crate::git;
-use crate::git::config::{ConfigEntry, ConfigSection, GitConfig};
-use crate::git::context::Host;
-use crate::git::url::{self, Url, urls_in};
-use crate::git::username::Username;
-use crate::sys::secret::Secret;
+use crate::git::config::{ConfigEntry, ConfigSection};
+use crate::git::url::urls_in;
+use crate::git::{self, GitConfig, Host, Url, Username, url};
+use crate::sys::Secret;
 
 /// As `scrub --json` prints it: the names are a contract.
 #[derive(Serialize)]

@@ -21,10 +21,8 @@ use self::work::Scrubbing;
 use crate::cli::setup;
 use crate::cli::takeover::Plan;
 use crate::git;
-use crate::settings::session::Session;
-use crate::sys::error::Hinted;
-use crate::sys::terminal::waiting::Waiting;
-use crate::sys::variables;
+use crate::settings::Session;
+use crate::sys::{Hinted, Waiting, variables};
 
 #[derive(Debug, Args)]
 pub(crate) struct Scrub {

@@ -9,10 +9,10 @@ use super::find::Found;
 use super::walk::Form;
 use super::work::{Holder, Scrubbing};
 use crate::bitbucket::API_TOKEN_PAGE;
-use crate::cli::output::{self, plural};
+use crate::cli::output;
+use crate::cli::output::plural;
 use crate::cli::takeover::{Credential, Plan};
-use crate::sys::error;
-use crate::sys::message;
+use crate::sys::{error, message};
 
 /// A secret, its file, and what happens to it. As `--json` prints it: the names are a contract.
 #[derive(Serialize)]

@@ -10,10 +10,9 @@ use zeroize::Zeroizing;
 use super::find::{self, Found};
 use super::walk::{Form, Target};
 use crate::cli::takeover::{Plan, without};
-use crate::git;
-use crate::git::config::{ConfigEntry, GitConfig};
-use crate::git::context::Host;
-use crate::sys::error::{Hinted, shell_quoted};
+use crate::git::config::ConfigEntry;
+use crate::git::{self, GitConfig, Host};
+use crate::sys::{Hinted, shell_quoted};
 
 /// Removes the secrets that are stored, under git's own lock. If git would read the rest differently, the file stays.
 /// `git config` would need the old URL as an argument, which every user of the machine can read.

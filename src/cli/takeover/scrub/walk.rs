@@ -5,7 +5,7 @@ use std::fs::{self, DirEntry};
 use std::mem;
 use std::path::{Path, PathBuf};
 
-use crate::git::config::GitConfig;
+use crate::git::GitConfig;
 use crate::git::tree::{git_folder, is_git_folder, line_of, work_tree_around};
 
 #[derive(Clone)]

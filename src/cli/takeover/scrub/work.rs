@@ -14,12 +14,10 @@ use super::rewrite;
 use super::walk::{Form, Target, Walk};
 use crate::bitbucket;
 use crate::cli::takeover::{Credential, Plan};
-use crate::git;
-use crate::git::config::{ConfigEntry, GitConfig};
-use crate::git::context::Host;
-use crate::sys::error;
+use crate::git::config::ConfigEntry;
+use crate::git::{self, GitConfig, Host};
 use crate::sys::parallel::in_parallel;
-use crate::sys::terminal::waiting::Waiting;
+use crate::sys::{Waiting, error};
 
 /// The longest reflog and the longest other file that are looked into, in bytes: more than any ever was. Reading a
 /// configuration takes many times as much memory.
