@@ -62,30 +62,22 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
 
 /// The account with this name; without a name, the only account.
 pub(crate) fn pick<'a>(accounts: &'a Accounts, name: Option<&str>) -> Result<&'a Account> {
-    let names = || {
-        accounts
-            .iter()
-            .map(|account| format!("'{}'", account.name))
-            .collect::<Vec<_>>()
-            .join(", ")
+    let names: Vec<String> = accounts.iter().map(|it| format!("'{}'", it.name)).collect();
+    let found = match name {
+        Some(name) => accounts.named(name),
+        None => accounts.iter().next().filter(|_| names.len() == 1),
     };
-    let mut all = accounts.iter();
-    let message = match (name, all.next(), all.next()) {
-        (None, Some(only), None) => return Ok(only),
-        (_, None, _) => {
-            return Err(Hinted::new(
-                "there is no account",
-                "sign in: 'git credential-bitbucket login'",
-            )
-            .into());
-        }
-        (None, Some(_), Some(_)) => "there are several accounts".to_owned(),
-        (Some(name), _, _) => match accounts.named(name) {
-            Some(account) => return Ok(account),
-            None => format!("there is no account '{name}'"),
-        },
+    let hint = format!("name one of {}", names.join(", "));
+    let error = match (found, name) {
+        (Some(account), _) => return Ok(account),
+        (None, _) if names.is_empty() => Hinted::new(
+            "there is no account",
+            "sign in: 'git credential-bitbucket login'",
+        ),
+        (None, None) => Hinted::new("there are several accounts", hint),
+        (None, Some(name)) => Hinted::new(format!("there is no account '{name}'"), hint),
     };
-    Err(Hinted::new(message, format!("name one of {}", names())).into())
+    Err(error.into())
 }
 
 /// The named account, or all in their order.

@@ -92,6 +92,14 @@ impl GitConfig {
         Some(config)
     }
 
+    /// The section, the variable and the value of each setting whose value is text.
+    pub(crate) fn texts(&self) -> impl DoubleEndedIterator<Item = (&ConfigSection, &[u8], &str)> {
+        self.entries.iter().filter_map(|entry| {
+            let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;
+            Some((self.section_of(entry), entry.variable.as_slice(), value))
+        })
+    }
+
     pub(crate) fn section_of(&self, entry: &ConfigEntry) -> &ConfigSection {
         &self.sections[entry.section]
     }

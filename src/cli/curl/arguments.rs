@@ -12,16 +12,10 @@ use crate::sys::Usage;
 /// A command line that is safe with a secret.
 #[derive(Debug)]
 pub(super) struct Call {
-    pub(super) url: CurlUrl,
+    pub(super) host: Host,
+    pub(super) path: String,
     /// Effects of the options that may surprise the user.
     pub(super) warnings: Vec<String>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct CurlUrl {
-    pub(super) host: Host,
-    /// Without the leading slash, query and fragment.
-    pub(super) path: String,
 }
 
 impl Call {
@@ -58,8 +52,12 @@ impl Call {
         }
         let (message, hint) = match urls.as_slice() {
             [url] => {
-                let url = CurlUrl::read(url)?;
-                return Ok(Self { url, warnings });
+                let (host, path) = host_and_path(url)?;
+                return Ok(Self {
+                    host,
+                    path,
+                    warnings,
+                });
             }
             [] => (
                 "there is no URL",
@@ -128,55 +126,49 @@ fn check(option: CurlOption, warnings: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-impl CurlUrl {
-    /// Parses only what every curl reads the same way.
-    fn read(url: &[u8]) -> Result<Self> {
-        let text = std::str::from_utf8(url).unwrap_or_default();
-        let whole = "write it out: 'https://api.bitbucket.org/2.0/…'";
-        let parts = text.split_at_checked("https://".len());
-        let rest = parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("https://"));
-        let (_, rest) =
-            rest.ok_or_else(|| Usage::hinted("the URL does not begin with 'https://'", whole))?;
-        let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        if authority.contains('@') {
-            return Err(Usage::hinted(
-                "there is a user name in the URL",
-                "leave it out: workspace and repository choose the account",
-            ));
-        }
-        // curl expands braces and brackets (we switch that off), and its versions differ about blanks.
-        let is_odd = |letter: char| {
-            letter.is_ascii_control() || matches!(letter, ' ' | '\\' | '{' | '}' | '[' | ']')
-        };
-        if rest.contains(is_odd) {
-            return Err(Usage::hinted(
-                "the URL has a bracket, a brace, a backslash or a blank in it",
-                "percent-encode it: '{' is %7B, '}' %7D, '[' %5B, ']' %5D, '\\' %5C, a blank %20",
-            ));
-        }
-        let no_host = "what follows 'https://' in the URL is no host name";
-        let host = authority.parse();
-        let host = host.map_err(|_| Usage::hinted(no_host, whole))?;
-        let path = rest.split(['?', '#']).next().unwrap_or_default();
-        // A server may read an encoded slash or dot differently than git.
-        let lower = path.to_ascii_lowercase();
-        if ["%2f", "%5c", "%25"]
-            .iter()
-            .any(|code| lower.contains(code))
-        {
-            return Err(Usage::hinted(
-                "the URL encodes a slash, a backslash or a percent sign",
-                "write the path without them, or use another client",
-            ));
-        }
-        let path = percent_decode_str(path).decode_utf8_lossy();
-        Ok(Self {
-            host,
-            path: path.trim_start_matches('/').to_owned(),
-        })
+/// Parses only what every curl reads the same way. The path is without the leading slash, query and fragment.
+fn host_and_path(url: &[u8]) -> Result<(Host, String)> {
+    let text = std::str::from_utf8(url).unwrap_or_default();
+    let whole = "write it out: 'https://api.bitbucket.org/2.0/…'";
+    let parts = text.split_at_checked("https://".len());
+    let rest = parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("https://"));
+    let (_, rest) =
+        rest.ok_or_else(|| Usage::hinted("the URL does not begin with 'https://'", whole))?;
+    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if authority.contains('@') {
+        return Err(Usage::hinted(
+            "there is a user name in the URL",
+            "leave it out: workspace and repository choose the account",
+        ));
     }
+    // curl expands braces and brackets (we switch that off), and its versions differ about blanks.
+    let is_odd = |letter: char| {
+        letter.is_ascii_control() || matches!(letter, ' ' | '\\' | '{' | '}' | '[' | ']')
+    };
+    if rest.contains(is_odd) {
+        return Err(Usage::hinted(
+            "the URL has a bracket, a brace, a backslash or a blank in it",
+            "percent-encode it: '{' is %7B, '}' %7D, '[' %5B, ']' %5D, '\\' %5C, a blank %20",
+        ));
+    }
+    let no_host = "what follows 'https://' in the URL is no host name";
+    let host = authority.parse();
+    let host = host.map_err(|_| Usage::hinted(no_host, whole))?;
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    // A server may read an encoded slash or dot differently than git.
+    let lower = path.to_ascii_lowercase();
+    if ["%2f", "%5c", "%25"]
+        .iter()
+        .any(|code| lower.contains(code))
+    {
+        return Err(Usage::hinted(
+            "the URL encodes a slash, a backslash or a percent sign",
+            "write the path without them, or use another client",
+        ));
+    }
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    Ok((host, path.trim_start_matches('/').to_owned()))
 }
-
 fn unknown(name: &str) -> anyhow::Error {
     Usage::hinted(
         format!("the option{name} is not a curl option known here"),
@@ -221,8 +213,8 @@ mod tests {
         ];
         for line in lines {
             let call = read(line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
-            assert_eq!(call.url.host.as_str(), "api.bitbucket.org", "{line:?}");
-            assert_eq!(call.url.path, "2.0/user", "{line:?}");
+            assert_eq!(call.host.as_str(), "api.bitbucket.org", "{line:?}");
+            assert_eq!(call.path, "2.0/user", "{line:?}");
             assert!(call.warnings.is_empty(), "{line:?}");
         }
     }

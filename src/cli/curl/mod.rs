@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 
-use self::arguments::{Call, CurlUrl};
+use self::arguments::Call;
 use crate::answer::{Effort, Found, Wanted, decide};
 use crate::bitbucket::{self, Identity};
 use crate::cli::output;
@@ -39,25 +39,23 @@ pub(crate) struct Curl {
 }
 
 pub(crate) fn run(arguments: &Curl, only: Option<&str>) -> Result<ExitCode> {
-    let Call { url, warnings } = Call::of(&arguments.arguments)?;
-    let settings = settings(&authorization(url, only)?)?;
-    for warning in &warnings {
-        message::warn(warning);
-    }
+    let call = Call::of(&arguments.arguments)?;
+    let settings = settings(&authorization(&call, only)?)?;
+    call.warnings.iter().for_each(message::warn);
     start(&arguments.arguments, &settings)
 }
 
 /// The `Authorization` of the account that fits the URL.
-fn authorization(url: CurlUrl, only: Option<&str>) -> Result<Secret> {
+fn authorization(call: &Call, only: Option<&str>) -> Result<Secret> {
     let session = Session::default().with_only(only)?;
-    if !session.is_known(&url.host)? {
+    if !session.is_known(&call.host)? {
         return Err(Usage::hinted(
             "the URL's host is not Bitbucket Cloud, and you have no account for it",
             "sign in to it first: 'git credential-bitbucket login --host HOST'",
         ));
     }
-    let path = Some(url.path.as_bytes()).filter(|path| !path.is_empty());
-    let wanted = Wanted::at(url.host, path, None);
+    let path = Some(call.path.as_bytes()).filter(|path| !path.is_empty());
+    let wanted = Wanted::at(call.host.clone(), path, None);
     let decision = decide(&session, &wanted, Effort::Answer)?;
     let lacks_a_path = decision.only_lacks_a_path();
     let findings = decision.into_findings(&wanted)?;

@@ -14,7 +14,6 @@ use crate::settings::Locations;
 use crate::store::Name;
 use crate::sys::Secret;
 
-/// Checks each account's store, and each account.
 pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let asked = ask_stores(surroundings);
     if asked.is_empty() {
@@ -27,8 +26,10 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
         checks.extend(of_store(store, &asked));
     }
     checks.extend(asked.iter().map(|(account, kept)| {
-        if let Some(check) = forbidden(surroundings, account) {
-            return check;
+        // Another check reports a policy that cannot be read.
+        if let Ok(Some(objection)) = surroundings.session.objection(account) {
+            let (message, fix) = (objection.notice(account), objection.fix(account));
+            return Check::fail(id(account), message, fix);
         }
         match kept {
             Some(Ok(kept)) => of_account(account, kept.as_ref()),
@@ -78,17 +79,6 @@ fn answers(store: Name, asked: &[Asked<'_>]) -> bool {
 
 pub(super) fn id(account: &Account) -> String {
     format!("account.{}", account.name)
-}
-
-/// The machine's policy forbids an account.
-fn forbidden(surroundings: &Surroundings<'_>, account: &Account) -> Option<Check> {
-    // Another check reports a policy that cannot be read.
-    let objection = surroundings.session.objection(account).ok()??;
-    Some(Check::fail(
-        id(account),
-        objection.notice(account),
-        objection.fix(account),
-    ))
 }
 
 fn of_account(account: &Account, kept: Option<&Kept>) -> Check {
@@ -142,13 +132,10 @@ pub(super) fn complete(account: &Account, missing: Missing) -> String {
 
 fn described(account: &Account) -> String {
     let kind = account.kind().map_or("what git gave", |kind| kind.noun());
-    let Account {
-        name, host, reach, ..
-    } = account;
-    if reach.is_empty() {
-        format!("'{name}' is {kind} for {host}")
-    } else {
-        format!("'{name}' is {kind} for {} on {host}", listed(reach))
+    let (name, host) = (&account.name, &account.host);
+    match listed(&account.reach).as_str() {
+        "" => format!("'{name}' is {kind} for {host}"),
+        reach => format!("'{name}' is {kind} for {reach} on {host}"),
     }
 }
 

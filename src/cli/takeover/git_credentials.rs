@@ -33,20 +33,17 @@ fn content(line: &[u8], hosts: &[Host]) -> Result<Vec<Credential>, &'static str>
         return Ok(Vec::new());
     }
     let found = in_url(&url).ok_or("it has no password")?;
-    let is_usable = found.credentials.iter().all(is_usable);
-    is_usable
-        .then_some(found.credentials)
-        .ok_or("it holds a control character")
-}
-
-fn is_usable(credential: &Credential) -> bool {
-    let name = credential.username.as_ref().map(Username::as_slice);
-    let mut bytes = credential
-        .secret
-        .expose()
-        .iter()
-        .chain(name.unwrap_or_default());
-    !bytes.any(u8::is_ascii_control)
+    for Credential {
+        username, secret, ..
+    } in &found.credentials
+    {
+        let name = username.as_ref().map(Username::as_slice);
+        let mut bytes = secret.expose().iter().chain(name.unwrap_or_default());
+        if bytes.any(u8::is_ascii_control) {
+            return Err("it holds a control character");
+        }
+    }
+    Ok(found.credentials)
 }
 
 #[cfg(test)]

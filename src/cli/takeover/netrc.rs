@@ -64,7 +64,7 @@ impl Netrc {
             position: 0,
             line: 1,
         };
-        while let Some(word) = reader.word(false) {
+        while let Some((word, _)) = reader.word(false) {
             let line = reader.line;
             if let Err(reason) = netrc.take(word, &mut reader) {
                 netrc.mistakes.push(Entry {
@@ -86,18 +86,17 @@ impl Netrc {
 
     /// Takes a word, and the value that follows it in the same line or a later one.
     fn take(&mut self, word: Range<usize>, reader: &mut Reader<'_>) -> Result<(), &'static str> {
-        let text = reader.text;
+        let keyword = &reader.text[word.clone()];
         let mut machine = Machine {
             line: reader.line,
-            span: word.clone(),
+            span: word,
             ..Machine::default()
         };
-        match &text[word] {
+        match keyword {
             b"default" => self.machines.push(machine),
             b"machine" => {
                 let name = reader.value()?;
-                machine.span.end = name.end;
-                let name = unquoted(&text[name]);
+                machine.span.end = reader.position;
                 machine.name = Some(String::from_utf8_lossy(name.expose()).into_owned());
                 self.machines.push(machine);
             }
@@ -105,14 +104,14 @@ impl Netrc {
                 reader.value()?;
                 reader.skip_macro();
             }
-            keyword @ (b"login" | b"password" | b"account") => {
+            b"login" | b"password" | b"account" => {
                 let value = reader.value()?;
                 let machine = self.machines.last_mut();
                 let machine = machine.ok_or("no machine comes before it")?;
-                machine.span.end = value.end;
+                machine.span.end = reader.position;
                 match keyword {
-                    b"login" => machine.login = Some(unquoted(&text[value])),
-                    b"password" => machine.password = Some(unquoted(&text[value])),
+                    b"login" => machine.login = Some(value),
+                    b"password" => machine.password = Some(value),
                     _ => {}
                 }
             }
@@ -129,11 +128,11 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The place of the next word; a number sign starts a comment unless a value is due.
-    fn word(&mut self, is_value: bool) -> Option<Range<usize>> {
+    /// The place of the next word, and what it says; a number sign starts a comment unless a value is due.
+    fn word(&mut self, is_value: bool) -> Option<(Range<usize>, Secret)> {
         loop {
             match self.text.get(self.position)? {
-                b'#' if !is_value => self.skip_line(),
+                b'#' if !is_value => self.position += self.rest_of_line().len(),
                 b'\n' => {
                     self.line += 1;
                     self.position += 1;
@@ -143,24 +142,27 @@ impl Reader<'_> {
             }
         }
         let start = self.position;
-        let rest = &self.text[start..];
-        self.position += if rest[0] == b'"' {
-            length_of_quoted(rest)
-        } else {
-            rest.iter()
-                .take_while(|byte| !byte.is_ascii_whitespace())
-                .count()
+        let line = self.rest_of_line();
+        let (length, value) = match line.strip_prefix(b"\"") {
+            Some(quoted) => unquoted(quoted),
+            None => {
+                let word = line.split(u8::is_ascii_whitespace).next();
+                let word = word.unwrap_or_default().to_vec();
+                (word.len(), Secret::new(word))
+            }
         };
-        Some(start..self.position)
+        self.position += length;
+        Some((start..self.position, value))
     }
 
-    fn value(&mut self) -> Result<Range<usize>, &'static str> {
-        self.word(true).ok_or("its last word has no value")
+    fn value(&mut self) -> Result<Secret, &'static str> {
+        let word = self.word(true).ok_or("its last word has no value")?;
+        Ok(word.1)
     }
 
-    fn skip_line(&mut self) {
-        let rest = self.text[self.position..].iter();
-        self.position += rest.take_while(|&&byte| byte != b'\n').count();
+    fn rest_of_line(&self) -> &[u8] {
+        let mut lines = self.text[self.position..].split(|&byte| byte == b'\n');
+        lines.next().unwrap_or_default()
     }
 
     /// A macro ends with an empty line.
@@ -176,26 +178,11 @@ impl Reader<'_> {
     }
 }
 
-/// The length with the closing quote, or to the end of the line where there is none.
-fn length_of_quoted(text: &[u8]) -> usize {
-    let mut is_escaped = true;
-    for (position, byte) in text.iter().enumerate() {
-        match byte {
-            b'\n' => return position,
-            b'"' if !is_escaped => return position + 1,
-            _ => is_escaped = *byte == b'\\' && !is_escaped,
-        }
-    }
-    text.len()
-}
-
-fn unquoted(word: &[u8]) -> Secret {
-    let Some(quoted) = word.strip_prefix(b"\"") else {
-        return Secret::new(word.to_vec());
-    };
+/// What a line says up to the closing quote, or to its end where there is none; and the length with both quotes.
+fn unquoted(line: &[u8]) -> (usize, Secret) {
     // Room for everything: a `Vec` that grows leaves copies of a secret behind.
-    let mut value = Vec::with_capacity(quoted.len());
-    let mut bytes = quoted.iter().copied();
+    let mut value = Vec::with_capacity(line.len());
+    let mut bytes = line.iter().copied();
     while let Some(byte) = bytes.next().filter(|&byte| byte != b'"') {
         let escaped = if byte == b'\\' { bytes.next() } else { None };
         value.push(match escaped {
@@ -206,7 +193,7 @@ fn unquoted(word: &[u8]) -> Secret {
             None => byte,
         });
     }
-    Secret::new(value)
+    (1 + line.len() - bytes.len(), Secret::new(value))
 }
 
 /// The span with its line break if its lines hold nothing else; otherwise with the blanks after it.

@@ -80,18 +80,16 @@ pub(crate) fn in_text(text: &[u8], hosts: &[Host]) -> Findings {
 
 /// A secret that names no repository is for the repository of the configuration's first remote on its host.
 fn give_reaches(config: &GitConfig, hosts: &[Host], found: &mut [Found]) {
-    let reach_of = |entry: &ConfigEntry| {
-        let name = &config.section_of(entry).name;
-        if name != b"remote" && !name.starts_with(b"remote.") {
-            return None;
-        }
-        let url = Url::parse(std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?)?;
+    let is_remote = |name: &[u8]| name == b"remote" || name.starts_with(b"remote.");
+    let remotes = config.texts().filter(|it| is_remote(&it.0.name));
+    let reaches_of = remotes.filter_map(|(.., value)| {
+        let url = Url::parse(value)?;
         let host = url.host().filter(|host| hosts.contains(host))?;
         let reach = Reach::of_path(&host, &url.path()?)?;
         Some((bitbucket::home_of(&host), reach))
-    };
+    });
     let mut reaches = BTreeMap::new();
-    for (host, reach) in config.entries.iter().filter_map(reach_of) {
+    for (host, reach) in reaches_of {
         reaches.entry(host).or_insert(reach);
     }
     for credential in found.iter_mut().flat_map(|found| &mut found.credentials) {

@@ -258,14 +258,10 @@ impl Walk {
 
 /// The work tree of a submodule, from its configuration.
 fn tree_of_module(git: &Path) -> Option<PathBuf> {
-    let text = fs::read(git.join("config")).ok()?;
-    let config = GitConfig::parse(&text)?;
-    let mut entries = config.entries.iter().rev();
-    let tree = entries.find(|entry| {
-        let section = config.section_of(entry);
-        section.name == b"core" && section.subsection.is_none() && entry.variable == b"worktree"
+    let config = GitConfig::parse(&fs::read(git.join("config")).ok()?)?;
+    let (.., tree) = config.texts().rev().find(|(section, variable, _)| {
+        section.name == b"core" && section.subsection.is_none() && *variable == b"worktree"
     })?;
-    let tree = std::str::from_utf8(tree.value.as_ref()?.bytes()).ok()?;
     Some(git.join(tree)).filter(|tree| tree.is_dir())
 }
 

@@ -14,7 +14,6 @@ use super::rewrite;
 use super::walk::{Form, Target, Walk};
 use crate::bitbucket;
 use crate::cli::takeover::{Credential, Plan};
-use crate::git::config::ConfigEntry;
 use crate::git::{self, GitConfig, Host};
 use crate::sys::parallel::in_parallel;
 use crate::sys::{Waiting, error};
@@ -180,19 +179,16 @@ impl Scrubbing {
 
 /// The files that a configuration file includes, under any condition (git-config(1), "Includes").
 fn included(path: &Path, config: &GitConfig) -> Vec<PathBuf> {
-    let file_of = |entry: &ConfigEntry| {
-        let section = config.section_of(entry);
+    let paths = config.texts().filter(|(section, variable, _)| {
         let is_include = match &section.subsection {
             None => section.name == b"include",
             Some(_) => section.name == b"includeif",
         };
-        if !is_include || entry.variable != b"path" {
-            return None;
-        }
-        let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;
-        git::included(path, value)
-    };
-    config.entries.iter().filter_map(file_of).collect()
+        is_include && *variable == b"path"
+    });
+    paths
+        .filter_map(|(.., value)| git::included(path, value))
+        .collect()
 }
 
 /// The secrets in what git tracks in a work tree, or in a bare repository at HEAD, line by line; but not in the files that
