@@ -72,7 +72,6 @@ pub(super) fn mistake(error: &clap::Error, command: &clap::Command) -> anyhow::E
     Usage::hinted(message, hint)
 }
 
-/// What is wrong with the value of an option.
 fn fault(option: &str, error: &clap::Error) -> String {
     match (option, error.source()) {
         ("--expires", _) => "not a date such as 2027-01-31".to_owned(),

@@ -100,7 +100,6 @@ enum Command {
     Unknown(Vec<OsString>),
 }
 
-/// Parses the command line and runs the command.
 pub(crate) fn run() -> Result<ExitCode> {
     refuse_secrets_in(env::args_os().map(|word| word.to_string_lossy().into_owned()))?;
     let cli = match Cli::try_parse() {

@@ -108,7 +108,6 @@ fn verbs(program: &Command) -> String {
     lines.collect()
 }
 
-/// What may stand for an argument.
 fn values(argument: &Arg, program: &Command) -> String {
     match argument.get_id().as_str() {
         "verb" => verbs(program),

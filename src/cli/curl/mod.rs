@@ -45,7 +45,6 @@ pub(crate) fn run(arguments: &Curl, only: Option<&str>) -> Result<ExitCode> {
     start(&arguments.arguments, &settings)
 }
 
-/// The `Authorization` of the account that fits the URL.
 fn authorization(call: &Call, only: Option<&str>) -> Result<Secret> {
     let session = Session::default().with_only(only)?;
     if !session.is_known(&call.host)? {

@@ -12,7 +12,7 @@ pub(super) struct CurlOption {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     None,
-    /// Why it could send the secret elsewhere, or add a second URL.
+    /// Why it could send the secret elsewhere, or add a second URL: refused with `no-` too.
     Refused(&'static str),
     /// The user decides; what it does.
     Warned(&'static str),
@@ -29,12 +29,9 @@ impl CurlOption {
             Some(name) => (name, true),
             None => (known(SWITCHES, switch.unwrap_or(name))?, false),
         };
-        let refused = REFUSED.iter().find(|(refused, _)| *refused == name);
-        let warned = WARNED.iter().find(|(warned, _)| *warned == name);
-        let effect = match (refused, warned) {
-            (Some((_, why)), _) => Effect::Refused(why),
-            (None, Some((_, what))) if switch.is_none() => Effect::Warned(what),
-            _ => Effect::None,
+        let effect = match effect(name) {
+            Effect::Warned(_) if switch.is_some() => Effect::None,
+            effect => effect,
         };
         Some(Self {
             name,
@@ -50,43 +47,34 @@ impl CurlOption {
     }
 }
 
-/// Refused anywhere, also with `no-`.
-const REFUSED: [(&str, &str); 11] = [
-    ("abstract-unix-socket", ELSEWHERE),
-    ("config", "a file can name further URLs"),
-    ("connect-to", ELSEWHERE),
-    ("libcurl", "it writes the secret into a file"),
-    // On a redirect to another host curl drops a custom Authorization header, unless this option is set.
-    (
-        "location-trusted",
-        "it sends the secret wherever a redirect leads",
-    ),
-    // Up to curl 7.77: it fetches the URLs in the fetched file.
-    ("metalink", "the file it fetches can name further URLs"),
-    ("next", "it begins a request to another URL"),
-    ("request-target", "it requests another path than the URL's"),
-    ("resolve", ELSEWHERE),
-    ("unix-socket", ELSEWHERE),
-    // Only useful with `--expand-url` and similar, which we do not know.
-    ("variable", "it can make a URL that is not seen here"),
-];
-const ELSEWHERE: &str = "it can send the secret to another host";
-
-const WARNED: [(&str, &str); 4] = [
-    (
-        "insecure",
-        "sends the secret to any server that answers, even a false one",
-    ),
-    ("trace", SHOWS),
-    ("trace-ascii", SHOWS),
-    ("verbose", SHOWS),
-];
-const SHOWS: &str = "shows the Authorization header, and the secret in it";
+fn effect(name: &str) -> Effect {
+    match name {
+        "abstract-unix-socket" | "connect-to" | "resolve" | "unix-socket" => {
+            Effect::Refused("it can send the secret to another host")
+        }
+        "config" => Effect::Refused("a file can name further URLs"),
+        "libcurl" => Effect::Refused("it writes the secret into a file"),
+        // On a redirect to another host curl drops a custom Authorization header, unless this option is set.
+        "location-trusted" => Effect::Refused("it sends the secret wherever a redirect leads"),
+        // Up to curl 7.77: it fetches the URLs in the fetched file.
+        "metalink" => Effect::Refused("the file it fetches can name further URLs"),
+        "next" => Effect::Refused("it begins a request to another URL"),
+        "request-target" => Effect::Refused("it requests another path than the URL's"),
+        // Only useful with `--expand-url` and similar, which we do not know.
+        "variable" => Effect::Refused("it can make a URL that is not seen here"),
+        "insecure" => {
+            Effect::Warned("sends the secret to any server that answers, even a false one")
+        }
+        "trace" | "trace-ascii" | "verbose" => {
+            Effect::Warned("shows the Authorization header, and the secret in it")
+        }
+        _ => Effect::None,
+    }
+}
 
 // Sources: `curl --help all` of 7.88.1, and up to 8.16 curl.se/docs/optionswhen.html and src/tool_getparam.c. An older
 // curl stops at an option it does not know. `--help`, `--manual` and `--version` make no request and are left out.
 
-/// Options that take the next argument.
 const WITH_VALUE: &str = "
     abstract-unix-socket alt-svc aws-sigv4 cacert capath cert cert-type ciphers config connect-timeout connect-to
     continue-at cookie cookie-jar create-file-mode crlfile curves data data-ascii data-binary data-raw
@@ -104,7 +92,6 @@ const WITH_VALUE: &str = "
     time-cond tls-max tls13-ciphers tlsauthtype tlspassword tlsuser trace trace-ascii trace-config unix-socket
     upload-file upload-flags url url-query user user-agent variable vlan-priority write-out";
 
-/// Options without a value.
 const SWITCHES: &str = "
     alpn anyauth append basic buffer ca-native cert-status clobber compressed compressed-ssh create-dirs crlf digest
     disable disable-eprt disable-epsv disallow-username-in-url doh-cert-status doh-insecure dump-ca-embed eprt epsv
@@ -121,7 +108,6 @@ const SWITCHES: &str = "
     suppress-connect-headers tcp-fastopen tcp-nodelay tftp-no-options tls-earlydata tlsv1 tlsv1.0 tlsv1.1 tlsv1.2
     tlsv1.3 tr-encoding trace-ids trace-time use-ascii verbose xattr";
 
-/// The letters of options.
 const LETTERS: &str = "
     #=progress-bar 0=http1.0 1=tlsv1 2=sslv2 3=sslv3 4=ipv4 6=ipv6 :=next A=user-agent B=use-ascii C=continue-at
     D=dump-header E=cert F=form G=get H=header I=head J=remote-header-name K=config L=location N=buffer O=remote-name
@@ -132,7 +118,7 @@ const LETTERS: &str = "
 
 #[cfg(test)]
 mod tests {
-    use super::{CurlOption, Effect, LETTERS, REFUSED, SWITCHES, WARNED, WITH_VALUE};
+    use super::{CurlOption, Effect, LETTERS, SWITCHES, WITH_VALUE, effect};
 
     #[test]
     fn no_name_is_in_both_lists_and_each_that_is_named_is_in_one() {
@@ -148,10 +134,13 @@ mod tests {
             );
             assert!(!name.starts_with("no-"), "{name}");
         }
-        let named = REFUSED.iter().chain(&WARNED).map(|(name, _)| *name);
-        for name in named.chain(LETTERS.split_whitespace().map(|entry| &entry[2..])) {
+        for name in LETTERS.split_whitespace().map(|entry| &entry[2..]) {
             assert!(all.contains(&name), "{name}");
         }
+        let effects = || all.iter().map(|name| effect(name));
+        let refused = effects().filter(|effect| matches!(effect, Effect::Refused(_)));
+        let warned = effects().filter(|effect| matches!(effect, Effect::Warned(_)));
+        assert_eq!((refused.count(), warned.count()), (11, 4));
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn each_setting(
     id: &str,
     fine: &str,
 ) -> Vec<Check> {
-    let settings = surroundings.settings().iter();
+    let settings = surroundings.settings.iter();
     let checks = settings.filter_map(|it| check(&it.key, &it.value, &it.origin));
     or_pass(checks.collect(), id, fine)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::finding::Check;
-use super::surroundings::{Git, Surroundings};
+use super::surroundings::Surroundings;
 use super::{accounts, environment};
 use crate::account::Account;
 use crate::bitbucket::{self, API_HOST};
@@ -11,20 +11,20 @@ use crate::git::{self, Helper, Host, Scope, Setting, url};
 use crate::sys::{child, shell_quoted};
 
 /// For each host: whether git asks us, which other helpers it asks, and whether it names the repository.
-pub(super) fn checks(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
+pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
     for (host, chain) in &surroundings.chains {
-        checks.push(of_host(git, host, chain));
+        checks.push(of_host(surroundings, host, chain));
         checks.extend(use_http_path(surroundings, host));
     }
     checks
 }
 
 /// Whether git asks us for a host, and which other helpers it asks or gives the credentials to.
-pub(super) fn of_host(git: &Git, host: &Host, chain: &[Helper]) -> Check {
+pub(super) fn of_host(surroundings: &Surroundings<'_>, host: &Host, chain: &[Helper]) -> Check {
     let id = format!("chain.{host}");
     let Some(position) = chain.iter().position(Helper::is_ours) else {
-        return not_asked(id, git, host, chain);
+        return not_asked(id, &surroundings.settings, host, chain);
     };
     let (before, behind) = chain.split_at(position);
     let (before, behind) = (foreign_in(before), foreign_in(behind));
@@ -53,12 +53,11 @@ pub(super) fn of_host(git: &Git, host: &Host, chain: &[Helper]) -> Check {
     }
 }
 
-/// Why git does not ask us.
-fn not_asked(id: String, git: &Git, host: &Host, chain: &[Helper]) -> Check {
+fn not_asked(id: String, settings: &[Setting], host: &Host, chain: &[Helper]) -> Check {
     if let Some(helper) = chain.iter().find(|helper| helper.is_namesake()) {
-        return namesake(id, git, helper);
+        return namesake(id, settings, helper);
     }
-    if let Some((own, empty)) = git::cleared(&git.settings, host).last() {
+    if let Some((own, empty)) = git::cleared(settings, host).last() {
         let who = match empty.scope {
             Scope::Command => ", as JetBrains IDEs and GitHub Desktop set it,",
             _ => "",
@@ -75,7 +74,7 @@ fn not_asked(id: String, git: &Git, host: &Host, chain: &[Helper]) -> Check {
 }
 
 /// A helper of our name by which git starts another program, or none.
-fn namesake(id: String, git: &Git, helper: &Helper) -> Check {
+fn namesake(id: String, settings: &[Setting], helper: &Helper) -> Check {
     let fix = if is_of_the_user(helper) {
         setup()
     } else {
@@ -94,7 +93,7 @@ fn namesake(id: String, git: &Git, helper: &Helper) -> Check {
         (None, Some(name)) if !git::is_this_program(&name) => {
             let command = match child::found(&name) {
                 Some(other) => format!("another program, '{}'", other.display()),
-                None => match git.settings.iter().rfind(is_alias) {
+                None => match settings.iter().rfind(is_alias) {
                     Some(alias) => format!("the alias '{}' ('{}')", alias.key, alias.origin),
                     None => "no command: this program is in no folder of PATH".to_owned(),
                 },

@@ -86,7 +86,6 @@ pub(super) fn ide(command: &str) -> Option<&'static str> {
     ides.find_map(|(word, ide)| command.contains(word).then_some(ide))
 }
 
-/// How git reaches a host.
 pub(super) fn proxy(host: &Host) -> Check {
     let message = match route::proxy(host, git::PATIENCE) {
         None => format!("git goes to {host} directly"),

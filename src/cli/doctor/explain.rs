@@ -44,10 +44,8 @@ pub(super) fn checks(
             format!("use '{}', and revoke the secret", url.bare()),
         ));
     }
-    if let Some(git) = &surroundings.git {
-        let own = surroundings.chains.iter().filter(|(it, _)| *it == host);
-        checks.extend(own.map(|(host, chain)| chain::of_host(git, host, chain)));
-    }
+    let own = surroundings.chains.iter().filter(|(it, _)| *it == host);
+    checks.extend(own.map(|(host, chain)| chain::of_host(surroundings, host, chain)));
     let (path, check) = path(surroundings, &url, &host);
     checks.push(check);
     let username = url

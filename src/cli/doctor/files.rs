@@ -45,7 +45,6 @@ fn mistakes(session: &Session) -> Result<Vec<Check>> {
     Ok(vec![Check::pass(CONFIG, message)])
 }
 
-/// The machine's policy.
 pub(super) fn policy(surroundings: &Surroundings<'_>) -> Check {
     let id = "policy";
     let path = system_config();
@@ -174,7 +173,7 @@ fn included_by(surroundings: &Surroundings<'_>, place: &Place<'_>) -> Result<Opt
         ("", "")
     };
     let setup = format!("'{sudo}git credential-bitbucket setup{option}'");
-    let is_included = place.is_included(surroundings.settings());
+    let is_included = place.is_included(&surroundings.settings);
     if !path.exists() {
         let message = format!("git's configuration includes '{shown}', which does not exist");
         return Ok(is_included.then(|| Check::warn(SETUP, message, setup)));

@@ -58,7 +58,6 @@ impl Check {
         Self::new(id, CheckOutcome::Skip, message)
     }
 
-    /// An error as a finding, with its hint.
     pub(super) fn failed(id: impl Into<String>, error: &anyhow::Error) -> Self {
         let check = Self::new(id, CheckOutcome::Fail, error::one_line(error));
         check.with(error::hint(error).map(str::to_owned))

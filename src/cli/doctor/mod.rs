@@ -67,9 +67,8 @@ pub(crate) fn run(arguments: &Doctor, only: Option<&str>) -> Result<ExitCode> {
         text += &finding::summary(&checks, shows_all);
         output::print(text.as_bytes())?;
     }
-    let has_failed = checks
-        .iter()
-        .any(|check| check.outcome == CheckOutcome::Fail);
+    let mut outcomes = checks.iter().map(|check| check.outcome);
+    let has_failed = outcomes.any(|outcome| outcome == CheckOutcome::Fail);
     Ok(ExitCode::from(u8::from(has_failed)))
 }
 
@@ -79,8 +78,8 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
         checks.extend(programs::post_buffer(surroundings, git));
     }
     checks.push(programs::others_of_this_name(surroundings));
-    if let Some(git) = &surroundings.git {
-        checks.extend(chain::checks(surroundings, git));
+    if surroundings.git.is_some() {
+        checks.extend(chain::checks(surroundings));
         checks.push(bypass::credentials_in_url(surroundings));
         checks.extend(bypass::secrets_in_urls(surroundings));
         checks.extend(bypass::extra_headers(surroundings));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::chain;
 use super::finding::Check;
-use super::surroundings::{Git, Surroundings};
+use super::surroundings::Surroundings;
 use crate::account::Account;
 use crate::account::sign_in::Scheme;
 use crate::git::{self, Host};
@@ -42,9 +42,9 @@ const AUTHTYPE: GitVersion = (2, 46, 0);
 const EXPIRY: GitVersion = (2, 40, 0);
 
 /// The version of git, and which parts of the protocol it knows.
-pub(super) fn version(git: &Git) -> Check {
-    let version = version_of(&git.version);
-    let name = format!("git {}", git.version);
+pub(super) fn version(git: &str) -> Check {
+    let version = version_of(git);
+    let name = format!("git {git}");
     if lacks_fixes(version) {
         let message = format!(
             "{name} is older than the fixes of its credential protocol (CVE-2024-50349, CVE-2024-52006)"
@@ -64,7 +64,7 @@ pub(super) fn version(git: &Git) -> Check {
 const POST_BUFFER: u64 = 1 << 20;
 
 /// Whether a large push keeps its `Authorization`, for each host with a Bearer account.
-pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Check> {
+pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &str) -> Vec<Check> {
     let has_header_form = |account: &&Account| {
         let opaque = account.opaque();
         let has_authtype = opaque.is_some_and(|opaque| opaque.authtype.is_some());
@@ -74,7 +74,7 @@ pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &Git) -> Vec<Che
     let hosts: BTreeSet<&Host> = accounts.map(|account| &account.host).collect();
     let check = |host: &Host| {
         let id = format!("post-buffer.{host}");
-        if !forgets_headers(version_of(&git.version)) {
+        if !forgets_headers(version_of(git)) {
             return Check::pass(id, "this git keeps the Authorization of large pushes");
         }
         let size = git::number("http.postBuffer", host).unwrap_or(POST_BUFFER);

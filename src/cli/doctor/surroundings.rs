@@ -1,14 +1,11 @@
 //! What the checks look at.
 
-use anyhow::Result;
-
 use super::finding::Check;
 use crate::account::file::Accounts;
 use crate::git::{self, Helper, Host, Setting};
 use crate::settings::Session;
 use crate::settings::hosts::known_hosts;
 
-/// What the checks examine.
 pub(super) struct Surroundings<'a> {
     pub(super) session: &'a Session,
     pub(super) accounts: Accounts,
@@ -16,21 +13,20 @@ pub(super) struct Surroundings<'a> {
     pub(super) knows_accounts: bool,
     /// The hosts for which we answer.
     pub(super) hosts: Vec<Host>,
-    pub(super) git: Option<Git>,
+    /// git's version; none where git could not be asked.
+    pub(super) git: Option<String>,
+    pub(super) settings: Vec<Setting>,
     /// The helpers that git asks for each host.
     pub(super) chains: Vec<(Host, Vec<Helper>)>,
-}
-
-pub(super) struct Git {
-    pub(super) version: String,
-    pub(super) settings: Vec<Setting>,
 }
 
 impl<'a> Surroundings<'a> {
     /// Reads everything; what cannot be read is a finding.
     pub(super) fn look(session: &'a Session, checks: &mut Vec<Check>) -> Self {
-        let git = Git::look().map_err(|error| checks.push(Check::failed("git", &error)));
-        let git = git.ok();
+        let git = git::version().and_then(|version| Ok((version, git::settings()?)));
+        let git = git.map_err(|error| checks.push(Check::failed("git", &error)));
+        let (git, settings) = git.ok().unzip();
+        let settings = settings.unwrap_or_default();
         let accounts = session
             .accounts()
             .inspect_err(|error| checks.push(Check::failed("accounts", error)));
@@ -42,26 +38,24 @@ impl<'a> Surroundings<'a> {
         if let Ok(policy) = session.policy() {
             hosts.retain(|host| policy.allows_host(host));
         }
-        let settings = git.as_ref().map_or(&[][..], |git| &git.settings);
-        let chains = git::chains(settings, &hosts);
+        let chains = match &git {
+            Some(_) => git::chains(&settings, &hosts),
+            None => Vec::new(),
+        };
         Self {
             session,
             accounts,
             knows_accounts,
             hosts,
             git,
+            settings,
             chains,
         }
     }
 
-    /// git's settings; none where it could not be asked.
-    pub(super) fn settings(&self) -> &[Setting] {
-        self.git.as_ref().map_or(&[][..], |git| &git.settings)
-    }
-
     /// What git takes for a key: the last value.
     pub(super) fn setting(&self, key: &str) -> Option<&str> {
-        let setting = self.settings().iter().rfind(|setting| setting.key == key);
+        let setting = self.settings.iter().rfind(|setting| setting.key == key);
         setting.map(|setting| setting.value.as_str())
     }
 
@@ -76,14 +70,5 @@ impl<'a> Surroundings<'a> {
         // Another check reports settings that cannot be read.
         let config = self.session.config();
         config.is_ok_and(|config| !config.lookup.is_empty())
-    }
-}
-
-impl Git {
-    fn look() -> Result<Self> {
-        Ok(Self {
-            version: git::version()?,
-            settings: git::settings()?,
-        })
     }
 }

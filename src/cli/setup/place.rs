@@ -35,7 +35,6 @@ impl<'a> Place<'a> {
         })
     }
 
-    /// git's configuration file.
     pub(super) fn config(&self) -> Result<PathBuf> {
         git::config_file(self.is_system)
     }
@@ -84,7 +83,6 @@ impl<'a> Place<'a> {
         path.to_string_lossy().replace(MAIN_SEPARATOR, "/")
     }
 
-    /// Whether one of these settings includes the file.
     pub(crate) fn is_included(&self, settings: &[Setting]) -> bool {
         let path = self.include_path();
         let mut includes = settings.iter().filter(|it| it.key == "include.path");

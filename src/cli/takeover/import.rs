@@ -202,7 +202,6 @@ impl Place {
         Ok(entries.collect())
     }
 
-    /// Removes the stored entries, and nothing else.
     fn remove(&self, stored: &[&Credential]) -> Result<()> {
         let (reader, path) = match self {
             Self::File(reader, path) => (reader, path),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Credential, Entry};
 use crate::git::{Host, Username};
-use crate::sys::Secret;
+use crate::sys::{Secret, SecretBuffer};
 
 #[derive(Default)]
 pub(crate) struct Netrc {
@@ -132,7 +132,7 @@ impl Reader<'_> {
     fn word(&mut self, is_value: bool) -> Option<(Range<usize>, Secret)> {
         loop {
             match self.text.get(self.position)? {
-                b'#' if !is_value => self.position += self.rest_of_line().len(),
+                b'#' if !is_value => self.skip_line(),
                 b'\n' => {
                     self.line += 1;
                     self.position += 1;
@@ -142,14 +142,13 @@ impl Reader<'_> {
             }
         }
         let start = self.position;
-        let line = self.rest_of_line();
-        let (length, value) = match line.strip_prefix(b"\"") {
-            Some(quoted) => unquoted(quoted),
-            None => {
-                let word = line.split(u8::is_ascii_whitespace).next();
-                let word = word.unwrap_or_default().to_vec();
-                (word.len(), Secret::new(word))
-            }
+        let rest = &self.text[start..];
+        let (length, value) = if let Some(quoted) = rest.strip_prefix(b"\"") {
+            unquoted(quoted)
+        } else {
+            let word = rest.split(u8::is_ascii_whitespace).next();
+            let word = word.unwrap_or_default().to_vec();
+            (word.len(), Secret::new(word))
         };
         self.position += length;
         Some((start..self.position, value))
@@ -160,9 +159,9 @@ impl Reader<'_> {
         Ok(word.1)
     }
 
-    fn rest_of_line(&self) -> &[u8] {
-        let mut lines = self.text[self.position..].split(|&byte| byte == b'\n');
-        lines.next().unwrap_or_default()
+    fn skip_line(&mut self) {
+        let rest = self.text[self.position..].iter();
+        self.position += rest.take_while(|&&byte| byte != b'\n').count();
     }
 
     /// A macro ends with an empty line.
@@ -178,13 +177,19 @@ impl Reader<'_> {
     }
 }
 
-/// What a line says up to the closing quote, or to its end where there is none; and the length with both quotes.
-fn unquoted(line: &[u8]) -> (usize, Secret) {
-    // Room for everything: a `Vec` that grows leaves copies of a secret behind.
-    let mut value = Vec::with_capacity(line.len());
-    let mut bytes = line.iter().copied();
-    while let Some(byte) = bytes.next().filter(|&byte| byte != b'"') {
+/// What a text says up to the closing quote, or to the end of the line where there is none; and the length with both
+/// quotes.
+fn unquoted(text: &[u8]) -> (usize, Secret) {
+    let mut value = SecretBuffer::default();
+    let mut length = 1;
+    let mut bytes = text.iter().copied().take_while(|&byte| byte != b'\n');
+    while let Some(byte) = bytes.next() {
+        length += 1;
+        if byte == b'"' {
+            break;
+        }
         let escaped = if byte == b'\\' { bytes.next() } else { None };
+        length += usize::from(escaped.is_some());
         value.push(match escaped {
             Some(b'n') => b'\n',
             Some(b'r') => b'\r',
@@ -193,7 +198,7 @@ fn unquoted(line: &[u8]) -> (usize, Secret) {
             None => byte,
         });
     }
-    (1 + line.len() - bytes.len(), Secret::new(value))
+    (length, value.into())
 }
 
 /// The span with its line break if its lines hold nothing else; otherwise with the blanks after it.

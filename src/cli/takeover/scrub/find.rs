@@ -226,7 +226,6 @@ impl<'a> Search<'a> {
         self.add(entry.span.clone(), None, vec![credential]);
     }
 
-    /// The secrets in the URLs of a text.
     fn urls(&mut self, text: &[u8], place: Place<'_>) {
         for (start, url) in urls_in(text) {
             let Some(url) = Url::parse(url) else { continue };

@@ -161,7 +161,6 @@ impl Scrubbing {
         found.flat_map(|found| &found.credentials)
     }
 
-    /// Removes the stored secrets from their files.
     pub(super) fn take_out(&mut self, plan: &Plan, hosts: &[Host]) {
         let holders = self.holders.iter_mut();
         let changing: Vec<&mut Holder> = holders.filter(|holder| holder.lets_go).collect();
