@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use toml::{Table, Value};
@@ -137,7 +138,9 @@ impl Accounts {
     }
 
     /// Adds an account as the newest.
-    pub(crate) fn add(&mut self, account: Account) {
+    pub(crate) fn add(&mut self, mut account: Account) {
+        let now = Timestamp::from_second(Timestamp::now().as_second());
+        account.added = now.ok();
         self.slots.push(Ok(Box::new(account)));
     }
 

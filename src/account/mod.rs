@@ -3,7 +3,7 @@
 pub(crate) mod file;
 pub(crate) mod grant;
 mod inquiry;
-mod make;
+pub(crate) mod owner;
 pub(crate) mod present;
 pub(crate) mod probe;
 pub(crate) mod refusals;
@@ -25,8 +25,9 @@ use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use crate::account::grant::Grant;
+use crate::account::owner::Owner;
 use crate::account::rejection::Rejection;
-use crate::account::sign_in::{Known, Opaque, Owner, Scheme, SignIn};
+use crate::account::sign_in::{Known, Opaque, Scheme, SignIn};
 use crate::account::standing::Standing;
 use crate::bitbucket::Kind;
 use crate::bitbucket::reach::Reach;
@@ -43,6 +44,8 @@ pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) host: Host,
     #[serde(flatten)]
+    pub(crate) owner: Owner,
+    #[serde(flatten)]
     pub(crate) sign_in: SignIn,
     /// The workspaces and repositories it is for; none means the whole host.
     #[serde(rename = "for", default, skip_serializing_if = "Vec::is_empty")]
@@ -56,6 +59,8 @@ pub(crate) struct Account {
     /// The last day, UTC, on which the secret works, as the user said.
     pub(crate) expires: Option<Date>,
     pub(crate) origin: Origin,
+    /// When it came into `accounts.toml`, but for those of version 0.1.
+    pub(crate) added: Option<Timestamp>,
     /// When the secret ends, in seconds since 1970, UTC, as git or the server said.
     pub(crate) password_expiry_utc: Option<u64>,
     /// `login` kept the secret unchecked, and no server has judged it since.
@@ -96,6 +101,7 @@ impl Account {
             name,
             host,
             sign_in: sign_in.into(),
+            owner: Owner::default(),
             reach: Vec::new(),
             only_username: None,
             store: match origin {
@@ -106,6 +112,7 @@ impl Account {
             entry: String::new(),
             expires: None,
             origin,
+            added: None,
             password_expiry_utc: None,
             unchecked: false,
             rejected: None,
@@ -129,19 +136,11 @@ impl Account {
 
     /// The user's own name. git may present another one.
     pub(crate) fn username(&self) -> Option<&Username> {
-        match &self.sign_in {
-            SignIn::Opaque(opaque) => opaque.username.as_ref(),
-            SignIn::Known(known) => known.owner.username.as_ref(),
-        }
+        self.owner.username.as_ref()
     }
 
     pub(crate) fn email(&self) -> Option<&str> {
-        self.known()?.owner.email.as_deref()
-    }
-
-    /// None for an opaque account.
-    pub(crate) fn owner_mut(&mut self) -> Option<&mut Owner> {
-        Some(&mut self.known_mut()?.owner)
+        self.owner.email.as_deref()
     }
 
     fn known(&self) -> Option<&Known> {

@@ -57,7 +57,8 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::{Identity, Missing};
-    use crate::account::sign_in::{Known, Owner, SignIn};
+    use crate::account::owner::Owner;
+    use crate::account::sign_in::Known;
     use crate::account::{Account, Origin};
     use crate::bitbucket::{Kind, cloud};
     use crate::git::username::Username;
@@ -83,13 +84,8 @@ mod tests {
     fn each_kind_has_its_names_at_git_and_at_rest() {
         let with = |kind: Kind| {
             let mut named = account(kind);
-            named.sign_in = SignIn::Known(Known {
-                owner: Owner {
-                    username: Username::new("ada"),
-                    email: Some("ada@example.com".to_owned()),
-                },
-                ..Known::new(kind)
-            });
+            let email = Some("ada@example.com".to_owned());
+            named.owner = Owner::of_kind(kind, Username::new("ada"), email);
             named
         };
         let bearer = || Ok(Identity::Bearer(secret()));

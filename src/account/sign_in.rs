@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::grant::Grant;
 use crate::bitbucket::Kind;
-use crate::git::username::Username;
 use crate::sys::bytes::Bytes;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -15,17 +14,9 @@ pub(crate) enum SignIn {
     Opaque(Opaque),
 }
 
-/// Who signs in: git wants the user name, the REST API the e-mail.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Owner {
-    pub(crate) username: Option<Username>,
-    pub(crate) email: Option<String>,
-}
-
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) kind: Kind,
-    pub(crate) owner: Owner,
     pub(crate) scheme: Scheme,
     /// Data Center: the path below which the instance lies, with a slash before it.
     pub(crate) base_path: String,
@@ -46,7 +37,6 @@ pub(crate) enum Scheme {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Opaque {
-    pub(crate) username: Option<Username>,
     /// The path for which git gave it.
     pub(crate) path: Option<Bytes>,
     /// The scheme, where it came in the header form.
@@ -58,7 +48,6 @@ impl Known {
     pub(crate) fn new(kind: Kind) -> Self {
         Self {
             kind,
-            owner: Owner::default(),
             scheme: Scheme::default(),
             base_path: String::new(),
             grant: None,
@@ -77,9 +66,6 @@ impl From<Known> for SignIn {
 #[serde(default)]
 struct SignInRow {
     kind: Option<Kind>,
-    #[serde(deserialize_with = "Username::read")]
-    username: Option<Username>,
-    email: Option<String>,
     path: Option<Bytes>,
     authtype: Option<Bytes>,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -93,16 +79,11 @@ struct SignInRow {
 
 impl From<SignInRow> for SignIn {
     fn from(row: SignInRow) -> Self {
-        let owner = Owner {
-            username: row.username,
-            email: row.email,
-        };
         // Trust `oauth` over `kind`, which may have been edited.
         let kind = row.oauth.as_ref().map(|_| Kind::Oauth).or(row.kind);
         match kind {
             Some(kind) => Self::Known(Known {
                 kind,
-                owner,
                 scheme: match (row.bearer, row.bearer_only) {
                     (false, _) => Scheme::Basic,
                     (true, false) => Scheme::Bearer,
@@ -112,7 +93,6 @@ impl From<SignInRow> for SignIn {
                 grant: row.oauth,
             }),
             None => Self::Opaque(Opaque {
-                username: owner.username,
                 path: row.path,
                 authtype: row.authtype,
             }),
@@ -125,8 +105,6 @@ impl From<SignIn> for SignInRow {
         match sign_in {
             SignIn::Known(known) => Self {
                 kind: Some(known.kind),
-                username: known.owner.username,
-                email: known.owner.email,
                 context: known.base_path,
                 bearer: known.scheme != Scheme::Basic,
                 bearer_only: known.scheme == Scheme::BearerOnly,
@@ -134,7 +112,6 @@ impl From<SignIn> for SignInRow {
                 ..Self::default()
             },
             SignIn::Opaque(opaque) => Self {
-                username: opaque.username,
                 path: opaque.path,
                 authtype: opaque.authtype,
                 ..Self::default()
@@ -151,16 +128,16 @@ mod tests {
 
     /// Every shape that version 0.1 could write.
     const SHAPES: [&str; 8] = [
-        "name = \"work\"\nhost = \"bitbucket.org\"\nkind = \"api-token\"\nusername = \"ada\"\nemail = \"ada@example.com\"\n\
+        "name = \"work\"\nhost = \"bitbucket.org\"\nusername = \"ada\"\nemail = \"ada@example.com\"\nkind = \"api-token\"\n\
          for = [\"acme\", \"beta/app\"]\n{COMMON}expires = \"2027-01-31\"\norigin = \"login\"\n",
         "name = \"work\"\nhost = \"bitbucket.org\"\nkind = \"access-token\"\n{COMMON}origin = \"git\"\ncolour = \"blue\"\n",
-        "name = \"work\"\nhost = \"git.corp.example:7990\"\nkind = \"http-access-token\"\nusername = \"j%FCrgen\"\n\
+        "name = \"work\"\nhost = \"git.corp.example:7990\"\nusername = \"j%FCrgen\"\nkind = \"http-access-token\"\n\
          context = \"/bitbucket\"\nbearer = true\n{COMMON}origin = \"login\"\n",
         "name = \"work\"\nhost = \"git.corp.example\"\nkind = \"http-access-token\"\n\
          bearer = true\nbearer_only = true\n{COMMON}origin = \"login\"\n",
-        "name = \"work\"\nhost = \"bitbucket.org\"\nkind = \"app-password\"\nusername = \"ada\"\n{COMMON}origin = \"git\"\n\
+        "name = \"work\"\nhost = \"bitbucket.org\"\nusername = \"ada\"\nkind = \"app-password\"\n{COMMON}origin = \"git\"\n\
          password_expiry_utc = 1\n\n[rejected]\nat = \"2026-11-21T12:00:00Z\"\ntimes = 2\n",
-        "name = \"work\"\nhost = \"bitbucket.org\"\nkind = \"oauth\"\nusername = \"ada\"\nemail = \"ada@example.com\"\n\
+        "name = \"work\"\nhost = \"bitbucket.org\"\nusername = \"ada\"\nemail = \"ada@example.com\"\nkind = \"oauth\"\n\
          {COMMON}origin = \"login\"\npassword_expiry_utc = 1\n\n[oauth]\nclient_id = \"key\"\nflow = \"authorization-code\"\n\
          spare = \"x\"\n",
         "name = \"work\"\nhost = \"bitbucket.org\"\nusername = \"ada\"\npath = \"acme/site.git\"\n{COMMON}origin = \"git\"\n\

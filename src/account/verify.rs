@@ -186,8 +186,8 @@ fn data_center(
     // This address also answers without a sign-in; the header names the user only after one.
     let who = bitbucket::signed_in_user(&answer).filter(|name| !name.contains(':'));
     let who = who.map(str::to_owned);
-    if let (true, Some(who), Some(known)) = (is_token && is_nobodys, &who, account.known_mut()) {
-        known.owner.username = Username::new(who.clone());
+    if let (true, Some(who)) = (is_token && is_nobodys, &who) {
+        account.owner.username = Username::new(who.clone());
     }
     let inquiry = about(account, secret, deadline);
     Ok(match refs(&inquiry, &account.reach)? {

@@ -181,23 +181,24 @@ mod tests {
     }
 
     fn with_username(kind: Kind, name: &str) -> Account {
-        let mut known = Known::new(kind);
-        known.owner.username = Username::new(name);
-        Account {
-            sign_in: known.into(),
+        let mut account = Account {
+            sign_in: Known::new(kind).into(),
             ..account(name, &[])
-        }
+        };
+        account.owner.username = Username::new(name);
+        account
     }
 
     fn opaque(name: &str, path: Option<&str>) -> Account {
-        Account {
+        let mut account = Account {
             sign_in: SignIn::Opaque(Opaque {
-                username: Username::new(name),
                 path: path.map(|path| Bytes::from(path.as_bytes().to_vec())),
                 authtype: None,
             }),
             ..from_git(name)
-        }
+        };
+        account.owner.username = Username::new(name);
+        account
     }
 
     fn all(accounts: &[Account]) -> Accounts {

@@ -130,25 +130,24 @@ impl Changes {
         if let Some(name) = &self.rename {
             account.name = login::checked_name(name)?;
         }
-        let Some(owner) = account.owner_mut() else {
+        if !is_named {
             return Ok(());
-        };
-        let before = owner.clone();
+        }
+        let before = account.owner.clone();
         if let Some(Change(email)) = &self.email {
-            owner.email.clone_from(email);
+            account.owner.email.clone_from(email);
         }
         if let Some(Change(username)) = &self.username {
-            owner.username = username.clone().and_then(Username::new);
+            account.owner.username = username.clone().and_then(Username::new);
         }
-        let owner = owner.clone();
-        login::refuse_mixed_up_names(&owner, &account.host)?;
+        login::refuse_mixed_up_names(&account.owner, &account.host)?;
         if let Some(kind) = account.kind().filter(|kind| kind.needs_username())
             && before.username.is_some()
-            && owner.username.is_none()
+            && account.owner.username.is_none()
         {
             return Err(login::lacks_username(kind));
         }
-        if owner != before {
+        if account.owner != before {
             // The refusal was of the old names.
             account.rejected = None;
         }

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use crate::account::sign_in::{Known, Owner};
+use crate::account::owner::Owner;
+use crate::account::sign_in::Known;
 use crate::account::{Account, Kept, Origin};
 use crate::answer::matching::Wanted;
 use crate::bitbucket::reach::Reach;
@@ -23,16 +24,16 @@ pub(super) fn account(wanted: &Wanted<'_>, origin: Origin, mut known: Known) -> 
 /// The account of a typed secret, with a user name where its start tells no kind. It is for what is wanted alone.
 pub(super) fn typed(wanted: &Wanted<'_>, secret: &Secret, name: Option<Secret>) -> Account {
     let host = bitbucket::home_of(&wanted.host);
-    let owner = Owner {
-        username: name.and_then(|name| Username::new(name.expose())),
-        email: None,
+    let username = name.and_then(|name| Username::new(name.expose()));
+    let kind = Kind::of_pair(secret, username.as_ref(), &host);
+    // Without a known start only an access token can still work there, whatever the name.
+    let (kind, username) = if kind.is_retired_on(&host) {
+        (Kind::AccessToken, None)
+    } else {
+        (kind, username)
     };
-    let mut known = Known::of_secret(secret, &host, None, owner);
-    if known.kind.is_retired_on(&host) {
-        // Without a known start only an access token can still work there, whatever the name.
-        known = Known::new(Kind::AccessToken);
-    }
-    let mut account = account(wanted, Origin::Login, known);
+    let mut account = account(wanted, Origin::Login, Known::new(kind));
+    account.owner = Owner::of_kind(kind, username, None);
     account.reach.extend(wanted.reach.clone());
     account
 }
@@ -50,7 +51,7 @@ pub(super) fn keep(
     };
     if let (Some(old), Some(Kind::ApiToken)) = (old, account.kind()) {
         // It tells no owner itself.
-        account.sign_in = old.sign_in.clone();
+        account.owner = old.owner.clone();
     }
     let named = account.username().map(ToString::to_string);
     let named = named.or_else(|| account.reach.first().map(ToString::to_string));

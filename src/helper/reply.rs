@@ -10,6 +10,7 @@ use crate::answer::matching::Wanted;
 use crate::bitbucket::API_HOST;
 use crate::bitbucket::authorization::Identity;
 use crate::git::protocol::{Form, Reply};
+use crate::git::username::Username;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 
@@ -26,7 +27,7 @@ pub(super) fn of(
     let refresh_token = kept.oauth_refresh_token;
     let oauth_refresh_token = refresh_token.filter(|_| account.kind().is_none());
     let form = if let Some(opaque) = account.opaque() {
-        as_it_came(opaque, secret, offers_authtype)
+        as_it_came(opaque, account.username(), secret, offers_authtype)
     } else if wanted.host.as_str() == API_HOST {
         Some(for_rest(&account, secret, offers_authtype)?)
     } else {
@@ -44,8 +45,12 @@ pub(super) fn of(
 
 /// What git gave us goes back in the form in which it came; whoever does not offer the header form would drop it
 /// without a word.
-fn as_it_came(opaque: &Opaque, secret: Secret, offers_authtype: bool) -> Option<Form> {
-    let username = opaque.username.as_ref();
+fn as_it_came(
+    opaque: &Opaque,
+    username: Option<&Username>,
+    secret: Secret,
+    offers_authtype: bool,
+) -> Option<Form> {
     let username = username.map(|name| name.as_slice().to_vec());
     match &opaque.authtype {
         Some(scheme) if offers_authtype => Some(Form::Header {

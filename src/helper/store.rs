@@ -4,7 +4,8 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use crate::account::file::Accounts;
-use crate::account::sign_in::{Known, Opaque, Owner, SignIn};
+use crate::account::owner::Owner;
+use crate::account::sign_in::{Known, Opaque, SignIn};
 use crate::account::{Account, Kept, Origin};
 use crate::answer::matching::Wanted;
 use crate::answer::ruling::{Ruling, hindrance, rule};
@@ -120,12 +121,8 @@ fn given(wanted: &Wanted<'_>, request: &Request) -> Option<(Account, Secret)> {
     let is_plain = authtype.is_none() && request.oauth_refresh_token.is_none();
     let kind = Kind::of_secret(secret, &wanted.host).filter(|_| is_plain);
     let mut account = if let Some(kind) = kind {
-        let owner = Owner {
-            username: username.clone(),
-            email: None,
-        };
-        let known = Known::of_kind(kind, owner);
-        let mut account = newcomer::account(wanted, Origin::Git, known);
+        let mut account = newcomer::account(wanted, Origin::Git, Known::new(kind));
+        account.owner = Owner::of_kind(kind, username.clone(), None);
         match &wanted.reach {
             Some(reach) if kind == Kind::AccessToken => account.reach.push(reach.clone()),
             Some(reach) => account.reach.push(reach.workspace_alone()),
@@ -134,11 +131,12 @@ fn given(wanted: &Wanted<'_>, request: &Request) -> Option<(Account, Secret)> {
         account
     } else {
         let opaque = SignIn::Opaque(Opaque {
-            username,
             path: wanted.path.map(bytes),
             authtype: authtype.map(bytes),
         });
-        Account::new(String::new(), wanted.host.clone(), Origin::Git, opaque)
+        let mut account = Account::new(String::new(), wanted.host.clone(), Origin::Git, opaque);
+        account.owner.username = username;
+        account
     };
     // A date that no file can hold is none.
     account.password_expiry_utc = request
@@ -170,12 +168,18 @@ fn bound(accounts: &Accounts, account: &Account) -> Option<&'static str> {
 
 /// Whether what git gives is what an account of ours has already.
 fn is_same(session: &Session, known: &Account, new: &Account, secret: &Secret) -> Result<bool> {
-    let attributes = |account: &Account| (account.opaque().cloned(), account.password_expiry_utc);
-    if known.opaque().is_some() && attributes(known) != attributes(new) {
+    let is_as_before =
+        is_given_alike(known, new) && known.password_expiry_utc == new.password_expiry_utc;
+    if known.opaque().is_some() && !is_as_before {
         return Ok(false);
     }
     let kept = session.secret_of(known)?;
     Ok(kept.is_some_and(|kept| kept.secret == *secret))
+}
+
+/// Whether git gave both in the same form, for the same path and user name.
+fn is_given_alike(one: &Account, other: &Account) -> bool {
+    one.opaque() == other.opaque() && one.username() == other.username()
 }
 
 /// A server took the secret: nothing is known against it any more but what other repositories say, and how often it came
@@ -205,7 +209,7 @@ fn add(session: &Session, mut account: Account, kept: &Kept, choice: StoreChoice
     let replaced = session.update(&account, |accounts, account| {
         let replaced = accounts.remove(|known| {
             known.opaque().is_some()
-                && known.opaque() == account.opaque()
+                && is_given_alike(known, account)
                 && known.host == account.host
                 && known.origin == account.origin
         });

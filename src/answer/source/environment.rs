@@ -2,7 +2,8 @@
 
 use anyhow::{Result, bail};
 
-use crate::account::sign_in::{Known, Owner};
+use crate::account::owner::Owner;
+use crate::account::sign_in::Known;
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{self, Kind, Pasted};
 use crate::git::context::Host;
@@ -48,19 +49,16 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
     let kind = Kind::of_secret(&secret, &host).or(kind);
     let kind = kind.unwrap_or_else(|| Kind::of_pair(&secret, None, &host));
     let username = text_variable("BITBUCKET_USERNAME").and_then(Username::new);
-    let owner = Owner {
-        username: username.or(name),
-        email: text_variable("BITBUCKET_EMAIL"),
-    };
-    let known = Known::of_kind(kind, owner);
-    if kind.needs_username() && known.owner.username.is_none() {
+    let owner = Owner::of_kind(kind, username.or(name), text_variable("BITBUCKET_EMAIL"));
+    if kind.needs_username() && owner.username.is_none() {
         bail!(Hinted::new(
             format!("{variable} is set, but an app password needs a user name"),
             "set BITBUCKET_USERNAME to the Bitbucket user name",
         ));
     }
     let origin = Origin::Variable(variable);
-    let account = Account::new(variable.to_owned(), host, origin, known);
+    let mut account = Account::new(variable.to_owned(), host, origin, Known::new(kind));
+    account.owner = owner;
     Ok(Some((account, Kept::only(secret))))
 }
 

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::account::sign_in::{Known, Owner};
+use crate::account::owner::Owner;
+use crate::account::sign_in::Known;
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{self, Kind};
 use crate::git::context::Host;
@@ -100,16 +101,15 @@ impl Fields {
         let expires = self.expires.map(|text| {
             day(&text).ok_or_else(|| wrong("has an expiry that is not a date such as 2027-01-31"))
         });
-        let owner = Owner {
-            username: self.username,
-            email: self.email,
-        };
-        let known = Known::of_secret(&secret, host, kind.transpose()?, owner);
-        if known.kind.needs_username() && known.owner.username.is_none() {
+        let told = || Kind::of_pair(&secret, self.username.as_ref(), host);
+        let kind = kind.transpose()?.unwrap_or_else(told);
+        let owner = Owner::of_kind(kind, self.username, self.email);
+        if kind.needs_username() && owner.username.is_none() {
             bail!(wrong("has an app password and no field 'username'"));
         }
         let origin = Origin::Source(store);
-        let mut account = Account::new(place.to_owned(), host.clone(), origin, known);
+        let mut account = Account::new(place.to_owned(), host.clone(), origin, Known::new(kind));
+        account.owner = owner;
         account.expires = expires.transpose()?;
         Ok((account, Kept::only(secret)))
     }

@@ -4,7 +4,8 @@ use anyhow::{Result, bail};
 use jiff::civil::Date;
 
 use crate::account::file::Accounts;
-use crate::account::sign_in::{Known, Owner, Scheme};
+use crate::account::owner::Owner;
+use crate::account::sign_in::{Known, Scheme};
 use crate::account::{Account, Origin, today};
 use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
@@ -47,15 +48,12 @@ pub(super) fn complete(
         None => default_name(username.as_ref(), &arguments.reach, &host, accounts),
     };
     let existing = named.or_else(|| mine(&name));
-    let owner = Owner {
-        username: username.or_else(|| existing.and_then(Account::username).cloned()),
-        email: arguments
-            .email
-            .clone()
-            .or_else(|| existing.and_then(Account::email).map(str::to_owned)),
-    };
+    let owner = existing.map(|existing| existing.owner.clone());
+    let mut owner = owner.unwrap_or_default();
+    owner.username = username.or(owner.username);
+    owner.email = arguments.email.clone().or(owner.email);
     refuse_mixed_up_names(&owner, &host)?;
-    let known = sign_in(arguments, existing, kind, owner);
+    let known = sign_in(arguments, existing, kind);
     let mut account = match existing {
         Some(existing) => Account {
             sign_in: known.into(),
@@ -65,6 +63,7 @@ pub(super) fn complete(
     };
     // What git or a server said about the old secret does not apply to the new one.
     account.origin = Origin::Login;
+    account.owner = Owner::of_kind(kind, owner.username, owner.email);
     account.rejected = None;
     account.password_expiry_utc = None;
     account.expires = match arguments.expires {
@@ -76,10 +75,8 @@ pub(super) fn complete(
     if !arguments.reach.is_empty() {
         account.reach.clone_from(&arguments.reach);
     }
-    if let Some(owner) = account.owner_mut()
-        && (owner.email.is_none() && kind == Kind::ApiToken && asks)
-    {
-        owner.email = ask_email()?;
+    if account.owner.email.is_none() && kind == Kind::ApiToken && asks {
+        account.owner.email = ask_email()?;
     }
     if arguments.expires.is_none() && asks_for_day {
         account.expires = ask_expiry(is_day_wanted)?;
@@ -97,9 +94,9 @@ pub(crate) fn checked_name(name: &str) -> Result<String> {
 }
 
 /// The sign-in. Until Bitbucket is asked, the scheme of the replaced account stays.
-fn sign_in(arguments: &Login, existing: Option<&Account>, kind: Kind, owner: Owner) -> Known {
+fn sign_in(arguments: &Login, existing: Option<&Account>, kind: Kind) -> Known {
     let existing_base_path = existing.map(Account::base_path).unwrap_or_default();
-    let mut known = Known::of_kind(kind, owner);
+    let mut known = Known::new(kind);
     known.base_path = match &arguments.host {
         Some(instance) => instance.context.clone(),
         None => existing_base_path.to_owned(),

@@ -17,7 +17,8 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::account::file::Accounts;
-use crate::account::sign_in::{Known, Owner, Scheme};
+use crate::account::owner::Owner;
+use crate::account::sign_in::{Known, Scheme};
 use crate::account::standing::Standing;
 use crate::account::state::State;
 use crate::account::{Account, Kept, Origin, verify};
@@ -37,6 +38,7 @@ pub(crate) struct Credential {
     pub(crate) secret: Secret,
     pub(crate) reach: Option<Reach>,
     known: Known,
+    owner: Owner,
     /// Compares hundreds of secrets quickly; valid in this process only.
     fingerprint: [u8; 32],
 }
@@ -45,12 +47,10 @@ impl Credential {
     pub(crate) fn new(host: &Host, username: Option<Username>, secret: Secret) -> Self {
         let (username, secret) = bitbucket::put_right(username, secret);
         let host = bitbucket::home_of(host);
-        let owner = Owner {
-            username: username.clone(),
-            email: None,
-        };
+        let kind = Kind::of_pair(&secret, username.as_ref(), &host);
         Self {
-            known: Known::of_secret(&secret, &host, None, owner),
+            known: Known::new(kind),
+            owner: Owner::of_kind(kind, username.clone(), None),
             fingerprint: secret.fingerprint(b""),
             host,
             username,
@@ -302,12 +302,14 @@ impl Planned {
         // The account's origin is git, so one from `login` that fits comes before it.
         let mut account = owner.cloned().unwrap_or_else(|| {
             let (host, known) = (credential.host.clone(), credential.known.clone());
-            Account::new(String::new(), host, Origin::Git, known)
+            let mut account = Account::new(String::new(), host, Origin::Git, known);
+            account.owner = credential.owner.clone();
+            account
         });
         let is_for_host = |owner: &Account| owner.reach.is_empty() && owner.only_username.is_none();
         let places = same.iter().map(|credential| credential.reach.clone());
         set_reach(&mut account, owner.is_some_and(is_for_host), places);
-        let mut emails = same.iter().filter_map(|it| it.known.owner.email.as_ref());
+        let mut emails = same.iter().filter_map(|it| it.owner.email.as_ref());
         add_email(&mut account, emails.next().cloned());
         Self {
             is_new: owner.is_none(),
@@ -366,9 +368,7 @@ fn usual_name(account: &Account) -> String {
 }
 
 fn add_email(account: &mut Account, email: Option<String>) {
-    if let Some(owner) = account.owner_mut() {
-        owner.email = owner.email.take().or(email);
-    }
+    account.owner.email = account.owner.email.take().or(email);
 }
 
 /// Adds the places in which the account's secret was found, and no more, whatever other accounts there are: so the order

@@ -1,46 +1,43 @@
-//! The one maker of what accounts sign in with: from a secret, its host and the names beside it.
+//! Whose a secret is, and the names with which it is presented.
 
-use crate::account::sign_in::{Known, Owner};
+use serde::{Deserialize, Serialize};
+
 use crate::bitbucket::{Kind, static_usernames};
-use crate::git::context::Host;
 use crate::git::username::Username;
-use crate::sys::secret::Secret;
 
-impl Known {
-    /// The kind is the one that somebody said, else the one that secret and user name tell.
-    pub(crate) fn of_secret(
-        secret: &Secret,
-        host: &Host,
-        said: Option<Kind>,
-        owner: Owner,
-    ) -> Self {
-        let username = owner.username.as_ref();
-        let kind = said.unwrap_or_else(|| Kind::of_pair(secret, username, host));
-        Self::of_kind(kind, owner)
-    }
+/// Who signs in: git wants the user name, the REST API the e-mail.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    #[serde(default, deserialize_with = "Username::read")]
+    pub(crate) username: Option<Username>,
+    pub(crate) email: Option<String>,
+    /// Whom Bitbucket names: by user name or display name, else by the e-mail that it accepted.
+    #[serde(rename = "owner")]
+    pub(crate) confirmed: Option<String>,
+}
 
-    /// A static user name stands for a kind, and is nobody's. People give the e-mail of an API token as its user name.
-    pub(crate) fn of_kind(kind: Kind, owner: Owner) -> Self {
+impl Owner {
+    /// From what stands beside a secret of this kind. A static user name is nobody's, and people give the e-mail of an API
+    /// token as its user name.
+    pub(crate) fn of_kind(kind: Kind, username: Option<Username>, email: Option<String>) -> Self {
         let is_static = |name: &Username| static_usernames().contains(&name.as_slice());
-        let username = owner.username.filter(|name| !is_static(name));
+        let username = username.filter(|name| !is_static(name));
         let as_email = username
             .as_ref()
             .and_then(|name| std::str::from_utf8(name.as_slice()).ok())
             .filter(|name| kind == Kind::ApiToken && name.contains('@'))
             .map(str::to_owned);
         Self {
-            owner: Owner {
-                username: username.filter(|_| as_email.is_none()),
-                email: owner.email.or(as_email),
-            },
-            ..Self::new(kind)
+            username: username.filter(|_| as_email.is_none()),
+            email: email.or(as_email),
+            confirmed: None,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::account::sign_in::{Known, Owner};
+    use super::Owner;
     use crate::bitbucket::{Kind, cloud};
     use crate::git::username::Username;
     use crate::sys::secret::Secret;
@@ -69,18 +66,19 @@ mod tests {
             ("plain", "", Kind::AccessToken, None, None),
             ("plain", "ada", Kind::AppPassword, Some("ada"), None),
         ] {
-            let owner = Owner {
-                username: Username::new(name),
-                email: None,
-            };
+            let given = Username::new(name);
             let secret = Secret::new(secret.as_bytes().to_vec());
-            let known = Known::of_secret(&secret, &host, None, owner);
-            assert_eq!(known.kind, kind, "{name}");
+            assert_eq!(
+                Kind::of_pair(&secret, given.as_ref(), &host),
+                kind,
+                "{name}"
+            );
             let owner = Owner {
                 username: username.and_then(Username::new),
                 email: email.map(str::to_owned),
+                confirmed: None,
             };
-            assert_eq!(known.owner, owner, "{name}");
+            assert_eq!(Owner::of_kind(kind, given, None), owner, "{name}");
         }
     }
 }
