@@ -18,6 +18,8 @@ use crate::sys::words::{NotAWord, words};
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Config {
+    /// Whether the variables with a credential answer; so they do by default.
+    pub(crate) environment: Option<bool>,
     /// Our hosts, besides Bitbucket Cloud and those of the accounts.
     pub(crate) hosts: Vec<Host>,
     /// These stores are asked in turn when no account fits.

@@ -83,7 +83,7 @@ fn broken(path: &Path, what: &str) -> anyhow::Error {
 
 /// The keys of each table that this version knows.
 const KNOWN: [(&str, &str); 6] = [
-    ("", "hosts lookup store"),
+    ("", "environment hosts lookup store"),
     ("store", "default exec file folder vault"),
     ("store.exec", "program"),
     ("store.file", "path key"),

@@ -22,8 +22,8 @@ const KINDS: [Option<Kind>; SECRET_VARIABLES.len()] = [
     Some(Kind::AppPassword),
 ];
 
-/// The environment's account, if a variable is set and the host is Bitbucket Cloud.
-pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
+/// The environment's account, if a variable is set and the host is Bitbucket Cloud, unless the settings turn it off.
+pub(crate) fn account(session: &Session, host: &Host) -> Result<Option<(Account, Kept)>> {
     if !bitbucket::is_cloud(host) {
         return Ok(None);
     }
@@ -38,6 +38,9 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
     else {
         return Ok(None);
     };
+    if session.config()?.environment == Some(false) {
+        return Ok(None);
+    }
     if secret.expose().iter().any(u8::is_ascii_control) {
         bail!(Hinted::new(
             format!("{variable} holds a line break or another control character"),
@@ -64,7 +67,7 @@ pub(crate) fn account(host: &Host) -> Result<Option<(Account, Kept)>> {
 
 /// The environment's account, unless the policy or the session's limit forbids it.
 pub(crate) fn allowed_account(session: &Session, host: &Host) -> Result<Option<(Account, Kept)>> {
-    let Some((account, kept)) = account(host)? else {
+    let Some((account, kept)) = account(session, host)? else {
         return Ok(None);
     };
     let objection = session.objection_to_kept(&account, &kept)?;

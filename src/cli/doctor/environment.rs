@@ -13,7 +13,8 @@ use crate::sys::{terminal, variables};
 /// Whether a variable holds a credential, and which of several answers.
 pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
     let id = "environment";
-    let (mut account, kept) = match environment::account(&bitbucket::cloud()) {
+    let (mut account, kept) = match environment::account(surroundings.session, &bitbucket::cloud())
+    {
         Ok(Some(found)) => found,
         Ok(None) => return Check::pass(id, "no variable holds a credential for Bitbucket"),
         Err(error) => return Check::failed(id, &error),

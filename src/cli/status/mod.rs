@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     }
     needs_attention |= warn_of_the_policy(&session, &shown);
     let cloud = bitbucket::cloud();
-    if let Some((mut account, kept)) = environment::account(&cloud)? {
+    if let Some((mut account, kept)) = environment::account(&session, &cloud)? {
         account.rejected = session.refusal_of(&kept.secret);
         message::tell(&if let Ok(Some(objection)) = session.objection(&account) {
             objection.notice(&account)
