@@ -109,7 +109,7 @@ mod tests {
         });
         let findings = Findings {
             found,
-            notices: Vec::new(),
+            ..Findings::default()
         };
         shown.push(format!("{findings:?}"));
         shown.push(format!("{:?}", Credential::new(&cloud(), None, secret())));

@@ -45,7 +45,14 @@ impl Inquiry<'_> {
         let base_path = self.account.base_path();
         let repository = bitbucket::clone_url(host, base_path, &place.workspace, repository);
         let url = bitbucket::service_url(&repository, service);
-        Some(self.get(host, &url, &identity))
+        let answer = self.get(host, &url, &identity);
+        // A workspace that was renamed leads to its new name. Another host never gets the secret.
+        let own = format!("https://{host}/");
+        let moved = answer.as_ref().ok().and_then(Answer::moved_to);
+        Some(match moved.filter(|url| url.starts_with(&own)) {
+            Some(url) => self.get(host, url, &identity),
+            None => answer,
+        })
     }
 
     pub(super) fn get(

@@ -1,5 +1,7 @@
 //! An account: everything but its secret, and what its store holds.
 
+pub(crate) mod access;
+pub(crate) mod choices;
 pub(crate) mod file;
 pub(crate) mod grant;
 mod inquiry;

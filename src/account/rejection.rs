@@ -82,8 +82,12 @@ impl Rejection {
 
     /// Whether it was refused just now for this place.
     pub(crate) fn is_fresh(&self, place: Option<&Reach>, now: Timestamp) -> bool {
-        let is_there = self.repository_to_ask(place) == place;
-        is_there && !self.is_back && now.duration_since(self.at) < REST
+        self.repository_to_ask(place) == place && self.is_recent(now)
+    }
+
+    /// Whether it was refused in the last ten minutes, and nobody has taken it since.
+    pub(crate) fn is_recent(&self, now: Timestamp) -> bool {
+        !self.is_back && is_recent(self.at, now)
     }
 
     /// Whether this repository refuses it, although Bitbucket knows it.
@@ -176,8 +180,8 @@ fn is_recent(time: Timestamp, now: Timestamp) -> bool {
     now.duration_since(time) < REST
 }
 
-/// Whether a repository's name is short enough to be noted.
-fn is_notable(reach: &Reach) -> bool {
+/// Whether it is a repository, with a name that is short enough to be noted.
+pub(crate) fn is_notable(reach: &Reach) -> bool {
     reach.repository.is_some() && reach.to_string().len() <= LONGEST_NAME
 }
 

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use crate::account::file::Accounts;
 use crate::account::standing::Standing;
 use crate::account::state::{self, State};
-use crate::account::{Account, Kept, Origin};
+use crate::account::{Account, Kept};
+use crate::answer::choice::{self, Chosen, Contender};
 use crate::answer::comeback;
-use crate::answer::found::{Findings, Found};
+use crate::answer::found::{Effort, Findings, Found};
 use crate::answer::matching::{Misfit, Wanted};
 use crate::answer::renewal;
 use crate::answer::ruling::{self, Rank, Ruling, rule};
@@ -20,14 +21,6 @@ use crate::sys::error::{Hinted, one_line};
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effort {
-    /// To an answer: Bitbucket is asked about a refused secret, a grant is renewed, and what comes after is not looked at.
-    Answer,
-    /// To a ruling on every candidate. Nothing changes, and Bitbucket is asked nothing.
-    Explain,
-}
-
 /// Who answers, and what became of each other candidate.
 #[derive(Debug, Default)]
 pub(crate) struct Decision {
@@ -35,6 +28,8 @@ pub(crate) struct Decision {
     pub(crate) candidates: Vec<Candidate>,
     /// What the candidate that answers has.
     kept: Option<Kept>,
+    /// How it was chosen, where several fit equally.
+    pub(crate) chosen: Option<Chosen>,
     /// Why what the candidate has that is meant cannot be had.
     pub(crate) failure: Option<Error>,
     /// Whether nothing that comes later in the order may answer any more.
@@ -60,6 +55,7 @@ pub(crate) fn decide(session: &Session, wanted: &Wanted<'_>, effort: Effort) -> 
         session,
         wanted,
         effort,
+        variable: None,
         decision: Decision::default(),
     };
     // The order in which an answer is looked for.
@@ -70,41 +66,52 @@ pub(crate) fn decide(session: &Session, wanted: &Wanted<'_>, effort: Effort) -> 
     Ok(search.decision)
 }
 
-/// The account with what its store has for it, fit to be used: a grant's token is renewed when it has to be.
-pub(crate) fn secret_of(session: &Session, account: &Account) -> Result<Option<(Account, Kept)>> {
-    let kept = renewal::read(session, account)?;
-    kept.map(|kept| renewal::current(session, account.clone(), kept))
-        .transpose()
-}
-
 struct Search<'a> {
     session: &'a Session,
     wanted: &'a Wanted<'a>,
     effort: Effort,
+    /// The environment's account, which comes first.
+    variable: Option<Contender>,
     decision: Decision,
 }
 
 impl Search<'_> {
     fn environment(&mut self) -> Result<()> {
-        if let Some((account, kept)) = environment::account(&self.wanted.host)? {
+        let found = environment::account(self.session, &self.wanted.host)?;
+        if let Some((mut account, kept)) = found {
             match self.session.objection_to_kept(&account, &kept)? {
                 _ if !self.session.lets_answer(&account) => {
                     self.decision.push(account, Ruling::NotNamed);
                 }
                 Some(objection) => self.decision.push(account, Ruling::Forbidden(objection)),
-                None => self.judge(self.session, account, kept),
+                None => {
+                    account.rejected = self.session.refusal_of(&kept.secret);
+                    self.variable = Some(Contender {
+                        account,
+                        ruling: Ruling::Answers,
+                        kept: Some(kept),
+                        access: None,
+                    });
+                }
             }
         }
         Ok(())
     }
 
-    /// Rules on a secret that lies in no store of ours.
+    /// How a secret stands that lies in no store of ours.
+    fn standing(&self, session: &Session, account: &Account, kept: &Kept) -> Standing {
+        match self.effort {
+            Effort::Answer => comeback::of_elsewhere(session, account, kept, self.wanted),
+            Effort::Explain { .. } => {
+                account.standing_at(self.wanted.reach.as_ref(), Timestamp::now())
+            }
+        }
+    }
+
+    /// Rules on the secret of a store that is only looked into.
     fn judge(&mut self, session: &Session, mut account: Account, kept: Kept) {
         account.rejected = session.refusal_of(&kept.secret);
-        let standing = match self.effort {
-            Effort::Answer => comeback::of_elsewhere(session, &account, &kept, self.wanted),
-            Effort::Explain => account.standing_at(self.wanted.reach.as_ref(), Timestamp::now()),
-        };
+        let standing = self.standing(session, &account, &kept);
         if standing.may_answer() {
             self.decision.answer(account, kept);
         } else {
@@ -113,20 +120,26 @@ impl Search<'_> {
         }
     }
 
-    fn accounts(&mut self) -> Result<()> {
-        let decision = &mut self.decision;
-        if decision.is_over {
-            let mut before = decision.candidates.iter().filter_map(Candidate::account);
-            let variable = before.next().map(|account| account.origin);
-            if let (Some(Origin::Variable(name)), Effort::Explain) = (variable, self.effort) {
-                // That they cannot be read makes no difference here.
-                for account in self.session.accounts().unwrap_or_default().into_accounts() {
-                    decision.push(account, Ruling::Outranked(Rank::Variable(name)));
-                }
-            }
-            return Ok(());
+    /// The environment's account, passed over if it is out of service, or can never work while another one fits.
+    fn variable(&mut self, session: &Session, another_fits: bool) -> Option<Contender> {
+        let mut it = self.variable.take()?;
+        let now = Timestamp::now();
+        let refused = it.account.rejected.as_ref();
+        let is_passed_over = another_fits && refused.is_some_and(|it| it.is_recent(now));
+        let standing = match &it.kept {
+            Some(kept) if !is_passed_over => self.standing(session, &it.account, kept),
+            _ => it.account.standing(now),
+        };
+        if !standing.may_answer() {
+            it.ruling = Ruling::Out(standing);
+        } else if another_fits && it.account.is_retired() {
+            it.ruling = Ruling::Outranked(Rank::Retired);
         }
-        let before = decision.candidates.len();
+        Some(it)
+    }
+
+    fn accounts(&mut self) -> Result<()> {
+        let before = self.decision.candidates.len();
         self.look_at_accounts(self.session)?;
         let is_missing = |candidate: &Candidate| candidate.ruling == Ruling::NoSecret;
         if self.decision.candidates[before..].iter().any(is_missing) {
@@ -140,9 +153,14 @@ impl Search<'_> {
     fn look_at_accounts(&mut self, session: &Session) -> Result<()> {
         session.policy()?;
         let wanted = self.wanted;
-        let mut accounts = match self.effort {
-            Effort::Answer => shortlist::accounts(session, wanted)?,
-            Effort::Explain => session.accounts()?,
+        let read = match self.effort {
+            Effort::Answer => shortlist::accounts(session, wanted),
+            Effort::Explain { .. } => session.accounts(),
+        };
+        let mut accounts = match read {
+            // That they cannot be read makes no difference here.
+            Err(_) if self.variable.is_some() => Accounts::default(),
+            read => read?,
         };
         let now = Timestamp::now();
         let hindrance = |account: &Account| ruling::hindrance(session, account, Timestamp::now());
@@ -151,9 +169,14 @@ impl Search<'_> {
             rulings.map(|(_, ruling)| ruling).collect()
         };
         let mut rulings = of(&accounts);
+        let variable = self.variable(session, rulings.contains(&Ruling::Answers));
+        let answers = |it: &Contender| it.ruling == Ruling::Answers;
         let mut back = None;
         let is_out = |ruling: &Ruling| matches!(ruling, Ruling::Out(_));
-        if self.effort == Effort::Answer && rulings.iter().any(is_out) {
+        if self.effort == Effort::Answer
+            && !variable.as_ref().is_some_and(answers)
+            && rulings.iter().any(is_out)
+        {
             match comeback::of_account(session, &mut accounts, wanted, now) {
                 Ok(secret) => {
                     back = secret;
@@ -163,14 +186,25 @@ impl Search<'_> {
                 Err(error) => trace::say(|| format!("oauth: {}", one_line(&error))),
             }
         }
-        for (account, ruling) in accounts.into_accounts().zip(rulings) {
-            let is_back = |(entry, _): &mut (String, Kept)| *entry == account.entry;
-            if ruling != Ruling::Answers {
-                self.decision.push(account, ruling);
-            } else if let Some((_, kept)) = back.take_if(is_back) {
-                self.decision.answer(account, kept);
-            } else {
-                self.settle(session, account);
+        let contender = |(account, ruling)| Contender {
+            account,
+            ruling,
+            kept: None,
+            access: None,
+        };
+        let ruled = accounts.into_accounts().zip(rulings).map(contender);
+        let mut all: Vec<Contender> = variable.into_iter().chain(ruled).collect();
+        if let Some((entry, kept)) = back {
+            let mut all = all.iter_mut();
+            let back = all.find(|it| it.account.entry == entry);
+            back.expect("it is one of them").kept = Some(kept);
+        }
+        self.decision.chosen = choice::among(session, wanted, self.effort, &mut all);
+        for it in all {
+            match (it.ruling, it.kept) {
+                (Ruling::Answers, Some(kept)) => self.decision.answer(it.account, kept),
+                (Ruling::Answers, None) => self.settle(session, it.account),
+                (ruling, _) => self.decision.push(it.account, ruling),
             }
         }
         Ok(())
@@ -181,8 +215,8 @@ impl Search<'_> {
         let decision = &mut self.decision;
         decision.is_over = true;
         let outcome = match self.effort {
-            Effort::Answer => secret_of(session, &account),
-            Effort::Explain => renewal::read(session, &account)
+            Effort::Answer => renewal::secret_of(session, &account),
+            Effort::Explain { .. } => renewal::read(session, &account)
                 .map(|kept| kept.map(|kept| (account.clone(), kept))),
         };
         match outcome {
@@ -256,8 +290,11 @@ impl Decision {
                 is_told.then(|| state.notice(&account)).flatten()
             };
             let found = Some(Found { account, kept });
-            let notices = notice.into_iter().collect();
-            return Ok(Findings { found, notices });
+            return Ok(Findings {
+                found,
+                notices: notice.into_iter().collect(),
+                closed: self.chosen.and_then(|chosen| chosen.closed),
+            });
         }
         let mut notices: Vec<String> = self.candidates.iter().filter_map(notice).collect();
         if !self.is_over {
@@ -272,8 +309,10 @@ impl Decision {
                 ));
             }
         }
-        let found = None;
-        Ok(Findings { found, notices })
+        Ok(Findings {
+            notices,
+            ..Findings::default()
+        })
     }
 
     pub(crate) fn answering(&self) -> Option<&Account> {

@@ -7,6 +7,7 @@ use crate::bitbucket::{self, API_HOST};
 use crate::git::context::{Context, Host};
 use crate::git::username::Username;
 use crate::sys::bytes::Bytes;
+use crate::sys::error::shell_quoted;
 
 /// What a request is about, once it is clear that it is for one of our hosts.
 #[derive(Debug)]
@@ -70,6 +71,19 @@ impl<'a> Wanted<'a> {
             .map(|path| format!("/{}", String::from_utf8_lossy(path)))
             .unwrap_or_default();
         format!("https://{}{path}", self.host)
+    }
+
+    /// The command that signs in to the host, and for a place.
+    pub(crate) fn login(&self, place: Option<&Reach>) -> String {
+        let home = bitbucket::home_of(&self.host);
+        let mut login = "git credential-bitbucket login".to_owned();
+        if !bitbucket::is_cloud(&home) {
+            login.extend([" --host ", home.as_str()]);
+        }
+        if let Some(place) = place {
+            login.extend([" --for ", &shell_quoted(&place.to_string())]);
+        }
+        login
     }
 
     fn fit(&self, account: &Account, host: &OnHost<'_>) -> Result<Exactness, Misfit> {

@@ -3,6 +3,7 @@
 //! [`decide`] is the one decision, [`ruling`] the order among accounts. `get`, `doctor URL`, `curl` and `token` all take
 //! their answer from it.
 
+pub(crate) mod choice;
 mod comeback;
 pub(crate) mod decide;
 pub(crate) mod found;
@@ -12,6 +13,6 @@ pub(crate) mod ruling;
 pub(crate) mod shortlist;
 pub(crate) mod source;
 
-pub(crate) use self::decide::{Effort, decide};
-pub(crate) use self::found::{Findings, Found};
+pub(crate) use self::decide::decide;
+pub(crate) use self::found::{Effort, Findings, Found};
 pub(crate) use self::matching::Wanted;

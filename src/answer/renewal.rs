@@ -30,10 +30,16 @@ const STILL_GOOD: i64 = 5;
 /// How long another process may hold the lock: it may be waiting for Bitbucket.
 const OTHERS: Duration = Duration::from_secs(30);
 
+/// The account with what its store has for it, fit to be used: a grant's token is renewed when it has to be.
+pub(crate) fn secret_of(session: &Session, account: &Account) -> Result<Option<(Account, Kept)>> {
+    let kept = read(session, account)?;
+    kept.map(|kept| current(session, account.clone(), kept))
+        .transpose()
+}
+
 /// The account with an access token that works. An account without a grant comes back as it was.
 pub(crate) fn current(session: &Session, account: Account, kept: Kept) -> Result<(Account, Kept)> {
-    let now = Timestamp::now();
-    if account.grant().is_none() || account.is_good_for(GOOD_FOR, now) {
+    if !is_due(&account) {
         return Ok((account, kept));
     }
     match renew(session, &account, Reason::Ended) {
@@ -43,6 +49,11 @@ pub(crate) fn current(session: &Session, account: Account, kept: Kept) -> Result
         }
         outcome => outcome,
     }
+}
+
+/// Whether its access token is renewed before it is used.
+pub(super) fn is_due(account: &Account) -> bool {
+    account.grant().is_some() && !account.is_good_for(GOOD_FOR, Timestamp::now())
 }
 
 /// A new access token for an account whose token was refused.
@@ -117,11 +128,11 @@ fn ask(
     let is_good = reason == Reason::Ended && known.is_good_for(GOOD_FOR, now);
     if (is_done || is_good) && known.standing(now).may_answer() {
         trace::say(|| "oauth: another process has renewed it".to_owned());
-        let kept = secret_of(session, &known)?;
+        let kept = kept(session, &known)?;
         return Ok((known, kept));
     }
     let known = finish(session, known)?;
-    let kept = secret_of(session, &known)?;
+    let kept = kept(session, &known)?;
     let before = known.grant().cloned().context("it is no grant any more")?;
     if before
         .failed
@@ -163,7 +174,7 @@ fn ask(
     }
 }
 
-fn secret_of(session: &Session, account: &Account) -> Result<Kept> {
+fn kept(session: &Session, account: &Account) -> Result<Kept> {
     let Account { name, store, .. } = account;
     let argument = account.argument();
     read(session, account)?.with_context(|| {

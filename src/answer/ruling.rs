@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::account::access::Access;
 use crate::account::file::Accounts;
 use crate::account::standing::Standing;
 use crate::account::{Account, Origin};
@@ -38,6 +39,8 @@ pub(crate) enum Rank {
     LessExact,
     /// The request's user name means another one.
     OtherName,
+    /// Bitbucket lets another one do more in this repository.
+    Access(Option<Access>),
     /// git gave another one later.
     Older,
     /// Another one from `login` stands before it in `accounts.toml`.
@@ -45,6 +48,14 @@ pub(crate) enum Rank {
 }
 
 impl Ruling {
+    /// Whether it fits as well as the one that answers, and only stands behind it.
+    pub(super) fn is_equal(&self) -> bool {
+        matches!(
+            self,
+            Self::Answers | Self::Outranked(Rank::Later | Rank::Older)
+        )
+    }
+
     /// Whether git may have the account's secret from us: it fits, and the policy allows it.
     pub(crate) fn may_have_answered(&self) -> bool {
         !matches!(self, Self::Misfit(_) | Self::Forbidden(_) | Self::Fails)

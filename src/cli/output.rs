@@ -36,7 +36,7 @@ pub(crate) fn print(data: &[u8]) -> Result<()> {
 
 /// Who answers, once each notice is told.
 pub(crate) fn warned(findings: Findings) -> Option<Found> {
-    for notice in &findings.notices {
+    for notice in findings.notices.iter().chain(&findings.closed) {
         warn(notice);
     }
     findings.found

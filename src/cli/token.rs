@@ -7,9 +7,10 @@ use clap::Args;
 
 use crate::account::Account;
 use crate::account::file::Accounts;
-use crate::answer::decide::{Effort, decide, secret_of};
-use crate::answer::found::Found;
+use crate::answer::decide::decide;
+use crate::answer::found::{Effort, Found};
 use crate::answer::matching::Wanted;
+use crate::answer::renewal;
 use crate::bitbucket;
 use crate::bitbucket::reach::Reach;
 use crate::cli::mistake::needs_a_url;
@@ -52,7 +53,7 @@ fn of_account(session: &Session, accounts: &Accounts, name: Option<&str>) -> Res
     if let Some(objection) = session.objection(account)? {
         return Err(objection.to_using(account));
     }
-    match secret_of(session, account)? {
+    match renewal::secret_of(session, account)? {
         Some((_, kept)) => Ok(kept.secret),
         None => Err(missing(account)),
     }

@@ -27,11 +27,11 @@ pub(super) fn erase(session: &Session, request: Request) -> Result<()> {
     let is_of_git = |path| bitbucket::is_of_git(&wanted.host, path);
     let is_elsewhere = wanted.host.as_str() == API_HOST || !wanted.path.is_none_or(is_of_git);
     let refused_by_git = refused.filter(|_| !is_elsewhere);
-    if let Some((account, kept)) = environment::allowed_account(session, &wanted.host)? {
-        if let Some(refused) = refused_by_git
-            && kept.secret == *refused
-            && may_work(&account, &request)
-        {
+    let variable = environment::allowed_account(session, &wanted.host)?;
+    if let Some((account, kept)) = &variable
+        && refused.is_none_or(|refused| kept.secret == *refused)
+    {
+        if let Some(refused) = refused_by_git.filter(|_| may_work(account, &request)) {
             source::note_refusal(session, refused, &wanted);
         }
         return Ok(());
@@ -79,6 +79,9 @@ pub(super) fn erase(session: &Session, request: Request) -> Result<()> {
         let set_aside = meant.len() - removed;
         format!("erase: {removed} to remove, {set_aside} to set aside")
     });
+    if meant.is_empty() && variable.is_some() {
+        return unread.map_or(Ok(()), Err);
+    }
     if meant.is_empty() {
         let is_asked = source::is_asked(&session, &wanted.host)?;
         // Whether it came from there is not asked: of what did not come from there the note says nothing.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::reply;
+use super::{mark, reply};
 use crate::answer::found::Findings;
 use crate::answer::matching::Wanted;
 use crate::git::protocol::{Reply, Request};
@@ -24,7 +24,16 @@ pub(super) fn get(session: &Session, request: &Request) -> Result<Answer> {
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(Answer::default());
     };
-    let (Findings { found, notices }, unanswered) = look(session, &wanted)?;
+    let (findings, unanswered) = look(session, &wanted)?;
+    let Findings {
+        found,
+        notices,
+        closed,
+    } = findings;
+    // git's own message, that there is no such repository, would mislead.
+    if let Some(line) = closed {
+        mark::warn(&line);
+    }
     let mut notice = (!notices.is_empty()).then(|| notices.join("; "));
     let outcome = match (found, session.only()) {
         (Some(found), _) => Outcome::Found(found),

@@ -29,10 +29,12 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
     let Some((mut account, secret)) = given(&wanted, &request) else {
         return Ok(None);
     };
-    if let Some((_, kept)) = environment::allowed_account(session, &wanted.host)? {
-        if kept.secret == secret {
-            source::note_success(session, &secret, &wanted);
-        }
+    let variable = environment::allowed_account(session, &wanted.host)?;
+    if variable
+        .as_ref()
+        .is_some_and(|(_, kept)| kept.secret == secret)
+    {
+        source::note_success(session, &secret, &wanted);
         return Ok(None);
     }
     let accounts = shortlist::accounts(session, &wanted)?;
@@ -59,7 +61,7 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
             return Ok(None);
         }
     }
-    if request.ephemeral {
+    if request.ephemeral || variable.is_some() {
         return Ok(None);
     }
     if fitting.iter().any(|known| known.grant().is_some()) {

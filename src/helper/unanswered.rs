@@ -6,13 +6,12 @@ use jiff::Timestamp;
 use crate::account::Account;
 use crate::account::rejection::Rejection;
 use crate::account::standing::Standing;
-use crate::answer::decide::{Candidate, Decision, Effort, decide};
-use crate::answer::found::Findings;
+use crate::answer::decide::{Candidate, Decision, decide};
+use crate::answer::found::{Effort, Findings};
 use crate::answer::matching::{Misfit, Wanted};
 use crate::answer::ruling::Ruling;
 use crate::bitbucket;
 use crate::settings::session::Session;
-use crate::sys::error::shell_quoted;
 use crate::sys::secret::Secret;
 
 #[derive(Default)]
@@ -73,18 +72,15 @@ impl Unanswered {
     /// Why nobody answers, and what to do.
     pub(super) fn line(&self, wanted: &Wanted<'_>) -> String {
         let home = bitbucket::home_of(&wanted.host);
-        let mut login = "'git credential-bitbucket login".to_owned();
-        if !bitbucket::is_cloud(&home) {
-            login.extend([" --host ", home.as_str()]);
-        }
-        match (&self.why, &wanted.reach) {
-            (None, _) => format!("nobody has signed in to {home}: {login}' signs in"),
-            (Some(why), Some(reach)) if self.is_for_others => {
-                let reach = reach.to_string();
-                format!("{why}; {login} --for {}' signs in", shell_quoted(&reach))
+        match &self.why {
+            None => format!(
+                "nobody has signed in to {home}: '{}' signs in",
+                wanted.login(None)
+            ),
+            Some(why) if self.is_for_others => {
+                format!("{why}; '{}' signs in", wanted.login(wanted.reach.as_ref()))
             }
-            (Some(why), _) if self.is_for_others => format!("{why}; {login}' signs in"),
-            (Some(why), _) => why.clone(),
+            Some(why) => why.clone(),
         }
     }
 

@@ -144,6 +144,11 @@ impl Locations {
         self.data.join("refusals.toml")
     }
 
+    /// Which accounts can open which repositories: a cache.
+    pub(crate) fn choices(&self) -> PathBuf {
+        self.data.join("choices.json")
+    }
+
     /// The lock of a process that verifies a refused secret.
     pub(crate) fn probe_lock(&self) -> PathBuf {
         self.data.join("probe.lock")

@@ -17,7 +17,7 @@ use crate::store::file::{FileStore, KeyPlace};
 use crate::store::{self, Name, Patience, Store, keyring};
 use crate::sys::error::Hinted;
 use crate::sys::terminal::waiting::Waiting;
-use crate::sys::{terminal, trace};
+use crate::sys::{files, terminal, trace};
 
 /// Time limit of a keyring's unlock prompt.
 const UNLOCK: Duration = Duration::from_secs(60);
@@ -140,6 +140,10 @@ impl Session {
             return Err(objection.to_keeping());
         }
         account.renew_entry()?;
+        if account.grant().is_some() {
+            // Its answers are remembered by its name, and somebody else may have signed in.
+            files::remove(&self.locations()?.choices())?;
+        }
         self.keep_in_its_entry(account, kept, choice)
     }
 

@@ -91,6 +91,12 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Where a redirect leads.
+    pub(crate) fn moved_to(&self) -> Option<&str> {
+        let is_redirect = matches!(self.status, 301 | 302 | 307 | 308);
+        self.header("location").filter(|_| is_redirect)
+    }
+
     pub(crate) fn begins_with(&self, words: &str) -> bool {
         self.body.starts_with(words.as_bytes())
     }

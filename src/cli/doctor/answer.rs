@@ -5,11 +5,13 @@ use jiff::Timestamp;
 use super::accounts;
 use super::finding::Check;
 use super::surroundings::Surroundings;
+use crate::account::access::Access;
 use crate::account::present::Missing;
 use crate::account::sign_in::Scheme;
 use crate::account::standing::Standing;
 use crate::account::state::State;
 use crate::account::{Account, Origin, state};
+use crate::answer::choice::{Basis, Chosen};
 use crate::answer::decide::{Candidate, Decision, Who};
 use crate::answer::matching::Misfit;
 use crate::answer::ruling::{Rank, Ruling};
@@ -27,7 +29,7 @@ pub(super) fn of(
     decision: &Decision,
 ) -> Check {
     if let Some(account) = decision.answering() {
-        return of_answer(wanted, account);
+        return of_answer(wanted, account, decision.chosen.as_ref());
     }
     if let Some(failure) = &decision.failure {
         return Check::failed(ID, failure);
@@ -52,7 +54,9 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
     };
     if account.is_of_the_environment() && candidate.ruling != Ruling::NotNamed {
         let Ruling::Forbidden(objection) = &candidate.ruling else {
-            return None;
+            let is_news = !is_said && candidate.ruling != Ruling::Answers;
+            let message = format!("{} {}", account.name, reason(account, &candidate.ruling));
+            return is_news.then(|| Check::skip("environment", message));
         };
         let (message, hint) = (objection.notice(account), objection.fix(account));
         return Some(Check::warn("environment", message, hint));
@@ -71,7 +75,7 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
 }
 
 /// The account that answers, its user name, and why it answers.
-fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
+fn of_answer(wanted: &Wanted<'_>, account: &Account, chosen: Option<&Chosen>) -> Check {
     let Account { name, store, .. } = account;
     let is_elsewhere = account.lies_elsewhere();
     let who = if account.is_of_the_environment() {
@@ -93,13 +97,14 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account) -> Check {
         let (message, hint) = retired(account);
         return Check::fail(ID, message, hint);
     }
-    let message = if account.is_of_the_environment() {
+    let mut message = if account.is_of_the_environment() {
         format!("{who} answers")
     } else if is_elsewhere {
         format!("{who} answers {presented}")
     } else {
         format!("{who} answers {presented}: {}", why(wanted, account))
     };
+    message.extend(chosen.map(how));
     let state = State::of(account, Timestamp::now());
     let Some(complaint) = state.complaint(account) else {
         return Check::pass(ID, message);
@@ -179,6 +184,23 @@ fn why(wanted: &Wanted<'_>, account: &Account) -> String {
         "it comes from login"
     };
     format!("{place}{name}, {origin}")
+}
+
+/// How it was chosen among equals.
+fn how(chosen: &Chosen) -> String {
+    let what = match chosen.access {
+        Some(Access::Push) => "is the first that can push",
+        Some(Access::Read) => "is the first that can read",
+        Some(Access::Nothing) => "comes first, and none can read this repository",
+        None => "comes first",
+    };
+    let source = match chosen.basis {
+        Basis::Asked => "Bitbucket was asked",
+        Basis::Remembered => "remembered",
+        Basis::Unasked => "without an answer of Bitbucket",
+    };
+    let number = chosen.number;
+    format!("; of {number} that fit equally it {what} ({source})")
 }
 
 /// Whether a candidate that cannot answer is the one that is meant, and not only one of those that fit.
@@ -295,6 +317,11 @@ fn reason(account: &Account, ruling: &Ruling) -> String {
             Rank::LessExact => "fits, but another one is more specific".to_owned(),
             Rank::OtherName => "fits, but the user name matches another one".to_owned(),
             Rank::GivenByGit => "fits, but an account from login wins over one from git".to_owned(),
+            Rank::Access(Some(Access::Nothing)) => {
+                "fits, but cannot read this repository".to_owned()
+            }
+            Rank::Access(Some(_)) => "fits, but can only read this repository".to_owned(),
+            Rank::Access(None) => "fits, but Bitbucket did not say what it can do".to_owned(),
             Rank::Older => "fits, but git stored another one later".to_owned(),
             Rank::Later => "fits, but another one comes first in accounts.toml".to_owned(),
         },

@@ -6,7 +6,7 @@ use super::finding::Check;
 use super::surroundings::Surroundings;
 use super::{answer, chain, environment, live};
 use crate::account::Account;
-use crate::answer::{Effort, Wanted, decide};
+use crate::answer::{Effort, Wanted, choice, decide};
 use crate::bitbucket::{self, API_HOST, Reach};
 use crate::cli::takeover::in_url;
 use crate::git::{self, Host, Url};
@@ -59,7 +59,8 @@ pub(super) fn checks(
         environment::proxy(&host),
     ];
     let wanted = Wanted::at(host, path.as_deref(), username.as_deref());
-    checks.extend(answers(surroundings, &wanted, place.as_ref()));
+    let effort = Effort::Explain { is_offline };
+    checks.extend(answers(surroundings, &wanted, place.as_ref(), effort));
     checks.extend(around);
     Ok(checks)
 }
@@ -145,8 +146,9 @@ fn answers(
     surroundings: &Surroundings<'_>,
     wanted: &Wanted<'_>,
     place: Option<&Reach>,
+    effort: Effort,
 ) -> Vec<Check> {
-    let decision = match decide(surroundings.session, wanted, Effort::Explain) {
+    let decision = match decide(surroundings.session, wanted, effort) {
         Ok(decision) => decision,
         Err(_) if !surroundings.knows_accounts => {
             return vec![Check::skip("answer", "the accounts cannot be read")];
@@ -155,7 +157,8 @@ fn answers(
     };
     let mut checks = vec![answer::of(surroundings, wanted, &decision)];
     if let (Some((account, secret)), Some(place)) = (decision.answer_in_hand(), place) {
-        checks.extend(live::access(account, secret, place));
+        let way_in = || choice::left_out(surroundings.session, wanted);
+        checks.extend(live::access(account, secret, place, way_in));
     }
     let answering = decision.answering();
     checks.extend(answering.and_then(|it| answer::refused_before_asking(wanted, it)));

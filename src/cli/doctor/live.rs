@@ -68,7 +68,13 @@ pub(super) fn has_ended(account: &Account) -> bool {
 }
 
 /// Whether an account can fetch from a repository and push to it.
-pub(super) fn access(account: &Account, secret: &Secret, place: &Reach) -> Vec<Check> {
+/// `way_in` knows another account that might, and how.
+pub(super) fn access(
+    account: &Account,
+    secret: &Secret,
+    place: &Reach,
+    way_in: impl FnOnce() -> Option<(String, String)>,
+) -> Vec<Check> {
     let name = &account.name;
     if has_ended(account) {
         let message =
@@ -92,6 +98,13 @@ pub(super) fn access(account: &Account, secret: &Secret, place: &Reach) -> Vec<C
     };
     let fetch = match fetch {
         Verdict::Refused { .. } => refusal(account, secret, fetch, deadline),
+        Verdict::Misplaced { message, hint } => {
+            let (why, hint) = way_in().map_or((String::new(), hint), |(why, edit)| {
+                (format!("; {why}"), edit)
+            });
+            let message = message + &why;
+            Verdict::Misplaced { message, hint }
+        }
         fetch => fetch,
     };
     vec![of_service(account, place, Service::Fetch, fetch), push]

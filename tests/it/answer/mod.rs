@@ -1,5 +1,7 @@
 //! Who answers, and why not the others.
 
 mod base_path;
+mod choice;
 mod named_account;
 mod ties;
+mod variable;

@@ -35,7 +35,7 @@ fn no_file_is_opened_that_the_answer_does_not_need() {
     if !has(&["strace"]) {
         return;
     }
-    let mut env = TestEnv::new();
+    let env = TestEnv::new();
     env.login(API_TOKEN, &["--for", "acme"]);
     let needed = ["data/accounts.toml", "data/secrets", "data/secrets.key"];
     assert_eq!(opened(&env, "get", REQUEST), needed);
@@ -49,6 +49,8 @@ fn no_file_is_opened_that_the_answer_does_not_need() {
     let elsewhere = REQUEST.replace("https", "http");
     assert_eq!(opened(&env, "get", &elsewhere), none);
     assert_eq!(opened(&env, "capability", ""), none);
+    // The environment needs none, where no account fits as well.
+    let mut env = TestEnv::new();
     env.set("BITBUCKET_API_TOKEN", API_TOKEN);
     assert_eq!(opened(&env, "get", REQUEST), none);
     assert_eq!(opened(&env, "store", &reply), none);

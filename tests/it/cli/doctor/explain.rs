@@ -211,7 +211,8 @@ fn while_the_environment_answers_no_account_does() {
     let (_, checks) = doctor(&env, &[HTTPS]);
     assert_eq!(
         one(&checks, "answer"),
-        "pass: BITBUCKET_TOKEN is set in the environment and answers"
+        "pass: BITBUCKET_TOKEN is set in the environment and answers; of 2 that fit equally it comes first \
+         (without an answer of Bitbucket)"
     );
     assert_eq!(
         one(&checks, "account.me"),

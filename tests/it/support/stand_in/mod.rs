@@ -173,6 +173,11 @@ impl StandIn {
         text.clone_into(&mut self.server.faults().forbidden);
     }
 
+    /// Sends who asks for what lies in this workspace to the same below another address.
+    pub(crate) fn move_workspace(&self, workspace: &str, address: &str) {
+        self.server.faults().moved = Some((workspace.to_owned(), address.to_owned()));
+    }
+
     /// Waits so long before each answer.
     pub(crate) fn delay(&self, delay: Duration) {
         self.server.faults().delay = delay;

@@ -37,6 +37,13 @@ pub(super) fn answer(
 }
 
 fn route(mut question: Question<'_>, segments: &[&str]) -> Response {
+    let moved = question.server.faults().moved.clone();
+    if let (Site::Cloud, Some((old, new))) = (&question.host.site, moved)
+        && segments[0] == old
+    {
+        let rest = question.incoming.target.replacen(&format!("/{old}"), "", 1);
+        return Response::text(301, "").with("Location", &format!("{new}{rest}"));
+    }
     match (&question.host.site, segments) {
         (Site::Cloud, ["site", "oauth2", ..] | ["interaction", ..])
             if let Some(port) = question.server.oauth_server() =>

@@ -249,6 +249,8 @@ pub(super) struct Faults {
     pub(super) page: bool,
     /// Why git may not use a repository, although its credential is good.
     pub(super) forbidden: String,
+    /// The old name of a workspace of bitbucket.org, and where its addresses lead.
+    pub(super) moved: Option<(String, String)>,
     refuse_every: u32,
     counted: u32,
 }

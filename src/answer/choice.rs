@@ -1,0 +1,210 @@
+//! Which of several that fit equally: Bitbucket is asked once what each can do in the repository, and that is remembered.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::account::access::{self, Access};
+use crate::account::choices::mark;
+use crate::account::rejection::is_notable;
+use crate::account::{Account, Kept, Origin};
+use crate::answer::found::Effort;
+use crate::answer::matching::{self, Exactness, Misfit, Wanted};
+use crate::answer::renewal;
+use crate::answer::ruling::{self, Rank, Ruling};
+use crate::bitbucket::{self, Reach};
+use crate::settings::Session;
+use crate::sys::{Secret, shell_quoted, trace};
+
+/// An account with its ruling.
+pub(super) struct Contender {
+    pub(super) account: Account,
+    pub(super) ruling: Ruling,
+    /// What its store has, once it was read.
+    pub(super) kept: Option<Kept>,
+    /// What it can do in the repository, as far as that is known.
+    pub(super) access: Option<Access>,
+}
+
+/// How the one was chosen that answers.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    /// Of how many that fit equally.
+    pub(crate) number: usize,
+    pub(crate) access: Option<Access>,
+    pub(crate) basis: Basis,
+    /// That Bitbucket opens the repository to none of them, and what to do.
+    pub(crate) closed: Option<String>,
+}
+
+/// Where the answers of Bitbucket come from that counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Basis {
+    Unasked,
+    Remembered,
+    Asked,
+}
+
+/// How many are asked.
+const MOST: usize = 8;
+/// What of an answer's time is left for writing down what Bitbucket said.
+const NOTE: Duration = Duration::from_millis(500);
+
+/// Chooses among those that fit equally. The environment's account is the first of all. None where there is no choice.
+pub(super) fn among(
+    session: &Session,
+    wanted: &Wanted<'_>,
+    effort: Effort,
+    all: &mut [Contender],
+) -> Option<Chosen> {
+    let equals = all.iter_mut().filter(|it| it.ruling.is_equal());
+    let mut equals: Vec<&mut Contender> = equals.collect();
+    let number = equals.len();
+    if number < 2 {
+        return None;
+    }
+    let (first, variable) = match equals[0].account.origin {
+        Origin::Variable(name) => (1, Some(name)),
+        _ => (0, None),
+    };
+    // The newest of those that git gave comes first.
+    if equals[first].ruling != Ruling::Answers {
+        equals[first..].reverse();
+    }
+    equals.truncate(MOST);
+    let basis = look(session, wanted, effort, &mut equals);
+    let can = |access| equals.iter().position(|it| it.access == Some(access));
+    let best = can(Access::Push).or_else(|| can(Access::Read)).unwrap_or(0);
+    let access = equals[best].access;
+    let closed = why_closed(session, wanted, &equals);
+    for (position, it) in equals.iter_mut().enumerate() {
+        let is_as_good = it.access == access && access != Some(Access::Nothing);
+        match variable {
+            _ if position == best => it.ruling = Ruling::Answers,
+            _ if !is_as_good => it.ruling = Ruling::Outranked(Rank::Access(it.access)),
+            Some(name) if best == 0 => it.ruling = Ruling::Outranked(Rank::Variable(name)),
+            _ => {}
+        }
+    }
+    Some(Chosen {
+        number,
+        access,
+        basis,
+        closed,
+    })
+}
+
+/// Finds out what each of them can do in the repository.
+fn look(
+    session: &Session,
+    wanted: &Wanted<'_>,
+    effort: Effort,
+    equals: &mut [&mut Contender],
+) -> Basis {
+    let place = wanted.reach.as_ref().filter(|place| is_notable(place));
+    let (Some(place), Ok(choices)) = (place, session.choices()) else {
+        return Basis::Unasked;
+    };
+    let marks = equals.iter();
+    let marks: Vec<Secret> = marks
+        .map(|it| mark(&it.account, it.kept.as_ref()))
+        .collect();
+    let Account { host, .. } = &equals[0].account;
+    let repository = format!("{host}{}/{place}", equals[0].account.base_path());
+    for (it, known) in equals.iter_mut().zip(choices.of(&repository, &marks)) {
+        it.access = known;
+    }
+    let is_known = equals.iter().any(|it| it.access.is_some());
+    let mut is_asked = false;
+    if effort != (Effort::Explain { is_offline: true }) {
+        is_asked = ask(session, place, equals, false);
+    }
+    if effort == Effort::Answer {
+        // A grant's token is renewed only where no other one will do.
+        let can_push = equals.iter().any(|it| it.access == Some(Access::Push));
+        is_asked |= !can_push && ask(session, place, equals, true);
+        let known = marks.iter().zip(equals.iter());
+        let known: Vec<_> = known
+            .filter_map(|(mark, it)| Some((mark, it.access?)))
+            .collect();
+        let note = || session.choices()?.note(&repository, &known);
+        // Where nothing can be written the answers are as good.
+        if is_asked && let Err(error) = note() {
+            trace::say(|| format!("choice: {error:#}"));
+        }
+    }
+    match (is_asked, is_known) {
+        (true, _) => Basis::Asked,
+        (false, true) => Basis::Remembered,
+        (false, false) => Basis::Unasked,
+    }
+}
+
+/// Asks about those of which nothing is known; whether Bitbucket said something.
+fn ask(session: &Session, place: &Reach, equals: &mut [&mut Contender], renews: bool) -> bool {
+    let mut asked: Vec<&mut Contender> = Vec::new();
+    for it in equals.iter_mut().filter(|it| it.access.is_none()) {
+        let can_be_asked = it.account.kind().is_some() && !it.account.is_retired();
+        if !can_be_asked || renewal::is_due(&it.account) != renews {
+            continue;
+        }
+        if it.kept.is_none()
+            && let Ok(Some((account, kept))) = renewal::secret_of(session, &it.account)
+        {
+            it.account = account;
+            it.kept = Some(kept);
+        }
+        // One whose secret cannot be had is not asked about.
+        if it.kept.is_some() {
+            asked.push(it);
+        }
+    }
+    let pairs = asked.iter();
+    let pairs = pairs.filter_map(|it| Some((&it.account, &it.kept.as_ref()?.secret)));
+    // Somebody may have been at an unlock prompt.
+    let session = session.afresh_when_late();
+    let deadline = Instant::now() + session.patience().saturating_sub(NOTE);
+    let answers = access::of_each(place, &pairs.collect::<Vec<_>>(), deadline);
+    for (it, answer) in asked.iter_mut().zip(answers) {
+        trace::say(|| format!("choice: '{}': {answer:?}", it.account.name));
+        it.access = answer;
+    }
+    asked.iter().any(|it| it.access.is_some())
+}
+
+/// The line that explains the 404 which git will get, if none of them can read the repository.
+fn why_closed(session: &Session, wanted: &Wanted<'_>, equals: &[&mut Contender]) -> Option<String> {
+    let place = wanted.reach.as_ref()?;
+    if equals.iter().any(|it| it.access != Some(Access::Nothing)) {
+        return None;
+    }
+    let names = equals.iter().map(|it| format!("'{}'", it.account.name));
+    let names = names.collect::<Vec<_>>().join(" or ");
+    let way_in = left_out(session, wanted).map_or_else(
+        || format!("'{}' signs in with another", wanted.login(Some(place))),
+        |(why, edit)| format!("{why}; {edit}"),
+    );
+    let host = bitbucket::home_of(&wanted.host);
+    Some(format!(
+        "{host} does not open '{place}' to {names}: {way_in}"
+    ))
+}
+
+/// That an account is for other places by its `--for`, and the command that adds this one.
+pub(crate) fn left_out(session: &Session, wanted: &Wanted<'_>) -> Option<(String, String)> {
+    let place = wanted.reach.as_ref()?;
+    let accounts = session.accounts().ok()?;
+    let is_left_out = |(account, fit): &(&Account, Result<Exactness, Misfit>)| {
+        *fit == Err(Misfit::OtherReach)
+            && account.origin == Origin::Login
+            && ruling::hindrance(session, account, Timestamp::now()).is_none()
+    };
+    let (account, _) = matching::fits(&accounts, wanted).find(is_left_out)?;
+    let places: Vec<String> = account.reach.iter().map(ToString::to_string).collect();
+    let mut edit = format!("git credential-bitbucket edit {}", account.argument());
+    for place in places.iter().chain([&place.to_string()]) {
+        edit.extend([" --for ", &shell_quoted(place)]);
+    }
+    let why = format!("'{}' is for {} only", account.name, places.join(" and "));
+    Some((why, format!("'{edit}' lets it answer here")))
+}
