@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bitbucket::{Kind, static_usernames};
-use crate::git::username::Username;
+use crate::git::Username;
 
 /// Who signs in: git wants the user name, the REST API the e-mail.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

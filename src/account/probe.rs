@@ -6,12 +6,9 @@ use std::time::{Duration, Instant};
 use crate::account::Account;
 use crate::account::inquiry::Inquiry;
 use crate::account::rejection::Probed;
-use crate::bitbucket::authorization::Identity;
-use crate::bitbucket::reach::Reach;
-use crate::bitbucket::{self, Service};
+use crate::bitbucket::{self, Identity, Reach, Service};
 use crate::sys::http::Answer;
-use crate::sys::secret::Secret;
-use crate::sys::trace;
+use crate::sys::{Secret, trace};
 
 /// The time limit for one answer of Bitbucket while git waits.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use crate::account::rejection::Rejection;
-use crate::sys::files::{self, Lock};
-use crate::sys::secret::Secret;
-use crate::sys::trace;
+use crate::sys::files::Lock;
+use crate::sys::{Secret, files, trace};
 
 /// The refused secrets that lie in no store of ours.
 #[derive(Debug)]

@@ -8,9 +8,8 @@ use serde::Serialize;
 use crate::account::Account;
 use crate::account::present::Missing;
 use crate::account::standing::Standing;
-use crate::bitbucket;
-use crate::bitbucket::authorization::Identity;
-use crate::sys::secret::Secret;
+use crate::bitbucket::{self, Identity};
+use crate::sys::Secret;
 
 /// How many days before its end an account counts as expiring.
 const AHEAD: i64 = 14;

@@ -6,18 +6,16 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use crate::account::file::Accounts;
-use crate::account::probe;
 use crate::account::rejection::Rejection;
 use crate::account::standing::Standing;
-use crate::account::{Account, Kept};
+use crate::account::{Account, Kept, probe};
 use crate::answer::matching::Wanted;
-use crate::answer::renewal;
-use crate::answer::ruling::{self, Ruling, rule};
-use crate::settings::session::Session;
+use crate::answer::ruling::{Ruling, rule};
+use crate::answer::{renewal, ruling};
+use crate::settings::Session;
 use crate::sys::error::one_line;
 use crate::sys::files::Lock;
-use crate::sys::secret::Secret;
-use crate::sys::trace;
+use crate::sys::{Secret, trace};
 
 /// What of an answer's time is left for writing down what Bitbucket said of a refused secret.
 const NOTE: Duration = Duration::from_millis(500);

@@ -6,9 +6,10 @@ use anyhow::Result;
 use memchr::memmem;
 
 use crate::account::file::Accounts;
-use crate::answer::matching::{self, Wanted};
-use crate::bitbucket::reach::Reach;
-use crate::settings::session::Session;
+use crate::answer::matching;
+use crate::answer::matching::Wanted;
+use crate::bitbucket::Reach;
+use crate::settings::Session;
 use crate::sys::{files, trace};
 
 /// At least the accounts that may answer. Damage to one that cannot is not noticed.

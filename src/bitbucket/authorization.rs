@@ -2,7 +2,7 @@
 
 use base64ct::{Base64, Encoding as _};
 
-use crate::sys::secret::Secret;
+use crate::sys::Secret;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Identity {

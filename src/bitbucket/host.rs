@@ -1,6 +1,6 @@
 //! The hosts of Bitbucket Cloud.
 
-use crate::git::context::Host;
+use crate::git::Host;
 
 /// git, LFS and OAuth of Bitbucket Cloud.
 const CLOUD_HOST: &str = "bitbucket.org";

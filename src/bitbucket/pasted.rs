@@ -6,10 +6,9 @@ use std::str;
 use crate::bitbucket::host::home_of;
 use crate::bitbucket::kind::static_usernames;
 use crate::bitbucket::tokens::{is_complete, parts_of, put_right, tokens_in};
-use crate::git::context::Host;
-use crate::git::url::{Url, urls_in};
-use crate::git::username::Username;
-use crate::sys::secret::{Secret, SecretBuffer};
+use crate::git::url::urls_in;
+use crate::git::{Host, Url, Username};
+use crate::sys::{Secret, SecretBuffer};
 
 /// A secret, and the user name or e-mail that stood beside it.
 pub(crate) struct Pasted {

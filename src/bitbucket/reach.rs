@@ -6,7 +6,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::bitbucket::host::{API_HOST, is_cloud};
-use crate::git::context::Host;
+use crate::git::Host;
 use crate::sys::words::serde_as_text;
 
 /// A workspace (Data Center: a project) or one repository of it, in lower case: Bitbucket's paths ignore case.

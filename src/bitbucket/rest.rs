@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::bitbucket::host::{API_HOST, is_cloud};
 use crate::bitbucket::reach::{is_segment, plain_path};
-use crate::git::context::Host;
+use crate::git::Host;
 use crate::sys::http::Answer;
 
 /// The REST URL that names the signed-in user. A valid access token gets 403: it is no user.

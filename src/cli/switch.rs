@@ -6,9 +6,8 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cli::output;
-use crate::settings::session::Session;
-use crate::sys::error::printable;
-use crate::sys::message;
+use crate::settings::Session;
+use crate::sys::{message, printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Switch {

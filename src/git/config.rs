@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::sys::secret::SecretBuffer;
+use crate::sys::SecretBuffer;
 
 /// The longest list of settings that is compared with git's, in bytes: git may print no more to us.
 const LONGEST_LIST: usize = 1 << 26;

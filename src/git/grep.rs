@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use super::program::{PATIENCE, run};
 use super::tree::work_tree_around;
-use crate::sys::child::{Output, Program};
+use crate::sys::Program;
+use crate::sys::child::Output;
 
 /// How long git may search one repository. The largest known ones take less.
 const GREP_PATIENCE: Duration = Duration::from_secs(120);

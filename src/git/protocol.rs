@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use thiserror::Error;
 
 use crate::git::context::Context;
-use crate::sys::secret::{Secret, SecretBuffer};
+use crate::sys::{Secret, SecretBuffer};
 
 /// The longest allowed line, without its newline (git-credential(1): 65535 bytes).
 const LONGEST_LINE: usize = 65_535;

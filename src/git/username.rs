@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize as _, Deserializer, Serialize};
 
-use crate::sys::bytes::Bytes;
+use crate::sys::Bytes;
 
 /// A user name; it is never empty. As text it can be printed and stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -11,12 +11,10 @@ use base64ct::{Base64, Encoding as _};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::settings::locations::Locations;
-use crate::settings::session::Session;
-use crate::sys::files::{self, Lock};
+use crate::settings::{Locations, Session};
+use crate::sys::files::Lock;
 use crate::sys::limit::limit;
-use crate::sys::secret::Secret;
-use crate::sys::{message, terminal};
+use crate::sys::{Secret, files, message, terminal};
 
 /// How long somebody looks at a screen on which nothing happens.
 const SHORT: Duration = Duration::from_secs(2);

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::account::Account;
 use crate::account::file::Accounts;
 use crate::bitbucket;
-use crate::git::context::Host;
+use crate::git::Host;
 use crate::settings::session::Session;
 
 impl Session {

@@ -10,8 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::account::file::{describe, line_at};
 use crate::bitbucket;
-use crate::sys::error::Hinted;
-use crate::sys::files;
+use crate::sys::{Hinted, files};
 
 /// The machine's settings file, read once, so that settings and policy come from the same content.
 pub(crate) struct MachineFile {

@@ -12,9 +12,8 @@ use zeroize::Zeroizing;
 
 use super::{Error, Store, within};
 use crate::sys::bytes::UNRESERVED;
-use crate::sys::child::{Output, Program, is_too_long};
-use crate::sys::error::{Hinted, shell_quoted};
-use crate::sys::secret::Secret;
+use crate::sys::child::{Output, is_too_long};
+use crate::sys::{Hinted, Program, Secret, shell_quoted};
 
 /// The program, and its time limit for all calls together: the user may be typing at its unlock prompt.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 
 use super::{Error, Store};
-use crate::sys::secret::Secret;
+use crate::sys::Secret;
 
 /// A store on top of another one whose entries hold at most `longest` bytes.
 ///

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
-use crate::sys::error::{self, Usage};
+use crate::sys::error;
+use crate::sys::error::Usage;
 use crate::sys::terminal::waiting;
 
 pub(crate) const PROGRAM: &str = "git-credential-bitbucket";

@@ -7,9 +7,8 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::answer::source::record::Fields;
-use crate::bitbucket::reach::Reach;
-use crate::sys::error::Hinted;
-use crate::sys::{files, variables};
+use crate::bitbucket::Reach;
+use crate::sys::{Hinted, files, variables};
 
 /// A path in the settings that starts with this lies below systemd's folder.
 const OF_SYSTEMD: &str = "$CREDENTIALS_DIRECTORY";

@@ -15,16 +15,12 @@ use crate::account::{Account, Origin};
 use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::answer::source::record::Fields;
-use crate::bitbucket;
-use crate::bitbucket::reach::Reach;
-use crate::git::context::Host;
-use crate::git::username::Username;
-use crate::settings::config::{Config, LookupStore, is_for};
-use crate::settings::locations::Locations;
-use crate::settings::session::Session;
+use crate::bitbucket::{self, Reach};
+use crate::git::{Host, Username};
+use crate::settings::config::{LookupStore, is_for};
+use crate::settings::{Config, Locations, Session};
 use crate::store;
-use crate::sys::secret::Secret;
-use crate::sys::trace;
+use crate::sys::{Secret, trace};
 
 pub(crate) fn is_asked_for(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
     // git's path may name no repository: it holds `..`, for example, which a server may read in another way. A request

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use crate::git::context::{Host, NotAHost};
+use crate::git::Host;
+use crate::git::context::NotAHost;
 
 /// `git.corp.example:7990/bitbucket`
 #[derive(Clone, Debug)]

@@ -7,12 +7,9 @@ use anyhow::{Context as _, Result, bail};
 use crate::account::Account;
 use crate::bitbucket::{self, Kind, Pasted};
 use crate::cli::login::options::Login;
-use crate::git::context::Host;
+use crate::git::Host;
 use crate::settings::policy::Policy;
-use crate::sys::error::{Hinted, Usage, shell_quoted};
-use crate::sys::message;
-use crate::sys::secret::{Secret, SecretBuffer};
-use crate::sys::terminal;
+use crate::sys::{Hinted, Secret, SecretBuffer, Usage, message, shell_quoted, terminal};
 
 /// The longest secret that fits a line of git's protocol, with its key.
 const LONGEST: usize = 65_000;

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::account::state::{self, State};
-use crate::account::{Account, Origin};
+use crate::account::state::State;
+use crate::account::{Account, Origin, state};
 use crate::bitbucket;
 
 /// An account as `--json` shows it: the names are a contract.

@@ -1,7 +1,7 @@
 //! The table of accounts.
 
 use super::row::StatusRow;
-use crate::sys::error::printable;
+use crate::sys::printable;
 
 const HEAD: [&str; 7] = ["NAME", "KIND", "HOST", "FOR", "STORE", "EXPIRES", "STATE"];
 

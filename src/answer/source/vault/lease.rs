@@ -8,8 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use jiff::Timestamp;
 
-use crate::sys::files;
-use crate::sys::secret::Secret;
+use crate::sys::{Secret, files};
 
 /// How the names of these files, and of their locks, begin.
 pub(super) const START: &str = "vault-login-";
