@@ -179,6 +179,24 @@ pub(crate) fn notice(account: &Account, now: Timestamp) -> Option<String> {
     }
 }
 
+/// What a person should know of the variable that is set.
+pub(crate) fn notice_of_variable(session: &Session) -> Result<Option<String>> {
+    let Some((mut account, kept)) = environment::account(session, &bitbucket::cloud())? else {
+        return Ok(None);
+    };
+    let name = &account.name;
+    account.rejected = session.refusal_of(&kept.secret);
+    Ok(Some(match session.objection(&account) {
+        Ok(Some(objection)) => objection.notice(&account),
+        _ if account.is_retired() => retired_notice(&account),
+        _ if account.standing(Timestamp::now()).may_answer() => format!(
+            "{name} is set and answers for bitbucket.org ahead of the accounts: \
+             'environment = false' in config.toml turns it off"
+        ),
+        _ => format!("{name} is set, but bitbucket.org refused it: set another value"),
+    }))
+}
+
 pub(crate) fn retired_notice(account: &Account) -> String {
     let is_what = format!("is an app password; {}", bitbucket::removed("these"));
     match account.origin {

@@ -20,7 +20,7 @@ pub(super) use self::report::tell_where;
 use crate::account::file::{Accounts, Damage};
 use crate::account::verify::{self, Verdict};
 use crate::account::{Account, Kept, Origin, today};
-use crate::answer::renewal;
+use crate::answer::{renewal, source};
 use crate::bitbucket::{self, Kind};
 use crate::cli::output;
 use crate::cli::setup;
@@ -101,6 +101,11 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     report::tell_verdict(&account, verdict);
     report::tell_expiry(arguments, &account);
     report::tell_retired(&account);
+    // The account is stored: a mistake in a variable is no failure.
+    let notice = source::notice_of_variable(&session).ok().flatten();
+    if let Some(notice) = notice.filter(|_| bitbucket::is_cloud(&account.host)) {
+        message::tell(&notice);
+    }
     setup::refresh(&session, "the account is stored")?;
     output::warn_of_the_chain(&bitbucket::hosts_asked_for(&account.host));
     Ok(ExitCode::SUCCESS)

@@ -14,8 +14,7 @@ use serde::Serialize;
 use self::row::StatusRow;
 use crate::account::Account;
 use crate::account::state::State;
-use crate::answer::source::{self, environment};
-use crate::bitbucket;
+use crate::answer::source;
 use crate::cli::output;
 use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
@@ -85,24 +84,8 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         Err(error) => message::warn(one_line(&error)),
     }
     needs_attention |= warn_of_the_policy(&session, &shown);
-    let cloud = bitbucket::cloud();
-    if let Some((mut account, kept)) = environment::account(&session, &cloud)? {
-        account.rejected = session.refusal_of(&kept.secret);
-        message::tell(&if let Ok(Some(objection)) = session.objection(&account) {
-            objection.notice(&account)
-        } else if account.is_retired() {
-            source::retired_notice(&account)
-        } else if !account.standing(Timestamp::now()).may_answer() {
-            format!(
-                "{} is set, but bitbucket.org refused it: set another value",
-                account.name
-            )
-        } else {
-            format!(
-                "{} is set and answers for bitbucket.org ahead of the accounts",
-                account.name
-            )
-        });
+    if let Some(notice) = source::notice_of_variable(&session)? {
+        message::tell(&notice);
     }
     let hosts = session.policy().map_or_else(
         |_| Vec::new(),
