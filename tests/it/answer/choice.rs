@@ -421,3 +421,72 @@ fn a_fork_and_its_origin_each_get_the_token_that_opens_them() {
     env.program(&["logout", "bob"], "");
     assert_eq!(get(&env, "acme/app"), reply("x-token-auth", TOKEN));
 }
+
+#[test]
+fn in_whatever_order_one_signs_in_and_imports_each_repository_gets_what_opens_it() {
+    let tokens = [
+        (ADA, "me", "", "ada"),
+        (TOKEN, "ci", "acme", "acme"),
+        (
+            "ATCTT3xFfGN0canary-of-site",
+            "site",
+            "acme/site",
+            "acme/site",
+        ),
+        (
+            "ATCTT3xFfGN0canary-of-tool",
+            "tool",
+            "acme/tool",
+            "acme/tool",
+        ),
+    ];
+    for start in 0..tokens.len() {
+        let (env, stand_in) = TestEnv::with_stand_in();
+        for (token, .., sees) in &tokens {
+            let token = match *token {
+                ADA => Credential::api_token(token),
+                _ => Credential::access_token(token),
+            };
+            stand_in.allow(token.sees(sees));
+        }
+        for name in ["ada/own", "acme/app", "acme/site", "acme/tool"] {
+            stand_in.repository(name);
+        }
+        // Each sign-in is as broad as it can be, or as narrow.
+        for is_narrow in [false, true] {
+            for position in 0..tokens.len() {
+                let (token, name, place, _) = tokens[(start + position) % tokens.len()];
+                let more: &[&str] = match (is_narrow, place) {
+                    (true, "") | (false, _) => &[],
+                    (true, place) => &["--for", place],
+                };
+                env.login(token, &[&[name][..], more].concat());
+            }
+            for (name, token) in [
+                ("ada/own", pair(ADA)),
+                ("acme/app", reply("x-token-auth", TOKEN)),
+                ("acme/site", reply("x-token-auth", tokens[2].0)),
+                ("acme/tool", reply("x-token-auth", tokens[3].0)),
+            ] {
+                let found = get(&env, name);
+                // The workspace's token opens its repositories too.
+                let is_broad = !is_narrow && found == reply("x-token-auth", TOKEN);
+                let opens = found == token || is_broad && name.starts_with("acme/");
+                assert!(opens, "{start} {is_narrow} {name}: {found}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_home_that_cannot_be_written_costs_only_the_memory() {
+    let (env, _stand_in) = two_people();
+    let (mut shell, program) = env.shell_of_a_plain_user();
+    // git shows no repository of another user.
+    env.shell("chown -R $(id -u) ../stand-in");
+    let script = "chmod 500 \"$GIT_CREDENTIAL_BITBUCKET_HOME\" && exec \"$0\" get";
+    shell.args(["-c", script]).arg(program);
+    let outcome = run(shell, wanted("acme/his").as_bytes());
+    assert_eq!((outcome.stdout, outcome.stderr), (pair(BOB), String::new()));
+    assert_eq!(choices(&env), "");
+}

@@ -5,8 +5,9 @@ use super::{
     WANTED, asked, browser, die_half_way, ended, free_port, get, let_it_end, login, now, password,
     renew_and_die, set_end, signed_in, works,
 };
+use crate::cli::doctor::{doctor, one};
 use crate::support::harness::{Outcome, TestEnv};
-use crate::support::stand_in::Silence;
+use crate::support::stand_in::{Credential, Silence};
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -332,4 +333,43 @@ fn a_repository_that_refuses_a_good_token_is_no_reason_for_a_new_one() {
     }
     assert_eq!(asked(&stand_in), 1, "none but the first");
     assert_eq!(env.accounts()[0]["state"], "ok");
+}
+
+#[test]
+fn of_equals_a_grant_that_must_be_renewed_is_asked_last() {
+    let (env, stand_in, _consumer) = signed_in();
+    let reader = "ATATT3xFfGF0canary-reader";
+    let writer = "ATATT3xFfGF0canary-writer";
+    let all = stand_in.allow(Credential::api_token(writer));
+    stand_in.allow(Credential::api_token(reader).scopes(["read:repository:bitbucket"]));
+    env.login(reader, &["reader"]);
+    env.login(writer, &["writer"]);
+    let renewals = || stand_in.count(|it| it.path == "/site/oauth2/access_token");
+    let_it_end(&env);
+    assert_eq!(password(&get(&env).stdout), Some(writer));
+    let (_, checks) = doctor(&env, &["https://bitbucket.org/acme/app.git"]);
+    assert!(
+        one(&checks, "answer").contains("'writer' answers"),
+        "{checks:?}"
+    );
+    assert_eq!(renewals(), 0);
+
+    // Nobody else can push.
+    all.revoke();
+    env.program(&["logout", "writer"], "");
+    let answer = get(&env).stdout;
+    assert!(
+        password(&answer).is_some_and(|token| token != reader),
+        "{answer}"
+    );
+    assert_eq!(renewals(), 1);
+    stand_in.forget_requests();
+    let_it_end(&env);
+    let answer = get(&env).stdout;
+    assert!(
+        password(&answer).is_some_and(|token| token != reader),
+        "{answer}"
+    );
+    let refs = stand_in.count(|it| it.path.ends_with("/info/refs"));
+    assert_eq!((renewals(), refs), (1, 0), "its answers outlive its token");
 }
