@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::access::Access;
 use crate::account::{Account, Kept};
-use crate::sys::Secret;
-use crate::sys::files::{self, Lock};
+use crate::sys::files::Lock;
+use crate::sys::{Secret, files};
 
 pub(crate) struct Choices {
     path: PathBuf,

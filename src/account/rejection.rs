@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::account::standing::Standing;
-use crate::bitbucket::reach::Reach;
+use crate::bitbucket::Reach;
 
 /// A server's refusals of a secret, and what Bitbucket said about it since.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::grant::Grant;
 use crate::bitbucket::Kind;
-use crate::sys::bytes::Bytes;
+use crate::sys::Bytes;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(from = "SignInRow", into = "SignInRow")]

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::account::access::{self, Access};
+use crate::account::access::Access;
 use crate::account::choices::mark;
 use crate::account::rejection::is_notable;
-use crate::account::{Account, Kept, Origin};
+use crate::account::{Account, Kept, Origin, access};
 use crate::answer::found::Effort;
-use crate::answer::matching::{self, Exactness, Misfit, Wanted};
-use crate::answer::renewal;
-use crate::answer::ruling::{self, Rank, Ruling};
+use crate::answer::matching::{Exactness, Misfit, Wanted};
+use crate::answer::ruling::{Rank, Ruling};
+use crate::answer::{matching, renewal, ruling};
 use crate::bitbucket::{self, Reach};
 use crate::settings::Session;
 use crate::sys::{Secret, shell_quoted, trace};

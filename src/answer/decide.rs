@@ -5,21 +5,18 @@ use jiff::Timestamp;
 
 use crate::account::file::Accounts;
 use crate::account::standing::Standing;
-use crate::account::state::{self, State};
-use crate::account::{Account, Kept};
-use crate::answer::choice::{self, Chosen, Contender};
-use crate::answer::comeback;
+use crate::account::state::State;
+use crate::account::{Account, Kept, state};
+use crate::answer::choice::{Chosen, Contender};
 use crate::answer::found::{Effort, Findings, Found};
 use crate::answer::matching::{Misfit, Wanted};
-use crate::answer::renewal;
-use crate::answer::ruling::{self, Rank, Ruling, rule};
-use crate::answer::shortlist;
-use crate::answer::source::{self, environment};
-use crate::settings::session::Session;
+use crate::answer::ruling::{Rank, Ruling, rule};
+use crate::answer::source::environment;
+use crate::answer::{choice, comeback, renewal, ruling, shortlist, source};
+use crate::settings::Session;
 use crate::store::Name;
-use crate::sys::error::{Hinted, one_line};
-use crate::sys::secret::Secret;
-use crate::sys::trace;
+use crate::sys::error::one_line;
+use crate::sys::{Hinted, Secret, trace};
 
 /// Who answers, and what became of each other candidate.
 #[derive(Debug, Default)]

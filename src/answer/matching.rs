@@ -2,12 +2,11 @@
 
 use crate::account::file::Accounts;
 use crate::account::{Account, Origin};
-use crate::bitbucket::reach::{Reach, is_segment};
-use crate::bitbucket::{self, API_HOST};
-use crate::git::context::{Context, Host};
-use crate::git::username::Username;
-use crate::sys::bytes::Bytes;
-use crate::sys::error::shell_quoted;
+use crate::bitbucket::reach::is_segment;
+use crate::bitbucket::{self, API_HOST, Reach};
+use crate::git::context::Context;
+use crate::git::{Host, Username};
+use crate::sys::{Bytes, shell_quoted};
 
 /// What a request is about, once it is clear that it is for one of our hosts.
 #[derive(Debug)]

@@ -6,9 +6,10 @@ use crate::account::access::Access;
 use crate::account::file::Accounts;
 use crate::account::standing::Standing;
 use crate::account::{Account, Origin};
-use crate::answer::matching::{self, Exactness, Misfit, Wanted};
+use crate::answer::matching;
+use crate::answer::matching::{Exactness, Misfit, Wanted};
+use crate::settings::Session;
 use crate::settings::policy::Objection;
-use crate::settings::session::Session;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ruling {

@@ -7,19 +7,14 @@ use clap::Args;
 
 use crate::account::Account;
 use crate::account::file::Accounts;
-use crate::answer::decide::decide;
-use crate::answer::found::{Effort, Found};
-use crate::answer::matching::Wanted;
-use crate::answer::renewal;
-use crate::bitbucket;
-use crate::bitbucket::reach::Reach;
+use crate::answer::found::Effort;
+use crate::answer::{Found, Wanted, decide, renewal};
+use crate::bitbucket::{self, Reach};
 use crate::cli::mistake::needs_a_url;
 use crate::cli::output;
-use crate::git::context::Host;
-use crate::git::url::Url;
-use crate::settings::session::Session;
-use crate::sys::error::{Hinted, shell_quoted};
-use crate::sys::secret::Secret;
+use crate::git::{Host, Url};
+use crate::settings::Session;
+use crate::sys::{Hinted, Secret, shell_quoted};
 
 #[derive(Debug, Args)]
 pub(crate) struct Token {
