@@ -72,14 +72,17 @@ pub(crate) fn config_folder(home: &Path) -> PathBuf {
 
 /// The values that a key has in one configuration file.
 pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
-    let path = path
-        .to_str()
-        .with_context(|| format!("the path '{}' is not UTF-8", path.display()))?;
+    let path = as_text(path)?;
     let arguments = ["config", "--file", path, "-z", "--get-all", key];
     // It fails when there is no value.
     let values = git(&arguments, PATIENCE).unwrap_or_default();
     let values = values.split_terminator('\0');
     Ok(values.map(str::to_owned).collect())
+}
+
+pub(super) fn as_text(path: &Path) -> Result<&str> {
+    let not_text = || format!("the path '{}' is not UTF-8", path.display());
+    path.to_str().with_context(not_text)
 }
 
 /// The file that an `include` of a configuration file names (git-config(1), "Includes").
@@ -88,9 +91,8 @@ pub(crate) fn included(by: &Path, path: &str) -> Option<PathBuf> {
         Some(rest) => dirs::home_dir()?.join(rest),
         None => dunce::canonicalize(by).ok()?.parent()?.join(path),
     };
-    dunce::canonicalize(named)
-        .ok()
-        .filter(|path| path.is_file())
+    let real = dunce::canonicalize(named).ok();
+    real.filter(|path| path.is_file())
 }
 
 /// Changes one of git's configuration files as [`edit`] does.

@@ -8,7 +8,6 @@ use std::time::Duration;
 use crate::git::program::{Scope, outside_repositories, run};
 use crate::sys::{child, variables};
 
-/// What git starts by a helper's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Starts {
     /// This program, and no other that could read along.
@@ -80,7 +79,6 @@ fn starts_us(value: &str) -> bool {
 /// Asks `capability` for the path of the program too.
 const WHICH: &str = "BITBUCKET_CREDENTIAL_WHICH";
 
-/// What `capability` prints.
 pub(crate) fn capabilities() -> Vec<u8> {
     answer(variables::filled(WHICH).is_some())
 }
@@ -96,7 +94,6 @@ fn answer(has_path: bool) -> Vec<u8> {
     answer
 }
 
-/// The file of this program.
 pub(crate) fn this_program() -> io::Result<PathBuf> {
     env::current_exe().and_then(dunce::canonicalize)
 }

@@ -100,25 +100,29 @@ pub(crate) fn path_setting(name: &str, limit: Duration) -> Option<(String, bool)
 
 /// The value of a setting such as `credential.username` for a host. None when it is not set, or git fails.
 pub(crate) fn setting(name: &str, host: &Host) -> Option<String> {
-    value(
-        &["--get-urlmatch", name, &format!("https://{host}/")],
-        PATIENCE,
-    )
+    let url = format!("https://{host}/");
+    value(&["--get-urlmatch", name, &url], PATIENCE)
 }
 
 fn value(arguments: &[&str], limit: Duration) -> Option<String> {
-    let value = git(&[&["config"], arguments].concat(), limit).ok()?;
-    Some(value.trim_end_matches('\n').to_owned())
+    value_by(Program::new("git"), arguments, limit)
+}
+
+fn value_by(git: Program, arguments: &[&str], limit: Duration) -> Option<String> {
+    let output = run(git.args(["config"]).args(arguments), b"", limit).ok()??;
+    let value = String::from_utf8_lossy(&output.answer);
+    (output.code == Some(0)).then(|| value.trim_end_matches('\n').to_owned())
 }
 
 /// The value of a setting for a host in git's system, global and command scope (git-config(1), "SCOPES"), not that of a
 /// repository.
 pub(super) fn own_setting(name: &str, host: &Host, limit: Duration) -> Option<String> {
     let url = format!("https://{host}/");
-    let git = outside_repositories().args(["config", "--get-urlmatch", name, &url]);
-    let output = run(git, b"", limit).ok()??;
-    let value = String::from_utf8_lossy(&output.answer);
-    (output.code == Some(0)).then(|| value.trim_end_matches('\n').to_owned())
+    value_by(
+        outside_repositories(),
+        &["--get-urlmatch", name, &url],
+        limit,
+    )
 }
 
 /// git, where it finds no repository, and so reads no configuration of one.

@@ -84,23 +84,16 @@ impl<'a> Url<'a> {
 
     /// The URL without password and query. The caller must know that its user name is no secret.
     pub(crate) fn named(&self) -> String {
-        let name = self
-            .userinfo
-            .and_then(|userinfo| userinfo.split(':').next());
-        match name {
-            None | Some("") => self.bare(),
-            Some(name) => self.shown(&format!("{name}@")),
+        let name = self.userinfo.unwrap_or_default().split(':').next();
+        match name.unwrap_or_default() {
+            "" => self.bare(),
+            name => self.shown(&format!("{name}@")),
         }
     }
 
     fn shown(&self, userinfo: &str) -> String {
         let slash = if self.path.is_empty() { "" } else { "/" };
-        let Self {
-            scheme,
-            authority,
-            path,
-            ..
-        } = self;
+        let (scheme, authority, path) = (self.scheme, self.authority, self.path);
         format!("{scheme}://{userinfo}{authority}{slash}{path}")
     }
 }

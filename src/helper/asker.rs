@@ -17,7 +17,6 @@ use crate::sys::terminal::{self, Interrupted};
 /// The time for a question: a person is on the way to a web page and back.
 pub(super) const ASKING: Duration = Duration::from_secs(300);
 
-/// Whom git would ask.
 pub(super) enum Asker {
     /// The variable or setting that names the program, and the program.
     Askpass(&'static str, OsString),
@@ -27,9 +26,8 @@ pub(super) enum Asker {
 impl Asker {
     /// None where git asks nobody, and where only git itself should ask.
     pub(super) fn of_git(session: &Session, settings: &[Setting]) -> Option<Self> {
-        let interactive = settings
-            .iter()
-            .rfind(|it| it.key == "credential.interactive");
+        let mut settings = settings.iter();
+        let interactive = settings.rfind(|it| it.key == "credential.interactive");
         if interactive.is_some_and(|it| terminal::forbids_questions(&it.value)) {
             return None;
         }
@@ -70,7 +68,6 @@ impl Asker {
         })
     }
 
-    /// Tells whoever is asked.
     pub(super) fn say(&self, line: &str) {
         match self {
             Self::Askpass(..) => message::warn(line),

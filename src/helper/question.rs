@@ -50,7 +50,6 @@ struct Question<'a> {
     asker: Asker,
 }
 
-/// Asks for a token where git would ask, and keeps it.
 pub(super) fn ask(
     session: &Session,
     context: &Context,

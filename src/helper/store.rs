@@ -48,10 +48,8 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
     let fitting: Vec<&Account> = fitting.map(|(known, _)| *known).collect();
     let mut session = session.clone();
     // An answer of ours comes back ephemeral. Its success changes nothing but that an account is unchecked.
-    for &known in fitting
-        .iter()
-        .filter(|it| it.unchecked || !request.ephemeral)
-    {
+    let may_change = |it: &&&Account| it.unchecked || !request.ephemeral;
+    for &known in fitting.iter().filter(may_change) {
         let is_same = is_same(&session, known, &account, &secret)?;
         // Somebody may have been at an unlock prompt.
         session = session.afresh_when_late();

@@ -26,7 +26,6 @@ pub(super) struct Unanswered {
     pub(super) lacks_a_path: bool,
 }
 
-/// Who answers, or why nobody does.
 pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Findings, Unanswered)> {
     let decision = decide(session, wanted, Effort::Answer)?;
     let is_out = |candidate: &Candidate| match candidate.ruling {
@@ -69,7 +68,6 @@ fn for_others(decision: &Decision, wanted: &Wanted<'_>) -> Option<String> {
 }
 
 impl Unanswered {
-    /// Why nobody answers, and what to do.
     pub(super) fn line(&self, wanted: &Wanted<'_>) -> String {
         let home = bitbucket::home_of(&wanted.host);
         match &self.why {

@@ -124,36 +124,6 @@ impl Locations {
         self.config.join("config.toml")
     }
 
-    /// The accounts, without their secrets.
-    pub(crate) fn accounts(&self) -> PathBuf {
-        self.data.join("accounts.toml")
-    }
-
-    /// The secrets of the store `file`, sealed.
-    pub(crate) fn secrets(&self) -> PathBuf {
-        self.data.join("secrets")
-    }
-
-    /// The key of [`Locations::secrets`].
-    pub(crate) fn key(&self) -> PathBuf {
-        self.data.join("secrets.key")
-    }
-
-    /// The refused secrets that belong to no account of ours.
-    pub(crate) fn refusals(&self) -> PathBuf {
-        self.data.join("refusals.toml")
-    }
-
-    /// Which accounts can open which repositories: a cache.
-    pub(crate) fn choices(&self) -> PathBuf {
-        self.data.join("choices.json")
-    }
-
-    /// The lock of a process that verifies a refused secret.
-    pub(crate) fn probe_lock(&self) -> PathBuf {
-        self.data.join("probe.lock")
-    }
-
     /// The lock of a process that renews this account's access token.
     pub(crate) fn renewal_lock(&self, account: &Account) -> PathBuf {
         // Any name is a file name that way.
@@ -162,19 +132,9 @@ impl Locations {
         self.data.join(format!("oauth-{name}.lock"))
     }
 
-    /// The mark of a first question that is open, or was just answered.
-    pub(crate) fn first_contact(&self) -> PathBuf {
-        self.data.join("first-contact")
-    }
-
     /// What was said of late, for who says the same.
     pub(crate) fn said(&self) -> PathBuf {
         self.runtime.join("said")
-    }
-
-    /// The record of what `setup` wrote into git's configuration.
-    pub(crate) fn setup(&self) -> PathBuf {
-        self.data.join("setup.toml")
     }
 
     /// What git's configuration includes: everybody may read it.
@@ -182,15 +142,43 @@ impl Locations {
         &self.gitconfig
     }
 
-    /// The lock of a process that writes [`Locations::gitconfig`].
-    pub(crate) fn setup_lock(&self) -> PathBuf {
-        self.data.join("setup.lock")
-    }
-
     /// Whether one folder, which is closed to others, holds everything.
     pub(crate) fn is_one_folder(&self) -> bool {
         self.gitconfig.parent() == Some(&self.data)
     }
+}
+
+/// What lies in the data folder, and under which name.
+macro_rules! data_files {
+    ($($(#[$about:meta])* $what:ident = $name:literal,)+) => {
+        impl Locations {$(
+            $(#[$about])*
+            pub(crate) fn $what(&self) -> PathBuf {
+                self.data.join($name)
+            }
+        )+}
+    };
+}
+
+data_files! {
+    /// The accounts, without their secrets.
+    accounts = "accounts.toml",
+    /// The secrets of the store `file`, sealed.
+    secrets = "secrets",
+    /// The key of [`Locations::secrets`].
+    key = "secrets.key",
+    /// The refused secrets that belong to no account of ours.
+    refusals = "refusals.toml",
+    /// Which accounts can open which repositories: a cache.
+    choices = "choices.json",
+    /// The lock of a process that verifies a refused secret.
+    probe_lock = "probe.lock",
+    /// The mark of a first question that is open, or was just answered.
+    first_contact = "first-contact",
+    /// The record of what `setup` wrote into git's configuration.
+    setup = "setup.toml",
+    /// The lock of a process that writes [`Locations::gitconfig`].
+    setup_lock = "setup.lock",
 }
 
 fn home_of_sudos_caller() -> Option<PathBuf> {

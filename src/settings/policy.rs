@@ -26,7 +26,6 @@ use crate::sys::secret::Secret;
 pub(crate) struct Policy {
     stores: Option<Vec<Name>>,
     kinds: Option<Vec<Kind>>,
-    /// Whether each secret needs an expiry date.
     require_expiry: bool,
     hosts: Option<Vec<Host>>,
     /// Whether a variable may have any certificate taken for Vault's.
@@ -59,9 +58,8 @@ impl Policy {
     pub(crate) fn allows_host(&self, host: &Host) -> bool {
         let home = bitbucket::home_of(host);
         let is_home = |allowed: &Host| bitbucket::home_of(allowed) == home;
-        self.hosts
-            .as_ref()
-            .is_none_or(|hosts| hosts.iter().any(is_home))
+        let hosts = self.hosts.as_ref();
+        hosts.is_none_or(|hosts| hosts.iter().any(is_home))
     }
 
     pub(crate) fn objection(&self, account: &Account) -> Option<Objection> {
@@ -86,7 +84,6 @@ impl Policy {
         self.objection_to_kind(Some(told))
     }
 
-    /// Whether a variable may have any certificate taken for Vault's.
     pub(crate) fn allows_skip_verify(&self) -> bool {
         self.skip_verify.unwrap_or(true)
     }
@@ -135,7 +132,6 @@ impl Policy {
         })
     }
 
-    /// Whether the user has to give an expiry date for this kind.
     pub(crate) fn wants_a_day(&self, kind: Kind) -> bool {
         self.objection_to_end(false, Some(kind)).is_some()
     }
@@ -144,7 +140,6 @@ impl Policy {
         allows(self.kinds.as_ref(), &kind)
     }
 
-    /// The rules in one line, if there are any.
     pub(crate) fn describe(&self) -> Option<String> {
         fn rule<T: ToString>(name: &str, allowed: Option<&Vec<T>>) -> Option<String> {
             Some(match allowed?.as_slice() {

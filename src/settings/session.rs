@@ -66,7 +66,6 @@ impl Session {
         }
     }
 
-    /// The name of the only account that may answer, if there is such a limit.
     pub(crate) fn only(&self) -> Option<&str> {
         self.only.as_deref()
     }
@@ -89,9 +88,8 @@ impl Session {
     /// Restarts the five seconds, after a wait that had a limit of its own.
     pub(crate) fn afresh(&self) -> Self {
         Self {
-            known: Rc::clone(&self.known),
             end: self.end.map(|_| Instant::now() + limit(ANSWER)),
-            only: self.only.clone(),
+            ..self.clone()
         }
     }
 
@@ -144,7 +142,6 @@ impl Session {
         once(&self.known.policy, || Policy::read(self.machine()?))
     }
 
-    /// The refused secrets that belong to no account of ours.
     pub(crate) fn refusals(&self) -> Result<Refusals> {
         Ok(Refusals::at(self.locations()?.refusals(), self.patience()))
     }

@@ -97,7 +97,6 @@ impl Session {
         }
     }
 
-    /// Whether the store has a secret for the account.
     pub(crate) fn has_secret(&self, account: &Account) -> Result<bool> {
         Ok(self.read(account)?.is_some())
     }
@@ -164,9 +163,8 @@ impl Session {
                 store.get(&account.entry)
             })?;
             let lost = || anyhow!("the store '{name}' did not give back what it was given").into();
-            kept.filter(|kept| *kept == secret)
-                .map(drop)
-                .ok_or_else(lost)
+            let is_there = kept.is_some_and(|kept| kept == secret);
+            is_there.then_some(()).ok_or_else(lost)
         };
         let mut reason = None;
         for name in self.stores_of(choice)? {
@@ -205,9 +203,8 @@ impl Session {
 
     /// Removes the account's secret from its store, if it is there.
     pub(crate) fn forget(&self, account: &Account) -> Result<()> {
-        self.ask(account.store, |store| store.delete(&account.entry))
-            .map_err(store::Error::with_hint)?;
-        Ok(())
+        let outcome = self.ask(account.store, |store| store.delete(&account.entry));
+        outcome.map(drop).map_err(store::Error::with_hint)
     }
 
     fn ask<T>(
@@ -216,9 +213,8 @@ impl Session {
         question: impl FnOnce(&dyn Store) -> Result<T, store::Error>,
     ) -> Result<T, store::Error> {
         if let Some(reason) = self.known.silent.borrow().get(&name) {
-            return Err(reason
-                .lasting()
-                .unwrap_or_else(|| anyhow!("it failed before").into()));
+            let again = || anyhow!("it failed before").into();
+            return Err(reason.lasting().unwrap_or_else(again));
         }
         // Other stores are files, or programs that may ask on the terminal themselves.
         let line = || "waiting for the OS keyring, which may have to be unlocked…".to_owned();
@@ -228,10 +224,8 @@ impl Session {
         if let Err(error) = &outcome {
             let lasting = error.lasting();
             let reason = lasting.or_else(|| (name == Name::Exec).then(|| anyhow!("").into()));
-            self.known
-                .silent
-                .borrow_mut()
-                .extend(reason.map(|reason| (name, reason)));
+            let mut silent = self.known.silent.borrow_mut();
+            silent.extend(reason.map(|reason| (name, reason)));
         }
         outcome
     }

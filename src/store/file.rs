@@ -29,7 +29,6 @@ pub(crate) struct FileStore {
 /// Where the key of the sealed secrets lies.
 #[derive(Debug)]
 pub(crate) enum KeyPlace {
-    /// In a private file.
     File(PathBuf),
     /// In the user's persistent keyring of the kernel: lost at reboot, or after three idle days.
     Kernel,

@@ -39,9 +39,8 @@ impl Store for Keyring {
     }
 
     fn delete(&self, entry: &str) -> Result<bool, Error> {
-        Ok(self
-            .ask(entry, keyring::Entry::delete_credential)?
-            .is_some())
+        let deleted = self.ask(entry, keyring::Entry::delete_credential)?;
+        Ok(deleted.is_some())
     }
 }
 

@@ -35,9 +35,7 @@ words! {
         File = "file",
         /// A program. It stores our accounts, and can be asked for the credentials of others.
         Exec = "exec",
-        /// A variable of the environment.
         Env = "env",
-        /// A mounted folder.
         Folder = "folder",
         Vault = "vault",
     }
@@ -52,13 +50,11 @@ impl Name {
         }
     }
 
-    /// Those that can store accounts.
     pub(crate) fn keeping() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|name| name.keeps())
     }
 }
 
-/// How long a store may take.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(
     not(feature = "keyring"),
@@ -77,7 +73,6 @@ pub(crate) enum Error {
     /// It has to be unlocked, and nobody unlocked it.
     #[error("the OS keyring is locked")]
     Locked,
-    /// It did not answer.
     #[error("the OS keyring did not answer {}", within(*.0))]
     Silent(Duration),
     /// There is none, or it cannot be reached.
@@ -107,7 +102,6 @@ impl Error {
         }
     }
 
-    /// A short text.
     pub(crate) fn briefly(&self) -> &'static str {
         match self {
             Self::Locked => "the OS keyring is locked",
@@ -117,7 +111,6 @@ impl Error {
         }
     }
 
-    /// The error with its hint.
     pub(crate) fn with_hint(self) -> anyhow::Error {
         let hint = match self {
             Self::Locked => "unlock it, for example by signing in to the desktop, and try again",

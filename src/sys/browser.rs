@@ -14,24 +14,17 @@ const STARTING: Duration = Duration::from_secs(2);
 /// works is used, even without a display.
 pub(crate) fn open(url: &str) -> bool {
     let named = variables::text("BROWSER").unwrap_or_default();
-    let named = named
-        .split(':')
-        .filter(|command| !command.trim().is_empty());
+    let named = named.split(':').filter(|it| !it.trim().is_empty());
     let named = named.map(|command| program_of(command, url));
     let mut browsers = named.chain(opener(url));
     browsers.any(|browser| browser.leave_running(STARTING))
 }
 
 fn program_of(command: &str, url: &str) -> Program {
-    let has_place = command.contains("%s");
     let mut words = command.split_whitespace();
     let browser = Program::new(words.next().unwrap_or_default());
     let browser = browser.args(words.map(|word| word.replace("%s", url)));
-    if has_place {
-        browser
-    } else {
-        browser.args([url])
-    }
+    browser.args((!command.contains("%s")).then_some(url))
 }
 
 /// The desktop's own, if there is a desktop.

@@ -100,13 +100,12 @@ impl Program {
     }
 
     /// Lets it inherit the tokens of Vault and of a pipeline: it may fetch its secrets with them.
-    pub(crate) fn with_service_tokens(mut self) -> Self {
-        for variable in SERVICE_VARIABLES {
-            if let Some(value) = variables::value(variable) {
-                self = self.env(variable, value);
-            }
-        }
-        self
+    pub(crate) fn with_service_tokens(self) -> Self {
+        let known = |variable| Some((variable, variables::value(variable)?));
+        let tokens = SERVICE_VARIABLES.into_iter().filter_map(known);
+        tokens.fold(self, |program, (variable, value)| {
+            program.env(variable, value)
+        })
     }
 
     pub(crate) fn without(mut self, variable: &str) -> Self {

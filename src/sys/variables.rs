@@ -16,9 +16,8 @@ pub(crate) fn filled(name: &str) -> Option<OsString> {
 /// The first of these that is filled, and its name. Some programs (pre-commit, simple-git) drop every `GIT_*`: so a
 /// variable of ours has a second name.
 pub(crate) fn first(names: [&'static str; 2]) -> Option<(&'static str, OsString)> {
-    names
-        .into_iter()
-        .find_map(|name| Some((name, filled(name)?)))
+    let set = |name| Some((name, filled(name)?));
+    names.into_iter().find_map(set)
 }
 
 /// The same as [`filled`], as text.

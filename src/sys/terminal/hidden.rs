@@ -88,7 +88,6 @@ impl Quiet {
     }
 }
 
-/// Reads one line of a hidden input.
 pub(crate) struct Line(pub(crate) Rc<Quiet>);
 
 impl Read for Line {

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail};
 
 use self::reply::{Content, Version};
 use self::server::{Server, encoded};
-use self::session::VaultSession;
+use self::session::{ITSELF, VaultSession};
 use crate::answer::source::record::Fields;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
@@ -92,7 +92,7 @@ pub(crate) fn knock(
 ) -> Result<String> {
     let server = Server::of(settings, policy, deadline)?;
     let mut session = VaultSession::begin(&server, settings, kept)?;
-    let reply = session.get("auth/token/lookup-self")?;
+    let reply = session.get(ITSELF)?;
     let is_in = reply.status == 200 || session.is_renewed()? || session.is_in();
     let Server { address, .. } = &server;
     let method = settings.auth;

@@ -56,10 +56,8 @@ fn token_helper() -> Result<Option<PathBuf>> {
     for path in files.iter().filter(|path| path.is_file()) {
         // It names a program: nobody else may have written it.
         let content = files::read_trusted(path)?.unwrap_or_default();
-        let helper = String::from_utf8_lossy(&content)
-            .lines()
-            .find_map(helper_in);
-        if let Some(helper) = helper {
+        let content = String::from_utf8_lossy(&content);
+        if let Some(helper) = content.lines().find_map(helper_in) {
             // It would be another program wherever git is run, a clone's own among them.
             if !helper.is_absolute() {
                 bail!(Hinted::new(

@@ -136,10 +136,8 @@ fn tells(word: &str, secret: &Secret) -> bool {
     let mut plain = [word, &decoded, &twice, &unescaped].into_iter();
     let digits: String = word.chars().filter(char::is_ascii_hexdigit).collect();
     let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
-    let pairs = secret
-        .iter()
-        .map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-    let hex = Zeroizing::new(pairs.flatten().collect::<Vec<u8>>());
+    let digits_of = |byte: &u8| [digit(byte >> 4), digit(byte & 15)];
+    let hex: Zeroizing<Vec<u8>> = secret.iter().flat_map(digits_of).collect::<Vec<_>>().into();
     // What stands before the secret shifts the groups of base64.
     let base64 = word.replace('-', "+").replace('_', "/");
     let is_in_base64 = |rest: &[u8]| {
@@ -166,9 +164,8 @@ fn unescaped(word: &str) -> String {
     let mut parts = word.split("\\u");
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let letter = part
-            .get(..4)
-            .and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let digits = part.get(..4).unwrap_or_default();
+        let letter = u32::from_str_radix(digits, 16).ok();
         match letter.and_then(char::from_u32) {
             Some(letter) => text.extend([letter.encode_utf8(&mut [0; 4]), &part[4..]]),
             None => text.push_str(part),

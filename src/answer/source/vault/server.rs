@@ -76,16 +76,8 @@ impl Server {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    pub(super) fn get(&self, path: &str, token: Option<&Secret>) -> Result<Reply> {
-        self.ask(path, token, None, token.as_slice())
-    }
-
-    /// Sends a document to a path of the API; `proof` is what of it nobody may see.
-    pub(super) fn post(&self, path: &str, document: &Secret, proof: &Secret) -> Result<Reply> {
-        self.ask(path, None, Some(document), &[proof])
-    }
-
-    fn ask(
+    /// Gets a path of the API, or posts a document to it. Nobody may see the `secrets` of what is sent.
+    pub(super) fn ask(
         &self,
         path: &str,
         token: Option<&Secret>,
@@ -110,7 +102,6 @@ impl Server {
         }
     }
 
-    /// What an answer without a secret means.
     pub(super) fn unexpected(&self, reply: &Reply) -> anyhow::Error {
         let Self { address, .. } = self;
         let (what, hint) = match reply.status {

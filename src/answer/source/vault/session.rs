@@ -16,10 +16,11 @@ use crate::sys::files::Lock;
 use crate::sys::secret::Secret;
 use crate::sys::trace;
 
+/// Where a token asks about itself.
+pub(super) const ITSELF: &str = "auth/token/lookup-self";
 /// How long another process may take for the same login.
 const OTHERS: Duration = Duration::from_secs(2);
 
-/// Somebody whom the server lets in.
 pub(super) struct VaultSession<'a> {
     pub(super) server: &'a Server,
     auth: Auth,
@@ -68,7 +69,8 @@ impl<'a> VaultSession<'a> {
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Reply> {
-        self.server.get(path, self.token.as_ref())
+        let token = self.token.as_ref();
+        self.server.ask(path, token, None, token.as_slice())
     }
 
     /// Whether there is another token now. Ask it after a 403: an ended token and one that may not read get the same.
@@ -79,12 +81,8 @@ impl<'a> VaultSession<'a> {
         let Some(kept) = entrance.kept.as_mut().filter(|kept| !kept.is_mute) else {
             return Ok(false);
         };
-        let is_alive = self
-            .server
-            .get("auth/token/lookup-self", Some(token))?
-            .status
-            == 200;
-        if is_alive {
+        let itself = (self.server).ask(ITSELF, Some(token), None, &[token])?;
+        if itself.status == 200 {
             // That need not be asked twice.
             entrance.kept = None;
             return Ok(false);
@@ -154,9 +152,8 @@ impl Entrance {
             lease::sweep(path);
         }
         let login = self.ticket.log_in(server)?;
-        self.kept = login
-            .lease
-            .map(|lease| LeasedToken::new(login.token.clone(), lease));
+        let kept = |lease| LeasedToken::new(login.token.clone(), lease);
+        self.kept = login.lease.map(kept);
         if let (Some(path), Some(kept)) = (&self.path, &self.kept) {
             // It only spares the next login.
             let outcome = kept.write(path);

@@ -60,7 +60,7 @@ impl Ticket {
     pub(super) fn log_in(&self, server: &Server) -> Result<Login> {
         trace::say(|| format!("vault: login with {} at 'auth/{}'", self.auth, self.mount));
         let path = format!("auth/{}/login", encoded(&self.mount));
-        let reply = server.post(&path, &self.document, &self.proof)?;
+        let reply = server.ask(&path, None, Some(&self.document), &[&self.proof])?;
         let login = reply.login().filter(|_| reply.status == 200);
         login.ok_or_else(|| self.refused(server, &reply))
     }
