@@ -8,6 +8,7 @@ mod answer;
 mod bitbucket;
 mod cli;
 #[cfg(feature = "fuzzing")]
+#[path = "../tests/fuzzing.rs"]
 pub mod fuzz;
 mod git;
 mod helper;
