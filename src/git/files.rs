@@ -10,11 +10,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use zeroize::Zeroizing;
 
 use crate::git::program::{PATIENCE, git, run};
-use crate::sys::child::Program;
-use crate::sys::error::Hinted;
 use crate::sys::files::{self, Draft, Mode};
-use crate::sys::secret::SecretBuffer;
-use crate::sys::variables;
+use crate::sys::{Hinted, Program, SecretBuffer, variables};
 
 /// git's configuration file of a scope, as `git config --global` or `--system` would write to it.
 pub(crate) fn config_file(system: bool) -> Result<PathBuf> {

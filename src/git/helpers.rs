@@ -9,7 +9,7 @@ use crate::git::context::Host;
 use crate::git::files::as_text;
 use crate::git::judge::{Starts, judge, names_us, words};
 use crate::git::program::{Scope, Setting};
-use crate::sys::error::shell_quoted;
+use crate::sys::shell_quoted;
 
 /// A helper that git asks, and where it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]

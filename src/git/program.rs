@@ -6,9 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::git::context::Host;
-use crate::sys::child::{Output, Program, is_too_long};
-use crate::sys::error::Hinted;
-use crate::sys::secret::SecretBuffer;
+use crate::sys::child::{Output, is_too_long};
+use crate::sys::{Hinted, Program, SecretBuffer};
 
 /// How long a git may run that a person waits for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -252,7 +252,7 @@ fn read_to_blank_line(input: &mut impl Read) -> Result<SecretBuffer, ReadError> 
 #[cfg(test)]
 mod tests {
     use super::{Form, LONGEST_LINE, ReadError, Reply, Request};
-    use crate::sys::secret::Secret;
+    use crate::sys::Secret;
 
     fn read(text: &[u8]) -> Result<Request, ReadError> {
         Request::read(&mut &text[..])

@@ -6,7 +6,7 @@ use std::{iter, str};
 use percent_encoding::percent_decode_str;
 
 use crate::git::context::Host;
-use crate::sys::secret::Secret;
+use crate::sys::Secret;
 
 /// Shown in place of a user name and password.
 pub(crate) const MASK: &str = "***";

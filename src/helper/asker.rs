@@ -6,13 +6,11 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::bitbucket::{self, Kind};
-use crate::git::context::{Context, Host};
-use crate::git::{self, Helper, Setting};
-use crate::settings::session::Session;
-use crate::sys::child::Program;
-use crate::sys::message;
-use crate::sys::secret::Secret;
+use crate::git::context::Context;
+use crate::git::{self, Helper, Host, Setting};
+use crate::settings::Session;
 use crate::sys::terminal::{self, Interrupted};
+use crate::sys::{Program, Secret, message};
 
 /// The time for a question: a person is on the way to a web page and back.
 pub(super) const ASKING: Duration = Duration::from_secs(300);

@@ -12,10 +12,9 @@ use crate::answer::matching::{self, Wanted};
 use crate::answer::shortlist;
 use crate::answer::source::{self, environment};
 use crate::bitbucket::{self, API_HOST};
-use crate::git::protocol::Request;
-use crate::git::username::Username;
+use crate::git::{Request, Username};
 use crate::helper::{mark, wrong_name};
-use crate::settings::session::Session;
+use crate::settings::Session;
 use crate::sys::trace;
 
 pub(super) fn erase(session: &Session, request: Request) -> Result<()> {

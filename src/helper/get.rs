@@ -5,10 +5,11 @@ use anyhow::Result;
 use super::{mark, reply};
 use crate::answer::found::Findings;
 use crate::answer::matching::Wanted;
-use crate::git::protocol::{Reply, Request};
+use crate::git::Request;
+use crate::git::protocol::Reply;
 use crate::helper::question::{self, Outcome};
 use crate::helper::unanswered::look;
-use crate::settings::session::Session;
+use crate::settings::Session;
 
 #[derive(Debug, Default)]
 pub(crate) struct Answer {

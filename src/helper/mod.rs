@@ -21,13 +21,11 @@ use self::erase::erase;
 use self::get::get;
 use self::store::store;
 use crate::bitbucket::{self, Kind};
-use crate::git;
-use crate::git::protocol::{ReadError, Request};
-use crate::git::username::Username;
-use crate::settings::session::Session;
-use crate::sys::secret::Secret;
+use crate::git::protocol::ReadError;
+use crate::git::{self, Request, Username};
+use crate::settings::Session;
 use crate::sys::words::words;
-use crate::sys::{message, terminal, trace};
+use crate::sys::{Secret, message, terminal, trace};
 
 words! {
     /// What git starts a helper for; `capability` is defined for whoever asks (git-credential(1)).

@@ -8,9 +8,9 @@ use crate::account::{Account, Kept, Origin};
 use crate::answer::matching::Wanted;
 use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
-use crate::git::username::Username;
-use crate::settings::session::Session;
-use crate::sys::secret::Secret;
+use crate::git::Username;
+use crate::settings::Session;
+use crate::sys::Secret;
 
 /// The account at the place that is wanted; without a name, and for the whole host.
 pub(super) fn account(wanted: &Wanted<'_>, origin: Origin, mut known: Known) -> Account {

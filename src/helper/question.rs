@@ -19,10 +19,8 @@ use crate::git::context::Context;
 use crate::helper::asker::{ASKING, Asker, has_another_behind, usual_kind};
 use crate::helper::unanswered::{Unanswered, look};
 use crate::helper::{mark, newcomer};
-use crate::settings::session::Session;
-use crate::sys::error::one_line;
-use crate::sys::files;
-use crate::sys::secret::Secret;
+use crate::settings::Session;
+use crate::sys::{Secret, files, one_line};
 
 /// No person is that fast.
 const AT_ONCE: Duration = Duration::from_secs(1);

@@ -9,10 +9,9 @@ use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::bitbucket::API_HOST;
 use crate::bitbucket::authorization::Identity;
+use crate::git::Username;
 use crate::git::protocol::{Form, Reply};
-use crate::git::username::Username;
-use crate::sys::error::Hinted;
-use crate::sys::secret::Secret;
+use crate::sys::{Hinted, Secret};
 
 /// The reply to a caller. None if the caller cannot take its form.
 /// Fails when REST takes it in another form only.

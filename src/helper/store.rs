@@ -12,14 +12,10 @@ use crate::answer::ruling::{Ruling, hindrance, rule};
 use crate::answer::shortlist;
 use crate::answer::source::{self, environment};
 use crate::bitbucket::Kind;
-use crate::git::protocol::Request;
-use crate::git::username::Username;
+use crate::git::{Request, Username};
 use crate::helper::{mark, newcomer};
-use crate::settings::config::StoreChoice;
-use crate::settings::session::Session;
-use crate::sys::bytes::Bytes;
-use crate::sys::secret::Secret;
-use crate::sys::trace;
+use crate::settings::{Session, StoreChoice};
+use crate::sys::{Bytes, Secret, trace};
 
 /// Keeps a credential that worked. Returns the notice for a person, if there is one.
 pub(super) fn store(session: &Session, request: Request) -> Result<Option<String>> {

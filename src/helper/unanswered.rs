@@ -11,8 +11,8 @@ use crate::answer::found::{Effort, Findings};
 use crate::answer::matching::{Misfit, Wanted};
 use crate::answer::ruling::Ruling;
 use crate::bitbucket;
-use crate::settings::session::Session;
-use crate::sys::secret::Secret;
+use crate::settings::Session;
+use crate::sys::Secret;
 
 #[derive(Default)]
 pub(super) struct Unanswered {

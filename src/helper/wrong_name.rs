@@ -9,11 +9,11 @@ use crate::account::verify::{self, Verdict};
 use crate::answer::matching::Wanted;
 use crate::answer::source;
 use crate::bitbucket::Kind;
-use crate::git::protocol::Request;
+use crate::git::Request;
 use crate::helper::newcomer;
 use crate::helper::store::store;
 use crate::helper::unanswered::look;
-use crate::settings::session::Session;
+use crate::settings::Session;
 use crate::sys::message;
 
 /// Keeps the token under its right name, if the repository of the request opens with it; else says which mistake it is.

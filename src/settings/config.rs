@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::bitbucket;
-use crate::git::context::Host;
+use crate::git::Host;
 use crate::settings::toml_file::{MachineFile, not_known, parse};
 use crate::store;
 use crate::sys::files;

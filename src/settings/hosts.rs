@@ -53,7 +53,7 @@ mod tests {
     use crate::account::sign_in::Known;
     use crate::account::{Account, Origin};
     use crate::bitbucket::Kind;
-    use crate::git::context::Host;
+    use crate::git::Host;
 
     #[test]
     fn each_host_is_listed_once_and_cloud_always() {

@@ -8,8 +8,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::account::Account;
-use crate::sys::error::Hinted;
-use crate::sys::variables;
+use crate::sys::{Hinted, variables};
 
 /// One folder for all our files; for tests and containers.
 const HOME_VARIABLES: [&str; 2] = ["GIT_CREDENTIAL_BITBUCKET_HOME", "BITBUCKET_CREDENTIAL_HOME"];

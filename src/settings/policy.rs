@@ -14,11 +14,10 @@ use serde::Deserialize;
 
 use crate::account::{Account, Origin};
 use crate::bitbucket::{self, Kind};
-use crate::git::context::Host;
+use crate::git::Host;
 use crate::settings::toml_file::{self, MachineFile};
 use crate::store::Name;
-use crate::sys::error::Hinted;
-use crate::sys::secret::Secret;
+use crate::sys::{Hinted, Secret};
 
 /// The rules. A missing rule allows everything. An unknown key is an error: it may forbid something.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]

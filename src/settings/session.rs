@@ -18,9 +18,8 @@ use crate::settings::locations::{Locations, system_config};
 use crate::settings::policy::Policy;
 use crate::settings::toml_file::{MachineFile, unknown_keys};
 use crate::store;
-use crate::sys::error::Hinted;
 use crate::sys::limit::limit;
-use crate::sys::secret::Secret;
+use crate::sys::{Hinted, Secret};
 
 /// Time limit of one store, of one lock, and of a whole git operation.
 const ANSWER: Duration = Duration::from_secs(5);

@@ -15,9 +15,7 @@ use crate::settings::session::Session;
 use crate::store::exec::ExecStore;
 use crate::store::file::{FileStore, KeyPlace};
 use crate::store::{self, Name, Patience, Store, keyring};
-use crate::sys::error::Hinted;
-use crate::sys::terminal::waiting::Waiting;
-use crate::sys::{files, terminal, trace};
+use crate::sys::{Hinted, Waiting, files, terminal, trace};
 
 /// Time limit of a keyring's unlock prompt.
 const UNLOCK: Duration = Duration::from_secs(60);

@@ -15,9 +15,8 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use zeroize::Zeroizing;
 
 use super::{Error, Store};
-use crate::sys::error::Hinted;
 use crate::sys::files::{self, Lock};
-use crate::sys::secret::Secret;
+use crate::sys::{Hinted, Secret};
 
 pub(crate) struct FileStore {
     pub(crate) path: PathBuf,
@@ -292,7 +291,7 @@ mod kernel {
     use anyhow::{Result, bail};
     use zeroize::Zeroizing;
 
-    use crate::sys::error::Hinted;
+    use crate::sys::Hinted;
 
     pub(super) fn read(_secrets: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
         bail!(Hinted::new(
@@ -313,7 +312,7 @@ mod tests {
 
     use super::{FileStore, KeyPlace};
     use crate::store::Store as _;
-    use crate::sys::secret::Secret;
+    use crate::sys::Secret;
 
     fn store(folder: &tempfile::TempDir) -> FileStore {
         FileStore {

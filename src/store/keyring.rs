@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow};
 
 use super::pieces::InPieces;
 use super::{Error, Patience, Store};
-use crate::sys::secret::Secret;
+use crate::sys::Secret;
 
 /// The service of all our entries. The desktop's keyring programs show it.
 const SERVICE: &str = "git-credential-bitbucket";

@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::sys::error::Hinted;
-use crate::sys::secret::Secret;
 use crate::sys::words::words;
+use crate::sys::{Hinted, Secret};
 
 /// A place for secrets, each under the name of its entry.
 pub(crate) trait Store {
@@ -130,7 +129,7 @@ pub(crate) mod memory {
     use std::collections::BTreeMap;
 
     use super::{Error, Store};
-    use crate::sys::secret::Secret;
+    use crate::sys::Secret;
 
     #[derive(Default)]
     pub(crate) struct Memory(pub(crate) RefCell<BTreeMap<String, Secret>>);

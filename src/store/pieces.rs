@@ -93,7 +93,7 @@ mod tests {
     use super::InPieces;
     use crate::store::Store as _;
     use crate::store::memory::Memory;
-    use crate::sys::secret::Secret;
+    use crate::sys::Secret;
 
     #[test]
     fn secrets_of_any_length_come_back_and_leave_nothing_when_deleted() {

@@ -19,6 +19,6 @@ pub(crate) mod words;
 
 pub(crate) use self::bytes::Bytes;
 pub(crate) use self::child::Program;
-pub(crate) use self::error::{Hinted, Usage, printable, shell_quoted};
+pub(crate) use self::error::{Hinted, Usage, one_line, printable, shell_quoted};
 pub(crate) use self::secret::{Secret, SecretBuffer};
 pub(crate) use self::terminal::waiting::Waiting;

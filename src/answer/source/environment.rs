@@ -6,13 +6,10 @@ use crate::account::owner::Owner;
 use crate::account::sign_in::Known;
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{self, Kind, Pasted};
-use crate::git::context::Host;
-use crate::git::username::Username;
-use crate::settings::session::Session;
+use crate::git::{Host, Username};
+use crate::settings::Session;
 use crate::sys::child::SECRET_VARIABLES;
-use crate::sys::error::Hinted;
-use crate::sys::secret::Secret;
-use crate::sys::variables;
+use crate::sys::{Hinted, Secret, variables};
 
 /// The kinds that the variables with a secret name. The start of the secret knows better.
 const KINDS: [Option<Kind>; SECRET_VARIABLES.len()] = [

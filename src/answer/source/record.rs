@@ -9,11 +9,9 @@ use crate::account::owner::Owner;
 use crate::account::sign_in::Known;
 use crate::account::{Account, Kept, Origin};
 use crate::bitbucket::{self, Kind};
-use crate::git::context::Host;
-use crate::git::username::Username;
+use crate::git::{Host, Username};
 use crate::store;
-use crate::sys::error::Hinted;
-use crate::sys::secret::Secret;
+use crate::sys::{Hinted, Secret};
 
 /// The fields by their names. An empty field counts as absent.
 #[derive(Debug, Default)]
@@ -127,7 +125,7 @@ mod tests {
     use super::Fields;
     use crate::bitbucket::{Kind, cloud};
     use crate::store::Name;
-    use crate::sys::secret::Secret;
+    use crate::sys::Secret;
 
     fn fields(pairs: &[(&str, &str)]) -> Fields {
         let value = |name: &str| {

@@ -97,7 +97,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{LeasedToken, sweep};
-    use crate::sys::secret::Secret;
+    use crate::sys::Secret;
 
     #[test]
     fn a_kept_token_is_over_before_its_lease() {

@@ -18,11 +18,10 @@ use self::server::{Server, encoded};
 use self::session::{ITSELF, VaultSession};
 use crate::answer::source::record::Fields;
 use crate::bitbucket::reach::Reach;
-use crate::git::context::Host;
+use crate::git::Host;
 use crate::settings::config::{VaultSection, is_for};
 use crate::settings::policy::Policy;
-use crate::sys::error::Hinted;
-use crate::sys::{message, terminal, trace};
+use crate::sys::{Hinted, message, terminal, trace};
 
 /// Where the KV engine of a new server is mounted.
 const MOUNT: &str = "secret";

@@ -6,10 +6,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::answer::source::environment::vault_variable;
-use crate::sys::child::{Program, is_too_long};
-use crate::sys::error::Hinted;
-use crate::sys::files;
-use crate::sys::secret::Secret;
+use crate::sys::child::is_too_long;
+use crate::sys::{Hinted, Program, Secret, files};
 
 /// How long the user's token helper may take.
 const HELPER: Duration = Duration::from_secs(3);

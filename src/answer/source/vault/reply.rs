@@ -9,9 +9,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::answer::source::record::Fields;
-use crate::sys::error::printable;
 use crate::sys::http::Json;
-use crate::sys::secret::Secret;
+use crate::sys::{Secret, printable};
 
 /// An answer of the API (<https://openbao.org/api-docs/>).
 pub(crate) struct Reply {
@@ -177,8 +176,8 @@ fn unescaped(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::Reply;
+    use crate::sys::Secret;
     use crate::sys::http::Json;
-    use crate::sys::secret::Secret;
 
     #[test]
     fn a_server_that_says_a_secret_back_is_not_quoted() {

@@ -8,16 +8,12 @@ use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 use super::reply::Reply;
 use crate::answer::source::environment::vault_variable;
-use crate::git::context::Host;
-use crate::git::route;
-use crate::git::url::Url;
+use crate::git::{Host, Url, route};
 use crate::settings::config::{Auth, VaultSection};
 use crate::settings::policy::Policy;
 use crate::sys::bytes::UNRESERVED;
-use crate::sys::error::Hinted;
 use crate::sys::http::{self, Client, Route};
-use crate::sys::secret::Secret;
-use crate::sys::terminal::waiting::Waiting;
+use crate::sys::{Hinted, Secret, Waiting};
 
 /// A server, or an agent in front of it.
 pub(super) struct Server {

@@ -11,10 +11,8 @@ use super::reply::Reply;
 use super::server::Server;
 use super::ticket::Ticket;
 use crate::settings::config::{Auth, VaultSection};
-use crate::sys::error::{Hinted, one_line};
 use crate::sys::files::Lock;
-use crate::sys::secret::Secret;
-use crate::sys::trace;
+use crate::sys::{Hinted, Secret, one_line, trace};
 
 /// Where a token asks about itself.
 pub(super) const ITSELF: &str = "auth/token/lookup-self";

@@ -12,9 +12,7 @@ use super::reply::{Login, Reply};
 use super::server::{Server, encoded};
 use crate::answer::source::environment::{self, vault_variable};
 use crate::settings::config::{Auth, VaultSection};
-use crate::sys::error::Hinted;
-use crate::sys::secret::Secret;
-use crate::sys::{files, trace};
+use crate::sys::{Hinted, Secret, files, trace};
 
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
