@@ -103,6 +103,13 @@ pub(crate) fn setting(name: &str, host: &Host) -> Option<String> {
     value(&["--get-urlmatch", name, &url], PATIENCE)
 }
 
+/// The URL to which git goes for this one, or for the remote of this name: `url.*.insteadOf` may rewrite it. The text must
+/// hold no secret.
+pub(crate) fn instead_of(text: &str) -> Option<String> {
+    let url = git(&["ls-remote", "--get-url", "--", text], PATIENCE).ok()?;
+    Some(url.trim_end().to_owned()).filter(|url| url != text)
+}
+
 fn value(arguments: &[&str], limit: Duration) -> Option<String> {
     value_by(Program::new("git"), arguments, limit)
 }
@@ -126,13 +133,16 @@ pub(super) fn own_setting(name: &str, host: &Host, limit: Duration) -> Option<St
 
 /// git, where it finds no repository, and so reads no configuration of one.
 pub(super) fn outside_repositories() -> Program {
-    let nowhere = Path::new(NULL_DEVICE).join("no-repository");
+    // Nobody but root makes one there. For `includeIf` git resolves the path, and dies below a file such as /dev/null.
+    let nowhere = if cfg!(windows) {
+        "NUL/no-repository"
+    } else {
+        "/dev/no-repository"
+    };
     Program::new("git")
         .env("GIT_DIR", nowhere)
         .without("GIT_COMMON_DIR")
 }
-
-const NULL_DEVICE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
 
 /// Lets git ask (`fill`) or tell (`reject`) one helper and no other (git-credential(1)), without a prompt. None when
 /// the helper has no answer.

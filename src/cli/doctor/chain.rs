@@ -26,6 +26,9 @@ pub(super) fn of_host(surroundings: &Surroundings<'_>, host: &Host, chain: &[Hel
     let Some(position) = chain.iter().position(Helper::is_ours) else {
         return not_asked(id, &surroundings.settings, host, chain);
     };
+    if let Some((message, fix)) = misnamed(surroundings, host, &chain[position..]) {
+        return Check::fail(id, message, fix);
+    }
     let (before, behind) = chain.split_at(position);
     let (before, behind) = (foreign_in(before), foreign_in(behind));
     let asks = match before.as_slice() {
@@ -53,6 +56,65 @@ pub(super) fn of_host(surroundings: &Surroundings<'_>, host: &Host, chain: &[Hel
     }
 }
 
+/// The account that is to answer alone here, and what is wrong with that; the helper that git asks is the first one.
+fn misnamed(
+    surroundings: &Surroundings<'_>,
+    host: &Host,
+    chain: &[Helper],
+) -> Option<(String, String)> {
+    if let Some(name) = chain[0].account() {
+        let is_there = surroundings.accounts.named(&name).is_some();
+        let is_missing = surroundings.knows_accounts && !is_there;
+        let origin = &chain[0].origin;
+        return is_missing.then(|| {
+            let message = format!("'{origin}' names '{name}', and there is no account '{name}'");
+            let fix =
+                "write the name of an account there: 'git credential-bitbucket status' lists them";
+            (message, fix.to_owned())
+        });
+    }
+    let says = |name: &str, helper: &Helper| {
+        format!("'{name}' is to answer alone ('{}'), but", helper.origin)
+    };
+    if let Some((name, helper)) = chain.iter().find_map(|it| Some((it.account()?, it))) {
+        let message = format!("{} another helper comes first", says(&name, helper));
+        let fix = format!("write the line 'helper =' before it in '{}'", helper.origin);
+        return Some((message, fix));
+    }
+    let cleared = git::cleared(&surroundings.settings, host);
+    let cleared = cleared
+        .iter()
+        .map(|(helper, empty)| Some((helper.account()?, helper, empty)));
+    let (name, helper, empty) = cleared.flatten().last()?;
+    let message = format!(
+        "{} the empty helper in '{}' comes later and switches it off",
+        says(&name, helper),
+        empty.origin
+    );
+    Some((message, moved_behind(&surroundings.settings, helper, empty)))
+}
+
+/// The command that moves the include of a helper's file behind that of another one's.
+fn moved_behind(settings: &[Setting], helper: &Helper, other: &Helper) -> String {
+    let include_of = |helper: &Helper| {
+        let file = dunce::canonicalize(&helper.origin).ok();
+        let of = |it: &Setting| git::included(Path::new(&it.origin), &it.value);
+        let mut settings = settings.iter();
+        settings.rfind(|it| file.is_some() && it.key.starts_with("include") && of(it) == file)
+    };
+    match (include_of(helper), include_of(other)) {
+        (Some(include), Some(other)) => {
+            let words = [&include.origin, &include.key, &include.value, &other.origin];
+            let [from, key, path, to] = words.map(|word| shell_quoted(word));
+            format!(
+                "move it behind that: 'git config --file {from} --unset-all {key} && git config --file {to} --add {key} {path}'"
+            )
+        }
+        _ => format!("move it behind that in '{}'", helper.origin),
+    }
+}
+
+/// Why git does not ask us.
 fn not_asked(id: String, settings: &[Setting], host: &Host, chain: &[Helper]) -> Check {
     if let Some(helper) = chain.iter().find(|helper| helper.is_namesake()) {
         return namesake(id, settings, helper);

@@ -9,12 +9,13 @@ use crate::account::Account;
 use crate::answer::{Effort, Wanted, choice, decide};
 use crate::bitbucket::{self, API_HOST, Reach};
 use crate::cli::takeover::in_url;
-use crate::git::{self, Host, Url};
+use crate::git::{self, Helper, Host, Url, url};
+use crate::settings::Session;
 use crate::sys::Usage;
 
 /// Checks one URL: the answer, what it can do, then each account that does not answer.
 pub(super) fn checks(
-    surroundings: &Surroundings<'_>,
+    surroundings: Surroundings<'_>,
     text: &str,
     is_offline: bool,
 ) -> Result<Vec<Check>> {
@@ -25,16 +26,27 @@ pub(super) fn checks(
         Usage::hinted(message, hint)
     };
     let mut checks = Vec::new();
-    let over_https = https_of(surroundings, text);
+    let holds_secret = Url::parse(text).is_some_and(|url| in_url(&url).is_some());
+    let instead = if holds_secret {
+        None
+    } else {
+        git::instead_of(text)
+    };
+    let text = instead.as_deref().unwrap_or(text);
+    let over_https = https_of(&surroundings, text);
     if let Some((url, true)) = &over_https {
-        let message =
-            format!("git asks this helper over https only; what follows is about '{url}'");
+        let instead = instead.as_deref().map(url::masked);
+        let git = instead.map(|url| format!("git goes to '{url}' instead, and"));
+        let message = format!(
+            "{} asks this helper over https only; what follows is about '{url}'",
+            git.as_deref().unwrap_or("git")
+        );
         checks.push(Check::skip("url", message));
     }
     let text = over_https.as_ref().map_or(text, |(url, _)| url);
     let url = Url::parse(text).ok_or_else(no_url)?;
     let host = url.host().ok_or_else(no_url)?;
-    if let Some(check) = not_for_us(surroundings, &url, &host) {
+    if let Some(check) = not_for_us(&surroundings, &url, &host) {
         return Ok(vec![check]);
     }
     if in_url(&url).is_some() {
@@ -45,8 +57,19 @@ pub(super) fn checks(
         ));
     }
     let own = surroundings.chains.iter().filter(|(it, _)| *it == host);
-    checks.extend(own.map(|(host, chain)| chain::of_host(surroundings, host, chain)));
-    let (path, check) = path(surroundings, &url, &host);
+    checks.extend(own.map(|(host, chain)| chain::of_host(&surroundings, host, chain)));
+    let session = match only_of_git(&surroundings, &host) {
+        Ok(session) => session,
+        Err(error) => {
+            checks.push(Check::failed("answer", &error));
+            return Ok(checks);
+        }
+    };
+    let surroundings = Surroundings {
+        session: &session,
+        ..surroundings
+    };
+    let (path, check) = path(&surroundings, &url, &host);
     checks.push(check);
     let username = url
         .username()
@@ -55,14 +78,25 @@ pub(super) fn checks(
     let place = url.path().and_then(|path| Reach::of_path(&host, &path));
     let place = place.filter(|_| !is_offline && host.as_str() != API_HOST);
     let around = [
-        environment::prompts(surroundings),
+        environment::prompts(&surroundings),
         environment::proxy(&host),
     ];
     let wanted = Wanted::at(host, path.as_deref(), username.as_deref());
     let effort = Effort::Explain { is_offline };
-    checks.extend(answers(surroundings, &wanted, place.as_ref(), effort));
+    checks.extend(answers(&surroundings, &wanted, place.as_ref(), effort));
     checks.extend(around);
     Ok(checks)
+}
+
+/// Where git's configuration names the account that alone may answer, only that one may here.
+fn only_of_git(surroundings: &Surroundings<'_>, host: &Host) -> Result<Session> {
+    let session = surroundings.session.clone();
+    if session.only().is_some() {
+        return Ok(session);
+    }
+    let mut chains = surroundings.chains.iter().filter(|(it, _)| it == host);
+    let asked = chains.find_map(|(_, chain)| chain.iter().find(|helper| helper.is_ours()));
+    session.with_only(asked.and_then(Helper::account).as_deref())
 }
 
 /// The https URL of what is named without one: `ssh://git@HOST/…`, `git@HOST:…` or WORKSPACE/REPOSITORY; and whether

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{HTTPS, assert_starts, config, doctor, one, set_up};
+use super::{HTTPS, assert_starts, config, doctor, found, one, set_up};
 use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv};
 
 #[test]
@@ -271,5 +271,29 @@ fn what_the_environment_lacks_is_told_as_get_would_tell_it() {
     assert_starts(
         &one(&checks, "answer"),
         "pass: BITBUCKET_API_TOKEN is set in the environment and answers",
+    );
+}
+
+#[test]
+fn a_url_that_git_rewrites_is_explained_as_git_reads_it() {
+    let env = set_up();
+    env.login(API_TOKEN, &["me"]);
+    let url = "https://bitbucket.org/acme/site.git";
+    config(&env, "url.https://bitbucket.org/.insteadOf", "bb:");
+    let (_, checks) = doctor(&env, &["bb:acme/site.git"]);
+    assert!(found(&checks, "url").is_empty(), "{checks:?}");
+    assert_starts(&one(&checks, "answer"), "pass: 'me' answers");
+    config(
+        &env,
+        "url.git@bitbucket.org:.insteadOf",
+        "https://bitbucket.org/",
+    );
+    let (_, checks) = doctor(&env, &[url]);
+    assert_eq!(
+        one(&checks, "url"),
+        format!(
+            "skip: git goes to 'git@bitbucket.org:acme/site.git' instead, and asks this helper over https only; \
+             what follows is about '{url}'"
+        )
     );
 }
