@@ -78,7 +78,9 @@ impl TestEnv {
         fs::create_dir(env.home()).unwrap();
         fs::write(
             env.git_config(),
-            "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n",
+            // Left out is what git does on the side, which would take a good part of the tests' time.
+            "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n\ttemplateDir =\n\
+             [maintenance]\n\tauto = false\n",
         )
         .unwrap();
         env

@@ -1,21 +1,27 @@
 //! The test authority, and the certificates it signs for the hosts the stand-in plays.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 
-/// A certificate authority which lives as long as the stand-in.
+/// One for all stand-ins of a process: keys take time.
+pub(super) static AUTHORITY: LazyLock<CertificateAuthority> =
+    LazyLock::new(CertificateAuthority::create);
+
+/// A certificate authority which lives as long as the process.
 pub(super) struct CertificateAuthority {
     issuer: Issuer<'static, KeyPair>,
     /// Its own certificate, for clients to trust.
     pub(super) certificate: String,
+    settings: Mutex<HashMap<String, Arc<ServerConfig>>>,
 }
 
 impl CertificateAuthority {
-    pub(super) fn create() -> Self {
+    fn create() -> Self {
         let mut parameters = CertificateParams::new([]).expect("no names are no wrong names");
         parameters
             .distinguished_name
@@ -30,11 +36,20 @@ impl CertificateAuthority {
         Self {
             issuer: Issuer::new(parameters, key),
             certificate,
+            settings: Mutex::default(),
         }
     }
 
     /// The TLS settings to answer as `host`.
     pub(super) fn settings_for(&self, host: &str) -> Arc<ServerConfig> {
+        let mut made = self.settings.lock().expect("no thread panics here");
+        let settings = made
+            .entry(host.to_owned())
+            .or_insert_with(|| self.sign(host));
+        Arc::clone(settings)
+    }
+
+    fn sign(&self, host: &str) -> Arc<ServerConfig> {
         let mut parameters =
             CertificateParams::new([host.to_owned()]).expect("the host is a DNS name");
         parameters.distinguished_name.push(DnType::CommonName, host);

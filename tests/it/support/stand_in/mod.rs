@@ -55,7 +55,7 @@ impl StandIn {
         let folder = folder.as_ref();
         let authority_file = folder.join("ca.pem");
         let server = Arc::new(server::Server::new(folder)?);
-        std::fs::write(&authority_file, server.authority_certificate())?;
+        std::fs::write(&authority_file, &certificate::AUTHORITY.certificate)?;
         let listener = listener::Listener::start(&server)?;
         Ok(Self {
             server,
@@ -76,10 +76,12 @@ impl StandIn {
 
     /// What a program needs in its environment to take the stand-in for Bitbucket.
     ///
+    /// git reads no certificates of the machine, which takes it longer than all else: its folder for them is not there.
     /// `NO_PROXY` is empty and plain http goes to the stand-in too (where it is refused), so that
     /// nothing passes it by.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let authority_file = self.authority_file.display().to_string();
+        let nowhere = self.authority_file.with_file_name("nowhere");
         vec![
             ("HTTPS_PROXY", self.proxy()),
             ("https_proxy", self.proxy()),
@@ -89,6 +91,7 @@ impl StandIn {
             ("NO_PROXY", String::new()),
             ("no_proxy", String::new()),
             ("GIT_SSL_CAINFO", authority_file.clone()),
+            ("GIT_SSL_CAPATH", nowhere.display().to_string()),
             ("SSL_CERT_FILE", authority_file),
         ]
     }

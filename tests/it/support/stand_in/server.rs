@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
 
-use super::certificate::CertificateAuthority;
+use super::certificate::AUTHORITY;
 use super::credential::{Credential, Handle};
 use super::data_center;
 use super::oauth::Consumer;
@@ -23,7 +23,6 @@ pub(super) const CLOUD: &str = "bitbucket.org:443";
 /// Everything the stand-in knows.
 pub(super) struct Server {
     folder: PathBuf,
-    authority: CertificateAuthority,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
     credentials: Mutex<Vec<(String, Handle)>>,
     repositories: Mutex<HashMap<(String, String), Shelved>>,
@@ -38,7 +37,6 @@ impl Server {
     pub(super) fn new(folder: &Path) -> io::Result<Self> {
         let server = Self {
             folder: folder.to_owned(),
-            authority: CertificateAuthority::create(),
             hosts: Mutex::default(),
             credentials: Mutex::default(),
             repositories: Mutex::default(),
@@ -52,7 +50,8 @@ impl Server {
         std::fs::create_dir_all(folder.join("repositories"))?;
         std::fs::create_dir_all(folder.join("objects"))?;
         // git-config(1): receiving over HTTP is off unless http.receivepack says so.
-        let settings = "[http]\n\treceivepack = true\n[uploadpack]\n\tallowFilter = true\n";
+        let settings = "[http]\n\treceivepack = true\n[uploadpack]\n\tallowFilter = true\n\
+                        [init]\n\ttemplateDir =\n[receive]\n\tautogc = false\n";
         std::fs::write(server.home().join(".gitconfig"), settings)?;
         server.add_host(CLOUD, Site::Cloud);
         server.add_host("www.bitbucket.org:443", Site::Cloud);
@@ -68,7 +67,7 @@ impl Server {
         let host = Host {
             authority: authority.to_owned(),
             site,
-            tls: self.authority.settings_for(name),
+            tls: AUTHORITY.settings_for(name),
         };
         lock(&self.hosts).insert(authority.to_owned(), Arc::new(host));
     }
@@ -157,10 +156,6 @@ impl Server {
     /// A home for the server's own git, lest the settings of the machine's user matter.
     pub(super) fn home(&self) -> PathBuf {
         self.folder.join("server-home")
-    }
-
-    pub(super) fn authority_certificate(&self) -> &str {
-        &self.authority.certificate
     }
 
     pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
