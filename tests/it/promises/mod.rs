@@ -11,3 +11,4 @@ mod leak;
 mod locks;
 mod misplaced;
 mod thrift;
+mod upgrade;

@@ -135,6 +135,7 @@ fn libgit2_finds_a_host_that_has_a_port_without_it() {
 #[test]
 fn it_lies_below_home_even_where_a_snap_moves_the_folders_of_xdg() {
     let env = TestEnv::new();
+    let before = config(&env);
     let mut command = at_home(&env, PROGRAM, &["setup"]);
     let snap = env.home().join("snap/code/1");
     command
@@ -142,8 +143,6 @@ fn it_lies_below_home_even_where_a_snap_moves_the_folders_of_xdg() {
         .env("XDG_DATA_HOME", snap.join(".local/share"));
     let outcome = run(command, b"");
     assert_eq!(outcome.status, 0, "{outcome:?}");
-    let before =
-        "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n";
     let line = format!("[include]\n\tpath = ~/{PLACE}\n");
     assert_eq!(config(&env), format!("{before}{line}"));
     assert!(file_at_home(&env).exists());
