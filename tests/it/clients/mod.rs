@@ -11,7 +11,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::harness::{API_TOKEN, Outcome, TestEnv, has, run};
+use crate::support::harness::{API_TOKEN, Outcome, TestEnv, run};
+use crate::support::needs::has_installed;
 use crate::support::stand_in::{Credential, StandIn};
 
 /// A home that is signed in and set up, with `acme/app` at Bitbucket, which nobody else may see.
@@ -77,11 +78,10 @@ fn is_fetch(request: &crate::support::stand_in::Request, path: &str) -> bool {
         && request.secret() == Some(API_TOKEN)
 }
 
-/// One of the programs that tests/run.sh installs below target, from tests/clients.
+/// One of the programs that `tests/run.sh --all` installs below target, from tests/clients.
 fn installed(name: &str) -> Option<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("target/clients/bin")
         .join(name);
-    let path = path.display().to_string();
-    has(&[&path]).then_some(path)
+    has_installed(&path).then(|| path.display().to_string())
 }

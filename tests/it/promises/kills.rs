@@ -1,7 +1,7 @@
 //! `kill -9` at any moment: whatever was not the target is as before, and the target is in its old state or its new
 //! one.
 //!
-//! `KILLS=1000 cargo test --test it kills` kills as often at random; `tests/run.sh` does.
+//! `KILLS=1000 cargo test --test it kills` kills as often at random; `tests/run.sh --all` does.
 
 use std::collections::HashMap;
 use std::fs;

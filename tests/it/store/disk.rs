@@ -2,6 +2,7 @@
 
 use crate::support::disk::on_a_small_disk;
 use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, has, reply, run};
+use crate::support::needs::skip;
 
 #[test]
 fn on_a_full_disk_everything_fails_aloud_and_nothing_is_lost() {
@@ -97,7 +98,7 @@ fn without_a_home_the_environment_answers_and_the_rest_is_told() {
     let request = "protocol=https\nhost=bitbucket.org\n";
     let answer = nobody(&["get"], ACCESS_TOKEN, request);
     if answer.stderr.contains("unshare") {
-        eprintln!("skipped: no user namespaces here");
+        skip(&["user namespaces"]);
         return;
     }
     assert_eq!(

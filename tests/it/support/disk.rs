@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::harness::{Outcome, PROGRAM, TestEnv, has, run};
+use super::needs::skip;
 
 /// What it takes to mount something that nobody else sees: as root, or as root of a user namespace.
 pub(crate) fn namespace(env: &TestEnv) -> Option<Vec<&'static str>> {
@@ -21,7 +22,7 @@ pub(crate) fn namespace(env: &TestEnv) -> Option<Vec<&'static str>> {
     let found = ways.into_iter().find(works).map(<[&str]>::to_vec);
     if found.is_none() {
         // A container may forbid it; the kills have shown that nothing is half-written.
-        eprintln!("skipped: nothing can be mounted here");
+        skip(&["mounts"]);
     }
     found
 }

@@ -8,6 +8,9 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+#[cfg(target_os = "linux")]
+use super::needs::skip;
+pub(crate) use super::needs::{has, rounds};
 use super::stand_in::StandIn;
 
 /// The program under test.
@@ -105,8 +108,7 @@ impl TestEnv {
         }
         // In a namespace of a user's own nothing above /etc would be root's.
         if !rustix::process::geteuid().is_root() {
-            assert!(std::env::var_os("REQUIRE_ALL").is_none(), "not root");
-            eprintln!("skipped: only root has a machine of its own");
+            skip(&["root"]);
             return None;
         }
         fs::create_dir_all(self.system_folder()).unwrap();
@@ -115,8 +117,8 @@ impl TestEnv {
         self.has_etc = true;
         let outcome = run(self.command("true"), b"");
         if outcome.status != 0 {
-            assert!(std::env::var_os("REQUIRE_ALL").is_none(), "{outcome:?}");
-            eprintln!("skipped: no mounts of one's own: {}", outcome.stderr);
+            eprintln!("no mounts of one's own: {}", outcome.stderr);
+            skip(&["mounts"]);
             return None;
         }
         Some(self)
@@ -375,35 +377,6 @@ pub(crate) fn run(mut command: Command, input: &[u8]) -> Outcome {
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         took_all,
     }
-}
-
-/// How often to try what may go wrong at any moment: `tests/run.sh` (`REQUIRE_ALL`) all of it, a plain `cargo test` the
-/// fourth part.
-pub(crate) fn rounds(all: usize) -> usize {
-    if std::env::var_os("REQUIRE_ALL").is_some() {
-        all
-    } else {
-        all.div_ceil(4)
-    }
-}
-
-/// Whether these tools are there. A plain `cargo test` says what it skips; under `REQUIRE_ALL` nothing is skipped.
-pub(crate) fn has(tools: &[&str]) -> bool {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let is_there = |tool: &&&str| {
-        path.split(':')
-            .any(|folder| Path::new(folder).join(tool).exists())
-    };
-    let missing: Vec<_> = tools.iter().filter(|tool| !is_there(tool)).collect();
-    if missing.is_empty() {
-        return true;
-    }
-    assert!(
-        std::env::var_os("REQUIRE_ALL").is_none(),
-        "missing: {missing:?}"
-    );
-    eprintln!("skipped: {missing:?} not installed");
-    false
 }
 
 /// Writes a program, in another process: one that was forked while we write would keep it from being started.

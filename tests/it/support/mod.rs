@@ -8,5 +8,6 @@ pub(crate) mod harness;
 #[cfg(target_os = "linux")]
 pub(crate) mod keyring;
 pub(crate) mod mounted;
+pub(crate) mod needs;
 pub(crate) mod stand_in;
 pub(crate) mod terminal;

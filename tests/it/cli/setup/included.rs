@@ -2,6 +2,7 @@
 
 use super::{config, include, included};
 use crate::support::harness::{API_TOKEN, Outcome, PROGRAM, TestEnv, has, run};
+use crate::support::needs::skip;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -199,7 +200,7 @@ fn every_user_s_git_reads_it_whatever_the_umask() {
     };
     let outcome = as_another();
     if outcome.stderr.contains("setpriv: ") {
-        eprintln!("skipped: only root can be another user");
+        skip(&["root"]);
         return;
     }
     assert_eq!(outcome.stdout, "true\n", "{outcome:?}");

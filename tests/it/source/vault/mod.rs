@@ -26,12 +26,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::harness::{API_TOKEN, Outcome, TestEnv, reply, write_private};
+use crate::support::needs::has_installed;
 
 /// The token that may do everything.
 const ROOT: &str = "canary-root";
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
 
-/// Where `tests/run.sh` puts OpenBao.
+/// Where `tests/run.sh --all` puts OpenBao.
 pub(crate) fn bao() -> PathBuf {
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/openbao");
     // Behind the Python script that a wheel has in front of its program, which takes longer to start than OpenBao.
@@ -45,18 +46,8 @@ pub(crate) fn bao() -> PathBuf {
         .unwrap_or_else(|| installed.join("bin/bao"))
 }
 
-/// Whether it is there. A plain `cargo test` says what it skips; under `REQUIRE_ALL` nothing is skipped.
 pub(crate) fn has_openbao() -> bool {
-    let is_there = bao().exists();
-    assert!(
-        is_there || std::env::var_os("REQUIRE_ALL").is_none(),
-        "missing: {}",
-        bao().display()
-    );
-    if !is_there {
-        eprintln!("skipped: OpenBao is not installed, which tests/run.sh does");
-    }
-    is_there
+    has_installed(&bao())
 }
 
 /// A running OpenBao, in memory, with a KV engine of version 2 at `secret`.

@@ -1,0 +1,87 @@
+//! What a test needs from the machine, and what is skipped without it.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// `tests/run.sh --all` sets it: then nothing is skipped.
+const REQUIRE_ALL: &str = "REQUIRE_ALL";
+
+/// The quick `tests/run.sh` names here the tools that a test may use. They have to be there; others are left out.
+const MAY_USE: &str = "TESTS_MAY_USE";
+
+/// Whether these tools are there, and may be used.
+pub(crate) fn has(tools: &[&str]) -> bool {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let is_there = |tool: &&str| {
+        path.split(':')
+            .any(|folder| Path::new(folder).join(tool).exists())
+    };
+    let chosen = std::env::var(MAY_USE).ok();
+    let may_use = |tool: &&str| {
+        chosen
+            .as_ref()
+            .is_none_or(|chosen| chosen.split_whitespace().any(|it| it == *tool))
+    };
+    let missing: Vec<&str> = tools.iter().copied().filter(|it| !is_there(it)).collect();
+    let left_out: Vec<&str> = tools.iter().copied().filter(|it| !may_use(it)).collect();
+    if !left_out.is_empty() {
+        note(&left_out);
+        return false;
+    }
+    assert!(
+        missing.is_empty() || chosen.is_none(),
+        "missing: {missing:?}"
+    );
+    missing.is_empty() || {
+        skip(&missing);
+        false
+    }
+}
+
+/// The same for what `tests/run.sh --all` installs below target.
+pub(crate) fn has_installed(path: &Path) -> bool {
+    path.is_absolute() && has(&[path.to_str().unwrap()])
+}
+
+/// Says that the test, or a part of it, is skipped without these; fails it where nothing may be.
+pub(crate) fn skip(without: &[&str]) {
+    assert!(
+        std::env::var_os(REQUIRE_ALL).is_none(),
+        "missing: {without:?}"
+    );
+    note(without);
+}
+
+/// A line for `tests/without.rs`, which is the last of the same `cargo test`.
+fn note(without: &[&str]) {
+    eprintln!("skipped: {without:?}");
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or_default();
+    let names: Vec<_> = without
+        .iter()
+        .map(|it| it.rsplit('/').next().unwrap())
+        .collect();
+    let line = format!("{test}\t{}\n", names.join("\t"));
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(notes())
+        .unwrap();
+    file.write_all(line.as_bytes()).unwrap();
+}
+
+fn notes() -> PathBuf {
+    let name = format!("skipped-{}", std::os::unix::process::parent_id());
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// How often to try what may go wrong at any moment: `tests/run.sh --all` all of it, a plain `cargo test` the fourth
+/// part.
+pub(crate) fn rounds(all: usize) -> usize {
+    if std::env::var_os(REQUIRE_ALL).is_some() {
+        all
+    } else {
+        all.div_ceil(4)
+    }
+}
