@@ -1,29 +1,36 @@
 #!/bin/sh
-# Installs what the tests need (Debian and its kin; elsewhere it names what is missing), then runs every check.
+# Runs the checks, after it has installed what they need (on Debian and its kin; elsewhere it names what is missing).
 #
-#   tests/run.sh          everything
-#   tests/run.sh --fast   formatting, lints and tests only
+#   tests/run.sh         quick: format, lints, and all tests that need no more than git, git-lfs, curl and a keyring
+#   tests/run.sh --all   everything, as CI does
 
 set -eu
 exec </dev/null # no check may ask a question
 
-# Command and Debian package; the tests use each of them.
+# Command and Debian package: what the quick tests need.
 needs="
 git:git
 git-lfs:git-lfs
+curl:curl
 dbus-run-session:dbus
 dbus-daemon:dbus
 gnome-keyring-daemon:gnome-keyring
 gdbus:libglib2.0-bin
 secret-tool:libsecret-tools
+cc:gcc
+"
+
+# Every Linux has these.
+at_hand="mount setpriv setsid timeout unshare"
+
+# The same, for the other tests.
+needs_of_all="
 tmux:tmux
 shellcheck:shellcheck
 mandoc:mandoc
 man:man-db
-curl:curl
 strace:strace
 ps:procps
-cc:gcc
 c++:g++
 make:make
 time:time
@@ -55,7 +62,7 @@ go:golang-go
 composer:composer
 "
 
-# The same for what is done on Debian alone: its package, and the program for other systems.
+# What is done on Debian alone: its package, and the program for other systems.
 needs_on_debian="
 lintian:lintian
 wine:wine
@@ -63,58 +70,94 @@ x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64
 "
 
 main() {
-    fast=no
-    case $# in
-    0) ;;
-    *)
-        [ "$#$1" = 1--fast ] || fail "usage: tests/run.sh [--fast]" 2
-        fast=yes
-        ;;
-    esac
     cd "$(CDPATH='' cd "$(dirname "$0")" && pwd)/.."
+    case $#${1:-} in
+    0) run_quick ;;
+    1--all) run_all ;;
+    *) fail "usage: tests/run.sh [--all]" 2 ;;
+    esac
+}
+
+run_quick() {
+    all=no
+    install_tools
+    find_rust
+    step cargo fmt --check
+    step cargo clippy --all-targets --all-features --locked -- -D warnings
+    tools=$at_hand
+    for need in $needs; do
+        tools="$tools ${need%%:*}"
+    done
+    # Its last line says which tests were skipped.
+    step env TESTS_MAY_USE="$tools" cargo test --locked
+    headline "left out: packages, install.sh for real, other systems, benchmarks, licences: 'tests/run.sh --all'"
+}
+
+run_all() {
+    all=yes
     on_debian=no
-    if [ "$fast" = no ] && [ -e /etc/debian_version ]; then
+    needs="$needs$needs_of_all"
+    if [ -e /etc/debian_version ]; then
         on_debian=yes
         needs=$needs$needs_on_debian
     fi
-
     install_tools
     install_oauth_server
     install_openbao
     install_recipe_checkers
     install_clients
     find_rust
-    if [ "$fast" = no ]; then
-        step shellcheck install.sh tests/run.sh tests/package.sh tests/pins.sh .ci/run
-        step mandoc -Tlint -W warning docs/git-credential-bitbucket.1
-    fi
+    rm -rf target/package
+    mkdir -p target/package
+    # A release build has one core idle for half of its time.
+    make_packages >target/package/log 2>&1 &
+    packages_are_made=$!
+    trap 'stop "$packages_are_made"' EXIT
+    step shellcheck install.sh tests/run.sh tests/package.sh tests/pins.sh tests/upgrade/make.sh .ci/run
+    step mandoc -Tlint -W warning docs/git-credential-bitbucket.1
     step cargo fmt --check
     step cargo clippy --all-targets --all-features --locked -- -D warnings
-    if [ "$fast" = no ]; then
-        step cargo deny --locked check licenses bans sources
-        step cargo build --locked
-        step cargo check --locked --no-default-features
-        # The fuzzer runs with a nightly Rust; that its targets can be built, any Rust tells.
-        step cargo check --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
-        step cargo run --locked --example tour
-        rm -rf target/package
-        step tests/package.sh tarball
-        headline "install.sh, use, uninstall"
-        install_for_real
-        install_for_real --from "$(echo target/package/*.tar.gz)"
-    fi
-    if [ "$on_debian" = yes ]; then
-        step tests/package.sh deb
-        step tests/package.sh platforms
-        step tests/package.sh wine
-    fi
-    if [ "$fast" = no ]; then
-        step env REQUIRE_ALL=1 cargo bench --locked --bench helper -- --quick
-        step env REQUIRE_ALL=1 cargo bench --locked --bench vault -- --quick
-    fi
+    step cargo deny --locked check licenses bans sources
+    step cargo build --locked
+    step cargo check --locked --no-default-features
+    # The fuzzer runs with a nightly Rust; that its targets can be built, any Rust tells.
+    step cargo check --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
+    step cargo run --locked --example tour
     step cargo test --locked --features fuzzing --test corpus
+    step cargo test --locked --no-run
+    headline "packages, other systems"
+    made=yes
+    wait "$packages_are_made" || made=no
+    trap - EXIT
+    cat target/package/log
+    [ "$made" = yes ] || fail "failed: what stands last above"
+    # Alone on the machine, for the sake of their times.
+    step env REQUIRE_ALL=1 cargo bench --locked --bench helper -- --quick
+    step env REQUIRE_ALL=1 cargo bench --locked --bench vault -- --quick
     # Last, so that its results end the output. With REQUIRE_ALL no test may skip, and no row of the table be missing.
     step env REQUIRE_ALL=1 KILLS=1000 cargo test --locked
+}
+
+# Ends a process and what it started; a trap calls it.
+# shellcheck disable=SC2317
+stop() {
+    for child in $(ps -o pid= --ppid "$1"); do
+        stop "$child"
+    done
+    kill "$1" 2>/dev/null || :
+}
+
+make_packages() {
+    step tests/package.sh tarball
+    headline "install.sh, use, uninstall"
+    install_for_real
+    install_for_real --from "$(echo target/package/*.tar.gz)"
+    if [ "$on_debian" = yes ]; then
+        step tests/package.sh deb
+        # Elsewhere, because both build in what is otherwise the folder of the checks beside them.
+        step env CARGO_TARGET_DIR=target/elsewhere tests/package.sh platforms
+        step env CARGO_TARGET_DIR=target/elsewhere tests/package.sh wine
+    fi
 }
 
 step() {
@@ -159,11 +202,15 @@ missing_packages() {
         add gcc
         add libc6-dev
     fi
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || add ca-certificates
+    if [ "$all" = no ]; then
+        printf '%s' "$packages"
+        return
+    fi
     # The benchmark builds git-credential-libsecret from what git brings along.
     [ -e /usr/include/libsecret-1/libsecret/secret.h ] || [ ! -e /etc/debian_version ] || add libsecret-1-dev
     python3 -c 'import ensurepip, venv' 2>/dev/null || [ ! -e /etc/debian_version ] || add python3-venv
     [ -e /usr/share/bash-completion/bash_completion ] || [ ! -e /etc/debian_version ] || add bash-completion
-    [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || add ca-certificates
     printf '%s' "$packages"
 }
 
@@ -184,7 +231,7 @@ find_rust() {
     find_component fmt rustfmt
     find_component clippy clippy
     # The Python package of the same tool is too old for today's lock files.
-    if [ "$fast" = no ] && ! cargo deny --version >/dev/null 2>&1; then
+    if [ "$all" = yes ] && ! cargo deny --version >/dev/null 2>&1; then
         step cargo install --locked --debug cargo-deny@0.20.2
     fi
 }
