@@ -4,11 +4,13 @@
 #   tests/package.sh tarball     the static program with all that belongs to it, and its checksum
 #   tests/package.sh deb         a Debian package: built, held against lintian, installed, run, removed
 #   tests/package.sh notices     the licences of all that is compiled into the program, on standard output
+#   tests/package.sh sbom        the same as a bill of materials in the form of CycloneDX
 #   tests/package.sh platforms   the compiler and its lints for Windows, macOS and the static program
 #   tests/package.sh wine        the Windows program and its tests under Wine
 #
-# What is made lies in target/package. For tests: PACKAGE_BINARY=/path/to/git-credential-bitbucket puts that program
-# into the tarball and builds nothing, PACKAGE_FOLDER says where it goes. DEBFULLNAME and DEBEMAIL name who packs.
+# What is made lies in target/package, with its bill of materials beside it, and SHA256SUMS over all. For tests:
+# PACKAGE_BINARY=/path/to/git-credential-bitbucket puts that program into the tarball, and nothing is built or listed;
+# PACKAGE_FOLDER says where it goes. DEBFULLNAME and DEBEMAIL name who packs.
 
 set -eu
 
@@ -31,14 +33,16 @@ main() {
         try_deb
         ;;
     1notices) notices "$(host)" ;;
+    1sbom) sbom "$(host)" ;;
     1platforms) check_platforms ;;
     1wine) try_wine ;;
-    *) fail "usage: tests/package.sh tarball|deb|notices|platforms|wine" 2 ;;
+    *) fail "usage: tests/package.sh tarball|deb|notices|sbom|platforms|wine" 2 ;;
     esac
 }
 
 make_tarball() {
     find_own_target
+    top=$name-$version-$target
     if [ -z "${PACKAGE_BINARY:-}" ]; then
         add_target "$target"
         compiler=CC_$(echo "$target" | tr - _)
@@ -50,8 +54,8 @@ make_tarball() {
         PACKAGE_BINARY=$built/$target/release/$name
         # The tests' way to shorten the waits is for debug builds.
         ! grep -q GIT_CREDENTIAL_BITBUCKET_HURRY "$PACKAGE_BINARY" || fail "a release build reads a test's variable"
+        sbom "$target" >"$folder/$top.cdx.json"
     fi
-    top=$name-$version-$target
     # What the installer would install, in the same places.
     lay_out "$work/$top"
     cp install.sh README.md LICENSE docs/CHANGELOG.md "$work/$top"
@@ -60,8 +64,19 @@ make_tarball() {
     gzip -9 -n "$work/$top.tar"
     (cd "$work" && checksum "$top.tar.gz") >"$work/$top.tar.gz.sha256"
     mv "$work/$top.tar.gz" "$work/$top.tar.gz.sha256" "$folder"
+    sum_up
     say "made $folder/$top.tar.gz"
 }
+
+# One file with the checksums of all that lies in the folder.
+sum_up() (
+    cd "$folder"
+    set --
+    for file in *.tar.gz *.deb *.cdx.json; do
+        [ ! -f "$file" ] || set -- "$@" "$file"
+    done
+    checksum "$@" >SHA256SUMS
+)
 
 find_own_target() {
     case $(uname -s)-$(uname -m) in
@@ -97,6 +112,19 @@ notices() {
     done <"$work/crates"
 }
 
+# cargo-cyclonedx writes beside Cargo.toml, and names the folder: hence another one.
+sbom() {
+    if ! cargo cyclonedx --version >/dev/null 2>&1; then
+        cargo install --locked --debug cargo-cyclonedx@0.5.9 >&2
+    fi
+    mkdir "$work/tree"
+    cp -R Cargo.toml Cargo.lock src "$work/tree"
+    SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0} cargo cyclonedx --quiet --manifest-path "$work/tree/Cargo.toml" \
+        --format json --spec-version 1.5 --no-build-deps --target "$1" --override-filename sbom >&2
+    sed "s|file://$work/tree|file:///$name|g" "$work/tree/sbom.json"
+    rm -r "$work/tree"
+}
+
 host() {
     rustc -vV | sed -n 's/^host: //p'
 }
@@ -113,9 +141,9 @@ pack() {
 
 checksum() {
     if has sha256sum; then
-        sha256sum "$1"
+        sha256sum "$@"
     else
-        shasum -a 256 "$1"
+        shasum -a 256 "$@"
     fi
 }
 
@@ -132,6 +160,8 @@ make_deb() {
     maintainer=''
     [ -z "${DEBFULLNAME:-}" ] || maintainer="$DEBFULLNAME <${DEBEMAIL:?}>"
     deb=$(cargo deb --locked --no-build --output "$folder/" ${maintainer:+--maintainer "$maintainer"})
+    sbom "$(host)" >"${deb%.deb}.cdx.json"
+    sum_up
     say "made $deb"
     lintian --allow-root --fail-on error,warning "$deb"
 }
@@ -213,7 +243,7 @@ add_target() {
 
 need() {
     for tool in "$@"; do
-        command -v "$tool" >/dev/null || fail "$tool is missing: tests/run.sh installs what is needed on Debian and its kin"
+        command -v "$tool" >/dev/null || fail "$tool is missing: tests/run.sh --all installs what is needed on Debian and its kin"
     done
 }
 

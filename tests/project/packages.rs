@@ -150,6 +150,28 @@ fn a_program_for_another_kind_of_machine_is_not_installed() {
     assert!(names(&place.prefix()).is_empty(), "something was installed");
 }
 
+#[test]
+fn one_file_has_the_checksums_of_all_packages() {
+    let place = Place::new();
+    let tarball = package(&place);
+    let folder = tarball.parent().expect("it lies in one");
+    let sums = folder.join("SHA256SUMS");
+    let of_tarball = fs::read_to_string(beside(&tarball)).expect("it was just made");
+    assert_eq!(fs::read_to_string(&sums).expect("it too"), of_tarball);
+
+    for name in ["x.deb", "x.cdx.json"] {
+        fs::write(folder.join(name), name).expect("ours");
+    }
+    make(&place);
+    let text = fs::read_to_string(&sums).expect("it was just made");
+    assert_eq!(text.lines().count(), 3, "{text}");
+    let mut check = place.command("sha256sum");
+    check
+        .args(["--check", "--strict", "SHA256SUMS"])
+        .current_dir(folder);
+    assert_succeeded(&check.output().expect("it runs"));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn the_same_files_make_the_same_tarball() {
@@ -161,6 +183,14 @@ fn the_same_files_make_the_same_tarball() {
 
 /// Makes the tarball, with a script in place of the program.
 fn package(place: &Place) -> PathBuf {
+    let folder = make(place);
+    let mut files = names(&folder);
+    assert_eq!(files.len(), 3, "{files:?}");
+    assert_eq!(files.remove(0), "SHA256SUMS");
+    folder.join(files.remove(0))
+}
+
+fn make(place: &Place) -> PathBuf {
     let folder = place.folder.path().join("made");
     let output = Command::new("sh")
         .arg(script().with_file_name("tests").join("package.sh"))
@@ -170,9 +200,7 @@ fn package(place: &Place) -> PathBuf {
         .output()
         .expect("sh runs");
     assert_succeeded(&output);
-    let mut files = names(&folder);
-    assert_eq!(files.len(), 2, "{files:?}");
-    folder.join(files.remove(0))
+    folder
 }
 
 /// Installs from it, with nothing on PATH that could build.
