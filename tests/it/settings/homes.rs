@@ -7,6 +7,17 @@ use crate::support::harness::{API_TOKEN, Outcome, PROGRAM, STATIC, TestEnv, repl
 
 const FIX: &str = "hint: set GIT_CREDENTIAL_BITBUCKET_HOME to a folder of your own\n";
 
+const PLACE: &str = "protocol=https\nhost=bitbucket.org\n";
+
+const LOGIN: [&str; 6] = [
+    "login",
+    "--with-token",
+    "--no-verify",
+    "--store",
+    "file",
+    "other",
+];
+
 #[cfg(target_os = "linux")]
 fn assert_one_line_and_its_fix(outcome: &Outcome, error: &str) {
     assert_eq!(
@@ -41,12 +52,11 @@ fn read_only(env: &TestEnv, arguments: &[&str], input: &str) -> Option<Outcome> 
 fn a_read_only_home_answers_and_says_what_it_cannot_keep() {
     let env = TestEnv::new();
     env.login(API_TOKEN, &["work"]);
-    let place = "protocol=https\nhost=bitbucket.org\n";
-    let Some(answer) = read_only(&env, &["get"], place) else {
+    let Some(answer) = read_only(&env, &["get"], PLACE) else {
         return;
     };
     assert_eq!(answer.stdout, reply(STATIC, API_TOKEN), "{answer:?}");
-    let worked = format!("{place}username={STATIC}\npassword={API_TOKEN}\n");
+    let worked = format!("{PLACE}username={STATIC}\npassword={API_TOKEN}\n");
     let outcome = read_only(&env, &["store"], &worked).unwrap();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
     let outcome = read_only(&env, &["status", "--json"], "").unwrap();
@@ -54,29 +64,21 @@ fn a_read_only_home_answers_and_says_what_it_cannot_keep() {
     // In the middle of git's output there is no hint.
     let outcome = read_only(&env, &["erase"], &worked).unwrap();
     assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:?}");
-    let login = [
-        "login",
-        "--with-token",
-        "--no-verify",
-        "--store",
-        "file",
-        "other",
-    ];
-    for arguments in [&login[..], &["logout", "work"]] {
+    for arguments in [&LOGIN[..], &["logout", "work"]] {
         let outcome = read_only(&env, arguments, API_TOKEN).unwrap();
         assert_one_line_and_its_fix(&outcome, "Read-only file system");
     }
 
     // Where nobody has signed in, git goes on.
     let empty = TestEnv::new();
-    let outcome = read_only(&empty, &["get"], place).unwrap();
+    let outcome = read_only(&empty, &["get"], PLACE).unwrap();
     outcome.assert_says_at_most_why();
     let line = "nobody has signed in to bitbucket.org";
     assert!(
         outcome.stdout.is_empty() && outcome.stderr.contains(line),
         "{outcome:?}"
     );
-    let outcome = read_only(&empty, &login, API_TOKEN).unwrap();
+    let outcome = read_only(&empty, &LOGIN, API_TOKEN).unwrap();
     assert_one_line_and_its_fix(&outcome, "cannot make the folder");
 }
 
@@ -129,19 +131,10 @@ fn in_home(env: &TestEnv, moved: Option<&Path>, arguments: &[&str], input: &str)
 fn a_snap_and_a_terminal_share_the_accounts() {
     let env = TestEnv::new();
     let snap = env.home().join("snap/code/171");
-    let login = [
-        "login",
-        "--with-token",
-        "--no-verify",
-        "--store",
-        "file",
-        "work",
-    ];
-    let outcome = in_home(&env, Some(&snap), &login, API_TOKEN);
+    let outcome = in_home(&env, Some(&snap), &LOGIN, API_TOKEN);
     assert_eq!(outcome.status, 0, "{outcome:?}");
-    let place = "protocol=https\nhost=bitbucket.org\n";
     for moved in [None, Some(&*snap), Some(&*env.home().join("snap/code/172"))] {
-        let answer = in_home(&env, moved, &["get"], place);
+        let answer = in_home(&env, moved, &["get"], PLACE);
         assert_eq!(answer.stdout, reply(STATIC, API_TOKEN), "{answer:?}");
     }
     assert!(!env.home().join("snap").exists());
@@ -153,7 +146,7 @@ fn a_snap_and_a_terminal_share_the_accounts() {
 
     // Any other place is the user's own choice.
     let own: PathBuf = env.path().join("own");
-    let answer = in_home(&env, Some(&own), &["get"], place);
+    let answer = in_home(&env, Some(&own), &["get"], PLACE);
     assert_eq!((answer.status, answer.stdout.as_str()), (0, ""));
 }
 
@@ -174,15 +167,7 @@ fn no_account_yet_names_the_folder_and_what_moved_it() {
     assert_eq!(status(None), format!("No account yet in '{here}': {login}"));
     assert_eq!(status(Some(&own)), format!("{moved}: {login}"));
 
-    let token = [
-        "login",
-        "--with-token",
-        "--no-verify",
-        "--store",
-        "file",
-        "work",
-    ];
-    assert_eq!(in_home(&env, None, &token, API_TOKEN).status, 0);
+    assert_eq!(in_home(&env, None, &LOGIN, API_TOKEN).status, 0);
     let but = format!("but accounts lie in '{here}'");
     assert_eq!(
         status(Some(&own)),
