@@ -1,5 +1,6 @@
 //! Hostile visitors, servers and networks.
 
+use crate::support::harness::has;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
@@ -33,6 +34,9 @@ fn breaking_proxy(opens_tunnel: bool) -> String {
 
 #[test]
 fn a_connection_that_breaks_before_anything_was_sent_costs_nothing() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, stand_in, consumer) = signed_in();
     consumer.grace(Duration::ZERO);
     let_it_end(&env);
@@ -53,6 +57,9 @@ fn a_connection_that_breaks_before_anything_was_sent_costs_nothing() {
 
 #[test]
 fn a_grant_that_was_revoked_is_told_when_git_is_refused() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     consumer.revoke();
     let answer = get(&env).stdout;
@@ -64,6 +71,9 @@ fn a_grant_that_was_revoked_is_told_when_git_is_refused() {
 
 #[test]
 fn what_the_server_says_wrongly_is_not_kept() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, _stand_in, consumer) = signed_in();
     for (field, value) in [
         ("refresh_token", json!("a\nb")),
@@ -118,6 +128,9 @@ fn what_the_server_says_wrongly_is_not_kept() {
 
 #[test]
 fn a_crowd_of_idle_visitors_does_not_keep_the_browser_out() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, _stand_in, _consumer) = world();
     // The browser waits for the crowd.
     let gathered = env.path().join("gathered").display().to_string();
@@ -152,6 +165,9 @@ fn a_crowd_of_idle_visitors_does_not_keep_the_browser_out() {
 
 #[test]
 fn a_visit_that_comes_twice_or_too_long_changes_nothing() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, stand_in, consumer) = world();
     // Through another name, too long, in pieces with the right state but no end, and then the real one twice.
     browser(
@@ -178,6 +194,9 @@ fn a_visit_that_comes_twice_or_too_long_changes_nothing() {
 
 #[test]
 fn of_many_that_wait_in_vain_one_asks() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     let_it_end(&env);
     consumer.fails(Some(429));
@@ -217,6 +236,9 @@ fn of_many_that_wait_in_vain_one_asks() {
 
 #[test]
 fn a_page_in_between_uses_up_no_refresh_token() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     consumer.grace(Duration::ZERO);
     let_it_end(&env);
@@ -232,6 +254,9 @@ fn a_page_in_between_uses_up_no_refresh_token() {
 
 #[test]
 fn nobody_waits_longer_than_the_answer_may_take() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     let_it_end(&env);
     stand_in.fall_silent(Silence::Request);

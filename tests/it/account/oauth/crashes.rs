@@ -12,7 +12,7 @@ use super::{
 };
 #[cfg(target_os = "linux")]
 use crate::support::disk::on_a_small_disk;
-use crate::support::harness::{TestEnv, rounds, run, write_private};
+use crate::support::harness::{TestEnv, has, rounds, run, write_private};
 use crate::support::stand_in::{Consumer, StandIn};
 
 /// How many entries lie in the file store.
@@ -33,6 +33,9 @@ pub(super) fn edit(env: &TestEnv, script: &str) {
 
 #[test]
 fn whatever_a_crash_leaves_behind_goes_with_the_next_renewal_or_logout() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     let renew_and_kill = |number: u64| {
         let_it_end(&env);
@@ -58,6 +61,9 @@ fn whatever_a_crash_leaves_behind_goes_with_the_next_renewal_or_logout() {
 
 #[test]
 fn logout_during_a_renewal_is_a_logout() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     let_it_end(&env);
     stand_in.delay_answers(Duration::from_secs(2));
@@ -75,6 +81,9 @@ fn logout_during_a_renewal_is_a_logout() {
 
 #[test]
 fn who_signs_in_during_a_renewal_is_signed_in_and_the_waiting_git_is_served() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, stand_in, consumer) = signed_in();
     let_it_end(&env);
     stand_in.delay_answers(Duration::from_secs(4));
@@ -98,6 +107,9 @@ fn who_signs_in_during_a_renewal_is_signed_in_and_the_waiting_git_is_served() {
 
 #[test]
 fn a_clock_that_was_set_back_does_not_make_an_old_refresh_token_young() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     let_it_end(&env);
     die_half_way(&env, &stand_in, &consumer);
@@ -116,6 +128,9 @@ fn a_clock_that_was_set_back_does_not_make_an_old_refresh_token_young() {
 
 #[test]
 fn an_account_edited_by_hand_never_shows_what_is_behind_it() {
+    if !has(&["curl"]) {
+        return;
+    }
     for script in [
         "s/^kind = .*/kind = \"api-token\"/",
         "/^kind = /d",
@@ -153,6 +168,9 @@ fn an_account_edited_by_hand_never_shows_what_is_behind_it() {
 
 #[test]
 fn a_new_refresh_token_that_reached_the_store_is_not_lost() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     store_and_die(&env, &stand_in, &consumer);
     // Days later as well.
@@ -163,6 +181,9 @@ fn a_new_refresh_token_that_reached_the_store_is_not_lost() {
 
 #[test]
 fn a_grant_that_is_moved_takes_along_what_a_crash_has_left() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     store_and_die(&env, &stand_in, &consumer);
     let outcome = env.program(&["edit", "mine", "--store", "file"], "");
@@ -174,6 +195,9 @@ fn a_grant_that_is_moved_takes_along_what_a_crash_has_left() {
 
 #[test]
 fn whoever_edits_a_grant_waits_for_its_renewal() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     let_it_end(&env);
     stand_in.delay_answers(Duration::from_secs(2));
@@ -226,6 +250,9 @@ fn store_and_die(env: &TestEnv, stand_in: &StandIn, consumer: &Consumer) {
 #[cfg(target_os = "linux")]
 #[test]
 fn on_a_full_or_read_only_disk_nothing_is_sent_or_lost() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, stand_in, consumer) = world();
     consumer.token_length(5000);
     browser(&mut env, "");
@@ -265,6 +292,9 @@ fn on_a_full_or_read_only_disk_nothing_is_sent_or_lost() {
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_of_a_grant_lies_about_while_it_is_signed_in_or_renewed() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, stand_in, _consumer) = world();
     env.set("BITBUCKET_APP_PASSWORD", "canary-of-the-environment");
     env.set(

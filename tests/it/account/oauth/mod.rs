@@ -227,6 +227,9 @@ fn ended(env: &TestEnv, reason: &str) {
 
 #[test]
 fn nothing_of_a_grant_shows_and_logout_forgets_all_of_it() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, _stand_in, _consumer) = signed_in();
     env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", "1");
     let_it_end(&env);
@@ -258,7 +261,12 @@ fn nothing_of_a_grant_shows_and_logout_forgets_all_of_it() {
 
 #[test]
 fn the_keyring_keeps_a_grant_too() {
-    if !has(&["dbus-run-session", "gnome-keyring-daemon", "secret-tool"]) {
+    if !has(&[
+        "curl",
+        "dbus-run-session",
+        "gnome-keyring-daemon",
+        "secret-tool",
+    ]) {
         return;
     }
     let (mut env, stand_in, consumer) = world();
@@ -295,6 +303,9 @@ fn the_keyring_keeps_a_grant_too() {
 
 #[test]
 fn rest_gets_a_token_that_is_renewed_too() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     let rest = "protocol=https\nhost=api.bitbucket.org\n";
     let user = "https://api.bitbucket.org/2.0/user";

@@ -6,7 +6,7 @@ use super::{
     renew_and_die, set_end, signed_in, works,
 };
 use crate::cli::doctor::{doctor, one};
-use crate::support::harness::{Outcome, TestEnv};
+use crate::support::harness::{Outcome, TestEnv, has};
 use crate::support::stand_in::{Credential, Silence};
 use std::fs;
 use std::thread;
@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn a_token_that_ends_is_renewed_once_and_the_next_refresh_token_kept() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     for round in 1..=3 {
         let_it_end(&env);
@@ -38,6 +41,9 @@ fn a_token_that_ends_is_renewed_once_and_the_next_refresh_token_kept() {
 
 #[test]
 fn sixteen_processes_at_the_moment_of_expiry_renew_once() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     let rounds = if std::env::var_os("KILLS").is_some() {
         50
@@ -62,6 +68,9 @@ fn sixteen_processes_at_the_moment_of_expiry_renew_once() {
 
 #[test]
 fn killed_between_the_answer_and_its_storing_the_account_still_works() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     let kills: u32 = if std::env::var_os("KILLS").is_some() {
         100
@@ -83,6 +92,9 @@ fn killed_between_the_answer_and_its_storing_the_account_still_works() {
 
 #[test]
 fn what_cannot_be_saved_is_told_in_one_line_and_not_tried_again() {
+    if !has(&["curl"]) {
+        return;
+    }
     // The old token works for ten minutes, however often the answer is lost.
     let (env, stand_in, consumer) = signed_in();
     let_it_end(&env);
@@ -136,6 +148,9 @@ fn waits(env: &TestEnv) {
 
 #[test]
 fn a_grant_whose_refresh_token_stays_is_renewed_as_often_and_survives_any_crash() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     consumer.keeps_refresh_tokens();
     for round in 1..=3 {
@@ -166,6 +181,9 @@ fn a_grant_whose_refresh_token_stays_is_renewed_as_often_and_survives_any_crash(
 
 #[test]
 fn unauthorized_client_is_asked_about_once_more_after_five_minutes() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     let_it_end(&env);
     consumer.lock_out(1);
@@ -207,6 +225,9 @@ fn unauthorized_client_is_asked_about_once_more_after_five_minutes() {
 
 #[test]
 fn each_no_of_the_server_has_its_own_words() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, stand_in, consumer) = signed_in();
     consumer.revoke();
     let_it_end(&env);
@@ -242,6 +263,9 @@ fn each_no_of_the_server_has_its_own_words() {
 
 #[test]
 fn an_outage_costs_nothing() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     let_it_end(&env);
     for status in [500, 503, 429] {
@@ -282,6 +306,9 @@ fn an_outage_costs_nothing() {
 
 #[test]
 fn an_answer_that_takes_its_time_is_waited_for() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, stand_in, consumer) = signed_in();
     let_it_end(&env);
     // Longer than an operation and a connection may take.
@@ -300,6 +327,9 @@ fn an_answer_that_takes_its_time_is_waited_for() {
 
 #[test]
 fn a_token_that_was_refused_is_followed_by_another() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, _consumer) = signed_in();
     let first = get(&env).stdout;
     env.program(&["erase"], format!("{WANTED}{first}"));
@@ -321,6 +351,9 @@ fn a_token_that_was_refused_is_followed_by_another() {
 
 #[test]
 fn a_repository_that_refuses_a_good_token_is_no_reason_for_a_new_one() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     consumer.refused_by("evil");
     let_it_end(&env);
@@ -337,6 +370,9 @@ fn a_repository_that_refuses_a_good_token_is_no_reason_for_a_new_one() {
 
 #[test]
 fn of_equals_a_grant_that_must_be_renewed_is_asked_last() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, _consumer) = signed_in();
     let reader = "ATATT3xFfGF0canary-reader";
     let writer = "ATATT3xFfGF0canary-writer";

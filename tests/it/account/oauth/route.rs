@@ -2,9 +2,13 @@
 
 use super::{CLIENT_SECRET, WANTED, asked, get, let_it_end, password, signed_in, works, world};
 use crate::account::route::HostileFolder;
+use crate::support::harness::has;
 
 #[test]
 fn a_renewal_takes_no_route_from_a_folder() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in, consumer) = signed_in();
     let folder = HostileFolder::new(&env);
     let_it_end(&env);
@@ -42,6 +46,9 @@ fn a_sign_in_takes_no_route_from_a_folder() {
 
 #[test]
 fn a_page_in_between_ends_no_grant() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, _stand_in, consumer) = signed_in();
     for status in [200, 302, 400, 401, 403, 407, 503] {
         let_it_end(&env);

@@ -4,7 +4,7 @@ use super::{
     CLIENT_SECRET, allow, asked, browser, free_port, get, let_it_end, login, password, shown,
     start, works, world,
 };
-use crate::support::harness::{PROGRAM, TestEnv};
+use crate::support::harness::{PROGRAM, TestEnv, has};
 use std::fs;
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn with_a_browser_one_signs_in_and_everything_works() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, stand_in, consumer) = world();
     consumer.token_length(5000);
     browser(&mut env, "");
@@ -53,6 +56,9 @@ fn with_a_browser_one_signs_in_and_everything_works() {
 
 #[test]
 fn without_a_browser_the_address_is_pasted() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, _stand_in, _consumer) = world();
     let mut command = env.command(PROGRAM);
     command.args([
@@ -96,6 +102,9 @@ fn an_address_of_another_sign_in_is_refused() {
 
 #[test]
 fn stray_visitors_do_not_end_the_sign_in() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, _stand_in, _consumer) = world();
     let port = free_port();
     // A connection that never says anything, other addresses, another state, another method, no HTTP at all.
@@ -133,6 +142,9 @@ fn stray_visitors_do_not_end_the_sign_in() {
 
 #[test]
 fn a_busy_port_and_a_no_are_told() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, _stand_in, consumer) = world();
     browser(&mut env, "");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -113,6 +113,9 @@ fn back(env: &TestEnv, page: &str) -> String {
 
 #[test]
 fn the_address_of_the_browser_works_once_and_gives_a_cookie() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, _stand_in, _consumer) = world();
     let waiting = Waiting::start(&mut env);
     let host = format!("127.0.0.1:{}", waiting.port);
@@ -175,6 +178,9 @@ fn the_address_of_the_browser_works_once_and_gives_a_cookie() {
 
 #[test]
 fn who_did_not_begin_the_sign_in_can_neither_complete_nor_end_it() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, stand_in, _consumer) = world();
     let waiting = Waiting::start(&mut env);
     let (page, cookie) = waiting.begin();
@@ -217,6 +223,9 @@ fn who_did_not_begin_the_sign_in_can_neither_complete_nor_end_it() {
 
 #[test]
 fn two_browsers_do_not_get_in_each_others_way() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, _stand_in, _consumer) = world();
     let first = Waiting::start(&mut env);
     fs::remove_file(env.path().join("address")).unwrap();
@@ -244,6 +253,9 @@ fn two_browsers_do_not_get_in_each_others_way() {
 
 #[test]
 fn nothing_of_a_sign_in_is_in_arguments_messages_or_the_trace() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, _stand_in, _consumer) = world();
     env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", "1");
     let waiting = Waiting::start(&mut env);
@@ -273,6 +285,9 @@ fn nothing_of_a_sign_in_is_in_arguments_messages_or_the_trace() {
 
 #[test]
 fn where_no_browser_opens_or_comes_its_address_is_shown() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, _stand_in, _consumer) = world();
     for browser in ["false", "true"] {
         env.set("BROWSER", browser);
@@ -300,7 +315,7 @@ fn where_no_browser_opens_or_comes_its_address_is_shown() {
 
 #[test]
 fn a_real_browser_that_comes_second_is_told_so() {
-    if !has(&["chromium", "chromedriver"]) {
+    if !has(&["curl", "chromium", "chromedriver"]) {
         return;
     }
     let (mut env, stand_in, _consumer) = world();
@@ -322,6 +337,9 @@ fn a_real_browser_that_comes_second_is_told_so() {
 
 #[test]
 fn a_visitor_has_two_seconds_and_nobody_waits_for_them() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, _stand_in, _consumer) = world();
     let waiting = Waiting::start(&mut env);
     let at = format!("127.0.0.1:{}", waiting.port);

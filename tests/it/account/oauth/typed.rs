@@ -1,5 +1,6 @@
 //! Signing in at a terminal.
 
+use crate::support::harness::has;
 use std::net::TcpListener;
 
 use super::{CLIENT_SECRET, allow, browser, free_port, works, world};
@@ -7,6 +8,9 @@ use crate::support::terminal::Terminal;
 
 #[test]
 fn at_a_terminal_a_busy_port_leads_to_pasting() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, _stand_in, _consumer) = world();
     let Some(terminal) = Terminal::open(&env) else {
         return;
@@ -38,6 +42,9 @@ fn at_a_terminal_a_busy_port_leads_to_pasting() {
 
 #[test]
 fn who_has_no_consumer_yet_is_told_what_to_register_and_asked_for_both() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, _stand_in, _consumer) = world();
     browser(&mut env, "");
     let Some(terminal) = Terminal::open(&env) else {
@@ -66,6 +73,9 @@ fn who_has_no_consumer_yet_is_told_what_to_register_and_asked_for_both() {
 
 #[test]
 fn the_secret_comes_from_a_pipe_and_the_address_from_the_terminal() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, _stand_in, _consumer) = world();
     let Some(terminal) = Terminal::open(&env) else {
         return;
@@ -84,6 +94,9 @@ fn the_secret_comes_from_a_pipe_and_the_address_from_the_terminal() {
 
 #[test]
 fn a_line_says_that_the_browser_is_waited_for() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, _stand_in, _consumer) = world();
     browser(&mut env, "sleep 4");
     let Some(terminal) = Terminal::open(&env) else {

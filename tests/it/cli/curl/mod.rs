@@ -4,7 +4,7 @@ mod elsewhere;
 
 use crate::support::canary::leaks;
 use crate::support::harness::{
-    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, run,
+    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, PROGRAM, TestEnv, has, run,
 };
 use crate::support::stand_in::{Authorization, Credential, StandIn};
 use std::fs;
@@ -71,6 +71,9 @@ fn refused(env: &TestEnv, stand_in: &StandIn, arguments: &[&str]) -> String {
 
 #[test]
 fn a_build_status_is_posted_from_a_file_and_from_standard_input() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in) = signed_in();
     fs::write(env.home().join("status.json"), BODY).unwrap();
     let json = "Content-Type: application/json";
@@ -103,6 +106,9 @@ fn a_build_status_is_posted_from_a_file_and_from_standard_input() {
 
 #[test]
 fn each_kind_presents_itself_as_rest_wants_it() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, stand_in) = TestEnv::with_stand_in();
     stand_in.repository("acme/app");
     stand_in.allow(Credential::api_token(API_TOKEN));
@@ -152,6 +158,9 @@ fn each_kind_presents_itself_as_rest_wants_it() {
 
 #[test]
 fn a_long_and_odd_secret_arrives_whole() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, stand_in) = TestEnv::with_stand_in();
     let secret = format!("canary\"\\t#{}\\", "x".repeat(8000));
     env.set("BITBUCKET_ACCESS_TOKEN", &secret);
@@ -161,6 +170,9 @@ fn a_long_and_odd_secret_arrives_whole() {
 
 #[test]
 fn the_account_is_found_by_workspace_and_repository() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in) = TestEnv::with_stand_in();
     let token = |name: &str| ACCESS_TOKEN.replace("0A1B", &format!("{name:0>4}"));
     for (name, scope) in [("1", "acme"), ("2", "acme/app"), ("3", "other")] {
@@ -197,6 +209,9 @@ fn the_account_is_found_by_workspace_and_repository() {
 
 #[test]
 fn a_data_center_host_is_asked_by_project_and_repository() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in) = TestEnv::with_stand_in();
     let data_center = stand_in.data_center("git.corp.example:7990", "/bitbucket");
     data_center.repository("prj/app");
@@ -260,6 +275,9 @@ fn what_is_missing_is_an_error_with_a_hint_and_nothing_is_sent() {
 
 #[test]
 fn the_exit_status_is_curls() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in) = signed_in();
     let nowhere = "https://api.bitbucket.org/2.0/nowhere";
     assert_eq!(curl(&env, &["-sf", nowhere], "").status, 22);
@@ -281,6 +299,9 @@ fn the_exit_status_is_curls() {
 
 #[test]
 fn a_reader_that_has_seen_enough_stops_curl_without_a_word_of_ours() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, _stand_in) = signed_in();
     let mut command = env.command("sh");
     command.args(["-c", &format!("'{PROGRAM}' curl -sS {USER} | head -c 1")]);
@@ -339,6 +360,9 @@ fn an_encoded_path_is_read_as_the_server_reads_it() {
 
 #[test]
 fn the_environment_answers_for_cloud_even_if_the_accounts_are_damaged() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (mut env, stand_in) = TestEnv::with_stand_in();
     stand_in.repository("acme/app");
     stand_in.allow(Credential::access_token(ACCESS_TOKEN));
@@ -350,6 +374,9 @@ fn the_environment_answers_for_cloud_even_if_the_accounts_are_damaged() {
 
 #[test]
 fn a_credential_that_git_gave_in_the_header_form_is_sent_as_it_came() {
+    if !has(&["curl"]) {
+        return;
+    }
     let (env, stand_in) = signed_in();
     let data_center = stand_in.data_center("git.corp.example", "");
     data_center.repository("prj/app");
