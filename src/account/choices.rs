@@ -4,7 +4,7 @@
 //! that its old answers are no longer found.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -16,12 +16,6 @@ use crate::account::access::Access;
 use crate::account::{Account, Kept};
 use crate::sys::files::Lock;
 use crate::sys::{Secret, files};
-
-pub(crate) struct Choices {
-    path: PathBuf,
-    /// How long another process may hold the file.
-    patience: Duration,
-}
 
 /// How many repositories are remembered.
 const MOST: usize = 256;
@@ -43,52 +37,52 @@ struct Known {
     accounts: BTreeMap<String, Access>,
 }
 
-impl Choices {
-    pub(crate) fn at(path: PathBuf, patience: Duration) -> Self {
-        Self { path, patience }
-    }
+/// What is remembered of each account in a repository.
+pub(crate) fn of(path: &Path, repository: &str, accounts: &[Secret]) -> Vec<Option<Access>> {
+    let file = ChoicesFile::read(path);
+    let repository = file.fingerprint(&Secret::new(repository.into()));
+    let mut known = file.repositories.iter();
+    let known = known.find(|known| known.repository == repository && known.is_fresh());
+    let of = |account| known?.accounts.get(&file.fingerprint(account)).copied();
+    accounts.iter().map(of).collect()
+}
 
-    /// What is remembered of each account in a repository.
-    pub(crate) fn of(&self, repository: &str, accounts: &[Secret]) -> Vec<Option<Access>> {
-        let file = self.read();
-        let repository = file.fingerprint(&Secret::new(repository.into()));
-        let mut known = file.repositories.iter();
-        let known = known.find(|known| known.repository == repository && known.is_fresh());
-        let of = |account| known?.accounts.get(&file.fingerprint(account)).copied();
-        accounts.iter().map(of).collect()
+/// Remembers what accounts can do in a repository, in place of what was known of it.
+/// `patience` is how long another process may hold the file.
+pub(crate) fn note(
+    path: &Path,
+    patience: Duration,
+    repository: &str,
+    accounts: &[(&Secret, Access)],
+) -> Result<()> {
+    let lock = Lock::acquire(&path.with_extension("lock"), patience)?;
+    let mut file = ChoicesFile::read(path);
+    if file.key.is_empty() {
+        file.key = String::from_utf8(Secret::random()?.expose().to_vec())?;
     }
-
-    /// Remembers what the accounts can do in a repository, in place of what was known of it.
-    pub(crate) fn note(&self, repository: &str, accounts: &[(&Secret, Access)]) -> Result<()> {
-        let lock = Lock::acquire(&self.path.with_extension("lock"), self.patience)?;
-        let mut file = self.read();
-        if file.key.is_empty() {
-            file.key = String::from_utf8(Secret::random()?.expose().to_vec())?;
-        }
-        let repository = file.fingerprint(&Secret::new(repository.into()));
-        let accounts = accounts.iter();
-        let accounts = accounts.map(|(account, access)| (file.fingerprint(account), *access));
-        let accounts = accounts.collect();
-        let known = &mut file.repositories;
-        known.retain(|known| known.repository != repository && known.is_fresh());
-        known.drain(..known.len().saturating_sub(MOST - 1));
-        known.push(Known {
-            repository,
-            asked: Timestamp::now(),
-            accounts,
-        });
-        lock.write(&self.path, &serde_json::to_vec(&file)?)
-    }
-
-    /// A file that cannot be read remembers nothing.
-    fn read(&self) -> ChoicesFile {
-        let content = files::read_private(&self.path).ok().flatten();
-        let file = content.and_then(|content| serde_json::from_slice(&content).ok());
-        file.unwrap_or_default()
-    }
+    let repository = file.fingerprint(&Secret::new(repository.into()));
+    let accounts = accounts.iter();
+    let accounts = accounts.map(|(account, access)| (file.fingerprint(account), *access));
+    let accounts = accounts.collect();
+    let known = &mut file.repositories;
+    known.retain(|known| known.repository != repository && known.is_fresh());
+    known.drain(..known.len().saturating_sub(MOST - 1));
+    known.push(Known {
+        repository,
+        asked: Timestamp::now(),
+        accounts,
+    });
+    lock.write(path, &serde_json::to_vec(&file)?)
 }
 
 impl ChoicesFile {
+    /// A file that cannot be read remembers nothing.
+    fn read(path: &Path) -> Self {
+        let content = files::read_private(path).ok().flatten();
+        let file = content.and_then(|content| serde_json::from_slice(&content).ok());
+        file.unwrap_or_default()
+    }
+
     fn fingerprint(&self, value: &Secret) -> String {
         Base64UrlUnpadded::encode_string(&value.fingerprint(self.key.as_bytes())[..16])
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::account::access::Access;
 use crate::account::choices::mark;
 use crate::account::rejection::is_notable;
-use crate::account::{Account, Kept, Origin, access};
+use crate::account::{Account, Kept, Origin, access, choices};
 use crate::answer::found::Effort;
 use crate::answer::matching::{Exactness, Misfit, Wanted};
 use crate::answer::ruling::{Rank, Ruling};
@@ -24,6 +24,17 @@ pub(super) struct Contender {
     pub(super) kept: Option<Kept>,
     /// What it can do in the repository, as far as that is known.
     pub(super) access: Option<Access>,
+}
+
+impl Contender {
+    pub(super) fn new(account: Account, ruling: Ruling) -> Self {
+        Self {
+            account,
+            ruling,
+            kept: None,
+            access: None,
+        }
+    }
 }
 
 /// How the one was chosen that answers.
@@ -102,7 +113,7 @@ fn look(
     equals: &mut [&mut Contender],
 ) -> Basis {
     let place = wanted.reach.as_ref().filter(|place| is_notable(place));
-    let (Some(place), Ok(choices)) = (place, session.choices()) else {
+    let (Some(place), Ok(locations)) = (place, session.locations()) else {
         return Basis::Unasked;
     };
     let marks = equals.iter();
@@ -111,7 +122,9 @@ fn look(
         .collect();
     let Account { host, .. } = &equals[0].account;
     let repository = format!("{host}{}/{place}", equals[0].account.base_path());
-    for (it, known) in equals.iter_mut().zip(choices.of(&repository, &marks)) {
+    let file = locations.choices();
+    let known = choices::of(&file, &repository, &marks);
+    for (it, known) in equals.iter_mut().zip(known) {
         it.access = known;
     }
     let is_known = equals.iter().any(|it| it.access.is_some());
@@ -127,10 +140,10 @@ fn look(
         let known: Vec<_> = known
             .filter_map(|(mark, it)| Some((mark, it.access?)))
             .collect();
-        let note = || session.choices()?.note(&repository, &known);
-        // Where nothing can be written the answers are as good.
-        if is_asked && let Err(error) = note() {
-            trace::say(|| format!("choice: {error:#}"));
+        if is_asked {
+            // Where nothing can be written the answers are as good.
+            let noted = choices::note(&file, session.patience(), &repository, &known);
+            trace::say(|| format!("choice: noted: {}", noted.is_ok()));
         }
     }
     match (is_asked, is_known) {

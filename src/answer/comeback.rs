@@ -9,6 +9,8 @@ use crate::account::file::Accounts;
 use crate::account::rejection::Rejection;
 use crate::account::standing::Standing;
 use crate::account::{Account, Kept, probe};
+use crate::answer::choice::{self, Contender};
+use crate::answer::found::Effort;
 use crate::answer::matching::Wanted;
 use crate::answer::ruling::{Ruling, rule};
 use crate::answer::{renewal, ruling};
@@ -34,13 +36,22 @@ pub(super) fn of_account(
         ruling::hindrance(session, account, now)
             .filter(|ruling| !matches!(ruling, Ruling::Out(standing) if is_refused(*standing)))
     };
-    let mut rulings = rule(accounts, wanted, hindrance).into_iter();
-    let winner = rulings.find(|(_, ruling)| *ruling == Ruling::Answers);
+    let rulings = rule(accounts, wanted, hindrance).into_iter();
+    let all = rulings.map(|(account, ruling)| Contender::new(account.clone(), ruling));
+    let mut all: Vec<Contender> = all.collect();
+    choice::among(
+        session,
+        wanted,
+        Effort::Explain { is_offline: true },
+        &mut all,
+    );
+    let winner = all.iter().find(|it| it.ruling == Ruling::Answers);
+    let winner = winner.map(|it| &it.account);
     let may_ask = |account: &Account| {
         let may_ask = |rejection: &Rejection| rejection.may_ask(now);
         account.has_ended() || account.rejected.as_ref().is_some_and(may_ask)
     };
-    let Some((account, _)) = winner.filter(|(account, _)| {
+    let Some(account) = winner.filter(|account| {
         is_refused(account.standing(now))
             && account.kind().is_some()
             && !account.is_retired()

@@ -52,12 +52,10 @@ pub(crate) fn decide(session: &Session, wanted: &Wanted<'_>, effort: Effort) -> 
         session,
         wanted,
         effort,
-        variable: None,
         decision: Decision::default(),
     };
     // The order in which an answer is looked for.
-    search.environment()?;
-    search.accounts()?;
+    search.variable_and_accounts()?;
     search.sources()?;
     trace::say(|| search.decision.describe());
     Ok(search.decision)
@@ -67,34 +65,10 @@ struct Search<'a> {
     session: &'a Session,
     wanted: &'a Wanted<'a>,
     effort: Effort,
-    /// The environment's account, which comes first.
-    variable: Option<Contender>,
     decision: Decision,
 }
 
 impl Search<'_> {
-    fn environment(&mut self) -> Result<()> {
-        let found = environment::account(self.session, &self.wanted.host)?;
-        if let Some((mut account, kept)) = found {
-            match self.session.objection_to_kept(&account, &kept)? {
-                _ if !self.session.lets_answer(&account) => {
-                    self.decision.push(account, Ruling::NotNamed);
-                }
-                Some(objection) => self.decision.push(account, Ruling::Forbidden(objection)),
-                None => {
-                    account.rejected = self.session.refusal_of(&kept.secret);
-                    self.variable = Some(Contender {
-                        account,
-                        ruling: Ruling::Answers,
-                        kept: Some(kept),
-                        access: None,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// How a secret stands that lies in no store of ours.
     fn standing(&self, session: &Session, account: &Account, kept: &Kept) -> Standing {
         match self.effort {
@@ -117,31 +91,38 @@ impl Search<'_> {
         }
     }
 
-    /// The environment's account, passed over if it is out of service, or can never work while another one fits.
-    fn variable(&mut self, session: &Session, another_fits: bool) -> Option<Contender> {
-        let mut it = self.variable.take()?;
-        let now = Timestamp::now();
-        let refused = it.account.rejected.as_ref();
-        let is_passed_over = another_fits && refused.is_some_and(|it| it.is_recent(now));
-        let standing = match &it.kept {
-            Some(kept) if !is_passed_over => self.standing(session, &it.account, kept),
-            _ => it.account.standing(now),
+    /// The environment's account, which comes first. It is passed over if it is out of service, or can never work while
+    /// another one fits.
+    fn variable(&self, session: &Session, another_fits: bool) -> Result<Option<Contender>> {
+        let Some((mut account, kept)) = environment::account(session, &self.wanted.host)? else {
+            return Ok(None);
         };
-        if !standing.may_answer() {
-            it.ruling = Ruling::Out(standing);
-        } else if another_fits && it.account.is_retired() {
-            it.ruling = Ruling::Outranked(Rank::Retired);
-        }
-        Some(it)
+        account.rejected = session.refusal_of(&kept.secret);
+        let now = Timestamp::now();
+        let refused = account.rejected.as_ref();
+        let is_just_refused = another_fits && refused.is_some_and(|it| it.is_recent(now));
+        let ruling = match session.objection_to_kept(&account, &kept)? {
+            _ if !session.lets_answer(&account) => Ruling::NotNamed,
+            Some(objection) => Ruling::Forbidden(objection),
+            None if another_fits && account.is_retired() => Ruling::Outranked(Rank::Retired),
+            None if is_just_refused => Ruling::Out(account.standing(now)),
+            None => match self.standing(session, &account, &kept) {
+                standing if standing.may_answer() => Ruling::Answers,
+                standing => Ruling::Out(standing),
+            },
+        };
+        Ok(Some(Contender {
+            kept: Some(kept),
+            ..Contender::new(account, ruling)
+        }))
     }
 
-    fn accounts(&mut self) -> Result<()> {
-        let before = self.decision.candidates.len();
+    fn variable_and_accounts(&mut self) -> Result<()> {
         self.look_at_accounts(self.session)?;
         let is_missing = |candidate: &Candidate| candidate.ruling == Ruling::NoSecret;
-        if self.decision.candidates[before..].iter().any(is_missing) {
+        if self.decision.candidates.iter().any(is_missing) {
             // The secret may have been replaced, and its entry with it, after we had read the account.
-            self.decision.candidates.truncate(before);
+            self.decision = Decision::default();
             self.look_at_accounts(&self.session.afresh_when_late())?;
         }
         Ok(())
@@ -154,10 +135,9 @@ impl Search<'_> {
             Effort::Answer => shortlist::accounts(session, wanted),
             Effort::Explain { .. } => session.accounts(),
         };
-        let mut accounts = match read {
-            // That they cannot be read makes no difference here.
-            Err(_) if self.variable.is_some() => Accounts::default(),
-            read => read?,
+        let (mut accounts, unread) = match read {
+            Ok(accounts) => (accounts, None),
+            Err(error) => (Accounts::default(), Some(error)),
         };
         let now = Timestamp::now();
         let hindrance = |account: &Account| ruling::hindrance(session, account, Timestamp::now());
@@ -166,14 +146,16 @@ impl Search<'_> {
             rulings.map(|(_, ruling)| ruling).collect()
         };
         let mut rulings = of(&accounts);
-        let variable = self.variable(session, rulings.contains(&Ruling::Answers));
+        let variable = self.variable(session, rulings.contains(&Ruling::Answers))?;
         let answers = |it: &Contender| it.ruling == Ruling::Answers;
+        let is_first = variable.as_ref().is_some_and(answers);
+        // That the accounts cannot be read makes no difference then.
+        if let Some(error) = unread.filter(|_| !is_first) {
+            return Err(error);
+        }
         let mut back = None;
         let is_out = |ruling: &Ruling| matches!(ruling, Ruling::Out(_));
-        if self.effort == Effort::Answer
-            && !variable.as_ref().is_some_and(answers)
-            && rulings.iter().any(is_out)
-        {
+        if self.effort == Effort::Answer && !is_first && rulings.iter().any(is_out) {
             match comeback::of_account(session, &mut accounts, wanted, now) {
                 Ok(secret) => {
                     back = secret;
@@ -183,13 +165,8 @@ impl Search<'_> {
                 Err(error) => trace::say(|| format!("oauth: {}", one_line(&error))),
             }
         }
-        let contender = |(account, ruling)| Contender {
-            account,
-            ruling,
-            kept: None,
-            access: None,
-        };
-        let ruled = accounts.into_accounts().zip(rulings).map(contender);
+        let ruled = accounts.into_accounts().zip(rulings);
+        let ruled = ruled.map(|(account, ruling)| Contender::new(account, ruling));
         let mut all: Vec<Contender> = variable.into_iter().chain(ruled).collect();
         if let Some((entry, kept)) = back {
             let mut all = all.iter_mut();

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::account::Account;
-use crate::account::choices::Choices;
 use crate::account::file::{Accounts, Damage};
 use crate::account::refusals::Refusals;
 use crate::account::rejection::Rejection;
@@ -143,11 +142,6 @@ impl Session {
 
     pub(crate) fn refusals(&self) -> Result<Refusals> {
         Ok(Refusals::at(self.locations()?.refusals(), self.patience()))
-    }
-
-    /// What is remembered of Bitbucket's answers about accounts.
-    pub(crate) fn choices(&self) -> Result<Choices> {
-        Ok(Choices::at(self.locations()?.choices(), self.patience()))
     }
 
     /// Whether a server refused this secret from another store; an unreadable record counts as none.

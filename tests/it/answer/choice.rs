@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::cli::doctor::{doctor, one};
 use crate::support::harness::{PROGRAM, STATIC, TestEnv, reply, run, write_private};
-use crate::support::stand_in::{Credential, Request, StandIn};
+use crate::support::stand_in::{Credential, Request, Silence, StandIn};
 
 pub(super) const ADA: &str = "ATATT3xFfGF0canary-of-ada-0000000000000000000=0A1B2C3D";
 pub(super) const BOB: &str = "ATATT3xFfGF0canary-of-bob-0000000000000000000=0A1B2C3D";
@@ -179,6 +180,8 @@ fn where_nobody_can_read_get_says_so_and_asks_again_after_a_minute() {
                 'git credential-bitbucket edit ours --for beta --for acme/nobodys' lets it answer here\n";
     assert!(outcome.stderr.contains(line), "{outcome:?}");
     let number = asked(&stand_in);
+    let outcome = env.git(&["ls-remote", "https://bitbucket.org/acme/nobodys.git"]);
+    assert!(!outcome.stderr.contains(line), "said again: {outcome:?}");
     let outcome = env.program(&["get"], wanted("acme/nobodys"));
     assert_eq!(outcome.stdout, pair(ADA));
     assert!(outcome.stderr.contains(line), "{outcome:?}");
@@ -488,5 +491,25 @@ fn a_home_that_cannot_be_written_costs_only_the_memory() {
     shell.args(["-c", script]).arg(program);
     let outcome = run(shell, wanted("acme/his").as_bytes());
     assert_eq!((outcome.stdout, outcome.stderr), (pair(BOB), String::new()));
+    assert_eq!(choices(&env), "");
+}
+
+#[test]
+fn a_stray_refusal_of_the_one_that_can_is_asked_about() {
+    let (env, _stand_in) = two_people();
+    env.login(BOB, &["bob", "--email", "ada@example.com"]);
+    assert_eq!(get(&env, "acme/his"), pair(BOB));
+    let refused = format!("{}{}", wanted("acme/his"), pair(BOB));
+    env.program(&["erase"], refused);
+    assert_eq!(get(&env, "acme/his"), pair(BOB), "Bitbucket knows it");
+}
+
+#[test]
+fn a_bitbucket_that_does_not_answer_is_left_within_the_time_of_an_answer() {
+    let (env, stand_in) = two_people();
+    stand_in.fall_silent(Silence::Request);
+    let start = Instant::now();
+    assert_eq!(get(&env, "acme/his"), pair(ADA));
+    assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(choices(&env), "");
 }
