@@ -185,7 +185,7 @@ fn tell_what_names(old: &str, account: &Account) {
         };
         message::warn(format_args!("'{origin}' still names '{old}': {key}"));
         message::hint(format_args!(
-            "change it: git config --file {} --replace-all --fixed-value {} {} {}",
+            "change it: 'git config --file {} --replace-all --fixed-value {} {} {}'",
             shell_quoted(&origin),
             shell_quoted(&key),
             shell_quoted(&new),

@@ -111,7 +111,7 @@ impl FileStore {
             // We never write an empty file: the file system lost it in a crash.
             bail!(Hinted::new(
                 format!("'{path}' is empty"),
-                "bring it back from a backup, or sign in again: 'git credential-bitbucket login'",
+                "bring it back from a backup, or sign in again: 'git credential-bitbucket login NAME'",
             ));
         }
         if !text.starts_with(HEADER.as_bytes()) {
@@ -145,7 +145,7 @@ impl FileStore {
             let what = format!("cannot open the entry '{entry}' of '{path}'");
             Hinted::new(
                 format!("{what}: it is damaged, or sealed with another key"),
-                "sign in again: 'git credential-bitbucket login'",
+                "sign in again: 'git credential-bitbucket login NAME'",
             )
         };
         let key = self.key()?.ok_or_else(|| self.key_is_gone())?;

@@ -13,6 +13,7 @@ mod answer;
 mod cli;
 mod clients;
 mod helper;
+mod hints;
 mod promises;
 mod settings;
 mod source;

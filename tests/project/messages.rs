@@ -4,28 +4,18 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
-use crate::support::harness::{TestEnv, run};
+use crate::support::catalogue::{answer, files, hints, session, shell, steps};
 
 /// Runs each line behind `$ ` in a shell of a fresh environment, and writes down what came back.
 fn transcript(script: &str) -> String {
-    let env = TestEnv::new();
-    env.configure_plain();
+    let env = session();
     let mut text = String::new();
-    for line in script.lines() {
-        let Some(typed) = line.strip_prefix("$ ") else {
-            if line.starts_with('#') {
-                let _ = writeln!(text, "{line}");
-            }
-            continue;
-        };
-        let mut command = env.command("sh");
-        command.args(["-c", &format!("exec 2>&1\n{typed}")]);
-        let outcome = run(command, b"");
-        let _ = write!(text, "{line}\n{}", outcome.stdout);
-        if outcome.status != 0 {
-            let _ = writeln!(text, "? {}", outcome.status);
+    for step in steps(script) {
+        let answer = answer(&shell(&env, &step.typed, &[]));
+        let _ = write!(text, "{}$ {}\n{answer}", step.comments, step.typed);
+        for follow in &step.follows {
+            let _ = writeln!(text, "> {follow}");
         }
     }
     let data = env.data().display().to_string();
@@ -35,31 +25,25 @@ fn transcript(script: &str) -> String {
 
 #[test]
 fn each_message_is_as_the_catalogue_has_it() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages");
     let mut differ = Vec::new();
-    let mut count = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let expected = fs::read_to_string(&path).unwrap();
+    let files = files();
+    assert!(files.len() > 10, "the catalogue is there");
+    for (path, expected) in files {
         let actual = transcript(&expected);
         if std::env::var("MESSAGES").is_ok_and(|wish| wish == "overwrite") {
             fs::write(&path, &actual).unwrap();
         } else if actual != expected {
             differ.push(format!("{}:\n{actual}", path.display()));
         }
-        count += 1;
     }
-    assert!(count > 10, "the catalogue is there");
     assert!(differ.is_empty(), "{}", differ.join("\n"));
 }
 
 #[test]
 fn each_error_has_one_line_and_at_most_one_hint() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages");
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let text = fs::read_to_string(&path).unwrap();
-        for answer in text.split("$ ").skip(1) {
+    for (path, text) in files() {
+        let path = path.display();
+        for answer in steps(&text).into_iter().map(|step| step.answer) {
             let count = |start: &str| {
                 answer
                     .lines()
@@ -70,18 +54,37 @@ fn each_error_has_one_line_and_at_most_one_hint() {
                 count("git-credential-bitbucket: error: "),
                 count("git-credential-bitbucket: hint: "),
             );
-            assert!(errors <= 1 && hints <= 1, "{}: {answer}", path.display());
+            assert!(errors <= 1 && hints <= 1, "{path}: {answer}");
             assert!(
                 errors == 0 || answer.contains("\n? "),
-                "{}: an error has an exit status: {answer}",
-                path.display()
+                "{path}: an error has an exit status: {answer}"
             );
             for line in answer
                 .lines()
                 .filter(|line| line.starts_with("git-credential-bitbucket: "))
             {
-                assert!(!line.ends_with('.'), "{}: {line}", path.display());
+                assert!(!line.ends_with('.'), "{path}: {line}");
             }
+        }
+    }
+}
+
+#[test]
+fn behind_each_hint_of_the_catalogue_stands_who_follows_it() {
+    let verbs = ["mends: ", "signs in: ", "works: ", "passes: ", "act: "];
+    for (path, text) in files() {
+        for step in steps(&text) {
+            let then = |line: &&String| !line.starts_with("then: ");
+            let follows: Vec<&String> = step.follows.iter().filter(then).collect();
+            let is_known = |line: &&String| verbs.iter().any(|verb| line.starts_with(verb));
+            let (hints, answers) = (hints(&step.answer).len(), follows.len());
+            assert!(
+                hints <= answers && (hints > 0 || answers == 0) && follows.iter().all(is_known),
+                "{}: behind '$ {}' stand {hints} hints and {answers} lines such as '> mends: {{hint}}': \
+                 tests/it/hints.rs says how to write them",
+                path.display(),
+                step.typed
+            );
         }
     }
 }

@@ -72,14 +72,18 @@ pub(super) fn refuse_open_to_others(path: &Path, file: &File, forbidden: u32) ->
     refuse_foreign(path, metadata.uid())?;
     let mode = metadata.mode();
     if mode & forbidden != 0 {
+        let text = path.to_string_lossy();
+        let path = shell_quoted(&text);
         let (what, fix) = match mode & forbidden & WRITABLE {
             0 => (
                 "read",
-                "'chmod 600' it, and revoke the tokens it held if somebody may have looked",
+                format!(
+                    "'chmod 600 {path}', and revoke the tokens it held if somebody may have looked"
+                ),
             ),
             _ => (
                 "changed",
-                "look whether its content is yours, then 'chmod go-rwx' it",
+                format!("look whether its content is yours, then 'chmod go-rwx {path}'"),
             ),
         };
         let mode = mode & 0o7777;
@@ -137,7 +141,10 @@ fn refuse_open_folder(folder: &Path) -> Result<()> {
         let (shown, mode) = (folder.display(), metadata.mode() & 0o7777);
         bail!(Hinted::new(
             format!("others can write to the folder '{shown}' (mode {mode:04o})"),
-            "look whether its files are yours, then 'chmod go-w' it",
+            format!(
+                "look whether its files are yours, then 'chmod go-w {}'",
+                shell_quoted(&folder.to_string_lossy())
+            ),
         ));
     }
     Ok(())

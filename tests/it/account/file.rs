@@ -121,7 +121,7 @@ fn a_file_that_others_can_read_is_refused_with_a_hint() {
             outcome.stderr
         );
         assert!(
-            outcome.stderr.contains("hint: 'chmod 600' it"),
+            outcome.stderr.contains("hint: 'chmod 600 "),
             "{}",
             outcome.stderr
         );

@@ -205,7 +205,8 @@ fn a_renamed_account_answers_and_gits_settings_that_hold_the_old_name_are_mended
         })
     );
     for line in outcome.stderr.lines() {
-        if let Some((_, command)) = line.split_once("hint: change it: ") {
+        if let Some((_, command)) = line.split_once("hint: change it: '") {
+            let command = command.strip_suffix('\'').unwrap();
             assert_eq!(env.shell(command).status, 0, "{command}");
         }
     }

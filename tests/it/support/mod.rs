@@ -2,6 +2,7 @@
 
 pub(crate) mod askpass;
 pub(crate) mod canary;
+pub(crate) mod catalogue;
 #[cfg(target_os = "linux")]
 pub(crate) mod disk;
 pub(crate) mod harness;

@@ -16,7 +16,7 @@ use crate::bitbucket;
 use crate::cli::takeover::{Credential, Plan};
 use crate::git::{self, GitConfig, Host};
 use crate::sys::parallel::in_parallel;
-use crate::sys::{Waiting, error};
+use crate::sys::{Waiting, error, shell_quoted};
 
 /// The longest reflog and the longest other file that are looked into, in bytes: more than any ever was. Reading a
 /// configuration takes many times as much memory.
@@ -96,7 +96,8 @@ impl Scrubbing {
         let is_closed = metadata.permissions().readonly();
         if is_closed && is_own && !findings.found.is_empty() {
             self.problems.push(format!(
-                "'{path}' is read-only and holds a secret: 'chmod u+w' it, and try again"
+                "'{path}' is read-only and holds a secret: 'chmod u+w {}', and try again",
+                shell_quoted(&target.path.to_string_lossy())
             ));
         }
         self.add(target.clone(), findings.found, is_own && !is_closed);

@@ -67,7 +67,7 @@ fn what_cannot_be_read_or_written_is_named_and_the_rest_is_done() {
     super::assert_silent(&outcome);
     assert_eq!(outcome.status, 1);
     for line in [
-        "tree/one/.git/config' is read-only and holds a secret: 'chmod u+w' it, and try again\n",
+        "tree/one/.git/config' is read-only and holds a secret: 'chmod u+w ",
         "tree/two/.git/config': git cannot read it\n",
         "tree/three/.git/config': it is not a file\n",
         "Moved 1 secret into the store",
