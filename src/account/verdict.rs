@@ -5,21 +5,59 @@ use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind, Service};
 use crate::sys::http;
 
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It works. `who` is the user, where Bitbucket says so.
-    Good { who: Option<String> },
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) meaning: Meaning,
+    /// Without the account's name.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) hint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// It works.
+    Good,
     /// Bitbucket knows it, but git cannot do everything with it. It is stored, with a warning.
-    Limited { message: String, hint: String },
+    Limited,
     /// It works, but not where the account is to be used: `login` does not store it.
-    Misplaced { message: String, hint: String },
+    Misplaced,
     /// Bitbucket does not know it: it is not stored.
-    Refused { message: String, hint: String },
+    Refused,
     /// Bitbucket could not be asked. It is stored, with a warning.
-    Unchecked {
-        reason: String,
-        hint: Option<String>,
-    },
+    Unchecked,
+}
+
+impl Verdict {
+    fn new(meaning: Meaning, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            meaning,
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    pub(crate) fn is_good(&self) -> bool {
+        self.meaning == Meaning::Good
+    }
+
+    /// What a line about the account of this name says.
+    pub(crate) fn about(&self, name: &str) -> String {
+        match self.meaning {
+            Meaning::Unchecked => format!("'{name}' is unchecked: {}", self.message),
+            _ => format!("'{name}': {}", self.message),
+        }
+    }
+}
+
+/// It works. `who` is the user, where Bitbucket says so.
+pub(super) fn good(account: &Account, who: Option<&str>) -> Verdict {
+    let who = who.map_or_else(String::new, |who| format!(" as '{who}'"));
+    Verdict {
+        meaning: Meaning::Good,
+        message: format!("{} knows it{who}", account.host),
+        hint: None,
+    }
 }
 
 pub(super) fn lacks(account: &Account, what: Service, scope: Option<&str>) -> Verdict {
@@ -36,17 +74,15 @@ pub(super) fn lacks(account: &Account, what: Service, scope: Option<&str>) -> Ve
 }
 
 pub(super) fn limited(message: impl Into<String>, hint: impl Into<String>) -> Verdict {
-    Verdict::Limited {
-        message: message.into(),
-        hint: hint.into(),
-    }
+    Verdict::new(Meaning::Limited, message, hint)
 }
 
 pub(super) fn misplaced(account: &Account, place: &Reach) -> Verdict {
-    Verdict::Misplaced {
-        message: format!("the secret works, but it cannot see '{place}'"),
-        hint: format!("check the name, or give it access: {}", page(account)),
-    }
+    Verdict::new(
+        Meaning::Misplaced,
+        format!("the secret works, but it cannot see '{place}'"),
+        format!("check the name, or give it access: {}", page(account)),
+    )
 }
 
 pub(super) fn wrong_kind(is: Kind, said: Kind) -> Verdict {
@@ -85,24 +121,23 @@ pub(super) fn refused(account: &Account) -> Verdict {
 }
 
 pub(super) fn refusal(message: impl Into<String>, hint: impl Into<String>) -> Verdict {
-    Verdict::Refused {
-        message: message.into(),
-        hint: hint.into(),
-    }
+    Verdict::new(Meaning::Refused, message, hint)
 }
 
 pub(super) fn unchecked(reason: impl Into<String>) -> Verdict {
-    Verdict::Unchecked {
-        reason: reason.into(),
+    Verdict {
+        meaning: Meaning::Unchecked,
+        message: reason.into(),
         hint: None,
     }
 }
 
 pub(super) fn unanswered(account: &Account, error: &http::Error) -> Verdict {
-    Verdict::Unchecked {
-        reason: format!("cannot ask {}: {error}", server(account)),
-        hint: Some(error.hint().to_owned()),
-    }
+    Verdict::new(
+        Meaning::Unchecked,
+        format!("cannot ask {}: {error}", server(account)),
+        error.hint(),
+    )
 }
 
 /// An answer that says nothing about the secret.

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use crate::account::Account;
 use crate::account::inquiry::Inquiry;
 use crate::account::sign_in::Scheme;
-pub(crate) use crate::account::verdict::Verdict;
+pub(crate) use crate::account::verdict::{Meaning, Verdict};
 use crate::account::verdict::{
-    lacks, limited, misplaced, page, refusal, refused, server, unanswered, unchecked, undecided,
-    wrong_kind,
+    good, lacks, limited, misplaced, page, refusal, refused, server, unanswered, unchecked,
+    undecided, wrong_kind,
 };
 use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::reach::Reach;
@@ -128,16 +128,14 @@ fn cloud(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
             refs(inquiry, &account.reach)?,
             lacking_scope(account, &answer),
         ) {
-            (Some(misplaced @ Verdict::Misplaced { .. }), _) => misplaced,
+            (Some(verdict), _) if verdict.meaning == Meaning::Misplaced => verdict,
             (_, Some(limited)) => limited,
-            (None | Some(Verdict::Good { .. }), None) => Verdict::Good {
-                who: display_name(&answer),
-            },
             // Bitbucket knows the secret: only the repository refuses it.
-            (Some(Verdict::Refused { .. }), None) => {
+            (Some(verdict), None) if verdict.meaning == Meaning::Refused => {
                 unchecked("Bitbucket knows the secret, but a repository of '--for' refuses it")
             }
-            (Some(verdict), None) => verdict,
+            (Some(verdict), None) if !verdict.is_good() => verdict,
+            _ => good(account, display_name(&answer).as_deref()),
         },
     )
 }
@@ -150,8 +148,8 @@ fn without_email(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
     }
     let answer = inquiry.who_is(&Identity::Bearer(inquiry.secret.clone()))?;
     if bitbucket::is_api_token(&answer) {
-        let who = display_name(&answer);
-        return Ok(lacking_scope(inquiry.account, &answer).unwrap_or(Verdict::Good { who }));
+        let good = || good(inquiry.account, display_name(&answer).as_deref());
+        return Ok(lacking_scope(inquiry.account, &answer).unwrap_or_else(good));
     }
     Ok(refs_here(inquiry)?.unwrap_or_else(|| {
         unchecked("Bitbucket can only be asked with '--email' or '--for WORKSPACE/REPOSITORY'")
@@ -194,8 +192,8 @@ fn data_center(
         None if who.is_none() => refs_here(&inquiry)?.unwrap_or_else(|| {
             unchecked(format!("{} does not say whose token it is", account.host))
         }),
-        None | Some(Verdict::Good { .. }) => Verdict::Good { who },
-        Some(verdict) => verdict,
+        Some(verdict) if !verdict.is_good() => verdict,
+        _ => good(account, who.as_deref()),
     })
 }
 
@@ -256,7 +254,10 @@ fn refs_here(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
     let here: Vec<Reach> = settings.iter().find_map(of_remote).into_iter().collect();
     Ok(match refs(inquiry, &here)? {
         // Nobody said that the account is for it.
-        Some(Verdict::Misplaced { message, hint }) => Some(Verdict::Limited { message, hint }),
+        Some(verdict) if verdict.meaning == Meaning::Misplaced => Some(Verdict {
+            meaning: Meaning::Limited,
+            ..verdict
+        }),
         verdict => verdict,
     })
 }
@@ -269,8 +270,10 @@ fn refs(inquiry: &Inquiry<'_>, places: &[Reach]) -> Result<Option<Verdict>, http
         let Some(answer) = inquiry.refs(place, Service::Fetch) else {
             continue;
         };
-        verdict = Some(of_service(account, place, Service::Fetch, &answer?));
-        if verdict != Some(Verdict::Good { who: None }) {
+        let said = of_service(account, place, Service::Fetch, &answer?);
+        let is_good = said.is_good();
+        verdict = Some(said);
+        if !is_good {
             break;
         }
     }
@@ -282,7 +285,7 @@ fn of_service(account: &Account, place: &Reach, service: Service, answer: &Answe
     let kind = answer.header("content-type").unwrap_or_default();
     match answer.status {
         // A proxy in between may answer with a page of its own.
-        200 if kind.starts_with("application/x-git-") => Verdict::Good { who: None },
+        200 if kind.starts_with("application/x-git-") => good(account, None),
         200 => unchecked(format!(
             "{} did not answer as a git server does",
             server(account)
@@ -357,7 +360,7 @@ fn explain_refusal(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
         }
         (Some(Kind::ApiToken), Some(email))
             // git's address ignores the e-mail: if it accepts the token, the e-mail is wrong.
-            if !matches!(refs(inquiry, &account.reach)?, None | Some(Verdict::Refused { .. })) => {
+            if refs(inquiry, &account.reach)?.is_some_and(|it| it.meaning != Meaning::Refused) => {
                 return Ok(refusal(
                     format!("Bitbucket knows the token, but it does not belong to '{email}'"),
                     "give the e-mail of the Atlassian account that made it, or leave '--email' out",

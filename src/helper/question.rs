@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Result;
 
 use crate::account::sign_in::Known;
-use crate::account::verify::{self, Verdict};
+use crate::account::verify::{self, Meaning};
 use crate::account::{Account, Kept, Origin};
 use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
@@ -202,16 +202,14 @@ impl Question<'_> {
         let session = &self.session.afresh();
         let verdict = verify::check(&mut account, &secret, session.deadline());
         let kept = Kept::only(secret);
-        match verdict {
-            Verdict::Refused { message, .. } => {
+        match verdict.meaning {
+            Meaning::Refused => {
                 source::note_refusal(session, &kept.secret, self.wanted);
-                return Outcome::Refused(message);
+                return Outcome::Refused(verdict.message);
             }
-            Verdict::Unchecked { .. } => return Outcome::Unchecked(Found { account, kept }),
-            Verdict::Limited { message, .. } | Verdict::Misplaced { message, .. } => {
-                self.asker.say(&message);
-            }
-            Verdict::Good { .. } => {}
+            Meaning::Unchecked => return Outcome::Unchecked(Found { account, kept }),
+            Meaning::Limited | Meaning::Misplaced => self.asker.say(&verdict.message),
+            Meaning::Good => {}
         }
         let mut out = self.unanswered.out.iter();
         let old = out.find(|old| old.kind() == account.kind());

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::account::Origin;
 use crate::account::sign_in::Known;
-use crate::account::verify::{self, Verdict};
+use crate::account::verify::{self, Meaning};
 use crate::answer::matching::Wanted;
 use crate::answer::source;
 use crate::bitbucket::Kind;
@@ -38,11 +38,12 @@ pub(super) fn put_right(session: &Session, mut request: Request, is_known: bool)
     }
     let mut account = newcomer::account(&wanted, Origin::Git, Known::new(kind));
     account.reach.extend(repository.cloned());
-    match verify::check_repositories(&account, &secret, session.deadline()) {
-        Ok(Some(Verdict::Good { .. })) => {}
-        Ok(Some(Verdict::Refused { message, .. })) => {
+    let said = verify::check_repositories(&account, &secret, session.deadline());
+    match said.ok().flatten() {
+        Some(verdict) if verdict.is_good() => {}
+        Some(verdict) if verdict.meaning == Meaning::Refused => {
             source::note_refusal(session, &secret, &wanted);
-            message::warn(message);
+            message::warn(verdict.message);
             return Ok(());
         }
         // Nobody was asked, or nobody answered.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::finding::{Check, CheckOutcome};
 use crate::account::state::State;
-use crate::account::verify::Verdict;
+use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, state, verify};
 use crate::bitbucket::{Reach, Service};
 use crate::sys::Secret;
@@ -32,33 +32,26 @@ pub(super) fn ask(checks: &mut [Check]) {
 }
 
 fn add(check: &mut Check, account: &Account, verdict: Verdict) {
-    let Account { name, host, .. } = account;
+    let name = &account.name;
     let id = check.id.clone();
     let is_unchecked = State::of(account, Timestamp::now()) == State::Unchecked;
-    *check = match (verdict, check.outcome) {
-        (Verdict::Good { who }, _) => {
-            let who = who.map_or_else(String::new, |who| format!(" as '{who}'"));
+    let line = verdict.about(name);
+    let Verdict { message, hint, .. } = verdict;
+    let fix = || hint.clone().unwrap_or_else(|| state::how_to_check(account));
+    *check = match (verdict.meaning, check.outcome) {
+        (Meaning::Good, _) => {
             if is_unchecked {
                 *check = Check::pass(id, format!("'{name}' works"));
             }
-            let _ = write!(check.message, "; {host} knows it{who}");
+            let _ = write!(check.message, "; {message}");
             return;
         }
-        (Verdict::Unchecked { reason, hint }, CheckOutcome::Warn) if is_unchecked => {
-            let hint = hint.unwrap_or_else(|| state::how_to_check(account));
-            Check::warn(id, format!("'{name}' is unchecked: {reason}"), hint)
-        }
+        (Meaning::Unchecked, CheckOutcome::Warn) if is_unchecked => Check::warn(id, line, fix()),
         // What is known here weighs more.
-        (_, CheckOutcome::Fail) | (Verdict::Unchecked { .. }, CheckOutcome::Warn) => return,
-        (Verdict::Limited { message, hint } | Verdict::Misplaced { message, hint }, _) => {
-            Check::warn(id, format!("'{name}': {message}"), hint)
-        }
-        (Verdict::Refused { message, hint }, _) => {
-            Check::fail(id, format!("'{name}': {message}"), hint)
-        }
-        (Verdict::Unchecked { reason, hint }, _) => {
-            Check::skip(id, format!("'{name}' is unchecked: {reason}")).with(hint)
-        }
+        (_, CheckOutcome::Fail) | (Meaning::Unchecked, CheckOutcome::Warn) => return,
+        (Meaning::Limited | Meaning::Misplaced, _) => Check::warn(id, line, fix()),
+        (Meaning::Refused, _) => Check::fail(id, line, fix()),
+        (Meaning::Unchecked, _) => Check::skip(id, line).with(hint),
     };
 }
 
@@ -90,22 +83,22 @@ pub(super) fn access(
     let (Some(fetch), Ok(Some(push))) = (fetch, push) else {
         return Vec::new();
     };
-    let is_good = |verdict: &Verdict| matches!(verdict, Verdict::Good { .. });
-    let push = if is_good(&fetch) || is_good(&push) {
+    let push = if fetch.is_good() || push.is_good() {
         of_service(account, place, Service::Push, push)
     } else {
         Check::skip(Service::Push.to_string(), "see fetch")
     };
-    let fetch = match fetch {
-        Verdict::Refused { .. } => refusal(account, secret, fetch, deadline),
-        Verdict::Misplaced { message, hint } => {
-            let (why, hint) = way_in().map_or((String::new(), hint), |(why, edit)| {
-                (format!("; {why}"), edit)
-            });
-            let message = message + &why;
-            Verdict::Misplaced { message, hint }
-        }
-        fetch => fetch,
+    let fetch = match fetch.meaning {
+        Meaning::Refused => refusal(account, secret, fetch, deadline),
+        Meaning::Misplaced => match way_in() {
+            Some((why, edit)) => Verdict {
+                message: format!("{}; {why}", fetch.message),
+                hint: Some(edit),
+                ..fetch
+            },
+            None => fetch,
+        },
+        _ => fetch,
     };
     vec![of_service(account, place, Service::Fetch, fetch), push]
 }
@@ -117,33 +110,31 @@ fn refusal(account: &Account, secret: &Secret, refused: Verdict, deadline: Insta
         ..account.clone()
     };
     let Account { name, host, .. } = account;
-    match verify::check(&mut anywhere, secret, deadline) {
-        Verdict::Unchecked { .. } => refused,
-        refused @ Verdict::Refused { .. } => refused,
-        Verdict::Good { .. } | Verdict::Limited { .. } | Verdict::Misplaced { .. } => {
-            Verdict::Limited {
-                message: format!("{host} knows '{name}', but refuses it for this repository"),
-                hint: state::REFUSED_THERE.to_owned(),
-            }
-        }
+    let known = verify::check(&mut anywhere, secret, deadline);
+    match known.meaning {
+        Meaning::Unchecked => refused,
+        Meaning::Refused => known,
+        Meaning::Good | Meaning::Limited | Meaning::Misplaced => Verdict {
+            meaning: Meaning::Limited,
+            message: format!("{host} knows '{name}', but refuses it for this repository"),
+            hint: Some(state::REFUSED_THERE.to_owned()),
+        },
     }
 }
 
 fn of_service(account: &Account, place: &Reach, service: Service, verdict: Verdict) -> Check {
     let name = &account.name;
     let id = service.to_string();
-    match verdict {
-        Verdict::Good { .. } => Check::pass(id, format!("'{name}' can {service} {place}")),
-        Verdict::Limited { message, hint }
-        | Verdict::Misplaced { message, hint }
-        | Verdict::Refused { message, hint } => Check::fail(
-            id,
-            format!("'{name}' cannot {service} {place}: {message}"),
-            hint,
-        ),
-        Verdict::Unchecked { reason, hint } => {
-            let message = format!("nobody knows whether '{name}' can {service} {place}: {reason}");
+    let Verdict { message, hint, .. } = verdict;
+    match verdict.meaning {
+        Meaning::Good => Check::pass(id, format!("'{name}' can {service} {place}")),
+        Meaning::Unchecked => {
+            let message = format!("nobody knows whether '{name}' can {service} {place}: {message}");
             Check::skip(id, message).with(hint)
+        }
+        _ => {
+            let message = format!("'{name}' cannot {service} {place}: {message}");
+            Check::fail(id, message, hint.unwrap_or_default())
         }
     }
 }

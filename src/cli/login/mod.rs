@@ -18,7 +18,7 @@ pub(crate) use self::options::Login;
 pub(super) use self::options::stores;
 pub(super) use self::report::tell_where;
 use crate::account::file::{Accounts, Damage};
-use crate::account::verify::{self, Verdict};
+use crate::account::verify::{self, Meaning};
 use crate::account::{Account, Kept, Origin, today};
 use crate::answer::{renewal, source};
 use crate::bitbucket::{self, Kind};
@@ -68,22 +68,19 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     }
     let verdict = (!arguments.no_verify).then(|| {
         let deadline = Instant::now() + CHECK;
-        match verify::check(&mut account, &kept.secret, deadline) {
-            known @ (Verdict::Good { .. } | Verdict::Limited { .. }) => {
-                verify::missing_workspace(&account, &kept.secret, deadline).unwrap_or(known)
+        let verdict = verify::check(&mut account, &kept.secret, deadline);
+        match verdict.meaning {
+            Meaning::Good | Meaning::Limited => {
+                verify::missing_workspace(&account, &kept.secret, deadline).unwrap_or(verdict)
             }
-            verdict => verdict,
+            _ => verdict,
         }
     });
-    match verdict {
-        Some(Verdict::Refused { message, hint }) => bail!(Hinted::new(message, hint)),
-        Some(Verdict::Misplaced { message, hint }) => bail!(Hinted::new(
-            message,
-            format!("{hint}; '--no-verify' stores it all the same")
-        )),
-        _ => {}
+    if let Some(verdict) = &verdict {
+        report::refuse(verdict)?;
     }
-    account.unchecked = matches!(verdict, None | Some(Verdict::Unchecked { .. }));
+    let meaning = verdict.as_ref().map(|verdict| verdict.meaning);
+    account.unchecked = matches!(meaning, None | Some(Meaning::Unchecked));
 
     if is_damaged {
         set_accounts_aside(&session)?;
@@ -98,7 +95,9 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         let (store, error) = (old.store, error::one_line(&error));
         message::warn(format_args!("the old secret stays in the {store}: {error}"));
     }
-    report::tell_verdict(&account, verdict);
+    if let Some(verdict) = &verdict {
+        report::tell_verdict(&account, verdict);
+    }
     report::tell_expiry(arguments, &account);
     report::tell_retired(&account);
     // The account is stored: a mistake in a variable is no failure.

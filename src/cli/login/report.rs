@@ -1,14 +1,15 @@
 //! The report of `login`: the store, Bitbucket's answer, and the expiry date.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use crate::account::verify::Verdict;
+use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, state, today};
 use crate::bitbucket::{self, Kind};
 use crate::cli::login::options::Login;
 use crate::cli::output;
 use crate::settings::session::Session;
 use crate::store;
+use crate::sys::error::Hinted;
 use crate::sys::message;
 
 pub(crate) fn tell_where(
@@ -45,22 +46,34 @@ pub(crate) fn tell_where(
     Ok(())
 }
 
-pub(super) fn tell_verdict(account: &Account, verdict: Option<Verdict>) {
-    match verdict {
-        None | Some(Verdict::Refused { .. } | Verdict::Misplaced { .. }) => {}
-        Some(Verdict::Good { who: Some(who) }) => {
-            message::tell(&format!("{} knows it as '{who}'", account.host));
-        }
-        Some(Verdict::Good { who: None }) => message::tell(&format!("{} knows it", account.host)),
-        Some(Verdict::Limited { message, hint }) => {
-            message::warn(message);
-            message::hint(hint);
-        }
+/// Fails with what is wrong with a secret that is not stored.
+pub(super) fn refuse(verdict: &Verdict) -> Result<()> {
+    let Verdict { message, hint, .. } = verdict;
+    let hint = hint.as_deref().unwrap_or_default();
+    match verdict.meaning {
+        Meaning::Refused => bail!(Hinted::new(message, hint)),
+        Meaning::Misplaced => bail!(Hinted::new(
+            message,
+            format!("{hint}; '--no-verify' stores it all the same")
+        )),
+        Meaning::Good | Meaning::Limited | Meaning::Unchecked => Ok(()),
+    }
+}
+
+pub(super) fn tell_verdict(account: &Account, verdict: &Verdict) {
+    let Verdict { message, hint, .. } = verdict;
+    let hint = hint.clone();
+    match verdict.meaning {
+        Meaning::Good => message::tell(message),
         // Another message says that app passwords are gone.
-        Some(Verdict::Unchecked { .. }) if account.is_retired() => {}
-        Some(Verdict::Unchecked { reason, hint }) => {
-            message::warn(format_args!("the secret is stored unchecked: {reason}"));
+        Meaning::Unchecked if account.is_retired() => {}
+        Meaning::Unchecked => {
+            message::warn(format_args!("the secret is stored unchecked: {message}"));
             message::hint(hint.unwrap_or_else(|| state::how_to_check(account)));
+        }
+        _ => {
+            message::warn(message);
+            hint.into_iter().for_each(message::hint);
         }
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::account::rejection::{Probed, Rejection};
 use crate::account::standing::Standing;
-use crate::account::verify::{self, Verdict};
+use crate::account::verify::{self, Meaning, Verdict};
 use crate::account::{Account, Kept};
 use crate::answer::renewal;
 use crate::answer::source::environment;
@@ -27,13 +27,13 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
     let verdicts = verify::check_all(&secrets, Instant::now() + PATIENCE, tell);
     for ((account, kept), verdict) in asked.iter().zip(verdicts) {
         let now = Timestamp::now();
-        let rejected = match verdict {
-            Verdict::Good { .. } | Verdict::Limited { .. } | Verdict::Misplaced { .. } => None,
-            Verdict::Refused { .. } => {
+        let rejected = match verdict.meaning {
+            Meaning::Good | Meaning::Limited | Meaning::Misplaced => None,
+            Meaning::Refused => {
                 let before = account.rejected.clone();
                 Some(Rejection::again(before, None, now).after(Probed::Unknown, None, now))
             }
-            Verdict::Unchecked { .. } => continue,
+            Meaning::Unchecked => continue,
         };
         if !account.is_of_the_environment() {
             if rejected != account.rejected || account.unchecked {
@@ -78,27 +78,12 @@ fn whom_to_ask(session: &Session, name: Option<&str>) -> Result<Vec<(Account, Ke
 }
 
 fn tell(account: &Account, verdict: &Verdict) {
-    let name = &account.name;
-    match verdict {
-        Verdict::Good { who: Some(who) } => {
-            message::tell(&format!("'{name}': {} knows it as '{who}'", account.host));
-        }
-        Verdict::Good { who: None } => {
-            message::tell(&format!("'{name}': {} knows it", account.host));
-        }
-        Verdict::Limited { message, hint }
-        | Verdict::Misplaced { message, hint }
-        | Verdict::Refused { message, hint } => {
-            message::warn(format_args!("'{name}': {message}"));
-            message::hint(hint);
-        }
+    let line = verdict.about(&account.name);
+    match verdict.meaning {
+        Meaning::Good => return message::tell(&line),
         // The state shows the rest.
-        Verdict::Unchecked { .. } if account.is_retired() => {}
-        Verdict::Unchecked { reason, hint } => {
-            message::warn(format_args!("'{name}' is unchecked: {reason}"));
-            if let Some(hint) = hint {
-                message::hint(hint);
-            }
-        }
+        Meaning::Unchecked if account.is_retired() => return,
+        _ => message::warn(line),
     }
+    verdict.hint.iter().for_each(message::hint);
 }
