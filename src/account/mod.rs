@@ -159,6 +159,11 @@ impl Account {
         }
     }
 
+    /// Data Center's: the one kind that goes with a user name or as Bearer.
+    pub(crate) fn is_http_access_token(&self) -> bool {
+        self.kind() == Some(Kind::HttpAccessToken)
+    }
+
     pub(crate) fn grant(&self) -> Option<&Grant> {
         self.known()?.grant.as_ref()
     }

@@ -71,7 +71,7 @@ fn whoami(inquiry: &Inquiry<'_>) -> Word {
         bitbucket::knows_the_secret(&answer)
     } else {
         // This address answers strangers as well; the header names only who is signed in.
-        answer.status == 200 && bitbucket::signed_in_user(&answer).is_some()
+        answer.status == 200 && !bitbucket::signed_in_users(&answer).is_empty()
     };
     match answer.status {
         _ if is_known => Word::Known,

@@ -39,18 +39,19 @@ pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -
 }
 
 /// Asks several secrets at a time. `answered` gets each answer when it comes, one after the other; they are returned in
-/// the order of the secrets.
+/// the order of the secrets, each with the account as [`check`] left it.
 pub(crate) fn check_all(
     asked: &[(&Account, &Secret)],
     deadline: Instant,
     answered: impl Fn(&Account, &Verdict) + Sync,
-) -> Vec<Verdict> {
+) -> Vec<(Account, Verdict)> {
     let one_at_a_time = Mutex::new(());
     in_parallel(asked, |&(account, secret)| {
-        let verdict = check(&mut account.clone(), secret, deadline);
+        let mut account = account.clone();
+        let verdict = check(&mut account, secret, deadline);
         let _one = one_at_a_time.lock();
-        answered(account, &verdict);
-        verdict
+        answered(&account, &verdict);
+        (account, verdict)
     })
 }
 
@@ -165,30 +166,24 @@ fn data_center(
     secret: &Secret,
     deadline: Instant,
 ) -> Result<Verdict, http::Error> {
-    let is_token = account.kind() == Some(Kind::HttpAccessToken);
-    // A token without a user name belongs to a project or repository, or the server will name its user.
-    let is_nobodys = account.username().is_none();
-    set_scheme(account, is_token && is_nobodys);
-    let bearer = Identity::Bearer(secret.clone());
-    let identity = Identity::for_git(account, secret.clone());
-    let mut answer =
-        about(account, secret, deadline).who_is(identity.as_ref().unwrap_or(&bearer))?;
-    if answer.status == 403 && is_token && !is_nobodys {
-        // "Basic Authentication has been disabled on this instance."
-        answer = about(account, secret, deadline).who_is(&bearer)?;
-        set_scheme(account, answer.status == 200);
-    }
+    let answer = work_out_scheme(account, secret, deadline)?;
     if answer.status != 200 {
         return Ok(failure_of_data_center(account, &answer));
     }
     // This address also answers without a sign-in; the header names the user only after one.
-    let who = bitbucket::signed_in_user(&answer).filter(|name| !name.contains(':'));
-    let who = who.map(str::to_owned);
-    if let (true, Some(who)) = (is_token && is_nobodys, &who) {
-        account.owner.username = Username::new(who.clone());
+    let who = bitbucket::signed_in_users(&answer).into_iter().next();
+    let mut said = refs(&about(account, secret, deadline), &account.reach)?;
+    // An administrator can close git alone to Basic.
+    if said.as_ref().is_some_and(|said| !said.is_good()) && account.is_http_access_token() {
+        let mut other = account.clone();
+        set_scheme(&mut other, Scheme::Bearer);
+        let as_bearer = refs(&about(&other, secret, deadline), &other.reach)?;
+        if as_bearer.as_ref().is_some_and(Verdict::is_good) {
+            (*account, said) = (other, as_bearer);
+        }
     }
     let inquiry = about(account, secret, deadline);
-    Ok(match refs(&inquiry, &account.reach)? {
+    Ok(match said {
         None if who.is_none() => refs_here(&inquiry)?.unwrap_or_else(|| {
             unchecked(format!("{} does not say whose token it is", account.host))
         }),
@@ -197,13 +192,65 @@ fn data_center(
     })
 }
 
-fn set_scheme(account: &mut Account, is_bearer: bool) {
+/// Finds out how a Data Center takes the secret, and whose it is, and notes both. Returns the answer that decided.
+///
+/// A user's token goes as Basic with the user's name where that works: some gits lose the header of Bearer on large pushes,
+/// and git-lfs before 3.6 knows no Bearer.
+fn work_out_scheme(
+    account: &mut Account,
+    secret: &Secret,
+    deadline: Instant,
+) -> Result<Answer, http::Error> {
+    let ask = |account: &Account| {
+        let identity = Identity::for_git(account, secret.clone());
+        let identity = identity.unwrap_or_else(|_| Identity::Bearer(secret.clone()));
+        about(account, secret, deadline).who_is(&identity)
+    };
+    let is_refused = |answer: &Answer| matches!(answer.status, 401 | 403);
+    let bearer = match account.scheme() {
+        Scheme::BearerOnly => Scheme::BearerOnly,
+        Scheme::Basic | Scheme::Bearer => Scheme::Bearer,
+    };
+    let mut by_name = None;
+    if account.username().is_some() || !account.is_http_access_token() {
+        set_scheme(account, Scheme::Basic);
+        let answer = ask(account)?;
+        if !is_refused(&answer) || !account.is_http_access_token() {
+            return Ok(answer);
+        }
+        by_name = Some(answer);
+    }
+    set_scheme(account, bearer);
+    let as_bearer = ask(account)?;
+    if as_bearer.status != 200 {
+        // Only of a name that was taken for wrong there is more to say.
+        let first = by_name.filter(|first| first.status == 401 && is_refused(&as_bearer));
+        return Ok(first.unwrap_or(as_bearer));
+    }
+    let names = bitbucket::signed_in_users(&as_bearer);
+    let names: Vec<_> = names.into_iter().filter_map(Username::new).collect();
+    if names.iter().any(|name| Some(name) == account.username()) {
+        return Ok(as_bearer);
+    }
+    for name in &names {
+        let mut other = account.clone();
+        set_scheme(&mut other, Scheme::Basic);
+        other.owner.username = Some(name.clone());
+        let answer = ask(&other)?;
+        if answer.status == 200 {
+            *account = other;
+            return Ok(answer);
+        }
+    }
+    if let Some(name) = names.into_iter().next() {
+        account.owner.username = Some(name);
+    }
+    Ok(as_bearer)
+}
+
+fn set_scheme(account: &mut Account, scheme: Scheme) {
     if let Some(known) = account.known_mut() {
-        known.scheme = if is_bearer {
-            Scheme::Bearer
-        } else {
-            Scheme::Basic
-        };
+        known.scheme = scheme;
     }
 }
 

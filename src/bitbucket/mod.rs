@@ -23,7 +23,7 @@ pub(crate) use self::reach::Reach;
 pub(crate) use self::rest::{
     Forbidden, Service, clone_url, context_of, granted_scopes, has_no_workspace, is_api_token,
     is_general_rest, is_of_bitbuckets_git, is_of_git, is_rest, is_workspace_token,
-    knows_the_secret, service_url, signed_in_user, wants_a_captcha, whoami_url, why_forbidden,
+    knows_the_secret, service_url, signed_in_users, wants_a_captcha, whoami_url, why_forbidden,
     workspace_url,
 };
 pub(crate) use self::tokens::{

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
+
 use crate::bitbucket::host::{API_HOST, is_cloud};
 use crate::bitbucket::reach::{is_segment, plain_path};
 use crate::git::Host;
@@ -165,7 +167,7 @@ pub(crate) fn is_of_bitbuckets_git(host: &Host, answer: &Answer) -> bool {
     if is_cloud(host) {
         words.iter().any(|words| answer.begins_with(words))
     } else {
-        signed_in_user(answer).is_some()
+        !signed_in_users(answer).is_empty()
     }
 }
 
@@ -188,8 +190,22 @@ pub(crate) fn granted_scopes(answer: &Answer) -> Option<Vec<&str>> {
 }
 
 /// Data Center: the signed-in user. Anonymous requests are answered too, without this header.
-pub(crate) fn signed_in_user(answer: &Answer) -> Option<&str> {
-    answer.header("x-ausername").filter(|name| !name.is_empty())
+///
+/// The name is percent-encoded (fork-dev/Tracker#1492, eclipse-che/che-server#796, observed). A plus sign may stand for
+/// itself or, as in forms, for a blank: then both are possible.
+pub(crate) fn signed_in_users(answer: &Answer) -> Vec<String> {
+    let Some(name) = answer.header("x-ausername") else {
+        return Vec::new();
+    };
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let mut names = vec![decoded(&name.replace('+', " ")), decoded(name)];
+    names.dedup();
+    // A colon ends the user name of Basic.
+    let is_name = |name: &String| {
+        !name.is_empty() && !name.contains(|letter: char| letter == ':' || letter.is_control())
+    };
+    names.retain(is_name);
+    names
 }
 
 /// Data Center: after too many failures the user has to sign in with a browser first (knowledge base, "How to disable

@@ -3,14 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use jiff::civil::Date;
 
 use crate::account::file::Accounts;
+use crate::account::sign_in::Scheme;
+use crate::account::verify::{self, Meaning};
 use crate::account::{Account, Origin};
 use crate::answer::renewal;
+use crate::bitbucket::Kind;
 use crate::bitbucket::reach::Reach;
 use crate::cli::login;
 use crate::cli::output;
@@ -21,6 +25,9 @@ use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
 use crate::sys::error::{Hinted, one_line, shell_quoted};
 use crate::sys::message;
+
+/// The time limit for all questions to a Data Center.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub(crate) struct Edit {
@@ -76,6 +83,9 @@ pub(crate) fn run(arguments: &Edit) -> Result<ExitCode> {
     let (_renewals_wait, old) = renewal::settled(&session, old)?;
     let mut new = old.clone();
     changes.apply(&mut new)?;
+    if changes.username.is_some() && new.is_http_access_token() {
+        work_out_scheme(&session, &mut new);
+    }
     if let Some(choice) = changes.store {
         let kept = session.read(&old)?.ok_or_else(|| token::missing(&old))?;
         let reason = session.keep(&mut new, &kept, choice)?;
@@ -140,6 +150,16 @@ impl Changes {
         if let Some(Change(username)) = &self.username {
             account.owner.username = username.clone().and_then(Username::new);
         }
+        if account.owner.username.is_some() != before.username.is_some()
+            && let Some(known) = account.known_mut()
+            && known.kind == Kind::HttpAccessToken
+        {
+            // A token without a user works as Bearer alone.
+            known.scheme = match before.username {
+                None => Scheme::Basic,
+                Some(_) => Scheme::Bearer,
+            };
+        }
         login::refuse_mixed_up_names(&account.owner, &account.host)?;
         if let Some(kind) = account.kind().filter(|kind| kind.needs_username())
             && before.username.is_some()
@@ -153,6 +173,21 @@ impl Changes {
         }
         Ok(())
     }
+}
+
+/// Asks a Data Center how it takes the token now, and says whose it is.
+fn work_out_scheme(session: &Session, account: &mut Account) {
+    let Ok(Some(kept)) = session.secret_of(account) else {
+        return;
+    };
+    let mut checked = account.clone();
+    let verdict = verify::check(&mut checked, &kept.secret, Instant::now() + PATIENCE);
+    match verdict.meaning {
+        Meaning::Unchecked => return,
+        Meaning::Refused => {}
+        _ => account.clone_from(&checked),
+    }
+    output::tell_verdict(account, &verdict);
 }
 
 /// Makes the changes in `accounts.toml`, unless the account was replaced meanwhile.
@@ -170,6 +205,10 @@ fn record(session: &Session, changes: &Changes, old: &Account, new: &Account) ->
             .find(|known| known.entry == old.entry && known.name == old.name)
             .with_context(|| format!("'{}' was removed or replaced meanwhile", old.name))?;
         changes.apply(known)?;
+        if known.is_http_access_token() {
+            known.sign_in = new.sign_in.clone();
+            known.owner = new.owner.clone();
+        }
         known.store = new.store;
         known.entry.clone_from(&new.entry);
         Ok(())

@@ -8,6 +8,7 @@ pub(crate) mod login;
 pub(crate) mod logout;
 mod mistake;
 mod output;
+mod post_buffer;
 pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod switch;

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use crate::account::Account;
 use crate::account::file::Accounts;
+use crate::account::verify::{Meaning, Verdict};
 use crate::answer::{Findings, Found};
 use crate::git::{self, Helper, Host};
-use crate::sys::message::{hint, warn};
+use crate::sys::message::{hint, tell, warn};
 use crate::sys::{Hinted, printable, terminal};
 
 pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
@@ -149,4 +150,15 @@ pub(crate) fn warn_of_the_chain(hosts: &[Host]) {
             "remove it from that file: it comes after ours"
         });
     }
+}
+/// What Bitbucket says about an account, in a line of its own.
+pub(super) fn tell_verdict(account: &Account, verdict: &Verdict) {
+    let line = verdict.about(&account.name);
+    match verdict.meaning {
+        Meaning::Good => return tell(&line),
+        // The state shows the rest.
+        Meaning::Unchecked if account.is_retired() => return,
+        _ => warn(line),
+    }
+    verdict.hint.iter().for_each(hint);
 }

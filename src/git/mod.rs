@@ -23,8 +23,8 @@ pub(crate) use self::grep::{grep, is_tracked};
 pub(crate) use self::helpers::{Helper, chain, chains, cleared, helper_value, matches_host, shown};
 pub(crate) use self::judge::{capabilities, is_this_program, named_alone, this_program, words};
 pub(crate) use self::program::{
-    PATIENCE, Scope, Setting, credential, instead_of, is_true, number, path_setting, setting,
-    settings, settings_in, settings_within, version,
+    AUTHTYPE, GitVersion, PATIENCE, Scope, Setting, credential, instead_of, is_true, number,
+    path_setting, set_global, setting, settings, settings_in, settings_within, version, version_of,
 };
 pub(crate) use self::protocol::Request;
 pub(crate) use self::url::Url;

@@ -76,6 +76,24 @@ pub(crate) fn version() -> Result<String> {
     Ok(line.strip_prefix("git version ").unwrap_or(line).to_owned())
 }
 
+/// A release of git: `2.47.3`, `2.39.5 (Apple Git-154)`, `2.47.1.windows.1`.
+pub(crate) type GitVersion = (u32, u32, u32);
+
+/// The first release that knows `authtype` and `credential`.
+pub(crate) const AUTHTYPE: GitVersion = (2, 46, 0);
+
+pub(crate) fn version_of(text: &str) -> GitVersion {
+    let numbers = text.split(|letter: char| !letter.is_ascii_digit());
+    let mut numbers = numbers.map(|number| number.parse().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    (next(), next(), next())
+}
+
+/// Writes a setting into the user's own configuration.
+pub(crate) fn set_global(key: &str, value: &str) -> Result<()> {
+    git(&["config", "--global", key, value], PATIENCE).map(drop)
+}
+
 /// Whether a setting such as `credential.useHttpPath` is true for a URL. The URL must hold no secret.
 pub(crate) fn is_true(name: &str, url: &str) -> bool {
     let value = value(&["--type=bool", "--get-urlmatch", name, url], PATIENCE);
@@ -232,7 +250,21 @@ fn parsed(list: &str, of_all: Option<Scope>) -> Vec<Setting> {
 mod tests {
     use std::time::Duration;
 
-    use super::credential;
+    use super::{credential, version_of};
+
+    #[test]
+    fn versions_are_read_whatever_the_distribution_adds() {
+        for (text, read) in [
+            ("2.47.3", (2, 47, 3)),
+            ("2.39.5 (Apple Git-154)", (2, 39, 5)),
+            ("2.47.1.windows.2", (2, 47, 1)),
+            ("2.54.0-rc1", (2, 54, 0)),
+            ("3.0", (3, 0, 0)),
+            ("", (0, 0, 0)),
+        ] {
+            assert_eq!(version_of(text), read);
+        }
+    }
 
     #[test]
     fn a_helper_that_hangs_is_ended_with_all_it_started() {

@@ -173,6 +173,18 @@ impl Session {
         })
     }
 
+    /// Records what a check found out about how an account signs in, unless a new login has replaced the secret.
+    pub(crate) fn set_sign_in(&self, checked: &Account) -> Result<()> {
+        self.update_accounts(|accounts| {
+            let mut accounts = accounts.iter_mut();
+            if let Some(known) = accounts.find(|known| known.entry == checked.entry) {
+                known.sign_in = checked.sign_in.clone();
+                known.owner = checked.owner.clone();
+            }
+            Ok(())
+        })
+    }
+
     /// Moves a damaged accounts file away; returns its new path and the damage.
     pub(crate) fn set_damaged_accounts_aside(&self) -> Result<Option<(PathBuf, Damage)>> {
         Accounts::set_aside_if_damaged(&self.locations()?.accounts(), self.patience())

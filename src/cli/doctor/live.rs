@@ -26,8 +26,8 @@ pub(super) fn ask(checks: &mut [Check]) {
     let asked: Vec<(&Account, &Secret)> =
         asking.iter().map(|(_, asks)| (&asks.0, &asks.1)).collect();
     let verdicts = verify::check_all(&asked, Instant::now() + PATIENCE, |_, _| {});
-    for ((check, asks), verdict) in asking.into_iter().zip(verdicts) {
-        add(check, &asks.0, verdict);
+    for ((check, _), (account, verdict)) in asking.into_iter().zip(verdicts) {
+        add(check, &account, verdict);
     }
 }
 

@@ -1,25 +1,13 @@
 //! The version of git, and whether git finds this program.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::chain;
 use super::finding::Check;
 use super::surroundings::Surroundings;
-use crate::account::Account;
-use crate::account::sign_in::Scheme;
-use crate::git::{self, Host};
+use crate::cli::post_buffer;
+use crate::git::{self, AUTHTYPE, GitVersion, Host, version_of};
 use crate::sys::child;
-
-/// A release of git: `2.47.3`, `2.39.5 (Apple Git-154)`, `2.47.1.windows.1`.
-type GitVersion = (u32, u32, u32);
-
-fn version_of(text: &str) -> GitVersion {
-    let numbers = text.split(|letter: char| !letter.is_ascii_digit());
-    let mut numbers = numbers.map(|number| number.parse().unwrap_or(0));
-    let mut next = || numbers.next().unwrap_or(0);
-    (next(), next(), next())
-}
 
 /// Whether this git passes a carriage return or an escape sequence from a URL to helpers and prompts (CVE-2024-52006,
 /// CVE-2024-50349).
@@ -31,13 +19,6 @@ fn lacks_fixes(version: GitVersion) -> bool {
     version < (2, 40, 0) || version < (3, 0, 0) && fixed.is_some_and(|(_, fixed)| patch < fixed)
 }
 
-/// Whether git drops the header when a push is larger than `http.postBuffer`.
-fn forgets_headers(version: GitVersion) -> bool {
-    (AUTHTYPE..(2, 54, 0)).contains(&version)
-}
-
-/// The first release that knows `authtype` and `credential`.
-const AUTHTYPE: GitVersion = (2, 46, 0);
 /// The first release that knows `password_expiry_utc`.
 const EXPIRY: GitVersion = (2, 40, 0);
 
@@ -60,34 +41,24 @@ pub(super) fn version(git: &str) -> Check {
     Check::pass("git", format!("{name}; it knows {knows}"))
 }
 
-/// git's default of `http.postBuffer` in bytes (git-config(1)): smaller pushes keep their headers.
-const POST_BUFFER: u64 = 1 << 20;
-
 /// Whether a large push keeps its `Authorization`, for each host with a Bearer account.
 pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &str) -> Vec<Check> {
-    let has_header_form = |account: &&Account| {
-        let opaque = account.opaque();
-        let has_authtype = opaque.is_some_and(|opaque| opaque.authtype.is_some());
-        account.scheme() != Scheme::Basic || has_authtype
-    };
-    let accounts = surroundings.accounts.iter().filter(has_header_form);
-    let hosts: BTreeSet<&Host> = accounts.map(|account| &account.host).collect();
     let check = |host: &Host| {
         let id = format!("post-buffer.{host}");
-        if !forgets_headers(version_of(git)) {
+        if !post_buffer::is_needed(version_of(git)) {
             return Check::pass(id, "this git keeps the Authorization of large pushes");
         }
-        let size = git::number("http.postBuffer", host).unwrap_or(POST_BUFFER);
-        if size > POST_BUFFER {
+        let (size, is_enlarged) = post_buffer::size(host);
+        if is_enlarged {
             let message = format!("pushes of up to {size} bytes keep their Authorization");
             return Check::pass(id, message);
         }
         let message = format!(
             "git 2.46 to 2.53 drops the Authorization of a Bearer account in pushes larger than http.postBuffer ({size} bytes)"
         );
-        let hint = format!("'git config --global http.https://{host}.postBuffer 524288000'");
-        Check::warn(id, message, hint)
+        Check::warn(id, message, format!("'{}'", post_buffer::command(host)))
     };
+    let hosts = post_buffer::hosts(surroundings.accounts.iter());
     hosts.into_iter().map(check).collect()
 }
 
@@ -136,21 +107,8 @@ fn is_asked_by_name(surroundings: &Surroundings<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{forgets_headers, lacks_fixes, version_of};
-
-    #[test]
-    fn versions_are_read_whatever_the_distribution_adds() {
-        for (text, read) in [
-            ("2.47.3", (2, 47, 3)),
-            ("2.39.5 (Apple Git-154)", (2, 39, 5)),
-            ("2.47.1.windows.2", (2, 47, 1)),
-            ("2.54.0-rc1", (2, 54, 0)),
-            ("3.0", (3, 0, 0)),
-            ("", (0, 0, 0)),
-        ] {
-            assert_eq!(version_of(text), read);
-        }
-    }
+    use super::{lacks_fixes, version_of};
+    use crate::cli::post_buffer;
 
     #[test]
     fn releases_without_the_fixes_are_told_from_those_with_them() {
@@ -168,7 +126,7 @@ mod tests {
             ("2.53.9", true),
             ("2.54.0", false),
         ] {
-            assert_eq!(forgets_headers(version_of(text)), forgets, "{text}");
+            assert_eq!(post_buffer::is_needed(version_of(text)), forgets, "{text}");
         }
     }
 }

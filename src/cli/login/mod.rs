@@ -23,7 +23,7 @@ use crate::account::{Account, Kept, Origin, today};
 use crate::answer::{renewal, source};
 use crate::bitbucket::{self, Kind};
 use crate::cli::output;
-use crate::cli::setup;
+use crate::cli::{post_buffer, setup};
 use crate::git::context::Host;
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
@@ -98,6 +98,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     if let Some(verdict) = &verdict {
         report::tell_verdict(&account, verdict);
     }
+    report::tell_scheme(&account);
     report::tell_expiry(arguments, &account);
     report::tell_retired(&account);
     // The account is stored: a mistake in a variable is no failure.
@@ -107,6 +108,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     }
     setup::refresh(&session, "the account is stored")?;
     output::warn_of_the_chain(&bitbucket::hosts_asked_for(&account.host));
+    post_buffer::offer([&account], arguments.may_ask());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 
+use crate::account::sign_in::Scheme;
 use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, state, today};
 use crate::bitbucket::{self, Kind};
@@ -75,6 +76,17 @@ pub(super) fn tell_verdict(account: &Account, verdict: &Verdict) {
             message::warn(message);
             hint.into_iter().for_each(message::hint);
         }
+    }
+}
+
+/// libcurl answers a challenge with the URL's user name, and a host that refuses Basic says 403 before git asks us.
+pub(super) fn tell_scheme(account: &Account) {
+    if account.scheme() != Scheme::Basic && account.username().is_some() {
+        let Account { host, .. } = account;
+        message::tell(&format!(
+            "{host} refuses a user name with the token: remote URLs must have none, as in 'https://{host}{}/scm/…'",
+            account.base_path()
+        ));
     }
 }
 

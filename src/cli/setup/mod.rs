@@ -17,7 +17,7 @@ pub(crate) use self::place::Place;
 use self::place::helper_value;
 use self::record::Record;
 use self::written::Written;
-use crate::cli::output;
+use crate::cli::{output, post_buffer};
 use crate::git::{self, Helper, Host, Setting, url};
 use crate::settings::Session;
 use crate::sys::{Hinted, files, message, printable, shell_quoted, terminal};
@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
     } else if arguments.undo {
         undo(&place)
     } else {
-        set_up(arguments, &place)
+        set_up(arguments, &session, &place)
     };
     outcome.map_err(|error| {
         if arguments.undo && !place.is_system {
@@ -100,7 +100,7 @@ fn print(arguments: &Setup, place: &Place<'_>) -> Result<()> {
     output::print(parts.concat().as_bytes())
 }
 
-fn set_up(arguments: &Setup, place: &Place<'_>) -> Result<()> {
+fn set_up(arguments: &Setup, session: &Session, place: &Place<'_>) -> Result<()> {
     // Windows has no modes; access lists are not checked.
     #[cfg(unix)]
     if place.is_system {
@@ -131,6 +131,9 @@ fn set_up(arguments: &Setup, place: &Place<'_>) -> Result<()> {
         );
     } else {
         output::warn_of_the_chain(&hosts);
+    }
+    if !place.is_system {
+        post_buffer::offer(session.accounts()?.iter(), terminal::can_ask());
     }
     // The question comes last: without an answer everything else is done.
     if guard.is_none() && !is_answered && terminal::can_ask() {

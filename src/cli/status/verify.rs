@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::account::rejection::{Probed, Rejection};
 use crate::account::standing::Standing;
-use crate::account::verify::{self, Meaning, Verdict};
+use crate::account::verify::{self, Meaning};
 use crate::account::{Account, Kept};
 use crate::answer::renewal;
 use crate::answer::source::environment;
@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
     let asked = whom_to_ask(session, name)?;
     let secrets: Vec<_> = asked.iter().map(|(it, kept)| (it, &kept.secret)).collect();
-    let verdicts = verify::check_all(&secrets, Instant::now() + PATIENCE, tell);
-    for ((account, kept), verdict) in asked.iter().zip(verdicts) {
+    let verdicts = verify::check_all(&secrets, Instant::now() + PATIENCE, output::tell_verdict);
+    for ((account, kept), (checked, verdict)) in asked.iter().zip(verdicts) {
         let now = Timestamp::now();
         let rejected = match verdict.meaning {
             Meaning::Good | Meaning::Limited | Meaning::Misplaced => None,
@@ -35,6 +35,10 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
             }
             Meaning::Unchecked => continue,
         };
+        let names = |account: &Account| (account.username().cloned(), account.scheme());
+        if rejected.is_none() && names(&checked) != names(account) {
+            session.set_sign_in(&checked)?;
+        }
         if !account.is_of_the_environment() {
             if rejected != account.rejected || account.unchecked {
                 session.set_rejected(account, rejected)?;
@@ -75,15 +79,4 @@ fn whom_to_ask(session: &Session, name: Option<&str>) -> Result<Vec<(Account, Ke
         asked.extend(environment::allowed_account(session, &bitbucket::cloud())?);
     }
     Ok(asked)
-}
-
-fn tell(account: &Account, verdict: &Verdict) {
-    let line = verdict.about(&account.name);
-    match verdict.meaning {
-        Meaning::Good => return message::tell(&line),
-        // The state shows the rest.
-        Meaning::Unchecked if account.is_retired() => return,
-        _ => message::warn(line),
-    }
-    verdict.hint.iter().for_each(message::hint);
 }

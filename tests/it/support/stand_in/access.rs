@@ -39,7 +39,7 @@ impl Question<'_> {
             return Ok(None);
         };
         let x_token_auth = match &self.host.site {
-            Site::DataCenter(instance) if instance.refuses(shown) => {
+            Site::DataCenter(instance) if instance.refuses(shown, door) => {
                 return Err(Refusal::BasicDisabled);
             }
             Site::DataCenter(instance) => instance.takes_x_token_auth(),

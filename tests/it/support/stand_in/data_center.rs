@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
 use super::access::{Door, Refusal};
@@ -33,7 +34,9 @@ impl DataCenter {
         let instance = Arc::new(Instance {
             context: format!("{slash}{context}"),
             basic_disabled: AtomicBool::new(false),
+            basic_disabled_for_git: AtomicBool::new(false),
             x_token_auth: AtomicBool::new(false),
+            plus_for_blank: AtomicBool::new(false),
         });
         server.add_host(&authority, Site::DataCenter(Arc::clone(&instance)));
         Self {
@@ -68,6 +71,18 @@ impl DataCenter {
             .store(disabled, Ordering::Relaxed);
     }
 
+    /// The same for git's addresses alone.
+    pub(crate) fn disable_basic_for_git(&self) {
+        let disabled = &self.instance.basic_disabled_for_git;
+        disabled.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on a blank in a user's name is a plus sign in `X-AUSERNAME`, as Java's `URLEncoder` has it.
+    pub(crate) fn write_plus_for_blank(&self) {
+        let written = &self.instance.plus_for_blank;
+        written.store(true, Ordering::Relaxed);
+    }
+
     /// Whether it takes tokens from the user `x-token-auth`, as newer versions are reported to do;
     /// it does not at first.
     pub(crate) fn accept_x_token_auth(&self, accepted: bool) {
@@ -81,6 +96,8 @@ impl DataCenter {
 pub(super) struct Instance {
     context: String,
     basic_disabled: AtomicBool,
+    basic_disabled_for_git: AtomicBool,
+    plus_for_blank: AtomicBool,
     x_token_auth: AtomicBool,
 }
 
@@ -98,8 +115,21 @@ impl Instance {
             .then(|| &segments[context.len()..])
     }
 
-    pub(super) fn refuses(&self, shown: &Authorization) -> bool {
-        self.basic_disabled.load(Ordering::Relaxed) && matches!(shown, Authorization::Basic { .. })
+    pub(super) fn refuses(&self, shown: &Authorization, door: Door) -> bool {
+        let is_disabled = |switch: &AtomicBool| switch.load(Ordering::Relaxed);
+        let disabled = is_disabled(&self.basic_disabled)
+            || door == Door::Git && is_disabled(&self.basic_disabled_for_git);
+        disabled && matches!(shown, Authorization::Basic { .. })
+    }
+
+    /// fork-dev/Tracker#1492: the name is percent-encoded.
+    fn encoded(&self, name: &str) -> String {
+        let name = utf8_percent_encode(name, NON_ALPHANUMERIC).to_string();
+        if self.plus_for_blank.load(Ordering::Relaxed) {
+            name.replace("%20", "+")
+        } else {
+            name
+        }
     }
 
     pub(super) fn takes_x_token_auth(&self) -> bool {
@@ -108,7 +138,7 @@ impl Instance {
 }
 
 /// Answers the addresses which belong neither to git nor to LFS.
-pub(super) fn answer(question: &Question<'_>, rest: &[&str]) -> Response {
+pub(super) fn answer(question: &Question<'_>, instance: &Instance, rest: &[&str]) -> Response {
     let who = match question.identify(Door::Rest) {
         Ok(who) => who.map(|credential| credential.user).unwrap_or_default(),
         Err(refusal) => return refuse(&refusal),
@@ -134,7 +164,7 @@ pub(super) fn answer(question: &Question<'_>, rest: &[&str]) -> Response {
     if who.is_empty() {
         response
     } else {
-        response.with("X-AUSERNAME", &who)
+        response.with("X-AUSERNAME", &instance.encoded(&who))
     }
 }
 

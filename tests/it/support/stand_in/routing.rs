@@ -69,7 +69,7 @@ fn route(mut question: Question<'_>, segments: &[&str]) -> Response {
             Some(["rest", "git-lfs", "storage", project, repository, object]) => {
                 lfs::answer_object(&mut question, &format!("{project}/{repository}"), object)
             }
-            Some(rest) => data_center::answer(&question, rest),
+            Some(rest) => data_center::answer(&question, instance, rest),
             None => Response::text(404, "Not found\n"),
         },
         _ => Response::text(404, "Not found\n"),
