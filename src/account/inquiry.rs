@@ -11,6 +11,7 @@ use crate::git::route;
 use crate::sys::http::{self, Answer, Client};
 use crate::sys::secret::Secret;
 use crate::sys::terminal::waiting::Waiting;
+use crate::sys::trace;
 
 /// All that is asked about one secret, until the deadline.
 pub(super) struct Inquiry<'a> {
@@ -19,6 +20,23 @@ pub(super) struct Inquiry<'a> {
     /// The time limit for one answer.
     pub(super) patience: Duration,
     pub(super) deadline: Instant,
+}
+
+/// The time limit for one answer of Bitbucket while a person waits.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a person asks.
+pub(super) fn about<'a>(
+    account: &'a Account,
+    secret: &'a Secret,
+    deadline: Instant,
+) -> Inquiry<'a> {
+    Inquiry {
+        account,
+        secret,
+        patience: PATIENCE,
+        deadline,
+    }
 }
 
 impl Inquiry<'_> {
@@ -33,8 +51,24 @@ impl Inquiry<'_> {
         }
     }
 
-    /// Asks for a repository as git would. None for a place that is no repository, or if git could not sign in.
+    /// Asks for a repository as git would; where its workspace was renamed, for the new one. None for a place that is no
+    /// repository, or if git could not sign in.
     pub(super) fn refs(
+        &self,
+        place: &Reach,
+        service: Service,
+    ) -> Option<Result<Answer, http::Error>> {
+        let answer = self.refs_of(place, service)?;
+        let new = answer.as_ref().ok();
+        let new = new.and_then(|answer| bitbucket::renamed(&self.account.host, answer));
+        match new {
+            Some(new) => self.refs_of(&new, service),
+            None => Some(answer),
+        }
+    }
+
+    /// The same without following a redirect.
+    pub(super) fn refs_of(
         &self,
         place: &Reach,
         service: Service,
@@ -45,14 +79,7 @@ impl Inquiry<'_> {
         let base_path = self.account.base_path();
         let repository = bitbucket::clone_url(host, base_path, &place.workspace, repository);
         let url = bitbucket::service_url(&repository, service);
-        let answer = self.get(host, &url, &identity);
-        // A workspace that was renamed leads to its new name. Another host never gets the secret.
-        let own = format!("https://{host}/");
-        let moved = answer.as_ref().ok().and_then(Answer::moved_to);
-        Some(match moved.filter(|url| url.starts_with(&own)) {
-            Some(url) => self.get(host, url, &identity),
-            None => answer,
-        })
+        Some(self.get(host, &url, &identity))
     }
 
     pub(super) fn get(
@@ -64,6 +91,10 @@ impl Inquiry<'_> {
         let asked = self.account.host.clone();
         let _line = Waiting::on(move || format!("asking {asked}…"));
         let client = Client::new(&route::to(host, self.patience, self.deadline))?;
-        client.get(url, Some(&identity.authorization()))
+        let answer = client.get(url, Some(&identity.authorization()))?;
+        if let Some(end) = bitbucket::announced_end(&answer) {
+            trace::say(|| format!("rest: {url} will end: {end}"));
+        }
+        Ok(answer)
     }
 }

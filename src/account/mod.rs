@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod choices;
+mod data_center;
 pub(crate) mod file;
 pub(crate) mod grant;
 mod inquiry;
@@ -157,11 +158,6 @@ impl Account {
             SignIn::Known(known) => Some(known),
             SignIn::Opaque(_) => None,
         }
-    }
-
-    /// Data Center's: the one kind that goes with a user name or as Bearer.
-    pub(crate) fn is_http_access_token(&self) -> bool {
-        self.kind() == Some(Kind::HttpAccessToken)
     }
 
     pub(crate) fn grant(&self) -> Option<&Grant> {

@@ -68,7 +68,7 @@ fn whoami(inquiry: &Inquiry<'_>) -> Word {
         return Word::Nothing;
     };
     let is_known = if bitbucket::is_cloud(&inquiry.account.host) {
-        bitbucket::knows_the_secret(&answer)
+        bitbucket::knows_the_secret(&answer) && (is_own || bitbucket::is_api_token(&answer))
     } else {
         // This address answers strangers as well; the header names only who is signed in.
         answer.status == 200 && !bitbucket::signed_in_users(&answer).is_empty()
@@ -76,6 +76,7 @@ fn whoami(inquiry: &Inquiry<'_>) -> Word {
     match answer.status {
         _ if is_known => Word::Known,
         401 if is_own => Word::Refused,
+        _ if bitbucket::lacks_all_scopes(&answer) => Word::Refused,
         _ => Word::Nothing,
     }
 }

@@ -1,9 +1,11 @@
 //! What Bitbucket's answer about a secret means, in words.
 
+use std::collections::BTreeSet;
+
 use crate::account::Account;
-use crate::bitbucket::reach::Reach;
-use crate::bitbucket::{self, Kind, Service};
-use crate::sys::http;
+use crate::bitbucket::{self, Kind, Reach, Service};
+use crate::sys::Secret;
+use crate::sys::http::{self, Answer};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
@@ -92,7 +94,46 @@ pub(super) fn wrong_kind(is: Kind, said: Kind) -> Verdict {
     )
 }
 
-pub(super) fn refused(account: &Account) -> Verdict {
+/// What a repository refuses whose workspace was renamed: git asks for the new name, for which the account is not.
+pub(super) fn moved(account: &Account, old: &Reach, new: &Reach) -> Verdict {
+    let option = |reach: &Reach| match (reach.contains(old), &reach.repository) {
+        (false, _) => format!(" --for {reach}"),
+        (true, None) => format!(" --for {}", new.workspace),
+        (true, Some(_)) => format!(" --for {new}"),
+    };
+    let options: BTreeSet<String> = account.reach.iter().map(option).collect();
+    let options: String = options.into_iter().collect();
+    let name = account.argument();
+    limited(
+        format!(
+            "'{old}' was renamed to '{new}', which git then asks for, and the account is not for it"
+        ),
+        format!("'git credential-bitbucket edit {name}{options}'"),
+    )
+}
+
+/// A token that Bitbucket takes nowhere, whoever asks.
+pub(crate) fn of_a_service_account(secret: &Secret) -> Option<Verdict> {
+    bitbucket::is_of_a_service_account(secret).then(|| {
+        refusal(
+            "that is the token of a service account, which Bitbucket does not take: it has no scopes for one",
+            "make an access token of the repository or workspace, or sign in as an OAuth client: \
+             'git credential-bitbucket login --client-id ID --client-credentials'",
+        )
+    })
+}
+
+/// A refusal, with Bitbucket's own reason where it names one.
+pub(super) fn refused(account: &Account, answer: &Answer) -> Verdict {
+    let (to_tick, page) = (to_tick(account), page(account));
+    if bitbucket::lacks_all_scopes(answer) {
+        return refusal(
+            "the API token was made without scopes, and Bitbucket takes no such token",
+            format!(
+                "make one with 'Create API token with scopes', app Bitbucket ({to_tick}): {page}"
+            ),
+        );
+    }
     let (doubt, or) = match account.email() {
         Some(email) => (
             "if the e-mail is right, ",
@@ -110,12 +151,11 @@ pub(super) fn refused(account: &Account) -> Verdict {
         Some(Kind::Oauth) => "Bitbucket refuses the access token of the OAuth grant".to_owned(),
         _ => format!("{} refuses the user name and the secret", account.host),
     };
-    let page = page(account);
     let hint = match account.username() {
         Some(username) if !bitbucket::is_cloud(&account.host) => format!(
             "check that '{username}' is the user name (not the e-mail), or make a new one: {page}"
         ),
-        _ => format!("{doubt}make a new one ({}): {page}", to_tick(account)),
+        _ => format!("{doubt}make a new one ({to_tick}): {page}"),
     };
     refusal(message, hint)
 }

@@ -1,31 +1,28 @@
 //! Asks Bitbucket whether a secret works, and finds the mistake when it does not.
 
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::account::Account;
-use crate::account::inquiry::Inquiry;
+use crate::account::data_center::{failure, set_scheme, work_out_scheme};
+use crate::account::inquiry::{Inquiry, about};
 use crate::account::sign_in::Scheme;
-pub(crate) use crate::account::verdict::{Meaning, Verdict};
+pub(crate) use crate::account::verdict::{Meaning, Verdict, of_a_service_account};
 use crate::account::verdict::{
-    good, lacks, limited, misplaced, page, refusal, refused, server, unanswered, unchecked,
+    good, lacks, limited, misplaced, moved, page, refusal, refused, server, unanswered, unchecked,
     undecided, wrong_kind,
 };
-use crate::bitbucket::authorization::Identity;
-use crate::bitbucket::reach::Reach;
-use crate::bitbucket::{self, Forbidden, Kind, Service};
-use crate::git::url::Url;
-use crate::git::username::Username;
-use crate::git::{self, Setting};
+use crate::bitbucket::{self, Identity, Kind, Reach, Service};
+use crate::git::{self, Setting, Url};
+use crate::sys::Secret;
 use crate::sys::http::{self, Answer};
 use crate::sys::parallel::in_parallel;
-use crate::sys::secret::Secret;
-
-/// The time limit for one answer of Bitbucket while a person waits.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks until the deadline. Notes in the account whether a Data Center wants Bearer, and whose token it is.
 pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -> Verdict {
+    if let Some(refusal) = of_a_service_account(secret) {
+        return refusal;
+    }
     if account.is_retired() {
         // Bitbucket refuses all of them.
         return unchecked("Bitbucket accepts no app passwords any more");
@@ -64,11 +61,8 @@ pub(crate) fn access(
     service: Service,
     deadline: Instant,
 ) -> Option<Verdict> {
-    let answer = about(account, secret, deadline).refs(place, service)?;
-    Some(match answer {
-        Ok(answer) => of_service(account, place, service, &answer),
-        Err(error) => unanswered(account, &error),
-    })
+    let verdict = of_place(&about(account, secret, deadline), place, service)?;
+    Some(verdict.unwrap_or_else(|error| unanswered(account, &error)))
 }
 
 /// Asks whether Bitbucket Cloud calls an access token one of a whole workspace.
@@ -102,15 +96,6 @@ pub(crate) fn missing_workspace(
         .map(|place| misplaced(account, place))
 }
 
-fn about<'a>(account: &'a Account, secret: &'a Secret, deadline: Instant) -> Inquiry<'a> {
-    Inquiry {
-        account,
-        secret,
-        patience: PATIENCE,
-        deadline,
-    }
-}
-
 fn cloud(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
     let Inquiry {
         account, secret, ..
@@ -121,7 +106,16 @@ fn cloud(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
     let answer = inquiry.who_is(&identity)?;
     match answer.status {
         _ if bitbucket::knows_the_secret(&answer) => {}
-        401 => return explain_refusal(inquiry),
+        _ if bitbucket::lacks_all_scopes(&answer) => return Ok(refused(account, &answer)),
+        401 => return explain_refusal(inquiry, &answer),
+        // What is not Bitbucket's yes is none, but it may say why.
+        403 => {
+            let said = forbidden(account, None, Service::Fetch, &answer);
+            return Ok(Verdict {
+                meaning: Meaning::Unchecked,
+                ..said
+            });
+        }
         status => return Ok(undecided(account, status)),
     }
     Ok(
@@ -148,6 +142,9 @@ fn without_email(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
         return Ok(of_git);
     }
     let answer = inquiry.who_is(&Identity::Bearer(inquiry.secret.clone()))?;
+    if bitbucket::lacks_all_scopes(&answer) {
+        return Ok(refused(inquiry.account, &answer));
+    }
     if bitbucket::is_api_token(&answer) {
         let good = || good(inquiry.account, display_name(&answer).as_deref());
         return Ok(lacking_scope(inquiry.account, &answer).unwrap_or_else(good));
@@ -168,13 +165,17 @@ fn data_center(
 ) -> Result<Verdict, http::Error> {
     let answer = work_out_scheme(account, secret, deadline)?;
     if answer.status != 200 {
-        return Ok(failure_of_data_center(account, &answer));
+        return Ok(failure(account, &answer));
     }
     // This address also answers without a sign-in; the header names the user only after one.
-    let who = bitbucket::signed_in_users(&answer).into_iter().next();
+    let who = bitbucket::signed_in_users(&answer)
+        .first()
+        .map(ToString::to_string);
     let mut said = refs(&about(account, secret, deadline), &account.reach)?;
     // An administrator can close git alone to Basic.
-    if said.as_ref().is_some_and(|said| !said.is_good()) && account.is_http_access_token() {
+    if said.as_ref().is_some_and(|said| !said.is_good())
+        && account.kind() == Some(Kind::HttpAccessToken)
+    {
         let mut other = account.clone();
         set_scheme(&mut other, Scheme::Bearer);
         let as_bearer = refs(&about(&other, secret, deadline), &other.reach)?;
@@ -190,92 +191,6 @@ fn data_center(
         Some(verdict) if !verdict.is_good() => verdict,
         _ => good(account, who.as_deref()),
     })
-}
-
-/// Finds out how a Data Center takes the secret, and whose it is, and notes both. Returns the answer that decided.
-///
-/// A user's token goes as Basic with the user's name where that works: some gits lose the header of Bearer on large pushes,
-/// and git-lfs before 3.6 knows no Bearer.
-fn work_out_scheme(
-    account: &mut Account,
-    secret: &Secret,
-    deadline: Instant,
-) -> Result<Answer, http::Error> {
-    let ask = |account: &Account| {
-        let identity = Identity::for_git(account, secret.clone());
-        let identity = identity.unwrap_or_else(|_| Identity::Bearer(secret.clone()));
-        about(account, secret, deadline).who_is(&identity)
-    };
-    let is_refused = |answer: &Answer| matches!(answer.status, 401 | 403);
-    let bearer = match account.scheme() {
-        Scheme::BearerOnly => Scheme::BearerOnly,
-        Scheme::Basic | Scheme::Bearer => Scheme::Bearer,
-    };
-    let mut by_name = None;
-    if account.username().is_some() || !account.is_http_access_token() {
-        set_scheme(account, Scheme::Basic);
-        let answer = ask(account)?;
-        if !is_refused(&answer) || !account.is_http_access_token() {
-            return Ok(answer);
-        }
-        by_name = Some(answer);
-    }
-    set_scheme(account, bearer);
-    let as_bearer = ask(account)?;
-    if as_bearer.status != 200 {
-        // Only of a name that was taken for wrong there is more to say.
-        let first = by_name.filter(|first| first.status == 401 && is_refused(&as_bearer));
-        return Ok(first.unwrap_or(as_bearer));
-    }
-    let names = bitbucket::signed_in_users(&as_bearer);
-    let names: Vec<_> = names.into_iter().filter_map(Username::new).collect();
-    if names.iter().any(|name| Some(name) == account.username()) {
-        return Ok(as_bearer);
-    }
-    for name in &names {
-        let mut other = account.clone();
-        set_scheme(&mut other, Scheme::Basic);
-        other.owner.username = Some(name.clone());
-        let answer = ask(&other)?;
-        if answer.status == 200 {
-            *account = other;
-            return Ok(answer);
-        }
-    }
-    if let Some(name) = names.into_iter().next() {
-        account.owner.username = Some(name);
-    }
-    Ok(as_bearer)
-}
-
-fn set_scheme(account: &mut Account, scheme: Scheme) {
-    if let Some(known) = account.known_mut() {
-        known.scheme = scheme;
-    }
-}
-
-/// What an answer of a Data Center says that is not a good one.
-fn failure_of_data_center(account: &Account, answer: &Answer) -> Verdict {
-    let (host, base_path) = (&account.host, account.base_path());
-    match answer.status {
-        401 if bitbucket::wants_a_captcha(answer) => refusal(
-            format!("{host} wants a CAPTCHA solved after too many wrong attempts"),
-            format!("sign in once with the browser: https://{host}{base_path}"),
-        ),
-        401 => refused(account),
-        403 => refusal(
-            format!("{host} has disabled Basic authentication, and takes no passwords"),
-            format!(
-                "give an HTTP access token: {}",
-                Kind::HttpAccessToken.page(host, base_path, &[])
-            ),
-        ),
-        404 => refusal(
-            format!("there is no Bitbucket at {host}{base_path}"),
-            "if Bitbucket lies below a path, say '--host HOST/PATH'; '--no-verify' stores it unchecked",
-        ),
-        status => undecided(account, status),
-    }
 }
 
 /// Asks for the account's repositories, and for nothing else.
@@ -311,13 +226,11 @@ fn refs_here(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
 
 /// Asks for repositories as git would, up to one that is not good. None if there is none to ask for.
 fn refs(inquiry: &Inquiry<'_>, places: &[Reach]) -> Result<Option<Verdict>, http::Error> {
-    let account = inquiry.account;
     let mut verdict = None;
     for place in places {
-        let Some(answer) = inquiry.refs(place, Service::Fetch) else {
+        let Some(said) = of_place(inquiry, place, Service::Fetch).transpose()? else {
             continue;
         };
-        let said = of_service(account, place, Service::Fetch, &answer?);
         let is_good = said.is_good();
         verdict = Some(said);
         if !is_good {
@@ -327,7 +240,33 @@ fn refs(inquiry: &Inquiry<'_>, places: &[Reach]) -> Result<Option<Verdict>, http
     Ok(verdict)
 }
 
-/// What a repository's answer to git says.
+/// What a repository's answer to git says. A workspace that was renamed leads to its new name, as it leads git.
+fn of_place(
+    inquiry: &Inquiry<'_>,
+    place: &Reach,
+    service: Service,
+) -> Option<Result<Verdict, http::Error>> {
+    let account = inquiry.account;
+    let follow = |answer: Answer| {
+        let Some(new) = bitbucket::renamed(&account.host, &answer).filter(|new| new != place)
+        else {
+            return Ok(of_service(account, place, service, &answer));
+        };
+        if !account.reach.is_empty() && !account.reach.iter().any(|reach| reach.contains(&new)) {
+            return Ok(moved(account, place, &new));
+        }
+        let answer = inquiry.refs_of(&new, service).transpose()?;
+        let said = answer.map(|answer| of_service(account, &new, service, &answer));
+        let mut said = said.unwrap_or_else(|| undecided(account, 301));
+        said.hint = said.hint.or(Some(format!(
+            "'{place}' was renamed to '{new}': change the remote"
+        )));
+        Ok(said)
+    };
+    Some(inquiry.refs_of(place, service)?.and_then(follow))
+}
+
+/// The same of one address.
 fn of_service(account: &Account, place: &Reach, service: Service, answer: &Answer) -> Verdict {
     let kind = answer.header("content-type").unwrap_or_default();
     match answer.status {
@@ -337,41 +276,47 @@ fn of_service(account: &Account, place: &Reach, service: Service, answer: &Answe
             "{} did not answer as a git server does",
             server(account)
         )),
-        401 => refused(account),
-        403 => forbidden(account, place, service, answer),
+        401 => refused(account, answer),
+        403 if bitbucket::lacks_all_scopes(answer) => refused(account, answer),
+        403 => forbidden(account, Some(place), service, answer),
         404 => misplaced(account, place),
         status => undecided(account, status),
     }
 }
 
-/// What a 403 of git's address says; only one of its reasons is a scope.
-fn forbidden(account: &Account, place: &Reach, service: Service, answer: &Answer) -> Verdict {
-    let workspace = &place.workspace;
-    let scopes = account.kind().and_then(Kind::git_scopes);
-    match bitbucket::why_forbidden(answer) {
-        Forbidden::Scope => {
-            let scope = scopes.map(|(read, write)| match service {
-                Service::Fetch => read,
-                Service::Push => write,
-            });
-            lacks(account, service, scope)
-        }
-        Forbidden::Address => limited(
-            format!("the IP list of the workspace '{workspace}' does not have your address"),
-            "use your company's network or VPN, or ask an administrator of the workspace to add the address",
-        ),
-        Forbidden::TwoStep => limited(
-            format!("the workspace '{workspace}' demands two-step verification of the owner"),
-            format!("turn it on: {}", bitbucket::TWO_STEP_PAGE),
-        ),
-        Forbidden::Access => limited(
-            format!("the token works, but is not allowed to {service} '{place}'"),
-            format!(
-                "ask an administrator of '{workspace}' for access, or make another token: {}",
-                page(account)
-            ),
-        ),
+/// What a 403 says; only one of its reasons is a scope.
+fn forbidden(
+    account: &Account,
+    place: Option<&Reach>,
+    service: Service,
+    answer: &Answer,
+) -> Verdict {
+    let named = place.or(account.reach.first());
+    let workspace = named.map_or("WORKSPACE", |place| &place.workspace);
+    if bitbucket::lacks_a_scope(answer) {
+        let scopes = account.kind().and_then(Kind::git_scopes);
+        let scope = scopes.map(|(read, write)| match service {
+            Service::Fetch => read,
+            Service::Push => write,
+        });
+        return lacks(account, service, scope);
     }
+    if let Some(reason) = bitbucket::why_forbidden(answer) {
+        let [message, hint] = <[_; 2]>::from(reason).map(|it| it.replace("WORKSPACE", workspace));
+        return limited(message, hint);
+    }
+    // A page is a proxy's.
+    let kind = answer.header("content-type").unwrap_or_default();
+    let Some(place) = place.filter(|_| !kind.starts_with("text/html")) else {
+        return undecided(account, 403);
+    };
+    limited(
+        format!("the token works, but is not allowed to {service} '{place}'"),
+        format!(
+            "ask an administrator of '{workspace}' for access, or make another token: {}",
+            page(account)
+        ),
+    )
 }
 
 /// The scope that git needs and the token lacks, if Bitbucket lists the token's scopes.
@@ -385,7 +330,7 @@ fn lacking_scope(account: &Account, answer: &Answer) -> Option<Verdict> {
 }
 
 /// Bitbucket said 401: find which of the known mistakes it is.
-fn explain_refusal(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
+fn explain_refusal(inquiry: &Inquiry<'_>, answer: &Answer) -> Result<Verdict, http::Error> {
     let Inquiry {
         account, secret, ..
     } = inquiry;
@@ -415,5 +360,5 @@ fn explain_refusal(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
             }
         _ => {}
     }
-    Ok(refused(account))
+    Ok(refused(account, answer))
 }

@@ -10,9 +10,6 @@ pub(crate) const API_TOKEN_PAGE: &str =
     "https://id.atlassian.com/manage-profile/security/api-tokens";
 /// Where users find their user name: <https://support.atlassian.com/bitbucket-cloud/docs/update-your-username/>.
 pub(crate) const PROFILE_PAGE: &str = "https://bitbucket.org/account/settings/";
-/// Where users turn on two-step verification of their Atlassian account.
-pub(crate) const TWO_STEP_PAGE: &str =
-    "https://id.atlassian.com/manage-profile/security/two-step-verification";
 const GRANTS_PAGE: &str = "https://bitbucket.org/account/settings/app-authorizations/";
 
 impl Kind {

@@ -44,7 +44,12 @@ impl Reach {
             ["2.0", "repositories" | "workspaces", rest @ ..] if host.as_str() == API_HOST => {
                 Self::of_segments(rest)
             }
+            // <https://support.atlassian.com/bitbucket-cloud/docs/snippets/>: a snippet is no repository of the workspace.
+            ["2.0", "snippets", workspace, ..] if host.as_str() == API_HOST => {
+                Self::of_segments(&[workspace])
+            }
             _ if host.as_str() == API_HOST => None,
+            ["snippets", workspace, ..] if is_cloud(host) => Self::of_segments(&[workspace]),
             _ if is_cloud(host) => Self::of_segments(&segments),
             // Data Center: [context/]scm/PROJECT/REPOSITORY.git
             _ => {
@@ -166,6 +171,13 @@ mod tests {
             assert_eq!(of(path).as_deref(), Some("acme/app"), "{path}");
         }
         assert_eq!(of("acme").as_deref(), Some("acme"));
+        for (path, reach) in [
+            ("snippets/Acme/kLMnop/title.git", "acme"),
+            ("snippets/acme/kLMnop.git/info/refs", "acme"),
+            ("snippets/acme", "acme"),
+        ] {
+            assert_eq!(of(path).as_deref(), Some(reach), "{path}");
+        }
         for path in [
             "",
             "/",
@@ -268,6 +280,7 @@ mod tests {
             Some("acme/app")
         );
         assert_eq!(of("2.0/workspaces/acme").as_deref(), Some("acme"));
+        assert_eq!(of("2.0/snippets/acme/kLMnop").as_deref(), Some("acme"));
         for path in ["2.0/user", "acme/app", "2.0", "2.0/repositories"] {
             assert_eq!(of(path), None, "{path}");
         }

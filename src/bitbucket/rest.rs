@@ -4,9 +4,10 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
-use crate::bitbucket::host::{API_HOST, is_cloud};
-use crate::bitbucket::reach::{is_segment, plain_path};
-use crate::git::Host;
+use crate::bitbucket::host::{API_HOST, is_cloud, without_alias};
+use crate::bitbucket::reach::{Reach, is_segment, plain_path};
+use crate::git::url::Url;
+use crate::git::{Host, Username};
 use crate::sys::http::Answer;
 
 /// The REST URL that names the signed-in user. A valid access token gets 403: it is no user.
@@ -59,31 +60,62 @@ pub(crate) fn service_url(repository: &str, service: Service) -> String {
     format!("{repository}/info/refs?service={service}")
 }
 
-/// Why git's address answers 403 to a secret that Bitbucket knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Forbidden {
-    /// The secret lacks a scope.
-    Scope,
-    /// The workspace has a list of IP addresses, and ours is not on it.
-    Address,
-    /// The workspace demands two-step verification, and the owner has none.
-    TwoStep,
-    /// The owner has no access, or the workspace is closed.
-    Access,
+/// Why git's address answers 403 to a secret that Bitbucket knows: Bitbucket's words, what they mean, and what to do.
+///
+/// Atlassian's knowledge base, "Error 403 when performing Git operations" (1155479141) and "Git push returns error code 403"
+/// (Data Center); community article 3144063 (2025-11) announces deactivated workspaces, whose words are unconfirmed.
+const REASONS: [(&[&str], &str, &str); 4] = [
+    (
+        &["whitelist", "allowlist", "IP address"],
+        "the IP list of the workspace 'WORKSPACE' does not have your address",
+        "use your company's network or VPN, or ask an administrator of the workspace to add the address",
+    ),
+    (
+        &["two-step", "two-factor"],
+        "the workspace 'WORKSPACE' demands two-step verification of the owner",
+        "turn it on: https://id.atlassian.com/manage-profile/security/two-step-verification",
+    ),
+    (
+        &["deactivated", "inactive"],
+        "the workspace 'WORKSPACE' is deactivated",
+        "an administrator of it can sign in and choose 'Reactivate workspace': https://bitbucket.org/WORKSPACE/",
+    ),
+    (
+        &["Basic Authentication has been disabled"],
+        "the server has disabled Basic authentication",
+        "'git credential-bitbucket status --verify' finds out what it takes",
+    ),
+];
+
+/// What a 403 of git's address means, and what to do; for the workspace stands `WORKSPACE`.
+pub(crate) fn why_forbidden(answer: &Answer) -> Option<(&'static str, &'static str)> {
+    let mut reasons = REASONS.iter();
+    let is_said = |words: &[&str]| words.iter().any(|words| answer.mentions(words));
+    let (_, message, hint) = reasons.find(|(words, ..)| is_said(words))?;
+    Some((message, hint))
 }
 
-/// Atlassian's knowledge base and what users report; each reason has a text of its own.
-pub(crate) fn why_forbidden(answer: &Answer) -> Forbidden {
-    let mentions = |words: &[&str]| words.iter().any(|words| answer.mentions(words));
-    if mentions(&["required privilege scopes"]) {
-        Forbidden::Scope
-    } else if mentions(&["whitelist", "allowlist", "IP address"]) {
-        Forbidden::Address
-    } else if mentions(&["two-step", "two-factor"]) {
-        Forbidden::TwoStep
-    } else {
-        Forbidden::Access
-    }
+pub(crate) fn lacks_a_scope(answer: &Answer) -> bool {
+    answer.mentions("required privilege scopes")
+}
+
+/// Whether Bitbucket says that an API token was made without scopes: the error is a text, where an object is usual
+/// (observed since 2026-07; older answers say nothing of it).
+pub(crate) fn lacks_all_scopes(answer: &Answer) -> bool {
+    matches!(answer.status, 401 | 403) && answer.mentions("has no Bitbucket scopes")
+}
+
+/// Where a repository is now, whose workspace was renamed: Bitbucket redirects on the same host (observed).
+pub(crate) fn renamed(host: &Host, answer: &Answer) -> Option<Reach> {
+    let url = Url::parse(answer.moved_to()?)?;
+    let new_host = url.host().filter(|_| url.scheme == "https")?;
+    let reach = Reach::of_path(host, &url.path()?)?;
+    (without_alias(new_host) == *host && reach.repository.is_some()).then_some(reach)
+}
+
+/// What Bitbucket announces of the end of a REST address (RFC 8594, RFC 9745).
+pub(crate) fn announced_end(answer: &Answer) -> Option<&str> {
+    answer.header("sunset").or(answer.header("deprecation"))
 }
 
 /// The base path of a Data Center instance, from a repository's path: `/bitbucket` for `bitbucket/scm/prj/app.git`, or
@@ -163,6 +195,8 @@ pub(crate) fn is_of_bitbuckets_git(host: &Host, answer: &Answer) -> bool {
     let words = [
         "You may not have access to this repository",
         "Your credentials lack one or more required privilege scopes",
+        "The requested repository either does not exist or you do not have access",
+        "To access this repository, ",
     ];
     if is_cloud(host) {
         words.iter().any(|words| answer.begins_with(words))
@@ -193,19 +227,19 @@ pub(crate) fn granted_scopes(answer: &Answer) -> Option<Vec<&str>> {
 ///
 /// The name is percent-encoded (fork-dev/Tracker#1492, eclipse-che/che-server#796, observed). A plus sign may stand for
 /// itself or, as in forms, for a blank: then both are possible.
-pub(crate) fn signed_in_users(answer: &Answer) -> Vec<String> {
-    let Some(name) = answer.header("x-ausername") else {
-        return Vec::new();
-    };
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let mut names = vec![decoded(&name.replace('+', " ")), decoded(name)];
+pub(crate) fn signed_in_users(answer: &Answer) -> Vec<Username> {
+    let name = answer.header("x-ausername").unwrap_or_default();
+    let mut names = vec![name.replace('+', " "), name.to_owned()];
     names.dedup();
+    let names = names.iter().map(|name| percent_decode_str(name));
     // A colon ends the user name of Basic.
-    let is_name = |name: &String| {
-        !name.is_empty() && !name.contains(|letter: char| letter == ':' || letter.is_control())
+    let is_name = |name: &Vec<u8>| {
+        !name
+            .iter()
+            .any(|byte| *byte == b':' || byte.is_ascii_control())
     };
-    names.retain(is_name);
-    names
+    let names = names.map(Vec::from_iter).filter(is_name);
+    names.filter_map(Username::new).collect()
 }
 
 /// Data Center: after too many failures the user has to sign in with a browser first (knowledge base, "How to disable

@@ -20,10 +20,17 @@ static PREFIXES: [(&str, Option<Kind>); 6] = [
     ("ATBB", Some(Kind::AppPassword)),
     // Bitbucket Data Center.
     ("BBDC-", Some(Kind::HttpAccessToken)),
-    // A service account, for which Bitbucket has no scopes (BCLOUD-23832), and an OAuth app of other products.
-    ("ATST", None),
+    (SERVICE_ACCOUNT, None),
+    // An OAuth app of other products.
     ("ATOA", None),
 ];
+
+/// A service account's API token starts `ATSTT`. Bitbucket has no scopes for it (BCLOUD-23832, open).
+const SERVICE_ACCOUNT: &str = "ATST";
+
+pub(crate) fn is_of_a_service_account(secret: &Secret) -> bool {
+    prefix_of(secret.expose()).is_some_and(|(prefix, _)| *prefix == SERVICE_ACCOUNT)
+}
 
 /// What the text starts with: the prefix of a secret, and the kind that it names.
 fn prefix_of(text: &[u8]) -> Option<&'static (&'static str, Option<Kind>)> {

@@ -10,7 +10,6 @@ use clap::Args;
 use jiff::civil::Date;
 
 use crate::account::file::Accounts;
-use crate::account::sign_in::Scheme;
 use crate::account::verify::{self, Meaning};
 use crate::account::{Account, Origin};
 use crate::answer::renewal;
@@ -83,8 +82,19 @@ pub(crate) fn run(arguments: &Edit) -> Result<ExitCode> {
     let (_renewals_wait, old) = renewal::settled(&session, old)?;
     let mut new = old.clone();
     changes.apply(&mut new)?;
-    if changes.username.is_some() && new.is_http_access_token() {
-        work_out_scheme(&session, &mut new);
+    // A Data Center may take the token in another form now.
+    if changes.username.is_some()
+        && new.kind() == Some(Kind::HttpAccessToken)
+        && let Ok(Some(kept)) = session.secret_of(&new)
+    {
+        let mut checked = new.clone();
+        let verdict = verify::check(&mut checked, &kept.secret, Instant::now() + PATIENCE);
+        if verdict.meaning != Meaning::Unchecked {
+            output::tell_verdict(&checked, &verdict);
+        }
+        if verdict.meaning != Meaning::Refused {
+            new = checked;
+        }
     }
     if let Some(choice) = changes.store {
         let kept = session.read(&old)?.ok_or_else(|| token::missing(&old))?;
@@ -150,16 +160,6 @@ impl Changes {
         if let Some(Change(username)) = &self.username {
             account.owner.username = username.clone().and_then(Username::new);
         }
-        if account.owner.username.is_some() != before.username.is_some()
-            && let Some(known) = account.known_mut()
-            && known.kind == Kind::HttpAccessToken
-        {
-            // A token without a user works as Bearer alone.
-            known.scheme = match before.username {
-                None => Scheme::Basic,
-                Some(_) => Scheme::Bearer,
-            };
-        }
         login::refuse_mixed_up_names(&account.owner, &account.host)?;
         if let Some(kind) = account.kind().filter(|kind| kind.needs_username())
             && before.username.is_some()
@@ -173,21 +173,6 @@ impl Changes {
         }
         Ok(())
     }
-}
-
-/// Asks a Data Center how it takes the token now, and says whose it is.
-fn work_out_scheme(session: &Session, account: &mut Account) {
-    let Ok(Some(kept)) = session.secret_of(account) else {
-        return;
-    };
-    let mut checked = account.clone();
-    let verdict = verify::check(&mut checked, &kept.secret, Instant::now() + PATIENCE);
-    match verdict.meaning {
-        Meaning::Unchecked => return,
-        Meaning::Refused => {}
-        _ => account.clone_from(&checked),
-    }
-    output::tell_verdict(account, &verdict);
 }
 
 /// Makes the changes in `accounts.toml`, unless the account was replaced meanwhile.
@@ -205,7 +190,7 @@ fn record(session: &Session, changes: &Changes, old: &Account, new: &Account) ->
             .find(|known| known.entry == old.entry && known.name == old.name)
             .with_context(|| format!("'{}' was removed or replaced meanwhile", old.name))?;
         changes.apply(known)?;
-        if known.is_http_access_token() {
+        if known.kind() == Some(Kind::HttpAccessToken) {
             known.sign_in = new.sign_in.clone();
             known.owner = new.owner.clone();
         }

@@ -181,6 +181,8 @@ impl Question<'_> {
         let is_refused = || (self.unanswered).is_just_refused(&session, self.wanted, secret);
         let refusal = if told.is_some_and(|kind| kind.is_retired_on(host)) {
             bitbucket::removed("app passwords")
+        } else if let Some(verdict) = verify::of_a_service_account(secret) {
+            verdict.message
         } else if let Some(kind) = Kind::of_another_host(secret, host) {
             format!("that is {}, which {host} does not know", kind.noun())
         } else if !is_refused() {

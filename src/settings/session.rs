@@ -163,23 +163,22 @@ impl Session {
         account: &Account,
         rejected: Option<Rejection>,
     ) -> Result<()> {
-        self.update_accounts(|accounts| {
-            let mut accounts = accounts.iter_mut();
-            if let Some(known) = accounts.find(|known| known.entry == account.entry) {
-                known.rejected = rejected;
-                known.unchecked = false;
-            }
-            Ok(())
+        self.change(account, |known| {
+            known.rejected = rejected;
+            known.unchecked = false;
         })
     }
 
-    /// Records what a check found out about how an account signs in, unless a new login has replaced the secret.
-    pub(crate) fn set_sign_in(&self, checked: &Account) -> Result<()> {
+    /// Changes an account, unless a new login has replaced its secret.
+    pub(crate) fn change(
+        &self,
+        account: &Account,
+        change: impl FnOnce(&mut Account),
+    ) -> Result<()> {
         self.update_accounts(|accounts| {
             let mut accounts = accounts.iter_mut();
-            if let Some(known) = accounts.find(|known| known.entry == checked.entry) {
-                known.sign_in = checked.sign_in.clone();
-                known.owner = checked.owner.clone();
+            if let Some(known) = accounts.find(|known| known.entry == account.entry) {
+                change(known);
             }
             Ok(())
         })

@@ -17,8 +17,9 @@ use crate::answer::matching::Misfit;
 use crate::answer::ruling::{Rank, Ruling};
 use crate::answer::{Wanted, source};
 use crate::bitbucket::{self, API_HOST, Identity};
+use crate::git::url::Url;
 use crate::store::Name;
-use crate::sys::{Bytes, Secret};
+use crate::sys::{Bytes, Secret, shell_quoted};
 
 const ID: &str = "answer";
 
@@ -338,9 +339,8 @@ fn unasked(name: Name, ruling: &Ruling) -> Option<String> {
 
 /// libcurl answers a Basic challenge with the URL's user name. An instance that refuses Basic then says 403, and git
 /// asks no helper.
-pub(super) fn refused_before_asking(wanted: &Wanted<'_>, account: &Account) -> Option<Check> {
-    let has_name = wanted.username.is_some_and(|name| !name.is_empty());
-    if account.scheme() == Scheme::Basic || !has_name {
+pub(super) fn refused_before_asking(url: &Url<'_>, account: &Account) -> Option<Check> {
+    if account.scheme() == Scheme::Basic || url.username().is_none() {
         return None;
     }
     let message = format!(
@@ -348,8 +348,8 @@ pub(super) fn refused_before_asking(wanted: &Wanted<'_>, account: &Account) -> O
         account.name
     );
     let hint = format!(
-        "remove the user name from the remote: 'https://{}/…'",
-        wanted.host
+        "take the user name out: git remote set-url origin {}",
+        shell_quoted(&url.bare())
     );
     Some(Check::warn("url", message, hint))
 }

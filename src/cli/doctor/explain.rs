@@ -83,7 +83,13 @@ pub(super) fn checks(
     ];
     let wanted = Wanted::at(host, path.as_deref(), username.as_deref());
     let effort = Effort::Explain { is_offline };
-    checks.extend(answers(&surroundings, &wanted, place.as_ref(), effort));
+    checks.extend(answers(
+        &surroundings,
+        &url,
+        &wanted,
+        place.as_ref(),
+        effort,
+    ));
     checks.extend(around);
     Ok(checks)
 }
@@ -178,6 +184,7 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
 /// Who answers, then a line for each candidate that does not.
 fn answers(
     surroundings: &Surroundings<'_>,
+    url: &Url<'_>,
     wanted: &Wanted<'_>,
     place: Option<&Reach>,
     effort: Effort,
@@ -195,7 +202,7 @@ fn answers(
         checks.extend(live::access(account, secret, place, way_in));
     }
     let answering = decision.answering();
-    checks.extend(answering.and_then(|it| answer::refused_before_asking(wanted, it)));
+    checks.extend(answering.and_then(|it| answer::refused_before_asking(url, it)));
     // If no account answers, the first line has the fix.
     let other = |candidate| answer::of_other(candidate, answering.is_none());
     checks.extend(decision.candidates.iter().filter_map(other));

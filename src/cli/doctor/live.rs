@@ -127,7 +127,7 @@ fn of_service(account: &Account, place: &Reach, service: Service, verdict: Verdi
     let id = service.to_string();
     let Verdict { message, hint, .. } = verdict;
     match verdict.meaning {
-        Meaning::Good => Check::pass(id, format!("'{name}' can {service} {place}")),
+        Meaning::Good => Check::pass(id, format!("'{name}' can {service} {place}")).with(hint),
         Meaning::Unchecked => {
             let message = format!("nobody knows whether '{name}' can {service} {place}: {message}");
             Check::skip(id, message).with(hint)

@@ -4,9 +4,10 @@ use std::io::{self, IsTerminal as _, Read};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::account::Account;
+use crate::account::{Account, verify};
 use crate::bitbucket::{self, Kind, Pasted};
 use crate::cli::login::options::Login;
+use crate::cli::login::report;
 use crate::git::Host;
 use crate::settings::policy::Policy;
 use crate::sys::{Hinted, Secret, SecretBuffer, Usage, message, shell_quoted, terminal};
@@ -121,6 +122,9 @@ pub(super) fn kind(
 ) -> Result<Kind> {
     if let Some(kind) = arguments.kind.filter(|kind| !kind.exists_on(host)) {
         bail!(Usage(format!("{host} has no credential of kind '{kind}'")));
+    }
+    if let Some(verdict) = verify::of_a_service_account(secret) {
+        report::refuse(&verdict)?;
     }
     if let Some(kind) = Kind::of_another_host(secret, host) {
         let kind = kind.noun();

@@ -37,7 +37,9 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
         };
         let names = |account: &Account| (account.username().cloned(), account.scheme());
         if rejected.is_none() && names(&checked) != names(account) {
-            session.set_sign_in(&checked)?;
+            session.change(account, |known| {
+                (known.sign_in, known.owner) = (checked.sign_in, checked.owner);
+            })?;
         }
         if !account.is_of_the_environment() {
             if rejected != account.rejected || account.unchecked {

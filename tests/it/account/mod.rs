@@ -1,5 +1,6 @@
 //! What an account is: its kinds, what Bitbucket says to it, and the grants that are renewed.
 
+mod answers;
 mod data_center;
 mod file;
 mod kinds;

@@ -236,6 +236,10 @@ fn a_url_is_asked_about_with_the_account_that_answers() {
         ),
         (
             "This workspace has been deactivated.",
+            "the workspace 'acme' is deactivated; fix: an administrator of it can sign in and choose 'Reactivate workspace': https://bitbucket.org/acme/",
+        ),
+        (
+            "The requested repository either does not exist or you do not have access.",
             "the token works, but is not allowed to fetch 'acme/site'; fix: ",
         ),
     ] {

@@ -24,6 +24,8 @@ pub(super) enum Refusal {
     /// An app password, where those are told apart from other bad credentials.
     AppPassword,
     RateLimited,
+    /// An API token without scopes, which Bitbucket takes nowhere.
+    NoScopes,
     /// The repository does not exist, or not for this credential.
     Invisible(Box<Credential>),
     /// The scopes needed, and the credential, which lacks one of them.
@@ -58,7 +60,16 @@ impl Question<'_> {
             .credentials(self.host.place())
             .into_iter()
             .find(fits);
-        let credential = known.ok_or(Refusal::Unauthenticated)?;
+        let all = self.server.credentials(self.host.place());
+        let is_unscoped =
+            |it: &Credential| it.kind == Kind::UnscopedApiToken && it.secret == shown.secret();
+        let credential = known.ok_or_else(|| {
+            if all.iter().any(is_unscoped) {
+                Refusal::NoScopes
+            } else {
+                Refusal::Unauthenticated
+            }
+        })?;
         match (credential.kind, credential.state) {
             _ if credential.ends.is_some_and(|end| end < Instant::now()) => {
                 Err(Refusal::Unauthenticated)

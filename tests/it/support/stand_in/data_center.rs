@@ -171,7 +171,7 @@ pub(super) fn answer(question: &Question<'_>, instance: &Instance, rest: &[&str]
 /// A refusal in Data Center's words.
 pub(super) fn refuse(refusal: &Refusal) -> Response {
     match refusal {
-        Refusal::Unauthenticated | Refusal::AppPassword => Response::text(
+        Refusal::Unauthenticated | Refusal::AppPassword | Refusal::NoScopes => Response::text(
             401,
             "Authentication failed. Please check your credentials and try again.\n",
         )

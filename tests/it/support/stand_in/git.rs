@@ -3,6 +3,8 @@
 use std::io::{self, BufReader, Read};
 use std::process::{Child, ChildStdout, Stdio};
 
+use serde_json::json;
+
 use super::access::{Door, Refusal};
 use super::data_center;
 use super::message::{Response, read_headers};
@@ -27,11 +29,21 @@ pub(super) fn answer(question: Question<'_>, name: &str, rest: &[&str]) -> Respo
         rest == ["git-receive-pack"] || question.incoming.query() == "service=git-receive-pack";
     let forbidden = question.server.faults().forbidden.clone();
     match question.admit(Door::Git, name, write) {
+        Ok(_) if forbidden.starts_with('<') => {
+            Response::text(403, &forbidden).with("Content-Type", "text/html")
+        }
         Ok(_) if !forbidden.is_empty() => Response::text(403, &forbidden),
         Ok((repository, _)) => run(question, &repository, rest)
             .unwrap_or_else(|error| Response::text(500, &format!("git http-backend: {error}\n"))),
         Err(refusal) => refuse(&question, &refusal),
     }
+}
+
+/// Reported since 2026-07: the error is a text, where an object is usual.
+pub(super) fn no_scopes() -> Response {
+    let error = "API Token provided has no Bitbucket scopes.";
+    Response::json(401, &json!({ "error": error }))
+        .with("WWW-Authenticate", "Basic realm=\"Bitbucket.org HTTP\"")
 }
 
 /// A refusal in the words git's users see; LFS has the same.
@@ -49,6 +61,7 @@ pub(super) fn refuse(question: &Question<'_>, refusal: &Refusal) -> Response {
              App passwords are deprecated and must be replaced with API tokens.\n\
              https://developer.atlassian.com/cloud/bitbucket/changelog#CHANGE-3222\n",
         ),
+        Refusal::NoScopes => no_scopes(),
         Refusal::RateLimited => Response::text(429, RATE_LIMITED),
         Refusal::Invisible(_) => Response::text(404, NO_ACCESS),
         Refusal::LacksScope(..) | Refusal::WrongKind(..) => Response::text(403, LACKS_SCOPE),

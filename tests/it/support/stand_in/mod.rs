@@ -181,6 +181,16 @@ impl StandIn {
         self.server.faults().moved = Some((workspace.to_owned(), address.to_owned()));
     }
 
+    /// Answers 403 and this text, without a word on the credential, to whoever asks REST.
+    pub(crate) fn forbid_rest(&self, text: &str) {
+        text.clone_into(&mut self.server.faults().forbidden_to_rest);
+    }
+
+    /// Announces with each answer of REST when its addresses end.
+    pub(crate) fn announce_sunset(&self, day: &str) {
+        day.clone_into(&mut self.server.faults().sunset);
+    }
+
     /// Waits so long before each answer.
     pub(crate) fn delay(&self, delay: Duration) {
         self.server.faults().delay = delay;

@@ -16,6 +16,11 @@ pub(super) fn answer(mut question: Question<'_>, rest: &[&str]) -> Response {
     } else {
         &question.incoming.method
     };
+    let forbidden = question.server.faults().forbidden_to_rest.clone();
+    if !forbidden.is_empty() {
+        return error(403, &forbidden);
+    }
+    let announced = question.server.faults().sunset.clone();
     let answer = match (method, rest) {
         ("GET", ["user"]) => person(&question, &USER, |ada| {
             json!({
@@ -50,7 +55,11 @@ pub(super) fn answer(mut question: Question<'_>, rest: &[&str]) -> Response {
         ("GET", ["workspaces" | "repositories"] | ["user", "permissions", ..]) => Ok(gone()),
         _ => Ok(error(404, "There is no API hosted at this URL")),
     };
-    answer.unwrap_or_else(refuse)
+    let answer = answer.unwrap_or_else(refuse);
+    if announced.is_empty() {
+        return answer;
+    }
+    answer.with("Sunset", &announced)
 }
 
 /// The scopes an address wants, by the names of API tokens and by the classic ones.
@@ -183,6 +192,7 @@ fn refuse(refusal: Refusal) -> Response {
             "WWW-Authenticate",
             "BitbucketCustom realm=Bitbucket.org HTTP",
         ),
+        Refusal::NoScopes => super::git::no_scopes(),
         Refusal::RateLimited => error(429, RATE_LIMITED)
             .with("X-RateLimit-Limit", "1000")
             .with("X-RateLimit-NearLimit", "true"),

@@ -59,6 +59,11 @@ fn route(mut question: Question<'_>, segments: &[&str]) -> Response {
         (Site::Cloud, ["lfs-storage", workspace, repository, object]) => {
             lfs::answer_object(&mut question, &format!("{workspace}/{repository}"), object)
         }
+        (Site::Cloud, ["snippets", workspace, rest @ ..])
+            if let Some((id, inside)) = rest.split_first() =>
+        {
+            answer_repository(question, &format!("snippets/{workspace}"), id, inside)
+        }
         (Site::Cloud, [workspace, repository, rest @ ..]) => {
             answer_repository(question, workspace, repository, rest)
         }

@@ -246,6 +246,10 @@ pub(super) struct Faults {
     pub(super) forbidden: String,
     /// The old name of a workspace of bitbucket.org, and where its addresses lead.
     pub(super) moved: Option<(String, String)>,
+    /// What REST answers with 403, whatever is asked.
+    pub(super) forbidden_to_rest: String,
+    /// When REST's addresses end.
+    pub(super) sunset: String,
     refuse_every: u32,
     counted: u32,
 }

@@ -125,6 +125,17 @@ fn a_token_without_scopes_or_revoked_is_refused() {
     refused(
         &env,
         &outcome,
+        "the API token was made without scopes, and Bitbucket takes no such token",
+    );
+    // Where Bitbucket does not name the reason.
+    let outcome = login(
+        &env,
+        &API_TOKEN.replace("0000", "1111"),
+        &["--email", "ada@example.com"],
+    );
+    refused(
+        &env,
+        &outcome,
         "Bitbucket refuses the API token: it was made without scopes, has expired or was revoked, or it does not belong to 'ada@example.com'",
     );
     let outcome = login(&env, ACCESS_TOKEN, &[]);
