@@ -6,6 +6,7 @@
 )]
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::account::file::Accounts;
 use crate::answer::matching::{self, Wanted};
@@ -164,7 +165,7 @@ pub fn oauth(data: &[u8]) {
         let name = oauth::code(&json).unwrap_or_default();
         let is_part = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
         assert!(name.bytes().all(is_part));
-        if let Some(tokens) = oauth::parse(&json) {
+        if let Some(tokens) = oauth::parse(&json, Duration::from_secs(7200)) {
             assert!(is_token(&tokens.access) && tokens.refresh.as_ref().is_none_or(is_token));
             assert!(tokens.lifetime.as_secs() <= 366 * 24 * 3600);
         }

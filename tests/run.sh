@@ -124,6 +124,9 @@ run_all() {
     step cargo check --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
     step cargo run --locked --example tour
     step cargo test --locked --features fuzzing --test corpus
+    # A program with an OAuth client built in.
+    step env REQUIRE_ALL=1 GIT_CREDENTIAL_BITBUCKET_CLIENT_ID=BUILT-IN GIT_CREDENTIAL_BITBUCKET_CLIENT_SECRET=secret \
+        cargo test --locked --test it built_in
     step cargo test --locked --no-run
     headline "packages, other systems"
     made=yes

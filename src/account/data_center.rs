@@ -24,6 +24,18 @@ pub(super) fn work_out_scheme(
         let identity = identity.unwrap_or_else(|_| Identity::Bearer(secret.clone()));
         about(account, secret, deadline).who_is(&identity)
     };
+    if account.kind() == Some(Kind::Oauth) {
+        // git takes an OAuth token with any user name, unless the instance refuses Basic; REST takes it as Bearer.
+        set_scheme(account, Scheme::Basic);
+        if ask(account)?.status == 403 {
+            set_scheme(account, Scheme::Bearer);
+        }
+        let bearer = Identity::Bearer(secret.clone());
+        let answer = about(account, secret, deadline).who_is(&bearer)?;
+        let names = bitbucket::signed_in_users(&answer).into_iter();
+        account.owner.username = names.chain(account.owner.username.take()).next();
+        return Ok(answer);
+    }
     let is_token = account.kind() == Some(Kind::HttpAccessToken);
     let is_refused = |answer: &Answer| matches!(answer.status, 401 | 403);
     let bearer = match account.scheme() {

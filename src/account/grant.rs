@@ -7,7 +7,7 @@ use crate::bitbucket::oauth::{Ended, Flow, LATER};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Grant {
-    /// The key of the consumer.
+    /// The ID of the OAuth client.
     pub(crate) client_id: String,
     pub(crate) flow: Flow,
     /// When the refresh token was sent to Bitbucket. Written before it is sent, removed after the answer: a dead process

@@ -249,7 +249,7 @@ impl Account {
     pub(crate) fn git_username(&self) -> Option<&[u8]> {
         let own = self.username().map(Username::as_slice);
         match self.kind() {
-            Some(kind) => kind.git_username(own),
+            Some(kind) => kind.git_username(&self.host, own),
             None => own,
         }
     }
@@ -279,7 +279,7 @@ pub(crate) struct Kept {
     pub(crate) secret: Secret,
     /// Of a grant, or given by git together with a secret.
     pub(crate) oauth_refresh_token: Option<Secret>,
-    /// Of a grant: the consumer's secret.
+    /// Of a grant: the client's secret.
     pub(crate) client_secret: Option<Secret>,
 }
 

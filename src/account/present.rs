@@ -1,10 +1,11 @@
-//! The name with which an account presents its secret: git and the REST API want different ones.
+//! How an account presents its secret: git and the REST API want different names.
 
 use thiserror::Error;
 
 use crate::account::Account;
 use crate::account::sign_in::Scheme;
 use crate::bitbucket::authorization::Identity;
+use crate::bitbucket::site::Site;
 use crate::bitbucket::{Kind, RestScheme};
 use crate::git::username::Username;
 use crate::sys::secret::Secret;
@@ -51,6 +52,16 @@ impl Identity {
             username: username.to_vec(),
             password: secret,
         })
+    }
+}
+
+impl Account {
+    /// Where its OAuth client is registered.
+    pub(crate) fn oauth_site(&self) -> Site {
+        Site {
+            host: self.host.clone(),
+            base_path: self.base_path().to_owned(),
+        }
     }
 }
 

@@ -208,8 +208,8 @@ pub(super) fn to_tick(account: &Account) -> &'static str {
 pub(super) fn page(account: &Account) -> String {
     let kind = account.kind().unwrap_or(Kind::ApiToken);
     if kind == Kind::Oauth {
-        // The consumer's page shows what the grant may do.
-        return bitbucket::oauth::consumers_page(&account.reach);
+        // The client's page shows what the grant may do.
+        return account.oauth_site().clients_page(&account.reach);
     }
     kind.page(&account.host, account.base_path(), &account.reach)
 }

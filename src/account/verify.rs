@@ -174,7 +174,7 @@ fn data_center(
     let mut said = refs(&about(account, secret, deadline), &account.reach)?;
     // An administrator can close git alone to Basic.
     if said.as_ref().is_some_and(|said| !said.is_good())
-        && account.kind() == Some(Kind::HttpAccessToken)
+        && matches!(account.kind(), Some(Kind::HttpAccessToken | Kind::Oauth))
     {
         let mut other = account.clone();
         set_scheme(&mut other, Scheme::Bearer);

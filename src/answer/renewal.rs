@@ -16,7 +16,8 @@ use crate::account::grant::Grant;
 use crate::account::rejection::Probed;
 use crate::account::standing::Standing;
 use crate::account::{Account, Kept};
-use crate::bitbucket::oauth::{self, Consumer, Ended, Flow, GRACE, Proof, Tokens};
+use crate::bitbucket::oauth::{self, Ended, Flow, GRACE, Proof, Tokens};
+use crate::bitbucket::site::OauthClient;
 use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
 use crate::sys::error::one_line;
@@ -151,12 +152,10 @@ fn ask(
     if let Some(rest) = grant.rest(now).filter(|_| reason != Reason::Asked) {
         return Err(refused_for_now(&known, rest));
     }
-    let consumer = Consumer {
+    let client = OauthClient {
+        site: known.oauth_site(),
         id: grant.client_id.clone(),
-        secret: kept
-            .client_secret
-            .clone()
-            .context("the secret of the OAuth consumer is missing")?,
+        secret: kept.client_secret.clone(),
     };
     let proof = match (grant.flow, &kept.oauth_refresh_token) {
         (Flow::ClientCredentials, _) => Proof::Nothing,
@@ -166,7 +165,7 @@ fn ask(
     let session = &session.afresh_when_late();
     let spare = note_that_it_is_sent(session, &known, &grant, now)?;
     trace::say(|| format!("oauth: '{}' is renewed", known.name));
-    let outcome = oauth::tokens(&consumer, &proof);
+    let outcome = oauth::tokens(&client, &proof);
     let session = &session.afresh();
     match outcome {
         Ok(tokens) => keep(session, &known, spare, &kept, tokens, now),
@@ -361,7 +360,7 @@ fn over(account: &Account, ended: Ended, grant: &Grant) -> anyhow::Error {
     let name = account.argument();
     let how = match (ended, grant.flow) {
         (Ended::Client, _) => format!(
-            "'git credential-bitbucket login {name} --client-id KEY' signs in with the right ones"
+            "'git credential-bitbucket login {name} --client-id ID' signs in with the right ones"
         ),
         _ => format!("'git credential-bitbucket login {name}' signs in again"),
     };

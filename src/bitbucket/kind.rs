@@ -20,6 +20,8 @@ pub(crate) fn removed(what: &str) -> String {
 const API_TOKEN_USERNAME: &str = "x-bitbucket-api-token-auth";
 /// The static git user name of an access token: <https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/>.
 const ACCESS_TOKEN_USERNAME: &str = "x-token-auth";
+/// The git user name of an OAuth token on Data Center, where any works (git-credential-manager, `BitbucketConstants`).
+const OAUTH_USERNAME: &str = "OAUTH_USERNAME";
 
 words! {
     /// The kinds of credential, by Atlassian's own names, the usual ones first.
@@ -28,7 +30,7 @@ words! {
         ApiToken = "api-token",
         /// A repository, project or workspace access token of Bitbucket Cloud.
         AccessToken = "access-token",
-        /// A grant of OAuth 2.0, Bitbucket Cloud: its secret is an access token of two hours, which we renew.
+        /// A grant of OAuth 2.0: its secret is an access token of an hour or two, which we renew.
         Oauth = "oauth",
         /// User name and app password; Bitbucket Cloud has removed them, to Data Center they are a plain password.
         AppPassword = "app-password",
@@ -62,29 +64,34 @@ impl Kind {
     /// Whether this kind exists on the host at all.
     pub(crate) fn exists_on(self, host: &Host) -> bool {
         match self {
-            Self::AccessToken | Self::ApiToken | Self::Oauth => is_cloud(host),
+            Self::AccessToken | Self::ApiToken => is_cloud(host),
             Self::HttpAccessToken => !is_cloud(host),
-            Self::AppPassword => true,
+            Self::AppPassword | Self::Oauth => true,
         }
     }
 
-    /// The user name with which git presents this kind, given the account's own.
+    /// The user name with which git presents this kind to the host, given the account's own.
     ///
     /// An API token also works with its owner's user name, but not with an e-mail; the static name always works.
     /// A Data Center token without a user name takes the static name of recent versions.
-    pub(crate) fn git_username(self, own: Option<&[u8]>) -> Option<&[u8]> {
+    pub(crate) fn git_username<'a>(self, host: &Host, own: Option<&'a [u8]>) -> Option<&'a [u8]> {
         match self {
-            // Of OAuth too: "the literal string is required" (Atlassian, "Use OAuth on Bitbucket Cloud").
-            Self::AccessToken | Self::Oauth => Some(ACCESS_TOKEN_USERNAME.as_bytes()),
-            Self::ApiToken => Some(API_TOKEN_USERNAME.as_bytes()),
-            Self::AppPassword => own,
-            Self::HttpAccessToken => Some(own.unwrap_or(ACCESS_TOKEN_USERNAME.as_bytes())),
+            Self::AppPassword | Self::HttpAccessToken => own.or(self.static_username()),
+            Self::Oauth if !is_cloud(host) => Some(OAUTH_USERNAME.as_bytes()),
+            Self::AccessToken | Self::ApiToken | Self::Oauth => self.static_username(),
         }
     }
 
     /// The user name that stands for this kind and for no user.
     pub(super) fn static_username(self) -> Option<&'static [u8]> {
-        self.git_username(None)
+        match self {
+            Self::ApiToken => Some(API_TOKEN_USERNAME.as_bytes()),
+            Self::AppPassword => None,
+            // Of OAuth too: "the literal string is required" (Atlassian, "Use OAuth on Bitbucket Cloud").
+            Self::AccessToken | Self::HttpAccessToken | Self::Oauth => {
+                Some(ACCESS_TOKEN_USERNAME.as_bytes())
+            }
+        }
     }
 
     /// How the REST API of Bitbucket Cloud takes this kind: <https://developer.atlassian.com/cloud/bitbucket/rest/intro/>.

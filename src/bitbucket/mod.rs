@@ -10,6 +10,7 @@ mod pages;
 mod pasted;
 pub(crate) mod reach;
 mod rest;
+pub(crate) mod site;
 mod tokens;
 
 pub(crate) use self::authorization::Identity;

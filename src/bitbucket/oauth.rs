@@ -1,6 +1,7 @@
-//! OAuth 2.0 of Bitbucket Cloud (RFC 6749, RFC 7636): requests, and what the answers mean.
+//! OAuth 2.0 of Bitbucket (RFC 6749, RFC 7636): requests, and what the answers mean.
 //!
-//! <https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/>
+//! Cloud: <https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/>. Data Center:
+//! <https://confluence.atlassian.com/display/BITBUCKETSERVER091/Bitbucket+OAuth+2.0+provider+API>.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -13,9 +14,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::bitbucket;
 use crate::bitbucket::authorization::Identity;
-use crate::bitbucket::reach::Reach;
+use crate::bitbucket::site::OauthClient;
 use crate::git::route;
 use crate::sys::bytes::UNRESERVED;
 use crate::sys::http::{self, Answer, Client};
@@ -23,24 +23,12 @@ use crate::sys::limit::limit;
 use crate::sys::secret::{Secret, SecretBuffer};
 use crate::sys::terminal::waiting::Waiting;
 
-/// The page where a user grants a consumer access.
-pub(crate) const AUTHORIZE: &str = "https://bitbucket.org/site/oauth2/authorize";
-pub(crate) const ACCESS_TOKEN: &str = "https://bitbucket.org/site/oauth2/access_token";
-/// Lifetime of an access token if the answer has none.
-pub(crate) const USUAL_LIFETIME: Duration = Duration::from_secs(7200);
 /// Where refresh tokens rotate, a used one still works for ten minutes (git-credential-manager, pull request 2433, by an
 /// engineer of Atlassian's, 2026-09-02); one less for clock skew.
 pub(crate) const GRACE: SignedDuration = SignedDuration::from_mins(9);
-/// `unauthorized_client` may pass: a used refresh token is seen to lock a consumer out for minutes, with its good tokens
+/// `unauthorized_client` may pass: a used refresh token is seen to lock a client out for minutes, with its good tokens
 /// (gocov, observed 2026-08-09).
 pub(crate) const LATER: SignedDuration = SignedDuration::from_mins(5);
-
-pub(crate) fn consumers_page(reach: &[Reach]) -> String {
-    let named = reach.first().map(|reach| reach.workspace.as_str());
-    let workspace = named.unwrap_or("WORKSPACE");
-    format!("https://bitbucket.org/{workspace}/workspace/settings/api")
-}
-
 const CONNECT: Duration = Duration::from_secs(5);
 /// Time limit for an answer. It is long: the answer holds the only copy of the new refresh token.
 pub(crate) const ANSWER: Duration = Duration::from_secs(30);
@@ -51,7 +39,7 @@ pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 pub(crate) enum Flow {
     /// A user signed in with a browser; there is a refresh token.
     AuthorizationCode,
-    /// The consumer acts for itself; there is no refresh token.
+    /// The client acts for itself; there is no refresh token.
     ClientCredentials,
 }
 
@@ -74,14 +62,14 @@ impl Ended {
                 "Bitbucket gives no more tokens (invalid_grant): perhaps it was revoked, or not used for three months"
             }
             (Self::Grant, Flow::ClientCredentials) => {
-                "Bitbucket gives the OAuth consumer no token (invalid_grant): perhaps it is not marked 'private'"
+                "Bitbucket gives the OAuth client no token (invalid_grant): perhaps 'Client credentials' is not ticked"
             }
             (Self::Client, Flow::AuthorizationCode) => {
-                "Bitbucket goes on refusing the OAuth consumer (unauthorized_client): perhaps its key or secret has \
+                "Bitbucket goes on refusing the OAuth client (unauthorized_client): perhaps its ID or secret has \
                  changed, or the refresh token was used elsewhere"
             }
             (Self::Client, Flow::ClientCredentials) => {
-                "Bitbucket goes on refusing the OAuth consumer (unauthorized_client): perhaps its key or secret has \
+                "Bitbucket goes on refusing the OAuth client (unauthorized_client): perhaps its ID or secret has \
                  changed"
             }
             (Self::Lost, _) => "a renewal broke off, and the new refresh token is lost",
@@ -89,25 +77,19 @@ impl Ended {
     }
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Consumer {
-    pub(crate) id: String,
-    pub(crate) secret: Secret,
-}
-
 #[derive(Debug)]
 pub(crate) enum Proof<'a> {
     /// The authorization code from the browser, and the attempt that it answers.
     Code(&'a Secret, &'a Attempt),
     RefreshToken(&'a Secret),
-    /// Only the consumer's key and secret.
+    /// Only the client's ID and secret.
     Nothing,
 }
 
 #[derive(Debug)]
 pub(crate) struct Tokens {
     pub(crate) access: Secret,
-    /// None for a consumer that acts for itself.
+    /// None for a client that acts for itself.
     pub(crate) refresh: Option<Secret>,
     pub(crate) lifetime: Duration,
 }
@@ -152,23 +134,42 @@ impl Error {
     }
 }
 
-pub(crate) fn tokens(consumer: &Consumer, proof: &Proof<'_>) -> Result<Tokens, Error> {
+pub(crate) fn tokens(client: &OauthClient, proof: &Proof<'_>) -> Result<Tokens, Error> {
+    let (host, has_secret) = (client.site.host.clone(), client.secret.is_some());
     let (connect, answer) = (limit(CONNECT), limit(ANSWER));
     let deadline = Instant::now() + connect + answer;
-    let _line = Waiting::on(|| format!("asking {}…", bitbucket::cloud()));
-    let client = Client::new(&route::to(&bitbucket::cloud(), connect, deadline))?;
-    let identity = Identity::Basic {
-        username: consumer.id.clone().into_bytes(),
-        password: consumer.secret.clone(),
+    let http = Client::new(&route::to(&host, connect, deadline))?;
+    let _line = Waiting::on(move || format!("asking {host}…"));
+    let ask = |in_form: bool| {
+        let secret = client.secret.clone().filter(|_| !in_form);
+        let basic = secret.map(|password| Identity::Basic {
+            username: client.id.clone().into_bytes(),
+            password,
+        });
+        let basic = basic.map(|identity| identity.authorization());
+        let form = form(client, proof, in_form);
+        let url = client.site.token_url();
+        read(
+            client,
+            &http.post_form(&url, basic.as_ref(), &form, answer)?,
+        )
     };
-    let form = form(proof);
-    let answer = client.post_form(ACCESS_TOKEN, &identity.authorization(), &form, answer)?;
-    read(&answer)
+    // Data Center's documentation has the secret in the form. RFC 6749 (2.3.1) wants every server to take Basic.
+    let in_form = !has_secret || !client.site.is_cloud();
+    match ask(in_form) {
+        Err(refusal) if in_form && has_secret && refusal.end() == Some(Ended::Client) => ask(false)
+            .map_err(|second| match second {
+                Error::Strange(_) => refusal,
+                second => second,
+            }),
+        first => first,
+    }
 }
 
-fn read(answer: &Answer) -> Result<Tokens, Error> {
+fn read(client: &OauthClient, answer: &Answer) -> Result<Tokens, Error> {
+    let usual = client.site.usual_lifetime();
     match (answer.status, answer.json()) {
-        (200, Some(json)) => parse(&json).ok_or(Error::Garbled),
+        (200, Some(json)) => parse(&json, usual).ok_or(Error::Garbled),
         (429, _) => Err(Error::TooMany),
         (400 | 401 | 403, Some(json)) => {
             Err(code(&json).map_or(Error::Strange(answer.status), Error::Refused))
@@ -177,9 +178,9 @@ fn read(answer: &Answer) -> Result<Tokens, Error> {
     }
 }
 
-/// The tokens in an answer. Its scopes are called `scopes` or, since CHANGE-3052, `scope`; the consumer has them from
-/// its page, so that they are not looked at.
-pub(crate) fn parse(json: &Value) -> Option<Tokens> {
+/// The tokens in an answer. Its scopes are called `scopes` or, since CHANGE-3052, `scope`; the client has them from its
+/// page, so that they are not looked at.
+pub(crate) fn parse(json: &Value, usual_lifetime: Duration) -> Option<Tokens> {
     /// git's limit for a line.
     const LONGEST: usize = 65_000;
     /// A year: what is longer is a slip, and must not overflow any clock.
@@ -203,20 +204,18 @@ pub(crate) fn parse(json: &Value) -> Option<Tokens> {
     Some(Tokens {
         access: token("access_token").filter(|_| is_bearer)?,
         refresh,
-        lifetime: lifetime(json).min(LONGEST_LIFE),
+        lifetime: lifetime(json).unwrap_or(usual_lifetime).min(LONGEST_LIFE),
     })
 }
 
 /// A malformed lifetime must not lose the refresh token beside it. If the guess is wrong, a refusal triggers a renewal.
-fn lifetime(json: &Value) -> Duration {
+fn lifetime(json: &Value) -> Option<Duration> {
     let seconds = match json.get("expires_in") {
         Some(Value::String(text)) => text.parse().ok(),
         other => other.and_then(Value::as_f64),
     };
-    let Some(seconds) = seconds.filter(|seconds: &f64| !seconds.is_nan()) else {
-        return USUAL_LIFETIME;
-    };
-    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
+    let seconds = seconds.filter(|seconds: &f64| !seconds.is_nan())?;
+    Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX))
 }
 
 /// The error code. The description may hold anything and is not shown.
@@ -244,20 +243,27 @@ fn encoded(fields: &[(&str, &[u8])]) -> Secret {
     text.into()
 }
 
-fn form(proof: &Proof<'_>) -> Secret {
-    match proof {
-        Proof::Code(code, attempt) => encoded(&[
+/// The proof, and the client where no header names it.
+fn form(client: &OauthClient, proof: &Proof<'_>, names_client: bool) -> Secret {
+    let mut fields: Vec<(&str, &[u8])> = match proof {
+        Proof::Code(code, attempt) => vec![
             ("grant_type", b"authorization_code"),
             ("code", code.expose()),
             ("redirect_uri", attempt.redirect.as_bytes()),
             ("code_verifier", attempt.verifier.expose()),
-        ]),
-        Proof::RefreshToken(token) => encoded(&[
+        ],
+        Proof::RefreshToken(token) => vec![
             ("grant_type", b"refresh_token"),
             ("refresh_token", token.expose()),
-        ]),
-        Proof::Nothing => encoded(&[("grant_type", b"client_credentials")]),
+        ],
+        Proof::Nothing => vec![("grant_type", b"client_credentials")],
+    };
+    if names_client {
+        fields.push(("client_id", client.id.as_bytes()));
+        let secret = client.secret.as_ref();
+        fields.extend(secret.map(|secret| ("client_secret", secret.expose())));
     }
+    encoded(&fields)
 }
 
 /// One attempt to sign in with a browser.
@@ -271,34 +277,60 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    pub(crate) fn new(port: u16) -> io::Result<Self> {
+    /// One with a callback that the site allows. An instance of Data Center may want https ("OAuth 2.0 provider system
+    /// properties"); one that says nothing about it is taken to allow http.
+    pub(crate) fn at(client: &OauthClient, port: u16) -> io::Result<Self> {
+        let is_refused = |attempt: &Self| {
+            let (patience, now) = (limit(CONNECT), Instant::now());
+            let route = route::to(&client.site.host, patience, now + patience);
+            let http = Client::new(&route).ok()?;
+            Some(http.get(&attempt.url(client), None).ok()?.status == 400)
+        };
+        let http = Self::new(redirect("http", port))?;
+        if !client.site.is_cloud() && is_refused(&http) == Some(true) {
+            let https = Self::new(redirect("https", port))?;
+            if is_refused(&https) == Some(false) {
+                return Ok(https);
+            }
+        }
+        Ok(http)
+    }
+
+    /// Whether the browser comes back without TLS, so that we can answer it.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.redirect.starts_with("http:")
+    }
+
+    fn new(redirect: String) -> io::Result<Self> {
         Ok(Self {
             state: Secret::random()?,
             verifier: Secret::random()?,
-            redirect: redirect(port),
+            redirect,
         })
     }
 
     /// The URL for the browser.
     ///
-    /// Bitbucket does not document PKCE for Cloud. We send it and also the consumer's secret, which is still needed.
-    pub(crate) fn url(&self, client_id: &str) -> String {
+    /// Bitbucket does not document PKCE for Cloud. We send it, and the client's secret too where there is one.
+    pub(crate) fn url(&self, client: &OauthClient) -> String {
         let challenge = Base64UrlUnpadded::encode_string(&Sha256::digest(self.verifier.expose()));
-        let query = encoded(&[
+        let mut fields: Vec<(&str, &[u8])> = vec![
             ("response_type", b"code"),
-            ("client_id", client_id.as_bytes()),
+            ("client_id", client.id.as_bytes()),
             ("redirect_uri", self.redirect.as_bytes()),
             ("state", self.state.expose()),
             ("code_challenge", challenge.as_bytes()),
             ("code_challenge_method", b"S256"),
-        ]);
-        format!("{AUTHORIZE}?{}", String::from_utf8_lossy(query.expose()))
+        ];
+        fields.extend(client.site.scopes().map(|scopes| ("scope", scopes)));
+        let (page, query) = (client.site.authorize_url(), encoded(&fields));
+        format!("{page}?{}", String::from_utf8_lossy(query.expose()))
     }
 }
 
 /// The callback URL to register (RFC 8252, 7.3).
-pub(crate) fn redirect(port: u16) -> String {
-    format!("http://127.0.0.1:{port}/callback")
+pub(crate) fn redirect(scheme: &str, port: u16) -> String {
+    format!("{scheme}://127.0.0.1:{port}/callback")
 }
 
 #[cfg(test)]
@@ -308,7 +340,19 @@ mod tests {
     use serde_json::json;
 
     use super::{Attempt, Proof, code, form, parse};
+    use crate::bitbucket::site::{OauthClient, Site};
     use crate::sys::secret::Secret;
+
+    fn client(host: &str, base_path: &str) -> OauthClient {
+        OauthClient {
+            site: Site {
+                host: host.parse().expect("a host"),
+                base_path: base_path.to_owned(),
+            },
+            id: "k/1".to_owned(),
+            secret: Some(Secret::new(b"s+1".to_vec())),
+        }
+    }
 
     #[test]
     fn tokens_are_read_as_both_texts_of_the_documentation_have_them() {
@@ -328,7 +372,7 @@ mod tests {
                 31_536_000,
             ),
         ] {
-            let tokens = parse(&answer).expect("tokens");
+            let tokens = parse(&answer, Duration::from_secs(7200)).expect("tokens");
             assert_eq!(tokens.access.expose(), long.as_bytes());
             assert_eq!(tokens.refresh, Some(Secret::new(b"r".to_vec())));
             assert_eq!(tokens.lifetime, Duration::from_secs(seconds));
@@ -347,7 +391,10 @@ mod tests {
             json!({"access_token": "a", "token_type": "mac"}),
             json!({"access_token": "a", "refresh_token": "a b"}),
         ] {
-            assert!(parse(&answer).is_none(), "{answer}");
+            assert!(
+                parse(&answer, Duration::from_secs(7200)).is_none(),
+                "{answer}"
+            );
         }
         assert_eq!(
             code(&json!({"error": "invalid_grant"})).as_deref(),
@@ -362,22 +409,36 @@ mod tests {
             state: Secret::new(b"st".to_vec()),
             // RFC 7636, appendix B
             verifier: Secret::new(b"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_vec()),
-            redirect: super::redirect(1),
+            redirect: super::redirect("http", 1),
         };
-        assert_eq!(
-            attempt.url("k/1"),
-            "https://bitbucket.org/site/oauth2/authorize?response_type=code&client_id=k%2F1\
+        let query = "response_type=code&client_id=k%2F1\
              &redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fcallback&state=st\
-             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+        assert_eq!(
+            attempt.url(&client("bitbucket.org", "")),
+            format!("https://bitbucket.org/site/oauth2/authorize?{query}")
+        );
+        assert_eq!(
+            attempt.url(&client("git.corp.example", "/bitbucket")),
+            format!(
+                "https://git.corp.example/bitbucket/rest/oauth2/latest/authorize?{query}&scope=REPO_READ%20REPO_WRITE"
+            )
         );
     }
 
     #[test]
     fn a_form_carries_any_value() {
         let token = Secret::new(b"a+b&c=d/e".to_vec());
-        assert_eq!(
-            form(&Proof::RefreshToken(&token)).expose(),
-            b"grant_type=refresh_token&refresh_token=a%2Bb%26c%3Dd%2Fe"
-        );
+        let proof = Proof::RefreshToken(&token);
+        let mut client = client("git.corp.example", "");
+        let fields = "grant_type=refresh_token&refresh_token=a%2Bb%26c%3Dd%2Fe";
+        let text = |client: &OauthClient, names_client| {
+            String::from_utf8_lossy(form(client, &proof, names_client).expose()).into_owned()
+        };
+        assert_eq!(text(&client, false), fields);
+        let named = format!("{fields}&client_id=k%2F1");
+        assert_eq!(text(&client, true), format!("{named}&client_secret=s%2B1"));
+        client.secret = None;
+        assert_eq!(text(&client, true), named);
     }
 }

@@ -17,7 +17,11 @@ impl Kind {
     pub(crate) fn page(self, host: &Host, context: &str, reach: &[Reach]) -> String {
         match self {
             Self::ApiToken | Self::AppPassword if is_cloud(host) => API_TOKEN_PAGE.to_owned(),
-            Self::Oauth => GRANTS_PAGE.to_owned(),
+            Self::Oauth if is_cloud(host) => GRANTS_PAGE.to_owned(),
+            // Data Center, "Authorized applications" of the user's account.
+            Self::Oauth => {
+                format!("https://{host}{context}/plugins/servlet/oauth/users/access-tokens")
+            }
             Self::AccessToken => {
                 let place = match reach.first() {
                     None => "WORKSPACE/REPOSITORY/admin".to_owned(),

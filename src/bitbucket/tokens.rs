@@ -64,7 +64,9 @@ impl Kind {
         let named = || {
             let own = username?.as_slice();
             let mut kinds = Self::ALL.into_iter();
-            kinds.find(|kind| kind.exists_on(host) && kind.static_username() == Some(own))
+            let is_it = |kind: &Self| kind.static_username() == Some(own) && kind.exists_on(host);
+            // Nobody types an OAuth token, and what is found of one has no grant.
+            kinds.find(|kind| *kind != Self::Oauth && is_it(kind))
         };
         let is_long = secret.expose().len() > LONGEST_PASSWORD;
         match Self::of_secret(secret, host).or_else(named) {

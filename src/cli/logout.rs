@@ -7,8 +7,8 @@ use clap::Args;
 
 use crate::account::Account;
 use crate::answer::renewal;
+use crate::bitbucket::Kind;
 use crate::bitbucket::oauth::Flow;
-use crate::bitbucket::{self, Kind};
 use crate::cli::output;
 use crate::cli::setup;
 use crate::settings::session::Session;
@@ -60,11 +60,11 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
                     "Bitbucket goes on granting '{}' access until it is revoked: {page}",
                     account.name
                 ),
-                // Nobody granted anything: only the consumer itself can be taken away.
+                // Nobody granted anything: only the client itself can be taken away.
                 Some(Flow::ClientCredentials) => format!(
-                    "Bitbucket goes on knowing the OAuth consumer of '{}' until it is deleted: {}",
+                    "Bitbucket goes on knowing the OAuth client of '{}' until it is deleted: {}",
                     account.name,
-                    bitbucket::oauth::consumers_page(&account.reach)
+                    account.oauth_site().clients_page(&account.reach)
                 ),
             });
         }

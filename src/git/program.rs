@@ -138,13 +138,12 @@ fn value_by(git: Program, arguments: &[&str], limit: Duration) -> Option<String>
     (output.code == Some(0)).then(|| value.trim_end_matches('\n').to_owned())
 }
 
-/// The value of a setting for a host in git's system, global and command scope (git-config(1), "SCOPES"), not that of a
+/// The value of a setting for a URL in git's system, global and command scope (git-config(1), "SCOPES"), not that of a
 /// repository.
-pub(super) fn own_setting(name: &str, host: &Host, limit: Duration) -> Option<String> {
-    let url = format!("https://{host}/");
+pub(crate) fn own_setting(name: &str, url: &str, limit: Duration) -> Option<String> {
     value_by(
         outside_repositories(),
-        &["--get-urlmatch", name, &url],
+        &["--get-urlmatch", name, url],
         limit,
     )
 }

@@ -27,7 +27,7 @@ pub(crate) fn to(host: &Host, patience: Duration, deadline: Instant) -> Route {
 
 /// The proxy to a host. git-config(1), `http.proxy`: it overrides the environment, and empty means none.
 pub(crate) fn proxy(host: &Host, limit: Duration) -> Option<String> {
-    let configured = own_setting("http.proxy", host, limit);
+    let configured = own_setting("http.proxy", &format!("https://{host}/"), limit);
     let proxy = configured
         .or_else(|| first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]))?;
     (!proxy.is_empty() && !is_excepted_by_environment(host)).then_some(proxy)
@@ -59,7 +59,7 @@ fn is_excepted_by_environment(host: &Host) -> bool {
 /// git-config(1), `http.sslCAInfo`: the environment overrides it.
 fn ca(host: &Host, limit: Duration) -> Option<PathBuf> {
     let path = first_set(&["GIT_SSL_CAINFO"])
-        .or_else(|| own_setting("http.sslCAInfo", host, limit))
+        .or_else(|| own_setting("http.sslCAInfo", &format!("https://{host}/"), limit))
         .or_else(|| first_set(&["SSL_CERT_FILE"]));
     path.filter(|path| !path.is_empty()).map(PathBuf::from)
 }

@@ -68,7 +68,7 @@ fn put_right(mut request: Request) -> Request {
     let token = Secret::new(token.as_slice().to_vec());
     let is_the_password = given.as_ref() != Some(&secret);
     let kind = is_the_password.then(|| Kind::of_pair(&token, None, &host));
-    let username = kind.and_then(|kind| kind.git_username(None));
+    let username = kind.and_then(|kind| kind.git_username(&host, None));
     request.context.username = username.map(<[u8]>::to_vec);
     request.password = given.map(|_| secret);
     request

@@ -72,7 +72,7 @@ fn mistake(request: &Request) -> Option<(Kind, String)> {
     let kind = Kind::of_secret(request.password.as_ref()?, &host)?;
     // Others may work with the user's own name.
     let is_static = matches!(kind, Kind::ApiToken | Kind::AccessToken);
-    let right = kind.git_username(None).filter(|_| is_static)?;
+    let right = kind.git_username(&host, None).filter(|_| is_static)?;
     let typed = request.context.username.as_deref()?;
     (typed != right).then(|| (kind, String::from_utf8_lossy(right).into_owned()))
 }

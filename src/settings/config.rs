@@ -1,5 +1,6 @@
 //! What `config.toml` can say. The user's file wins over the machine's, key by key.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -25,6 +26,14 @@ pub(crate) struct Config {
     /// These stores are asked in turn when no account fits.
     pub(crate) lookup: Vec<LookupStore>,
     pub(crate) store: StoreSection,
+    /// What is said of OAuth for each host, with the path below which an instance of Data Center lies.
+    pub(crate) oauth: BTreeMap<String, OauthSection>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct OauthSection {
+    /// The OAuth client with which one signs in.
+    pub(crate) client_id: Option<String>,
 }
 
 /// A store that others fill, and that we only read.

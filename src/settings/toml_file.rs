@@ -82,7 +82,7 @@ fn broken(path: &Path, what: &str) -> anyhow::Error {
 
 /// The keys of each table that this version knows.
 const KNOWN: [(&str, &str); 6] = [
-    ("", "environment hosts lookup store"),
+    ("", "environment hosts lookup oauth store"),
     ("store", "default exec file folder vault"),
     ("store.exec", "program"),
     ("store.file", "path key"),
@@ -120,14 +120,18 @@ pub(super) fn unknown_keys(path: &Path, is_machine: bool) -> Result<Vec<String>>
 
 fn collect_unknown(table: &DeTable<'_>, name: &str, found: &mut impl FnMut(usize, &str)) {
     let known = KNOWN.iter().find(|(known, _)| *known == name);
-    let known = known.map_or("", |(_, keys)| keys);
+    let known = match name.strip_prefix("oauth.") {
+        Some(_) => "client_id",
+        None => known.map_or("", |(_, keys)| keys),
+    };
     for (key, value) in table {
         let (own, start) = (key.get_ref(), key.span().start);
         let path = match name {
             "" => own.to_string(),
             _ => format!("{name}.{own}"),
         };
-        if !known.split(' ').any(|known| known == own) {
+        // The keys of `oauth` are hosts.
+        if name != "oauth" && !known.split(' ').any(|known| known == own) {
             found(start, &path);
         } else if let DeValue::Table(inner) = value.get_ref() {
             collect_unknown(inner, &path, found);

@@ -33,7 +33,14 @@ pub(crate) const SECRET_VARIABLES: [&str; 4] = [
 ];
 
 /// The variables with tokens of other services. A program inherits them only when it may need to sign in there.
-const SERVICE_VARIABLES: [&str; 3] = ["BITBUCKET_STEP_OIDC_TOKEN", "BAO_TOKEN", "VAULT_TOKEN"];
+const SERVICE_VARIABLES: [&str; 5] = [
+    "BITBUCKET_STEP_OIDC_TOKEN",
+    "BAO_TOKEN",
+    "VAULT_TOKEN",
+    // Git Credential Manager's, for the OAuth client of a person who signs in.
+    "GCM_BITBUCKET_CLOUD_CLIENTSECRET",
+    "GCM_BITBUCKET_DATACENTER_CLIENTSECRET",
+];
 
 #[derive(Debug)]
 pub(crate) struct Program {

@@ -250,23 +250,23 @@ impl Client {
             .run(request.timeout_global(Some(patience)).build())
     }
 
-    /// Posts a form, once. The connection and the answer each have a time of their own.
+    /// Posts a form, once, with this value of the `Authorization` header if there is one. The connection and the answer each have a time of their own.
     /// [`Error::Unanswered`] means that the form may have been sent.
     pub(crate) fn post_form(
         &self,
         url: &str,
-        authorization: &Secret,
+        authorization: Option<&Secret>,
         form: &Secret,
         answer: Duration,
     ) -> Result<Answer, Error> {
-        let value = sensitive(authorization)?;
+        let value = authorization.map(sensitive).transpose()?;
         let connect = self.patience / 2;
         let length = form.expose().len();
         let mut body = Watched {
             rest: form.expose(),
             is_wanted: false,
         };
-        let request = self
+        let mut request = self
             .agent
             .post(url)
             .config()
@@ -278,8 +278,10 @@ impl Client {
             .timeout_global(Some(self.patience + answer))
             .build();
         trace::say(|| format!("http: POST {url}"));
+        if let Some(value) = value {
+            request = request.header(AUTHORIZATION, value);
+        }
         let outcome = request
-            .header(AUTHORIZATION, value)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header("Accept", "application/json")
             .header(CONTENT_LENGTH, length)

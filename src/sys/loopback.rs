@@ -58,7 +58,6 @@ impl Loopback {
     pub(crate) fn bind(port: u16, patience: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
-        let port = listener.local_addr()?.port();
         // Cookies do not know ports, and two sign-ins may be under way.
         let name = format!("git-credential-bitbucket-{port}=");
         let value = Secret::random()?;
@@ -70,10 +69,6 @@ impl Loopback {
             is_begun: Arc::default(),
             patience,
         })
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
     }
 
     /// Where the browser begins: on the host of the callback, or the cookie would not come back.

@@ -1,6 +1,7 @@
 //! `login`: adds an account, or replaces the one of that name.
 
 mod account;
+mod client;
 mod instance;
 mod oauth;
 mod options;
@@ -46,7 +47,8 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         .and_then(|name| accounts.named(name));
     let host = host(arguments, named)?;
     let policy = session.policy()?;
-    let is_oauth = oauth::is_meant(arguments, named)?;
+    let is_oauth = oauth::is_meant(arguments, named)?
+        || named.is_none() && oauth::is_chosen(arguments, &session, &host)?;
     let said = arguments.kind.or(is_oauth.then_some(Kind::Oauth));
     refuse_before_asking(arguments, &session, named, &host, said)?;
     let (mut account, kept) = if is_oauth {

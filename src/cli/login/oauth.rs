@@ -1,7 +1,7 @@
-//! `login --kind oauth`: the user allows a consumer to act for them, in a browser; or the consumer acts for itself.
+//! `login --web`: the user lets an OAuth client act for them, in a browser; or the client acts for itself.
 //!
-//! Bitbucket has no device flow, and a secret inside a program is public: so the user brings the key and secret of an own
-//! consumer.
+//! Bitbucket has no device flow, and a secret inside a program is public: so the user brings a client of their own,
+//! unless whoever built the program has put one in.
 
 use std::io::{self, IsTerminal as _};
 use std::sync::atomic::Ordering;
@@ -12,14 +12,16 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::client;
 use super::secret;
 use crate::account::grant::Grant;
 use crate::account::{Account, Kept};
 use crate::answer::renewal;
 use crate::bitbucket::Kind;
-use crate::bitbucket::oauth::{self, Attempt, Consumer, Proof, Tokens};
-use crate::bitbucket::oauth::{Ended, Flow};
+use crate::bitbucket::oauth::{self, Attempt, Ended, Flow, Proof, Tokens};
+use crate::bitbucket::site::{OauthClient, Site};
 use crate::cli::login::options::Login;
+use crate::git::context::Host;
 use crate::settings::session::Session;
 use crate::sys::browser;
 use crate::sys::error::{Hinted, Usage};
@@ -39,158 +41,120 @@ const NO_RANDOM: &str = "cannot get random numbers from the system";
 
 /// Whether the user wants a grant: by `--kind`, by its options, or by the existing account.
 pub(super) fn is_meant(arguments: &Login, existing: Option<&Account>) -> Result<bool> {
-    let is_said = arguments.client_id.is_some()
+    let is_said = arguments.web
+        || arguments.client_id.is_some()
         || arguments.client_credentials
         || arguments.no_browser
         || arguments.port.is_some();
     match arguments.kind {
         Some(Kind::Oauth) => Ok(true),
         Some(kind) if is_said => bail!(Usage(format!(
-            "'--client-id', '--client-credentials', '--port' and '--no-browser' are for '--kind oauth', not for '{kind}'"
+            "'--web', '--client-id', '--client-credentials', '--port' and '--no-browser' are for '--kind oauth', not for \
+             '{kind}'"
         ))),
         Some(_) => Ok(false),
         None => Ok(is_said || existing.is_some_and(|known| known.kind() == Some(Kind::Oauth))),
     }
 }
 
-/// Gets a grant, and stores its consumer in the account.
+/// Asks for browser or token, where nothing says it and a client is known.
+pub(super) fn is_chosen(arguments: &Login, session: &Session, host: &Host) -> Result<bool> {
+    let is_allowed = session.policy()?.allows_kind(Kind::Oauth);
+    let base_path = arguments.host.clone().map(|instance| instance.context);
+    let site = Site {
+        host: host.clone(),
+        base_path: base_path.unwrap_or_default(),
+    };
+    let may_be = arguments.kind.is_none() && arguments.may_ask() && is_allowed;
+    if !may_be || client::of_settings(session, &site)?.is_none() {
+        return Ok(false);
+    }
+    loop {
+        let answer = terminal::ask_line("Sign in with browser or token (Enter: browser)? ")?;
+        match answer.to_ascii_lowercase() {
+            answer if "browser".starts_with(&answer) => return Ok(true),
+            answer if "token".starts_with(&answer) => return Ok(false),
+            _ => message::tell("Please type browser or token"),
+        }
+    }
+}
+
+/// Gets a grant, and stores its client in the account.
 pub(super) fn sign_in(
     arguments: &Login,
     session: &Session,
     existing: Option<&Account>,
     account: &mut Account,
 ) -> Result<Kept> {
-    if !Kind::Oauth.exists_on(&account.host) {
+    let is_cloud = account.oauth_site().is_cloud();
+    if arguments.client_credentials && !is_cloud {
         bail!(Usage(format!(
-            "{} has no credential of kind 'oauth'",
+            "{} lets no OAuth client act for itself: leave '--client-credentials' out",
             account.host
         )));
     }
-    let before = existing.and_then(Account::grant);
-    let flow = match before {
+    let in_browser = arguments.web || arguments.no_browser || arguments.port.is_some();
+    let flow = match existing.and_then(Account::grant) {
         _ if arguments.client_credentials => Flow::ClientCredentials,
-        Some(grant) if !arguments.no_browser && arguments.port.is_none() => grant.flow,
+        Some(grant) if !in_browser => grant.flow,
         _ => Flow::AuthorizationCode,
     };
     let port = arguments.port.unwrap_or(PORT);
-    let key = arguments.client_id.as_ref();
-    let key = key.or(before.map(|grant| &grant.client_id));
-    // The old consumer stays, unless an option changes it.
-    let known = existing.filter(|_| arguments.client_id.is_none() && !arguments.with_token);
-    let kept = known.and_then(|known| session.secret_of(known).ok().flatten());
-    let consumer = match (key, kept.and_then(|kept| kept.client_secret)) {
-        (Some(key), Some(secret)) => Consumer {
-            id: key.clone(),
-            secret,
-        },
-        (key, _) => ask_consumer(arguments, key, account, flow, port)?,
-    };
+    let client = client::of(arguments, session, existing, account, flow, port)?;
     let asked = Timestamp::now();
     let tokens = match flow {
-        Flow::ClientCredentials => oauth::tokens(&consumer, &Proof::Nothing),
-        Flow::AuthorizationCode if arguments.no_browser => by_hand(arguments, &consumer, port)?,
-        Flow::AuthorizationCode => match Loopback::bind(port, PATIENCE) {
-            Ok(loopback) => with_browser(&loopback, &consumer)?,
+        Flow::ClientCredentials => oauth::tokens(&client, &Proof::Nothing),
+        Flow::AuthorizationCode => granted(arguments, &client, port)?,
+    };
+    let tokens = tokens.map_err(|error| explained(&error, account, flow))?;
+    if tokens.refresh.is_none() && flow == Flow::AuthorizationCode {
+        bail!(Hinted::new(
+            "Bitbucket gave no refresh token: the access would end within hours",
+            format!(
+                "tick 'Refresh token': {}",
+                client.site.clients_page(&account.reach)
+            ),
+        ));
+    }
+    account.password_expiry_utc = renewal::end_of(asked, tokens.lifetime);
+    if let Some(known) = account.known_mut() {
+        known.grant = Some(Grant::new(client.id, flow));
+    }
+    Ok(Kept {
+        secret: tokens.access,
+        oauth_refresh_token: tokens.refresh,
+        client_secret: client.secret,
+    })
+}
+
+/// The tokens for what the user grants: with the browser, or by an address that they paste.
+fn granted(arguments: &Login, client: &OauthClient, port: u16) -> Result<GrantOutcome> {
+    let attempt = Attempt::at(client, port).context(NO_RANDOM)?;
+    if !arguments.no_browser && attempt.is_plain() {
+        match Loopback::bind(port, PATIENCE) {
+            Ok(loopback) => return with_browser(&loopback, client, &attempt),
             Err(error) => {
                 let message = format!("cannot listen on port {port}: {error}");
                 if !terminal::can_ask() {
                     bail!(Hinted::new(
                         message,
-                        "'--port N' takes another one, which must be in the consumer's callback URL"
+                        "'--port N' takes another one, which must be in the client's callback URL"
                     ));
                 }
                 message::warn(message);
-                by_hand(arguments, &consumer, port)?
             }
-        },
-    };
-    let tokens = tokens.map_err(|error| explained(&error, account, flow))?;
-    if tokens.refresh.is_none() && flow == Flow::AuthorizationCode {
-        bail!("Bitbucket gave no refresh token: the access would end within hours");
+        }
     }
-    account.password_expiry_utc = renewal::end_of(asked, tokens.lifetime);
-    if let Some(known) = account.known_mut() {
-        known.grant = Some(Grant::new(consumer.id, flow));
-    }
-    Ok(Kept {
-        secret: tokens.access,
-        oauth_refresh_token: tokens.refresh,
-        client_secret: Some(consumer.secret),
-    })
-}
-
-/// Asks for the consumer's key or secret if it is missing.
-fn ask_consumer(
-    arguments: &Login,
-    key: Option<&String>,
-    account: &Account,
-    flow: Flow,
-    port: u16,
-) -> Result<Consumer> {
-    let missing = || {
-        Hinted::new(
-            "the OAuth consumer's key is missing",
-            format!(
-                "register one at {}, and give its key: '--client-id KEY'",
-                oauth::consumers_page(&account.reach)
-            ),
-        )
-    };
-    let asks = !arguments.with_token && terminal::can_ask();
-    if key.is_none() && !asks {
-        bail!(missing());
-    }
-    explain(account, flow, port);
-    let id = match key {
-        Some(key) => key.clone(),
-        None => terminal::ask_line("Key of the OAuth consumer: ")?,
-    };
-    if id.is_empty() {
-        bail!(missing());
-    }
-    Ok(Consumer {
-        id,
-        secret: ask_client_secret(arguments)?,
-    })
-}
-
-/// Tells what to register, and where.
-fn explain(account: &Account, flow: Flow, port: u16) {
-    message::tell("The OAuth consumer is registered at:");
-    message::tell(&oauth::consumers_page(&account.reach));
-    // Bitbucket requires it even without a browser.
-    message::tell(&format!("Callback URL: {}", oauth::redirect(port)));
-    if let Some(scopes) = Kind::Oauth.scopes_to_tick() {
-        message::tell(&format!("Permissions: {scopes}"));
-    }
-    if flow == Flow::ClientCredentials {
-        message::tell("Tick 'This is a private consumer'");
-    }
-}
-
-fn ask_client_secret(arguments: &Login) -> Result<Secret> {
-    let prompt = "Secret of the OAuth consumer (it will not show): ";
-    let secret = if arguments.with_token && !io::stdin().is_terminal() {
-        secret::next_line(&mut terminal::input()?)?
-    } else if terminal::can_ask() {
-        terminal::ask_secret(prompt)?
-    } else {
-        bail!(Hinted::new(
-            format!(
-                "cannot ask for the secret of the OAuth consumer: {}",
-                terminal::why_not()
-            ),
-            "give it on standard input, with '--with-token'",
-        ));
-    };
-    secret::refuse_what_is_no_secret(&secret, "secret")?;
-    Ok(secret)
+    by_hand(arguments, client, &attempt)
 }
 
 /// Opens the browser and waits for it to come back.
-fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<GrantOutcome> {
-    let attempt = attempt(loopback.port())?;
-    let page = Zeroizing::new(attempt.url(&consumer.id));
+fn with_browser(
+    loopback: &Loopback,
+    client: &OauthClient,
+    attempt: &Attempt,
+) -> Result<GrantOutcome> {
+    let page = Zeroizing::new(attempt.url(client));
     message::tell("Grant access in the browser that opens");
     open(loopback);
     let minutes = PATIENCE.as_secs() / 60;
@@ -204,7 +168,7 @@ fn with_browser(loopback: &Loopback, consumer: &Consumer) -> Result<GrantOutcome
             "sign in again; '--no-browser' asks for the address instead",
         ));
     };
-    let outcome = exchange(consumer, &attempt, callback);
+    let outcome = exchange(client, attempt, callback);
     show(visitor, &outcome);
     outcome
 }
@@ -234,10 +198,9 @@ fn show(visitor: Visitor, outcome: &Result<GrantOutcome>) {
 }
 
 /// Asks for the address that a browser on another machine ended up at: the page does not load there.
-fn by_hand(arguments: &Login, consumer: &Consumer, port: u16) -> Result<GrantOutcome> {
-    let attempt = attempt(port)?;
+fn by_hand(arguments: &Login, client: &OauthClient, attempt: &Attempt) -> Result<GrantOutcome> {
     message::tell("Open this page in a browser, on any machine:");
-    message::tell(&attempt.url(&consumer.id));
+    message::tell(&attempt.url(client));
     message::tell("The browser ends up at a page that cannot load; copy its address");
     let is_piped = arguments.with_token && !io::stdin().is_terminal();
     let line = if is_piped || !terminal::can_ask() {
@@ -251,23 +214,19 @@ fn by_hand(arguments: &Login, consumer: &Consumer, port: u16) -> Result<GrantOut
     } else {
         String::from_utf8_lossy(line.expose()).into_owned()
     };
-    exchange(consumer, &attempt, callback(&address, &attempt.state))
+    exchange(client, attempt, callback(&address, &attempt.state))
 }
 
-fn attempt(port: u16) -> Result<Attempt> {
-    Attempt::new(port).context(NO_RANDOM)
-}
-
-fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Result<GrantOutcome> {
+fn exchange(client: &OauthClient, attempt: &Attempt, callback: Callback) -> Result<GrantOutcome> {
     match callback {
-        Callback::Code(code) => Ok(oauth::tokens(consumer, &Proof::Code(&code, attempt))),
+        Callback::Code(code) => Ok(oauth::tokens(client, &Proof::Code(&code, attempt))),
         Callback::Refused(code) if code == "access_denied" => bail!(Hinted::new(
             "you did not grant access",
             "sign in again, and grant access in the browser",
         )),
         Callback::Refused(code) => bail!(Hinted::new(
             format!("Bitbucket did not let you grant access: {code}"),
-            "compare the consumer's callback URL and permissions with those printed above",
+            "check the client's callback URL and scopes: see 'login --help'",
         )),
         Callback::Stray => bail!(Hinted::new(
             "that is not the address your browser ended up at in this sign-in",
@@ -277,17 +236,17 @@ fn exchange(consumer: &Consumer, attempt: &Attempt, callback: Callback) -> Resul
 }
 
 fn explained(error: &oauth::Error, account: &Account, flow: Flow) -> anyhow::Error {
-    let page = oauth::consumers_page(&account.reach);
+    let page = account.oauth_site().clients_page(&account.reach);
     let hint = match error.end() {
-        Some(Ended::Client) => format!("check the consumer's key and secret: {page}"),
+        Some(Ended::Client) => format!("check the client's ID (older: key) and secret: {page}"),
         Some(Ended::Grant) if flow == Flow::ClientCredentials => {
-            format!("tick 'This is a private consumer': {page}")
+            format!("tick 'Client credentials' (older: 'This is a private consumer'): {page}")
         }
         Some(_) => "sign in again: a code works once, and only for minutes".to_owned(),
         None => match error {
             oauth::Error::Http(error) => error.hint().to_owned(),
             oauth::Error::Refused(code) if code == "invalid_request" => {
-                format!("give the consumer a callback URL: {page}")
+                format!("give the client a callback URL: {page}")
             }
             _ => "try again in a few minutes".to_owned(),
         },

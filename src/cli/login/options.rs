@@ -46,10 +46,13 @@ pub(crate) struct Login {
     /// Do not ask Bitbucket whether the secret works
     #[arg(long)]
     pub(crate) no_verify: bool,
-    /// The key of your OAuth consumer; login then asks for its secret
-    #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
+    /// Sign in with the browser
+    #[arg(long, conflicts_with = "client_credentials")]
+    pub(crate) web: bool,
+    /// The ID of your OAuth client (older: key of a consumer); login then asks for its secret
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) client_id: Option<String>,
-    /// Let the OAuth consumer act for itself, without a browser
+    /// Let the OAuth client act for itself, without a browser
     #[arg(long)]
     pub(crate) client_credentials: bool,
     /// The port of the OAuth callback [default: 23418]

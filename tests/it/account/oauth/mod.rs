@@ -2,7 +2,9 @@
 
 mod attacks;
 mod browser;
+mod client;
 mod crashes;
+mod data_center;
 mod real_server;
 mod renewal;
 mod route;
@@ -11,7 +13,7 @@ mod start;
 mod typed;
 
 use crate::support::harness::{Outcome, PROGRAM, TestEnv, has, run, write_private};
-use crate::support::stand_in::{Consumer, StandIn};
+use crate::support::stand_in::{Consumer, DataCenter, StandIn};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -22,6 +24,10 @@ use std::time::{Duration, Instant};
 
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/app.git\n";
 
+/// An instance of Data Center below a path.
+const DC: &str = "git.corp.example:7990";
+const DC_APP: &str = "https://git.corp.example:7990/bitbucket/scm/prj/app.git";
+
 const CLIENT_SECRET: &str = "canary-client-secret";
 
 fn world() -> (TestEnv, StandIn, Consumer) {
@@ -30,6 +36,16 @@ fn world() -> (TestEnv, StandIn, Consumer) {
     let consumer = stand_in.consumer("KEY", CLIENT_SECRET);
     assert_eq!(env.program(&["setup"], "").status, 0);
     (env, stand_in, consumer)
+}
+
+/// The same with an instance of Data Center.
+fn data_center() -> (TestEnv, StandIn, DataCenter, Consumer) {
+    let (env, stand_in) = TestEnv::with_stand_in();
+    let data_center = stand_in.data_center(DC, "/bitbucket");
+    data_center.repository("prj/app");
+    let consumer = data_center.consumer("KEY", CLIENT_SECRET);
+    assert_eq!(env.program(&["setup"], "").status, 0);
+    (env, stand_in, data_center, consumer)
 }
 
 /// A port that nobody listens on.
@@ -88,6 +104,24 @@ fn signed_in() -> (TestEnv, StandIn, Consumer) {
     (env, stand_in, consumer)
 }
 
+/// The same at Data Center.
+fn signed_in_at_data_center() -> (TestEnv, StandIn, Consumer) {
+    let (mut env, stand_in, _data_center, consumer) = data_center();
+    browser(&mut env, "");
+    let outcome = login(
+        &env,
+        &[
+            "--host",
+            "git.corp.example:7990/bitbucket",
+            "--port",
+            &free_port(),
+        ],
+    );
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    stand_in.forget_requests();
+    (env, stand_in, consumer)
+}
+
 /// The access token's time is up.
 fn let_it_end(env: &TestEnv) {
     set_end(env, 1_000_000_000);
@@ -123,7 +157,21 @@ fn password(answer: &str) -> Option<&str> {
 }
 
 fn get(env: &TestEnv) -> Outcome {
-    env.program(&["get"], WANTED)
+    env.program(&["get"], wanted(env))
+}
+
+/// What git asks for on the host of the account.
+fn wanted(env: &TestEnv) -> &'static str {
+    if is_of_data_center(env) {
+        "protocol=https\nhost=git.corp.example:7990\npath=bitbucket/scm/prj/app.git\n"
+    } else {
+        WANTED
+    }
+}
+
+fn is_of_data_center(env: &TestEnv) -> bool {
+    let accounts = fs::read_to_string(env.data().join("accounts.toml"));
+    accounts.is_ok_and(|accounts| accounts.contains(DC))
 }
 
 /// The same without waiting for it.
@@ -136,20 +184,27 @@ fn start_get(env: &TestEnv) -> Child {
         .stderr(Stdio::piped());
     let mut process = command.spawn().unwrap();
     let mut input = process.stdin.take().unwrap();
-    input.write_all(WANTED.as_bytes()).unwrap();
+    input.write_all(wanted(env).as_bytes()).unwrap();
     process
 }
 
 /// How often a token was asked for.
 fn asked(stand_in: &StandIn) -> usize {
-    stand_in.count(|request| request.path == "/site/oauth2/access_token")
+    let tokens = [
+        "/site/oauth2/access_token",
+        "/bitbucket/rest/oauth2/latest/token",
+    ];
+    stand_in.count(|request| tokens.contains(&request.path.as_str()))
 }
 
 /// Whether Bitbucket takes it.
 fn works(env: &TestEnv) -> bool {
-    env.git(&["ls-remote", "https://bitbucket.org/acme/app.git"])
-        .status
-        == 0
+    let repository = if is_of_data_center(env) {
+        DC_APP
+    } else {
+        "https://bitbucket.org/acme/app.git"
+    };
+    env.git(&["ls-remote", repository]).status == 0
 }
 
 fn start(mut command: std::process::Command) -> (Child, impl Iterator<Item = String>) {

@@ -11,7 +11,7 @@ use super::browser::Browser;
 use super::{CLIENT_SECRET, free_port, get, password, works};
 use crate::support::harness::{Outcome, PROGRAM, TestEnv, has};
 use crate::support::needs::has_installed;
-use crate::support::stand_in::StandIn;
+use crate::support::stand_in::{DataCenter, StandIn};
 
 /// How long its access tokens live: a second longer than one has to be good for.
 const LIFETIME: &str = "61";
@@ -23,10 +23,11 @@ struct OauthServer {
 }
 
 impl OauthServer {
-    fn start(stand_in: &StandIn) -> Self {
+    fn start(data_center: Option<&DataCenter>) -> (Self, u16) {
         let mut child = Command::new("node")
-            .arg(folder().join("server.js"))
+            .arg(program())
             .args([CLIENT_SECRET, LIFETIME])
+            .args(data_center.map(DataCenter::url))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -35,11 +36,12 @@ impl OauthServer {
         let mut line = String::new();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         output.read_line(&mut line).unwrap();
-        stand_in.forward_oauth(line.trim().parse().expect("the server says its port"));
-        Self {
+        let port = line.trim().parse().expect("the server says its port");
+        let server = Self {
             process: child,
             _output: output,
-        }
+        };
+        (server, port)
     }
 }
 
@@ -55,22 +57,40 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/oauth-server")
 }
 
+/// The server, beside its packages.
+fn program() -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oauth_server/server.js");
+    let (program, source) = (folder().join("server.js"), fs::read(source).unwrap());
+    if fs::read(&program).ok().as_ref() != Some(&source) {
+        let mut new = tempfile::NamedTempFile::new_in(folder()).unwrap();
+        new.write_all(&source).unwrap();
+        new.persist(&program).unwrap();
+    }
+    program
+}
+
+fn is_there() -> bool {
+    has(&["node", "chromium", "chromedriver"])
+        && has_installed(&folder().join("node_modules/oidc-provider"))
+}
+
 fn world() -> Option<(TestEnv, StandIn, OauthServer)> {
-    if !has(&["node", "chromium", "chromedriver"]) {
+    if !is_there() {
         return None;
     }
-    if !has_installed(&folder().join("node_modules/oidc-provider")) {
-        return None;
-    }
-    let (env, stand_in) = TestEnv::with_stand_in();
-    stand_in.repository("acme/app");
-    assert_eq!(env.program(&["setup"], "").status, 0);
-    let server = OauthServer::start(&stand_in);
+    let (env, stand_in, _consumer) = super::world();
+    let (server, port) = OauthServer::start(None);
+    stand_in.forward_oauth(port);
     Some((env, stand_in, server))
 }
 
 /// Signs in with a browser in which somebody acts; what came of it, and the last page.
-fn sign_in(env: &mut TestEnv, browser: &Browser, act: impl FnOnce(&Browser)) -> (Outcome, String) {
+fn sign_in(
+    env: &mut TestEnv,
+    browser: &Browser,
+    more: &[&str],
+    act: impl FnOnce(&Browser),
+) -> (Outcome, String) {
     let address = env.path().join("address");
     let script = format!(
         "#!/bin/sh\nprintf %s \"$1\" >'{0}.new' && mv '{0}.new' '{0}'\n",
@@ -84,15 +104,18 @@ fn sign_in(env: &mut TestEnv, browser: &Browser, act: impl FnOnce(&Browser)) -> 
     env.set("BROWSER", &opener.display().to_string());
 
     let mut login = env.command(PROGRAM);
-    login.args(["login", "mine", "--client-id", "KEY", "--with-token"]);
+    login.args(["login", "mine", "--web", "--with-token"]);
     login.args(["--store", "file", "--port", &free_port()]);
+    login.args(more);
     let mut login = login
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    writeln!(login.stdin.take().unwrap(), "{CLIENT_SECRET}").unwrap();
+    let has_secret = !more.contains(&"OPEN");
+    let secret = if has_secret { CLIENT_SECRET } else { "" };
+    writeln!(login.stdin.take().unwrap(), "{secret}").unwrap();
     let end = Instant::now() + Duration::from_secs(20);
     while !address.exists() && Instant::now() < end {
         thread::sleep(Duration::from_millis(10));
@@ -117,7 +140,8 @@ fn somebody_says_no_in_a_real_browser_then_signs_in_and_the_grant_is_renewed() {
         return;
     };
     let browser = Browser::start(&stand_in.proxy(), &env.path().join("chromium"));
-    let (outcome, page) = sign_in(&mut env, &browser, |browser| {
+    let key = ["--client-id", "KEY"];
+    let (outcome, page) = sign_in(&mut env, &browser, &key, |browser| {
         browser.click("a[href$='/abort']");
     });
     assert_eq!(outcome.status, 1, "{outcome:?}");
@@ -128,22 +152,37 @@ fn somebody_says_no_in_a_real_browser_then_signs_in_and_the_grant_is_renewed() {
     assert!(page.contains("Sign-in failed"), "{page}");
     assert!(env.accounts().is_empty());
 
-    let (outcome, page) = sign_in(&mut env, &browser, |browser| {
-        browser.type_into("input[name=login]", "ada");
-        browser.type_into("input[name=password]", "anything");
-        browser.click("button[type=submit]");
-        // The page for the consent has one button, and no field.
+    let (outcome, page) = sign_in(&mut env, &browser, &key, allow);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert!(page.contains("You are signed in"), "{page}");
+    renews_three_times(&env);
+
+    // PKCE alone. The server knows ada by now.
+    let open = ["--client-id", "OPEN"];
+    let (outcome, page) = sign_in(&mut env, &browser, &open, |browser| {
         browser.click("form:not(:has(input[name=password])) button[type=submit]");
     });
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert!(page.contains("You are signed in"), "{page}");
     drop(browser);
+    renews_three_times(&env);
+}
 
+/// Somebody gives a name and says yes.
+fn allow(browser: &Browser) {
+    browser.type_into("input[name=login]", "ada");
+    browser.type_into("input[name=password]", "anything");
+    browser.click("button[type=submit]");
+    // The page for the consent has one button, and no field.
+    browser.click("form:not(:has(input[name=password])) button[type=submit]");
+}
+
+fn renews_three_times(env: &TestEnv) {
     let mut tokens = Vec::new();
     for _ in 0..3 {
-        let outcome = get(&env);
+        let outcome = get(env);
         tokens.push(password(&outcome.stdout).expect("a token").to_owned());
-        assert!(works(&env));
+        assert!(works(env));
         // Now it is good for less than a minute.
         thread::sleep(Duration::from_millis(2100));
     }
@@ -153,6 +192,24 @@ fn somebody_says_no_in_a_real_browser_then_signs_in_and_the_grant_is_renewed() {
         3,
         "each was renewed with the next refresh token"
     );
+}
+
+#[test]
+fn at_data_center_somebody_signs_in_with_a_real_browser_and_the_grant_is_renewed() {
+    if !is_there() {
+        return;
+    }
+    let (mut env, stand_in, data_center, _consumer) = super::data_center();
+    let (_server, port) = OauthServer::start(Some(&data_center));
+    data_center.forward_oauth(port);
+    let browser = Browser::start(&stand_in.proxy(), &env.path().join("chromium"));
+    let host = data_center.url();
+    let host = ["--host", host.trim_start_matches("https://")];
+    let key = [&host[..], &["--client-id", "KEY"]].concat();
+    let (outcome, page) = sign_in(&mut env, &browser, &key, allow);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert!(page.contains("You are signed in"), "{page}");
+    renews_three_times(&env);
 }
 
 #[test]
@@ -173,7 +230,7 @@ fn a_machine_signs_in_at_a_real_server_and_a_wrong_secret_does_not() {
     assert!(
         refused
             .stderr
-            .contains("check the consumer's key and secret"),
+            .contains("check the client's ID (older: key) and secret"),
         "{refused:?}"
     );
     assert!(env.accounts().is_empty());

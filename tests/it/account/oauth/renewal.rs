@@ -3,11 +3,11 @@
 use super::crashes::edit;
 use super::{
     WANTED, asked, browser, die_half_way, ended, free_port, get, let_it_end, login, now, password,
-    renew_and_die, set_end, signed_in, works,
+    renew_and_die, set_end, signed_in, signed_in_at_data_center, works,
 };
 use crate::cli::doctor::{doctor, one};
 use crate::support::harness::{Outcome, TestEnv, has};
-use crate::support::stand_in::{Credential, Silence};
+use crate::support::stand_in::{Consumer, Credential, Silence, StandIn};
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,10 +41,13 @@ fn a_token_that_ends_is_renewed_once_and_the_next_refresh_token_kept() {
 
 #[test]
 fn sixteen_processes_at_the_moment_of_expiry_renew_once() {
-    if !has(&["curl"]) {
-        return;
+    if has(&["curl"]) {
+        sixteen_renew_once(signed_in());
+        sixteen_renew_once(signed_in_at_data_center());
     }
-    let (env, stand_in, consumer) = signed_in();
+}
+
+fn sixteen_renew_once((env, stand_in, consumer): (TestEnv, StandIn, Consumer)) {
     let rounds = if std::env::var_os("KILLS").is_some() {
         50
     } else {
@@ -68,10 +71,13 @@ fn sixteen_processes_at_the_moment_of_expiry_renew_once() {
 
 #[test]
 fn killed_between_the_answer_and_its_storing_the_account_still_works() {
-    if !has(&["curl"]) {
-        return;
+    if has(&["curl"]) {
+        survives_kills(signed_in());
+        survives_kills(signed_in_at_data_center());
     }
-    let (env, stand_in, consumer) = signed_in();
+}
+
+fn survives_kills((env, stand_in, consumer): (TestEnv, StandIn, Consumer)) {
     let kills: u32 = if std::env::var_os("KILLS").is_some() {
         100
     } else {
@@ -216,7 +222,7 @@ fn unauthorized_client_is_asked_about_once_more_after_five_minutes() {
     edit(&env, FIVE_MINUTES_LATER);
     ended(
         &env,
-        "goes on refusing the OAuth consumer (unauthorized_client)",
+        "goes on refusing the OAuth client (unauthorized_client)",
     );
     let requests = asked(&stand_in);
     ended(&env, "unauthorized_client");
@@ -241,7 +247,7 @@ fn each_no_of_the_server_has_its_own_words() {
         (1, requests + 1),
         "{refused:?}"
     );
-    // As the message says: the key and the secret are known.
+    // As the message says: the ID and the secret are known.
     let port = free_port();
     browser(&mut env, "");
     let again = env.program(&["login", "mine", "--port", &port], "");
@@ -256,7 +262,9 @@ fn each_no_of_the_server_has_its_own_words() {
     let wrong = login(&env, &["--port", &free_port()]);
     assert_eq!(wrong.status, 1, "{wrong:?}");
     assert!(
-        wrong.stderr.contains("check the consumer's key and secret"),
+        wrong
+            .stderr
+            .contains("check the client's ID (older: key) and secret"),
         "{wrong:?}"
     );
 }

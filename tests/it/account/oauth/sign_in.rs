@@ -184,7 +184,10 @@ fn a_machine_signs_in_without_anybody() {
     let text = fs::read_to_string(env.data().join("accounts.toml")).unwrap();
     assert!(text.contains("flow = \"client-credentials\""), "{text}");
     let gone = env.program(&["logout"], "");
-    assert!(gone.stderr.contains("/workspace/settings/api"), "{gone:?}");
+    assert!(
+        gone.stderr.contains("/workspace/settings/oauth-clients"),
+        "{gone:?}"
+    );
 }
 
 #[test]
@@ -201,11 +204,12 @@ fn options_that_do_not_go_together_are_refused() {
             "--no-browser",
         ],
         &["login", "--client-id", "KEY", "--port", "0"],
-        &["login", "--client-id", "KEY", "--host", "git.corp.example"],
+        &["login", "--web", "--client-credentials"],
+        &["login", "--kind", "api-token", "--web"],
     ] {
         let outcome = env.program(arguments, "");
         assert_eq!(outcome.status, 2, "{arguments:?}: {outcome:?}");
     }
     let outcome = env.program(&["login", "--kind", "oauth"], "");
-    assert!(outcome.stderr.contains("'--client-id KEY'"), "{outcome:?}");
+    assert!(outcome.stderr.contains("--client-id ID'"), "{outcome:?}");
 }

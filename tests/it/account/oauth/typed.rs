@@ -20,7 +20,8 @@ fn at_a_terminal_a_busy_port_leads_to_pasting() {
     terminal.types_anew(&format!(
         "git credential-bitbucket login --client-id KEY --port {port} --store file"
     ));
-    let asked = terminal.expect("Secret of the OAuth consumer (it will not show):");
+    let asked =
+        terminal.expect("Secret of the OAuth client (it will not show; Enter if it has none):");
     assert!(
         asked.contains(&format!("Callback URL: http://127.0.0.1:{port}/callback")),
         "{asked}"
@@ -54,16 +55,16 @@ fn who_has_no_consumer_yet_is_told_what_to_register_and_asked_for_both() {
     terminal.types_anew(&format!(
         "git credential-bitbucket login --kind oauth --for acme --port {port} --store file"
     ));
-    let asked = terminal.expect("Key of the OAuth consumer:");
+    let asked = terminal.expect("Client ID (older: key) of the OAuth client:");
     for line in [
-        "https://bitbucket.org/acme/workspace/settings/api",
+        "https://bitbucket.org/acme/workspace/settings/oauth-clients",
         &format!("Callback URL: http://127.0.0.1:{port}/callback"),
-        "Permissions: Account: Read, and Repositories: Write",
+        "Account: Read, and Repositories: Write",
     ] {
         assert!(asked.contains(line), "{line}: {asked}");
     }
     terminal.types("KEY");
-    terminal.expect("Secret of the OAuth consumer (it will not show):");
+    terminal.expect("Secret of the OAuth client (it will not show; Enter if it has none):");
     terminal.types(CLIENT_SECRET);
     let done = terminal.expect("knows it as");
     assert_eq!(done.matches("Callback URL").count(), 1, "{done}");
@@ -106,7 +107,7 @@ fn a_line_says_that_the_browser_is_waited_for() {
     terminal.types_anew(&format!(
         "git credential-bitbucket login --client-id KEY --port {port} --store file"
     ));
-    terminal.expect("Secret of the OAuth consumer (it will not show):");
+    terminal.expect("Secret of the OAuth client (it will not show; Enter if it has none):");
     terminal.types(CLIENT_SECRET);
     terminal.expect("\nwaiting for the browser (5 minutes, Ctrl-C stops)");
     let done = terminal.expect("knows it as");

@@ -47,6 +47,11 @@ impl Credential {
         Self::new(Kind::OauthAccessToken, secret).scopes(["repository:write", "account", "email"])
     }
 
+    /// An OAuth 2.0 access token of a Data Center.
+    pub(crate) fn oauth_of_data_center(secret: &str) -> Self {
+        Self::new(Kind::OauthOfDataCenter, secret)
+    }
+
     /// An app password, which is recognised and refused everywhere.
     pub(crate) fn app_password(secret: &str) -> Self {
         Self::new(Kind::AppPassword, secret)
@@ -175,6 +180,7 @@ pub(super) enum Kind {
     UnscopedApiToken,
     AccessToken,
     OauthAccessToken,
+    OauthOfDataCenter,
     AppPassword,
     HttpAccessToken,
     Password,

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::access::{Door, Refusal};
 use super::credential::{Credential, Handle};
 use super::message::Response;
+use super::oauth::Consumer;
 use super::repository::Repository;
 use super::request::Authorization;
 use super::routing::Question;
@@ -56,6 +57,17 @@ impl DataCenter {
     /// Lets this instance, and no other, know a credential.
     pub(crate) fn allow(&self, credential: Credential) -> Handle {
         self.server.allow(&self.authority, credential)
+    }
+
+    /// Registers an incoming link of the administrator, an OAuth client.
+    pub(crate) fn consumer(&self, id: &str, secret: &str) -> Consumer {
+        self.server
+            .register(Consumer::new(&self.authority, id, secret))
+    }
+
+    /// Has a real OAuth server, on this port of the loopback interface, answer what is about OAuth.
+    pub(crate) fn forward_oauth(&self, port: u16) {
+        self.server.set_oauth_server(&self.authority, port);
     }
 
     /// Where the instance begins: `https://git.corp.example:7990/context`.

@@ -12,15 +12,21 @@ use super::server::CLOUD;
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Asks the server on this port of the loopback interface. The access tokens it gives are good at bitbucket.org.
+/// Asks the server on this port of the loopback interface. The access tokens it gives are good at its host.
 pub(super) fn answer(question: Question<'_>, port: u16) -> Response {
-    let server = question.server;
+    let (server, place) = (question.server, question.host.place().to_owned());
     match exchange(question, port) {
         Ok((status, headers, body)) => {
             let json: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
             let token = json.as_ref().and_then(|json| json["access_token"].as_str());
             if let Some(token) = token {
-                server.allow(CLOUD, Credential::oauth(token));
+                if place == CLOUD {
+                    server.allow(CLOUD, Credential::oauth(token));
+                } else {
+                    let scopes = ["REPO_READ", "REPO_WRITE"];
+                    let credential = Credential::oauth_of_data_center(token).scopes(scopes);
+                    server.allow(&place, credential);
+                }
             }
             Response::stream(status, headers, Cursor::new(body))
         }

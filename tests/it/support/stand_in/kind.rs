@@ -6,7 +6,10 @@ use super::request::Authorization;
 impl Credential {
     /// Whether it is one of a Data Center's kinds.
     pub(super) fn is_of_data_center(&self) -> bool {
-        matches!(self.kind, Kind::HttpAccessToken | Kind::Password)
+        matches!(
+            self.kind,
+            Kind::HttpAccessToken | Kind::OauthOfDataCenter | Kind::Password
+        )
     }
 
     /// Whether git (or git-lfs) shows this credential in the form its kind demands.
@@ -23,6 +26,8 @@ impl Credential {
                 user == "x-token-auth"
             }
             (Kind::AppPassword, Authorization::Basic { user, .. }) => *user == self.user,
+            // With the token as password any name works (git-credential-manager).
+            (Kind::OauthOfDataCenter, Authorization::Basic { user, .. }) => !user.is_empty(),
             _ => self.shown_to_data_center(shown, x_token_auth),
         }
     }
@@ -41,7 +46,7 @@ impl Credential {
 
     fn shown_to_data_center(&self, shown: &Authorization, x_token_auth: bool) -> bool {
         match (self.kind, shown) {
-            (Kind::HttpAccessToken, Authorization::Bearer(_)) => true,
+            (Kind::HttpAccessToken | Kind::OauthOfDataCenter, Authorization::Bearer(_)) => true,
             (Kind::HttpAccessToken, Authorization::Basic { user, .. }) => {
                 (!user.is_empty() && *user == self.user) || (x_token_auth && user == "x-token-auth")
             }
@@ -79,8 +84,8 @@ impl Credential {
     pub(super) fn repository_scopes(&self, write: bool) -> &'static [&'static str] {
         match (self.kind, write) {
             (Kind::Password, _) => &[],
-            (Kind::HttpAccessToken, false) => &["REPO_READ"],
-            (Kind::HttpAccessToken, true) => &["REPO_WRITE"],
+            (Kind::HttpAccessToken | Kind::OauthOfDataCenter, false) => &["REPO_READ"],
+            (Kind::HttpAccessToken | Kind::OauthOfDataCenter, true) => &["REPO_WRITE"],
             (Kind::ApiToken | Kind::UnscopedApiToken, false) => &["read:repository:bitbucket"],
             (Kind::ApiToken | Kind::UnscopedApiToken, true) => {
                 &["read:repository:bitbucket", "write:repository:bitbucket"]
@@ -108,7 +113,7 @@ impl Credential {
             // Nobody has published what Bitbucket says for OAuth.
             Kind::OauthAccessToken => "oauth2",
             Kind::AppPassword => "apppassword",
-            Kind::HttpAccessToken | Kind::Password => "",
+            Kind::HttpAccessToken | Kind::OauthOfDataCenter | Kind::Password => "",
         }
     }
 }

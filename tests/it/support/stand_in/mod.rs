@@ -110,12 +110,13 @@ impl StandIn {
 
     /// Registers an OAuth consumer at bitbucket.org.
     pub(crate) fn consumer(&self, id: &str, secret: &str) -> Consumer {
-        self.server.register(Consumer::new(id, secret))
+        self.server
+            .register(Consumer::new(server::CLOUD, id, secret))
     }
 
     /// Has a real OAuth server, on this port of the loopback interface, answer what is about OAuth.
     pub(crate) fn forward_oauth(&self, port: u16) {
-        self.server.set_oauth_server(port);
+        self.server.set_oauth_server(server::CLOUD, port);
     }
 
     /// One more host, a Data Center instance such as `git.corp.example:7990`, at a context path

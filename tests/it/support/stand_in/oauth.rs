@@ -1,4 +1,6 @@
-//! OAuth 2.0 with Bitbucket Cloud's own rules: consumers, codes, and refresh tokens that are used once.
+//! OAuth 2.0 with Bitbucket's own rules: consumers, codes, and refresh tokens that are used once.
+//!
+//! Data Center takes ID and secret in the form, wants the scopes in the request, and may want callbacks over https.
 //!
 //! From Atlassian's "Use OAuth on Bitbucket Cloud", CHANGE-3052, and what others saw: a used refresh token is taken for
 //! ten more minutes, and after that its reuse is answered `unauthorized_client` and locks the consumer out for a while.
@@ -23,9 +25,13 @@ use super::server::CLOUD;
 pub(crate) struct Consumer(Arc<Mutex<State>>);
 
 struct State {
+    place: String,
     id: String,
     secret: String,
     private: bool,
+    /// The callbacks it takes.
+    callbacks: &'static [&'static str],
+    user: String,
     lifetime: u64,
     grace: Duration,
     token_length: usize,
@@ -53,12 +59,20 @@ struct Refresh {
 }
 
 impl Consumer {
-    pub(super) fn new(id: &str, secret: &str) -> Self {
+    pub(super) fn new(place: &str, id: &str, secret: &str) -> Self {
+        let is_cloud = place == CLOUD;
         Self(Arc::new(Mutex::new(State {
+            place: place.to_owned(),
             id: id.to_owned(),
             secret: secret.to_owned(),
             private: false,
-            lifetime: 7200,
+            callbacks: if is_cloud {
+                &["http://127.0.0.1:"]
+            } else {
+                &["http://127.0.0.1:", "https://127.0.0.1:"]
+            },
+            user: "ada".to_owned(),
+            lifetime: if is_cloud { 7200 } else { 3600 },
             grace: Duration::from_secs(600),
             token_length: 60,
             denies: false,
@@ -78,8 +92,21 @@ impl Consumer {
         self.0.lock().expect("no thread panics with a consumer")
     }
 
-    pub(super) fn is_called(&self, id: &str) -> bool {
-        self.state().id == id
+    pub(super) fn is_called(&self, place: &str, id: &str) -> bool {
+        let state = self.state();
+        state.place == place && state.id == id
+    }
+
+    /// The instance takes no callback over plain http.
+    pub(crate) fn wants_https(&self) -> &Self {
+        self.state().callbacks = &["https://127.0.0.1:"];
+        self
+    }
+
+    /// Who is signed in in the browser.
+    pub(crate) fn user(&self, user: &str) -> &Self {
+        user.clone_into(&mut self.state().user);
+        self
     }
 
     /// "This is a private consumer" is ticked.
@@ -165,11 +192,13 @@ impl Consumer {
     }
 }
 
-/// Answers what lies below `/site/oauth2`.
+/// Answers what lies below `/site/oauth2`, or on Data Center below `/rest/oauth2/latest`.
 pub(super) fn answer(mut question: Question<'_>, rest: &[&str]) -> Response {
+    let is_cloud = question.host.place() == CLOUD;
     match (question.incoming.method.as_str(), rest) {
         ("GET", ["authorize"]) => authorize(&question),
-        ("POST", ["access_token"]) => access_token(&mut question),
+        ("POST", ["access_token"]) if is_cloud => access_token(&mut question),
+        ("POST", ["token"]) if !is_cloud => access_token(&mut question),
         _ => Response::text(404, "Not found\n"),
     }
 }
@@ -178,13 +207,20 @@ pub(super) fn answer(mut question: Question<'_>, rest: &[&str]) -> Response {
 fn authorize(question: &Question<'_>) -> Response {
     let asked = fields(question.incoming.query());
     let value = |name: &str| asked.get(name).cloned().unwrap_or_default();
-    let Some(consumer) = question.server.consumer(&value("client_id")) else {
+    let place = question.host.place();
+    let Some(consumer) = question.server.consumer(place, &value("client_id")) else {
         return Response::text(400, "Invalid client_id\n");
     };
     let mut state = consumer.state();
     let redirect = value("redirect_uri");
-    if !redirect.starts_with("http://127.0.0.1:") || value("response_type") != "code" {
+    let mut callbacks = state.callbacks.iter();
+    let is_allowed = callbacks.any(|callback| redirect.starts_with(callback));
+    if !is_allowed || value("response_type") != "code" {
         return Response::text(400, "Invalid redirect_uri\n");
+    }
+    // Data Center gives what is asked for, and Cloud what the consumer has.
+    if place != CLOUD && value("scope") != "REPO_READ REPO_WRITE" {
+        return Response::text(400, "Invalid scope\n");
     }
     let answer = if state.denies {
         "error=access_denied".to_owned()
@@ -203,16 +239,23 @@ fn authorize(question: &Question<'_>) -> Response {
 }
 
 fn access_token(question: &mut Question<'_>) -> Response {
-    let Some(Authorization::Basic { user, secret }) = question.shown.cloned() else {
-        return refuse("unauthorized_client", "Client credentials missing");
-    };
+    let place = question.host.place().to_owned();
     let form = question
         .incoming
         .header("Content-Type")
         .is_some_and(|kind| kind == "application/x-www-form-urlencoded");
     let asked = fields(&question.incoming.text());
     let value = |name: &str| asked.get(name).cloned().unwrap_or_default();
-    let Some(consumer) = question.server.consumer(&user) else {
+    let (user, secret) = match question.shown.cloned() {
+        Some(Authorization::Basic { user, secret }) if place == CLOUD => (user, secret),
+        // Data Center takes it for the name and password of a user.
+        Some(_) => return Response::text(401, "Authentication failed\n"),
+        None if place != CLOUD || value("client_secret").is_empty() => {
+            (value("client_id"), value("client_secret"))
+        }
+        None => return refuse("unauthorized_client", "Client credentials missing"),
+    };
+    let Some(consumer) = question.server.consumer(&place, &user) else {
         return refuse("unauthorized_client", "Invalid OAuth client credentials");
     };
     let mut state = consumer.state();
@@ -263,10 +306,15 @@ fn access_token(question: &mut Question<'_>) -> Response {
     while access.len() < state.token_length {
         access.push('x');
     }
-    let mut credential = Credential::oauth(&access);
+    let mut credential = if place == CLOUD {
+        Credential::oauth(&access)
+    } else {
+        Credential::oauth_of_data_center(&access).scopes(["REPO_READ", "REPO_WRITE"])
+    };
+    credential.user.clone_from(&state.user);
     credential.refused_by.extend(state.refused_by.clone());
     credential.ends = Some(Instant::now() + Duration::from_secs(state.lifetime));
-    question.server.allow(CLOUD, credential);
+    question.server.allow(&place, credential);
     // Both names of it are in use.
     let scopes = if number.is_multiple_of(2) {
         "scope"

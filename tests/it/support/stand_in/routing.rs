@@ -45,9 +45,10 @@ fn route(mut question: Question<'_>, segments: &[&str]) -> Response {
         return Response::text(301, "").with("Location", &format!("{new}{rest}"));
     }
     match (&question.host.site, segments) {
-        (Site::Cloud, ["site", "oauth2", ..] | ["interaction", ..])
-            if let Some(port) = question.server.oauth_server() =>
-        {
+        (
+            Site::Cloud | Site::DataCenter(_),
+            ["site", "oauth2", ..] | ["interaction", ..] | [_, "rest", "oauth2", ..],
+        ) if let Some(port) = question.server.oauth_server(question.host.place()) => {
             forward::answer(question, port)
         }
         // No address of Bitbucket's: sends whoever asks to the URL behind the question mark.
@@ -74,6 +75,7 @@ fn route(mut question: Question<'_>, segments: &[&str]) -> Response {
             Some(["rest", "git-lfs", "storage", project, repository, object]) => {
                 lfs::answer_object(&mut question, &format!("{project}/{repository}"), object)
             }
+            Some(["rest", "oauth2", "latest", rest @ ..]) => oauth::answer(question, rest),
             Some(rest) => data_center::answer(&question, instance, rest),
             None => Response::text(404, "Not found\n"),
         },

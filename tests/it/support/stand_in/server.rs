@@ -27,7 +27,7 @@ pub(super) struct Server {
     credentials: Mutex<Vec<(String, Handle)>>,
     repositories: Mutex<HashMap<(String, String), Shelved>>,
     consumers: Mutex<Vec<Consumer>>,
-    oauth_elsewhere: Mutex<Option<u16>>,
+    oauth_elsewhere: Mutex<HashMap<String, u16>>,
     pub(super) requests: Mutex<Vec<Request>>,
     faults: Mutex<Faults>,
     stopping: AtomicBool,
@@ -97,20 +97,20 @@ impl Server {
     }
 
     /// Has another server on the loopback interface answer what is about OAuth.
-    pub(super) fn set_oauth_server(&self, port: u16) {
-        *lock(&self.oauth_elsewhere) = Some(port);
+    pub(super) fn set_oauth_server(&self, place: &str, port: u16) {
+        lock(&self.oauth_elsewhere).insert(place.to_owned(), port);
     }
 
-    pub(super) fn oauth_server(&self) -> Option<u16> {
-        *lock(&self.oauth_elsewhere)
+    pub(super) fn oauth_server(&self, place: &str) -> Option<u16> {
+        lock(&self.oauth_elsewhere).get(place).copied()
     }
 
     /// The OAuth consumer of this key.
-    pub(super) fn consumer(&self, id: &str) -> Option<Consumer> {
+    pub(super) fn consumer(&self, place: &str, id: &str) -> Option<Consumer> {
         let consumers = lock(&self.consumers);
         consumers
             .iter()
-            .find(|consumer| consumer.is_called(id))
+            .find(|consumer| consumer.is_called(place, id))
             .cloned()
     }
 
