@@ -2,6 +2,7 @@
 
 use base64ct::{Base64, Encoding as _};
 
+use crate::git::Username;
 use crate::sys::Secret;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +35,15 @@ impl Identity {
             } => Secret::new([authtype, &b" "[..], credential.expose()].concat()),
         }
     }
+}
+
+/// The user name and the password in what follows `Basic`.
+pub(crate) fn of_basic(credential: &str) -> Option<(Option<Username>, Secret)> {
+    let pair = Base64::decode_vec(credential).ok().map(Secret::new)?;
+    let colon = pair.expose().iter().position(|&byte| byte == b':')?;
+    let (username, password) = pair.expose().split_at(colon);
+    let password = Secret::new(password[1..].to_vec());
+    (!password.is_empty()).then(|| (Username::new(username), password))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ mod rest;
 pub(crate) mod site;
 mod tokens;
 
-pub(crate) use self::authorization::Identity;
+pub(crate) use self::authorization::{Identity, of_basic};
 pub(crate) use self::host::{
     API_HOST, api_host, cloud, home_of, hosts_asked_for, is_cloud, of_ssh, without_alias,
 };

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::str;
 
+use crate::bitbucket::authorization::of_basic;
 use crate::bitbucket::host::home_of;
 use crate::bitbucket::kind::static_usernames;
 use crate::bitbucket::tokens::{is_complete, parts_of, put_right, tokens_in};
@@ -28,6 +29,7 @@ pub(crate) fn understood(text: &Secret, host: &Host) -> Result<Pasted, Host> {
             _ => of_url(url),
         },
     };
+    let found = found.or_else(|| of_header(bytes));
     let (secret, name) = found.unwrap_or_else(|| (text.trimmed(), None));
     Ok(Pasted { secret, name })
 }
@@ -98,8 +100,32 @@ fn of_url(url: &Url<'_>) -> Option<(Secret, Option<Username>)> {
             put_right(name, password?)
         }
     };
-    let name = name.filter(|name| !static_usernames().contains(&name.as_slice()));
-    Some((token(secret.expose())?, name))
+    Some((token(secret.expose())?, own(name)))
+}
+
+/// The user name, if it is nobody's but one person's.
+fn own(name: Option<Username>) -> Option<Username> {
+    name.filter(|name| !static_usernames().contains(&name.as_slice()))
+}
+
+/// What `Authorization: Basic …` holds. Without a token in it, what follows `Basic` alone may be a password.
+fn of_header(text: &[u8]) -> Option<(Secret, Option<Username>)> {
+    let text = str::from_utf8(text).ok()?;
+    let after = |text: &'_ str, word: &str| {
+        let words = text.as_bytes().windows(word.len());
+        let start = words
+            .clone()
+            .position(|it| it.eq_ignore_ascii_case(word.as_bytes()))?;
+        Some(start + word.len())
+    };
+    let start = after(text, "basic ")?;
+    let is_header = after(&text[..start], "authorization:").is_some();
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "+/=".contains(letter);
+    let credential = text[start..].trim_start().split(|it| !is_part(it)).next()?;
+    let (name, password) = of_basic(credential)?;
+    let (name, secret) = put_right(name, password);
+    let token = token(secret.expose());
+    Some((token.or_else(|| is_header.then_some(secret))?, own(name)))
 }
 
 /// The only e-mail in a text.
@@ -118,6 +144,8 @@ fn email(text: &[u8]) -> Option<Username> {
 
 #[cfg(test)]
 mod tests {
+    use base64ct::{Base64, Encoding as _};
+
     use super::{Pasted, joined, understood};
     use crate::bitbucket::host::cloud;
     use crate::git::context::Host;
@@ -182,6 +210,32 @@ mod tests {
             assert_eq!(read(&text, &cloud()), expected);
             assert_eq!(read(&joined(&text), &cloud()), expected);
         }
+    }
+
+    #[test]
+    fn a_basic_header_is_read() {
+        let basic = |pair: &str| {
+            let encoded = Base64::encode_string(pair.replace('§', TOKEN).as_bytes());
+            [
+                format!("Authorization: Basic {encoded}"),
+                format!(
+                    "curl -H 'authorization:basic  {encoded}' https://api.bitbucket.org/2.0/user"
+                ),
+            ]
+        };
+        for (pair, found, name) in [
+            ("ada@example.com:§", TOKEN, Some("ada@example.com")),
+            ("x-bitbucket-api-token-auth:§", TOKEN, None),
+            ("§:x-oauth-basic", TOKEN, None),
+            ("ada:hunter2", "hunter2", Some("ada")),
+        ] {
+            for text in basic(pair) {
+                let expected = Ok((found.to_owned(), name.map(str::to_owned)));
+                assert_eq!(read(&secret(&text), &cloud()), expected, "{text}");
+            }
+        }
+        let bare = format!("Basic {}", Base64::encode_string(b"ada:hunter2"));
+        assert_eq!(read(&secret(&bare), &cloud()), Ok((bare, None)));
     }
 
     #[test]

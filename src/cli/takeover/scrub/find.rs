@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use base64ct::{Base64, Encoding as _};
 use serde::Serialize;
 
 use crate::account::sign_in::Scheme;
@@ -290,11 +289,9 @@ fn authorization(header: &[u8]) -> Option<Alone> {
     if scheme.eq_ignore_ascii_case("bearer") {
         return alone(None, credential.as_bytes(), Scheme::Bearer);
     }
-    let pair = Base64::decode_vec(credential).ok().map(Secret::new)?;
-    let colon = pair.expose().iter().position(|&byte| byte == b':')?;
-    let (username, password) = pair.expose().split_at(colon);
-    alone(Some(username), &password[1..], Scheme::Basic)
-        .filter(|_| scheme.eq_ignore_ascii_case("basic"))
+    let (username, password) = bitbucket::of_basic(credential)?;
+    let is_basic = scheme.eq_ignore_ascii_case("basic");
+    is_basic.then_some((username, password, Scheme::Basic))
 }
 
 /// A shell helper that prints a password: `!f() { echo username=ada; echo password=…; }; f`. A variable (`$TOKEN`) is no

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use base64ct::{Base64, Encoding as _};
+
 use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv};
 use crate::support::terminal::Terminal;
 
@@ -20,6 +22,13 @@ fn the_token_is_found_in_what_stands_around_it() {
         (format!("\u{feff}\"{API_TOKEN}\"\r\n"), None),
         (format!("BITBUCKET_API_TOKEN={API_TOKEN}\n"), None),
         (format!("Authorization: Bearer {API_TOKEN}"), None),
+        (
+            format!(
+                "Authorization: Basic {}",
+                Base64::encode_string(format!("ada@example.com:{API_TOKEN}").as_bytes())
+            ),
+            ada(),
+        ),
         (format!("token: \u{200b}{API_TOKEN}\u{200b}"), None),
         (format!("ada@example.com:{API_TOKEN}"), ada()),
         (
