@@ -90,7 +90,7 @@ run_quick() {
     done
     # Its last line says which tests were skipped.
     step env TESTS_MAY_USE="$tools" cargo test --locked
-    headline "left out: packages, install.sh for real, other systems, benchmarks, licences: 'tests/run.sh --all'"
+    headline "left out: packages, install.sh for real, other systems, benchmarks, fuzzing, licences: 'tests/run.sh --all'"
 }
 
 run_all() {
@@ -161,6 +161,7 @@ make_packages() {
         step env CARGO_TARGET_DIR=target/elsewhere tests/package.sh platforms
         step env CARGO_TARGET_DIR=target/elsewhere tests/package.sh wine
     fi
+    step cargo bench --locked --no-run
 }
 
 step() {
