@@ -1,11 +1,12 @@
 //! Messages on standard error: errors with their hint, warnings, and reports.
 
 use std::fmt::Display;
+use std::io;
 use std::process::ExitCode;
 
 use crate::sys::error;
 use crate::sys::error::Usage;
-use crate::sys::terminal::waiting;
+use crate::sys::terminal::{Colour, coloured, waiting};
 
 pub(crate) const PROGRAM: &str = "git-credential-bitbucket";
 
@@ -17,19 +18,25 @@ pub(crate) fn report(error: &anyhow::Error, hints: bool) -> ExitCode {
     } else {
         error::one_line(error)
     };
-    tell(&format!("{PROGRAM}: error: {message}"));
-    if let Some(hint) = error::hint(error).filter(|_| hints) {
-        tell(&format!("{PROGRAM}: hint: {hint}"));
+    say("error:", Colour::Red, message);
+    if let Some(text) = error::hint(error).filter(|_| hints) {
+        hint(text);
     }
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
 
 pub(crate) fn warn(message: impl Display) {
-    tell(&format!("{PROGRAM}: warning: {message}"));
+    say("warning:", Colour::Yellow, message);
 }
 
 pub(crate) fn hint(message: impl Display) {
     tell(&format!("{PROGRAM}: hint: {message}"));
+}
+
+fn say(word: &str, colour: Colour, message: impl Display) {
+    let line = error::printable(&format!("{PROGRAM}: {word} {message}"));
+    let line = coloured(&line, word, Some(colour), &io::stderr());
+    waiting::print((line + "\n").as_bytes(), None);
 }
 
 pub(crate) fn tell(line: &str) {

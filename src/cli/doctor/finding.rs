@@ -1,11 +1,13 @@
 //! One finding, and its text.
 
 use std::fmt::Write as _;
+use std::io;
 
 use serde::Serialize;
 
 use crate::account::Account;
 use crate::cli::output;
+use crate::sys::terminal::{Colour, coloured};
 use crate::sys::words::words;
 use crate::sys::{Secret, error};
 
@@ -78,8 +80,18 @@ impl Check {
         Self { hint, ..self }
     }
 
+    /// The text as a terminal shows it.
+    pub(super) fn shown(&self) -> String {
+        let colour = match self.outcome {
+            CheckOutcome::Fail => Some(Colour::Red),
+            CheckOutcome::Warn => Some(Colour::Yellow),
+            CheckOutcome::Pass | CheckOutcome::Skip => None,
+        };
+        coloured(&self.text(), self.outcome.as_str(), colour, &io::stdout())
+    }
+
     /// The text for people and screen readers, broken for 80 columns.
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         let mut text = broken(&format!("{}  {}  {}", self.outcome, self.id, self.message));
         if let Some(hint) = &self.hint {
             text += &broken(&format!("{INDENT}fix: {hint}"));

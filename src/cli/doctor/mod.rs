@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Doctor, only: Option<&str>) -> Result<ExitCode> {
         let asked_for = ["accounts", "answer", "fetch", "push", "url"];
         let is_shown =
             |check: &&Check| shows_all || is_wrong(check) || asked_for.contains(&check.id.as_str());
-        let mut text: String = checks.iter().filter(is_shown).map(Check::text).collect();
+        let mut text: String = checks.iter().filter(is_shown).map(Check::shown).collect();
         text += &finding::summary(&checks, shows_all);
         output::print(text.as_bytes())?;
     }

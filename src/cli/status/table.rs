@@ -1,21 +1,36 @@
 //! The table of accounts.
 
+use std::io;
+
 use super::row::StatusRow;
+use crate::account::state::State;
 use crate::sys::printable;
+use crate::sys::terminal::{Colour, coloured};
 
 const HEAD: [&str; 7] = ["NAME", "KIND", "HOST", "FOR", "STORE", "EXPIRES", "STATE"];
 
 /// A line for each account, or a paragraph if the terminal is too narrow. Without a terminal (`width` is `None`) always
 /// lines: scripts rely on them.
 pub(super) fn text(rows: &[StatusRow], width: Option<usize>) -> String {
-    let rows: Vec<[String; 7]> = rows.iter().map(cells).collect();
-    let table = table(&rows);
-    let widest = table.lines().map(|line| line.chars().count()).max();
+    let states = rows.iter().map(|row| row.state);
+    let mut rows: Vec<[String; 7]> = rows.iter().map(cells).collect();
+    let widest = table(&rows).lines().map(|line| line.chars().count()).max();
+    for (state, [.., cell]) in states.zip(&mut rows) {
+        *cell = coloured(cell, cell, colour(state), &io::stdout());
+    }
     if width.is_some_and(|width| widest > Some(width)) {
         let paragraphs: Vec<String> = rows.iter().map(paragraph).collect();
         return paragraphs.join("\n");
     }
-    table
+    table(&rows)
+}
+
+fn colour(state: State) -> Option<Colour> {
+    match state {
+        State::Ok => None,
+        _ if state.needs_attention() => Some(Colour::Red),
+        _ => Some(Colour::Yellow),
+    }
 }
 
 fn table(rows: &[[String; 7]]) -> String {

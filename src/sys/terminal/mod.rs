@@ -6,7 +6,7 @@ pub(crate) mod waiting;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write as _};
 #[cfg(unix)]
 use std::rc::Rc;
 
@@ -42,6 +42,35 @@ pub(crate) fn is_watched() -> bool {
 pub(crate) fn width() -> Option<usize> {
     let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(io::stdout())?;
     Some(columns.into())
+}
+
+/// Whether a stream ends on a terminal that obeys control codes.
+fn knows_codes(stream: &impl IsTerminal) -> bool {
+    let has_codes = variables::text("TERM").is_some_and(|name| name != "dumb");
+    !cfg!(windows) && has_codes && stream.is_terminal()
+}
+
+/// A colour, by its control code.
+#[derive(Clone, Copy)]
+pub(crate) enum Colour {
+    Red = 31,
+    Yellow = 33,
+}
+
+/// The text, with its first `word` in a colour where the stream shows colours and `NO_COLOR` allows them.
+pub(crate) fn coloured(
+    text: &str,
+    word: &str,
+    colour: Option<Colour>,
+    stream: &impl IsTerminal,
+) -> String {
+    match colour {
+        Some(colour) if knows_codes(stream) && variables::filled("NO_COLOR").is_none() => {
+            let code = colour as u8;
+            text.replacen(word, &format!("\x1b[{code}m{word}\x1b[0m"), 1)
+        }
+        _ => text.to_owned(),
+    }
 }
 
 /// Whether there is a terminal, even if we may not ask on it.

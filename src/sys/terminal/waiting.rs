@@ -3,14 +3,14 @@
 //! git's progress, or another program's prompt, may be on the screen. So the line stands behind the cursor, the cursor
 //! stays where it is, and only what is behind it is cleared.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::knows_codes;
 use crate::sys::limit::limit;
-use crate::sys::variables;
 
 /// A wait that is shorter shows nothing.
 const SHORT: Duration = Duration::from_secs(1);
@@ -24,8 +24,7 @@ pub(crate) struct Waiting(Option<(Sender<()>, JoinHandle<()>)>);
 impl Waiting {
     /// Shows the line, as it is each second, where the wait lasts.
     pub(crate) fn on(line: impl Fn() -> String + Send + 'static) -> Self {
-        let knows_codes = variables::text("TERM").is_some_and(|name| name != "dumb");
-        if cfg!(windows) || !knows_codes || !io::stderr().is_terminal() {
+        if !knows_codes(&io::stderr()) {
             return Self(None);
         }
         let (sender, end) = mpsc::channel();

@@ -1,5 +1,6 @@
 //! What a person types and sees: one file or folder for each verb.
 
+mod colour;
 mod coming_from;
 mod completions;
 mod curl;
