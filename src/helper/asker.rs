@@ -61,7 +61,7 @@ impl Asker {
     /// Asks for the user name of a token whose start tells no kind. The terminal also takes none.
     pub(super) fn username(&mut self, context: &Context) -> Result<Option<Secret>> {
         self.ask(&context.prompt("Username", None), || {
-            let prompt = "Bitbucket user name (Enter for a token that has none): ";
+            let prompt = "Bitbucket user name (Enter if the token has none): ";
             Ok(Secret::new(terminal::ask_line(prompt)?.into_bytes()))
         })
     }

@@ -106,7 +106,7 @@ fn at_a_terminal(env: &TestEnv, script: &str, online: &[(&str, String)]) -> Opti
             "BBDC-catalogue-0000000000000000000000000000",
         ),
         ("E-mail of your Atlassian account", "ada@example.com"),
-        ("User name (Enter when", "ada"),
+        ("User name (Enter if", "ada"),
         ("Expiry date, YYYY-MM-DD", ""),
         ("(y/N)", "y"),
     ];

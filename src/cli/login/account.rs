@@ -110,9 +110,7 @@ fn sign_in(arguments: &Login, existing: Option<&Account>, kind: Kind) -> Known {
 
 fn ask_email() -> Result<Option<String>> {
     loop {
-        let answer = terminal::ask_line(
-            "E-mail of your Atlassian account, to check the token (Enter to leave it out): ",
-        )?;
+        let answer = terminal::ask_line("E-mail of your Atlassian account (optional): ")?;
         match answer.as_str() {
             "" => return Ok(None),
             email if is_email(email) => return Ok(Some(answer)),
@@ -152,9 +150,7 @@ fn ask_expiry(is_wanted: bool) -> Result<Option<Date>> {
 fn ask_username(kind: Kind, asks: bool) -> Result<Option<Username>> {
     let answer = match (asks, kind.needs_username()) {
         (true, true) => terminal::ask_line("Bitbucket user name: ")?,
-        (true, false) => terminal::ask_line(
-            "User name (Enter when the token is a project's or a repository's): ",
-        )?,
+        (true, false) => terminal::ask_line("User name (Enter if the token has none): ")?,
         (false, _) => String::new(),
     };
     if answer.is_empty() && kind.needs_username() {

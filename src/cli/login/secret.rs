@@ -169,9 +169,7 @@ fn ask_kind(arguments: &Login, policy: &Policy, host: &Host) -> Result<Kind> {
             format!("give '--kind' one of {names}")
         ));
     }
-    message::tell(
-        "It does not start like one of Bitbucket's tokens; if that is a mistake, press Ctrl-C",
-    );
+    message::tell("It does not begin like a Bitbucket token; if that is a mistake, press Ctrl-C");
     for _ in 0..3 {
         let answer = terminal::ask_line(&format!("What kind of secret is it ({names})? "))?;
         match answer.parse::<Kind>() {

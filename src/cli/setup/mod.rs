@@ -127,7 +127,7 @@ fn set_up(arguments: &Setup, session: &Session, place: &Place<'_>) -> Result<()>
     name_those_cut_off(&before, &git::chains(&place.settings()?, &hosts));
     if place.is_system {
         message::tell(
-            "Helpers in a user's own configuration also receive the credentials: 'git credential-bitbucket doctor' names them to each user, and 'git credential-bitbucket setup' cuts them off",
+            "A user's own helpers also receive the credentials: 'git credential-bitbucket setup', run by that user, cuts them off",
         );
     } else {
         output::warn_of_the_chain(&hosts);
@@ -137,9 +137,8 @@ fn set_up(arguments: &Setup, session: &Session, place: &Place<'_>) -> Result<()>
     }
     // The question comes last: without an answer everything else is done.
     if guard.is_none() && !is_answered && terminal::can_ask() {
-        let answer = terminal::ask_line(
-            "Should git refuse every URL that holds a password, for any host (transfer.credentialsInUrl)? [y/N] ",
-        )?;
+        let answer =
+            terminal::ask_line("Should git refuse every URL that holds a password? [y/N] ")?;
         guard = Some(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"));
         place.write(guard)?;
     }

@@ -79,7 +79,7 @@ fn a_secret_that_names_no_kind_needs_a_user_name() {
     terminal.types(&format!("git ls-remote {APP}; echo status $?"));
     terminal.expect(PROMPT);
     terminal.types("no-prefix");
-    terminal.expect("Bitbucket user name (Enter for a token that has none):");
+    terminal.expect("Bitbucket user name (Enter if the token has none):");
     terminal.types("");
     terminal.expect("status 0");
     let account = &env.accounts()[0];

@@ -83,7 +83,7 @@ fn of_a_token_that_is_pasted_over_lines_nothing_shows() {
     };
     tmux(&["set-buffer", &format!("{first}\n{second}\n")]);
     tmux(&["paste-buffer"]);
-    terminal.expect("E-mail of your Atlassian account, to check the token");
+    terminal.expect("E-mail of your Atlassian account (optional):");
     terminal.types("");
     terminal.expect("Expiry date");
     terminal.types("");
