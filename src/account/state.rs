@@ -108,22 +108,30 @@ fn is_rejected(account: &Account, now: Timestamp) -> bool {
     )
 }
 
-/// How to fix it: a new login fixes every state; `status --verify` may bring a refused secret back.
+/// How to fix it: a new login fixes every state. Where Bitbucket was not asked, a question may do.
 pub(crate) fn fix(account: &Account) -> String {
     let name = account.argument();
-    let replace = format!("'git credential-bitbucket login {name}' replaces it");
-    if is_rejected(account, Timestamp::now()) && !account.is_retired() {
-        format!("'git credential-bitbucket status --verify {name}' asks again, {replace}")
+    let is_unasked = matches!(
+        account.standing(Timestamp::now()),
+        Standing::OneMoreChance | Standing::Resting { .. }
+    );
+    if is_unasked && !account.is_retired() && !lacks_email(account) {
+        format!("'git credential-bitbucket status --verify {name}' asks again")
     } else {
-        replace
+        format!("'git credential-bitbucket login {name}' replaces it")
     }
+}
+
+/// Whether Bitbucket can only be asked once the e-mail is known.
+fn lacks_email(account: &Account) -> bool {
+    Identity::for_rest(account, Secret::default()) == Err(Missing::Email)
 }
 
 /// The command that makes Bitbucket say whether the secret works.
 pub(crate) fn how_to_check(account: &Account) -> String {
     let name = account.argument();
-    if Identity::for_rest(account, Secret::default()) == Err(Missing::Email) {
-        format!("'git credential-bitbucket edit {name} --email ADDRESS' makes the check possible")
+    if lacks_email(account) {
+        format!("'git credential-bitbucket edit {name} --email ADDRESS' allows the check")
     } else {
         format!("'git credential-bitbucket status --verify {name}' checks it")
     }

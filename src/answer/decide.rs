@@ -232,7 +232,7 @@ impl Search<'_> {
                 }
                 // What comes after it is not asked, as that might have another account's.
                 Err(error) => {
-                    let context = format!("cannot look into the store '{name}'");
+                    let context = format!("cannot ask the store '{name}'");
                     self.decision.is_over = true;
                     self.decision.failure = Some(error.context(context));
                     self.decision.push_source(name, Ruling::Fails);
@@ -277,8 +277,8 @@ impl Decision {
             }
             if notices.is_empty() && wanted.path.is_none() && self.only_lacks_a_path() {
                 notices.push(format!(
-                    "the accounts for {} are each for a workspace, and git does not say which one it wants: \
-                     'git credential-bitbucket setup' makes it say so",
+                    "each account of {} is for a workspace, and git names none: \
+                     'git credential-bitbucket setup' makes git name it",
                     wanted.host
                 ));
             }

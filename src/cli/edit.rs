@@ -134,7 +134,7 @@ impl Changes {
         if account.kind().is_none() && (is_placed || is_named) {
             let login = format!("'git credential-bitbucket login {}'", account.argument());
             bail!(Hinted::new(
-                format!("'{}' is of no known kind", account.name),
+                format!("the kind of '{}' is unknown", account.name),
                 format!("sign in with its secret: {login}"),
             ));
         }
@@ -209,7 +209,7 @@ fn tell_what_names(old: &str, account: &Account) {
         };
         message::warn(format_args!("'{origin}' still names '{old}': {key}"));
         message::hint(format_args!(
-            "change it: 'git config --file {} --replace-all --fixed-value {} {} {}'",
+            "'git config --file {} --replace-all --fixed-value {} {} {}'",
             shell_quoted(&origin),
             shell_quoted(&key),
             shell_quoted(&new),

@@ -132,7 +132,7 @@ pub(crate) fn warn_of_the_chain(hosts: &[Host]) {
     }
     for (helper, hosts) in &neighbours {
         warn(format_args!(
-            "the helper '{}' in '{}' also receives the credentials of {}",
+            "the helper '{}' in '{}' also gets credentials of {}",
             helper.shown(),
             helper.origin,
             listed(hosts)

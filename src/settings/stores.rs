@@ -236,7 +236,7 @@ impl Session {
             }
             Name::File => Box::new(self.file_store()?),
             Name::Exec => Box::new(self.exec_store()?),
-            Name::Env | Name::Folder | Name::Vault => bail!("'{name}' is only ever looked into"),
+            Name::Env | Name::Folder | Name::Vault => bail!("the store '{name}' is only read"),
         })
     }
 

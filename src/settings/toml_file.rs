@@ -109,7 +109,7 @@ pub(super) fn unknown_keys(path: &Path, is_machine: bool) -> Result<Vec<String>>
         match key {
             POLICY if is_machine => {}
             POLICY => unknown.push(format!(
-                "'{POLICY}' in {place} means nothing: only the machine's own settings have one"
+                "'{POLICY}' in {place} has no effect: only the machine's own settings have one"
             )),
             _ if is_secret => unknown.push(format!("unknown key in {place}: '(a secret)'")),
             _ => unknown.push(format!("unknown key in {place}: '{key}'")),

@@ -107,8 +107,7 @@ impl ExecStore {
     fn run(&self, operation: &str, input: &Secret) -> Result<Output, Error> {
         let program = &self.program;
         let wrong = |message: String| {
-            let hint =
-                "'program' of [store.exec] in config.toml is a name on PATH or an absolute path";
+            let hint = "set 'program' of [store.exec] in config.toml to a name on PATH or an absolute path";
             anyhow!(Hinted::new(message, hint))
         };
         // A repository that git is run in could contain a program at this path.

@@ -175,8 +175,8 @@ impl FileStore {
         }
         let place = &self.key;
         bail!(Hinted::new(
-            format!("the key in {place} is damaged: it has to be {KEY_LENGTH} bytes"),
-            "put the right one back, or move it and the secrets away and sign in again",
+            format!("the key in {place} is damaged"),
+            "bring it back from a backup, or move it and 'secrets' away and sign in again",
         ))
     }
 
@@ -192,15 +192,13 @@ impl FileStore {
 
     fn key_is_gone(&self) -> anyhow::Error {
         let (path, place) = (self.path.display(), &self.key);
-        let hint = match place {
-            KeyPlace::File(_) => {
-                format!("bring {place} back, or move '{path}' away and sign in again")
-            }
-            KeyPlace::Kernel => format!(
-                "if 'key' in config.toml was changed, change it back; after a reboot or three idle days move '{path}' away and sign in again"
-            ),
+        let back = match place {
+            KeyPlace::File(_) => "bring it back from a backup",
+            // A reboot empties it, and so do three idle days.
+            KeyPlace::Kernel => "change 'key' in config.toml back if it was changed",
         };
-        Hinted::new(format!("the key of '{path}' is not in {place}"), hint).into()
+        let hint = format!("{back}, or move '{path}' away and sign in again");
+        Hinted::new(format!("its key is not in {place}"), hint).into()
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 use crate::support::catalogue::{answer, files, hints, session, shell, steps};
 
@@ -87,4 +88,53 @@ fn behind_each_hint_of_the_catalogue_stands_who_follows_it() {
             );
         }
     }
+}
+
+/// Of a usual home.
+#[test]
+fn no_message_is_longer_than_two_lines_of_80_columns() {
+    const LONGEST: usize = 2 * 80;
+    let mut long = Vec::new();
+    for (path, text) in files() {
+        let text = text
+            .replace("[DATA]", "[HOME]/.local/share/git-credential-bitbucket")
+            .replace("[HOME]", "/home/ada")
+            .replace("[TIME]", "1793000000-12345");
+        for step in steps(&text) {
+            let lines = step.answer.lines();
+            let lines = lines.filter(|line| line.chars().count() > LONGEST);
+            long.extend(lines.map(|line| format!("{}: {line}", path.display())));
+        }
+    }
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+/// An e-mail stands in the line of its prompt, and so does a name or a date.
+#[test]
+fn a_prompt_leaves_room_for_its_answer() {
+    const LONGEST: usize = 80 - 28;
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let code = fs::read_to_string(&path).unwrap();
+            let is_prompt =
+                |text: &&str| text.starts_with(char::is_uppercase) && text.ends_with(": ");
+            for prompt in code.split('"').filter(is_prompt) {
+                assert!(
+                    prompt.len() <= LONGEST,
+                    "{}: {prompt:?} has {} columns",
+                    path.display(),
+                    prompt.len()
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 5, "the prompts are there");
 }

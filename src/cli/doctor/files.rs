@@ -52,7 +52,7 @@ pub(super) fn policy(surroundings: &Surroundings<'_>) -> Check {
     if !files::HAS_MACHINE_FILES {
         let said = "settings of the whole machine are not read on Windows, where any user can put them there";
         if path.exists() {
-            return Check::warn(id, said, format!("'{shown}' means nothing: take it away"));
+            return Check::warn(id, said, format!("'{shown}' has no effect: remove it"));
         }
         return Check::pass(id, said);
     }

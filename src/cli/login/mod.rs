@@ -162,12 +162,8 @@ fn choice(arguments: &Login, session: &Session, existing: Option<&Account>) -> R
 fn set_accounts_aside(session: &Session) -> Result<()> {
     let path = session.locations()?.accounts();
     if let Some((aside, damage)) = session.set_damaged_accounts_aside()? {
-        message::warn(format_args!(
-            "'{}' is damaged ({damage}) and was renamed to '{}'",
-            path.display(),
-            aside.display()
-        ));
-        message::hint("fix the file and rename it back, or sign in again to its other accounts");
+        message::warn(format_args!("'{}' is damaged ({damage})", path.display()));
+        message::hint(format_args!("fix '{}' and rename it back", aside.display()));
     }
     Ok(())
 }

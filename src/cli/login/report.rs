@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use crate::account::sign_in::Scheme;
 use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, state, today};
-use crate::bitbucket::{self, Kind};
+use crate::bitbucket;
 use crate::cli::login::options::Login;
 use crate::cli::output;
 use crate::settings::session::Session;
@@ -94,8 +94,7 @@ pub(super) fn tell_retired(account: &Account) {
     if account.is_retired() {
         message::warn(bitbucket::removed("app passwords"));
         message::hint(format_args!(
-            "make an API token at {}, then replace it: 'git credential-bitbucket login {}'",
-            Kind::AppPassword.page(&account.host, "", &[]),
+            "replace it with an API token: 'git credential-bitbucket login {}'",
             account.argument()
         ));
     }

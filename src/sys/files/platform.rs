@@ -72,18 +72,15 @@ pub(super) fn refuse_open_to_others(path: &Path, file: &File, forbidden: u32) ->
     refuse_foreign(path, metadata.uid())?;
     let mode = metadata.mode();
     if mode & forbidden != 0 {
-        let text = path.to_string_lossy();
-        let path = shell_quoted(&text);
+        let own = as_argument(path);
         let (what, fix) = match mode & forbidden & WRITABLE {
             0 => (
                 "read",
-                format!(
-                    "'chmod 600 {path}', and revoke the tokens it held if somebody may have looked"
-                ),
+                format!("'chmod 600 {own}'; revoke its tokens if somebody may have looked"),
             ),
             _ => (
                 "changed",
-                format!("look whether its content is yours, then 'chmod go-rwx {path}'"),
+                format!("look whether its content is yours, then 'chmod go-rwx {own}'"),
             ),
         };
         let mode = mode & 0o7777;
@@ -143,11 +140,15 @@ fn refuse_open_folder(folder: &Path) -> Result<()> {
             format!("others can write to the folder '{shown}' (mode {mode:04o})"),
             format!(
                 "look whether its files are yours, then 'chmod go-w {}'",
-                shell_quoted(&folder.to_string_lossy())
+                as_argument(folder)
             ),
         ));
     }
     Ok(())
+}
+
+fn as_argument(path: &Path) -> String {
+    shell_quoted(&path.to_string_lossy()).into_owned()
 }
 
 fn look_at(folder: &Path) -> Result<Metadata> {
@@ -157,8 +158,7 @@ fn look_at(folder: &Path) -> Result<Metadata> {
 
 pub(super) fn refuse_unless_of_the_machine(path: &Path) -> Result<()> {
     refuse_unless_of_root(path, |folder| {
-        let text = folder.to_string_lossy();
-        let folder = shell_quoted(&text);
+        let folder = as_argument(folder);
         format!("'chown root {folder}' and 'chmod go-w {folder}'")
     })
 }
@@ -189,10 +189,15 @@ fn refuse_foreign(path: &Path, owner: u32) -> Result<()> {
     if owner == own || owner == 0 || own == 0 {
         return Ok(());
     }
-    let path = path.display();
     bail!(Hinted::new(
-        format!("'{path}' belongs to somebody else (user {owner})"),
-        "look whether its content is yours, then 'chown' it",
+        format!(
+            "'{}' belongs to somebody else (user {owner})",
+            path.display()
+        ),
+        format!(
+            "look whether its content is yours, then 'sudo chown {own} {}'",
+            as_argument(path)
+        ),
     ))
 }
 

@@ -121,7 +121,9 @@ fn a_file_that_others_can_read_is_refused_with_a_hint() {
             outcome.stderr
         );
         assert!(
-            outcome.stderr.contains("hint: 'chmod 600 "),
+            outcome
+                .stderr
+                .contains(&format!("hint: 'chmod 600 {}'", path.display())),
             "{}",
             outcome.stderr
         );

@@ -67,7 +67,7 @@ fn git_gives_the_name_from_its_configuration() {
     assert_eq!(outcome.stderr, "");
     let outcome = env.program(&["status"], "");
     assert!(!outcome.stderr.contains("for bitbucket.org"), "{outcome:?}");
-    assert!(!outcome.stderr.contains("also receives"), "{outcome:?}");
+    assert!(!outcome.stderr.contains("also gets"), "{outcome:?}");
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn what_git_gave_becomes_an_account_of_login() {
     give("path=beta/x\n", "bob", "unknown");
     let (status, stderr) = refused(&env, &["bob", "--for", "beta"]);
     assert_eq!(status, 1, "{stderr}");
-    assert!(stderr.contains("'bob' is of no known kind"), "{stderr}");
+    assert!(stderr.contains("the kind of 'bob' is unknown"), "{stderr}");
     assert!(
         stderr.contains("'git credential-bitbucket login bob'"),
         "{stderr}"
@@ -205,7 +205,7 @@ fn a_renamed_account_answers_and_gits_settings_that_hold_the_old_name_are_mended
         })
     );
     for line in outcome.stderr.lines() {
-        if let Some((_, command)) = line.split_once("hint: change it: '") {
+        if let Some((_, command)) = line.split_once("hint: '") {
             let command = command.strip_suffix('\'').unwrap();
             assert_eq!(env.shell(command).status, 0, "{command}");
         }

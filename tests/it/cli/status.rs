@@ -31,7 +31,7 @@ fn status_shows_a_table_and_says_what_to_do() {
     );
     assert_eq!(
         outcome.stderr,
-        "'work' is unchecked: bitbucket.org has not seen its secret yet: 'git credential-bitbucket edit work --email ADDRESS' makes the check possible\n\
+        "'work' is unchecked: bitbucket.org has not seen its secret yet: 'git credential-bitbucket edit work --email ADDRESS' allows the check\n\
          'old' is an app password; Bitbucket removed these on 2026-07-28 (git shows error 410): 'git credential-bitbucket login old' replaces it\n"
     );
     assert_eq!(env.program(&["status", "work"], "").status, 0);

@@ -376,7 +376,7 @@ fn accounts_that_only_lack_a_path_are_explained_on_a_terminal() {
     terminal.types("printf 'protocol=https\\nhost=bitbucket.org\\n' | git credential-bitbucket get; echo status $?");
     let screen = terminal.expect("status 0");
     assert!(
-        screen.contains("git does not say which one it wants"),
+        screen.contains("each account of bitbucket.org is for a workspace, and git names none"),
         "{screen}"
     );
 }

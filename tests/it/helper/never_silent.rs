@@ -14,7 +14,7 @@ const CLOUD: &str = "protocol=https\nhost=bitbucket.org\n";
 const NOBODY: &str =
     "warning: nobody has signed in to bitbucket.org: 'git credential-bitbucket login' signs in";
 const REFUSED: &str = "warning: 'work' was refused by bitbucket.org and is set aside: \
-     'git credential-bitbucket status --verify work' asks again, 'git credential-bitbucket login work' replaces it";
+     'git credential-bitbucket login work' replaces it";
 
 fn start() -> TestEnv {
     let env = TestEnv::new();
@@ -137,7 +137,7 @@ fn a_store_that_is_silent_or_forbidden_is_an_error_with_its_hint() {
     let lines = said(&env);
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(
-        lines[0].starts_with("error: cannot look into the store 'exec': "),
+        lines[0].starts_with("error: cannot ask the store 'exec': "),
         "{lines:?}"
     );
     assert!(lines[1].starts_with("hint: "), "{lines:?}");

@@ -72,7 +72,7 @@ fn login_sets_damaged_accounts_aside_and_says_so() {
         let aside = set_aside(&env, "accounts.toml");
         assert_eq!(aside.len(), 1);
         assert_eq!(fs::read_to_string(&aside[0]).unwrap(), content);
-        let told = format!("was renamed to '{}'", aside[0].display());
+        let told = format!("hint: fix '{}' and rename it back", aside[0].display());
         assert!(
             outcome.stderr.contains("accounts.toml' is damaged (")
                 && outcome.stderr.contains(&told),

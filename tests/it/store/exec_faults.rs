@@ -134,7 +134,7 @@ fn a_program_that_is_missing_or_has_a_relative_path_is_named() {
         assert_eq!((outcome.status, &outcome.stdout[..]), (1, ""), "{program}");
         assert!(outcome.stderr.contains(error), "{}", outcome.stderr);
     }
-    let hint = "fix: 'program' of [store.exec] in config.toml is a name on PATH or an";
+    let hint = "fix: set 'program' of [store.exec] in config.toml to a name on PATH or an";
     let outcome = env.program(&["doctor"], "");
     assert!(outcome.stdout.contains(hint), "{outcome:?}");
     assert!(!env.home().join("started").exists());

@@ -62,7 +62,7 @@ pub(crate) fn find(
     let server = Server::of(settings, policy, deadline)?;
     if server.is_careless && terminal::is_watched() {
         message::warn(format_args!(
-            "any certificate is taken for that of Vault at '{}', since VAULT_SKIP_VERIFY is set",
+            "the certificate of Vault at '{}' is not checked, as VAULT_SKIP_VERIFY is set",
             server.address
         ));
     }
@@ -97,7 +97,7 @@ pub(crate) fn knock(
     let method = settings.auth;
     if is_in {
         let warning = if server.is_careless {
-            "; whose it is nobody looks at, since VAULT_SKIP_VERIFY is set"
+            "; its certificate is not checked, as VAULT_SKIP_VERIFY is set"
         } else {
             ""
         };

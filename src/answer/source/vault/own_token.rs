@@ -30,12 +30,12 @@ pub(super) fn find() -> Result<Secret> {
     if token.is_empty() {
         bail!(Hinted::new(
             "there is no token for Vault",
-            "sign in to it ('bao login' or 'vault login'), set VAULT_TOKEN, or name another 'auth' in [store.vault]",
+            "set VAULT_TOKEN or another 'auth' in [store.vault], or sign in to it: 'bao login', 'vault login'",
         ));
     }
     if !token.expose().iter().all(u8::is_ascii_graphic) {
         bail!(Hinted::new(
-            format!("what {source} has is no token of Vault's"),
+            format!("the token from {source} is not one of Vault"),
             "sign in again: 'bao login' or 'vault login'",
         ));
     }

@@ -119,12 +119,12 @@ impl Server {
                 "see 'mount' and 'namespace' of [store.vault] in config.toml",
             ),
             200 => (
-                "answers in a way that is not known",
+                "gives an answer that is unknown here",
                 "see whether 'address' and 'mount' of [store.vault] in config.toml name a KV engine",
             ),
             _ => (
                 "fails",
-                "look into its log; 'bao status' or 'vault status' tells how it is",
+                "read its log, or ask 'bao status' or 'vault status'",
             ),
         };
         let status = match reply.status {
@@ -152,7 +152,7 @@ fn examine(address: &str) -> Result<(Host, bool)> {
     if url.username().is_some() || url.password().is_some() {
         bail!(Hinted::new(
             "the address of Vault holds a user name or a password",
-            "take it out: the token of Vault is all it wants",
+            "take them out: Vault wants its token alone",
         ));
     }
     match url.scheme {
@@ -160,7 +160,7 @@ fn examine(address: &str) -> Result<(Host, bool)> {
         // A token travels in clear. Who can listen on the loopback interface can also read our memory.
         "http" if route::is_loopback(&host) => Ok((host, false)),
         "http" => bail!(Hinted::new(
-            format!("Vault at '{address}' would be asked over http, where secrets travel in clear"),
+            format!("Vault at '{address}' has no https: secrets would go in clear text"),
             "use https, or an agent on this machine",
         )),
         _ => Err(no_address().into()),
@@ -180,7 +180,11 @@ fn out_of_reach(address: &str, error: &http::Error) -> anyhow::Error {
             "see whether it runs, and 'address' of [store.vault] in config.toml"
         }
     };
-    Hinted::new(format!("cannot ask Vault at '{address}': {error}"), hint).into()
+    let message = match error {
+        http::Error::Certificates { .. } => error.to_string(),
+        _ => format!("cannot ask Vault at '{address}': {error}"),
+    };
+    Hinted::new(message, hint).into()
 }
 
 /// What Go's `strconv.ParseBool` takes for true, as Vault's own tools do.

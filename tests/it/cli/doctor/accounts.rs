@@ -115,7 +115,7 @@ fn a_file_that_others_can_read_is_named_once() {
     let (_, checks) = doctor(&env, &[]);
     let accounts = one(&checks, "accounts");
     assert!(
-        accounts.contains("can be read by others (mode 0644); fix: 'chmod 600 "),
+        accounts.contains("can be read by others (mode 0644); fix: 'chmod 600 /"),
         "{accounts}"
     );
     assert!(

@@ -133,7 +133,7 @@ fn the_user_name_of_a_url_and_what_was_set_aside_count() {
     assert_eq!(
         one(&checks, "account.ada"),
         "skip: 'ada' would fit, but bitbucket.org refused it, so it is set aside; fix: \
-         'git credential-bitbucket status --verify ada' asks again, 'git credential-bitbucket login ada' replaces it"
+         'git credential-bitbucket status --verify ada' asks again"
     );
     assert_starts(&one(&checks, "answer"), "pass: 'bob' answers");
 }

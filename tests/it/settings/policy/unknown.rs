@@ -240,7 +240,7 @@ fn no_variable_and_no_settings_of_the_user_get_past_it() {
     assert_refused(&env.program(&["get"], CLOUD), "the host bitbucket.org");
     let status = env.program(&["status"], "");
     let line = format!(
-        "warning: 'policy' in {}:1 means nothing: only the machine's own settings have one\n",
+        "warning: 'policy' in {}:1 has no effect: only the machine's own settings have one\n",
         env.data().join("config.toml").display()
     );
     assert!(status.stderr.contains(&line), "{status:?}");
@@ -248,7 +248,7 @@ fn no_variable_and_no_settings_of_the_user_get_past_it() {
     assert!(
         doctor
             .stdout
-            .contains("means nothing: only the machine's own settings have one"),
+            .contains("has no effect: only the machine's own settings have one"),
         "{doctor:?}"
     );
 

@@ -104,18 +104,18 @@ fn what_is_no_answer_of_vaults_is_told_and_not_shown() {
         (
             "200 OK",
             "<html>canary</html>",
-            "answers in a way that is not known",
+            "gives an answer that is unknown here",
         ),
-        ("200 OK", "", "answers in a way that is not known"),
-        ("200 OK", "[]", "answers in a way that is not known"),
+        ("200 OK", "", "gives an answer that is unknown here"),
+        ("200 OK", "[]", "gives an answer that is unknown here"),
         ("200 OK", r#"{"data":{"data":"canary"}}"#, ""),
         (
             "200 OK",
             r#"{"data":"canary"}"#,
-            "answers in a way that is not known",
+            "gives an answer that is unknown here",
         ),
-        ("200 OK", &huge, "answers in a way that is not known"),
-        ("200 OK", &deep, "answers in a way that is not known"),
+        ("200 OK", &huge, "gives an answer that is unknown here"),
+        ("200 OK", &deep, "gives an answer that is unknown here"),
         (
             "404 Not Found",
             "<html>canary</html>",
@@ -149,7 +149,7 @@ fn what_is_no_answer_of_vaults_is_told_and_not_shown() {
             continue;
         }
         let expected = format!(
-            "git-credential-bitbucket: error: cannot look into the store 'vault': Vault at '{}' {what}",
+            "git-credential-bitbucket: error: cannot ask the store 'vault': Vault at '{}' {what}",
             impostor.address
         );
         assert_eq!(outcome.error_and_hint().0, expected, "{status} {body:.60}");
@@ -265,7 +265,7 @@ fn a_token_goes_over_http_to_this_machine_alone() {
     for (address, what) in [
         (
             "http://vault.corp.example:8200",
-            "Vault at 'http://vault.corp.example:8200' would be asked over http, where secrets travel in clear",
+            "Vault at 'http://vault.corp.example:8200' has no https: secrets would go in clear text",
         ),
         (
             "unix:///run/agent.sock",

@@ -384,7 +384,7 @@ pub(crate) fn error(env: &TestEnv) -> String {
         "{outcome:?}"
     );
     let line = outcome.error_and_hint().0;
-    let start = "git-credential-bitbucket: error: cannot look into the store 'vault': ";
+    let start = "git-credential-bitbucket: error: cannot ask the store 'vault': ";
     line.strip_prefix(start)
         .unwrap_or_else(|| panic!("{line}"))
         .to_owned()

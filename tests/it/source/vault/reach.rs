@@ -57,11 +57,8 @@ fn a_certificate_is_believed_when_its_authority_is_named() {
     assert_eq!(get(&env).stdout, answer());
     env.set("BAO_CACERT", "/nowhere/ca.pem");
     let message = error(&env);
-    let expected = format!(
-        "cannot ask Vault at '{}': cannot read the certificates in '/nowhere/ca.pem': ",
-        server.address
-    );
-    assert!(message.starts_with(&expected), "{message}");
+    let expected = "cannot read the certificates in '/nowhere/ca.pem': ";
+    assert!(message.starts_with(expected), "{message}");
 }
 
 #[test]
@@ -94,7 +91,7 @@ fn without_verification_any_certificate_will_do_when_somebody_says_so() {
     assert_eq!(get(&env).stdout, answer());
     let doctor = env.program(&["doctor", "--json"], "");
     let said = format!(
-        "'{}' lets us in with token; whose it is nobody looks at, since VAULT_SKIP_VERIFY is set",
+        "'{}' lets us in with token; its certificate is not checked, as VAULT_SKIP_VERIFY is set",
         server.address
     );
     assert!(doctor.stdout.contains(&said), "{doctor:?}");
@@ -125,8 +122,8 @@ fn a_server_that_wants_a_certificate_of_ours_gets_it() {
     assert_eq!(get(&env).stdout, answer());
     env.set("VAULT_CLIENT_KEY", "/nowhere/client.key");
     let message = error(&env);
-    let expected = format!("{start}cannot read the certificates in '/nowhere/client.key': ");
-    assert!(message.starts_with(&expected), "{message}");
+    let expected = "cannot read the certificates in '/nowhere/client.key': ";
+    assert!(message.starts_with(expected), "{message}");
 }
 
 /// A proxy that gets everybody to one port of the loopback interface; whom they asked for.

@@ -109,7 +109,7 @@ fn a_token_helper_that_fails_is_named_and_the_file_is_not_taken_in_its_place() {
     helper(&env, "echo two; echo lines");
     assert_eq!(
         error(&env),
-        format!("what {named} has is no token of Vault's")
+        format!("the token from {named} is not one of Vault")
     );
     fs::remove_file(&path).unwrap();
     let message = error(&env);

@@ -287,7 +287,7 @@ fn what_is_stored_unchecked_says_how_to_check_it() {
     let outcome = login(&env, API_TOKEN, &["me"]);
     stored(
         &outcome,
-        "hint: 'git credential-bitbucket edit me --email ADDRESS' makes the check possible\n",
+        "hint: 'git credential-bitbucket edit me --email ADDRESS' allows the check\n",
     );
     let status = env.program(&["status", "--verify"], "");
     assert_eq!(status.status, 0, "{status:?}");
