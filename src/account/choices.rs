@@ -18,18 +18,12 @@ use crate::sys::files::Lock;
 use crate::sys::{Secret, files};
 
 /// How many repositories are remembered.
-const MOST: usize = 256;
+const MOST: usize = 1024;
 /// How long an answer is remembered, and how long the one that nobody can read the repository.
 const LONG: SignedDuration = SignedDuration::from_hours(30 * 24);
 const SHORT: SignedDuration = SignedDuration::from_mins(1);
 
-#[derive(Default, Serialize, Deserialize)]
-struct ChoicesFile {
-    /// The key of the fingerprints.
-    key: String,
-    repositories: Vec<Known>,
-}
-
+/// A line of the file, behind one with the key of the fingerprints. Only the line of one repository is parsed.
 #[derive(Serialize, Deserialize)]
 struct Known {
     repository: String,
@@ -39,11 +33,15 @@ struct Known {
 
 /// What is remembered of each account in a repository.
 pub(crate) fn of(path: &Path, repository: &str, accounts: &[Secret]) -> Vec<Option<Access>> {
-    let file = ChoicesFile::read(path);
-    let repository = file.fingerprint(&Secret::new(repository.into()));
-    let mut known = file.repositories.iter();
-    let known = known.find(|known| known.repository == repository && known.is_fresh());
-    let of = |account| known?.accounts.get(&file.fingerprint(account)).copied();
+    let text = read(path);
+    let (key, lines) = text.split_once('\n').unwrap_or_default();
+    let repository = fingerprint(key, repository.as_bytes());
+    let mut lines = lines.lines().filter(|line| line.contains(&repository));
+    let known = lines.find_map(Known::parse);
+    let of = |account: &Secret| {
+        let mark = fingerprint(key, account.expose());
+        known.as_ref()?.accounts.get(&mark).copied()
+    };
     accounts.iter().map(of).collect()
 }
 
@@ -56,54 +54,64 @@ pub(crate) fn note(
     accounts: &[(&Secret, Access)],
 ) -> Result<()> {
     let lock = Lock::acquire(&path.with_extension("lock"), patience)?;
-    let mut file = ChoicesFile::read(path);
-    if file.key.is_empty() {
-        file.key = String::from_utf8(Secret::random()?.expose().to_vec())?;
+    let text = read(path);
+    let (key, lines) = text.split_once('\n').unwrap_or_default();
+    let new = Secret::random()?;
+    let key = if key.is_empty() {
+        str::from_utf8(new.expose())?
+    } else {
+        key
+    };
+    let repository = fingerprint(key, repository.as_bytes());
+    let others = lines
+        .lines()
+        .filter(|line| Known::parse(line).is_some_and(|known| known.repository != repository));
+    let others: Vec<&str> = others.collect();
+    let mut text = format!("{key}\n");
+    for other in &others[others.len().saturating_sub(MOST - 1)..] {
+        text.extend([other, "\n"]);
     }
-    let repository = file.fingerprint(&Secret::new(repository.into()));
     let accounts = accounts.iter();
-    let accounts = accounts.map(|(account, access)| (file.fingerprint(account), *access));
-    let accounts = accounts.collect();
-    let known = &mut file.repositories;
-    known.retain(|known| known.repository != repository && known.is_fresh());
-    known.drain(..known.len().saturating_sub(MOST - 1));
-    known.push(Known {
+    let accounts = accounts.map(|(account, access)| (fingerprint(key, account.expose()), *access));
+    text += &serde_json::to_string(&Known {
+        accounts: accounts.collect(),
         repository,
         asked: Timestamp::now(),
-        accounts,
-    });
-    lock.write(path, &serde_json::to_vec(&file)?)
+    })?;
+    lock.write(path, text.as_bytes())
 }
 
-impl ChoicesFile {
-    /// A file that cannot be read remembers nothing.
-    fn read(path: &Path) -> Self {
-        let content = files::read_private(path).ok().flatten();
-        let file = content.and_then(|content| serde_json::from_slice(&content).ok());
-        file.unwrap_or_default()
-    }
+/// A file that cannot be read remembers nothing.
+fn read(path: &Path) -> String {
+    let content = files::read_private(path).ok().flatten();
+    let text = content.and_then(|content| String::from_utf8(content.to_vec()).ok());
+    text.unwrap_or_default()
+}
 
-    fn fingerprint(&self, value: &Secret) -> String {
-        Base64UrlUnpadded::encode_string(&value.fingerprint(self.key.as_bytes())[..16])
-    }
+fn fingerprint(key: &str, value: &[u8]) -> String {
+    let value = Secret::new(value.to_vec());
+    Base64UrlUnpadded::encode_string(&value.fingerprint(key.as_bytes())[..16])
 }
 
 impl Known {
-    fn is_fresh(&self) -> bool {
-        let is_closed = self.accounts.values().all(|it| *it == Access::Nothing);
-        let age = Timestamp::now().duration_since(self.asked);
-        !age.is_negative() && age < if is_closed { SHORT } else { LONG }
+    /// None for a damaged line, or an old one.
+    fn parse(line: &str) -> Option<Self> {
+        let known: Self = serde_json::from_str(line).ok()?;
+        let is_closed = known.accounts.values().all(|it| *it == Access::Nothing);
+        let age = Timestamp::now().duration_since(known.asked);
+        let limit = if is_closed { SHORT } else { LONG };
+        (!age.is_negative() && age < limit).then_some(known)
     }
 }
 
 /// By what an account is known again; `kept` is what it has where that lies in no store of ours. A new secret has a new
 /// entry. But each renewal of a grant brings one: a grant goes by its name until somebody signs in anew.
 pub(crate) fn mark(account: &Account, kept: Option<&Kept>) -> Secret {
-    let own = match (kept, account.grant()) {
-        (Some(kept), _) if account.lies_elsewhere() => kept.secret.clone(),
-        (_, Some(grant)) => Secret::new(format!("{}\n{}", account.name, grant.client_id).into()),
-        (_, None) => Secret::new(account.entry.clone().into()),
+    let own = match kept {
+        Some(kept) if account.lies_elsewhere() => kept.secret.expose(),
+        _ if account.grant().is_some() => account.name.as_bytes(),
+        _ => account.entry.as_bytes(),
     };
     let username = account.git_username().unwrap_or_default();
-    Secret::new([username, b"\n", own.expose()].concat())
+    Secret::new([username, b"\n", own].concat())
 }

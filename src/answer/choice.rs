@@ -127,34 +127,33 @@ fn look(
     for (it, known) in equals.iter_mut().zip(known) {
         it.access = known;
     }
-    let is_known = equals.iter().any(|it| it.access.is_some());
-    let mut is_asked = false;
+    let known = |all: &[&mut Contender]| all.iter().filter(|it| it.access.is_some()).count();
+    let remembered = known(equals);
     if effort != (Effort::Explain { is_offline: true }) {
-        is_asked = ask(session, place, equals, false);
+        ask(session, place, equals, false);
+    }
+    // A grant's token is renewed only where no other one will do.
+    if effort == Effort::Answer && !equals.iter().any(|it| it.access == Some(Access::Push)) {
+        ask(session, place, equals, true);
+    }
+    match (known(equals) > remembered, remembered) {
+        (true, _) => {}
+        (false, 0) => return Basis::Unasked,
+        (false, _) => return Basis::Remembered,
     }
     if effort == Effort::Answer {
-        // A grant's token is renewed only where no other one will do.
-        let can_push = equals.iter().any(|it| it.access == Some(Access::Push));
-        is_asked |= !can_push && ask(session, place, equals, true);
         let known = marks.iter().zip(equals.iter());
-        let known: Vec<_> = known
-            .filter_map(|(mark, it)| Some((mark, it.access?)))
-            .collect();
-        if is_asked {
-            // Where nothing can be written the answers are as good.
-            let noted = choices::note(&file, session.patience(), &repository, &known);
-            trace::say(|| format!("choice: noted: {}", noted.is_ok()));
-        }
+        let known = known.filter_map(|(mark, it)| Some((mark, it.access?)));
+        let known: Vec<_> = known.collect();
+        // Where nothing can be written the answers are as good.
+        let noted = choices::note(&file, session.patience(), &repository, &known);
+        trace::say(|| format!("choice: noted: {}", noted.is_ok()));
     }
-    match (is_asked, is_known) {
-        (true, _) => Basis::Asked,
-        (false, true) => Basis::Remembered,
-        (false, false) => Basis::Unasked,
-    }
+    Basis::Asked
 }
 
-/// Asks about those of which nothing is known; whether Bitbucket said something.
-fn ask(session: &Session, place: &Reach, equals: &mut [&mut Contender], renews: bool) -> bool {
+/// Asks about those of which nothing is known.
+fn ask(session: &Session, place: &Reach, equals: &mut [&mut Contender], renews: bool) {
     let mut asked: Vec<&mut Contender> = Vec::new();
     for it in equals.iter_mut().filter(|it| it.access.is_none()) {
         let can_be_asked = it.account.kind().is_some() && !it.account.is_retired();
@@ -182,7 +181,6 @@ fn ask(session: &Session, place: &Reach, equals: &mut [&mut Contender], renews: 
         trace::say(|| format!("choice: '{}': {answer:?}", it.account.name));
         it.access = answer;
     }
-    asked.iter().any(|it| it.access.is_some())
 }
 
 /// The line that explains the 404 which git will get, if none of them can read the repository.

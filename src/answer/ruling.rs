@@ -86,25 +86,26 @@ pub(crate) fn rule<'a>(
     hindrance: impl Fn(&Account) -> Option<Ruling>,
 ) -> Vec<(&'a Account, Ruling)> {
     let mut rulings: Vec<(&Account, Ruling)> = Vec::new();
+    // Those that fit, and that nothing keeps from answering.
     let mut contest = Vec::new();
-    for (account, fit) in matching::fits(accounts, wanted) {
+    for (position, (account, fit)) in matching::fits(accounts, wanted).enumerate() {
+        let out = || hindrance(account).or_else(|| refusal_there(account, wanted));
         let ruling = match fit {
             Err(misfit) => Ruling::Misfit(misfit),
-            Ok(exactness) => hindrance(account)
-                .or_else(|| refusal_there(account, wanted))
-                .unwrap_or_else(|| {
-                    contest.push(Contestant {
-                        position: rulings.len(),
-                        exactness,
-                        account,
-                    });
-                    Ruling::Answers
-                }),
+            Ok(exactness) => out().unwrap_or_else(|| {
+                contest.push((position, merits(account, position, exactness, wanted)));
+                Ruling::Answers
+            }),
         };
         rulings.push((account, ruling));
     }
-    for (position, rank) in outranked(&contest, wanted) {
-        rulings[position].1 = Ruling::Outranked(rank);
+    let best = contest.iter().map(|(_, merits)| merits);
+    let best = best.max_by_key(|merits| merits.each_ref().map(|(_, merit)| *merit));
+    for (position, merits) in &contest {
+        let mut pairs = merits.iter().zip(best.into_iter().flatten());
+        if let Some(((rank, _), _)) = pairs.find(|(own, best)| own.1 != best.1) {
+            rulings[*position].1 = Ruling::Outranked(*rank);
+        }
     }
     rulings
 }
@@ -115,50 +116,30 @@ fn refusal_there(account: &Account, wanted: &Wanted<'_>) -> Option<Ruling> {
     (standing == Standing::RefusedThere).then_some(Ruling::Out(standing))
 }
 
-/// An account that fits, and that nothing keeps from answering.
-struct Contestant<'a> {
+/// What counts for an account, in the order of the rules: the greater number wins, at the first difference.
+fn merits(
+    account: &Account,
     position: usize,
     exactness: Exactness,
-    account: &'a Account,
-}
-
-impl Contestant<'_> {
-    /// What counts for it, in the order of the rules: the greater number wins, at the first difference.
-    fn merits(&self, wanted: &Wanted<'_>) -> [(Rank, usize); 5] {
-        let is_of_login = self.account.origin == Origin::Login;
-        let is_called = |name| self.account.is_called(name);
-        [
-            (Rank::Retired, usize::from(!self.account.is_retired())),
-            // What git or a file gave may have been planted: a public URL can hold any token.
-            (Rank::GivenByGit, usize::from(is_of_login)),
-            (Rank::LessExact, self.exactness as usize),
-            (
-                Rank::OtherName,
-                usize::from(wanted.username.is_some_and(is_called)),
-            ),
-            if is_of_login {
-                (Rank::Later, usize::MAX - self.position)
-            } else {
-                (Rank::Older, self.position)
-            },
-        ]
-    }
-}
-
-/// Who does not answer, and by which rule. Who is left answers.
-fn outranked(contest: &[Contestant<'_>], wanted: &Wanted<'_>) -> Vec<(usize, Rank)> {
-    let merits = contest.iter().map(|one| (one.position, one.merits(wanted)));
-    let merits: Vec<_> = merits.collect();
-    let best = merits.iter().map(|(_, merits)| merits);
-    let Some(best) = best.max_by_key(|merits| merits.each_ref().map(|(_, merit)| *merit)) else {
-        return Vec::new();
-    };
-    let lost = |(position, merits): &(usize, [(Rank, usize); 5])| {
-        let mut pairs = merits.iter().zip(best);
-        let (lost, _) = pairs.find(|(own, best)| own.1 != best.1)?;
-        Some((*position, lost.0))
-    };
-    merits.iter().filter_map(lost).collect()
+    wanted: &Wanted<'_>,
+) -> [(Rank, usize); 5] {
+    let is_of_login = account.origin == Origin::Login;
+    let is_called = |name| account.is_called(name);
+    [
+        (Rank::Retired, usize::from(!account.is_retired())),
+        // What git or a file gave may have been planted: a public URL can hold any token.
+        (Rank::GivenByGit, usize::from(is_of_login)),
+        (Rank::LessExact, exactness as usize),
+        (
+            Rank::OtherName,
+            usize::from(wanted.username.is_some_and(is_called)),
+        ),
+        if is_of_login {
+            (Rank::Later, usize::MAX - position)
+        } else {
+            (Rank::Older, position)
+        },
+    ]
 }
 
 #[cfg(test)]

@@ -169,7 +169,7 @@ data_files! {
     /// The refused secrets that belong to no account of ours.
     refusals = "refusals.toml",
     /// Which accounts can open which repositories: a cache.
-    choices = "choices.json",
+    choices = "choices",
     /// The lock of a process that verifies a refused secret.
     probe_lock = "probe.lock",
     /// The mark of a first question that is open, or was just answered.

@@ -40,7 +40,7 @@ pub(super) fn asked(stand_in: &StandIn) -> usize {
 }
 
 pub(super) fn choices(env: &TestEnv) -> String {
-    fs::read_to_string(env.data().join("choices.json")).unwrap_or_default()
+    fs::read_to_string(env.data().join("choices")).unwrap_or_default()
 }
 
 /// Two people, each of whom can open a repository of the same workspace, and nothing else of it.
@@ -188,12 +188,14 @@ fn where_nobody_can_read_get_says_so_and_asks_again_after_a_minute() {
     assert_eq!(asked(&stand_in), number, "it is remembered for a minute");
 
     // A minute later.
-    let path = env.data().join("choices.json");
-    let mut file: Value = serde_json::from_str(&choices(&env)).unwrap();
-    let asked_at = &mut file["repositories"][0]["asked"];
+    let path = env.data().join("choices");
+    let text = choices(&env);
+    let (key, line) = text.split_once('\n').unwrap();
+    let mut known: Value = serde_json::from_str(line).unwrap();
+    let asked_at = &mut known["asked"];
     let time: Timestamp = asked_at.as_str().unwrap().parse().unwrap();
     *asked_at = (time - SignedDuration::from_secs(60)).to_string().into();
-    write_private(&path, &file.to_string());
+    write_private(&path, &format!("{key}\n{known}"));
     get(&env, "acme/nobodys");
     assert_eq!(asked(&stand_in), 2 * number);
 
@@ -238,16 +240,16 @@ fn without_a_network_a_path_or_a_judgement_the_first_answers_and_nothing_is_reme
 #[test]
 fn the_cache_may_be_damaged_or_gone_or_closed_to_writers() {
     let (env, stand_in) = two_people();
-    let path = env.data().join("choices.json");
+    let path = env.data().join("choices");
     assert_eq!(get(&env, "acme/his"), pair(BOB));
     let good = choices(&env);
     for text in [
         "",
-        "{}",
+        "\n\n{}\n",
         "\0\u{fffd}=\n",
         &good.replace("push", "pull"),
-        &good.replace("key\":\"", "key\":\"x"),
-        &good.replace("repositories", "places"),
+        &good.replacen('\n', "x\n", 1),
+        &good.replace("accounts", "people"),
         &good[..good.len() / 2],
     ] {
         write_private(&path, text);
