@@ -27,17 +27,21 @@ pub(super) fn erase(session: &Session, request: Request) -> Result<()> {
     let is_elsewhere = wanted.host.as_str() == API_HOST || !wanted.path.is_none_or(is_of_git);
     let refused_by_git = refused.filter(|_| !is_elsewhere);
     let variable = environment::allowed_account(session, &wanted.host)?;
-    if let Some((account, kept)) = &variable
-        && refused.is_none_or(|refused| kept.secret == *refused)
-    {
-        if let Some(refused) = refused_by_git.filter(|_| may_work(account, &request)) {
+    if let Some((account, kept)) = &variable {
+        let Some(refused) = refused else {
+            return Ok(());
+        };
+        // An account may have the same secret.
+        if refused_by_git == Some(&kept.secret) && may_work(account, &request) {
             source::note_refusal(session, refused, &wanted);
         }
-        return Ok(());
     }
     let was_asked_for = refused.is_some_and(|refused| mark::asked_for(session, refused));
     mark::settle(session, false);
-    let accounts = shortlist::accounts(session, &wanted)?;
+    let accounts = match shortlist::accounts(session, &wanted) {
+        Err(_) if variable.is_some() => return Ok(()),
+        accounts => accounts?,
+    };
     let mut meant = Vec::new();
     let mut unread = None;
     let mut is_known = false;

@@ -154,3 +154,16 @@ fn the_settings_turn_the_variables_off_for_every_command() {
         "{outcome:?}"
     );
 }
+
+#[test]
+fn a_secret_that_a_variable_and_an_account_share_is_refused_for_both() {
+    let (env, stand_in) = TestEnv::with_stand_in();
+    stand_in.allow(Credential::api_token(ADA)).revoke();
+    env.login(ADA, &["ada", "--email", "ada@example.com"]);
+    let mut env = env;
+    env.set("BITBUCKET_TOKEN", ADA);
+    let request = format!("protocol=https\nhost=bitbucket.org\n{}", pair(ADA));
+    assert_eq!(env.get_cloud(""), pair(ADA));
+    env.program(&["erase"], request);
+    assert_eq!(env.get_cloud(""), "");
+}
