@@ -199,6 +199,25 @@ fn where_nobody_can_read_get_says_so_and_asks_again_after_a_minute() {
     get(&env, "acme/nobodys");
     assert_eq!(asked(&stand_in), 2 * number);
 
+    let doctor = || {
+        let outcome = env.program(&["doctor", "--json", "acme/nobodys"], "");
+        let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
+        report["checks"].as_array().unwrap().clone()
+    };
+    let checks = doctor();
+    let first = one(&checks, "answer");
+    let how =
+        "of 2 that fit equally it comes first, and none can read this repository (remembered)";
+    assert!(first.ends_with(how), "{first}");
+    let fetch = one(&checks, "fetch");
+    let why = "it cannot see 'acme/nobodys'; 'ours' is for beta only; fix: 'git credential-bitbucket edit ours \
+               --for beta --for acme/nobodys' lets it answer here";
+    assert!(fetch.ends_with(why), "{fetch}");
+    // The same where only one account fits.
+    env.program(&["logout", "bob"], "");
+    let fetch = one(&doctor(), "fetch");
+    assert!(fetch.ends_with(why), "{fetch}");
+
     env.follow(&outcome.stderr, "", "");
     stand_in.allow(Credential::access_token(TOKEN));
     let outcome = env.program(&["get"], wanted("acme/nobodys"));
