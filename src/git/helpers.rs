@@ -60,14 +60,9 @@ impl Helper {
     /// The account that alone may answer: `bitbucket --account work`.
     pub(crate) fn account(&self) -> Option<String> {
         let command = self.value.strip_prefix('!').unwrap_or(&self.value);
-        let words = words(command)?;
-        let option = words
-            .iter()
-            .position(|word| word.starts_with("--account"))?;
-        match words[option].strip_prefix("--account=") {
-            Some(name) => Some(name.to_owned()),
-            None => words.get(option + 1).cloned(),
-        }
+        let mut words = words(&command.replace(" --account=", " --account "))?.into_iter();
+        words.find(|word| word == "--account")?;
+        words.next()
     }
 
     /// Whether it is configured for this host, rather than for all hosts.

@@ -119,12 +119,7 @@ pub(crate) fn named_alone(value: &str) -> Option<PathBuf> {
         }
         [] => return None,
     };
-    let is_known = match arguments {
-        [] | ["--account", _] => true,
-        [option] => option.starts_with("--account="),
-        _ => false,
-    };
-    is_known.then(|| program.into())
+    matches!(arguments, [] | ["--account", _]).then(|| program.into())
 }
 
 /// The words of a shell command; none if a shell would do more than start one program with them.
@@ -160,7 +155,6 @@ mod tests {
         for value in [
             "bitbucket",
             "bitbucket --account work",
-            "bitbucket --account=work",
             "/usr/bin/git-credential-bitbucket",
             "/usr/bin/git-credential-bitbucket --account 'a b'",
             "!'/a b/git-credential-bitbucket'",

@@ -378,24 +378,20 @@ fn set_reach(
     is_for_host: bool,
     places: impl Iterator<Item = Option<Reach>> + Clone,
 ) {
-    let is_of_places = account.kind() == Some(Kind::AccessToken);
     let is_of_login = account.origin == Origin::Login;
-    let is_everywhere = is_for_host || places.clone().any(|place| place.is_none());
     if is_of_login && is_for_host {
         return;
     }
     account.only_username = None;
-    if is_everywhere && !is_of_places && !is_of_login {
+    let of_place = account.kind() == Some(Kind::AccessToken);
+    let is_wide = is_for_host || places.clone().any(|place| place.is_none());
+    if is_wide && !of_place && !is_of_login {
         account.reach.clear();
         return;
     }
     for place in places.flatten() {
-        let place = if is_of_places {
-            place
-        } else {
-            place.workspace_alone()
-        };
-        add_reach(&mut account.reach, place);
+        let whole = place.workspace_alone();
+        add_reach(&mut account.reach, if of_place { place } else { whole });
     }
 }
 
