@@ -111,18 +111,12 @@ fn own(name: Option<Username>) -> Option<Username> {
 /// What `Authorization: Basic …` holds. Without a token in it, what follows `Basic` alone may be a password.
 fn of_header(text: &[u8]) -> Option<(Secret, Option<Username>)> {
     let text = str::from_utf8(text).ok()?;
-    let after = |text: &'_ str, word: &str| {
-        let words = text.as_bytes().windows(word.len());
-        let start = words
-            .clone()
-            .position(|it| it.eq_ignore_ascii_case(word.as_bytes()))?;
-        Some(start + word.len())
-    };
-    let start = after(text, "basic ")?;
-    let is_header = after(&text[..start], "authorization:").is_some();
-    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "+/=".contains(letter);
-    let credential = text[start..].trim_start().split(|it| !is_part(it)).next()?;
-    let (name, password) = of_basic(credential)?;
+    let is_around = |letter: char| letter.is_ascii_whitespace() || "'\":".contains(letter);
+    let mut words = text.split(is_around).filter(|word| !word.is_empty());
+    let is = |wanted: &'static str| move |word: &&str| word.eq_ignore_ascii_case(wanted);
+    let is_header = words.clone().any(|word| is("authorization")(&word));
+    words.find(is("basic"))?;
+    let (name, password) = of_basic(words.next()?)?;
     let (name, secret) = put_right(name, password);
     let token = token(secret.expose());
     Some((token.or_else(|| is_header.then_some(secret))?, own(name)))
