@@ -203,3 +203,24 @@ fn the_fault_of_one_account_does_not_hide_what_the_others_of_its_store_have() {
     assert_eq!(reaches(&env)["two"], ["beta", "acme/app"]);
     assert_eq!(env.accounts().len(), 2, "it is not stored twice");
 }
+
+#[test]
+fn of_two_persons_tokens_in_one_workspace_each_repository_gets_the_one_that_opens_it() {
+    let (env, stand_in) = with_stand_in();
+    env.git_succeeds(&["config", "--global", "credential.useHttpPath", "true"]);
+    env.configure_plain();
+    let of_bob = API_TOKEN.replace("api-token", "bob-token");
+    for (name, token) in [("app", API_TOKEN), ("site", &of_bob)] {
+        let place = format!("acme/{name}");
+        stand_in.repository(&place);
+        stand_in.allow(Credential::api_token(token).sees(&place));
+        clone_with(&env, name, token);
+    }
+    scrub(&env, &["app"]);
+    scrub(&env, &["site"]);
+    for (name, token) in [("app", API_TOKEN), ("site", &of_bob)] {
+        env.git_succeeds(&["-C", name, "ls-remote"]);
+        let answer = env.get_cloud(&format!("path=acme/{name}.git\n"));
+        assert_eq!(answer, reply("x-bitbucket-api-token-auth", token), "{name}");
+    }
+}
