@@ -122,6 +122,14 @@ impl Accounts {
         self.slots.iter_mut().flatten().map(AsMut::as_mut)
     }
 
+    /// What tells whether an account of `login` came, went, or has a new secret.
+    pub(crate) fn entries_of_login(&self) -> impl Iterator<Item = (&str, &str)> {
+        let of_login = self
+            .iter()
+            .filter(|account| account.origin == Origin::Login);
+        of_login.map(|account| (&*account.name, &*account.entry))
+    }
+
     pub(crate) fn named(&self, name: &str) -> Option<&Account> {
         self.iter().find(|account| account.name == name)
     }

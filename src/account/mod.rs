@@ -33,6 +33,7 @@ use crate::account::rejection::Rejection;
 use crate::account::sign_in::{Known, Opaque, Scheme, SignIn};
 use crate::account::standing::Standing;
 use crate::bitbucket::Kind;
+use crate::bitbucket::oauth::Flow;
 use crate::bitbucket::reach::Reach;
 use crate::git::context::Host;
 use crate::git::protocol;
@@ -257,6 +258,40 @@ impl Account {
     pub(crate) fn is_retired(&self) -> bool {
         self.kind()
             .is_some_and(|kind| kind.is_retired_on(&self.host))
+    }
+
+    /// Whether both are for the same workspaces and repositories of the same instance.
+    pub(crate) fn is_for_the_place_of(&self, other: &Self) -> bool {
+        let holds = |all: &[Reach], some: &[Reach]| some.iter().all(|it| all.contains(it));
+        self.host == other.host
+            && self.base_path() == other.base_path()
+            && holds(&self.reach, &other.reach)
+            && holds(&other.reach, &self.reach)
+    }
+
+    /// Whether both are known to have the same owner. A workspace, project or repository owns its token; a consumer that
+    /// acts for itself owns its grant.
+    pub(crate) fn has_the_owner_of(&self, other: &Self) -> bool {
+        let is_of_a_place = |account: &Self| match account.kind() {
+            Some(Kind::AccessToken) => true,
+            // Bitbucket was asked, and named no user.
+            Some(Kind::HttpAccessToken) => account.username().is_none() && !account.unchecked,
+            _ => false,
+        };
+        let consumer = |account: &Self| match account.grant() {
+            Some(grant) if grant.flow == Flow::ClientCredentials => Some(grant.client_id.clone()),
+            _ => None,
+        };
+        match (&self.owner.confirmed, &other.owner.confirmed) {
+            (Some(own), Some(its)) => {
+                own == its || self.email().is_some() && self.email() == other.email()
+            }
+            (None, None) if is_of_a_place(self) && is_of_a_place(other) => {
+                !self.reach.is_empty() && self.is_for_the_place_of(other)
+            }
+            (None, None) => consumer(self).is_some() && consumer(self) == consumer(other),
+            _ => false,
+        }
     }
 
     /// Whether a user name in a URL means this account.

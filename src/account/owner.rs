@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bitbucket::{Kind, static_usernames};
+use crate::bitbucket::{self, Kind, static_usernames};
 use crate::git::Username;
+use crate::sys::http::Answer;
 
 /// Who signs in: git wants the user name, the REST API the e-mail.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,14 @@ impl Owner {
             email: email.or(as_email),
             confirmed: None,
         }
+    }
+
+    /// Notes whom Bitbucket Cloud names in its answer to who signs in, else the e-mail with which it let them in.
+    pub(crate) fn note(&mut self, answer: &Answer, is_by_email: bool) {
+        let username = bitbucket::username(answer);
+        let known = username.clone().or_else(|| bitbucket::display_name(answer));
+        self.confirmed = known.or_else(|| self.email.clone().filter(|_| is_by_email));
+        self.username = self.username.take().or(username.and_then(Username::new));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::sys::Secret;
 use crate::sys::http::{self, Answer};
 use crate::sys::parallel::in_parallel;
 
-/// Asks until the deadline. Notes in the account whether a Data Center wants Bearer, and whose token it is.
+/// Asks until the deadline. Notes in the account whose the secret is, and whether a Data Center wants Bearer.
 pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -> Verdict {
     if let Some(refusal) = of_a_service_account(secret) {
         return refusal;
@@ -28,7 +28,7 @@ pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -
         return unchecked("Bitbucket accepts no app passwords any more");
     }
     let checked = if bitbucket::is_cloud(&account.host) {
-        cloud(&about(account, secret, deadline))
+        cloud(account, secret, deadline)
     } else {
         data_center(account, secret, deadline)
     };
@@ -96,16 +96,23 @@ pub(crate) fn missing_workspace(
         .map(|place| misplaced(account, place))
 }
 
-fn cloud(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
-    let Inquiry {
-        account, secret, ..
-    } = inquiry;
-    let Ok(identity) = Identity::for_rest(account, (*secret).clone()) else {
-        return without_email(inquiry);
+fn cloud(
+    account: &mut Account,
+    secret: &Secret,
+    deadline: Instant,
+) -> Result<Verdict, http::Error> {
+    let Ok(identity) = Identity::for_rest(account, secret.clone()) else {
+        return without_email(account, secret, deadline);
     };
-    let answer = inquiry.who_is(&identity)?;
+    let answer = about(account, secret, deadline).who_is(&identity)?;
+    let is_known = bitbucket::knows_the_secret(&answer);
+    if is_known {
+        let is_by_email = matches!(identity, Identity::Basic { .. });
+        account.owner.note(&answer, is_by_email);
+    }
+    let inquiry = &about(account, secret, deadline);
     match answer.status {
-        _ if bitbucket::knows_the_secret(&answer) => {}
+        _ if is_known => {}
         _ if bitbucket::lacks_all_scopes(&answer) => return Ok(refused(account, &answer)),
         401 => return explain_refusal(inquiry, &answer),
         // What is not Bitbucket's yes is none, but it may say why.
@@ -130,32 +137,35 @@ fn cloud(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
                 unchecked("Bitbucket knows the secret, but a repository of '--for' refuses it")
             }
             (Some(verdict), None) if !verdict.is_good() => verdict,
-            _ => good(account, display_name(&answer).as_deref()),
+            _ => good(account, bitbucket::display_name(&answer).as_deref()),
         },
     )
 }
 
 /// REST takes an API token only with the e-mail. git's address takes it without, and REST may take it as Bearer, of which
 /// only a yes counts.
-fn without_email(inquiry: &Inquiry<'_>) -> Result<Verdict, http::Error> {
-    if let Some(of_git) = refs(inquiry, &inquiry.account.reach)? {
+fn without_email(
+    account: &mut Account,
+    secret: &Secret,
+    deadline: Instant,
+) -> Result<Verdict, http::Error> {
+    if let Some(of_git) = refs(&about(account, secret, deadline), &account.reach)? {
         return Ok(of_git);
     }
-    let answer = inquiry.who_is(&Identity::Bearer(inquiry.secret.clone()))?;
+    let answer = about(account, secret, deadline).who_is(&Identity::Bearer(secret.clone()))?;
     if bitbucket::lacks_all_scopes(&answer) {
-        return Ok(refused(inquiry.account, &answer));
+        return Ok(refused(account, &answer));
     }
     if bitbucket::is_api_token(&answer) {
-        let good = || good(inquiry.account, display_name(&answer).as_deref());
-        return Ok(lacking_scope(inquiry.account, &answer).unwrap_or_else(good));
+        account.owner.note(&answer, false);
+        let good = || good(account, bitbucket::display_name(&answer).as_deref());
+        return Ok(lacking_scope(account, &answer).unwrap_or_else(good));
     }
-    Ok(refs_here(inquiry)?.unwrap_or_else(|| {
-        unchecked("Bitbucket can only be asked with '--email' or '--for WORKSPACE/REPOSITORY'")
-    }))
-}
-
-fn display_name(answer: &Answer) -> Option<String> {
-    Some(answer.json()?.get("display_name")?.as_str()?.to_owned())
+    Ok(
+        refs_here(&about(account, secret, deadline))?.unwrap_or_else(|| {
+            unchecked("Bitbucket can only be asked with '--email' or '--for WORKSPACE/REPOSITORY'")
+        }),
+    )
 }
 
 fn data_center(
@@ -183,6 +193,7 @@ fn data_center(
             (*account, said) = (other, as_bearer);
         }
     }
+    account.owner.confirmed.clone_from(&who);
     let inquiry = about(account, secret, deadline);
     Ok(match said {
         None if who.is_none() => refs_here(&inquiry)?.unwrap_or_else(|| {

@@ -60,7 +60,11 @@ pub(crate) fn how_to_make(kind: Kind, host: &Host, context: &str, reach: &[Reach
     };
     // The URL has its own line: a terminal that wraps it breaks the link.
     let tick = kind.scopes_to_tick().map(|scopes| format!("Tick {scopes}"));
-    [make.to_owned(), page].into_iter().chain(tick).collect()
+    // Whose the token is, `/2.0/user` says with this scope alone.
+    let also = "Tick read:user:bitbucket too: it tells whose token it is";
+    let also = (kind == Kind::ApiToken).then(|| also.to_owned());
+    let lines = [make.to_owned(), page].into_iter();
+    lines.chain(tick).chain(also).collect()
 }
 
 impl Kind {

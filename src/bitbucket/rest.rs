@@ -51,6 +51,16 @@ pub(crate) fn clone_url(host: &Host, context: &str, workspace: &str, repository:
     format!("https://{host}{context}{scm}/{workspace}/{repository}.git")
 }
 
+/// The paths of places, as git would ask for them: of the whole host where there is none.
+pub(crate) fn paths_of(host: &Host, context: &str, places: &[Reach]) -> Vec<Vec<u8>> {
+    let start = if is_cloud(host) { "" } else { "/scm" };
+    let path = |place: String| format!("{context}{start}/{place}").trim_matches('/').into();
+    match places {
+        [] => vec![path(String::new())],
+        places => places.iter().map(|place| path(place.to_string())).collect(),
+    }
+}
+
 /// The URL of git's first request to a repository (gitprotocol-http(5)).
 pub(crate) fn service_url(repository: &str, service: Service) -> String {
     let service = match service {
@@ -132,6 +142,14 @@ pub(crate) fn context_of(path: &[u8]) -> String {
         return String::new();
     }
     format!("/{}", before.join("/"))
+}
+
+/// Whether a path goes on below the base path of a Data Center instance: it is of a repository, or of a page.
+pub(crate) fn is_below_the_context(path: &str) -> bool {
+    let of_an_instance = ["scm", "rest", "projects", "users", "plugins"];
+    let is_below =
+        |segment: &str| of_an_instance.contains(&segment) || segment.strip_suffix(".git").is_some();
+    path.split('/').any(is_below)
 }
 
 /// Whether a URL belongs to the REST API, not to a git remote.
@@ -221,6 +239,21 @@ pub(crate) fn is_workspace_token(answer: &Answer) -> bool {
 pub(crate) fn granted_scopes(answer: &Answer) -> Option<Vec<&str>> {
     let scopes = answer.header(SCOPES)?.split(',');
     Some(scopes.map(str::trim).collect())
+}
+
+/// The user name that `/2.0/user` has.
+pub(crate) fn username(answer: &Answer) -> Option<String> {
+    text(answer, "username")
+}
+
+/// The name of a person that `/2.0/user` has.
+pub(crate) fn display_name(answer: &Answer) -> Option<String> {
+    text(answer, "display_name")
+}
+
+fn text(answer: &Answer, key: &str) -> Option<String> {
+    let text = answer.json()?.get(key)?.as_str()?.to_owned();
+    (!text.is_empty() && !text.contains(char::is_control)).then_some(text)
 }
 
 /// Data Center: the signed-in user. Anonymous requests are answered too, without this header.

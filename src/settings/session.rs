@@ -157,7 +157,7 @@ impl Session {
         Accounts::update(&self.locations()?.accounts(), self.patience(), change)
     }
 
-    /// Records how a server judged an account's secret, unless a new login has replaced the secret.
+    /// Records how a server judged an account's secret, and whose it is, unless a new login has replaced the secret.
     pub(crate) fn set_rejected(
         &self,
         account: &Account,

@@ -35,13 +35,13 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
             }
             Meaning::Unchecked => continue,
         };
-        let names = |account: &Account| (account.username().cloned(), account.scheme());
-        if rejected.is_none() && names(&checked) != names(account) {
-            session.change(account, |known| {
-                (known.sign_in, known.owner) = (checked.sign_in, checked.owner);
-            })?;
-        }
         if !account.is_of_the_environment() {
+            let told = |account: &Account| (account.owner.clone(), account.scheme());
+            if rejected.is_none() && told(&checked) != told(account) {
+                session.change(account, |known| {
+                    (known.sign_in, known.owner) = (checked.sign_in, checked.owner);
+                })?;
+            }
             if rejected != account.rejected || account.unchecked {
                 session.set_rejected(account, rejected)?;
             }
