@@ -13,9 +13,14 @@ use serde::Serialize;
 
 use self::row::StatusRow;
 use crate::account::Account;
+use crate::account::file::Accounts;
 use crate::account::state::State;
+use crate::answer::matching::Wanted;
+use crate::answer::ruling::{Ruling, hindrance, rule};
 use crate::answer::source;
+use crate::bitbucket;
 use crate::cli::output;
+use crate::git::username::Username;
 use crate::settings::hosts::known_hosts;
 use crate::settings::session::Session;
 use crate::store;
@@ -48,9 +53,10 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     let accounts = session.accounts()?;
     let shown = output::pick_some(&accounts, arguments.name.as_deref())?;
     let now = Timestamp::now();
-    let rows = shown
-        .iter()
-        .map(|account| StatusRow::of(account, state(&session, account, now)));
+    let rows = shown.iter().map(|account| {
+        let is_default = is_default(&session, &accounts, account, now);
+        StatusRow::of(account, is_default, state(&session, account, now))
+    });
     let rows: Vec<StatusRow> = rows.collect();
     let mut needs_attention = rows.iter().any(|row| row.state.needs_attention());
 
@@ -97,6 +103,27 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     );
     output::warn_of_the_chain(&hosts);
     Ok(ExitCode::from(u8::from(needs_attention)))
+}
+
+/// Whether the account answers for a place that it is for.
+fn is_default(session: &Session, accounts: &Accounts, account: &Account, now: Timestamp) -> bool {
+    let path = account.opaque().and_then(|opaque| opaque.path.as_ref());
+    let paths: Vec<Vec<u8>> = match path {
+        Some(path) => vec![path.as_slice().to_vec()],
+        None => bitbucket::paths_of(&account.host, account.base_path(), &account.reach),
+    };
+    let given = account.opaque().and(account.username());
+    let username = account.only_username.as_ref().or(given);
+    let username = username.map(Username::as_slice);
+    paths.iter().any(|path| {
+        let path = Some(path.as_slice()).filter(|path| !path.is_empty());
+        let wanted = Wanted::at(account.host.clone(), path, username);
+        let rulings = rule(accounts, &wanted, |it| hindrance(session, it, now));
+        let is_it = |(it, ruling): &(&Account, Ruling)| {
+            it.name == account.name && *ruling == Ruling::Answers
+        };
+        rulings.iter().any(is_it)
+    })
 }
 
 /// The stores of `lookup`, listed for a sentence.

@@ -1,6 +1,7 @@
 //! `status`: the accounts, their state, and what to do.
 
-use crate::support::harness::{API_TOKEN, APP_PASSWORD, TestEnv};
+use crate::support::harness::{API_TOKEN, APP_PASSWORD, TestEnv, another};
+use crate::support::terminal::Terminal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -25,9 +26,9 @@ fn status_shows_a_table_and_says_what_to_do() {
     assert_eq!(outcome.status, 1, "an app password needs attention");
     assert_eq!(
         outcome.stdout,
-        "NAME  KIND          HOST           FOR            STORE  EXPIRES     STATE\n\
-         work  api-token     bitbucket.org  acme,acme/app  file   2099-01-31  unchecked\n\
-         old   app-password  bitbucket.org  -              file   -           retired\n"
+        "NAME  KIND          HOST           FOR            OWNER  DEFAULT  STORE  EXPIRES     STATE\n\
+         work  api-token     bitbucket.org  acme,acme/app  -      yes      file   2099-01-31  unchecked\n\
+         old   app-password  bitbucket.org  -              -      yes      file   -           retired\n"
     );
     assert_eq!(
         outcome.stderr,
@@ -45,10 +46,14 @@ fn status_as_json_keeps_its_contract() {
         API_TOKEN,
         &["work", "--email", "ada@example.com", "--for", "acme"],
     );
-    let accounts = env.accounts();
+    let mut accounts = env.accounts();
+    let added = accounts[0]["added"].take();
+    let added = added.as_str().unwrap();
+    assert!(added.len() == 20 && added.ends_with('Z'), "{added}");
     let expected = serde_json::json!([{
         "name": "work", "host": "bitbucket.org", "kind": "api-token", "username": null, "email": "ada@example.com",
-        "for": ["acme"], "store": "file", "expires": null, "origin": "login", "state": "unchecked",
+        "for": ["acme"], "owner": null, "default": true, "store": "file", "expires": null, "origin": "login", "added": null,
+        "state": "unchecked",
     }]);
     assert_eq!(serde_json::Value::Array(accounts), expected);
     assert_eq!(
@@ -70,7 +75,8 @@ fn status_tells_the_states_apart() {
             .to_owned()
     };
     for (name, days) in [("expired", -1), ("today", 0), ("soon", 13), ("later", 20)] {
-        env.login(API_TOKEN, &[name, "--for", name, "--expires", &day(days)]);
+        let token = another(API_TOKEN, env.accounts().len());
+        env.login(&token, &[name, "--for", name, "--expires", &day(days)]);
     }
     let state = |name: &str| {
         let accounts = env.accounts();
@@ -152,4 +158,67 @@ fn status_tells_of_an_app_password_in_the_environment() {
         "{told}"
     );
     assert!(told.contains("set BITBUCKET_API_TOKEN instead"), "{told}");
+}
+
+#[test]
+fn the_default_is_who_answers_for_a_place_of_its_own() {
+    let env = TestEnv::new();
+    let login = |name: &str, places: &[&str]| {
+        let options = places.iter().flat_map(|place| ["--for", place]);
+        let options: Vec<&str> = [name].into_iter().chain(options).collect();
+        env.login(&another(API_TOKEN, env.accounts().len()), &options);
+    };
+    login("me", &[]);
+    login("you", &[]);
+    login("acme", &["acme"]);
+    login("also", &["acme", "beta"]);
+    login("again", &["acme"]);
+    login("site", &["acme/site"]);
+    env.login(
+        "BBDC-1",
+        &[
+            "dc",
+            "--host",
+            "git.corp.example/stash",
+            "--username",
+            "ada",
+        ],
+    );
+    env.login(
+        "BBDC-2",
+        &["other", "--host", "git.corp.example", "--username", "bob"],
+    );
+    let defaults = || {
+        let accounts = env.accounts();
+        let defaults = accounts.iter().filter(|account| account["default"] == true);
+        let names = defaults.map(|account| account["name"].as_str().unwrap());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(defaults(), "me acme also site dc other");
+    env.program(&["switch", "you"], "");
+    env.program(&["switch", "again"], "");
+    assert_eq!(defaults(), "again you also site dc other");
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_however_long_the_names() {
+    let env = TestEnv::new();
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    let (name, place) = ("n".repeat(120), format!("acme/{}", "r".repeat(100)));
+    env.login(API_TOKEN, &[&name, "--for", &place, "--for", "acme"]);
+    env.login(&another(API_TOKEN, 1), &["short"]);
+    terminal.types_anew("git-credential-bitbucket status 2>/dev/null; echo do''ne");
+    let screen = terminal.expect("done");
+    let widest = screen.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(80), "{screen}");
+    assert!(
+        screen.contains("\n  owner    -\n  default  yes\n"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("\nshort\n  kind     api-token\n"),
+        "{screen}"
+    );
 }
