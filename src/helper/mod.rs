@@ -98,7 +98,15 @@ pub(crate) fn answer(operation: Operation, only: Option<&str>) -> Result<()> {
         Ok(request) => put_right(request),
     };
     trace::say(|| format!("{operation}: {}", request.describe()));
-    let session = Session::for_git().with_only(only)?;
+    let session = Session::for_git();
+    if only.is_some() {
+        // A setting for all hosts also makes git ask for those of others.
+        match request.context.https_host() {
+            Some(host) if session.is_known(&host)? => {}
+            _ => return Ok(()),
+        }
+    }
+    let session = session.with_only(only)?;
     match operation {
         Operation::Capability => {}
         Operation::Erase => erase(&session, request)?,

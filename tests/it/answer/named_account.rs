@@ -108,6 +108,18 @@ fn an_unknown_name_is_one_error_line() {
         let hint =
             "git-credential-bitbucket: hint: see their names: 'git credential-bitbucket status'\n";
         let hint = if operation == "get" { hint } else { "" };
+        let foreign = WANTED.replace("bitbucket.org", "github.com");
+        let silent = env.program(&["--account", "nobody", operation], foreign);
+        let said = (
+            silent.status,
+            silent.stdout.as_str(),
+            silent.stderr.as_str(),
+        );
+        assert_eq!(
+            said,
+            (0, "", ""),
+            "what is asked of others is no fault of the name"
+        );
         assert_eq!(
             (outcome.status, outcome.stdout.as_str(), outcome.stderr),
             (
