@@ -260,6 +260,14 @@ impl Account {
             .is_some_and(|kind| kind.is_retired_on(&self.host))
     }
 
+    /// The user name, else the first place, else the host. None reads as a place: `token acme/site` is about the place.
+    pub(crate) fn usual_name(&self) -> String {
+        let name = self.username().map(ToString::to_string);
+        let name = name.or_else(|| self.reach.first().map(ToString::to_string));
+        name.unwrap_or_else(|| self.host.to_string())
+            .replace('/', "-")
+    }
+
     /// Whether both are for the same workspaces and repositories of the same instance.
     pub(crate) fn is_for_the_place_of(&self, other: &Self) -> bool {
         let holds = |all: &[Reach], some: &[Reach]| some.iter().all(|it| all.contains(it));
@@ -282,9 +290,15 @@ impl Account {
             Some(grant) if grant.flow == Flow::ClientCredentials => Some(grant.client_id.clone()),
             _ => None,
         };
+        // With another e-mail than its owner's Bitbucket refuses an API token.
+        let accepted = |account: &Self| {
+            let email = account.owner.email.as_ref();
+            let email = email.filter(|_| account.kind() == Some(Kind::ApiToken));
+            email.map(|email| email.to_lowercase())
+        };
         match (&self.owner.confirmed, &other.owner.confirmed) {
             (Some(own), Some(its)) => {
-                own == its || self.email().is_some() && self.email() == other.email()
+                own == its || accepted(self).is_some() && accepted(self) == accepted(other)
             }
             (None, None) if is_of_a_place(self) && is_of_a_place(other) => {
                 !self.reach.is_empty() && self.is_for_the_place_of(other)

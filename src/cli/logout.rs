@@ -35,6 +35,16 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
     };
     if leaving.is_empty() {
         message::tell("There is no account");
+    } else if arguments.all {
+        let accounts = output::plural(
+            leaving.len(),
+            "account and its secret",
+            "accounts and their secrets",
+        );
+        output::confirm(
+            &format!("Remove {accounts}?"),
+            "name the one to remove: 'git credential-bitbucket logout NAME'",
+        )?;
     }
     for account in leaving {
         // First the secret: after a failure half-way the account still says where to look for it.
@@ -49,26 +59,28 @@ pub(crate) fn run(arguments: &Logout) -> Result<ExitCode> {
             account.name,
             output::for_its_host(account)
         ));
-        if let Some(kind) = account.kind().filter(|kind| *kind != Kind::AppPassword) {
-            let page = kind.page(&account.host, account.base_path(), &account.reach);
-            message::tell(&match account.grant().map(|grant| grant.flow) {
-                None => format!(
-                    "Bitbucket accepts the token of '{}' until it is revoked: {page}",
-                    account.name
-                ),
-                Some(Flow::AuthorizationCode) => format!(
-                    "Bitbucket goes on granting '{}' access until it is revoked: {page}",
-                    account.name
-                ),
-                // Nobody granted anything: only the client itself can be taken away.
-                Some(Flow::ClientCredentials) => format!(
-                    "Bitbucket goes on knowing the OAuth client of '{}' until it is deleted: {}",
-                    account.name,
-                    account.oauth_site().clients_page(&account.reach)
-                ),
-            });
+        if let Some(what_is_left) = until_revoked(account, "the token") {
+            message::tell(&what_is_left);
         }
     }
     setup::refresh(&session, "the account is removed")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// That the account's secret, called `token`, goes on working, and where that ends.
+pub(super) fn until_revoked(account: &Account, token: &str) -> Option<String> {
+    let name = &account.name;
+    let kind = account.kind().filter(|kind| *kind != Kind::AppPassword)?;
+    let page = kind.page(&account.host, account.base_path(), &account.reach);
+    Some(match account.grant().map(|grant| grant.flow) {
+        None => format!("Bitbucket accepts {token} of '{name}' until it is revoked: {page}"),
+        Some(Flow::AuthorizationCode) => {
+            format!("Bitbucket goes on granting '{name}' access until it is revoked: {page}")
+        }
+        // Nobody granted anything: only the client itself can be taken away.
+        Some(Flow::ClientCredentials) => format!(
+            "Bitbucket goes on knowing the OAuth client of '{name}' until it is deleted: {}",
+            account.oauth_site().clients_page(&account.reach)
+        ),
+    })
 }

@@ -10,8 +10,8 @@ use clap::Arg;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::bitbucket;
-use crate::sys::Usage;
 use crate::sys::message::PROGRAM;
+use crate::sys::{Hinted, Usage};
 
 /// A secret typed as an argument is already in the shell's history and the process list; keep it out of messages and
 /// account names.
@@ -32,7 +32,19 @@ pub(super) fn mistake(error: &clap::Error, command: &clap::Command) -> anyhow::E
         Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
         _ => None,
     };
-    let option = text(ContextKind::InvalidArg).unwrap_or_default();
+    let option = match error.get(ContextKind::InvalidArg) {
+        // What is no option comes first: without it nothing is known.
+        Some(ContextValue::Strings(texts)) => {
+            let mut all = texts.iter();
+            let name = all.find(|text| !text.starts_with("<--"));
+            name.or(texts.first()).cloned()
+        }
+        _ => text(ContextKind::InvalidArg),
+    };
+    let option = option.unwrap_or_default();
+    if let Some(hinted) = error.source().and_then(|it| it.downcast_ref::<Hinted>()) {
+        return Usage::hinted(hinted.to_string(), &hinted.hint);
+    }
     // One of several options, as clap lists them.
     let needs_an_option = option.starts_with("<--");
     // Only the option of `--kind <KIND>` or `--token=SECRET`.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Serialize;
 
 use crate::account::Account;
@@ -15,6 +15,17 @@ use crate::sys::{Hinted, printable, terminal};
 
 pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// Asks at a terminal whether to go on, and fails after a no; without a terminal it goes on.
+pub(crate) fn confirm(question: &str, instead: impl Into<String>) -> Result<()> {
+    if terminal::can_ask() {
+        let answer = terminal::ask_line(&format!("{question} [y/N] "))?;
+        if !matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
+            bail!(Hinted::new("nothing was changed", instead));
+        }
+    }
+    Ok(())
 }
 
 /// `a, b and c`

@@ -51,11 +51,13 @@ pub(super) fn keep(
     };
     if let (Some(old), Some(Kind::ApiToken)) = (old, account.kind()) {
         // It tells no owner itself.
-        account.owner = old.owner.clone();
+        let Owner {
+            username, email, ..
+        } = old.owner.clone();
+        account.owner.username = account.owner.username.or(username);
+        account.owner.email = account.owner.email.or(email);
     }
-    let named = account.username().map(ToString::to_string);
-    let named = named.or_else(|| account.reach.first().map(ToString::to_string));
-    account.name = named.unwrap_or_else(|| account.host.to_string());
+    account.name = account.usual_name();
     session.keep(&mut account, kept, session.config()?.store.default)?;
     let is_old = |known: &&Account| old.is_some_and(|old| old.entry == known.entry);
     let (account, replaced) = session.update(&account, |accounts, account| {

@@ -15,7 +15,7 @@ static MASK: OnceLock<fn(&str) -> String> = OnceLock::new();
 #[error("{message}")]
 pub(crate) struct Hinted {
     message: String,
-    hint: String,
+    pub(crate) hint: String,
 }
 
 impl Hinted {

@@ -7,7 +7,6 @@ use crate::account::file::Accounts;
 use crate::account::owner::Owner;
 use crate::account::sign_in::{Known, Scheme};
 use crate::account::{Account, Origin, today};
-use crate::bitbucket::reach::Reach;
 use crate::bitbucket::{self, Kind};
 use crate::cli::login::options::Login;
 use crate::git::context::Host;
@@ -28,26 +27,21 @@ pub(super) fn complete(
     let asks = arguments.may_ask();
     let is_day_wanted = policy.wants_a_day(kind);
     let asks_for_day = asks && (is_day_wanted || kind.always_expires());
-    let mine = |name: &str| {
-        accounts
-            .named(name)
-            .filter(|known| known.origin == Origin::Login)
-    };
-    let named = arguments
+    let existing = arguments
         .name
         .as_deref()
         .and_then(|name| accounts.named(name));
 
     let mut username = arguments.username.clone().and_then(Username::new);
-    username = username.or_else(|| named.and_then(Account::username).cloned());
+    username = username.or_else(|| existing.and_then(Account::username).cloned());
     if username.is_none() && (kind.needs_username() || kind == Kind::HttpAccessToken) {
         username = ask_username(kind, asks)?;
     }
     let name = match &arguments.name {
         Some(name) => checked_name(name)?,
-        None => default_name(username.as_ref(), &arguments.reach, &host, accounts),
+        // Bitbucket may say whose it is.
+        None => String::new(),
     };
-    let existing = named.or_else(|| mine(&name));
     let owner = existing.map(|existing| existing.owner.clone());
     let mut owner = owner.unwrap_or_default();
     owner.username = username.or(owner.username);
@@ -199,18 +193,11 @@ pub(crate) fn refuse_mixed_up_names(owner: &Owner, host: &Host) -> Result<()> {
     }
 }
 
-/// The user name, else the first reach, else the host; `@HOST` follows if an account of another host has that name.
-fn default_name(
-    username: Option<&Username>,
-    reach: &[Reach],
-    host: &Host,
-    accounts: &Accounts,
-) -> String {
-    let username = username.map(ToString::to_string);
-    let name = username.or_else(|| reach.first().map(ToString::to_string));
-    let name = name.unwrap_or_else(|| host.to_string());
+/// The usual name; `@HOST` follows if an account of another host has it.
+pub(super) fn default_name(account: &Account, accounts: &Accounts) -> String {
+    let name = account.usual_name();
     match accounts.named(&name) {
-        Some(known) if known.host != *host => format!("{name}@{host}"),
+        Some(known) if known.host != account.host => format!("{name}@{}", account.host),
         _ => name,
     }
 }

@@ -5,11 +5,12 @@ mod client;
 mod instance;
 mod oauth;
 mod options;
+mod replace;
 mod report;
 mod secret;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 
@@ -17,22 +18,19 @@ use self::account::complete;
 pub(super) use self::account::{checked_name, lacks_username, refuse_mixed_up_names};
 pub(crate) use self::options::Login;
 pub(super) use self::options::stores;
+use self::replace::{CHECK, Old, choice};
 pub(super) use self::report::tell_where;
 use crate::account::file::{Accounts, Damage};
 use crate::account::verify::{self, Meaning};
-use crate::account::{Account, Kept, Origin, today};
+use crate::account::{Account, Kept, today};
 use crate::answer::{renewal, source};
 use crate::bitbucket::{self, Kind};
 use crate::cli::output;
 use crate::cli::{post_buffer, setup};
 use crate::git::context::Host;
-use crate::settings::config::StoreChoice;
 use crate::settings::session::Session;
 use crate::sys::error::{self, Hinted};
 use crate::sys::message;
-
-/// The time limit for all questions to Bitbucket together.
-const CHECK: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let arguments = &mut arguments.clone();
@@ -64,8 +62,8 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         let account = complete(arguments, &accounts, policy, host, kind)?;
         (account, Kept::only(secret))
     };
-    let choice = choice(arguments, &session, accounts.named(&account.name))?;
-    if let Some(objection) = session.objection_to_keeping(&account, choice)? {
+    let store = choice(arguments, &session, named)?;
+    if let Some(objection) = session.objection_to_keeping(&account, store)? {
         return Err(objection.to_keeping());
     }
     let verdict = (!arguments.no_verify).then(|| {
@@ -87,11 +85,11 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     if is_damaged {
         set_accounts_aside(&session)?;
     }
-    let reason = session.keep(&mut account, &kept, choice)?;
-    let replaced = put(&session, &account, arguments.name.is_some())?;
-    tell_where(&session, &account, replaced.is_some(), reason.as_ref())?;
+    let placed = replace::put(&session, arguments, &mut account, &kept)?;
+    let is_replaced = placed.old.is_some();
+    tell_where(&session, &account, is_replaced, placed.reason.as_ref())?;
     // The login worked; failing to delete the old secret must not undo it.
-    if let Some(old) = &replaced
+    if let Some(Old { account: old, .. }) = &placed.old
         && let Err(error) = renewal::forget(&session, old)
     {
         let (store, error) = (old.store, error::one_line(&error));
@@ -100,6 +98,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     if let Some(verdict) = &verdict {
         report::tell_verdict(&account, verdict);
     }
+    report::tell_place(arguments, &account, &placed);
     report::tell_scheme(&account);
     report::tell_expiry(arguments, &account);
     report::tell_retired(&account);
@@ -146,17 +145,6 @@ fn refuse_before_asking(
     objection.map_or(Ok(()), |objection| Err(objection.to_keeping()))
 }
 
-/// The store: from `--store`, else the old account's if the policy allows it.
-fn choice(arguments: &Login, session: &Session, existing: Option<&Account>) -> Result<StoreChoice> {
-    let policy = session.policy()?;
-    let existing = existing.filter(|existing| policy.allows_store(existing.store));
-    Ok(match (arguments.store, existing) {
-        (Some(choice), _) => choice,
-        (None, Some(existing)) => existing.store.into(),
-        (None, None) => session.config()?.store.default,
-    })
-}
-
 /// Renames a damaged file to make room for a new one. Only `login` does this: the user asked for it and reads the
 /// warning. A `store` from git would hide all accounts because of a small typing mistake.
 fn set_accounts_aside(session: &Session) -> Result<()> {
@@ -166,21 +154,6 @@ fn set_accounts_aside(session: &Session) -> Result<()> {
         message::hint(format_args!("fix '{}' and rename it back", aside.display()));
     }
     Ok(())
-}
-
-/// Adds the account, or replaces the one of its name.
-fn put(session: &Session, account: &Account, is_named: bool) -> Result<Option<Account>> {
-    session.update(account, |accounts, account| {
-        // We chose the name of an account from git: rename it, unless the user named it.
-        let free = accounts.free_name(&account.name);
-        let in_the_way = |known: &&mut Account| {
-            !is_named && known.name == account.name && known.origin == Origin::Git
-        };
-        if let Some(known) = accounts.iter_mut().find(in_the_way) {
-            known.name = free;
-        }
-        accounts.replace(account.clone())
-    })
 }
 
 fn host(arguments: &Login, existing: Option<&Account>) -> Result<Host> {

@@ -7,7 +7,9 @@ use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, state, today};
 use crate::bitbucket;
 use crate::cli::login::options::Login;
-use crate::cli::output;
+use crate::cli::login::replace::{Old, Placed};
+use crate::cli::logout::until_revoked;
+use crate::cli::output::{self, listed};
 use crate::settings::session::Session;
 use crate::store;
 use crate::sys::error::Hinted;
@@ -87,6 +89,30 @@ pub(super) fn tell_scheme(account: &Account) {
             "{host} refuses a user name with the token: remote URLs must have none, as in 'https://{host}{}/scm/…'",
             account.base_path()
         ));
+    }
+}
+
+/// Says what became of the accounts beside it.
+pub(super) fn tell_place(arguments: &Login, account: &Account, placed: &Placed) {
+    let name = &account.name;
+    match &placed.old {
+        Some(Old { is_same: true, .. }) if arguments.name.as_ref() != Some(name) => {
+            message::tell(&format!(
+                "'{name}' had this secret already, and stays one account"
+            ));
+        }
+        Some(old) if old.works == Some(true) => {
+            if let Some(page) = until_revoked(&old.account, "the old token") {
+                message::tell(&page);
+            }
+        }
+        Some(_) => {}
+        None if arguments.name.is_some() || placed.beside.is_empty() => {}
+        None => message::tell(&format!(
+            "'{name}' is a new account, after {}: 'git credential-bitbucket switch {}' puts it first",
+            listed(&placed.beside),
+            account.argument()
+        )),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Two accounts that fit equally: the first in accounts.toml answers.
 
 use crate::cli::doctor::{doctor, one};
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, reply};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, another, reply};
 
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/site.git\n";
 
@@ -27,12 +27,13 @@ fn of_two_accounts_that_fit_equally_the_first_answers_and_keeps_its_place() {
     );
 
     // A replaced account keeps its place, a new one goes last.
-    env.login(ACCESS_TOKEN, &["me"]);
-    env.login(API_TOKEN, &["you"]);
-    assert_eq!(get(), reply("x-token-auth", ACCESS_TOKEN));
+    let (theirs, ours) = (another(ACCESS_TOKEN, 1), another(API_TOKEN, 2));
+    env.login(&theirs, &["me"]);
+    env.login(&ours, &["you"]);
+    assert_eq!(get(), reply("x-token-auth", &theirs));
     env.program(&["logout", "me"], "");
-    env.login(ACCESS_TOKEN, &["me"]);
-    assert_eq!(get(), mine);
+    env.login(&theirs, &["me"]);
+    assert_eq!(get(), reply("x-bitbucket-api-token-auth", &ours));
 }
 
 #[test]

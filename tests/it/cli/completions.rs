@@ -3,14 +3,15 @@
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::harness::{API_TOKEN, TestEnv, has, run};
+use crate::support::harness::{API_TOKEN, TestEnv, another, has, run};
 use crate::support::terminal::Terminal;
 
 /// Accounts, one with a name at which bash parts words, and the completions where `install.sh` puts them.
 fn completing(shell: &str, place: &str) -> TestEnv {
     let env = TestEnv::new();
-    for name in ["work", "ada@git", "two words"] {
-        env.login(API_TOKEN, &[name, "--for", "acme"]);
+    let names = ["work", "ada@git", "two words"];
+    for (number, name) in names.into_iter().enumerate() {
+        env.login(&another(API_TOKEN, number), &[name, "--for", "acme"]);
     }
     let outcome = env.program(&["completions", shell], "");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));

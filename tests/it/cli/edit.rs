@@ -61,7 +61,7 @@ fn a_mistake_changes_nothing_and_is_named() {
             2,
             "an option is missing: nothing would change",
         ),
-        (&[], 2, "an option is missing"),
+        (&[], 2, "'NAME' is missing"),
         (
             &["nobody", "--everywhere"],
             1,

@@ -1,6 +1,6 @@
 //! `switch`: which account comes first.
 
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, STATIC, TestEnv, reply};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, STATIC, TestEnv, another, reply};
 
 fn order(env: &TestEnv) -> String {
     let outcome = env.program(&["switch"], "");
@@ -18,7 +18,8 @@ fn order(env: &TestEnv) -> String {
 fn the_account_that_is_put_first_answers_at_once() {
     let env = TestEnv::new();
     assert_eq!(env.program(&["switch"], "").stdout, "");
-    for (token, name) in [(API_TOKEN, "me"), (ACCESS_TOKEN, "you"), (API_TOKEN, "he")] {
+    let his = another(API_TOKEN, 1);
+    for (token, name) in [(API_TOKEN, "me"), (ACCESS_TOKEN, "you"), (&his, "he")] {
         env.login(token, &[name]);
     }
     assert_eq!(order(&env), "me you he");
@@ -34,8 +35,8 @@ fn the_account_that_is_put_first_answers_at_once() {
     assert_eq!(env.get_cloud("path=a/b\n"), answer);
 
     // A replaced account keeps its place, a new one goes last.
-    env.login(ACCESS_TOKEN, &["me"]);
-    env.login(ACCESS_TOKEN, &["she"]);
+    env.login(&another(ACCESS_TOKEN, 2), &["me"]);
+    env.login(&another(ACCESS_TOKEN, 3), &["she"]);
     assert_eq!(order(&env), "you me he she");
 
     let outcome = env.program(&["switch", "nobody"], "");

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::harness::{API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv, has, reply};
+use crate::support::harness::{API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv, another, has, reply};
 use crate::support::terminal::Terminal;
 
 #[test]
@@ -372,7 +372,7 @@ fn accounts_that_only_lack_a_path_are_explained_on_a_terminal() {
         return;
     };
     env.login(API_TOKEN, &["--for", "acme"]);
-    env.login(API_TOKEN, &["--for", "beta"]);
+    env.login(&another(API_TOKEN, 1), &["--for", "beta"]);
     terminal.types("printf 'protocol=https\\nhost=bitbucket.org\\n' | git credential-bitbucket get; echo status $?");
     let screen = terminal.expect("status 0");
     assert!(

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, reply};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, another, reply};
 
 #[test]
 fn of_sixty_four_processes_at_once_each_one_leaves_its_mark() {
@@ -30,7 +30,8 @@ fn of_sixty_four_processes_at_once_each_one_leaves_its_mark() {
                     0 => "store",
                     1 => {
                         let name = format!("login{number}");
-                        return drop(env.login(ACCESS_TOKEN, &[&name, "--for", &name]));
+                        let token = another(ACCESS_TOKEN, number);
+                        return drop(env.login(&token, &[&name, "--for", &name]));
                     }
                     2 => {
                         let reply = reply("x-bitbucket-api-token-auth", API_TOKEN);
@@ -55,7 +56,10 @@ fn of_sixty_four_processes_at_once_each_one_leaves_its_mark() {
             }
             1 => {
                 let answer = env.get_cloud(&format!("path=login{number}/x\n"));
-                assert_eq!(answer, reply("x-token-auth", ACCESS_TOKEN));
+                assert_eq!(
+                    answer,
+                    reply("x-token-auth", &another(ACCESS_TOKEN, number))
+                );
             }
             2 => {}
             _ => assert_eq!(answer(number), ""),

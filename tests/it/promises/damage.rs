@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, reply, write_private};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, another, reply, write_private};
 
 const REQUEST: &str = "protocol=https\nhost=bitbucket.org\n";
 
@@ -196,7 +196,7 @@ fn a_damaged_secret_does_not_take_the_others_along() {
             .contains("secrets': it is damaged, or sealed with another key"),
         "{outcome:?}"
     );
-    env.login(API_TOKEN, &["third", "--for", "gamma"]);
+    env.login(&another(API_TOKEN, 1), &["third", "--for", "gamma"]);
     assert!(
         fs::read_to_string(&path).unwrap().contains(&damaged),
         "nothing is replaced in silence"

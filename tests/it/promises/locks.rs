@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use crate::support::harness::{API_TOKEN, PROGRAM, TestEnv, has, run};
+use crate::support::harness::{API_TOKEN, PROGRAM, TestEnv, another, has, run};
 
 const LOGIN: [&str; 5] = ["login", "--with-token", "--no-verify", "--store", "file"];
 
@@ -24,7 +24,8 @@ fn without_locks(env: &TestEnv, strace: &[&str]) -> Command {
 fn login(env: &TestEnv, name: &str, strace: &[&str]) -> (i32, String) {
     let mut command = without_locks(env, strace);
     command.args(LOGIN).arg(name);
-    let outcome = run(command, API_TOKEN.as_bytes());
+    let number = name.bytes().map(usize::from).sum();
+    let outcome = run(command, another(API_TOKEN, number).as_bytes());
     (outcome.status, outcome.stderr)
 }
 

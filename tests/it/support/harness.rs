@@ -21,6 +21,11 @@ pub(crate) const API_TOKEN: &str = "ATATT3xFfGF0canary-api-token-000000000000000
 pub(crate) const ACCESS_TOKEN: &str = "ATCTT3xFfGN0canary-access-token-00000000000000=0A1B2C3D";
 pub(crate) const APP_PASSWORD: &str = "ATBBcanaryapppassword00000000000000";
 
+/// Another token of the same kind: one token is one account.
+pub(crate) fn another(token: &str, number: usize) -> String {
+    token.replace("0A1B2C3D", &format!("{number:08X}"))
+}
+
 /// The one user name of all API tokens.
 pub(crate) const STATIC: &str = "x-bitbucket-api-token-auth";
 

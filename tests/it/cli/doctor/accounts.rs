@@ -6,12 +6,18 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use super::{assert_starts, doctor, edit_accounts, finding, found, one};
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, write_private};
+use crate::support::harness::{
+    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, another, write_private,
+};
 
 #[test]
 fn what_is_the_matter_with_an_account_is_said_with_its_mend() {
     let env = TestEnv::new();
-    let login = |arguments: &[&str]| env.login(ACCESS_TOKEN, arguments);
+    let login = |arguments: &[&str]| {
+        // One token is one account.
+        let number = env.accounts().len();
+        env.login(&another(ACCESS_TOKEN, number), arguments)
+    };
     login(&["soon", "--for", "a", "--expires", &in_days(3)]);
     login(&["late", "--for", "b", "--expires", "2026-01-31"]);
     login(&["fine", "--for", "c", "--expires", &in_days(300)]);
@@ -44,7 +50,10 @@ fn what_is_the_matter_with_an_account_is_said_with_its_mend() {
     // git reports that it was refused; somebody took its secret away; its kind and its host do not go together.
     env.program(
         &["erase"],
-        format!("protocol=https\nhost=bitbucket.org\npath=e/x\nusername=x-token-auth\npassword={ACCESS_TOKEN}\n"),
+        format!(
+            "protocol=https\nhost=bitbucket.org\npath=e/x\nusername=x-token-auth\npassword={}\n",
+            another(ACCESS_TOKEN, 4)
+        ),
     );
     let text = fs::read_to_string(env.data().join("accounts.toml")).unwrap();
     let entry = text.split("lost@bitbucket.org#").nth(1).unwrap();

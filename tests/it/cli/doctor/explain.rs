@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{HTTPS, assert_starts, config, doctor, found, one, set_up};
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, another};
 
 #[test]
 fn a_url_is_explained_account_by_account() {
@@ -11,7 +11,7 @@ fn a_url_is_explained_account_by_account() {
     env.login(API_TOKEN, &["me"]);
     env.login(ACCESS_TOKEN, &["work", "--for", "acme"]);
     env.login(
-        ACCESS_TOKEN,
+        &another(ACCESS_TOKEN, 1),
         &["other", "--for", "beta", "--for", "gamma/x"],
     );
     let (status, checks) = doctor(&env, &[HTTPS]);
@@ -81,7 +81,7 @@ fn without_use_http_path_a_url_is_judged_without_its_path() {
     let env = TestEnv::new();
     env.configure_plain();
     env.login(ACCESS_TOKEN, &["one", "--for", "acme"]);
-    env.login(ACCESS_TOKEN, &["two", "--for", "beta"]);
+    env.login(&another(ACCESS_TOKEN, 1), &["two", "--for", "beta"]);
     let (status, checks) = doctor(&env, &[HTTPS]);
     assert_eq!(status, 1);
     assert_starts(

@@ -1,10 +1,12 @@
 //! `login` without a terminal: what it takes, what it refuses, and what it says.
 
 mod files;
+mod owners;
 mod pasted;
 mod verify;
 
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, reply};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, another, reply};
+use crate::support::stand_in::Credential;
 use std::fs;
 
 #[test]
@@ -161,7 +163,7 @@ fn mistakes_of_kind_and_name_are_explained() {
             &["--host", "https://bitbucket.org"],
             API_TOKEN,
             2,
-            "not a host name",
+            "takes a host alone",
         ),
         (
             &["--for", "a/b/c"],
@@ -227,7 +229,7 @@ fn the_default_name_is_the_user_name_else_the_first_scope_else_the_host() {
         ACCESS_TOKEN,
         &["--for", "Acme/App.git", "--for", "acme/site"],
     );
-    env.login(ACCESS_TOKEN, &[]);
+    env.login(&another(ACCESS_TOKEN, 1), &[]);
     env.login(
         "BBDC-x",
         &["--host", "git.corp.example", "--username", "ada"],
@@ -239,32 +241,25 @@ fn the_default_name_is_the_user_name_else_the_first_scope_else_the_host() {
         .collect();
     assert_eq!(
         names,
-        ["ada", "acme/app", "bitbucket.org", "ada@git.corp.example"]
+        ["ada", "acme-app", "bitbucket.org", "ada@git.corp.example"]
     );
 }
 
 #[test]
-fn signing_in_again_without_a_name_replaces_the_account_of_the_default_name_and_says_so() {
-    let env = TestEnv::new();
-    let first = env.login(
-        API_TOKEN,
-        &["--email", "ada@example.com", "--expires", "2099-01-31"],
-    );
-    assert!(
-        first
-            .stderr
-            .contains("Stored the secret of 'bitbucket.org'"),
-        "{}",
-        first.stderr
-    );
-    let second = env.login(&API_TOKEN.replace("0A1B", "9999"), &[]);
-    assert!(
-        second
-            .stderr
-            .contains("Replaced the secret of 'bitbucket.org'"),
-        "{}",
-        second.stderr
-    );
+fn signing_in_again_without_a_name_replaces_the_account_of_the_same_owner_and_says_so() {
+    let (env, stand_in) = TestEnv::with_stand_in();
+    let email = ["--email", "ada@example.com"];
+    let login = |token: &str, options: &[&str]| {
+        stand_in.allow(Credential::api_token(token));
+        let always = ["login", "--with-token", "--store", "file"];
+        let outcome = env.program(&[&always, &email[..], options].concat(), token);
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        outcome.stderr
+    };
+    let first = login(API_TOKEN, &["--expires", "2099-01-31"]);
+    assert!(first.contains("Stored the secret of 'ada'"), "{first}");
+    let second = login(&another(API_TOKEN, 1), &[]);
+    assert!(second.contains("Replaced the secret of 'ada'"), "{second}");
     let accounts = env.accounts();
     assert_eq!(accounts.len(), 1);
     assert_eq!(

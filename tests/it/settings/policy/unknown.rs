@@ -2,7 +2,7 @@
 
 use super::{CLOUD, NOT_KNOWN, assert_refused, change, machine};
 use crate::support::harness::{
-    ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, reply, run, write_private,
+    ACCESS_TOKEN, API_TOKEN, PROGRAM, TestEnv, another, reply, run, write_private,
 };
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -329,7 +329,7 @@ fn of_the_other_settings_the_user_s_come_before_the_machine_s_key_by_key() {
     let login = |name: &str| {
         env.program(
             &["login", name, "--with-token", "--no-verify"],
-            ACCESS_TOKEN,
+            another(ACCESS_TOKEN, env.accounts().len()),
         )
     };
     user("lookup = []\n");

@@ -3,7 +3,7 @@
 mod data_center;
 mod network;
 
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, TestEnv};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, Outcome, TestEnv, another};
 use crate::support::stand_in::{Credential, StandIn};
 
 const READ: &str = "read:repository:bitbucket";
@@ -98,7 +98,7 @@ fn without_an_e_mail_git_s_own_address_is_asked_and_without_a_repository_nobody(
             .all(|request| request.host.starts_with("bitbucket.org"))
     );
     stored(
-        &login(&env, API_TOKEN, &[]),
+        &login(&env, &another(API_TOKEN, 1), &[]),
         "warning: the secret is stored unchecked: Bitbucket can only be asked with '--email' or '--for",
     );
     env.program(&["logout", "--all"], "");
@@ -283,7 +283,9 @@ fn a_workspace_that_bitbucket_does_not_find_is_named() {
 #[test]
 fn what_is_stored_unchecked_says_how_to_check_it() {
     let (env, stand_in) = start();
-    let handle = stand_in.allow(Credential::api_token(API_TOKEN).email("ada@example.com"));
+    stand_in.allow(Credential::api_token(API_TOKEN).email("ada@example.com"));
+    let yours = another(API_TOKEN, 1);
+    let handle = stand_in.allow(Credential::api_token(&yours).email("ada@example.com"));
     let outcome = login(&env, API_TOKEN, &["me"]);
     stored(
         &outcome,
@@ -297,7 +299,7 @@ fn what_is_stored_unchecked_says_how_to_check_it() {
         "{status:?}"
     );
     handle.limit_rate();
-    let outcome = login(&env, API_TOKEN, &["you", "--email", "ada@example.com"]);
+    let outcome = login(&env, &yours, &["you", "--email", "ada@example.com"]);
     stored(
         &outcome,
         "hint: 'git credential-bitbucket status --verify you' checks it\n",

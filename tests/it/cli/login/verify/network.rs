@@ -1,7 +1,7 @@
 //! How Bitbucket is reached, and what if it is not.
 
 use super::{login, refused, start, stored};
-use crate::support::harness::ACCESS_TOKEN;
+use crate::support::harness::{ACCESS_TOKEN, another};
 use crate::support::stand_in::{Credential, Silence};
 
 #[test]
@@ -15,7 +15,7 @@ fn a_rate_limit_and_an_unreachable_bitbucket_leave_the_token_unchecked() {
     );
     drop(stand_in);
     stored(
-        &login(&env, ACCESS_TOKEN, &["two"]),
+        &login(&env, &another(ACCESS_TOKEN, 2), &["two"]),
         "stored unchecked: cannot ask Bitbucket: cannot get through the proxy: ",
     );
 
@@ -57,13 +57,12 @@ fn certificates_come_from_where_git_has_them() {
         "http.https://api.bitbucket.org.sslCAInfo",
         &ca,
     ]);
-    stored(
-        &login(&env, ACCESS_TOKEN, &["two"]),
-        "bitbucket.org knows it",
-    );
+    let other = another(ACCESS_TOKEN, 2);
+    stand_in.allow(Credential::access_token(&other));
+    stored(&login(&env, &other, &["two"]), "bitbucket.org knows it");
     env.set("GIT_SSL_CAINFO", "/nowhere.pem");
     stored(
-        &login(&env, ACCESS_TOKEN, &["three"]),
+        &login(&env, &another(ACCESS_TOKEN, 3), &["three"]),
         "cannot read the certificates in '/nowhere.pem'",
     );
 }
@@ -76,10 +75,9 @@ fn the_proxy_of_git_s_configuration_is_used() {
     env.set("https_proxy", "http://127.0.0.1:9");
     stored(&login(&env, ACCESS_TOKEN, &["one"]), "stored unchecked: ");
     env.git_succeeds(&["config", "--global", "http.proxy", &stand_in.proxy()]);
-    stored(
-        &login(&env, ACCESS_TOKEN, &["two"]),
-        "bitbucket.org knows it",
-    );
+    let other = another(ACCESS_TOKEN, 2);
+    stand_in.allow(Credential::access_token(&other));
+    stored(&login(&env, &other, &["two"]), "bitbucket.org knows it");
 }
 
 #[test]

@@ -1,0 +1,257 @@
+//! Where a new secret goes: into the place of an account, or into an account of its own.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::account::default_name;
+use crate::account::file::Accounts;
+use crate::account::verify::{self, Meaning};
+use crate::account::{Account, Kept, Origin, today};
+use crate::answer::renewal;
+use crate::cli::login::options::Login;
+use crate::cli::output;
+use crate::settings::config::StoreChoice;
+use crate::settings::session::Session;
+use crate::store;
+use crate::sys::error::shell_quoted;
+use crate::sys::secret::Secret;
+
+/// The time limit for all questions to Bitbucket about the new secret, and about the old ones.
+pub(super) const CHECK: Duration = Duration::from_secs(20);
+
+/// What became of the accounts.
+pub(super) struct Placed {
+    pub(super) old: Option<Old>,
+    /// The accounts that come before a new one at the same place.
+    pub(super) beside: Vec<String>,
+    /// Why `auto` did not take the keyring.
+    pub(super) reason: Option<store::Error>,
+}
+
+/// The account whose place the new secret takes.
+pub(super) struct Old {
+    pub(super) account: Account,
+    /// It has the new secret already.
+    pub(super) is_same: bool,
+    /// Whether Bitbucket knows its secret, as far as Bitbucket says.
+    pub(super) works: Option<bool>,
+}
+
+/// How often other logins may come in between before this one no longer looks at what they brought.
+const MOST_TRIES: usize = 20;
+
+/// Stores the secret, and records its account.
+pub(super) fn put(
+    session: &Session,
+    arguments: &Login,
+    account: &mut Account,
+    kept: &Kept,
+) -> Result<Placed> {
+    let mut reason = None;
+    let mut tries = 0;
+    loop {
+        let accounts = session.accounts()?;
+        let old = find(arguments, &accounts, account, &kept.secret);
+        let mut new = account.clone();
+        match &old {
+            Some(old) => inherit(arguments, &mut new, old),
+            None if arguments.name.is_none() => new.name = default_name(&new, &accounts),
+            None => {}
+        }
+        let wanted = new.name.clone();
+        if tries == 0 {
+            ask_before_replacing(&accounts, &new, old.as_ref())?;
+            let choice = choice(arguments, session, old.as_ref().map(|old| &old.account))?;
+            reason = session.keep(&mut new, kept, choice)?;
+            (account.store, account.entry) = (new.store, new.entry.clone());
+        }
+        tries += 1;
+        let recorded = session.update(&new, |now, new| {
+            // Another login may have brought the account that this one replaces.
+            let is_as_seen =
+                tries > MOST_TRIES || now.entries_of_login().eq(accounts.entries_of_login());
+            is_as_seen.then(|| {
+                let free = now.free_name(&new.name);
+                match now.iter_mut().find(|known| known.name == new.name) {
+                    _ if old.is_some() => {}
+                    // We chose the name of an account from git.
+                    Some(given) if given.origin == Origin::Git => given.name = free,
+                    _ => new.name = free,
+                }
+                now.replace(new.clone());
+                new.clone()
+            })
+        })?;
+        if let Some(recorded) = recorded {
+            let is_beside = |known: &&Account| {
+                known.origin == Origin::Login
+                    && (known.name == wanted || known.is_for_the_place_of(&recorded))
+            };
+            let beside = accounts.in_order().filter(is_beside);
+            let beside = beside.map(|known| format!("'{}'", known.name)).collect();
+            *account = recorded;
+            return Ok(Placed {
+                old,
+                beside,
+                reason,
+            });
+        }
+    }
+}
+
+/// The store: from `--store`, else the old account's if the policy allows it.
+pub(super) fn choice(
+    arguments: &Login,
+    session: &Session,
+    existing: Option<&Account>,
+) -> Result<StoreChoice> {
+    let policy = session.policy()?;
+    let existing = existing.filter(|existing| policy.allows_store(existing.store));
+    Ok(match (arguments.store, existing) {
+        (Some(choice), _) => choice,
+        (None, Some(existing)) => existing.store.into(),
+        (None, None) => session.config()?.store.default,
+    })
+}
+
+/// The account that has this secret; else the one of NAME; else, for the same place, one of the same kind and owner, or one
+/// whose secret Bitbucket refuses.
+fn find(arguments: &Login, accounts: &Accounts, new: &Account, secret: &Secret) -> Option<Old> {
+    // A store that fails here may still take the new secret.
+    let session = &Session::default();
+    let has_it = |known: &&Account| {
+        let kept = || session.secret_of(known).ok().flatten();
+        known.host == new.host
+            && known.base_path() == new.base_path()
+            && kept().is_some_and(|kept| kept.secret == *secret)
+    };
+    if let Some(same) = accounts.in_order().find(has_it) {
+        return Some(Old {
+            account: same.clone(),
+            is_same: true,
+            works: None,
+        });
+    }
+    let is_meant = |known: &&Account| match &arguments.name {
+        Some(name) => known.name == *name,
+        None => known.origin == Origin::Login && known.is_for_the_place_of(new),
+    };
+    let meant: Vec<&Account> = accounts.in_order().filter(is_meant).collect();
+    let mut asked = ask_bitbucket(session, &meant, arguments.no_verify);
+    let is_alike = |Old { account, .. }: &Old| {
+        arguments.name.is_some() || account.kind() == new.kind() && account.has_the_owner_of(new)
+    };
+    let is_refused = |old: &Old| old.works == Some(false);
+    let position = asked.iter().position(is_alike);
+    let position = position.or_else(|| asked.iter().position(is_refused));
+    position.map(|position| asked.swap_remove(position))
+}
+
+/// Asks whether the secrets of these accounts still work, and whose they are.
+fn ask_bitbucket(session: &Session, accounts: &[&Account], asks_nobody: bool) -> Vec<Old> {
+    let deadline = Instant::now() + CHECK;
+    let secrets: Vec<_> = accounts
+        .iter()
+        .map(|account| renewal::secret_of(session, account))
+        .collect();
+    let open: Vec<(&Account, &Secret)> = secrets
+        .iter()
+        .filter_map(|it| it.as_ref().ok()?.as_ref())
+        .map(|(account, kept)| (account, &kept.secret))
+        .filter(|(account, _)| !asks_nobody && !account.is_retired())
+        .collect();
+    let verdicts = verify::check_all(&open, deadline, |_, _| {});
+    let answered = open.iter().zip(verdicts);
+    let answered = answered.map(|((_, secret), (mut account, verdict))| {
+        let works = match verdict.meaning {
+            Meaning::Unchecked => None,
+            // One stray refusal must not cost a token that is still of use.
+            Meaning::Refused => {
+                let again = verify::check(&mut account, secret, deadline);
+                (again.meaning == Meaning::Refused).then_some(false)
+            }
+            _ => Some(true),
+        };
+        (account, works)
+    });
+    let answered: Vec<_> = answered.collect();
+    let old = accounts.iter().zip(&secrets).map(|(account, secret)| {
+        let is_of_it = |(known, _): &&(Account, _)| known.name == account.name;
+        let is_over = account.is_retired() || matches!(secret, Ok(None));
+        let (account, works) = match answered.iter().find(is_of_it) {
+            Some((account, works)) => (account.clone(), *works),
+            None => ((*account).clone(), is_over.then_some(false)),
+        };
+        Old {
+            account,
+            is_same: false,
+            works,
+        }
+    });
+    old.collect()
+}
+
+/// Gives the new account what stays of the old one.
+fn inherit(
+    arguments: &Login,
+    new: &mut Account,
+    Old {
+        account, is_same, ..
+    }: &Old,
+) {
+    let is_named = arguments.name.as_ref() == Some(&account.name);
+    new.name.clone_from(&account.name);
+    new.added = account.added;
+    new.other.clone_from(&account.other);
+    if arguments.expires.is_none() && (*is_same || !arguments.may_ask()) {
+        new.expires = account.expires.filter(|day| *is_same || *day >= today());
+    }
+    if *is_same && !is_named {
+        new.owner.email = new.owner.email.take().or(account.owner.email.clone());
+        // It goes on answering where it did.
+        let is_for_host = account.reach.is_empty() && account.opaque().is_none();
+        if is_for_host && account.only_username.is_none() {
+            new.reach.clear();
+        } else if !new.reach.is_empty() {
+            let added = std::mem::replace(&mut new.reach, account.reach.clone());
+            for place in added {
+                if !new.reach.iter().any(|known| known.contains(&place)) {
+                    new.reach.push(place);
+                }
+            }
+        }
+    }
+}
+
+/// At a terminal, asks before a secret is lost that may be another person's and still work.
+fn ask_before_replacing(accounts: &Accounts, new: &Account, old: Option<&Old>) -> Result<()> {
+    let Some(Old {
+        account,
+        is_same: false,
+        works: None | Some(true),
+    }) = old
+    else {
+        return Ok(());
+    };
+    if account.has_the_owner_of(new) {
+        return Ok(());
+    }
+    let owner = |account: &Account| {
+        let confirmed = account.owner.confirmed.as_deref();
+        confirmed.map_or("nobody knows whose".to_owned(), |it| format!("of {it}"))
+    };
+    let free = accounts.free_name(&new.name);
+    output::confirm(
+        &format!(
+            "'{}' holds a secret {}; replace it by this one {}?",
+            account.name,
+            owner(account),
+            owner(new)
+        ),
+        format!(
+            "sign in under another name: 'git credential-bitbucket login {}'",
+            shell_quoted(&free)
+        ),
+    )
+}
