@@ -266,9 +266,9 @@ access token  e-mail      1 ok    access-token by login for acme/app            
 access token  other name  1 ok    access-token by login for acme/app                 0 ok
 access token  wrong kind  1 ok    access-token by login for acme/app                 0 ok
 access token  revoked     2 fails nothing                                            1 fails
-no prefix     right       2 ok    access-token by login for acme/app                 0 ok
-no prefix     e-mail      2 ok    access-token by login for acme/app                 0 ok
-no prefix     other name  2 ok    access-token by login for acme/app                 0 ok
+no prefix     right       2 ok    access-token by login for acme/app ada             0 ok
+no prefix     e-mail      2 ok    access-token by login for acme/app ada             0 ok
+no prefix     other name  2 ok    access-token by login for acme/app ada             0 ok
 no prefix     wrong kind  3 fails nothing                                            1 fails
 no prefix     revoked     3 fails nothing                                            1 fails
 app password  right       2 fails nothing                                            2 fails
