@@ -108,7 +108,7 @@ fn at_a_terminal(env: &TestEnv, script: &str, online: &[(&str, String)]) -> Opti
         ("E-mail of your Atlassian account", "ada@example.com"),
         ("User name (Enter if", "ada"),
         ("Expiry date, YYYY-MM-DD", ""),
-        ("(y/N)", "y"),
+        ("[y/N]", "y"),
     ];
     let terminal = Terminal::open(env)?;
     // The shell of the terminal reads it from a file, whatever quotes are in it.
