@@ -280,20 +280,18 @@ impl Attempt {
     /// One with a callback that the site allows. An instance of Data Center may want https ("OAuth 2.0 provider system
     /// properties"); one that says nothing about it is taken to allow http.
     pub(crate) fn at(client: &OauthClient, port: u16) -> io::Result<Self> {
-        let is_refused = |attempt: &Self| {
+        // With an attempt that nothing comes of: the trace shows the URL.
+        let is_refused = |scheme| {
+            let attempt = Self::new(redirect(scheme, port)).ok()?;
             let (patience, now) = (limit(CONNECT), Instant::now());
             let route = route::to(&client.site.host, patience, now + patience);
             let http = Client::new(&route).ok()?;
             Some(http.get(&attempt.url(client), None).ok()?.status == 400)
         };
-        let http = Self::new(redirect("http", port))?;
-        if !client.site.is_cloud() && is_refused(&http) == Some(true) {
-            let https = Self::new(redirect("https", port))?;
-            if is_refused(&https) == Some(false) {
-                return Ok(https);
-            }
-        }
-        Ok(http)
+        let wants_https = !client.site.is_cloud()
+            && is_refused("http") == Some(true)
+            && is_refused("https") == Some(false);
+        Self::new(redirect(if wants_https { "https" } else { "http" }, port))
     }
 
     /// Whether the browser comes back without TLS, so that we can answer it.

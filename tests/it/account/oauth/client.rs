@@ -95,6 +95,29 @@ fn config_toml_names_the_client_and_the_store_keeps_its_secret() {
 }
 
 #[test]
+fn config_toml_names_a_client_for_each_host() {
+    if !has(&["curl"]) {
+        return;
+    }
+    let (mut env, _stand_in, _data_center, _consumer) = data_center();
+    browser(&mut env, "");
+    configure(
+        &env,
+        "[oauth.\"bitbucket.org\"]\nclient_id = \"OTHER\"\n\
+         [oauth.\"Git.Corp.example:7990\"]\nclient_id = \"KEY\"\n",
+    );
+    let port = free_port();
+    let arguments = ["login", "mine", "--web", "--store", "file", "--with-token"];
+    let more = ["--port", &port];
+    let outcome = env.program(
+        &[&arguments[..], &more, &DC_HOST].concat(),
+        format!("{CLIENT_SECRET}\n"),
+    );
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert!(works(&env));
+}
+
+#[test]
 fn a_key_beside_the_client_is_reported_and_never_its_value() {
     if !has(&["curl"]) {
         return;

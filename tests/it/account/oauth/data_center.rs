@@ -18,8 +18,9 @@ fn with_a_browser_one_signs_in_at_data_center_and_everything_works() {
         return;
     }
     let (mut env, stand_in, _data_center, consumer) = data_center();
-    consumer.user("ada");
+    consumer.user("jürgen@corp");
     browser(&mut env, "");
+    env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", "1");
     let port = free_port();
     let mut arguments = vec![
         "login",
@@ -36,7 +37,7 @@ fn with_a_browser_one_signs_in_at_data_center_and_everything_works() {
     for line in [
         "https://git.corp.example:7990/bitbucket/plugins/servlet/applinks/listApplicationLinks",
         &format!("Callback URL: http://127.0.0.1:{port}/callback"),
-        "git.corp.example:7990 knows it as 'ada'",
+        "git.corp.example:7990 knows it as 'jürgen@corp'",
     ] {
         assert!(outcome.stderr.contains(line), "{line}: {outcome:?}");
     }
@@ -51,6 +52,11 @@ fn with_a_browser_one_signs_in_at_data_center_and_everything_works() {
     for part in ["scope=REPO_READ%20REPO_WRITE", "code_challenge_method=S256"] {
         assert!(asked.contains(part), "{asked}");
     }
+    let state = asked.split("state=").nth(1).unwrap();
+    let state = state.split('&').next().unwrap();
+    assert!(outcome.stderr.contains("trace:"), "{outcome:?}");
+    assert!(!outcome.stderr.contains(state), "{outcome:?}");
+    env.set("GIT_CREDENTIAL_BITBUCKET_TRACE", "");
     let token = of("/bitbucket/rest/oauth2/latest/token").unwrap();
     assert_eq!(token.authorization, None);
     assert!(
@@ -75,7 +81,7 @@ fn with_a_browser_one_signs_in_at_data_center_and_everything_works() {
         ("kind", "oauth"),
         ("state", "ok"),
         ("host", DC),
-        ("username", "ada"),
+        ("username", "jürgen@corp"),
     ] {
         assert_eq!(account[key], value, "{account}");
     }
