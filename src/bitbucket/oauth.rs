@@ -256,7 +256,11 @@ fn form(client: &OauthClient, proof: &Proof<'_>, names_client: bool) -> Secret {
             ("grant_type", b"refresh_token"),
             ("refresh_token", token.expose()),
         ],
-        Proof::Nothing => vec![("grant_type", b"client_credentials")],
+        Proof::Nothing => {
+            let scopes = client.site.scopes().map(|scopes| ("scope", scopes));
+            let grant_type: (_, &[u8]) = ("grant_type", b"client_credentials");
+            [grant_type].into_iter().chain(scopes).collect()
+        }
     };
     if names_client {
         fields.push(("client_id", client.id.as_bytes()));

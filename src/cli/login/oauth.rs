@@ -86,13 +86,6 @@ pub(super) fn sign_in(
     existing: Option<&Account>,
     account: &mut Account,
 ) -> Result<Kept> {
-    let is_cloud = account.oauth_site().is_cloud();
-    if arguments.client_credentials && !is_cloud {
-        bail!(Usage(format!(
-            "{} lets no OAuth client act for itself: leave '--client-credentials' out",
-            account.host
-        )));
-    }
     let in_browser = arguments.web || arguments.no_browser || arguments.port.is_some();
     let flow = match existing.and_then(Account::grant) {
         _ if arguments.client_credentials => Flow::ClientCredentials,

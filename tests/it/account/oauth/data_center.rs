@@ -169,7 +169,8 @@ fn what_does_not_work_at_data_center_is_told() {
     let (mut env, _stand_in, _data_center, consumer) = data_center();
     browser(&mut env, "");
     let machine = login(&env, &[&HOST[..], &["--client-credentials"]].concat());
-    assert_eq!(machine.status, 2, "{machine:?}");
+    assert_eq!(machine.status, 1, "{machine:?}");
+    assert!(machine.stderr.contains("invalid_grant"), "{machine:?}");
     consumer.change_secret();
     let port = free_port();
     let outcome = login(&env, &[&HOST[..], &["--port", &port]].concat());
@@ -178,6 +179,19 @@ fn what_does_not_work_at_data_center_is_told() {
         assert!(outcome.stderr.contains(part), "{outcome:?}");
     }
     assert!(env.accounts().is_empty());
+}
+
+#[test]
+fn where_an_instance_lets_it_a_machine_signs_in_without_anybody() {
+    if !has(&["curl"]) {
+        return;
+    }
+    let (env, _stand_in, _data_center, consumer) = data_center();
+    consumer.private();
+    let machine = login(&env, &[&HOST[..], &["--client-credentials"]].concat());
+    assert_eq!(machine.status, 0, "{machine:?}");
+    super::let_it_end(&env);
+    assert!(works(&env));
 }
 
 #[test]
