@@ -1,7 +1,5 @@
 //! URLs of the REST API and of git's protocol, and what their answers mean.
 
-use std::fmt;
-
 use percent_encoding::percent_decode_str;
 
 use crate::bitbucket::host::{API_HOST, is_cloud, without_alias};
@@ -9,6 +7,7 @@ use crate::bitbucket::reach::{Reach, is_segment, plain_path};
 use crate::git::url::Url;
 use crate::git::{Host, Username};
 use crate::sys::http::Answer;
+use crate::sys::words::words;
 
 /// The REST URL that names the signed-in user. A valid access token gets 403: it is no user.
 pub(crate) fn whoami_url(host: &Host, context: &str) -> String {
@@ -29,19 +28,11 @@ pub(crate) fn has_no_workspace(answer: &Answer) -> bool {
     answer.status == 404 && answer.mentions("No workspace with identifier")
 }
 
-/// What git does with a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Service {
-    Fetch,
-    Push,
-}
-
-impl fmt::Display for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fetch => "fetch",
-            Self::Push => "push",
-        })
+words! {
+    /// What git does with a repository.
+    pub(crate) enum Service {
+        Fetch = "fetch",
+        Push = "push",
     }
 }
 
