@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &Edit) -> Result<ExitCode> {
         let mut checked = new.clone();
         let verdict = verify::check(&mut checked, &kept.secret, Instant::now() + PATIENCE);
         if verdict.meaning != Meaning::Unchecked {
-            output::tell_verdict(&checked, &verdict);
+            output::tell_about(&checked, &verdict);
         }
         if verdict.meaning != Meaning::Refused {
             new = checked;

@@ -163,10 +163,13 @@ pub(crate) fn warn_of_the_chain(hosts: &[Host]) {
     }
 }
 /// What Bitbucket says about an account, in a line of its own.
-pub(super) fn tell_verdict(account: &Account, verdict: &Verdict) {
-    let line = verdict.about(&account.name);
+pub(super) fn tell_about(account: &Account, verdict: &Verdict) {
+    tell_verdict(account, verdict, &verdict.about(&account.name));
+}
+
+pub(super) fn tell_verdict(account: &Account, verdict: &Verdict, line: &str) {
     match verdict.meaning {
-        Meaning::Good => return tell(&line),
+        Meaning::Good => return tell(line),
         // The state shows the rest.
         Meaning::Unchecked if account.is_retired() => return,
         _ => warn(line),

@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         let (store, error) = (old.store, error::one_line(&error));
         message::warn(format_args!("the old secret stays in the {store}: {error}"));
     }
-    if let Some(verdict) = &verdict {
+    if let Some(verdict) = verdict {
         report::tell_verdict(&account, verdict);
     }
     report::tell_place(arguments, &account, &placed);

@@ -63,22 +63,14 @@ pub(super) fn refuse(verdict: &Verdict) -> Result<()> {
     }
 }
 
-pub(super) fn tell_verdict(account: &Account, verdict: &Verdict) {
-    let Verdict { message, hint, .. } = verdict;
-    let hint = hint.clone();
-    match verdict.meaning {
-        Meaning::Good => message::tell(message),
-        // Another message says that app passwords are gone.
-        Meaning::Unchecked if account.is_retired() => {}
-        Meaning::Unchecked => {
-            message::warn(format_args!("the secret is stored unchecked: {message}"));
-            message::hint(hint.unwrap_or_else(|| state::how_to_check(account)));
-        }
-        _ => {
-            message::warn(message);
-            hint.into_iter().for_each(message::hint);
-        }
+pub(super) fn tell_verdict(account: &Account, mut verdict: Verdict) {
+    let mut line = verdict.message.clone();
+    if verdict.meaning == Meaning::Unchecked {
+        line = format!("the secret is stored unchecked: {line}");
+        let how_to_check = || state::how_to_check(account);
+        verdict.hint.get_or_insert_with(how_to_check);
     }
+    output::tell_verdict(account, &verdict, &line);
 }
 
 /// libcurl answers a challenge with the URL's user name, and a host that refuses Basic says 403 before git asks us.

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
     let asked = whom_to_ask(session, name)?;
     let secrets: Vec<_> = asked.iter().map(|(it, kept)| (it, &kept.secret)).collect();
-    let verdicts = verify::check_all(&secrets, Instant::now() + PATIENCE, output::tell_verdict);
+    let verdicts = verify::check_all(&secrets, Instant::now() + PATIENCE, output::tell_about);
     for ((account, kept), (checked, verdict)) in asked.iter().zip(verdicts) {
         let now = Timestamp::now();
         let rejected = match verdict.meaning {
