@@ -38,8 +38,12 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
         if !account.is_of_the_environment() {
             let told = |account: &Account| (account.owner.clone(), account.scheme());
             if rejected.is_none() && told(&checked) != told(account) {
+                // The rest of the sign-in may change meanwhile: a renewal keeps its notes there.
                 session.change(account, |known| {
-                    (known.sign_in, known.owner) = (checked.sign_in, checked.owner);
+                    if let Some(sign_in) = known.known_mut() {
+                        sign_in.scheme = checked.scheme();
+                    }
+                    known.owner = checked.owner;
                 })?;
             }
             if rejected != account.rejected || account.unchecked {
