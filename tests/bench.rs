@@ -6,6 +6,10 @@
     reason = "what it prints is all it is for"
 )]
 
+#[path = "bench/asking.rs"]
+mod asking;
+#[path = "bench/before.rs"]
+mod before;
 #[path = "bench/contender.rs"]
 mod contender;
 #[path = "bench/meter.rs"]
@@ -20,6 +24,8 @@ mod rivals;
 mod row;
 #[path = "bench/session.rs"]
 mod session;
+#[path = "it/support/stand_in/mod.rs"]
+mod stand_in;
 #[path = "bench/tree.rs"]
 mod tree;
 
@@ -31,6 +37,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use meter::Meter;
 use session::Session;
+use stand_in::StandIn;
 
 const ROUNDS: usize = 300;
 const QUICK_ROUNDS: usize = 30;
@@ -97,9 +104,15 @@ impl Options {
 
 fn compare(session: &Session, rounds: usize) -> Result<()> {
     let mut notes = Vec::new();
-    let mut contenders = ours::contenders(session, &mut notes)?;
+    let bitbucket = StandIn::start(session.folder.join("bitbucket"))?;
+    let builds = ours::builds(session, &mut notes)?;
+    let mut contenders = ours::contenders(session, &builds, &mut notes)?;
+    contenders.extend(asking::contenders(session, &builds, &bitbucket)?);
+    contenders.extend(tree::contenders(session, &builds)?);
     let (cache, pass) = (rivals::Cache(session), rivals::Pass(session));
-    contenders.extend(rivals::contenders(session, &cache, &pass, &mut notes)?);
+    contenders.extend(rivals::contenders(
+        session, &cache, &pass, &bitbucket, &mut notes,
+    )?);
     let (meters, missing) = Meter::all(&session.folder);
     notes.extend(missing);
     // Where everything has to be there, a table with a row less must not pass for one.
@@ -121,7 +134,7 @@ fn compare(session: &Session, rounds: usize) -> Result<()> {
     }
 
     println!("\nWhole processes, {rounds} rounds, one of each per round\n");
-    println!("{}", report::table(&contenders));
+    println!("{}", report::tables(&contenders));
     for note in &notes {
         println!("Left out: {note}");
     }
@@ -129,7 +142,6 @@ fn compare(session: &Session, rounds: usize) -> Result<()> {
         println!();
     }
     print!("{}", report::goals(&contenders));
-    print!("{}", tree::compare(session)?);
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -25,6 +26,8 @@ pub(crate) struct Contender {
     environment: Vec<(OsString, OsString)>,
     input: String,
     expected: String,
+    prepare: Rc<dyn Fn() -> Result<()>>,
+    rounds: usize,
 }
 
 impl Contender {
@@ -42,6 +45,8 @@ impl Contender {
             environment,
             input: REQUEST.to_owned(),
             expected: String::new(),
+            prepare: Rc::new(|| Ok(())),
+            rounds: usize::MAX,
         }
     }
 
@@ -67,8 +72,21 @@ impl Contender {
         self
     }
 
+    /// What is done before each run, and not measured.
+    pub(crate) fn prepare(mut self, prepare: impl Fn() -> Result<()> + 'static) -> Self {
+        self.prepare = Rc::new(prepare);
+        self
+    }
+
+    /// Runs in so many of the rounds only: it takes long.
+    pub(crate) fn rounds(mut self, rounds: usize) -> Self {
+        self.rounds = rounds;
+        self
+    }
+
     /// Runs it once in preparation; what it answered.
     pub(crate) fn answer(&self) -> Result<String> {
+        (self.prepare)()?;
         let output = self.run(Command::new(&self.program).args(&self.arguments))?;
         self.check(&output)?;
         Ok(String::from_utf8(output.stdout)?)
@@ -76,6 +94,10 @@ impl Contender {
 
     /// From before the start of the process until its answer has been read and it has ended.
     pub(crate) fn run_against_the_clock(&mut self) -> Result<()> {
+        if self.times.len() == self.rounds {
+            return Ok(());
+        }
+        (self.prepare)()?;
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
         let start = Instant::now();
@@ -89,6 +111,7 @@ impl Contender {
         let runs = if meter.count == Count::Memory { 3 } else { 1 };
         let mut most = 0;
         for _ in 0..runs {
+            (self.prepare)()?;
             let mut command = meter.command(&self.program);
             let output = self.run(command.args(&self.arguments))?;
             match self.check(&output) {

@@ -14,10 +14,11 @@ use crate::token_like;
 /// The program as cargo builds it by default.
 const DYNAMIC: &str = env!("CARGO_BIN_EXE_git-credential-bitbucket");
 
-pub(crate) fn contenders(session: &Session, notes: &mut Vec<String>) -> Result<Vec<Contender>> {
+/// The program as install.sh builds it, and as cargo does.
+pub(crate) fn builds(session: &Session, notes: &mut Vec<String>) -> Result<Vec<(Helper, PathBuf)>> {
     let mut builds = vec![(Helper::Dynamic, PathBuf::from(DYNAMIC))];
     match static_program() {
-        Some(program) => builds.push((Helper::Static, program)),
+        Some(program) => builds.insert(0, (Helper::Static, program)),
         None => notes.push(
             "the static program that install.sh builds where Rust has a musl target: run './install.sh' first".to_owned(),
         ),
@@ -28,17 +29,25 @@ pub(crate) fn contenders(session: &Session, notes: &mut Vec<String>) -> Result<V
         fs::copy(&*program, &installed)?;
         *program = installed;
     }
+    Ok(builds)
+}
+
+pub(crate) fn contenders(
+    session: &Session,
+    builds: &[(Helper, PathBuf)],
+    notes: &mut Vec<String>,
+) -> Result<Vec<Contender>> {
     let places = places(session, notes)?;
     let mut contenders = Vec::new();
     for (helper, program) in builds {
         for place in &places {
             let start = |operation| {
                 let row = Row {
-                    helper,
+                    helper: *helper,
                     operation,
                     entries: place.entries,
                 };
-                let mut contender = Contender::new(row, &program, session.environment())
+                let mut contender = Contender::new(row, program, session.environment())
                     .env("GIT_CREDENTIAL_BITBUCKET_HOME", &place.home);
                 if place.entries == Entries::Environment {
                     contender = contender.env("BITBUCKET_API_TOKEN", &place.secret);
@@ -127,20 +136,7 @@ pub(crate) fn request_for(number: usize) -> String {
 
 impl Place {
     fn login(&self, session: &Session, options: &[&str]) -> Result<()> {
-        let row = Row {
-            helper: Helper::Dynamic,
-            operation: Operation::Nothing,
-            entries: self.entries,
-        };
-        let login = Contender::new(row, DYNAMIC, session.environment())
-            .env("GIT_CREDENTIAL_BITBUCKET_HOME", &self.home);
-        ["login", "--no-verify", "--with-token"]
-            .iter()
-            .chain(options)
-            .fold(login, Contender::arg)
-            .input(&self.secret)
-            .answer()
-            .map(drop)
+        login(session, &self.home, &self.secret, options)
     }
 
     /// Puts the one account that is there in the middle of so many, each for a repository of its own, and its secret
@@ -177,6 +173,24 @@ impl Place {
         fs::write(secrets, sealed)?;
         Ok(())
     }
+}
+
+/// Signs in with a secret, which nobody checks.
+pub(crate) fn login(session: &Session, home: &Path, secret: &str, options: &[&str]) -> Result<()> {
+    let row = Row {
+        helper: Helper::Dynamic,
+        operation: Operation::Nothing,
+        entries: Entries::Own,
+    };
+    let login = Contender::new(row, DYNAMIC, session.environment())
+        .env("GIT_CREDENTIAL_BITBUCKET_HOME", home);
+    ["login", "--no-verify", "--with-token"]
+        .iter()
+        .chain(options)
+        .fold(login, Contender::arg)
+        .input(secret)
+        .answer()
+        .map(drop)
 }
 
 /// What install.sh has built where Rust has a musl target.

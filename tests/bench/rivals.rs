@@ -7,10 +7,12 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::asking;
 use crate::contender::{Contender, REQUEST};
 use crate::ours;
 use crate::row::{Entries, Helper, MOST, Operation, Row};
 use crate::session::{self, Session};
+use crate::stand_in::StandIn;
 use crate::token_like;
 
 /// Where distributions put the source of git-credential-libsecret, which few of them build.
@@ -24,6 +26,7 @@ pub(crate) fn contenders(
     session: &Session,
     cache: &Cache,
     pass: &Pass,
+    bitbucket: &StandIn,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Contender>> {
     let mut contenders = store(session)?;
@@ -38,6 +41,7 @@ pub(crate) fn contenders(
     }
     add("pass-git-helper", pass.rows());
     add("git-credential-oauth", oauth(session));
+    add("curl", asking::curl(session, bitbucket));
     add("programs that do nothing", empty(session));
     Ok(contenders)
 }
@@ -78,8 +82,9 @@ impl<'a> Caller<'a> {
         let contender = self.options.iter().fold(contender, Contender::arg);
         match operation {
             Operation::Get | Operation::GetNothing => contender.arg("get"),
-            Operation::Store | Operation::StoreEphemeral => contender.arg("store"),
-            Operation::Nothing => contender,
+            Operation::Store => contender.arg("store"),
+            // What the others do only we do.
+            _ => contender,
         }
     }
 
