@@ -100,10 +100,15 @@ impl SecretBuffer {
 
     /// Appends what a stream has now, and says how many bytes that is: 0 at its end.
     pub(crate) fn read_part(&mut self, stream: &mut impl Read) -> io::Result<usize> {
-        const PART: usize = 1 << 12;
+        /// As long as most requests of git: each byte of it is wiped.
+        const FIRST: usize = 1 << 10;
+        const LONGEST: usize = 1 << 16;
         let length = self.len();
-        self.make_room(PART);
-        self.0.resize(length + PART, 0);
+        if length == self.0.capacity() {
+            self.make_room(FIRST);
+        }
+        let part = (self.0.capacity() - length).min(LONGEST);
+        self.0.resize(length + part, 0);
         let read = loop {
             match stream.read(&mut self.0[length..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
