@@ -21,7 +21,13 @@ pub(crate) struct Pasted {
 /// stands, less the white space around it. A token in a URL of another host is an error, with that host.
 pub(crate) fn understood(text: &Secret, host: &Host) -> Result<Pasted, Host> {
     let bytes = text.expose();
-    let url = place_of_token(bytes).and_then(|place| url_around(bytes, &place));
+    let place = place_of_token(bytes);
+    // Mostly there is a token and nothing else.
+    if place == Some(0..bytes.len()) && bytes.iter().copied().all(parts_of(bytes)) {
+        let secret = text.clone();
+        return Ok(Pasted { secret, name: None });
+    }
+    let url = place.and_then(|place| url_around(bytes, &place));
     let found = match &url {
         None => token(bytes).map(|secret| (secret, email(bytes))),
         Some(url) => match url.host() {
