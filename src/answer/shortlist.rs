@@ -2,6 +2,8 @@
 //!
 //! Only an account for other places is left out, where its block has the form in which we write it. A doubt keeps it.
 
+use std::path::Path;
+
 use anyhow::Result;
 use memchr::memmem;
 
@@ -18,7 +20,7 @@ pub(crate) fn accounts(session: &Session, wanted: &Wanted<'_>) -> Result<Account
         return session.accounts();
     };
     let path = locations.accounts();
-    let Some(content) = files::read_private(&path)? else {
+    let Some(content) = read(&path)? else {
         return Ok(Accounts::default());
     };
     match of(&content, wanted) {
@@ -28,10 +30,26 @@ pub(crate) fn accounts(session: &Session, wanted: &Wanted<'_>) -> Result<Account
     }
 }
 
+/// Whether the secret of an account may be unchecked: at least the word is there.
+pub(crate) fn may_be_unchecked(session: &Session) -> Result<bool> {
+    let Ok(locations) = session.locations() else {
+        return Ok(true);
+    };
+    let content = read(&locations.accounts())?;
+    Ok(content.is_some_and(|content| memmem::find(&content, b"unchecked").is_some()))
+}
+
+/// The file. It holds no secret, and to wipe it would take longer than to search it.
+fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    let content = files::read_private(path)?;
+    Ok(content.map(|mut content| std::mem::take(&mut *content)))
+}
+
 /// The accounts that may answer, when some cannot.
 pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
     let text = std::str::from_utf8(content).ok()?;
-    if text.contains("\"\"\"") || text.contains("'''") {
+    let has = |what: &&str| memmem::find(content, what.as_bytes()).is_some();
+    if has(&"\"\"\"") || has(&"'''") {
         return None;
     }
     let places = places(wanted.reach.as_ref()?);
@@ -39,13 +57,18 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
     let starts: Vec<usize> = starts.collect();
     let mut short = text[..*starts.first()?].to_owned();
     let ends = starts[1..].iter().copied().chain([text.len()]);
-    let lower = text.to_ascii_lowercase();
-    let has_quotes = text.contains('\\') || text.contains('\'');
+    // Most files have none of these, and no block is searched for them.
+    let mut doubts: Vec<&str> = DOUBTS.into_iter().filter(has).collect();
+    if memmem::find_iter(content, "[[").count() > starts.len() {
+        doubts.push("[[");
+    }
+    let list = memmem::Finder::new("\nfor = [");
     let mut left_out = 0;
     for (&start, end) in starts.iter().zip(ends) {
         let block = &text[start..end];
-        let is_plain = !has_quotes || !block.contains(['\\', '\'']);
-        if is_plain && is_for_others(block, &lower[start..end], &places) {
+        let keys = &block[HEADER.len() - 2..];
+        let is_plain = !doubts.iter().any(|doubt| keys.contains(doubt));
+        if is_plain && is_for_others(keys, &list, &places) {
             left_out += 1;
         } else {
             short.push_str(block);
@@ -62,6 +85,9 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
     fits.then_some(accounts)
 }
 
+/// With one of these in a block its list may not be what it seems. An account's base path counts for the others as well.
+const DOUBTS: [&str; 3] = ["\\", "'", "\ncontext = "];
+
 /// How a block begins, behind the end of a line.
 const HEADER: &str = "\n[[account]]\n";
 
@@ -74,16 +100,18 @@ fn places(wanted: &Reach) -> Vec<String> {
     endings.map(|end| format!("\"{workspace}{end}\"")).collect()
 }
 
-/// Whether a block is certainly of an account for other places: it has a list of them, and this one is not in its text.
-fn is_for_others(block: &str, in_lower_case: &str, places: &[String]) -> bool {
-    let keys = &block[HEADER.len() - 2..];
-    let own = keys.find("\n[").map_or(keys, |end| &keys[..end]);
-    // An account's base path counts for the others as well.
-    let has_base_path = own.contains("\ncontext = ");
-    !keys.contains("[[")
-        && own.contains("\nfor = [")
-        && !has_base_path
-        && !places.iter().any(|place| in_lower_case.contains(place))
+/// Whether a block is certainly of an account for other places: its own list of them is a line without this one.
+fn is_for_others(keys: &str, list: &memmem::Finder<'_>, places: &[String]) -> bool {
+    let Some(at) = list.find(keys.as_bytes()) else {
+        return false;
+    };
+    let line = keys[at + 1..].lines().next().unwrap_or_default();
+    let line = line.to_ascii_lowercase();
+    // A table's name would make it that table's list.
+    !keys[..at].contains('[')
+        && line.ends_with(']')
+        && !line.contains('#')
+        && !places.iter().any(|place| line.contains(place))
 }
 
 #[cfg(test)]
@@ -132,6 +160,9 @@ mod tests {
             "for=[\"beta\"]",
             "for = [\"\\u0061cme\"]",
             "x = 1\n[account.newer]\nfor = [\"beta\"]",
+            "x = 1\n [account.newer]\nfor = [\"beta\"]",
+            "for = [\"beta\", # ]\n\"acme\"]",
+            "for = [\"beta\"]\ncontext = \"/x\"",
         ] {
             let text = block("b", "for = [\"beta\"]") + &block("a", rest) + &block("c", "");
             assert_eq!(
