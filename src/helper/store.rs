@@ -33,6 +33,10 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
         source::note_success(session, &secret, &wanted);
         return Ok(None);
     }
+    // An answer of ours comes back ephemeral. Its success changes nothing but that an account is unchecked.
+    if request.ephemeral && !shortlist::may_be_unchecked(session)? {
+        return Ok(None);
+    }
     let accounts = shortlist::accounts(session, &wanted)?;
     if !session.is_ours(&wanted.host, &accounts)? {
         return Ok(None);
@@ -43,7 +47,6 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
     let fitting = rulings.iter().filter(|(_, it)| it.may_have_answered());
     let fitting: Vec<&Account> = fitting.map(|(known, _)| *known).collect();
     let mut session = session.clone();
-    // An answer of ours comes back ephemeral. Its success changes nothing but that an account is unchecked.
     let may_change = |it: &&&Account| it.unchecked || !request.ephemeral;
     for &known in fitting.iter().filter(may_change) {
         let is_same = is_same(&session, known, &account, &secret)?;
