@@ -104,13 +104,15 @@ pub(crate) const LONGEST: u64 = 16 << 20;
 
 /// The error of a failed call, with its fix where the folder is of no use: read-only, or another user's.
 pub(super) fn cannot(what: &str, path: &Path) -> impl Fn(io::Error) -> anyhow::Error {
-    let message = format!("cannot {what} '{}'", path.display());
-    move |error| match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            let fix = "set GIT_CREDENTIAL_BITBUCKET_HOME to a folder of your own";
-            anyhow::Error::new(error).context(Hinted::new(message.clone(), fix))
+    move |error| {
+        let message = format!("cannot {what} '{}'", path.display());
+        match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                let fix = "set GIT_CREDENTIAL_BITBUCKET_HOME to a folder of your own";
+                anyhow::Error::new(error).context(Hinted::new(message, fix))
+            }
+            _ => anyhow::Error::new(error).context(message),
         }
-        _ => anyhow::Error::new(error).context(message.clone()),
     }
 }
 
