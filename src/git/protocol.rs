@@ -221,6 +221,9 @@ impl Reply {
 /// `key=value` lines. None when a value is empty or holds a line break.
 pub(crate) fn to_lines(lines: &[(&str, &[u8])]) -> Option<SecretBuffer> {
     let mut text = SecretBuffer::default();
+    // What grows leaves places behind to wipe.
+    let lengths = lines.iter().map(|(key, value)| key.len() + value.len() + 2);
+    text.make_room(lengths.sum());
     for (key, value) in lines {
         let breaks = |byte: &u8| matches!(byte, b'\r' | b'\n' | 0);
         if value.is_empty() || value.iter().any(breaks) {

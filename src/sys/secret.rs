@@ -132,7 +132,7 @@ impl SecretBuffer {
         self.0.extend_from_slice(bytes);
     }
 
-    fn make_room(&mut self, more: usize) {
+    pub(crate) fn make_room(&mut self, more: usize) {
         let length = self.len() + more;
         if length > self.0.capacity() {
             let larger = Vec::with_capacity(length.max(2 * self.0.capacity()));
