@@ -54,6 +54,9 @@ pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Findings, 
 /// Says what the accounts of the host are for, the first of them at least.
 fn for_others(decision: &Decision, wanted: &Wanted<'_>) -> Option<String> {
     const MOST: usize = 3;
+    if decision.answering().is_some() {
+        return None;
+    }
     let is_there = |candidate: &&Candidate| candidate.ruling != Ruling::Misfit(Misfit::OtherHost);
     let accounts = decision.candidates.iter().filter(is_there);
     let told = accounts.filter_map(Candidate::account).map(|account| {
