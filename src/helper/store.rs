@@ -22,19 +22,19 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
     let Some(wanted) = Wanted::of(&request.context) else {
         return Ok(None);
     };
+    let variable = environment::allowed_account(session, &wanted.host)?;
+    // An answer of ours comes back ephemeral. Its success changes nothing but that an account is unchecked.
+    if request.ephemeral && variable.is_none() && !shortlist::may_be_unchecked(session)? {
+        return Ok(None);
+    }
     let Some((mut account, secret)) = given(&wanted, &request) else {
         return Ok(None);
     };
-    let variable = environment::allowed_account(session, &wanted.host)?;
     if variable
         .as_ref()
         .is_some_and(|(_, kept)| kept.secret == secret)
     {
         source::note_success(session, &secret, &wanted);
-        return Ok(None);
-    }
-    // An answer of ours comes back ephemeral. Its success changes nothing but that an account is unchecked.
-    if request.ephemeral && !shortlist::may_be_unchecked(session)? {
         return Ok(None);
     }
     let accounts = shortlist::accounts(session, &wanted)?;
