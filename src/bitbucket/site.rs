@@ -68,7 +68,7 @@ impl Site {
         reach: &[Reach],
         acts_for_itself: bool,
         callback: &str,
-    ) -> [String; 3] {
+    ) -> [String; 4] {
         let make = if self.is_cloud() {
             "Make an OAuth client in 'OAuth clients' (older: 'OAuth consumers'), 'Create OAuth client':"
         } else {
@@ -87,9 +87,8 @@ impl Site {
             make.to_owned(),
             self.clients_page(reach),
             // Cloud requires the callback even without a browser.
-            format!(
-                "Callback URL: {callback}; {tick}; you get a Client ID (older: key) and a Secret"
-            ),
+            format!("Callback URL: {callback}; {tick}"),
+            "You get a Client ID (older: key) and a Secret".to_owned(),
         ]
     }
 

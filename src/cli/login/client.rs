@@ -123,7 +123,7 @@ fn ask_id(arguments: &Login, site: &Site) -> Result<String> {
 }
 
 fn ask_secret(arguments: &Login, flow: Flow) -> Result<Secret> {
-    let prompt = "Secret of the OAuth client (it will not show; Enter if it has none): ";
+    let prompt = "Secret of the OAuth client (Enter if it has none): ";
     let secret = if arguments.with_token && !io::stdin().is_terminal() {
         secret::next_line(&mut terminal::input()?)?
     } else if terminal::can_ask() {

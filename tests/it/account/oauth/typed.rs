@@ -20,8 +20,7 @@ fn at_a_terminal_a_busy_port_leads_to_pasting() {
     terminal.types_anew(&format!(
         "git credential-bitbucket login --client-id KEY --port {port} --store file"
     ));
-    let asked =
-        terminal.expect("Secret of the OAuth client (it will not show; Enter if it has none):");
+    let asked = terminal.expect("Secret of the OAuth client (Enter if it has none):");
     assert!(
         asked.contains(&format!("Callback URL: http://127.0.0.1:{port}/callback")),
         "{asked}"
@@ -64,7 +63,7 @@ fn who_has_no_consumer_yet_is_told_what_to_register_and_asked_for_both() {
         assert!(asked.contains(line), "{line}: {asked}");
     }
     terminal.types("KEY");
-    terminal.expect("Secret of the OAuth client (it will not show; Enter if it has none):");
+    terminal.expect("Secret of the OAuth client (Enter if it has none):");
     terminal.types(CLIENT_SECRET);
     let done = terminal.expect("knows it as");
     assert_eq!(done.matches("Callback URL").count(), 1, "{done}");
@@ -107,7 +106,7 @@ fn a_line_says_that_the_browser_is_waited_for() {
     terminal.types_anew(&format!(
         "git credential-bitbucket login --client-id KEY --port {port} --store file"
     ));
-    terminal.expect("Secret of the OAuth client (it will not show; Enter if it has none):");
+    terminal.expect("Secret of the OAuth client (Enter if it has none):");
     terminal.types(CLIENT_SECRET);
     terminal.expect("\nwaiting for the browser (5 minutes, Ctrl-C stops)");
     let done = terminal.expect("knows it as");
