@@ -67,12 +67,7 @@ pub(super) fn lacks(account: &Account, what: Service, scope: Option<&str>) -> Ve
         Some(scope) => format!("the token works, but cannot {what}: it lacks the scope '{scope}'"),
         None => format!("the token works, but is not allowed to {what}"),
     };
-    let hint = format!(
-        "if it should, make a new one ({}) and sign in again: {}",
-        to_tick(account),
-        page(account)
-    );
-    limited(message, hint)
+    limited(message, make_one(account))
 }
 
 pub(super) fn limited(message: impl Into<String>, hint: impl Into<String>) -> Verdict {
@@ -117,7 +112,7 @@ pub(crate) fn of_a_service_account(secret: &Secret) -> Option<Verdict> {
     bitbucket::is_of_a_service_account(secret).then(|| {
         refusal(
             "that is the token of a service account, which Bitbucket does not take: it has no scopes for one",
-            "make an access token of the repository or workspace, or sign in as an OAuth client: \
+            "make an access token, or an OAuth client: \
              'git credential-bitbucket login --client-id ID --client-credentials'",
         )
     })
@@ -125,26 +120,21 @@ pub(crate) fn of_a_service_account(secret: &Secret) -> Option<Verdict> {
 
 /// A refusal, with Bitbucket's own reason where it names one.
 pub(super) fn refused(account: &Account, answer: &Answer) -> Verdict {
-    let (to_tick, page) = (to_tick(account), page(account));
+    let page = page(account);
     if bitbucket::lacks_all_scopes(answer) {
         return refusal(
             "the API token was made without scopes, and Bitbucket takes no such token",
-            format!(
-                "make one with 'Create API token with scopes', app Bitbucket ({to_tick}): {page}"
-            ),
+            format!("make one with 'Create API token with scopes', app Bitbucket: {page}"),
         );
     }
-    let (doubt, or) = match account.email() {
-        Some(email) => (
-            "if the e-mail is right, ",
-            format!(", or it does not belong to '{email}'"),
-        ),
-        None => ("", String::new()),
-    };
     let message = match account.kind() {
-        Some(Kind::ApiToken) => format!(
-            "Bitbucket refuses the API token: it was made without scopes, has expired or was revoked{or}"
-        ),
+        Some(Kind::ApiToken) => {
+            let reason = account.email().map_or_else(
+                || "has expired or was revoked".to_owned(),
+                |email| format!("has expired, was revoked, or is not that of '{email}'"),
+            );
+            format!("Bitbucket refuses the API token: it was made without scopes, {reason}")
+        }
         Some(Kind::AccessToken) => {
             "Bitbucket refuses the access token: it has expired or was revoked".to_owned()
         }
@@ -155,7 +145,7 @@ pub(super) fn refused(account: &Account, answer: &Answer) -> Verdict {
         Some(username) if !bitbucket::is_cloud(&account.host) => format!(
             "check that '{username}' is the user name (not the e-mail), or make a new one: {page}"
         ),
-        _ => format!("{doubt}make a new one ({to_tick}): {page}"),
+        _ => make_one(account),
     };
     refusal(message, hint)
 }
@@ -198,11 +188,10 @@ pub(super) fn server(account: &Account) -> &str {
     }
 }
 
-pub(super) fn to_tick(account: &Account) -> &'static str {
-    account
-        .kind()
-        .and_then(Kind::scopes_to_tick)
-        .unwrap_or("with access to the repositories")
+fn make_one(account: &Account) -> String {
+    let to_tick = account.kind().and_then(Kind::scopes_to_tick);
+    let to_tick = to_tick.unwrap_or("with access to the repositories");
+    format!("make one ({to_tick}): {}", page(account))
 }
 
 pub(super) fn page(account: &Account) -> String {

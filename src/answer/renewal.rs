@@ -359,9 +359,9 @@ fn failed(
 fn over(account: &Account, ended: Ended, grant: &Grant) -> anyhow::Error {
     let name = account.argument();
     let how = match (ended, grant.flow) {
-        (Ended::Client, _) => format!(
-            "'git credential-bitbucket login {name} --client-id ID' signs in with the right ones"
-        ),
+        (Ended::Client, _) => {
+            format!("'git credential-bitbucket login {name} --client-id ID' signs in anew")
+        }
         _ => format!("'git credential-bitbucket login {name}' signs in again"),
     };
     anyhow!("'{}': {}: {how}", account.name, ended.reason(grant.flow))
@@ -371,8 +371,8 @@ fn over(account: &Account, ended: Ended, grant: &Grant) -> anyhow::Error {
 fn refused_for_now(account: &Account, rest: SignedDuration) -> anyhow::Error {
     let (name, minutes) = (&account.name, (rest.as_secs() + 59) / 60);
     anyhow!(
-        "cannot renew the access token of '{name}': Bitbucket answered 'unauthorized_client', and is asked once more in \
-         {minutes} min: 'git credential-bitbucket status --verify {}' asks now",
+        "cannot renew '{name}' (unauthorized_client), next try in {minutes} min: \
+         'git credential-bitbucket status --verify {}' asks now",
         account.argument()
     )
 }

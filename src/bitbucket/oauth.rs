@@ -59,19 +59,12 @@ impl Ended {
     pub(crate) fn reason(self, flow: Flow) -> &'static str {
         match (self, flow) {
             (Self::Grant, Flow::AuthorizationCode) => {
-                "Bitbucket gives no more tokens (invalid_grant): perhaps it was revoked, or not used for three months"
+                "perhaps revoked, or not used for three months (invalid_grant)"
             }
             (Self::Grant, Flow::ClientCredentials) => {
-                "Bitbucket gives the OAuth client no token (invalid_grant): perhaps 'Client credentials' is not ticked"
+                "no token (invalid_grant): is 'Client credentials' ticked?"
             }
-            (Self::Client, Flow::AuthorizationCode) => {
-                "Bitbucket goes on refusing the OAuth client (unauthorized_client): perhaps its ID or secret has \
-                 changed, or the refresh token was used elsewhere"
-            }
-            (Self::Client, Flow::ClientCredentials) => {
-                "Bitbucket goes on refusing the OAuth client (unauthorized_client): perhaps its ID or secret has \
-                 changed"
-            }
+            (Self::Client, _) => "its client is refused again (unauthorized_client)",
             (Self::Lost, _) => "a renewal broke off, and the new refresh token is lost",
         }
     }

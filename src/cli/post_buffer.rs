@@ -55,9 +55,7 @@ pub(super) fn offer<'a>(accounts: impl IntoIterator<Item = &'a Account>, asks: b
         message::warn(format_args!(
             "git {version} loses the Bearer header of pushes above {size} bytes (http.postBuffer), which {host} then refuses"
         ));
-        let question = format!(
-            "Set http.postBuffer for {host} to {ENOUGH} bytes in your git configuration? [Y/n] "
-        );
+        let question = format!("Set http.postBuffer for {host} to {ENOUGH} bytes? [Y/n] ");
         let is_agreed = |answer: String| matches!(&*answer.to_ascii_lowercase(), "" | "y" | "yes");
         let is_set = asks && terminal::ask_line(&question).is_ok_and(is_agreed);
         match is_set.then(|| git::set_global(&key(host), ENOUGH)) {

@@ -57,7 +57,7 @@ pub(super) fn refuse(verdict: &Verdict) -> Result<()> {
         Meaning::Refused => bail!(Hinted::new(message, hint)),
         Meaning::Misplaced => bail!(Hinted::new(
             message,
-            format!("{hint}; '--no-verify' stores it all the same")
+            format!("{hint}; '--no-verify' stores it")
         )),
         Meaning::Good | Meaning::Limited | Meaning::Unchecked => Ok(()),
     }

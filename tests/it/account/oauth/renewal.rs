@@ -146,7 +146,7 @@ fn waits(env: &TestEnv) {
     assert!(
         outcome
             .stderr
-            .contains("'unauthorized_client', and is asked once more in 5 min"),
+            .contains("(unauthorized_client), next try in 5 min"),
         "{outcome:?}"
     );
     assert_eq!(env.accounts()[0]["state"], "ok");
@@ -220,10 +220,7 @@ fn unauthorized_client_is_asked_about_once_more_after_five_minutes() {
     consumer.lock_out(2);
     waits(&env);
     edit(&env, FIVE_MINUTES_LATER);
-    ended(
-        &env,
-        "goes on refusing the OAuth client (unauthorized_client)",
-    );
+    ended(&env, "its client is refused again (unauthorized_client)");
     let requests = asked(&stand_in);
     ended(&env, "unauthorized_client");
     assert_eq!(asked(&stand_in), requests);
@@ -237,7 +234,7 @@ fn each_no_of_the_server_has_its_own_words() {
     let (mut env, stand_in, consumer) = signed_in();
     consumer.revoke();
     let_it_end(&env);
-    ended(&env, "it was revoked, or not used for three months");
+    ended(&env, "revoked, or not used for three months");
     let requests = asked(&stand_in);
     ended(&env, "invalid_grant");
     assert_eq!(asked(&stand_in), requests, "an end is an end");
