@@ -231,6 +231,7 @@ find_rust() {
         PATH=$cargo_bin:$PATH
     fi
     has cargo || fail "cargo is missing: https://rustup.rs"
+    PATH=$PATH:$cargo_bin # what is installed below lies there
     find_toolchain
     find_component fmt rustfmt
     find_component clippy clippy
