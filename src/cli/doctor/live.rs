@@ -129,7 +129,7 @@ fn of_service(account: &Account, place: &Reach, service: Service, verdict: Verdi
     match verdict.meaning {
         Meaning::Good => Check::pass(id, format!("'{name}' can {service} {place}")).with(hint),
         Meaning::Unchecked => {
-            let message = format!("nobody knows whether '{name}' can {service} {place}: {message}");
+            let message = format!("cannot tell whether '{name}' can {service} {place}: {message}");
             Check::skip(id, message).with(hint)
         }
         _ => {
