@@ -101,7 +101,7 @@ impl SecretBuffer {
     /// Appends what a stream has now, and says how many bytes that is: 0 at its end.
     pub(crate) fn read_part(&mut self, stream: &mut impl Read) -> io::Result<usize> {
         /// As long as most requests of git: each byte of it is wiped.
-        const FIRST: usize = 1 << 10;
+        const FIRST: usize = 1 << 9;
         const LONGEST: usize = 1 << 16;
         let length = self.len();
         if length == self.0.capacity() {
