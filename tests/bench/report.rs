@@ -246,7 +246,7 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1000.0)
 }
 
-const NAME_WIDTH: usize = 49;
+const NAME_WIDTH: usize = 52;
 const WIDTHS: [usize; 9] = [10, 10, 6, 35, 12, 6, 10, 12, 9];
 
 /// Of a table in Markdown.
