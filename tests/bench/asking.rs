@@ -48,7 +48,7 @@ pub(crate) fn contenders(
         let store = start(&equals, Operation::Store, Entries::Equals).arg("store");
         let store = store.input(&reply);
         store.answer()?;
-        let choices = first.join("choices.json");
+        let choices = first.join("choices");
         let first = get(&first, Operation::FirstGet).prepare(move || forget(&choices));
         asking.expect(EQUALS, &first)?;
         let verify = start(&accounts, Operation::Verify, Entries::Accounts);
