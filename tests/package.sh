@@ -117,12 +117,12 @@ sbom() {
     if ! cargo cyclonedx --version >/dev/null 2>&1; then
         cargo install --locked --debug cargo-cyclonedx@0.5.9 >&2
     fi
-    mkdir "$work/tree"
-    cp -R Cargo.toml Cargo.lock src "$work/tree"
-    SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0} cargo cyclonedx --quiet --manifest-path "$work/tree/Cargo.toml" \
+    mkdir "$work/source"
+    cp -R Cargo.toml Cargo.lock src "$work/source"
+    SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0} cargo cyclonedx --quiet --manifest-path "$work/source/Cargo.toml" \
         --format json --spec-version 1.5 --no-build-deps --target "$1" --override-filename sbom >&2
-    sed "s|file://$work/tree|file:///$name|g" "$work/tree/sbom.json"
-    rm -r "$work/tree"
+    sed "s|file://$work/source|file:///$name|g" "$work/source/sbom.json"
+    rm -r "$work/source"
 }
 
 host() {
