@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::harness::{
-    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv, reply, write_private,
+    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv, another, reply, write_private,
 };
 #[cfg(target_os = "linux")]
 use crate::support::keyring::in_session;
@@ -119,7 +119,7 @@ fn its_accounts_are_listed_as_they_were() {
     };
     let before = written();
     env.has_worked("path=acme/x.git\n");
-    let more = env.login(API_TOKEN, &["--for", "more", "more"]);
+    let more = env.login(&another(API_TOKEN, 1), &["--for", "more", "more"]);
     assert_eq!(more.status, 0, "{more:?}");
     let after = written();
     assert_eq!(after.len(), before.len() + 1);
