@@ -245,6 +245,15 @@ impl Session {
         self.known.silent.borrow().contains_key(&name)
     }
 
+    /// Asks no store again that kept another session waiting. One that merely failed there may still be of use here.
+    pub(crate) fn learn_silence_of(&self, other: &Self) {
+        let silent = other.known.silent.borrow();
+        let lasting = silent
+            .iter()
+            .filter_map(|(name, reason)| Some((*name, reason.lasting()?)));
+        self.known.silent.borrow_mut().extend(lasting);
+    }
+
     fn patience_with_a_prompt(&self) -> Duration {
         if terminal::somebody_may_be_there() {
             UNLOCK

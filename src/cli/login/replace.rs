@@ -50,9 +50,12 @@ pub(super) fn put(
 ) -> Result<Placed> {
     let mut reason = None;
     let mut tries = 0;
+    // A store that fails to read may still take the new secret.
+    let reader = Session::default();
     loop {
         let accounts = session.accounts()?;
-        let old = find(arguments, &accounts, account, &kept.secret);
+        let old = find(arguments, &reader, &accounts, account, &kept.secret);
+        session.learn_silence_of(&reader);
         let mut new = account.clone();
         match &old {
             Some(old) => inherit(arguments, &mut new, old),
@@ -117,9 +120,13 @@ pub(super) fn choice(
 
 /// The account that has this secret; else the one of NAME; else, for the same place, one of the same kind and owner, or one
 /// whose secret Bitbucket refuses.
-fn find(arguments: &Login, accounts: &Accounts, new: &Account, secret: &Secret) -> Option<Old> {
-    // A store that fails here may still take the new secret.
-    let session = &Session::default();
+fn find(
+    arguments: &Login,
+    session: &Session,
+    accounts: &Accounts,
+    new: &Account,
+    secret: &Secret,
+) -> Option<Old> {
     let has_it = |known: &&Account| {
         let kept = || session.secret_of(known).ok().flatten();
         known.host == new.host
