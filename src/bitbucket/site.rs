@@ -68,11 +68,11 @@ impl Site {
         reach: &[Reach],
         acts_for_itself: bool,
         callback: &str,
-    ) -> [String; 4] {
+    ) -> [String; 3] {
         let make = if self.is_cloud() {
-            "Make an OAuth client in 'OAuth clients' (older: 'OAuth consumers'), 'Create OAuth client':"
+            "For a Client ID (older: key) and a Secret: 'OAuth clients' (older: 'OAuth consumers'), 'Create OAuth client':"
         } else {
-            "Have an administrator make an incoming link ('Create link', 'External application', 'Incoming'):"
+            "For a Client ID and a Secret, an administrator makes a link ('Create link', 'External application', 'Incoming'):"
         };
         let tick = match (self.is_cloud(), acts_for_itself) {
             (false, _) => "https where http is refused; tick Repositories: Read and Write",
@@ -88,7 +88,6 @@ impl Site {
             self.clients_page(reach),
             // Cloud requires the callback even without a browser.
             format!("Callback URL: {callback}; {tick}"),
-            "You get a Client ID (older: key) and a Secret".to_owned(),
         ]
     }
 
