@@ -1,6 +1,7 @@
 //! What a person types and sees: one file or folder for each verb.
 
 mod colour;
+#[cfg(target_os = "linux")]
 mod coming_from;
 mod completions;
 mod curl;
@@ -10,6 +11,7 @@ mod help;
 mod import;
 mod login;
 mod logout;
+#[cfg(target_os = "linux")]
 mod recording;
 mod scrub;
 mod setup;
