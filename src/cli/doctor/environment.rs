@@ -35,13 +35,15 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
     }
     let is_other = |other: &&str| other != name && variables::filled(other).is_some();
     let others: Vec<&str> = SECRET_VARIABLES.into_iter().filter(is_other).collect();
-    let answers = format!("{name} is set and answers for bitbucket.org ahead of the accounts");
-    let message = if others.is_empty() {
-        answers
-    } else {
-        format!("{answers}; not used: {}", others.join(", "))
-    };
+    let mut message = format!(
+        "{name} is set and answers for bitbucket.org ahead of the accounts: \
+         'environment = false' in config.toml turns it off"
+    );
+    if !others.is_empty() {
+        message = format!("{message}; not used: {}", others.join(", "));
+    }
     let mut check = Check::pass(id, message);
+    check.is_asked_for = true;
     check.asks = Some(Box::new((account, kept.secret)));
     check
 }

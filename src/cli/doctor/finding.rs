@@ -18,6 +18,9 @@ pub(super) struct Check {
     pub(super) outcome: CheckOutcome,
     pub(super) message: String,
     pub(super) hint: Option<String>,
+    /// Shown without `--all`, however it came out.
+    #[serde(skip)]
+    pub(super) is_asked_for: bool,
     /// What Bitbucket can be asked about.
     #[serde(skip)]
     pub(super) asks: Option<Box<(Account, Secret)>>,
@@ -71,6 +74,7 @@ impl Check {
             outcome,
             message: message.into(),
             hint: None,
+            is_asked_for: false,
             asks: None,
         }
     }

@@ -165,8 +165,15 @@ fn the_environment_says_which_credential_wins() {
     env.set("BITBUCKET_ACCESS_TOKEN", ACCESS_TOKEN);
     assert_eq!(
         finding(&env, id),
-        "pass: BITBUCKET_ACCESS_TOKEN is set and answers for bitbucket.org ahead of the accounts; not used: BITBUCKET_TOKEN"
+        "pass: BITBUCKET_ACCESS_TOKEN is set and answers for bitbucket.org ahead of the accounts: 'environment = false' in config.toml turns it off; not used: BITBUCKET_TOKEN"
     );
+    // It is no mistake, but whoever asks why an account does not answer has to see it.
+    let plain = env.program(&["doctor", "--offline"], "").stdout;
+    assert!(
+        plain.contains("pass  environment  BITBUCKET_ACCESS_TOKEN is set"),
+        "{plain}"
+    );
+    assert!(plain.contains("'environment = false'"), "{plain}");
     env.program(
         &["erase"],
         format!(
