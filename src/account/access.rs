@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::account::inquiry::Inquiry;
-use crate::bitbucket::{Reach, Service};
+use crate::bitbucket::{self, Reach, Service};
 use crate::sys::Secret;
 use crate::sys::http::Answer;
 use crate::sys::parallel::in_parallel;
@@ -35,7 +35,7 @@ pub(crate) fn of_each(
             patience: PATIENCE,
             deadline,
         };
-        let may = |service| is_open(&inquiry.refs(place, service)?.ok()?);
+        let may = |service| is_open(account, service, &inquiry.refs(place, service)?.ok()?);
         Some(match may(Service::Push)? {
             true => Access::Push,
             false if may(Service::Fetch)? => Access::Read,
@@ -45,10 +45,14 @@ pub(crate) fn of_each(
 }
 
 /// Whether the repository opens. None where no git server answers, or says nothing of the account.
-fn is_open(answer: &Answer) -> Option<bool> {
+fn is_open(account: &Account, service: Service, answer: &Answer) -> Option<bool> {
     let kind = answer.header("content-type").unwrap_or_default();
     match answer.status {
         200 if kind.starts_with("application/x-git-") => Some(true),
+        // A proxy may say this as well: who cannot push is asked about reading.
+        403 | 404 if service == Service::Fetch => {
+            bitbucket::is_of_bitbuckets_git(&account.host, answer).then_some(false)
+        }
         // For the secret, a scope, the repository, or an app password.
         401 | 403 | 404 | 410 => Some(false),
         _ => None,

@@ -19,20 +19,30 @@ use crate::sys::{Secret, files};
 
 /// How many repositories are remembered.
 const MOST: usize = 1024;
-/// How long an answer is remembered, and how long the one that nobody can read the repository.
+/// How long it is remembered that an account can read or push.
 const LONG: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// That it cannot where another one can, and where none can: somebody may give it access.
+const CLOSED: SignedDuration = SignedDuration::from_hours(1);
 const SHORT: SignedDuration = SignedDuration::from_mins(1);
+/// That there was no answer.
+const SILENT: SignedDuration = SignedDuration::from_mins(10);
 
 /// A line of the file, behind one with the key of the fingerprints. Only the line of one repository is parsed.
 #[derive(Serialize, Deserialize)]
 struct Known {
     repository: String,
+    accounts: BTreeMap<String, Answered>,
+}
+
+/// What Bitbucket said of an account: None where there was no answer.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Answered {
+    pub(crate) access: Option<Access>,
     asked: Timestamp,
-    accounts: BTreeMap<String, Access>,
 }
 
 /// What is remembered of each account in a repository.
-pub(crate) fn of(path: &Path, repository: &str, accounts: &[Secret]) -> Vec<Option<Access>> {
+pub(crate) fn of(path: &Path, repository: &str, accounts: &[Secret]) -> Vec<Option<Answered>> {
     let text = read(path);
     let (key, lines) = text.split_once('\n').unwrap_or_default();
     let repository = fingerprint(key, repository.as_bytes());
@@ -51,7 +61,7 @@ pub(crate) fn note(
     path: &Path,
     patience: Duration,
     repository: &str,
-    accounts: &[(&Secret, Access)],
+    accounts: &[(&Secret, Option<Access>)],
 ) -> Result<()> {
     let lock = Lock::acquire(&path.with_extension("lock"), patience)?;
     let text = read(path);
@@ -63,20 +73,30 @@ pub(crate) fn note(
         key
     };
     let repository = fingerprint(key, repository.as_bytes());
-    let others = lines
-        .lines()
-        .filter(|line| Known::parse(line).is_some_and(|known| known.repository != repository));
-    let others: Vec<&str> = others.collect();
+    let mut before = BTreeMap::new();
+    let mut others = Vec::new();
+    for line in lines.lines() {
+        match Known::parse(line) {
+            Some(known) if known.repository == repository => before = known.accounts,
+            Some(_) => others.push(line),
+            None => {}
+        }
+    }
     let mut text = format!("{key}\n");
     for other in &others[others.len().saturating_sub(MOST - 1)..] {
         text.extend([other, "\n"]);
     }
-    let accounts = accounts.iter();
-    let accounts = accounts.map(|(account, access)| (fingerprint(key, account.expose()), *access));
+    let accounts = accounts.iter().map(|&(account, access)| {
+        let mark = fingerprint(key, account.expose());
+        let asked = Timestamp::now();
+        // What was not asked anew keeps its time.
+        let old = before.get(&mark).filter(|old| old.access == access);
+        let answered = old.copied().unwrap_or(Answered { access, asked });
+        (mark, answered)
+    });
     text += &serde_json::to_string(&Known {
         accounts: accounts.collect(),
         repository,
-        asked: Timestamp::now(),
     })?;
     lock.write(path, text.as_bytes())
 }
@@ -94,13 +114,23 @@ fn fingerprint(key: &str, value: &[u8]) -> String {
 }
 
 impl Known {
-    /// None for a damaged line, or an old one.
+    /// Without what is too old. None for a damaged line, or where nothing is left.
     fn parse(line: &str) -> Option<Self> {
-        let known: Self = serde_json::from_str(line).ok()?;
-        let is_closed = known.accounts.values().all(|it| *it == Access::Nothing);
-        let age = Timestamp::now().duration_since(known.asked);
-        let limit = if is_closed { SHORT } else { LONG };
-        (!age.is_negative() && age < limit).then_some(known)
+        let mut known: Self = serde_json::from_str(line).ok()?;
+        let opens = |it: &Answered| matches!(it.access, Some(Access::Read | Access::Push));
+        let is_open = known.accounts.values().any(opens);
+        let now = Timestamp::now();
+        known.accounts.retain(|_, it| {
+            let age = now.duration_since(it.asked);
+            let limit = match it.access {
+                None => SILENT,
+                Some(Access::Nothing) if is_open => CLOSED,
+                Some(Access::Nothing) => SHORT,
+                Some(Access::Read | Access::Push) => LONG,
+            };
+            !age.is_negative() && age < limit
+        });
+        (!known.accounts.is_empty()).then_some(known)
     }
 }
 

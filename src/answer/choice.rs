@@ -24,6 +24,8 @@ pub(super) struct Contender {
     pub(super) kept: Option<Kept>,
     /// What it can do in the repository, as far as that is known.
     pub(super) access: Option<Access>,
+    /// Whether it was asked about lately, without an answer.
+    pub(super) is_silent: bool,
 }
 
 impl Contender {
@@ -33,6 +35,7 @@ impl Contender {
             ruling,
             kept: None,
             access: None,
+            is_silent: false,
         }
     }
 }
@@ -84,14 +87,25 @@ pub(super) fn among(
     }
     equals.truncate(MOST);
     let basis = look(session, wanted, effort, &mut equals);
-    let can = |access| equals.iter().position(|it| it.access == Some(access));
-    let best = can(Access::Push).or_else(|| can(Access::Read)).unwrap_or(0);
+    // Only its own answer costs the variable its place, and then nothing takes it that git gave.
+    let may_pass = |it: &Contender| variable.is_none() || it.account.origin != Origin::Git;
+    let can = |access| {
+        let can = |it: &&mut Contender| it.access == Some(access) && may_pass(it);
+        equals.iter().position(can)
+    };
+    let best = match variable {
+        Some(_) if equals[0].access.is_none() => 0,
+        _ => can(Access::Push).or_else(|| can(Access::Read)).unwrap_or(0),
+    };
     let access = equals[best].access;
     let closed = why_closed(session, wanted, &equals);
     for (position, it) in equals.iter_mut().enumerate() {
         let is_as_good = it.access == access && access != Some(Access::Nothing);
         match variable {
             _ if position == best => it.ruling = Ruling::Answers,
+            Some(name) if best == 0 && (access.is_none() || it.account.origin == Origin::Git) => {
+                it.ruling = Ruling::Outranked(Rank::Variable(name));
+            }
             _ if !is_as_good => it.ruling = Ruling::Outranked(Rank::Access(it.access)),
             Some(name) if best == 0 => it.ruling = Ruling::Outranked(Rank::Variable(name)),
             _ => {}
@@ -125,41 +139,52 @@ fn look(
     let file = locations.choices();
     let known = choices::of(&file, &repository, &marks);
     for (it, known) in equals.iter_mut().zip(known) {
-        it.access = known;
+        it.access = known.and_then(|known| known.access);
+        it.is_silent = known.is_some_and(|known| known.access.is_none());
     }
     let known = |all: &[&mut Contender]| all.iter().filter(|it| it.access.is_some()).count();
-    let remembered = known(equals);
+    let silent = |all: &[&mut Contender]| all.iter().filter(|it| it.is_silent).count();
+    let (remembered, were_silent) = (known(equals), silent(equals));
+    // Nobody who comes after one that can push would answer.
+    let first = equals.iter().position(|it| it.access == Some(Access::Push));
+    let first = first.unwrap_or(equals.len());
     if effort != (Effort::Explain { is_offline: true }) {
-        ask(session, place, equals, false);
+        ask(session, place, &mut equals[..first], false);
     }
     // A grant's token is renewed only where no other one will do.
     if effort == Effort::Answer && !equals.iter().any(|it| it.access == Some(Access::Push)) {
         ask(session, place, equals, true);
     }
-    match (known(equals) > remembered, remembered) {
-        (true, _) => {}
+    let basis = match (known(equals) > remembered, remembered) {
+        (true, _) => Basis::Asked,
         (false, 0) => return Basis::Unasked,
-        (false, _) => return Basis::Remembered,
-    }
-    if effort == Effort::Answer {
+        (false, _) => Basis::Remembered,
+    };
+    // While one is known that opens the repository, each get need not wait for those that bring no answer.
+    let opens = |access| matches!(access, Some(Access::Read | Access::Push));
+    let is_open = equals.iter().any(|it| opens(it.access));
+    let is_new = basis == Basis::Asked || is_open && silent(equals) > were_silent;
+    if effort == Effort::Answer && is_new {
         let known = marks.iter().zip(equals.iter());
-        let known = known.filter_map(|(mark, it)| Some((mark, it.access?)));
-        let known: Vec<_> = known.collect();
+        let known = known.filter(|(_, it)| it.access.is_some() || is_open && it.is_silent);
+        let known: Vec<_> = known.map(|(mark, it)| (mark, it.access)).collect();
         // Where nothing can be written the answers are as good.
         let noted = choices::note(&file, session.patience(), &repository, &known);
         trace::say(|| format!("choice: noted: {}", noted.is_ok()));
     }
-    Basis::Asked
+    basis
 }
 
 /// Asks about those of which nothing is known.
 fn ask(session: &Session, place: &Reach, equals: &mut [&mut Contender], renews: bool) {
     let mut asked: Vec<&mut Contender> = Vec::new();
-    for it in equals.iter_mut().filter(|it| it.access.is_none()) {
+    for it in equals.iter_mut() {
+        let is_known = it.access.is_some() || it.is_silent;
         let can_be_asked = it.account.kind().is_some() && !it.account.is_retired();
-        if !can_be_asked || renewal::is_due(&it.account) != renews {
+        if is_known || !can_be_asked || renewal::is_due(&it.account) != renews {
             continue;
         }
+        it.is_silent = true;
         if it.kept.is_none()
             && let Ok(Some((account, kept))) = renewal::secret_of(session, &it.account)
         {
@@ -180,6 +205,7 @@ fn ask(session: &Session, place: &Reach, equals: &mut [&mut Contender], renews: 
     for (it, answer) in asked.iter_mut().zip(answers) {
         trace::say(|| format!("choice: '{}': {answer:?}", it.account.name));
         it.access = answer;
+        it.is_silent = answer.is_none();
     }
 }
 

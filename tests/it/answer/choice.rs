@@ -192,9 +192,11 @@ fn where_nobody_can_read_get_says_so_and_asks_again_after_a_minute() {
     let text = choices(&env);
     let (key, line) = text.split_once('\n').unwrap();
     let mut known: Value = serde_json::from_str(line).unwrap();
-    let asked_at = &mut known["asked"];
-    let time: Timestamp = asked_at.as_str().unwrap().parse().unwrap();
-    *asked_at = (time - SignedDuration::from_secs(60)).to_string().into();
+    for (_, answer) in known["accounts"].as_object_mut().unwrap() {
+        let asked_at = &mut answer["asked"];
+        let time: Timestamp = asked_at.as_str().unwrap().parse().unwrap();
+        *asked_at = (time - SignedDuration::from_secs(60)).to_string().into();
+    }
     write_private(&path, &format!("{key}\n{known}"));
     get(&env, "acme/nobodys");
     assert_eq!(asked(&stand_in), 2 * number);
@@ -533,4 +535,51 @@ fn a_bitbucket_that_does_not_answer_is_left_within_the_time_of_an_answer() {
     assert_eq!(get(&env, "acme/his"), pair(ADA));
     assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(choices(&env), "");
+}
+
+#[test]
+fn where_one_can_push_the_others_without_an_answer_are_not_asked_at_each_get() {
+    let (env, stand_in) = TestEnv::with_stand_in();
+    stand_in.repository("acme/app");
+    let ada = stand_in.allow(Credential::api_token(ADA));
+    stand_in.allow(Credential::api_token(BOB).user("bob"));
+    env.login(ADA, &["ada"]);
+    env.login(BOB, &["bob"]);
+    ada.limit_rate();
+    assert_eq!(get(&env, "acme/app"), pair(BOB));
+    stand_in.forget_requests();
+    assert_eq!(get(&env, "acme/app"), pair(BOB));
+    assert_eq!(asked(&stand_in), 0, "it is left alone for a while");
+    ada.restore();
+    // One that comes first and is new is asked about, one that comes after it is not.
+    env.login(ADA, &["ada", "--email", "ada@example.com"]);
+    stand_in.forget_requests();
+    assert_eq!(get(&env, "acme/app"), pair(ADA));
+    assert_eq!(asked(&stand_in), 1);
+    assert_eq!(get(&env, "acme/app"), pair(ADA));
+    assert_eq!(asked(&stand_in), 1);
+}
+
+#[test]
+fn a_refusal_beside_others_is_remembered_for_an_hour_and_the_rest_for_longer() {
+    let (env, stand_in) = two_people();
+    assert_eq!(get(&env, "acme/his"), pair(BOB));
+    let text = choices(&env);
+    let (key, line) = text.split_once('\n').unwrap();
+    let mut known: Value = serde_json::from_str(line).unwrap();
+    for (_, answer) in known["accounts"].as_object_mut().unwrap() {
+        let time: Timestamp = answer["asked"].as_str().unwrap().parse().unwrap();
+        answer["asked"] = (time - SignedDuration::from_hours(1)).to_string().into();
+    }
+    let old = known["accounts"].to_string();
+    write_private(&env.data().join("choices"), &format!("{key}\n{known}"));
+    stand_in.forget_requests();
+    assert_eq!(get(&env, "acme/his"), pair(BOB));
+    let all = questions(&stand_in);
+    assert_eq!(all.len(), 2, "push and read of one alone: {all:?}");
+    let text = choices(&env);
+    let known: Value = serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
+    let kept = known["accounts"].as_object().unwrap().values();
+    let kept = kept.filter(|it| old.contains(&it.to_string())).count();
+    assert_eq!(kept, 1, "the other keeps its time: {text}");
 }

@@ -167,3 +167,18 @@ fn a_secret_that_a_variable_and_an_account_share_is_refused_for_both() {
     env.program(&["erase"], request);
     assert_eq!(env.get_cloud(""), "");
 }
+
+#[test]
+fn a_variable_without_an_answer_keeps_its_place() {
+    let (env, stand_in) = TestEnv::with_stand_in();
+    let mut env = env;
+    stand_in.repository("acme/app");
+    stand_in.allow(Credential::api_token(ADA));
+    let bob = stand_in.allow(Credential::api_token(BOB));
+    env.login(ADA, &["ada"]);
+    env.set("BITBUCKET_API_TOKEN", BOB);
+    bob.limit_rate();
+    assert_eq!(get(&env, "acme/app"), pair(BOB));
+    assert_eq!(get(&env, "acme/app"), pair(BOB));
+    assert!(asked(&stand_in) <= 2, "asked once of each");
+}
