@@ -69,12 +69,19 @@ pub(crate) fn in_text(text: &[u8], hosts: &[Host]) -> Findings {
     let mut search = Search::new(text, hosts);
     search.plain(&(0..text.len()));
     let mut findings = search.into_findings();
-    for found in &mut findings.found {
-        if found.credentials.iter().any(|it| it.reach.is_none()) {
-            found.credentials.clear();
+    findings.leave_those_without_a_reach();
+    findings
+}
+
+impl Findings {
+    /// None of these may become an account for the whole host: such a secret stays where it is.
+    pub(crate) fn leave_those_without_a_reach(&mut self) {
+        for found in &mut self.found {
+            if found.credentials.iter().any(|it| it.reach.is_none()) {
+                found.credentials.clear();
+            }
         }
     }
-    findings
 }
 
 /// A secret that names no repository is for the repository of the configuration's first remote on its host.

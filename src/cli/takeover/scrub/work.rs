@@ -80,7 +80,11 @@ impl Scrubbing {
             Form::Text { .. } | Form::OfOthers => (Vec::new(), find::in_text(&text, hosts)),
             Form::Config | Form::Global => {
                 let found = find::in_config(&text, hosts);
-                let (config, findings) = found.context("git cannot read it")?;
+                let (config, mut findings) = found.context("git cannot read it")?;
+                // A repository may come from anybody.
+                if *form == Form::Config {
+                    findings.leave_those_without_a_reach();
+                }
                 (included(path, &config), findings)
             }
         };
