@@ -93,7 +93,8 @@ fn kept_secret(session: &Session, site: &Site, id: &str) -> Option<Secret> {
     let accounts = session.accounts().ok()?;
     let has_it = |account: &&Account| {
         let grant = account.grant();
-        account.host == site.host && grant.is_some_and(|grant| grant.client_id == id)
+        let is_there = account.host == site.host && account.base_path() == site.base_path;
+        is_there && grant.is_some_and(|grant| grant.client_id == id)
     };
     accounts.iter().filter(has_it).find_map(|account| {
         let kept = session.secret_of(account).ok()??;
