@@ -168,8 +168,8 @@ impl Changes {
             return Err(login::lacks_username(kind));
         }
         if account.owner != before {
-            // The refusal was of the old names.
-            account.rejected = None;
+            // The refusal was of the old names, and nobody has judged the new ones.
+            account.unchecked |= account.rejected.take().is_some();
         }
         Ok(())
     }
