@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::account::Account;
 use crate::account::inquiry::about;
 use crate::account::sign_in::Scheme;
-use crate::account::verdict::{Verdict, refusal, refused, undecided};
+use crate::account::verdict::{Verdict, mistaken, refused, undecided};
 use crate::bitbucket::{self, Identity, Kind};
 use crate::sys::Secret;
 use crate::sys::http::{self, Answer};
@@ -86,19 +86,19 @@ pub(super) fn set_scheme(account: &mut Account, scheme: Scheme) {
 pub(super) fn failure(account: &Account, answer: &Answer) -> Verdict {
     let (host, base_path) = (&account.host, account.base_path());
     match answer.status {
-        401 if bitbucket::wants_a_captcha(answer) => refusal(
+        401 if bitbucket::wants_a_captcha(answer) => mistaken(
             format!("{host} wants a CAPTCHA solved after too many wrong attempts"),
             format!("sign in once with the browser: https://{host}{base_path}"),
         ),
         401 => refused(account, answer),
-        403 => refusal(
+        403 => mistaken(
             format!("{host} has disabled Basic authentication, and takes no passwords"),
             format!(
                 "give an HTTP access token: {}",
                 Kind::HttpAccessToken.page(host, base_path, &[])
             ),
         ),
-        404 => refusal(
+        404 => mistaken(
             format!("there is no Bitbucket at {host}{base_path}"),
             "if Bitbucket lies below a path, say '--host HOST/PATH'; '--no-verify' stores it unchecked",
         ),

@@ -26,6 +26,8 @@ pub(crate) enum Meaning {
     Misplaced,
     /// Bitbucket does not know it: it is not stored.
     Refused,
+    /// It is refused as it is presented, and may work otherwise: it is not stored.
+    Mistaken,
     /// Bitbucket could not be asked. It is stored, with a warning.
     Unchecked,
 }
@@ -83,7 +85,7 @@ pub(super) fn misplaced(account: &Account, place: &Reach) -> Verdict {
 }
 
 pub(super) fn wrong_kind(is: Kind, said: Kind) -> Verdict {
-    refusal(
+    mistaken(
         format!("that is {}, not {}", is.noun(), said.noun()),
         format!("sign in with '--kind {is}'"),
     )
@@ -152,6 +154,10 @@ pub(super) fn refused(account: &Account, answer: &Answer) -> Verdict {
 
 pub(super) fn refusal(message: impl Into<String>, hint: impl Into<String>) -> Verdict {
     Verdict::new(Meaning::Refused, message, hint)
+}
+
+pub(super) fn mistaken(message: impl Into<String>, hint: impl Into<String>) -> Verdict {
+    Verdict::new(Meaning::Mistaken, message, hint)
 }
 
 pub(super) fn unchecked(reason: impl Into<String>) -> Verdict {

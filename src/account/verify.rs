@@ -9,7 +9,7 @@ use crate::account::inquiry::{Inquiry, about};
 use crate::account::sign_in::Scheme;
 pub(crate) use crate::account::verdict::{Meaning, Verdict, of_a_service_account};
 use crate::account::verdict::{
-    good, lacks, limited, misplaced, moved, page, refusal, refused, server, unanswered, unchecked,
+    good, lacks, limited, misplaced, mistaken, moved, page, refused, server, unanswered, unchecked,
     undecided, wrong_kind,
 };
 use crate::bitbucket::{self, Identity, Kind, Reach, Service};
@@ -199,6 +199,11 @@ fn data_center(
         None if who.is_none() => refs_here(&inquiry)?.unwrap_or_else(|| {
             unchecked(format!("{} does not say whose token it is", account.host))
         }),
+        // REST knows it: only git's address refuses it.
+        Some(verdict) if verdict.meaning == Meaning::Refused && who.is_some() => Verdict {
+            meaning: Meaning::Mistaken,
+            ..verdict
+        },
         Some(verdict) if !verdict.is_good() => verdict,
         _ => good(account, who.as_deref()),
     })
@@ -345,30 +350,36 @@ fn explain_refusal(inquiry: &Inquiry<'_>, answer: &Answer) -> Result<Verdict, ht
     let Inquiry {
         account, secret, ..
     } = inquiry;
-    let knows = |identity: &Identity| -> Result<bool, http::Error> {
-        Ok(bitbucket::knows_the_secret(&inquiry.who_is(identity)?))
-    };
     match (account.kind(), account.email()) {
-        (Some(Kind::ApiToken), _) if knows(&Identity::Bearer((*secret).clone()))? => {
-            return Ok(wrong_kind(Kind::AccessToken, Kind::ApiToken));
+        (Some(Kind::ApiToken), Some(email)) => {
+            let as_bearer = inquiry.who_is(&Identity::Bearer((*secret).clone()))?;
+            let is_known = bitbucket::knows_the_secret(&as_bearer);
+            let is_api_token = bitbucket::is_api_token(&as_bearer)
+                || Kind::of_secret(secret, &account.host) == Some(Kind::ApiToken);
+            if is_known && !is_api_token {
+                return Ok(wrong_kind(Kind::AccessToken, Kind::ApiToken));
+            }
+            // git's address ignores the e-mail: if it accepts the token, the e-mail is wrong.
+            let of_git = match refs(inquiry, &account.reach)? {
+                None => refs_here(inquiry)?,
+                said => said,
+            };
+            if is_known || of_git.is_some_and(|it| it.meaning != Meaning::Refused) {
+                return Ok(mistaken(
+                    format!("Bitbucket knows the token, but it does not belong to '{email}'"),
+                    "give the e-mail of the Atlassian account that made it, or leave '--email' out",
+                ));
+            }
         }
         (Some(Kind::AccessToken), Some(email)) => {
             let identity = Identity::Basic {
                 username: email.into(),
                 password: (*secret).clone(),
             };
-            if knows(&identity)? {
+            if bitbucket::knows_the_secret(&inquiry.who_is(&identity)?) {
                 return Ok(wrong_kind(Kind::ApiToken, Kind::AccessToken));
             }
         }
-        (Some(Kind::ApiToken), Some(email))
-            // git's address ignores the e-mail: if it accepts the token, the e-mail is wrong.
-            if refs(inquiry, &account.reach)?.is_some_and(|it| it.meaning != Meaning::Refused) => {
-                return Ok(refusal(
-                    format!("Bitbucket knows the token, but it does not belong to '{email}'"),
-                    "give the e-mail of the Atlassian account that made it, or leave '--email' out",
-                ));
-            }
         _ => {}
     }
     Ok(refused(account, answer))

@@ -92,7 +92,7 @@ pub(crate) fn run(arguments: &Edit) -> Result<ExitCode> {
         if verdict.meaning != Meaning::Unchecked {
             output::tell_about(&checked, &verdict);
         }
-        if verdict.meaning != Meaning::Refused {
+        if !matches!(verdict.meaning, Meaning::Refused | Meaning::Mistaken) {
             new = checked;
         }
     }

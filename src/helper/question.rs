@@ -205,7 +205,7 @@ impl Question<'_> {
         let verdict = verify::check(&mut account, &secret, session.deadline());
         let kept = Kept::only(secret);
         match verdict.meaning {
-            Meaning::Refused => {
+            Meaning::Refused | Meaning::Mistaken => {
                 source::note_refusal(session, &kept.secret, self.wanted);
                 return Outcome::Refused(verdict.message);
             }

@@ -50,7 +50,7 @@ fn add(check: &mut Check, account: &Account, verdict: Verdict) {
         // What is known here weighs more.
         (_, CheckOutcome::Fail) | (Meaning::Unchecked, CheckOutcome::Warn) => return,
         (Meaning::Limited | Meaning::Misplaced, _) => Check::warn(id, line, fix()),
-        (Meaning::Refused, _) => Check::fail(id, line, fix()),
+        (Meaning::Refused | Meaning::Mistaken, _) => Check::fail(id, line, fix()),
         (Meaning::Unchecked, _) => Check::skip(id, line).with(hint),
     };
 }
@@ -113,7 +113,7 @@ fn refusal(account: &Account, secret: &Secret, refused: Verdict, deadline: Insta
     let known = verify::check(&mut anywhere, secret, deadline);
     match known.meaning {
         Meaning::Unchecked => refused,
-        Meaning::Refused => known,
+        Meaning::Refused | Meaning::Mistaken => known,
         Meaning::Good | Meaning::Limited | Meaning::Misplaced => Verdict {
             meaning: Meaning::Limited,
             message: format!("{host} knows '{name}', but refuses it for this repository"),

@@ -172,7 +172,7 @@ fn ask_bitbucket(session: &Session, accounts: &[&Account], asks_nobody: bool) ->
     let answered = open.iter().zip(verdicts);
     let answered = answered.map(|((_, secret), (mut account, verdict))| {
         let works = match verdict.meaning {
-            Meaning::Unchecked => None,
+            Meaning::Mistaken | Meaning::Unchecked => None,
             // One stray refusal must not cost a token that is still of use.
             Meaning::Refused => {
                 let again = verify::check(&mut account, secret, deadline);

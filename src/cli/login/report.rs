@@ -54,7 +54,7 @@ pub(super) fn refuse(verdict: &Verdict) -> Result<()> {
     let Verdict { message, hint, .. } = verdict;
     let hint = hint.as_deref().unwrap_or_default();
     match verdict.meaning {
-        Meaning::Refused => bail!(Hinted::new(message, hint)),
+        Meaning::Refused | Meaning::Mistaken => bail!(Hinted::new(message, hint)),
         Meaning::Misplaced => bail!(Hinted::new(
             message,
             format!("{hint}; '--no-verify' stores it")

@@ -33,7 +33,8 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
                 let before = account.rejected.clone();
                 Some(Rejection::again(before, None, now).after(Probed::Unknown, None, now))
             }
-            Meaning::Unchecked => continue,
+            // git may be let in all the same.
+            Meaning::Mistaken | Meaning::Unchecked => continue,
         };
         if !account.is_of_the_environment() {
             let told = |account: &Account| (account.owner.clone(), account.scheme());

@@ -283,6 +283,51 @@ fn a_terminal_asks_before_another_s_token_is_replaced_by_name() {
 }
 
 #[test]
+fn a_stale_e_mail_costs_no_token_that_git_takes() {
+    let (env, stand_in) = start();
+    let (hers, handle) = token_of(&stand_in, "ada", 1);
+    let (his, _) = token_of(&stand_in, "bob", 1);
+    let at = ["--for", "acme/app"];
+    sign_in(&env, "ada", &hers, &at);
+    let path = env.data().join("accounts.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("ada@example", "ada.before@example")).unwrap();
+    let told = env.program(&["status", "--verify"], "").stderr;
+    let belongs = "Bitbucket knows the token, but it does not belong to 'ada.before@example.com'";
+    assert!(told.contains(belongs), "{told}");
+    assert_eq!(shown(&env, &["name", "state"]), ["ada ok"]);
+    let said = sign_in(&env, "bob", &his, &at);
+    assert!(said.contains("Stored the secret of 'bob'"), "{said}");
+    assert_eq!((secret(&env, "ada"), secret(&env, "bob")), (hers, his));
+
+    // Where git's address refuses it as well, it is lost.
+    handle.revoke();
+    env.program(&["status", "--verify"], "");
+    assert_eq!(shown(&env, &["name", "state"]), ["ada rejected", "bob ok"]);
+    let (third, _) = token_of(&stand_in, "eve", 1);
+    let said = sign_in(&env, "eve", &third, &at);
+    assert!(said.contains("Replaced the secret of 'ada'"), "{said}");
+}
+
+#[test]
+fn a_data_center_that_disables_basic_costs_no_password() {
+    let (env, stand_in) = start();
+    let data_center = stand_in.data_center("git.corp.example", "");
+    data_center.allow(Credential::password("hunter2").user("ada"));
+    data_center.allow(Credential::http_access_token("BBDC-canary").user("bob"));
+    let at = ["--host", "git.corp.example", "--username"];
+    let password = [&at[..], &["ada", "--kind", "app-password"]].concat();
+    login(&env, "hunter2", &password);
+    data_center.disable_basic(true);
+    let told = env.program(&["status", "--verify"], "").stderr;
+    assert!(told.contains("has disabled Basic authentication"), "{told}");
+    assert_eq!(shown(&env, &["name", "state"]), ["ada ok"]);
+    login(&env, "BBDC-canary", &[&at[..], &["bob"]].concat());
+    assert_eq!(shown(&env, &["name"]), ["ada", "bob"]);
+    assert_eq!(secret(&env, "ada"), "hunter2");
+}
+
+#[test]
 fn an_account_of_version_0_1_learns_its_owner_when_bitbucket_is_asked() {
     let (env, stand_in) = start();
     let (old, _) = token_of(&stand_in, "ada", 1);
