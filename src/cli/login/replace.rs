@@ -246,12 +246,12 @@ fn ask_before_replacing(accounts: &Accounts, new: &Account, old: Option<&Old>) -
     }
     let owner = |account: &Account| {
         let confirmed = account.owner.confirmed.as_deref();
-        confirmed.map_or("nobody knows whose".to_owned(), |it| format!("of {it}"))
+        confirmed.map_or("owner unknown".to_owned(), |it| format!("owner {it}"))
     };
     let free = accounts.free_name(&new.name);
     output::confirm(
         &format!(
-            "'{}' holds a secret {}; replace it by this one {}?",
+            "Replace the secret of '{}' ({}) by this one ({})?",
             account.name,
             owner(account),
             owner(new)

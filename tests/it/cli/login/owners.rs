@@ -258,7 +258,7 @@ fn a_terminal_asks_before_another_s_token_is_replaced_by_name() {
         terminal.types("");
     };
     type_in(&his, "bob");
-    terminal.expect("'work' holds a secret of ada; replace it by this one of bob? [y/N]");
+    terminal.expect("Replace the secret of 'work' (owner ada) by this one (owner bob)? [y/N]");
     terminal.types("");
     let screen = terminal.expect("done");
     assert!(screen.contains("error: nothing was changed"), "{screen}");
