@@ -34,21 +34,38 @@ pub(super) struct Old {
     pub(super) account: Account,
     /// It has the new secret already.
     pub(super) is_same: bool,
+    /// It has a secret, or its store does not say.
+    has_secret: bool,
     /// Whether Bitbucket knows its secret, as far as Bitbucket says.
     pub(super) works: Option<bool>,
 }
 
-/// How often other logins may come in between before this one no longer looks at what they brought.
+/// How often other logins may come in between before this one looks only at the account that it replaces.
 const MOST_TRIES: usize = 20;
 
-/// Stores the secret, and records its account.
+/// Stores the secret, and records its account. If that fails, removes the secret again.
 pub(super) fn put(
     session: &Session,
     arguments: &Login,
     account: &mut Account,
     kept: &Kept,
 ) -> Result<Placed> {
+    let mut stored = None;
+    place(session, arguments, account, kept, &mut stored).inspect_err(|_| {
+        // Report the first error.
+        let _ = stored.iter().try_for_each(|new| session.forget(new));
+    })
+}
+
+fn place(
+    session: &Session,
+    arguments: &Login,
+    account: &mut Account,
+    kept: &Kept,
+    stored: &mut Option<Account>,
+) -> Result<Placed> {
     let mut reason = None;
+    let mut agreed = None;
     let mut tries = 0;
     // A store that fails to read may still take the new secret.
     let reader = Session::default();
@@ -63,17 +80,23 @@ pub(super) fn put(
             None => {}
         }
         let wanted = new.name.clone();
-        if tries == 0 {
+        let entry = old.as_ref().map(|old| old.account.entry.clone());
+        if agreed != entry {
             ask_before_replacing(&accounts, &new, old.as_ref())?;
+            agreed.clone_from(&entry);
+        }
+        if tries == 0 {
             let choice = choice(arguments, session, old.as_ref().map(|old| &old.account))?;
             reason = session.keep(&mut new, kept, choice)?;
             (account.store, account.entry) = (new.store, new.entry.clone());
+            *stored = Some(new.clone());
         }
         tries += 1;
         let recorded = session.update(&new, |now, new| {
             // Another login may have brought the account that this one replaces.
-            let is_as_seen =
-                tries > MOST_TRIES || now.entries_of_login().eq(accounts.entries_of_login());
+            let is_there = |entry: &String| now.in_order().any(|known| known.entry == *entry);
+            let is_as_seen = now.entries_of_login().eq(accounts.entries_of_login())
+                || tries > MOST_TRIES && entry.iter().all(is_there);
             is_as_seen.then(|| {
                 let free = now.free_name(&new.name);
                 match now.iter_mut().find(|known| known.name == new.name) {
@@ -137,6 +160,7 @@ fn find(
         return Some(Old {
             account: same.clone(),
             is_same: true,
+            has_secret: true,
             works: None,
         });
     }
@@ -185,7 +209,8 @@ fn ask_bitbucket(session: &Session, accounts: &[&Account], asks_nobody: bool) ->
     let answered: Vec<_> = answered.collect();
     let old = accounts.iter().zip(&secrets).map(|(account, secret)| {
         let is_of_it = |(known, _): &&(Account, _)| known.name == account.name;
-        let is_over = account.is_retired() || matches!(secret, Ok(None));
+        let has_secret = !matches!(secret, Ok(None));
+        let is_over = account.is_retired() || !has_secret;
         let (account, works) = match answered.iter().find(is_of_it) {
             Some((account, works)) => (account.clone(), *works),
             None => ((*account).clone(), is_over.then_some(false)),
@@ -193,6 +218,7 @@ fn ask_bitbucket(session: &Session, accounts: &[&Account], asks_nobody: bool) ->
         Old {
             account,
             is_same: false,
+            has_secret,
             works,
         }
     });
@@ -236,12 +262,14 @@ fn ask_before_replacing(accounts: &Accounts, new: &Account, old: Option<&Old>) -
     let Some(Old {
         account,
         is_same: false,
-        works: None | Some(true),
+        has_secret: true,
+        ..
     }) = old
     else {
         return Ok(());
     };
-    if account.has_the_owner_of(new) {
+    // Bitbucket takes no app password any more, whosever it is.
+    if account.has_the_owner_of(new) || account.is_retired() {
         return Ok(());
     }
     let owner = |account: &Account| {

@@ -328,6 +328,38 @@ fn a_data_center_that_disables_basic_costs_no_password() {
 }
 
 #[test]
+fn who_agreed_to_lose_one_token_is_asked_again_about_another() {
+    let (env, stand_in) = start();
+    let (hers, _) = token_of(&stand_in, "ada", 1);
+    let (his, _) = token_of(&stand_in, "bob", 1);
+    let (third, handle) = token_of(&stand_in, "eve", 1);
+    sign_in(&env, "ada", &hers, &["work"]);
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    terminal.types_anew(
+        "git-credential-bitbucket login work --store file --email bob@example.com; echo do''ne",
+    );
+    terminal.expect("it will not show");
+    terminal.types(&his);
+    terminal.expect("Expiry date");
+    terminal.types("");
+    terminal.expect("(owner ada) by this one (owner bob)? [y/N]");
+    sign_in(&env, "eve", &third, &["work"]);
+    let secrets = || std::fs::read(env.data().join("secrets")).unwrap();
+    let before = secrets();
+    handle.revoke();
+    terminal.types("y");
+    terminal.expect("(owner eve) by this one (owner bob)? [y/N]");
+    assert_ne!(secrets(), before, "it is kept before it is recorded");
+    terminal.types("");
+    let screen = terminal.expect("done");
+    assert!(screen.contains("error: nothing was changed"), "{screen}");
+    assert_eq!(secret(&env, "work"), third);
+    assert_eq!(secrets().len(), before.len(), "nothing is left of it");
+}
+
+#[test]
 fn an_account_of_version_0_1_learns_its_owner_when_bitbucket_is_asked() {
     let (env, stand_in) = start();
     let (old, _) = token_of(&stand_in, "ada", 1);
