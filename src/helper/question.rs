@@ -6,8 +6,10 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
+use jiff::Timestamp;
 
 use crate::account::sign_in::Known;
+use crate::account::standing::Standing;
 use crate::account::verify::{self, Meaning};
 use crate::account::{Account, Kept, Origin};
 use crate::answer::found::Found;
@@ -214,7 +216,9 @@ impl Question<'_> {
             Meaning::Good => {}
         }
         let mut out = self.unanswered.out.iter();
-        let old = out.find(|old| old.kind() == account.kind());
+        let old = out.find(|old| {
+            verdict.meaning != Meaning::Misplaced && may_replace(session, &account, old)
+        });
         match newcomer::keep(&session.afresh(), account.clone(), &kept, old) {
             Ok(account) => Outcome::Found(Found { account, kept }),
             Err(error) => {
@@ -224,4 +228,15 @@ impl Question<'_> {
             }
         }
     }
+}
+
+/// Whether a new secret may take the place of one that does not answer: another person's stays while it may come back.
+fn may_replace(session: &Session, new: &Account, old: &Account) -> bool {
+    let is_unknown = |account: &Account| account.owner.confirmed.is_none();
+    let is_over = || {
+        old.standing(Timestamp::now()) == Standing::Expired
+            || matches!(session.secret_of(old), Ok(None))
+    };
+    old.kind() == new.kind()
+        && (is_unknown(old) || is_unknown(new) || new.has_the_owner_of(old) || is_over())
 }

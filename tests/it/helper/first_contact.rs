@@ -254,3 +254,48 @@ fn a_mark_from_the_future_tells_nothing() {
         terminal.expect(&format!("{word}-128"));
     }
 }
+
+#[test]
+fn another_persons_token_takes_no_place_of_one_that_was_refused() {
+    let (env, stand_in) = TestEnv::with_stand_in();
+    let data_center = stand_in.data_center("git.corp.example", "");
+    data_center.repository("prj/app");
+    let ada = data_center.allow(Credential::http_access_token("BBDC-canary-ada").user("ada"));
+    data_center.allow(Credential::http_access_token("BBDC-canary-bob").user("bob"));
+    data_center.allow(Credential::http_access_token("BBDC-canary-new").user("ada"));
+    env.configure_plain();
+    env.program(
+        &[
+            "login",
+            "work",
+            "--host",
+            "git.corp.example",
+            "--with-token",
+        ],
+        "BBDC-canary-ada",
+    );
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    let refused = "protocol=https\nhost=git.corp.example\npath=scm/prj/app.git\nusername=ada\npassword=BBDC-canary-ada\n";
+    ada.revoke();
+    env.program(&["erase"], refused);
+    let clone = "git clone https://git.corp.example/scm/prj/app.git";
+    terminal.types(&format!("{clone} one; echo first $?"));
+    terminal.expect("Token for git.corp.example");
+    terminal.types("BBDC-canary-bob");
+    terminal.expect("first 0");
+    let accounts = env.accounts();
+    assert_eq!(accounts.len(), 2, "{accounts:?}");
+    assert_eq!(accounts[0]["name"], "work");
+    assert_eq!(accounts[0]["state"], "rejected");
+
+    env.program(&["logout", accounts[1]["name"].as_str().unwrap()], "");
+    terminal.types(&format!("{clone} two; echo second $?"));
+    terminal.expect("Token for git.corp.example");
+    terminal.types("BBDC-canary-new");
+    terminal.expect("second 0");
+    let accounts = env.accounts();
+    assert_eq!(accounts.len(), 1, "her own takes the place: {accounts:?}");
+    assert_eq!(accounts[0]["name"], "work");
+}
