@@ -204,6 +204,10 @@ fn the_account_is_found_by_workspace_and_repository() {
         assert_eq!(outcome.status, 1);
         assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
     }
+    let user = format!("{path}/user");
+    let outcome = env.program(&["--account", "1", "curl", &user], "");
+    let words = "'1' is for acme only, and the URL names no workspace";
+    assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
     assert!(stand_in.requests().is_empty());
 }
 

@@ -153,3 +153,20 @@ fn a_setting_that_goes_takes_its_line_and_an_empty_section_but_nothing_else() {
          [remote \"y\"]\n\turl = https://u@bitbucket.org/acme/y.git"
     );
 }
+
+#[test]
+fn a_repository_without_a_remote_makes_no_account_for_the_whole_host() {
+    let env = environment();
+    let path = repository(&env, "app").join(".git/config");
+    let header = "[http \"https://bitbucket.org/\"]\n\textraHeader = Authorization: Bearer";
+    let url = format!("[alias]\n\tx = \"!curl https://u:{API_TOKEN}@bitbucket.org/\"\n");
+    let text = format!("[core]\n\tbare = false\n{header} {ACCESS_TOKEN}\n{url}");
+    fs::write(&path, &text).unwrap();
+    let rows = rows(&env, &["app"]);
+    assert!(
+        !rows.is_empty() && rows.iter().all(|row| row.ends_with("reported")),
+        "{rows:?}"
+    );
+    assert!(env.accounts().is_empty());
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
