@@ -5,6 +5,7 @@ use std::fs;
 use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, STATIC, TestEnv, reply};
 #[cfg(target_os = "linux")]
 use crate::support::harness::{has, run};
+use crate::support::stand_in::Credential;
 
 /// Edits the account `work`.
 fn edit(env: &TestEnv, changes: &[&str]) {
@@ -267,4 +268,28 @@ fn a_secret_moves_to_another_store_and_is_only_there() {
     env.set("GNUPGHOME", "/nowhere");
     let (status, stderr) = refused(&env, &["work", "--store", "file"]);
     assert_eq!(status, 1, "{stderr}");
+}
+
+#[test]
+fn new_names_of_a_refused_account_are_unchecked() {
+    let (env, stand_in) = TestEnv::with_stand_in();
+    let handle = stand_in.allow(Credential::api_token(API_TOKEN));
+    env.program(
+        &[
+            "login",
+            "work",
+            "--with-token",
+            "--email",
+            "ada@example.com",
+        ],
+        API_TOKEN,
+    );
+    assert_eq!(env.accounts()[0]["state"], "ok");
+    handle.revoke();
+    let pair = reply(STATIC, API_TOKEN);
+    let refused = format!("protocol=https\nhost=bitbucket.org\npath=acme/app.git\n{pair}");
+    env.program(&["erase"], refused);
+    assert_eq!(env.accounts()[0]["state"], "rejected");
+    env.program(&["edit", "work", "--email", "bob@example.com"], "");
+    assert_eq!(env.accounts()[0]["state"], "unchecked");
 }
