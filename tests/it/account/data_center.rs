@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::harness::{Outcome, TestEnv, has, reply, write_private};
+use crate::support::harness::{Outcome, TestEnv, has, noise, reply, write_private};
 use crate::support::stand_in::{Credential, DataCenter, StandIn};
 use crate::support::terminal::Terminal;
 
@@ -42,14 +42,7 @@ fn commit(env: &TestEnv, name: &str) {
     if !env.home().join("app").exists() {
         env.git_succeeds(&["clone", "--quiet", APP, "app"]);
     }
-    let mut state = 0x2545_F491_4F6C_DD1D_u64;
-    let next = |_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[0]
-    };
-    let content: Vec<u8> = (0..3_000_000).map(next).collect();
+    let content = noise(3_000_000);
     fs::write(env.home().join("app").join(name), content).unwrap();
     env.git_succeeds(&["-C", "app", "add", "."]);
     env.git_succeeds(&["-C", "app", "commit", "--quiet", "-m", name]);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::thread;
 
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, has, run};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, TestEnv, has, noise, run};
 use crate::support::stand_in::{Credential, StandIn};
 
 const APP: &str = "https://bitbucket.org/acme/app.git";
@@ -28,18 +28,6 @@ fn commit(env: &TestEnv, name: &str, content: &[u8]) {
     fs::write(env.home().join("app").join(name), content).unwrap();
     env.git_succeeds(&["-C", "app", "add", "."]);
     env.git_succeeds(&["-C", "app", "commit", "--quiet", "-m", name]);
-}
-
-/// Bytes that do not compress.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x2545_F491_4F6C_DD1D_u64;
-    let next = |_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[0]
-    };
-    (0..length).map(next).collect()
 }
 
 #[test]
