@@ -11,7 +11,7 @@ use tempfile::TempDir;
 #[cfg(target_os = "linux")]
 use super::needs::skip;
 pub(crate) use super::needs::{has, rounds};
-use super::stand_in::StandIn;
+use super::stand_in::{StandIn, found_on};
 
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_git-credential-bitbucket");
@@ -205,7 +205,9 @@ impl TestEnv {
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let binaries = Path::new(PROGRAM).parent().unwrap();
         let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
-        let mut command = self.start(program.as_ref());
+        let own = self.variables.iter().rfind(|(name, _)| name == "PATH");
+        let searched = own.map_or(path.as_str(), |(_, value)| value);
+        let mut command = self.start(&found_on(searched, program.as_ref()));
         command
             .current_dir(self.home())
             .env_clear()

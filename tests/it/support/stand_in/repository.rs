@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use super::programs::found_on;
 use super::server::{Server, Shelved};
 
 /// A bare repository the stand-in serves.
@@ -146,10 +147,11 @@ impl Repository {
 
 /// git without anything of the test's environment or the machine's settings.
 pub(super) fn clean_git(home: &Path) -> Command {
-    let mut command = Command::new("git");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new(found_on(&path, "git".as_ref()));
     command
         .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("PATH", path)
         .env("HOME", home)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("LC_ALL", "C");
