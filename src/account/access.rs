@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::account::Account;
 use crate::account::inquiry::Inquiry;
+use crate::account::record::Account;
 use crate::bitbucket::{self, Reach, Service};
 use crate::sys::Secret;
 use crate::sys::http::Answer;

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::account::access::Access;
-use crate::account::{Account, Kept};
+use crate::account::record::{Account, Kept};
 use crate::sys::files::Lock;
 use crate::sys::{Secret, files};
 

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use crate::account::Account;
 use crate::account::inquiry::about;
+use crate::account::record::Account;
 use crate::account::sign_in::Scheme;
 use crate::account::verdict::{Verdict, mistaken, refused, undecided};
 use crate::bitbucket::{self, Identity, Kind};
-use crate::sys::Secret;
-use crate::sys::http::{self, Answer};
+use crate::sys::http::Answer;
+use crate::sys::{Secret, http};
 
 /// Finds out how a Data Center takes the secret, and whose it is, and notes both. Returns the answer that decided.
 ///

@@ -9,11 +9,11 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use toml::{Table, Value};
 
-use crate::account::{Account, Origin};
+use crate::account::record::{Account, Origin};
 use crate::bitbucket::Kind;
 use crate::store;
-use crate::sys::error::Hinted;
-use crate::sys::files::{self, Lock};
+use crate::sys::files::Lock;
+use crate::sys::{Hinted, files};
 
 /// What is wrong with a damaged file.
 #[derive(Debug, Error)]

@@ -2,16 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::account::Account;
-use crate::bitbucket::authorization::Identity;
-use crate::bitbucket::reach::Reach;
-use crate::bitbucket::{self, Service};
-use crate::git::context::Host;
-use crate::git::route;
-use crate::sys::http::{self, Answer, Client};
-use crate::sys::secret::Secret;
-use crate::sys::terminal::waiting::Waiting;
-use crate::sys::trace;
+use crate::account::record::Account;
+use crate::bitbucket::{self, Identity, Reach, Service};
+use crate::git::{Host, route};
+use crate::sys::http::{Answer, Client};
+use crate::sys::{Secret, Waiting, http, trace};
 
 /// All that is asked about one secret, until the deadline.
 pub(super) struct Inquiry<'a> {

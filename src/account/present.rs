@@ -2,13 +2,12 @@
 
 use thiserror::Error;
 
-use crate::account::Account;
+use crate::account::record::Account;
 use crate::account::sign_in::Scheme;
-use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::site::Site;
-use crate::bitbucket::{Kind, RestScheme};
-use crate::git::username::Username;
-use crate::sys::secret::Secret;
+use crate::bitbucket::{Identity, Kind, RestScheme};
+use crate::git::Username;
+use crate::sys::Secret;
 
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum Missing {

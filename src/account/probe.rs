@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::account::Account;
 use crate::account::inquiry::Inquiry;
+use crate::account::record::Account;
 use crate::account::rejection::Probed;
 use crate::bitbucket::{self, Identity, Reach, Service};
 use crate::sys::http::Answer;

@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 
-use crate::account::Account;
 use crate::account::present::Missing;
+use crate::account::record::Account;
 use crate::account::standing::Standing;
 use crate::bitbucket::{self, Identity};
 use crate::sys::Secret;

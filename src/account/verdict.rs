@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::account::Account;
+use crate::account::record::Account;
 use crate::bitbucket::{self, Kind, Reach, Service};
-use crate::sys::Secret;
-use crate::sys::http::{self, Answer};
+use crate::sys::http::Answer;
+use crate::sys::{Secret, http};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {

@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 use std::time::Instant;
 
-use crate::account::Account;
 use crate::account::data_center::{failure, set_scheme, work_out_scheme};
 use crate::account::inquiry::{Inquiry, about};
+use crate::account::record::Account;
 use crate::account::sign_in::Scheme;
 pub(crate) use crate::account::verdict::{Meaning, Verdict, of_a_service_account};
 use crate::account::verdict::{
@@ -14,9 +14,9 @@ use crate::account::verdict::{
 };
 use crate::bitbucket::{self, Identity, Kind, Reach, Service};
 use crate::git::{self, Setting, Url};
-use crate::sys::Secret;
-use crate::sys::http::{self, Answer};
+use crate::sys::http::Answer;
 use crate::sys::parallel::in_parallel;
+use crate::sys::{Secret, http};
 
 /// Asks until the deadline. Notes in the account whose the secret is, and whether a Data Center wants Bearer.
 pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -> Verdict {

@@ -5,15 +5,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
-use crate::account::file::Accounts;
 use crate::account::rejection::Rejection;
-use crate::account::standing::Standing;
-use crate::account::{Account, Kept, probe};
-use crate::answer::choice::{self, Contender};
+use crate::account::{Account, Accounts, Kept, Standing, probe};
+use crate::answer::choice::Contender;
 use crate::answer::found::Effort;
 use crate::answer::matching::Wanted;
 use crate::answer::ruling::{Ruling, rule};
-use crate::answer::{renewal, ruling};
+use crate::answer::{choice, renewal, ruling};
 use crate::settings::Session;
 use crate::sys::error::one_line;
 use crate::sys::files::Lock;

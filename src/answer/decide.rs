@@ -3,10 +3,7 @@
 use anyhow::{Error, Result};
 use jiff::Timestamp;
 
-use crate::account::file::Accounts;
-use crate::account::standing::Standing;
-use crate::account::state::State;
-use crate::account::{Account, Kept, state};
+use crate::account::{Account, Accounts, Kept, Standing, State, state};
 use crate::answer::choice::{Chosen, Contender};
 use crate::answer::found::{Effort, Findings, Found};
 use crate::answer::matching::{Misfit, Wanted};

@@ -1,7 +1,6 @@
 //! What a request wants, and whether an account fits it: by host, kind, workspace and repository.
 
-use crate::account::file::Accounts;
-use crate::account::{Account, Origin};
+use crate::account::{Account, Accounts, Origin};
 use crate::bitbucket::reach::is_segment;
 use crate::bitbucket::{self, API_HOST, Reach};
 use crate::git::context::Context;

@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 
 use crate::account::access::Access;
-use crate::account::file::Accounts;
-use crate::account::standing::Standing;
-use crate::account::{Account, Origin};
+use crate::account::{Account, Accounts, Origin, Standing};
 use crate::answer::matching;
 use crate::answer::matching::{Exactness, Misfit, Wanted};
 use crate::settings::Session;

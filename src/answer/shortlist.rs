@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use memchr::memmem;
 
-use crate::account::file::Accounts;
+use crate::account::Accounts;
 use crate::answer::matching;
 use crate::answer::matching::Wanted;
 use crate::bitbucket::Reach;

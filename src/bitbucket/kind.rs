@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use crate::bitbucket::host::is_cloud;
-use crate::git::context::Host;
+use crate::git::Host;
 use crate::sys::words::words;
 
 /// The day on which Bitbucket Cloud removed app passwords (changelog, CHANGE-3222).

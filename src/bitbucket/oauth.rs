@@ -18,10 +18,9 @@ use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::site::OauthClient;
 use crate::git::route;
 use crate::sys::bytes::UNRESERVED;
-use crate::sys::http::{self, Answer, Client};
+use crate::sys::http::{Answer, Client};
 use crate::sys::limit::limit;
-use crate::sys::secret::{Secret, SecretBuffer};
-use crate::sys::terminal::waiting::Waiting;
+use crate::sys::{Secret, SecretBuffer, Waiting, http};
 
 /// Where refresh tokens rotate, a used one still works for ten minutes (git-credential-manager, pull request 2433, by an
 /// engineer of Atlassian's, 2026-09-02); one less for clock skew.

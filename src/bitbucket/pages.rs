@@ -3,7 +3,7 @@
 use crate::bitbucket::host::is_cloud;
 use crate::bitbucket::kind::Kind;
 use crate::bitbucket::reach::Reach;
-use crate::git::context::Host;
+use crate::git::Host;
 
 /// Where API tokens are created and revoked: <https://support.atlassian.com/bitbucket-cloud/docs/create-an-api-token/>.
 pub(crate) const API_TOKEN_PAGE: &str =

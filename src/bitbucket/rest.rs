@@ -4,8 +4,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::bitbucket::host::{API_HOST, is_cloud, without_alias};
 use crate::bitbucket::reach::{Reach, is_segment, plain_path};
-use crate::git::url::Url;
-use crate::git::{Host, Username};
+use crate::git::{Host, Url, Username};
 use crate::sys::http::Answer;
 use crate::sys::words::words;
 

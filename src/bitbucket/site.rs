@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::bitbucket::host::is_cloud;
 use crate::bitbucket::reach::Reach;
-use crate::git::context::Host;
-use crate::sys::secret::Secret;
+use crate::git::Host;
+use crate::sys::Secret;
 
 /// The client that whoever built the program has registered at Bitbucket Cloud, and its secret.
 pub(crate) const BUILT_IN: (Option<&str>, Option<&str>) = (

@@ -7,10 +7,9 @@ use percent_encoding::percent_decode_str;
 
 use crate::bitbucket::host::is_cloud;
 use crate::bitbucket::kind::{Kind, static_usernames};
-use crate::git::context::Host;
-use crate::git::url::{MASK, Url, urls_in};
-use crate::git::username::Username;
-use crate::sys::secret::Secret;
+use crate::git::url::{MASK, urls_in};
+use crate::git::{Host, Url, Username};
+use crate::sys::Secret;
 
 /// How Atlassian's secrets start, and the kind that this names. Atlassian tells four letters
 /// (<https://community.atlassian.com/>, answer 3093481, 2025-08-26), and that lengths vary.

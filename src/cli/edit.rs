@@ -9,21 +9,15 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use jiff::civil::Date;
 
-use crate::account::file::Accounts;
-use crate::account::verify::{self, Meaning};
-use crate::account::{Account, Origin};
+use crate::account::verify::Meaning;
+use crate::account::{Account, Accounts, Origin, verify};
 use crate::answer::renewal;
-use crate::bitbucket::Kind;
-use crate::bitbucket::reach::Reach;
-use crate::cli::login;
-use crate::cli::output;
-use crate::cli::token;
-use crate::git::username::Username;
-use crate::git::{self, Setting};
-use crate::settings::config::StoreChoice;
-use crate::settings::session::Session;
-use crate::sys::error::{Hinted, one_line, shell_quoted};
-use crate::sys::message;
+use crate::bitbucket::{Kind, Reach};
+use crate::cli::{login, output, token};
+use crate::git::{self, Setting, Username};
+use crate::settings::{Session, StoreChoice};
+use crate::sys::error::one_line;
+use crate::sys::{Hinted, message, shell_quoted};
 
 /// The time limit for all questions to a Data Center.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -9,9 +9,8 @@ use crate::account::Account;
 use crate::answer::renewal;
 use crate::bitbucket::Kind;
 use crate::bitbucket::oauth::Flow;
-use crate::cli::output;
-use crate::cli::setup;
-use crate::settings::session::Session;
+use crate::cli::{output, setup};
+use crate::settings::Session;
 use crate::sys::message;
 
 #[derive(Debug, Args)]

@@ -5,9 +5,8 @@ use std::io::{self, Write as _};
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use crate::account::Account;
-use crate::account::file::Accounts;
 use crate::account::verify::{Meaning, Verdict};
+use crate::account::{Account, Accounts};
 use crate::answer::{Findings, Found};
 use crate::git::{self, Helper, Host};
 use crate::sys::message::{hint, tell, warn};

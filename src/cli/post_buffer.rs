@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::account::Account;
-use crate::account::sign_in::Scheme;
+use crate::account::{Account, Scheme};
 use crate::git::{self, GitVersion, Host};
 use crate::sys::error::one_line;
 use crate::sys::{message, terminal};

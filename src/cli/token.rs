@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::account::Account;
-use crate::account::file::Accounts;
+use crate::account::{Account, Accounts};
 use crate::answer::found::Effort;
 use crate::answer::{Found, Wanted, decide, renewal};
 use crate::bitbucket::{self, Reach};

@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use zeroize::Zeroizing;
 
 use crate::git::program::{PATIENCE, git, run};
-use crate::sys::files::{self, Draft, Mode};
-use crate::sys::{Hinted, Program, SecretBuffer, variables};
+use crate::sys::files::{Draft, Mode};
+use crate::sys::{Hinted, Program, SecretBuffer, files, variables};
 
 /// git's configuration file of a scope, as `git config --global` or `--system` would write to it.
 pub(crate) fn config_file(system: bool) -> Result<PathBuf> {

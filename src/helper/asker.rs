@@ -9,8 +9,8 @@ use crate::bitbucket::{self, Kind};
 use crate::git::context::Context;
 use crate::git::{self, Helper, Host, Setting};
 use crate::settings::Session;
-use crate::sys::terminal::{self, Interrupted};
-use crate::sys::{Program, Secret, message};
+use crate::sys::terminal::Interrupted;
+use crate::sys::{Program, Secret, message, terminal};
 
 /// The time for a question: a person is on the way to a web page and back.
 pub(super) const ASKING: Duration = Duration::from_secs(300);

@@ -4,13 +4,10 @@
 use anyhow::Result;
 use jiff::Timestamp;
 
-use crate::account::Account;
 use crate::account::rejection::Rejection;
-use crate::account::sign_in::Scheme;
-use crate::account::standing::Standing;
-use crate::answer::matching::{self, Wanted};
-use crate::answer::shortlist;
-use crate::answer::source::{self, environment};
+use crate::account::{Account, Scheme, Standing};
+use crate::answer::source::environment;
+use crate::answer::{Wanted, matching, shortlist, source};
 use crate::bitbucket::{self, API_HOST};
 use crate::git::{Request, Username};
 use crate::helper::{mark, wrong_name};

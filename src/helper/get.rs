@@ -3,11 +3,11 @@
 use anyhow::Result;
 
 use super::{mark, reply};
-use crate::answer::found::Findings;
-use crate::answer::matching::Wanted;
+use crate::answer::{Findings, Wanted};
 use crate::git::Request;
 use crate::git::protocol::Reply;
-use crate::helper::question::{self, Outcome};
+use crate::helper::question;
+use crate::helper::question::Outcome;
 use crate::helper::unanswered::look;
 use crate::settings::Session;
 

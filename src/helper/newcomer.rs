@@ -2,12 +2,9 @@
 
 use anyhow::Result;
 
-use crate::account::owner::Owner;
-use crate::account::sign_in::Known;
-use crate::account::{Account, Kept, Origin};
-use crate::answer::matching::Wanted;
-use crate::bitbucket::reach::Reach;
-use crate::bitbucket::{self, Kind};
+use crate::account::{Account, Kept, Known, Origin, Owner};
+use crate::answer::Wanted;
+use crate::bitbucket::{self, Kind, Reach};
 use crate::git::Username;
 use crate::settings::Session;
 use crate::sys::Secret;

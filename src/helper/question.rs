@@ -8,13 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Result;
 use jiff::Timestamp;
 
-use crate::account::sign_in::Known;
-use crate::account::standing::Standing;
-use crate::account::verify::{self, Meaning};
-use crate::account::{Account, Kept, Origin};
-use crate::answer::found::Found;
-use crate::answer::matching::Wanted;
-use crate::answer::source;
+use crate::account::verify::Meaning;
+use crate::account::{Account, Kept, Known, Origin, Standing, verify};
+use crate::answer::{Found, Wanted, source};
 use crate::bitbucket::{self, Kind, Pasted};
 use crate::git;
 use crate::git::context::Context;

@@ -3,12 +3,10 @@
 use anyhow::Result;
 
 use crate::account::present::Missing;
-use crate::account::sign_in::{Opaque, Scheme};
-use crate::account::{Account, Origin};
-use crate::answer::found::Found;
-use crate::answer::matching::Wanted;
-use crate::bitbucket::API_HOST;
-use crate::bitbucket::authorization::Identity;
+use crate::account::sign_in::Opaque;
+use crate::account::{Account, Origin, Scheme};
+use crate::answer::{Found, Wanted};
+use crate::bitbucket::{API_HOST, Identity};
 use crate::git::Username;
 use crate::git::protocol::{Form, Reply};
 use crate::sys::{Hinted, Secret};

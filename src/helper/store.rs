@@ -3,14 +3,11 @@
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
-use crate::account::file::Accounts;
-use crate::account::owner::Owner;
-use crate::account::sign_in::{Known, Opaque, SignIn};
-use crate::account::{Account, Kept, Origin};
-use crate::answer::matching::Wanted;
+use crate::account::sign_in::{Opaque, SignIn};
+use crate::account::{Account, Accounts, Kept, Known, Origin, Owner};
 use crate::answer::ruling::{Ruling, hindrance, rule};
-use crate::answer::shortlist;
-use crate::answer::source::{self, environment};
+use crate::answer::source::environment;
+use crate::answer::{Wanted, shortlist, source};
 use crate::bitbucket::Kind;
 use crate::git::{Request, Username};
 use crate::helper::{mark, newcomer};

@@ -3,13 +3,13 @@
 use anyhow::Result;
 use jiff::Timestamp;
 
-use crate::account::Account;
 use crate::account::rejection::Rejection;
-use crate::account::standing::Standing;
-use crate::answer::decide::{Candidate, Decision, decide};
-use crate::answer::found::{Effort, Findings};
-use crate::answer::matching::{Misfit, Wanted};
+use crate::account::{Account, Standing};
+use crate::answer::decide::{Candidate, Decision};
+use crate::answer::found::Effort;
+use crate::answer::matching::Misfit;
 use crate::answer::ruling::Ruling;
+use crate::answer::{Findings, Wanted, decide};
 use crate::bitbucket;
 use crate::settings::Session;
 use crate::sys::Secret;

@@ -3,11 +3,9 @@
 use anyhow::Result;
 use jiff::Timestamp;
 
-use crate::account::Origin;
-use crate::account::sign_in::Known;
-use crate::account::verify::{self, Meaning};
-use crate::answer::matching::Wanted;
-use crate::answer::source;
+use crate::account::verify::Meaning;
+use crate::account::{Known, Origin, verify};
+use crate::answer::{Wanted, source};
 use crate::bitbucket::Kind;
 use crate::git::Request;
 use crate::helper::newcomer;

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use crate::account::Account;
-use crate::account::file::Accounts;
+use crate::account::{Account, Accounts};
 use crate::bitbucket;
 use crate::git::Host;
 use crate::settings::session::Session;

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use crate::account::{Account, Origin};
 use crate::bitbucket::{self, Kind};
 use crate::git::Host;
-use crate::settings::toml_file::{self, MachineFile};
+use crate::settings::toml_file;
+use crate::settings::toml_file::MachineFile;
 use crate::store::Name;
 use crate::sys::{Hinted, Secret};
 

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::account::Account;
-use crate::account::file::{Accounts, Damage};
+use crate::account::file::Damage;
 use crate::account::refusals::Refusals;
 use crate::account::rejection::Rejection;
+use crate::account::{Account, Accounts};
 use crate::settings::config::Config;
 use crate::settings::locations::{Locations, system_config};
 use crate::settings::policy::Policy;

@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 
-use crate::account::file::Accounts;
-use crate::account::standing::Standing;
-use crate::account::{Account, Kept};
+use crate::account::{Account, Accounts, Kept, Standing};
 use crate::settings::config::StoreChoice;
 use crate::settings::policy::Objection;
 use crate::settings::session::Session;

@@ -15,8 +15,8 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use zeroize::Zeroizing;
 
 use super::{Error, Store};
-use crate::sys::files::{self, Lock};
-use crate::sys::{Hinted, Secret};
+use crate::sys::files::Lock;
+use crate::sys::{Hinted, Secret, files};
 
 pub(crate) struct FileStore {
     pub(crate) path: PathBuf,

@@ -2,9 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::account::owner::Owner;
-use crate::account::sign_in::Known;
-use crate::account::{Account, Kept, Origin};
+use crate::account::{Account, Kept, Known, Origin, Owner};
 use crate::bitbucket::{self, Kind, Pasted};
 use crate::git::{Host, Username};
 use crate::settings::Session;

@@ -10,8 +10,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
-use crate::account::state::State;
-use crate::account::{Account, Origin};
+use crate::account::{Account, Origin, State};
 use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::answer::source::record::Fields;

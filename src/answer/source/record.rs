@@ -5,9 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::account::owner::Owner;
-use crate::account::sign_in::Known;
-use crate::account::{Account, Kept, Origin};
+use crate::account::{Account, Kept, Known, Origin, Owner};
 use crate::bitbucket::{self, Kind};
 use crate::git::{Host, Username};
 use crate::store;

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::finding::{Check, CheckOutcome};
-use crate::account::state::State;
 use crate::account::verify::{Meaning, Verdict};
-use crate::account::{Account, state, verify};
+use crate::account::{Account, State, state, verify};
 use crate::bitbucket::{Reach, Service};
 use crate::sys::Secret;
 

@@ -1,7 +1,7 @@
 //! What the checks look at.
 
 use super::finding::Check;
-use crate::account::file::Accounts;
+use crate::account::Accounts;
 use crate::git::{self, Helper, Host, Setting};
 use crate::settings::Session;
 use crate::settings::hosts::known_hosts;

@@ -3,18 +3,12 @@
 use anyhow::{Result, bail};
 use jiff::civil::Date;
 
-use crate::account::file::Accounts;
-use crate::account::owner::Owner;
-use crate::account::sign_in::{Known, Scheme};
-use crate::account::{Account, Origin, today};
+use crate::account::{Account, Accounts, Known, Origin, Owner, Scheme, today};
 use crate::bitbucket::{self, Kind};
 use crate::cli::login::options::Login;
-use crate::git::context::Host;
-use crate::git::username::Username;
+use crate::git::{Host, Username};
 use crate::settings::policy::Policy;
-use crate::sys::error::{Hinted, Usage};
-use crate::sys::message;
-use crate::sys::terminal;
+use crate::sys::{Hinted, Usage, message, terminal};
 
 /// The account from the options, the account it replaces, and questions.
 pub(super) fn complete(

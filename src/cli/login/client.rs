@@ -6,16 +6,13 @@ use anyhow::{Result, bail};
 
 use super::secret;
 use crate::account::Account;
-use crate::bitbucket::oauth::{self, Flow};
-use crate::bitbucket::site::{self, OauthClient, Site};
+use crate::bitbucket::oauth::Flow;
+use crate::bitbucket::site::{OauthClient, Site};
+use crate::bitbucket::{oauth, site};
 use crate::cli::login::options::Login;
 use crate::git;
-use crate::settings::session::Session;
-use crate::sys::error::Hinted;
-use crate::sys::message;
-use crate::sys::secret::Secret;
-use crate::sys::terminal;
-use crate::sys::variables;
+use crate::settings::Session;
+use crate::sys::{Hinted, Secret, message, terminal, variables};
 
 /// A client's ID and its secret. An empty secret is none; without one it lies in a store, or is asked for.
 type Known = (String, Option<Secret>);

@@ -20,17 +20,15 @@ pub(crate) use self::options::Login;
 pub(super) use self::options::stores;
 use self::replace::{CHECK, Old, choice};
 pub(super) use self::report::tell_where;
-use crate::account::file::{Accounts, Damage};
-use crate::account::verify::{self, Meaning};
-use crate::account::{Account, Kept, today};
+use crate::account::file::Damage;
+use crate::account::verify::Meaning;
+use crate::account::{Account, Accounts, Kept, today, verify};
 use crate::answer::{renewal, source};
 use crate::bitbucket::{self, Kind};
-use crate::cli::output;
-use crate::cli::{post_buffer, setup};
-use crate::git::context::Host;
-use crate::settings::session::Session;
-use crate::sys::error::{self, Hinted};
-use crate::sys::message;
+use crate::cli::{output, post_buffer, setup};
+use crate::git::Host;
+use crate::settings::Session;
+use crate::sys::{Hinted, error, message};
 
 pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let arguments = &mut arguments.clone();

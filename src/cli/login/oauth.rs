@@ -17,19 +17,14 @@ use super::secret;
 use crate::account::grant::Grant;
 use crate::account::{Account, Kept};
 use crate::answer::renewal;
-use crate::bitbucket::Kind;
-use crate::bitbucket::oauth::{self, Attempt, Ended, Flow, Proof, Tokens};
+use crate::bitbucket::oauth::{Attempt, Ended, Flow, Proof, Tokens};
 use crate::bitbucket::site::{OauthClient, Site};
+use crate::bitbucket::{Kind, oauth};
 use crate::cli::login::options::Login;
-use crate::git::context::Host;
-use crate::settings::session::Session;
-use crate::sys::browser;
-use crate::sys::error::{Hinted, Usage};
+use crate::git::Host;
+use crate::settings::Session;
 use crate::sys::loopback::{Callback, Loopback, Visitor, callback};
-use crate::sys::message;
-use crate::sys::secret::Secret;
-use crate::sys::terminal;
-use crate::sys::terminal::waiting::Waiting;
+use crate::sys::{Hinted, Secret, Usage, Waiting, browser, message, terminal};
 
 /// The callback's port: below the ephemeral range, and used by no other service.
 const PORT: u16 = 23418;

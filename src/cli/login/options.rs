@@ -5,10 +5,9 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueP
 use clap::value_parser;
 use jiff::civil::Date;
 
-use crate::bitbucket::Kind;
-use crate::bitbucket::reach::Reach;
+use crate::bitbucket::{Kind, Reach};
 use crate::cli::login::instance::Instance;
-use crate::settings::config::StoreChoice;
+use crate::settings::StoreChoice;
 use crate::sys::terminal;
 
 #[derive(Clone, Debug, Args)]

@@ -5,17 +5,14 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::account::default_name;
-use crate::account::file::Accounts;
-use crate::account::verify::{self, Meaning};
-use crate::account::{Account, Kept, Origin, today};
+use crate::account::verify::Meaning;
+use crate::account::{Account, Accounts, Kept, Origin, today, verify};
 use crate::answer::renewal;
 use crate::cli::login::options::Login;
 use crate::cli::output;
-use crate::settings::config::StoreChoice;
-use crate::settings::session::Session;
+use crate::settings::{Session, StoreChoice};
 use crate::store;
-use crate::sys::error::shell_quoted;
-use crate::sys::secret::Secret;
+use crate::sys::{Secret, shell_quoted};
 
 /// The time limit for all questions to Bitbucket about the new secret, and about the old ones.
 pub(super) const CHECK: Duration = Duration::from_secs(20);

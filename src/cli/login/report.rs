@@ -2,18 +2,17 @@
 
 use anyhow::{Result, bail};
 
-use crate::account::sign_in::Scheme;
 use crate::account::verify::{Meaning, Verdict};
-use crate::account::{Account, state, today};
+use crate::account::{Account, Scheme, state, today};
 use crate::bitbucket;
 use crate::cli::login::options::Login;
 use crate::cli::login::replace::{Old, Placed};
 use crate::cli::logout::until_revoked;
-use crate::cli::output::{self, listed};
-use crate::settings::session::Session;
+use crate::cli::output;
+use crate::cli::output::listed;
+use crate::settings::Session;
 use crate::store;
-use crate::sys::error::Hinted;
-use crate::sys::message;
+use crate::sys::{Hinted, message};
 
 pub(crate) fn tell_where(
     session: &Session,

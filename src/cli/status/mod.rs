@@ -12,21 +12,17 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::row::StatusRow;
-use crate::account::Account;
-use crate::account::file::Accounts;
-use crate::account::state::State;
-use crate::answer::matching::Wanted;
+use crate::account::{Account, Accounts, State};
 use crate::answer::ruling::{Ruling, hindrance, rule};
-use crate::answer::source;
+use crate::answer::{Wanted, source};
 use crate::bitbucket;
 use crate::cli::output;
-use crate::git::username::Username;
+use crate::git::Username;
+use crate::settings::Session;
 use crate::settings::hosts::known_hosts;
-use crate::settings::session::Session;
 use crate::store;
 use crate::sys::error::one_line;
-use crate::sys::message;
-use crate::sys::terminal;
+use crate::sys::{message, terminal};
 
 #[derive(Debug, Args)]
 pub(crate) struct Status {

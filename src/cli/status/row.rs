@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::account::state::State;
-use crate::account::{Account, Origin, state};
+use crate::account::{Account, Origin, State, state};
 use crate::bitbucket;
 
 /// An account as `--json` shows it: the names are a contract.

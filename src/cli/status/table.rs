@@ -3,7 +3,7 @@
 use std::io;
 
 use super::row::StatusRow;
-use crate::account::state::State;
+use crate::account::State;
 use crate::sys::printable;
 use crate::sys::terminal::{Colour, coloured};
 

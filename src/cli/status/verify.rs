@@ -6,16 +6,14 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::account::rejection::{Probed, Rejection};
-use crate::account::standing::Standing;
-use crate::account::verify::{self, Meaning};
-use crate::account::{Account, Kept};
+use crate::account::verify::Meaning;
+use crate::account::{Account, Kept, Standing, verify};
 use crate::answer::renewal;
 use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::cli::output;
-use crate::settings::session::Session;
-use crate::sys::error;
-use crate::sys::message;
+use crate::settings::Session;
+use crate::sys::{error, message};
 
 /// The time limit for all accounts together.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -16,12 +16,9 @@ use anyhow::Result;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::account::file::Accounts;
-use crate::account::owner::Owner;
-use crate::account::sign_in::{Known, Scheme};
-use crate::account::standing::Standing;
-use crate::account::state::State;
-use crate::account::{Account, Kept, Origin, verify};
+use crate::account::{
+    Account, Accounts, Kept, Known, Origin, Owner, Scheme, Standing, State, verify,
+};
 use crate::bitbucket::{self, Kind, Reach};
 use crate::cli::output;
 use crate::git::{Host, Url, Username};

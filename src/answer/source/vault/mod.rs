@@ -17,7 +17,7 @@ use self::reply::{Content, Version};
 use self::server::{Server, encoded};
 use self::session::{ITSELF, VaultSession};
 use crate::answer::source::record::Fields;
-use crate::bitbucket::reach::Reach;
+use crate::bitbucket::Reach;
 use crate::git::Host;
 use crate::settings::config::{VaultSection, is_for};
 use crate::settings::policy::Policy;

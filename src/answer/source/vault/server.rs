@@ -12,8 +12,8 @@ use crate::git::{Host, Url, route};
 use crate::settings::config::{Auth, VaultSection};
 use crate::settings::policy::Policy;
 use crate::sys::bytes::UNRESERVED;
-use crate::sys::http::{self, Client, Route};
-use crate::sys::{Hinted, Secret, Waiting};
+use crate::sys::http::{Client, Route};
+use crate::sys::{Hinted, Secret, Waiting, http};
 
 /// A server, or an agent in front of it.
 pub(super) struct Server {

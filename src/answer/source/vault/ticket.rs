@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use super::lease;
 use super::reply::{Login, Reply};
 use super::server::{Server, encoded};
-use crate::answer::source::environment::{self, vault_variable};
+use crate::answer::source::environment;
+use crate::answer::source::environment::vault_variable;
 use crate::settings::config::{Auth, VaultSection};
 use crate::sys::{Hinted, Secret, files, trace};
 

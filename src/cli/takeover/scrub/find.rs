@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use crate::account::sign_in::Scheme;
+use crate::account::Scheme;
 use crate::bitbucket::{self, Kind, Reach};
 use crate::cli::takeover::{Credential, in_url};
 use crate::git::config::{ConfigEntry, ConfigSection};
