@@ -5,7 +5,6 @@
 use std::path::Path;
 
 use anyhow::Result;
-use memchr::memmem;
 
 use crate::account::Accounts;
 use crate::answer::matching;
@@ -36,7 +35,7 @@ pub(crate) fn may_be_unchecked(session: &Session) -> Result<bool> {
         return Ok(true);
     };
     let content = read(&locations.accounts())?;
-    Ok(content.is_some_and(|content| memmem::find(&content, b"unchecked").is_some()))
+    Ok(content.is_some_and(|content| String::from_utf8_lossy(&content).contains("unchecked")))
 }
 
 /// The file. It holds no secret, and to wipe it would take longer than to search it.
@@ -48,27 +47,25 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 /// The accounts that may answer, when some cannot.
 pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
     let text = std::str::from_utf8(content).ok()?;
-    let has = |what: &&str| memmem::find(content, what.as_bytes()).is_some();
-    if has(&"\"\"\"") || has(&"'''") {
+    if text.contains("\"\"\"") || text.contains("'''") {
         return None;
     }
     let places = places(wanted.reach.as_ref()?);
-    let starts = memmem::find_iter(content, HEADER).map(|at| at + 1);
+    let starts = text.match_indices(HEADER).map(|(at, _)| at + 1);
     let starts: Vec<usize> = starts.collect();
     let mut short = text[..*starts.first()?].to_owned();
     let ends = starts[1..].iter().copied().chain([text.len()]);
     // Most files have none of these, and no block is searched for them.
-    let mut doubts: Vec<&str> = DOUBTS.into_iter().filter(has).collect();
-    if memmem::find_iter(content, "[[").count() > starts.len() {
+    let mut doubts: Vec<&str> = DOUBTS.into_iter().filter(|it| text.contains(it)).collect();
+    if text.matches("[[").count() > starts.len() {
         doubts.push("[[");
     }
-    let list = memmem::Finder::new("\nfor = [");
     let mut left_out = 0;
     for (&start, end) in starts.iter().zip(ends) {
         let block = &text[start..end];
         let keys = &block[HEADER.len() - 2..];
         let is_plain = !doubts.iter().any(|doubt| keys.contains(doubt));
-        if is_plain && is_for_others(keys, &list, &places) {
+        if is_plain && is_for_others(keys, &places) {
             left_out += 1;
         } else {
             short.push_str(block);
@@ -101,8 +98,8 @@ fn places(wanted: &Reach) -> Vec<String> {
 }
 
 /// Whether a block is certainly of an account for other places: its own list of them is a line without this one.
-fn is_for_others(keys: &str, list: &memmem::Finder<'_>, places: &[String]) -> bool {
-    let Some(at) = list.find(keys.as_bytes()) else {
+fn is_for_others(keys: &str, places: &[String]) -> bool {
+    let Some(at) = keys.find("\nfor = [") else {
         return false;
     };
     let line = keys[at + 1..].lines().next().unwrap_or_default();
