@@ -134,7 +134,8 @@ pub(crate) fn answer(operation: Operation, only: Option<&str>) -> Result<()> {
 
 /// Warns a person at a terminal, if there is one.
 fn notice(lines: impl IntoIterator<Item = String>) {
-    if terminal::is_watched() {
-        lines.into_iter().for_each(message::warn);
+    let mut lines = lines.into_iter().peekable();
+    if lines.peek().is_some() && terminal::is_watched() {
+        lines.for_each(message::warn);
     }
 }
