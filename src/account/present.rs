@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::account::record::Account;
+use crate::account::record::{Account, Origin};
 use crate::account::sign_in::Scheme;
 use crate::bitbucket::site::Site;
 use crate::bitbucket::{Identity, Kind, RestScheme};
@@ -15,6 +15,23 @@ pub(crate) enum Missing {
     Email,
     #[error("a user name")]
     Username,
+}
+
+impl Missing {
+    /// How to add it.
+    pub(crate) fn fix(self, account: &Account) -> String {
+        let option = match (account.origin, self) {
+            (Origin::Variable(_), _) => {
+                return "set BITBUCKET_EMAIL to the e-mail of the Atlassian account".to_owned();
+            }
+            // What lies elsewhere is no account that one signs in to.
+            (Origin::Source(_), _) => return "add it there beside the password".to_owned(),
+            (_, Self::Email) => "--email ADDRESS",
+            (_, Self::Username) => "--username NAME",
+        };
+        let name = account.argument();
+        format!("add it: 'git credential-bitbucket edit {name} {option}'")
+    }
 }
 
 impl Identity {

@@ -112,6 +112,14 @@ impl Account {
         matches!(self.origin, Origin::Variable(_))
     }
 
+    /// As messages name it.
+    pub(crate) fn shown(&self) -> String {
+        match self.origin {
+            Origin::Variable(name) => name.to_owned(),
+            _ => format!("'{}'", self.name),
+        }
+    }
+
     /// None for an opaque account.
     pub(crate) fn kind(&self) -> Option<Kind> {
         Some(self.known()?.kind)

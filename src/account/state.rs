@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 
 use crate::account::present::Missing;
-use crate::account::record::Account;
+use crate::account::record::{Account, Origin};
 use crate::account::standing::Standing;
 use crate::bitbucket::{self, Identity};
 use crate::sys::Secret;
@@ -72,22 +72,23 @@ impl State {
 
     /// What is wrong with the account.
     pub(crate) fn complaint(self, account: &Account) -> Option<String> {
-        let Account {
-            name, host, store, ..
-        } = account;
-        let what = match self {
+        Some(format!("{} {}", account.shown(), self.predicate(account)?))
+    }
+
+    /// The same without its name.
+    pub(crate) fn predicate(self, account: &Account) -> Option<String> {
+        let Account { host, store, .. } = account;
+        Some(match self {
             // The store's own error says why.
             Self::Ok | Self::Unreachable => return None,
             Self::Unchecked => format!("is unchecked: {host} has not seen its secret yet"),
             Self::Expiring => format!("expires on {}", last_day(account)?),
             Self::Expired => format!("has expired on {}", last_day(account)?),
             Self::Missing => format!("has no secret in the {store}"),
+            Self::Rejected if account.lies_elsewhere() => format!("was refused by {host}"),
             Self::Rejected => format!("was refused by {host} and is set aside"),
-            Self::Retired => {
-                format!("is an app password; {}", bitbucket::removed("these"))
-            }
-        };
-        Some(format!("'{name}' {what}"))
+            Self::Retired => format!("is an app password; {}", bitbucket::removed("these")),
+        })
     }
 }
 
@@ -110,6 +111,16 @@ fn is_rejected(account: &Account, now: Timestamp) -> bool {
 
 /// How to fix it: a new login fixes every state. Where Bitbucket was not asked, a question may do.
 pub(crate) fn fix(account: &Account) -> String {
+    let elsewhere = match account.origin {
+        Origin::Variable(_) if account.is_retired() => Some("set BITBUCKET_API_TOKEN instead"),
+        Origin::Variable(_) => Some("give it another value"),
+        Origin::Source(_) if account.is_retired() => Some("put an API token there"),
+        Origin::Source(_) => Some("replace the secret there"),
+        Origin::Git | Origin::Login => None,
+    };
+    if let Some(fix) = elsewhere {
+        return fix.to_owned();
+    }
     let name = account.argument();
     let is_unasked = matches!(
         account.standing(Timestamp::now()),

@@ -252,14 +252,14 @@ impl Decision {
         {
             let account = *account;
             let now = Timestamp::now();
-            let notice = if account.lies_elsewhere() {
-                source::notice(&account, now)
-            } else {
-                let state = State::of(&account, now);
+            let is_told = match State::of(&account, now) {
                 // git's success checks an unchecked one.
-                let is_told = state != State::Unchecked;
-                is_told.then(|| state.notice(&account)).flatten()
+                State::Unchecked => false,
+                State::Rejected => !account.lies_elsewhere(),
+                _ => true,
             };
+            let notice = State::of(&account, now).notice(&account);
+            let notice = notice.filter(|_| is_told);
             let found = Some(Found { account, kept });
             return Ok(Findings {
                 found,
@@ -350,7 +350,6 @@ fn notice(candidate: &Candidate) -> Option<String> {
     match candidate.ruling {
         Ruling::NoSecret => State::Missing.notice(account),
         Ruling::Out(Standing::RefusedThere) => Some(state::refused_there(account)),
-        Ruling::Out(_) if account.lies_elsewhere() => Some(source::refused_notice(account)),
         Ruling::Out(_) if account.is_retired() => State::Retired.notice(account),
         Ruling::Out(Standing::Expired) => State::Expired.notice(account),
         Ruling::Out(_) => State::Rejected.notice(account),

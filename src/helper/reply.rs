@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::account::present::Missing;
 use crate::account::sign_in::Opaque;
-use crate::account::{Account, Origin, Scheme};
+use crate::account::{Account, Scheme};
 use crate::answer::{Found, Wanted};
 use crate::bitbucket::{API_HOST, Identity};
 use crate::git::Username;
@@ -111,17 +111,8 @@ fn form(identity: Identity, offers_authtype: bool) -> Result<Form, Secret> {
 
 /// That an account cannot present itself at REST, and how to fix it.
 pub(crate) fn lacking(account: &Account, missing: Missing) -> anyhow::Error {
-    let name = account.argument();
-    let edit = |option| format!("add it: 'git credential-bitbucket edit {name} {option}'");
-    let hint = match (account.origin, missing) {
-        (Origin::Variable(_), _) => {
-            "set BITBUCKET_EMAIL to the e-mail of the Atlassian account".to_owned()
-        }
-        // What lies elsewhere is no account that one signs in to.
-        (Origin::Source(_), _) => "add it there beside the password".to_owned(),
-        (_, Missing::Email) => edit("--email ADDRESS"),
-        (_, Missing::Username) => edit("--username NAME"),
-    };
-    let wants = format!("Bitbucket's REST API wants {missing} with the secret");
-    Hinted::new(format!("{wants}, and '{}' has none", account.name), hint).into()
+    let name = &account.name;
+    let message =
+        format!("Bitbucket's REST API wants {missing} with the secret, and '{name}' has none");
+    Hinted::new(message, missing.fix(account)).into()
 }

@@ -10,7 +10,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
-use crate::account::{Account, Origin, State};
+use crate::account::{Account, State, state};
 use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::answer::source::record::Fields;
@@ -155,53 +155,52 @@ fn note(
     trace::say(|| format!("refusals: noted: {}", noted.is_ok()));
 }
 
-pub(crate) fn refused_notice(account: &Account) -> String {
-    let host = &account.host;
-    match account.origin {
-        Origin::Variable(name) => format!("{name} was refused by {host}: give it another value"),
-        _ => format!(
-            "'{}' was refused by {host}: replace the secret there",
-            account.name
-        ),
-    }
+/// The variable that is set, and what a person should know of it.
+pub(crate) struct OfVariable {
+    pub(crate) account: Account,
+    pub(crate) secret: Secret,
+    pub(crate) message: String,
+    /// None if it answers.
+    pub(crate) fix: Option<String>,
 }
 
-/// Says that such a secret is an app password, has expired or expires soon.
-pub(crate) fn notice(account: &Account, now: Timestamp) -> Option<String> {
-    match State::of(account, now) {
-        State::Retired => Some(retired_notice(account)),
-        state @ (State::Expired | State::Expiring) => {
-            let complaint = state.complaint(account)?;
-            Some(format!("{complaint}: replace the secret there"))
-        }
-        _ => None,
-    }
-}
-
-/// What a person should know of the variable that is set.
-pub(crate) fn notice_of_variable(session: &Session) -> Result<Option<String>> {
+pub(crate) fn of_variable(session: &Session) -> Result<Option<OfVariable>> {
     let Some((mut account, kept)) = environment::account(session, &bitbucket::cloud())? else {
         return Ok(None);
     };
     let name = &account.name;
     account.rejected = session.refusal_of(&kept.secret);
-    Ok(Some(match session.objection(&account) {
-        Ok(Some(objection)) => objection.notice(&account),
-        _ if account.is_retired() => retired_notice(&account),
-        _ if account.standing(Timestamp::now()).may_answer() => format!(
-            "{name} is set and answers for bitbucket.org ahead of the accounts: \
-             'environment = false' in config.toml turns it off"
+    let (message, fix) = match session.objection(&account) {
+        Ok(Some(objection)) => (objection.notice(&account), Some(objection.fix(&account))),
+        _ if account.is_retired() => (
+            State::Retired.complaint(&account).unwrap_or_default(),
+            Some(state::fix(&account)),
         ),
-        _ => format!("{name} is set, but bitbucket.org refused it: set another value"),
+        _ if account.standing(Timestamp::now()).may_answer() => (
+            format!(
+                "{name} is set and answers for bitbucket.org ahead of the accounts: \
+                 'environment = false' in config.toml turns it off"
+            ),
+            None,
+        ),
+        _ => (
+            format!("{name} is set, but bitbucket.org refused it"),
+            Some(state::fix(&account)),
+        ),
+    };
+    Ok(Some(OfVariable {
+        account,
+        secret: kept.secret,
+        message,
+        fix,
     }))
 }
 
-pub(crate) fn retired_notice(account: &Account) -> String {
-    let is_what = format!("is an app password; {}", bitbucket::removed("these"));
-    match account.origin {
-        Origin::Variable(name) => format!("{name} {is_what}: set BITBUCKET_API_TOKEN instead"),
-        _ => format!("'{}' {is_what}: put an API token there", account.name),
-    }
+pub(crate) fn notice_of_variable(session: &Session) -> Result<Option<String>> {
+    Ok(of_variable(session)?.map(|it| {
+        let fix = it.fix.map_or_else(String::new, |fix| format!(": {fix}"));
+        it.message + &fix
+    }))
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use super::finding::Check;
 use super::live::has_ended;
 use super::surroundings::Surroundings;
-use crate::account::present::Missing;
 use crate::account::{Account, Kept, State};
 use crate::bitbucket::{Identity, Reach};
 use crate::settings::Locations;
@@ -98,7 +97,7 @@ fn of_account(account: &Account, kept: Option<&Kept>) -> Check {
         && let Err(missing) = Identity::for_git(account, Secret::default())
     {
         let message = format!("'{name}' can never answer: it lacks {missing}");
-        return Check::fail(id, message, complete(account, missing));
+        return Check::fail(id, message, missing.fix(account));
     }
     let state = match kept {
         Some(_) => State::of(account, Timestamp::now()),
@@ -115,18 +114,6 @@ fn of_account(account: &Account, kept: Option<&Kept>) -> Check {
     let kept = kept.filter(|_| can_be_asked);
     check.asks = kept.map(|kept| Box::new((account.clone(), kept.secret.clone())));
     check
-}
-
-/// The command that adds what an account lacks.
-pub(super) fn complete(account: &Account, missing: Missing) -> String {
-    let option = match missing {
-        Missing::Email => "--email ADDRESS",
-        Missing::Username => "--username NAME",
-    };
-    format!(
-        "add it: 'git credential-bitbucket edit {} {option}'",
-        account.argument()
-    )
 }
 
 fn described(account: &Account) -> String {

@@ -13,9 +13,8 @@ use crate::answer::decide::{Candidate, Decision, Who};
 use crate::answer::matching::Misfit;
 use crate::answer::ruling::{Rank, Ruling};
 use crate::answer::{Wanted, source};
-use crate::bitbucket::{self, API_HOST, Identity};
+use crate::bitbucket::{API_HOST, Identity};
 use crate::git::Url;
-use crate::store::Name;
 use crate::sys::{Bytes, Secret, shell_quoted};
 
 const ID: &str = "answer";
@@ -35,89 +34,138 @@ pub(super) fn of(
     // The last one that is chosen is meant: none before it answers.
     let candidates = decision.candidates.iter();
     let chosen = candidates.clone().rev().filter(|it| is_chosen(it));
-    match chosen.chain(candidates).find_map(complaint) {
-        Some((message, hint)) => Check::fail(ID, message, hint),
-        None => nobody(surroundings, wanted, decision.only_lacks_a_path()),
-    }
+    let complaint = |candidate| match told(candidate, true) {
+        Some((message, Some(fix))) => Some(Check::fail(ID, message, fix)),
+        _ => None,
+    };
+    let mut complaints = chosen.chain(candidates).filter_map(complaint);
+    complaints
+        .next()
+        .unwrap_or_else(|| nobody(surroundings, wanted, decision.only_lacks_a_path()))
 }
 
 /// The line of a candidate that does not answer; `is_said` if the first line had the fix.
 pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
-    let account = match &candidate.who {
-        Who::Account(account) => account,
-        Who::Source(name) => {
-            let message = unasked(*name, &candidate.ruling)?;
-            return Some(Check::skip(format!("store.{name}"), message));
+    let id = match &candidate.who {
+        Who::Account(account)
+            if account.is_of_the_environment() && candidate.ruling != Ruling::NotNamed =>
+        {
+            "environment".to_owned()
         }
+        Who::Account(account) => accounts::id(account),
+        Who::Source(name) => format!("store.{name}"),
     };
-    if account.is_of_the_environment() && candidate.ruling != Ruling::NotNamed {
-        let Ruling::Forbidden(objection) = &candidate.ruling else {
-            let is_news = !is_said && candidate.ruling != Ruling::Answers;
-            let message = format!("{} {}", account.name, reason(account, &candidate.ruling));
-            return is_news.then(|| Check::skip("environment", message));
-        };
-        let (message, hint) = (objection.notice(account), objection.fix(account));
-        return Some(Check::warn("environment", message, hint));
-    }
-    let (message, hint) = match &candidate.ruling {
+    let (message, fix) = told(candidate, false)?;
+    Some(Check::skip(id, message).with(fix.filter(|_| !is_said)))
+}
+
+/// Whether a candidate that cannot answer is the one that is meant, and not only one of those that fit.
+fn is_chosen(candidate: &Candidate) -> bool {
+    let is_chosen = matches!(
+        candidate.ruling,
+        Ruling::NoSecret | Ruling::Out(Standing::RefusedThere)
+    );
+    let account = candidate.account();
+    is_chosen || account.is_none_or(Account::lies_elsewhere)
+}
+
+/// Why a candidate does not answer, and what to do about it.
+fn told(candidate: &Candidate, is_meant: bool) -> Option<(String, Option<String>)> {
+    let account = match (&candidate.who, &candidate.ruling) {
+        (Who::Account(account), _) => account,
+        (Who::Source(name), Ruling::Forbidden(objection)) => {
+            let fix = format!("take '{name}' out of 'lookup' in config.toml");
+            let message = format!("the store '{name}' is not asked: {objection}");
+            return Some((message, Some(fix)));
+        }
+        (Who::Source(_), _) => return None,
+    };
+    let Account { name, host, .. } = &**account;
+    let but = if is_meant {
+        chosen_but(account)
+    } else {
+        "would fit, but"
+    };
+    let lacks = |state: State| {
+        let what = state.predicate(account).unwrap_or_default();
+        (format!("{but} it {what}"), Some(state::fix(account)))
+    };
+    let (predicate, fix) = match &candidate.ruling {
         Ruling::Answers => return None,
-        Ruling::Forbidden(objection) => (objection.notice(account), Some(objection.fix(account))),
-        ruling => {
-            let message = format!("'{}' {}", account.name, reason(account, ruling));
-            let is_refused = matches!(ruling, Ruling::Out(_));
-            (message, is_refused.then(|| state::fix(account)))
+        Ruling::NotNamed => {
+            let message = format!("'{name}' may not answer, as '--account' names another");
+            return Some((message, None));
         }
+        Ruling::Forbidden(objection) => {
+            return Some((objection.notice(account), Some(objection.fix(account))));
+        }
+        Ruling::NoSecret => lacks(State::Missing),
+        Ruling::Fails => (format!("{but} its secret cannot be read"), None),
+        Ruling::Out(Standing::Expired) => lacks(State::Expired),
+        Ruling::Out(Standing::RefusedThere) => (
+            format!("works, but {host} refuses it for this repository"),
+            Some(state::REFUSED_THERE.to_owned()),
+        ),
+        Ruling::Out(_) => (
+            format!("{but} {host} refused it, so it is set aside"),
+            Some(state::fix(account)),
+        ),
+        Ruling::Misfit(misfit) => (misfitting(account, *misfit), None),
+        Ruling::Outranked(rank) => (outranked(*rank), None),
     };
-    let check = Check::skip(accounts::id(account), message);
-    Some(check.with(hint.filter(|_| !is_said)))
+    Some((format!("{} {predicate}", account.shown()), fix))
+}
+
+/// The start of what keeps the account that is meant from answering.
+fn chosen_but(account: &Account) -> &'static str {
+    if account.is_of_the_environment() {
+        "is set in the environment and chosen, but"
+    } else {
+        "is chosen, but"
+    }
 }
 
 /// The account that answers, its user name, and why it answers.
 fn of_answer(wanted: &Wanted<'_>, account: &Account, chosen: Option<&Chosen>) -> Check {
-    let Account { name, store, .. } = account;
-    let is_elsewhere = account.lies_elsewhere();
-    let who = if account.is_of_the_environment() {
-        format!("{name} is set in the environment and")
-    } else if is_elsewhere {
-        format!("'{name}' of the store '{store}'")
-    } else {
-        format!("'{name}'")
-    };
+    let (shown, but) = (account.shown(), chosen_but(account));
     let presented = match account.kind().map(|_| identity(wanted, account)) {
         Some(Ok(Identity::Basic { username, .. })) => {
             format!("with the user name '{}'", Bytes::from(username))
         }
         Some(Ok(Identity::Bearer(_))) => "as Bearer".to_owned(),
         Some(Ok(Identity::Header { .. })) | None => "as git gave it".to_owned(),
-        Some(Err(missing)) => return lacking(account, &who, missing),
+        Some(Err(missing)) => {
+            let message = format!("{shown} {but} lacks {missing}");
+            return Check::fail(ID, message, missing.fix(account));
+        }
     };
     if account.is_retired() {
-        let (message, hint) = retired(account);
-        return Check::fail(ID, message, hint);
+        let what = State::Retired.predicate(account).unwrap_or_default();
+        let message = format!("{shown} {but} it {what}");
+        return Check::fail(ID, message, state::fix(account));
     }
-    let mut message = if account.is_of_the_environment() {
-        format!("{who} answers")
-    } else if is_elsewhere {
-        format!("{who} answers {presented}")
-    } else {
-        format!("{who} answers {presented}: {}", why(wanted, account))
+    let mut message = match account.origin {
+        Origin::Variable(_) => format!("{shown} is set in the environment and answers"),
+        Origin::Source(store) => format!("{shown} of the store '{store}' answers {presented}"),
+        Origin::Git | Origin::Login => {
+            format!("{shown} answers {presented}: {}", why(wanted, account))
+        }
     };
     message.extend(chosen.map(how));
     let state = State::of(account, Timestamp::now());
-    let Some(complaint) = state.complaint(account) else {
-        return Check::pass(ID, message);
+    let complaint = match state {
+        // git's success checks it.
+        State::Unchecked => None,
+        State::Rejected => Some("it was refused once, and gets one more chance".to_owned()),
+        _ => state.complaint(account),
     };
-    let (complaint, fix) = match (state, is_elsewhere) {
-        // git's success checks an unchecked one.
-        (State::Unchecked, _) | (State::Rejected, true) => return Check::pass(ID, message),
-        (State::Rejected, false) => (
-            "it was refused once, and gets one more chance".to_owned(),
-            state::fix(account),
-        ),
-        (_, true) => (complaint, "replace the secret there".to_owned()),
-        (_, false) => (complaint, state::fix(account)),
-    };
-    Check::warn(ID, format!("{message}; {complaint}"), fix)
+    match complaint {
+        Some(complaint) => {
+            let message = format!("{message}; {complaint}");
+            Check::warn(ID, message, state::fix(account))
+        }
+        None => Check::pass(ID, message),
+    }
 }
 
 /// The identity that an account presents; it does not depend on the secret.
@@ -127,38 +175,6 @@ fn identity(wanted: &Wanted<'_>, account: &Account) -> Result<Identity, Missing>
     } else {
         Identity::for_git(account, Secret::default())
     }
-}
-
-/// The chosen account lacks something that it has to present.
-fn lacking(account: &Account, who: &str, missing: Missing) -> Check {
-    let (is, hint) = match account.origin {
-        Origin::Variable(_) => (
-            "chosen",
-            "set BITBUCKET_EMAIL to the e-mail of the Atlassian account".to_owned(),
-        ),
-        Origin::Source(_) => ("is chosen", "add it there beside the password".to_owned()),
-        Origin::Git | Origin::Login => ("is chosen", accounts::complete(account, missing)),
-    };
-    Check::fail(ID, format!("{who} {is}, but lacks {missing}"), hint)
-}
-
-/// An app password answers, and Bitbucket refuses it.
-fn retired(account: &Account) -> (String, String) {
-    let hint = match account.origin {
-        Origin::Git | Origin::Login => return is_meant_but(account, State::Retired),
-        Origin::Variable(_) => "unset it, or set BITBUCKET_API_TOKEN",
-        Origin::Source(_) => "put an API token there",
-    };
-    (source::retired_notice(account), hint.to_owned())
-}
-
-/// `'name' is chosen, but it …`
-fn is_meant_but(account: &Account, state: State) -> (String, String) {
-    let complaint = state.complaint(account).unwrap_or_default();
-    let name = format!("'{}' ", account.name);
-    let what = complaint.strip_prefix(&name).unwrap_or(&complaint);
-    let message = format!("{name}is chosen, but it {what}");
-    (message, state::fix(account))
 }
 
 /// Why this account of `accounts.toml`: reach, user name, origin.
@@ -201,52 +217,6 @@ fn how(chosen: &Chosen) -> String {
     format!("; of {number} that fit equally it {what} ({source})")
 }
 
-/// Whether a candidate that cannot answer is the one that is meant, and not only one of those that fit.
-fn is_chosen(candidate: &Candidate) -> bool {
-    let is_chosen = matches!(
-        candidate.ruling,
-        Ruling::NoSecret | Ruling::Out(Standing::RefusedThere)
-    );
-    let account = candidate.account();
-    is_chosen || account.is_none_or(Account::lies_elsewhere)
-}
-
-/// Why a candidate that fits cannot answer, and what to do.
-fn complaint(candidate: &Candidate) -> Option<(String, String)> {
-    let account = match &candidate.who {
-        Who::Account(account) => account,
-        Who::Source(name) => {
-            let message = unasked(*name, &candidate.ruling)?;
-            let hint = format!("take '{name}' out of 'lookup' in config.toml");
-            return Some((message, hint));
-        }
-    };
-    let Account { name, host, .. } = &**account;
-    Some(match &candidate.ruling {
-        Ruling::NoSecret => is_meant_but(account, State::Missing),
-        Ruling::Forbidden(_) if account.is_of_the_environment() => return None,
-        Ruling::Forbidden(objection) => (objection.notice(account), objection.fix(account)),
-        Ruling::Out(Standing::RefusedThere) => (
-            format!("'{name}' works, but {host} refuses it for this repository"),
-            state::REFUSED_THERE.to_owned(),
-        ),
-        Ruling::Out(_) if account.is_of_the_environment() => (
-            format!("{name} is set in the environment and chosen, but was refused"),
-            "set another value".to_owned(),
-        ),
-        Ruling::Out(_) if account.lies_elsewhere() => (
-            source::refused_notice(account),
-            "replace the secret there".to_owned(),
-        ),
-        Ruling::Out(Standing::Expired) => is_meant_but(account, State::Expired),
-        Ruling::Out(_) => (
-            format!("'{name}' is chosen, but {host} refused it, so it is set aside"),
-            state::fix(account),
-        ),
-        _ => return None,
-    })
-}
-
 /// No account answers, so git goes on.
 fn nobody(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, lacks_path: bool) -> Check {
     if let Ok(Some(store)) = source::for_bitbucket_org_alone(surroundings.session, &wanted.host) {
@@ -260,78 +230,54 @@ fn nobody(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, lacks_path: bool
         );
     }
     let message = "no account answers: git asks its next helper, or you";
-    let home = bitbucket::home_of(&wanted.host);
     let hint = if surroundings.session.only().is_some() {
         "leave '--account' out to see who answers then".to_owned()
     } else if lacks_path && wanted.path.is_none() {
         "'git credential-bitbucket setup' makes git name the repository".to_owned()
-    } else if bitbucket::is_cloud(&home) {
-        "'git credential-bitbucket login' adds an account".to_owned()
     } else {
-        format!("'git credential-bitbucket login --host {home}' adds an account")
+        format!("'{}' adds an account", wanted.login(None))
     };
     Check::fail(ID, message, hint)
 }
 
-/// The predicate of an account that does not answer.
-fn reason(account: &Account, ruling: &Ruling) -> String {
-    let Account { host, reach, .. } = account;
-    match ruling {
-        Ruling::Answers => "answers".to_owned(),
-        Ruling::NotNamed => "may not answer, as '--account' names another".to_owned(),
-        Ruling::NoSecret => "is chosen, but has no secret".to_owned(),
-        Ruling::Fails => "is chosen, but its secret cannot be read".to_owned(),
-        Ruling::Forbidden(objection) => objection.notice(account),
-        Ruling::Out(Standing::Expired) => "would fit, but has expired".to_owned(),
-        Ruling::Out(Standing::RefusedThere) => {
-            format!("works, but {host} refuses it for this repository")
+fn misfitting(account: &Account, misfit: Misfit) -> String {
+    let host = &account.host;
+    let places = accounts::listed(&account.reach);
+    match (misfit, account.base_path()) {
+        (Misfit::OtherHost, _) => format!("is for {host}"),
+        (Misfit::NoSuchKind, _) => {
+            let kind = account.kind().map_or("what git gave", |kind| kind.noun());
+            format!("is {kind}, which does not exist on {host}")
         }
-        Ruling::Out(_) => format!("would fit, but {host} refused it, so it is set aside"),
-        Ruling::Misfit(Misfit::OtherHost) => format!("is for {host}"),
-        Ruling::Misfit(Misfit::NoSuchKind) => match account.kind() {
-            Some(kind) => format!("is {}, which does not exist on {host}", kind.noun()),
-            None => format!("does not exist on {host}"),
-        },
-        Ruling::Misfit(Misfit::OtherReach) => format!("is for {} only", accounts::listed(reach)),
-        Ruling::Misfit(Misfit::OtherBasePath) => match account.base_path() {
-            "" => format!("is not for this path, which another account has on {host}"),
-            base => format!("is for what lies below {host}{base}"),
-        },
-        Ruling::Misfit(Misfit::NoPath) if reach.is_empty() => {
+        (Misfit::OtherReach, _) => format!("is for {places} only"),
+        (Misfit::OtherBasePath, "") => {
+            format!("is not for this path, which another account has on {host}")
+        }
+        (Misfit::OtherBasePath, base) => format!("is for what lies below {host}{base}"),
+        (Misfit::NoPath, _) if places.is_empty() => {
             format!("is one of several for {host}, and git names no repository")
         }
-        Ruling::Misfit(Misfit::NoPath) => format!(
-            "is for {} only, and git names no repository",
-            accounts::listed(reach)
-        ),
-        Ruling::Misfit(Misfit::OtherAttributes) => {
+        (Misfit::NoPath, _) => format!("is for {places} only, and git names no repository"),
+        (Misfit::OtherAttributes, _) => {
             "was stored by git for another path or user name".to_owned()
         }
-        Ruling::Outranked(rank) => match rank {
-            Rank::Variable(name) => format!("does not answer while {name} is set"),
-            Rank::Retired => {
-                "would fit, but is an app password, which Bitbucket has removed".to_owned()
-            }
-            Rank::LessExact => "fits, but another one is more specific".to_owned(),
-            Rank::OtherName => "fits, but the user name matches another one".to_owned(),
-            Rank::GivenByGit => "fits, but an account from login wins over one from git".to_owned(),
-            Rank::Access(Some(Access::Nothing)) => {
-                "fits, but cannot read this repository".to_owned()
-            }
-            Rank::Access(Some(_)) => "fits, but can only read this repository".to_owned(),
-            Rank::Access(None) => "fits, but Bitbucket did not say what it can do".to_owned(),
-            Rank::Older => "fits, but git stored another one later".to_owned(),
-            Rank::Later => "fits, but another one comes first in accounts.toml".to_owned(),
-        },
     }
 }
 
-/// Why a store of `lookup` is not asked.
-fn unasked(name: Name, ruling: &Ruling) -> Option<String> {
-    let Ruling::Forbidden(objection) = ruling else {
-        return None;
+fn outranked(rank: Rank) -> String {
+    let why = match rank {
+        Rank::Variable(name) => return format!("does not answer while {name} is set"),
+        Rank::Retired => "is an app password, which Bitbucket has removed",
+        Rank::LessExact => "another one is more specific",
+        Rank::OtherName => "the user name matches another one",
+        Rank::GivenByGit => "an account from login wins over one from git",
+        Rank::Access(Some(Access::Nothing)) => "cannot read this repository",
+        Rank::Access(Some(_)) => "can only read this repository",
+        Rank::Access(None) => "Bitbucket did not say what it can do",
+        Rank::Older => "git stored another one later",
+        Rank::Later => "another one comes first in accounts.toml",
     };
-    Some(format!("the store '{name}' is not asked: {objection}"))
+    format!("fits, but {why}")
 }
 
 /// libcurl answers a Basic challenge with the URL's user name. An instance that refuses Basic then says 403, and git

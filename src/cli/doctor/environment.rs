@@ -1,11 +1,8 @@
 //! The environment: its credential, git's prompts, proxies.
 
-use jiff::Timestamp;
-
 use super::finding::Check;
 use super::surroundings::Surroundings;
-use crate::answer::source::environment;
-use crate::bitbucket;
+use crate::answer::source;
 use crate::git::{self, Host, route, url};
 use crate::sys::child::SECRET_VARIABLES;
 use crate::sys::{terminal, variables};
@@ -13,38 +10,24 @@ use crate::sys::{terminal, variables};
 /// Whether a variable holds a credential, and which of several answers.
 pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
     let id = "environment";
-    let (mut account, kept) = match environment::account(surroundings.session, &bitbucket::cloud())
-    {
+    let found = match source::of_variable(surroundings.session) {
         Ok(Some(found)) => found,
         Ok(None) => return Check::pass(id, "no variable holds a credential for Bitbucket"),
         Err(error) => return Check::failed(id, &error),
     };
-    let name = &account.name;
-    if let Ok(Some(objection)) = surroundings.session.objection(&account) {
-        return Check::warn(id, objection.notice(&account), objection.fix(&account));
+    if let Some(fix) = found.fix {
+        return Check::fail(id, found.message, fix);
     }
-    if account.is_retired() {
-        let removed = bitbucket::removed("app passwords");
-        let message = format!("{name} is set and answers ahead of the accounts, but {removed}");
-        return Check::fail(id, message, "unset it, or set BITBUCKET_API_TOKEN");
-    }
-    account.rejected = surroundings.session.refusal_of(&kept.secret);
-    if !account.standing(Timestamp::now()).may_answer() {
-        let message = format!("{name} is set, but bitbucket.org refused it");
-        return Check::fail(id, message, "set another value");
-    }
+    let mut message = found.message;
+    let name = &found.account.name;
     let is_other = |other: &&str| other != name && variables::filled(other).is_some();
     let others: Vec<&str> = SECRET_VARIABLES.into_iter().filter(is_other).collect();
-    let mut message = format!(
-        "{name} is set and answers for bitbucket.org ahead of the accounts: \
-         'environment = false' in config.toml turns it off"
-    );
     if !others.is_empty() {
         message = format!("{message}; not used: {}", others.join(", "));
     }
     let mut check = Check::pass(id, message);
     check.is_asked_for = true;
-    check.asks = Some(Box::new((account, kept.secret)));
+    check.asks = Some(Box::new((found.account, found.secret)));
     check
 }
 

@@ -196,7 +196,9 @@ fn the_environment_says_which_credential_wins() {
             .contains("an app password needs a user name; fix: set BITBUCKET_USERNAME")
     );
     env.set("BITBUCKET_USERNAME", "ada");
-    assert!(finding(&env, id).contains("Bitbucket removed app passwords on 2026-07-28"));
+    assert!(
+        finding(&env, id).contains("is an app password; Bitbucket removed these on 2026-07-28")
+    );
 }
 
 #[test]
