@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::fs::OFlags;
 use rustix::process::{geteuid, test_kill_process};
 
 use crate::sys::error::{Hinted, shell_quoted};
@@ -65,10 +66,22 @@ pub(super) fn make_alike(path: &Path, file: &File, other: &Metadata) -> io::Resu
     file.set_permissions(other.permissions())
 }
 
-pub(super) fn refuse_open_to_others(path: &Path, file: &File, forbidden: u32) -> Result<()> {
+/// Opens a file to read it. A named pipe does not wait for a writer.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let no_wait = OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(no_wait)
+        .open(path)
+}
+
+pub(super) fn refuse_open_to_others(
+    path: &Path,
+    metadata: &Metadata,
+    forbidden: u32,
+) -> Result<()> {
     let shown = path.display();
     let looked = || format!("cannot look at '{shown}'");
-    let metadata = file.metadata().with_context(looked)?;
     refuse_foreign(path, metadata.uid())?;
     let mode = metadata.mode();
     if mode & forbidden != 0 {

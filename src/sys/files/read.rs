@@ -1,6 +1,6 @@
 //! Reading files that others must not be able to change, or to read.
 
-use std::fs::{self, File};
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
@@ -14,32 +14,35 @@ use crate::sys::secret::Secret;
 
 /// The content of a private file. None when there is no file.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    let file = open_private(path)?;
-    file.map(|file| read_whole(path, file)).transpose()
+    let opened = open_unless(path, PRIVATE, cannot("read", path))?;
+    opened.map(|opened| read_whole(path, opened)).transpose()
 }
 
 /// Opens a private file to read it. None when there is no file.
 pub(crate) fn open_private(path: &Path) -> Result<Option<File>> {
-    let forbidden = platform::READABLE | platform::WRITABLE;
-    open_unless(path, forbidden, cannot("read", path))
+    let opened = open_unless(path, PRIVATE, cannot("read", path))?;
+    Ok(opened.map(|(file, _)| file))
 }
+
+/// What nobody else may do with a private file.
+const PRIVATE: u32 = platform::READABLE | platform::WRITABLE;
 
 /// The content of a file that the user writes by hand. None when there is no file.
 pub(crate) fn read_trusted(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    let file = open_unless(path, platform::WRITABLE, cannot("read", path))?;
-    file.map(|file| read_whole(path, file)).transpose()
+    let opened = open_unless(path, platform::WRITABLE, cannot("read", path))?;
+    opened.map(|opened| read_whole(path, opened)).transpose()
 }
 
 fn open_unless(
     path: &Path,
     forbidden: u32,
     failed: impl Fn(io::Error) -> anyhow::Error,
-) -> Result<Option<File>> {
-    let file = open(path, failed)?;
-    if let Some(file) = &file {
-        platform::refuse_open_to_others(path, file, forbidden)?;
+) -> Result<Option<(File, Metadata)>> {
+    let opened = open(path, failed)?;
+    if let Some((_, metadata)) = &opened {
+        platform::refuse_open_to_others(path, metadata, forbidden)?;
     }
-    Ok(file)
+    Ok(opened)
 }
 
 /// Whether the system tells a file of the machine's administrators from one that any user has made. On Windows any user
@@ -52,8 +55,8 @@ pub(crate) fn read_machine_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>
     if !HAS_MACHINE_FILES {
         return Ok(None);
     }
-    let file = open_unless(path, platform::WRITABLE, cannot_read(path))?;
-    let content = file.map(|file| read_whole(path, file)).transpose()?;
+    let opened = open_unless(path, platform::WRITABLE, cannot_read(path))?;
+    let content = opened.map(|opened| read_whole(path, opened)).transpose()?;
     if content.is_some() {
         platform::refuse_unless_of_the_machine(path)?;
     }
@@ -67,14 +70,14 @@ pub(crate) fn read_machine_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>
 pub(crate) fn read_mounted(path: &Path) -> Result<Option<Secret>> {
     /// More than any secret has: another file may be mounted.
     const LONGEST: usize = 64 << 10;
-    let file = match open(path, cannot_read(path)) {
+    let opened = match open(path, cannot_read(path)) {
         Err(error) if error.downcast_ref().is_some_and(is_absence) => None,
-        file => file?,
+        opened => opened?,
     };
-    let Some(file) = file else {
+    let Some(opened) = opened else {
         return Ok(None);
     };
-    let content = read_whole(path, file)?;
+    let content = read_whole(path, opened)?;
     let shown = path.display();
     ensure!(
         content.len() <= LONGEST,
@@ -94,7 +97,7 @@ pub(crate) fn is_absence(error: &io::Error) -> bool {
 }
 
 /// Whether a file was last changed longer ago than this.
-pub(crate) fn is_older(metadata: io::Result<fs::Metadata>, least: Duration) -> bool {
+pub(crate) fn is_older(metadata: io::Result<Metadata>, least: Duration) -> bool {
     let modified = metadata.and_then(|metadata| metadata.modified());
     modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > least))
 }
@@ -121,16 +124,19 @@ fn cannot_read(path: &Path) -> impl Fn(io::Error) -> anyhow::Error {
     move |error| anyhow::Error::new(error).context(format!("cannot read '{}'", path.display()))
 }
 
-fn open(path: &Path, failed: impl Fn(io::Error) -> anyhow::Error) -> Result<Option<File>> {
+fn open(
+    path: &Path,
+    failed: impl Fn(io::Error) -> anyhow::Error,
+) -> Result<Option<(File, Metadata)>> {
     let shown = path.display();
-    let Some(metadata) = if_there(fs::metadata(path)).map_err(&failed)? else {
+    let Some(file) = if_there(platform::open(path)).map_err(&failed)? else {
         return Ok(None);
     };
-    // Opening a named pipe would wait for a writer.
+    let metadata = file.metadata().map_err(failed)?;
     ensure!(metadata.is_file(), "'{shown}' is not a file");
     let is_short = metadata.len() <= LONGEST;
     ensure!(is_short, "'{shown}' is longer than {LONGEST} bytes");
-    if_there(File::open(path)).map_err(failed)
+    Ok(Some((file, metadata)))
 }
 
 /// None in place of the error that there is no such file.
@@ -141,10 +147,10 @@ pub(crate) fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-fn read_whole(path: &Path, file: File) -> Result<Zeroizing<Vec<u8>>> {
+fn read_whole(path: &Path, (file, metadata): (File, Metadata)) -> Result<Zeroizing<Vec<u8>>> {
     // Room for the whole file: a `Vec` that grows leaves copies of a secret behind.
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
-    let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1));
+    let room = usize::try_from(metadata.len())? + 1;
+    let mut content = Zeroizing::new(Vec::with_capacity(room));
     file.take(LONGEST)
         .read_to_end(&mut content)
         .map_err(cannot_read(path))?;
