@@ -12,7 +12,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::account::access::Access;
+use crate::account::probe::Access;
 use crate::account::record::{Account, Kept};
 use crate::sys::files::Lock;
 use crate::sys::{Secret, files};

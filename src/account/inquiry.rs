@@ -17,9 +17,6 @@ pub(super) struct Inquiry<'a> {
     pub(super) deadline: Instant,
 }
 
-/// The time limit for one answer of Bitbucket while a person waits.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// What a person asks.
 pub(super) fn about<'a>(
     account: &'a Account,
@@ -29,12 +26,20 @@ pub(super) fn about<'a>(
     Inquiry {
         account,
         secret,
-        patience: PATIENCE,
+        patience: Duration::from_secs(10),
         deadline,
     }
 }
 
-impl Inquiry<'_> {
+impl<'a> Inquiry<'a> {
+    /// What is asked while git waits.
+    pub(super) fn of_git(account: &'a Account, secret: &'a Secret, deadline: Instant) -> Self {
+        Self {
+            patience: Duration::from_secs(3),
+            ..about(account, secret, deadline)
+        }
+    }
+
     /// Asks who signs in with this identity.
     pub(super) fn who_is(&self, identity: &Identity) -> Result<Answer, http::Error> {
         let host = &self.account.host;

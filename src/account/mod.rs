@@ -1,6 +1,5 @@
 //! An account: everything but its secret, and what its store holds.
 
-pub(crate) mod access;
 pub(crate) mod choices;
 mod data_center;
 pub(crate) mod file;

@@ -1,17 +1,57 @@
-//! Asks Bitbucket about a refused secret before it is given up: one stray 401 must not cost a token that cannot be
-//! displayed a second time, nor may a repository that is closed to a good token.
+//! What Bitbucket is asked while git waits: which of several accounts can open a repository, and about a refused secret
+//! before it is given up. One stray 401 must not cost a token that cannot be displayed a second time, nor may a repository
+//! that is closed to a good token.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::account::inquiry::Inquiry;
 use crate::account::record::Account;
 use crate::account::rejection::Probed;
 use crate::bitbucket::{self, Identity, Reach, Service};
 use crate::sys::http::Answer;
+use crate::sys::parallel::in_parallel;
+use crate::sys::words::words;
 use crate::sys::{Secret, trace};
 
-/// The time limit for one answer of Bitbucket while git waits.
-const PATIENCE: Duration = Duration::from_secs(3);
+words! {
+    /// What an account can do in a repository. Who can push can read.
+    pub(crate) enum Access {
+        Nothing = "nothing",
+        Read = "read",
+        Push = "push",
+    }
+}
+
+/// What each of them can do there, all asked at a time. None for an account of which no answer says anything.
+pub(crate) fn access_of_each(
+    place: &Reach,
+    asked: &[(&Account, &Secret)],
+    deadline: Instant,
+) -> Vec<Option<Access>> {
+    in_parallel(asked, |&(account, secret)| {
+        let inquiry = Inquiry::of_git(account, secret, deadline);
+        let may = |service| is_open(account, service, &inquiry.refs(place, service)?.ok()?);
+        Some(match may(Service::Push)? {
+            true => Access::Push,
+            false if may(Service::Fetch)? => Access::Read,
+            false => Access::Nothing,
+        })
+    })
+}
+
+/// Whether the repository opens. None where no git server answers, or says nothing of the account.
+fn is_open(account: &Account, service: Service, answer: &Answer) -> Option<bool> {
+    match answer.status {
+        200 if bitbucket::is_of_a_git_server(answer) => Some(true),
+        // A proxy may say this as well: who cannot push is asked about reading.
+        403 | 404 if service == Service::Fetch => {
+            bitbucket::is_of_bitbuckets_git(&account.host, answer).then_some(false)
+        }
+        // For the secret, a scope, the repository, or an app password.
+        401 | 403 | 404 | 410 => Some(false),
+        _ => None,
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Word {
@@ -30,12 +70,7 @@ pub(crate) fn ask(
     wanted: Option<&Reach>,
     deadline: Instant,
 ) -> Probed {
-    let inquiry = Inquiry {
-        account,
-        secret,
-        patience: PATIENCE,
-        deadline,
-    };
+    let inquiry = Inquiry::of_git(account, secret, deadline);
     let mut asked = Probed::Nobody;
     for _ in 0..2 {
         let by_user = whoami(&inquiry);
@@ -87,15 +122,10 @@ fn refs(inquiry: &Inquiry<'_>, repository: Option<&Reach>) -> Word {
     };
     let host = &inquiry.account.host;
     match answer.status {
-        200 if is_git(&answer) => Word::Known,
+        200 if bitbucket::is_of_a_git_server(&answer) => Word::Known,
         401 => Word::Refused,
         // It lacks a scope, or cannot see the repository: that is said to those alone who are known.
         403 | 404 if bitbucket::is_of_bitbuckets_git(host, &answer) => Word::Known,
         _ => Word::Nothing,
     }
-}
-
-/// Whether a git server answers (gitprotocol-http(5)), and not a proxy with its own page.
-pub(super) fn is_git(answer: &Answer) -> bool {
-    answer.header("content-type") == Some("application/x-git-upload-pack-advertisement")
 }

@@ -284,10 +284,9 @@ fn of_place(
 
 /// The same of one address.
 fn of_service(account: &Account, place: &Reach, service: Service, answer: &Answer) -> Verdict {
-    let kind = answer.header("content-type").unwrap_or_default();
     match answer.status {
         // A proxy in between may answer with a page of its own.
-        200 if kind.starts_with("application/x-git-") => good(account, None),
+        200 if bitbucket::is_of_a_git_server(answer) => good(account, None),
         200 => unchecked(format!(
             "{} did not answer as a git server does",
             server(account)

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::account::access::Access;
 use crate::account::choices::mark;
+use crate::account::probe::Access;
 use crate::account::rejection::is_notable;
-use crate::account::{Account, Kept, Origin, access, choices};
+use crate::account::{Account, Kept, Origin, choices, probe};
 use crate::answer::found::Effort;
 use crate::answer::matching::{Exactness, Misfit, Wanted};
 use crate::answer::ruling::{Rank, Ruling};
@@ -201,7 +201,7 @@ fn ask(session: &Session, place: &Reach, equals: &mut [&mut Contender], renews: 
     // Somebody may have been at an unlock prompt.
     let session = session.afresh_when_late();
     let deadline = Instant::now() + session.patience().saturating_sub(NOTE);
-    let answers = access::of_each(place, &pairs.collect::<Vec<_>>(), deadline);
+    let answers = probe::access_of_each(place, &pairs.collect::<Vec<_>>(), deadline);
     for (it, answer) in asked.iter_mut().zip(answers) {
         trace::say(|| format!("choice: '{}': {answer:?}", it.account.name));
         it.access = answer;

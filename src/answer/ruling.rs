@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::account::access::Access;
+use crate::account::probe::Access;
 use crate::account::{Account, Accounts, Origin, Standing};
 use crate::answer::matching;
 use crate::answer::matching::{Exactness, Misfit, Wanted};

@@ -23,10 +23,10 @@ pub(crate) use self::pasted::{Pasted, joined, understood};
 pub(crate) use self::reach::Reach;
 pub(crate) use self::rest::{
     Service, announced_end, clone_url, context_of, display_name, granted_scopes, has_no_workspace,
-    is_api_token, is_below_the_context, is_general_rest, is_of_bitbuckets_git, is_of_git, is_rest,
-    is_workspace_token, knows_the_secret, lacks_a_scope, lacks_all_scopes, paths_of, renamed,
-    service_url, signed_in_users, username, wants_a_captcha, whoami_url, why_forbidden,
-    workspace_url,
+    is_api_token, is_below_the_context, is_general_rest, is_of_a_git_server, is_of_bitbuckets_git,
+    is_of_git, is_rest, is_workspace_token, knows_the_secret, lacks_a_scope, lacks_all_scopes,
+    paths_of, renamed, service_url, signed_in_users, username, wants_a_captcha, whoami_url,
+    why_forbidden, workspace_url,
 };
 pub(crate) use self::tokens::{
     is_filler, is_of_a_service_account, is_token_for_a_name, looks_like_a_secret, masked, pattern,

@@ -60,6 +60,12 @@ pub(crate) fn service_url(repository: &str, service: Service) -> String {
     format!("{repository}/info/refs?service={service}")
 }
 
+/// Whether a git server answers (gitprotocol-http(5)), and not a proxy with its own page.
+pub(crate) fn is_of_a_git_server(answer: &Answer) -> bool {
+    let kind = answer.header("content-type").unwrap_or_default();
+    kind.starts_with("application/x-git-")
+}
+
 /// Why git's address answers 403 to a secret that Bitbucket knows: Bitbucket's words, what they mean, and what to do.
 ///
 /// Atlassian's knowledge base, "Error 403 when performing Git operations" (1155479141) and "Git push returns error code 403"
