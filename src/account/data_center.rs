@@ -1,85 +1,79 @@
 //! How a Data Center takes a secret: as Basic or as Bearer, and whose it is.
 
-use std::time::Instant;
-
-use crate::account::inquiry::about;
+use crate::account::inquiry::Inquiry;
 use crate::account::record::Account;
 use crate::account::sign_in::Scheme;
 use crate::account::verdict::{Verdict, mistaken, refused, undecided};
 use crate::bitbucket::{self, Identity, Kind};
-use crate::sys::http::Answer;
-use crate::sys::{Secret, http};
+use crate::git::Username;
+use crate::sys::http::{self, Answer};
 
 /// Finds out how a Data Center takes the secret, and whose it is, and notes both. Returns the answer that decided.
 ///
 /// A user's token goes as Basic with the user's name where that works: some gits lose the header of Bearer on large pushes,
 /// and git-lfs before 3.6 knows no Bearer.
-pub(super) fn work_out_scheme(
-    account: &mut Account,
-    secret: &Secret,
-    deadline: Instant,
-) -> Result<Answer, http::Error> {
-    let ask = |account: &Account| {
-        let identity = Identity::for_git(account, secret.clone());
-        let identity = identity.unwrap_or_else(|_| Identity::Bearer(secret.clone()));
-        about(account, secret, deadline).who_is(&identity)
-    };
-    if account.kind() == Some(Kind::Oauth) {
+pub(super) fn work_out_scheme(inquiry: &mut Inquiry<'_>) -> Result<Answer, http::Error> {
+    let kind = inquiry.account.kind();
+    if kind == Some(Kind::Oauth) {
         // git takes an OAuth token with any user name, unless the instance refuses Basic; REST takes it as Bearer.
-        set_scheme(account, Scheme::Basic);
-        if ask(account)?.status == 403 {
-            set_scheme(account, Scheme::Bearer);
+        inquiry.account.set_scheme(Scheme::Basic);
+        if ask(inquiry)?.status == 403 {
+            inquiry.account.set_scheme(Scheme::Bearer);
         }
-        let bearer = Identity::Bearer(secret.clone());
-        let answer = about(account, secret, deadline).who_is(&bearer)?;
-        let names = bitbucket::signed_in_users(&answer).into_iter();
-        account.owner.username = names.chain(account.owner.username.take()).next();
+        let answer = inquiry.who_is(&inquiry.as_bearer())?;
+        note_user(inquiry, bitbucket::signed_in_users(&answer));
         return Ok(answer);
     }
-    let is_token = account.kind() == Some(Kind::HttpAccessToken);
+    let is_token = kind == Some(Kind::HttpAccessToken);
     let is_refused = |answer: &Answer| matches!(answer.status, 401 | 403);
-    let bearer = match account.scheme() {
+    let bearer = match inquiry.account.scheme() {
         Scheme::BearerOnly => Scheme::BearerOnly,
         Scheme::Basic | Scheme::Bearer => Scheme::Bearer,
     };
     let mut by_name = None;
-    if account.username().is_some() || !is_token {
-        set_scheme(account, Scheme::Basic);
-        let answer = ask(account)?;
+    if inquiry.account.username().is_some() || !is_token {
+        inquiry.account.set_scheme(Scheme::Basic);
+        let answer = ask(inquiry)?;
         if !is_refused(&answer) || !is_token {
             return Ok(answer);
         }
         by_name = Some(answer);
     }
-    set_scheme(account, bearer);
-    let as_bearer = ask(account)?;
+    inquiry.account.set_scheme(bearer);
+    let as_bearer = ask(inquiry)?;
     if as_bearer.status != 200 {
         // Only of a name that was taken for wrong there is more to say.
         let first = by_name.filter(|first| first.status == 401 && is_refused(&as_bearer));
         return Ok(first.unwrap_or(as_bearer));
     }
     let names = bitbucket::signed_in_users(&as_bearer);
-    if names.iter().any(|name| Some(name) == account.username()) {
+    let own = inquiry.account.username();
+    if names.iter().any(|name| Some(name) == own) {
         return Ok(as_bearer);
     }
     for name in &names {
-        let mut other = account.clone();
-        set_scheme(&mut other, Scheme::Basic);
-        other.owner.username = Some(name.clone());
+        let mut other = inquiry.with_scheme(Scheme::Basic);
+        other.account.owner.username = Some(name.clone());
         let answer = ask(&other)?;
         if answer.status == 200 {
-            *account = other;
+            *inquiry = other;
             return Ok(answer);
         }
     }
-    account.owner.username = names.into_iter().next().or(account.owner.username.take());
+    note_user(inquiry, names);
     Ok(as_bearer)
 }
 
-pub(super) fn set_scheme(account: &mut Account, scheme: Scheme) {
-    if let Some(known) = account.known_mut() {
-        known.scheme = scheme;
-    }
+/// Asks who signs in as git would.
+fn ask(inquiry: &Inquiry<'_>) -> Result<Answer, http::Error> {
+    let identity = Identity::for_git(&inquiry.account, inquiry.secret.clone());
+    inquiry.who_is(&identity.unwrap_or_else(|_| inquiry.as_bearer()))
+}
+
+/// Notes the first of these, if there is one.
+fn note_user(inquiry: &mut Inquiry<'_>, names: Vec<Username>) {
+    let known = &mut inquiry.account.owner.username;
+    *known = names.into_iter().next().or(known.take());
 }
 
 /// What an answer of a Data Center says that is not a good one.

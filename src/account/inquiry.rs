@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::account::present::Missing;
 use crate::account::record::Account;
+use crate::account::sign_in::Scheme;
 use crate::bitbucket::{self, Identity, Reach, Service};
 use crate::git::{Host, route};
 use crate::sys::http::{Answer, Client};
@@ -10,7 +12,8 @@ use crate::sys::{Secret, Waiting, http, trace};
 
 /// All that is asked about one secret, until the deadline.
 pub(super) struct Inquiry<'a> {
-    pub(super) account: &'a Account,
+    /// With what its answers have told so far.
+    pub(super) account: Account,
     pub(super) secret: &'a Secret,
     /// The time limit for one answer.
     pub(super) patience: Duration,
@@ -18,13 +21,9 @@ pub(super) struct Inquiry<'a> {
 }
 
 /// What a person asks.
-pub(super) fn about<'a>(
-    account: &'a Account,
-    secret: &'a Secret,
-    deadline: Instant,
-) -> Inquiry<'a> {
+pub(super) fn about<'a>(account: &Account, secret: &'a Secret, deadline: Instant) -> Inquiry<'a> {
     Inquiry {
-        account,
+        account: account.clone(),
         secret,
         patience: Duration::from_secs(10),
         deadline,
@@ -33,22 +32,32 @@ pub(super) fn about<'a>(
 
 impl<'a> Inquiry<'a> {
     /// What is asked while git waits.
-    pub(super) fn of_git(account: &'a Account, secret: &'a Secret, deadline: Instant) -> Self {
+    pub(super) fn of_git(account: &Account, secret: &'a Secret, deadline: Instant) -> Self {
         Self {
             patience: Duration::from_secs(3),
             ..about(account, secret, deadline)
         }
     }
 
+    pub(super) fn for_rest(&self) -> Result<Identity, Missing> {
+        Identity::for_rest(&self.account, self.secret.clone())
+    }
+
+    pub(super) fn with_scheme(&self, scheme: Scheme) -> Self {
+        let mut account = self.account.clone();
+        account.set_scheme(scheme);
+        Self { account, ..*self }
+    }
+
+    pub(super) fn as_bearer(&self) -> Identity {
+        Identity::Bearer(self.secret.clone())
+    }
+
     /// Asks who signs in with this identity.
     pub(super) fn who_is(&self, identity: &Identity) -> Result<Answer, http::Error> {
         let host = &self.account.host;
         let url = bitbucket::whoami_url(host, self.account.base_path());
-        if bitbucket::is_cloud(host) {
-            self.get(&bitbucket::api_host(), &url, identity)
-        } else {
-            self.get(host, &url, identity)
-        }
+        self.get(&bitbucket::rest_host(host), &url, identity)
     }
 
     /// Asks for a repository as git would; where its workspace was renamed, for the new one. None for a place that is no
@@ -73,9 +82,9 @@ impl<'a> Inquiry<'a> {
         place: &Reach,
         service: Service,
     ) -> Option<Result<Answer, http::Error>> {
-        let Account { host, .. } = self.account;
+        let host = &self.account.host;
         let repository = place.repository.as_deref()?;
-        let identity = Identity::for_git(self.account, self.secret.clone()).ok()?;
+        let identity = Identity::for_git(&self.account, self.secret.clone()).ok()?;
         let base_path = self.account.base_path();
         let repository = bitbucket::clone_url(host, base_path, &place.workspace, repository);
         let url = bitbucket::service_url(&repository, service);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::account::inquiry::Inquiry;
 use crate::account::record::Account;
 use crate::account::rejection::Probed;
-use crate::bitbucket::{self, Identity, Reach, Service};
+use crate::bitbucket::{self, Reach, Service};
 use crate::sys::http::Answer;
 use crate::sys::parallel::in_parallel;
 use crate::sys::words::words;
@@ -95,10 +95,10 @@ pub(crate) fn ask(
 
 /// Whether Bitbucket knows the secret, with the kind's own name.
 fn whoami(inquiry: &Inquiry<'_>) -> Word {
-    let own = Identity::for_rest(inquiry.account, inquiry.secret.clone());
+    let own = inquiry.for_rest();
     // Without the name that the kind needs there, only a yes counts.
     let is_own = own.is_ok();
-    let identity = own.unwrap_or_else(|_| Identity::Bearer(inquiry.secret.clone()));
+    let identity = own.unwrap_or_else(|_| inquiry.as_bearer());
     let Ok(answer) = inquiry.who_is(&identity) else {
         return Word::Nothing;
     };

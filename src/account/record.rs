@@ -168,6 +168,12 @@ impl Account {
         self.known().map_or(Scheme::Basic, |known| known.scheme)
     }
 
+    pub(crate) fn set_scheme(&mut self, scheme: Scheme) {
+        if let Some(known) = self.known_mut() {
+            known.scheme = scheme;
+        }
+    }
+
     /// Data Center: the path below which the instance lies.
     pub(crate) fn base_path(&self) -> &str {
         self.known().map_or("", |known| &known.base_path)

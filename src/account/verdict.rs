@@ -41,6 +41,10 @@ impl Verdict {
         }
     }
 
+    pub(super) fn but(self, meaning: Meaning) -> Self {
+        Self { meaning, ..self }
+    }
+
     pub(crate) fn is_good(&self) -> bool {
         self.meaning == Meaning::Good
     }
@@ -55,7 +59,7 @@ impl Verdict {
 }
 
 /// It works. `who` is the user, where Bitbucket says so.
-pub(super) fn good(account: &Account, who: Option<&str>) -> Verdict {
+pub(super) fn good(account: &Account, who: Option<String>) -> Verdict {
     let who = who.map_or_else(String::new, |who| format!(" as '{who}'"));
     Verdict {
         meaning: Meaning::Good,
@@ -64,7 +68,8 @@ pub(super) fn good(account: &Account, who: Option<&str>) -> Verdict {
     }
 }
 
-pub(super) fn lacks(account: &Account, what: Service, scope: Option<&str>) -> Verdict {
+pub(super) fn lacks(account: &Account, what: Service) -> Verdict {
+    let scope = account.kind().and_then(|kind| kind.git_scope(what));
     let message = match scope {
         Some(scope) => format!("the token works, but cannot {what}: it lacks the scope '{scope}'"),
         None => format!("the token works, but is not allowed to {what}"),

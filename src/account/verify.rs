@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Instant;
 
-use crate::account::data_center::{failure, set_scheme, work_out_scheme};
+use crate::account::data_center::{failure, work_out_scheme};
 use crate::account::inquiry::{Inquiry, about};
 use crate::account::record::Account;
 use crate::account::sign_in::Scheme;
@@ -27,11 +27,13 @@ pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -
         // Bitbucket refuses all of them.
         return unchecked("Bitbucket accepts no app passwords any more");
     }
+    let mut inquiry = about(account, secret, deadline);
     let checked = if bitbucket::is_cloud(&account.host) {
-        cloud(account, secret, deadline)
+        cloud(&mut inquiry)
     } else {
-        data_center(account, secret, deadline)
+        data_center(&mut inquiry)
     };
+    *account = inquiry.account;
     checked.unwrap_or_else(|error| unanswered(account, &error))
 }
 
@@ -67,8 +69,8 @@ pub(crate) fn access(
 
 /// Asks whether Bitbucket Cloud calls an access token one of a whole workspace.
 pub(crate) fn is_for_a_workspace(account: &Account, secret: &Secret, deadline: Instant) -> bool {
-    let identity = Identity::Bearer(secret.clone());
-    let answer = about(account, secret, deadline).who_is(&identity);
+    let inquiry = about(account, secret, deadline);
+    let answer = inquiry.who_is(&inquiry.as_bearer());
     answer.is_ok_and(|answer| bitbucket::is_workspace_token(&answer))
 }
 
@@ -79,38 +81,30 @@ pub(crate) fn missing_workspace(
     deadline: Instant,
 ) -> Option<Verdict> {
     let inquiry = about(account, secret, deadline);
-    let identity = Identity::for_rest(account, secret.clone()).ok();
+    let identity = inquiry.for_rest().ok();
     let identity = identity.filter(|_| bitbucket::is_cloud(&account.host))?;
     let is_missing = |place: &&Reach| {
-        let answer = inquiry.get(
-            &bitbucket::api_host(),
-            &bitbucket::workspace_url(&place.workspace),
-            &identity,
-        );
+        let url = bitbucket::workspace_url(&place.workspace);
+        let answer = inquiry.get(&bitbucket::api_host(), &url, &identity);
         answer.is_ok_and(|answer| bitbucket::has_no_workspace(&answer))
     };
     let is_workspace = |place: &&Reach| place.repository.is_none();
     let mut workspaces = account.reach.iter().filter(is_workspace);
-    workspaces
-        .find(is_missing)
-        .map(|place| misplaced(account, place))
+    let missing = workspaces.find(is_missing)?;
+    Some(misplaced(account, missing))
 }
 
-fn cloud(
-    account: &mut Account,
-    secret: &Secret,
-    deadline: Instant,
-) -> Result<Verdict, http::Error> {
-    let Ok(identity) = Identity::for_rest(account, secret.clone()) else {
-        return without_email(account, secret, deadline);
+fn cloud(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
+    let Ok(identity) = inquiry.for_rest() else {
+        return without_email(inquiry);
     };
-    let answer = about(account, secret, deadline).who_is(&identity)?;
+    let answer = inquiry.who_is(&identity)?;
     let is_known = bitbucket::knows_the_secret(&answer);
     if is_known {
         let is_by_email = matches!(identity, Identity::Basic { .. });
-        account.owner.note(&answer, is_by_email);
+        inquiry.account.owner.note(&answer, is_by_email);
     }
-    let inquiry = &about(account, secret, deadline);
+    let account = &inquiry.account;
     match answer.status {
         _ if is_known => {}
         _ if bitbucket::lacks_all_scopes(&answer) => return Ok(refused(account, &answer)),
@@ -118,94 +112,78 @@ fn cloud(
         // What is not Bitbucket's yes is none, but it may say why.
         403 => {
             let said = forbidden(account, None, Service::Fetch, &answer);
-            return Ok(Verdict {
-                meaning: Meaning::Unchecked,
-                ..said
-            });
+            return Ok(said.but(Meaning::Unchecked));
         }
         status => return Ok(undecided(account, status)),
     }
-    Ok(
-        match (
-            refs(inquiry, &account.reach)?,
-            lacking_scope(account, &answer),
-        ) {
-            (Some(verdict), _) if verdict.meaning == Meaning::Misplaced => verdict,
-            (_, Some(limited)) => limited,
-            // Bitbucket knows the secret: only the repository refuses it.
-            (Some(verdict), None) if verdict.meaning == Meaning::Refused => {
-                unchecked("Bitbucket knows the secret, but a repository of '--for' refuses it")
-            }
-            (Some(verdict), None) if !verdict.is_good() => verdict,
-            _ => good(account, bitbucket::display_name(&answer).as_deref()),
-        },
-    )
+    let of_git = refs(inquiry, &account.reach)?;
+    let meaning = of_git.as_ref().map(|said| said.meaning);
+    Ok(match (of_git, lacking_scope(account, &answer)) {
+        (Some(misplaced), _) if meaning == Some(Meaning::Misplaced) => misplaced,
+        (_, Some(limited)) => limited,
+        // Bitbucket knows the secret: only the repository refuses it.
+        _ if meaning == Some(Meaning::Refused) => {
+            unchecked("Bitbucket knows the secret, but a repository of '--for' refuses it")
+        }
+        (Some(said), _) if !said.is_good() => said,
+        _ => good(account, bitbucket::display_name(&answer)),
+    })
 }
 
 /// REST takes an API token only with the e-mail. git's address takes it without, and REST may take it as Bearer, of which
 /// only a yes counts.
-fn without_email(
-    account: &mut Account,
-    secret: &Secret,
-    deadline: Instant,
-) -> Result<Verdict, http::Error> {
-    if let Some(of_git) = refs(&about(account, secret, deadline), &account.reach)? {
+fn without_email(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
+    if let Some(of_git) = refs(inquiry, &inquiry.account.reach)? {
         return Ok(of_git);
     }
-    let answer = about(account, secret, deadline).who_is(&Identity::Bearer(secret.clone()))?;
+    let answer = inquiry.who_is(&inquiry.as_bearer())?;
+    let account = &mut inquiry.account;
     if bitbucket::lacks_all_scopes(&answer) {
         return Ok(refused(account, &answer));
     }
     if bitbucket::is_api_token(&answer) {
         account.owner.note(&answer, false);
-        let good = || good(account, bitbucket::display_name(&answer).as_deref());
+        let good = || good(account, bitbucket::display_name(&answer));
         return Ok(lacking_scope(account, &answer).unwrap_or_else(good));
     }
-    Ok(
-        refs_here(&about(account, secret, deadline))?.unwrap_or_else(|| {
-            unchecked("Bitbucket can only be asked with '--email' or '--for WORKSPACE/REPOSITORY'")
-        }),
-    )
+    Ok(refs_here(inquiry)?.unwrap_or_else(|| {
+        unchecked("Bitbucket can only be asked with '--email' or '--for WORKSPACE/REPOSITORY'")
+    }))
 }
 
-fn data_center(
-    account: &mut Account,
-    secret: &Secret,
-    deadline: Instant,
-) -> Result<Verdict, http::Error> {
-    let answer = work_out_scheme(account, secret, deadline)?;
+fn data_center(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
+    let answer = work_out_scheme(inquiry)?;
     if answer.status != 200 {
-        return Ok(failure(account, &answer));
+        return Ok(failure(&inquiry.account, &answer));
     }
     // This address also answers without a sign-in; the header names the user only after one.
-    let who = bitbucket::signed_in_users(&answer)
-        .first()
-        .map(ToString::to_string);
-    let mut said = refs(&about(account, secret, deadline), &account.reach)?;
+    let who = bitbucket::signed_in_users(&answer);
+    let who = who.first().map(ToString::to_string);
+    let mut said = refs(inquiry, &inquiry.account.reach)?;
+    let is_token = matches!(
+        inquiry.account.kind(),
+        Some(Kind::HttpAccessToken | Kind::Oauth)
+    );
     // An administrator can close git alone to Basic.
-    if said.as_ref().is_some_and(|said| !said.is_good())
-        && matches!(account.kind(), Some(Kind::HttpAccessToken | Kind::Oauth))
-    {
-        let mut other = account.clone();
-        set_scheme(&mut other, Scheme::Bearer);
-        let as_bearer = refs(&about(&other, secret, deadline), &other.reach)?;
+    if is_token && said.as_ref().is_some_and(|said| !said.is_good()) {
+        let other = inquiry.with_scheme(Scheme::Bearer);
+        let as_bearer = refs(&other, &other.account.reach)?;
         if as_bearer.as_ref().is_some_and(Verdict::is_good) {
-            (*account, said) = (other, as_bearer);
+            (*inquiry, said) = (other, as_bearer);
         }
     }
-    account.owner.confirmed.clone_from(&who);
-    let inquiry = about(account, secret, deadline);
+    inquiry.account.owner.confirmed.clone_from(&who);
     Ok(match said {
-        None if who.is_none() => refs_here(&inquiry)?.unwrap_or_else(|| {
-            unchecked(format!("{} does not say whose token it is", account.host))
+        None if who.is_none() => refs_here(inquiry)?.unwrap_or_else(|| {
+            let host = &inquiry.account.host;
+            unchecked(format!("{host} does not say whose token it is"))
         }),
         // REST knows it: only git's address refuses it.
-        Some(verdict) if verdict.meaning == Meaning::Refused && who.is_some() => Verdict {
-            meaning: Meaning::Mistaken,
-            ..verdict
-        },
-        Some(verdict) if !verdict.is_good() => verdict,
-        _ => good(account, who.as_deref()),
+        Some(said) if said.meaning == Meaning::Refused && who.is_some() => {
+            said.but(Meaning::Mistaken)
+        }
+        Some(said) if !said.is_good() => said,
+        _ => good(&inquiry.account, who),
     })
 }
 
@@ -220,7 +198,7 @@ pub(crate) fn check_repositories(
 
 /// Asks for the repository of the current folder's remote.
 fn refs_here(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
-    let account = inquiry.account;
+    let account = &inquiry.account;
     let of_remote = |setting: &Setting| {
         let remote = setting.key.strip_prefix("remote.")?;
         remote.strip_suffix(".url")?;
@@ -230,14 +208,11 @@ fn refs_here(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
     };
     let settings = git::settings().unwrap_or_default();
     let here: Vec<Reach> = settings.iter().find_map(of_remote).into_iter().collect();
-    Ok(match refs(inquiry, &here)? {
+    Ok(refs(inquiry, &here)?.map(|said| match said.meaning {
         // Nobody said that the account is for it.
-        Some(verdict) if verdict.meaning == Meaning::Misplaced => Some(Verdict {
-            meaning: Meaning::Limited,
-            ..verdict
-        }),
-        verdict => verdict,
-    })
+        Meaning::Misplaced => said.but(Meaning::Limited),
+        _ => said,
+    }))
 }
 
 /// Asks for repositories as git would, up to one that is not good. None if there is none to ask for.
@@ -262,7 +237,7 @@ fn of_place(
     place: &Reach,
     service: Service,
 ) -> Option<Result<Verdict, http::Error>> {
-    let account = inquiry.account;
+    let account = &inquiry.account;
     let follow = |answer: Answer| {
         let Some(new) = bitbucket::renamed(&account.host, &answer).filter(|new| new != place)
         else {
@@ -309,12 +284,7 @@ fn forbidden(
     let named = place.or(account.reach.first());
     let workspace = named.map_or("WORKSPACE", |place| &place.workspace);
     if bitbucket::lacks_a_scope(answer) {
-        let scopes = account.kind().and_then(Kind::git_scopes);
-        let scope = scopes.map(|(read, write)| match service {
-            Service::Fetch => read,
-            Service::Push => write,
-        });
-        return lacks(account, service, scope);
+        return lacks(account, service);
     }
     if let Some(reason) = bitbucket::why_forbidden(answer) {
         let [message, hint] = <[_; 2]>::from(reason).map(|it| it.replace("WORKSPACE", workspace));
@@ -336,25 +306,25 @@ fn forbidden(
 
 /// The scope that git needs and the token lacks, if Bitbucket lists the token's scopes.
 fn lacking_scope(account: &Account, answer: &Answer) -> Option<Verdict> {
-    let (read, write) = account.kind()?.git_scopes()?;
+    let kind = account.kind()?;
     let granted = bitbucket::granted_scopes(answer)?;
-    if !bitbucket::grants(&granted, read) {
-        return Some(lacks(account, Service::Fetch, Some(read)));
-    }
-    (!bitbucket::grants(&granted, write)).then(|| lacks(account, Service::Push, Some(write)))
+    let is_lacking = |service: &Service| {
+        let scope = kind.git_scope(*service);
+        scope.is_some_and(|scope| !bitbucket::grants(&granted, scope))
+    };
+    let lacking = Service::ALL.into_iter().find(is_lacking)?;
+    Some(lacks(account, lacking))
 }
 
 /// Bitbucket said 401: find which of the known mistakes it is.
 fn explain_refusal(inquiry: &Inquiry<'_>, answer: &Answer) -> Result<Verdict, http::Error> {
-    let Inquiry {
-        account, secret, ..
-    } = inquiry;
+    let account = &inquiry.account;
     match (account.kind(), account.email()) {
         (Some(Kind::ApiToken), Some(email)) => {
-            let as_bearer = inquiry.who_is(&Identity::Bearer((*secret).clone()))?;
+            let as_bearer = inquiry.who_is(&inquiry.as_bearer())?;
             let is_known = bitbucket::knows_the_secret(&as_bearer);
             let is_api_token = bitbucket::is_api_token(&as_bearer)
-                || Kind::of_secret(secret, &account.host) == Some(Kind::ApiToken);
+                || Kind::of_secret(inquiry.secret, &account.host) == Some(Kind::ApiToken);
             if is_known && !is_api_token {
                 return Ok(wrong_kind(Kind::AccessToken, Kind::ApiToken));
             }
@@ -373,7 +343,7 @@ fn explain_refusal(inquiry: &Inquiry<'_>, answer: &Answer) -> Result<Verdict, ht
         (Some(Kind::AccessToken), Some(email)) => {
             let identity = Identity::Basic {
                 username: email.into(),
-                password: (*secret).clone(),
+                password: inquiry.secret.clone(),
             };
             if bitbucket::knows_the_secret(&inquiry.who_is(&identity)?) {
                 return Ok(wrong_kind(Kind::ApiToken, Kind::AccessToken));

@@ -3,6 +3,7 @@
 use crate::bitbucket::host::is_cloud;
 use crate::bitbucket::kind::Kind;
 use crate::bitbucket::reach::Reach;
+use crate::bitbucket::rest::Service;
 use crate::git::Host;
 
 /// Where API tokens are created and revoked: <https://support.atlassian.com/bitbucket-cloud/docs/create-an-api-token/>.
@@ -68,15 +69,19 @@ pub(crate) fn how_to_make(kind: Kind, host: &Host, context: &str, reach: &[Reach
 }
 
 impl Kind {
-    /// The scopes with which git reads and writes on Bitbucket Cloud; pushing needs both:
+    /// The scope that git needs for this on Bitbucket Cloud; pushing needs both:
     /// <https://support.atlassian.com/bitbucket-cloud/docs/api-token-permissions/>,
     /// <https://support.atlassian.com/bitbucket-cloud/docs/repository-access-token-permissions/>.
-    pub(crate) fn git_scopes(self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::ApiToken => Some(("read:repository:bitbucket", "write:repository:bitbucket")),
-            Self::AccessToken | Self::Oauth => Some(("repository", "repository:write")),
-            Self::AppPassword | Self::HttpAccessToken => None,
-        }
+    pub(crate) fn git_scope(self, service: Service) -> Option<&'static str> {
+        let (read, write) = match self {
+            Self::ApiToken => ("read:repository:bitbucket", "write:repository:bitbucket"),
+            Self::AccessToken | Self::Oauth => ("repository", "repository:write"),
+            Self::AppPassword | Self::HttpAccessToken => return None,
+        };
+        Some(match service {
+            Service::Fetch => read,
+            Service::Push => write,
+        })
     }
 }
 

@@ -39,9 +39,7 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
             if rejected.is_none() && told(&checked) != told(account) {
                 // The rest of the sign-in may change meanwhile: a renewal keeps its notes there.
                 session.change(account, |known| {
-                    if let Some(sign_in) = known.known_mut() {
-                        sign_in.scheme = checked.scheme();
-                    }
+                    known.set_scheme(checked.scheme());
                     known.owner = checked.owner;
                 })?;
             }
