@@ -44,8 +44,9 @@ const SERVICE_VARIABLES: [&str; 5] = [
 
 #[derive(Debug)]
 pub(crate) struct Program {
-    /// The reason why it cannot be started is told when it is run.
-    command: Result<Command, io::ErrorKind>,
+    command: Command,
+    /// One that is not is told when it is run.
+    is_found: bool,
     at_the_terminal: bool,
     cap: usize,
 }
@@ -71,18 +72,17 @@ impl Program {
     /// repository may contain such a folder.
     pub(crate) fn new(name: impl AsRef<OsStr>) -> Self {
         let path = found(Path::new(name.as_ref()));
-        let command = path.map(|path| {
-            let mut command = Command::new(path);
-            // Its own messages and `ps` show the name, as if the system had looked it up.
-            #[cfg(unix)]
-            command.arg0(name.as_ref());
-            for variable in SECRET_VARIABLES.iter().chain(&SERVICE_VARIABLES) {
-                command.env_remove(variable);
-            }
-            command
-        });
+        let is_found = path.is_some();
+        let mut command = Command::new(path.unwrap_or_default());
+        // Its own messages and `ps` show the name, as if the system had looked it up.
+        #[cfg(unix)]
+        command.arg0(name.as_ref());
+        for variable in SECRET_VARIABLES.iter().chain(&SERVICE_VARIABLES) {
+            command.env_remove(variable);
+        }
         Self {
-            command: command.ok_or(io::ErrorKind::NotFound),
+            command,
+            is_found,
             at_the_terminal: false,
             cap: CAP,
         }
@@ -93,20 +93,16 @@ impl Program {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
-        if let Ok(command) = &mut self.command {
-            command.args(arguments);
-        }
+        self.command.args(arguments);
         self
     }
 
     pub(crate) fn env(mut self, variable: &str, value: impl AsRef<OsStr>) -> Self {
-        if let Ok(command) = &mut self.command {
-            command.env(variable, value);
-        }
+        self.command.env(variable, value);
         self
     }
 
-    /// Lets it inherit the tokens of Vault and of a pipeline: it may fetch its secrets with them.
+    /// It may fetch its secrets with the tokens of Vault and of a pipeline.
     pub(crate) fn with_service_tokens(self) -> Self {
         let known = |variable| Some((variable, variables::value(variable)?));
         let tokens = SERVICE_VARIABLES.into_iter().filter_map(known);
@@ -116,9 +112,7 @@ impl Program {
     }
 
     pub(crate) fn without(mut self, variable: &str) -> Self {
-        if let Ok(command) = &mut self.command {
-            command.env_remove(variable);
-        }
+        self.command.env_remove(variable);
         self
     }
 
@@ -136,13 +130,19 @@ impl Program {
         Self { cap, ..self }
     }
 
+    fn command(self) -> io::Result<Command> {
+        let missing = || io::ErrorKind::NotFound.into();
+        self.is_found.then_some(self.command).ok_or_else(missing)
+    }
+
     /// Runs it to its end. None when it does not end within `limit`: then it is killed with all it started.
     pub(crate) fn run(self, input: &[u8], limit: Duration) -> io::Result<Option<Output>> {
         if limit.is_zero() {
             return Ok(None);
         }
-        let mut command = self.command?;
-        let end = if self.at_the_terminal {
+        let (at_the_terminal, cap) = (self.at_the_terminal, self.cap);
+        let mut command = self.command()?;
+        let end = if at_the_terminal {
             end
         } else {
             // So that it can be ended with the processes that it starts, for instance through a shell.
@@ -154,7 +154,7 @@ impl Program {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let deadline = Instant::now() + limit;
         let mut child = command.spawn()?;
-        let output = output_of(&mut child, input, deadline, self.cap);
+        let output = output_of(&mut child, input, deadline, cap);
         if !matches!(output, Ok(Some(_))) {
             end(&mut child);
         }
@@ -165,9 +165,9 @@ impl Program {
     /// has no time limit: the user started it and waits for it.
     #[cfg(unix)]
     pub(crate) fn become_it(self) -> io::Error {
-        match self.command {
+        match self.command() {
             Ok(mut command) => command.exec(),
-            Err(kind) => kind.into(),
+            Err(error) => error,
         }
     }
 
@@ -175,7 +175,7 @@ impl Program {
     /// waits for it.
     #[cfg(not(unix))]
     pub(crate) fn run_for_the_user(self, input: &Secret) -> io::Result<Option<i32>> {
-        let mut child = self.command?.stdin(Stdio::piped()).spawn()?;
+        let mut child = self.command()?.stdin(Stdio::piped()).spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
             // A program that ended early says why itself.
             let _ = stdin.write_all(input.expose());
@@ -186,7 +186,7 @@ impl Program {
     /// Starts it without our streams and leaves it running. False when it fails within `watch`.
     pub(crate) fn leave_running(self, watch: Duration) -> bool {
         let start = || {
-            let mut command = self.command?;
+            let mut command = self.command()?;
             command.stdin(Stdio::null());
             command.stdout(Stdio::null()).stderr(Stdio::null());
             wait(&mut command.spawn()?, Instant::now() + watch)
