@@ -70,13 +70,11 @@ fn ask(inquiry: &Inquiry<'_>) -> Result<Answer, http::Error> {
     inquiry.who_is(&identity.unwrap_or_else(|_| inquiry.as_bearer()))
 }
 
-/// Notes the first of these, if there is one.
 fn note_user(inquiry: &mut Inquiry<'_>, names: Vec<Username>) {
     let known = &mut inquiry.account.owner.username;
     *known = names.into_iter().next().or(known.take());
 }
 
-/// What an answer of a Data Center says that is not a good one.
 pub(super) fn failure(account: &Account, answer: &Answer) -> Verdict {
     let (host, base_path) = (&account.host, account.base_path());
     match answer.status {

@@ -7,7 +7,6 @@ use crate::bitbucket::oauth::{Ended, Flow, LATER};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Grant {
-    /// The ID of the OAuth client.
     pub(crate) client_id: String,
     pub(crate) flow: Flow,
     /// When the refresh token was sent to Bitbucket. Written before it is sent, removed after the answer: a dead process
@@ -18,7 +17,6 @@ pub(crate) struct Grant {
     pub(crate) rotates: bool,
     /// When Bitbucket first answered with a refusal that may pass. The next one ends the grant, after [`LATER`].
     pub(crate) refused: Option<Timestamp>,
-    /// It yields no new token, for this reason.
     pub(crate) ended: Option<Ended>,
     /// When a renewal last failed for a reason that may pass. A process that waited for it does not try again.
     pub(crate) failed: Option<Timestamp>,

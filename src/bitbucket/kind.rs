@@ -50,7 +50,6 @@ pub(crate) enum RestScheme {
 }
 
 impl Kind {
-    /// As one says it in a sentence.
     pub(crate) fn noun(self) -> &'static str {
         match self {
             Self::AccessToken => "an access token",
@@ -61,7 +60,6 @@ impl Kind {
         }
     }
 
-    /// Whether this kind exists on the host at all.
     pub(crate) fn exists_on(self, host: &Host) -> bool {
         match self {
             Self::AccessToken | Self::ApiToken => is_cloud(host),
@@ -118,7 +116,6 @@ impl Kind {
     }
 }
 
-/// The user names that stand for a kind and for no user, each once.
 pub(crate) fn static_usernames() -> BTreeSet<&'static [u8]> {
     let kinds = Kind::ALL.into_iter();
     kinds.filter_map(Kind::static_username).collect()

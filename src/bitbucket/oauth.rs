@@ -219,7 +219,6 @@ pub(crate) fn code(json: &Value) -> Option<String> {
     is_name.then(|| code.to_owned())
 }
 
-/// Fields, as a form and a query have them.
 fn encoded(fields: &[(&str, &[u8])]) -> Secret {
     let mut text = SecretBuffer::default();
     for (key, value) in fields {
@@ -262,7 +261,6 @@ fn form(client: &OauthClient, proof: &Proof<'_>, names_client: bool) -> Secret {
     encoded(&fields)
 }
 
-/// One attempt to sign in with a browser.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     /// The `state`, which ties the answer to our request (RFC 6749, 10.12).

@@ -17,7 +17,6 @@ pub(crate) fn whoami_url(host: &Host, context: &str) -> String {
     }
 }
 
-/// The REST URL of a workspace of Bitbucket Cloud.
 pub(crate) fn workspace_url(workspace: &str) -> String {
     format!("https://{API_HOST}/2.0/workspaces/{workspace}")
 }
@@ -35,7 +34,6 @@ words! {
     }
 }
 
-/// The URL of a repository, as git is given it.
 pub(crate) fn clone_url(host: &Host, context: &str, workspace: &str, repository: &str) -> String {
     let scm = if is_cloud(host) { "" } else { "/scm" };
     format!("https://{host}{context}{scm}/{workspace}/{repository}.git")
@@ -237,7 +235,6 @@ pub(crate) fn granted_scopes(answer: &Answer) -> Option<Vec<&str>> {
     Some(scopes.map(str::trim).collect())
 }
 
-/// The user name that `/2.0/user` has.
 pub(crate) fn username(answer: &Answer) -> Option<String> {
     text(answer, "username")
 }

@@ -43,7 +43,6 @@ impl Site {
         }
     }
 
-    /// The page where a user grants a client access.
     pub(super) fn authorize_url(&self) -> String {
         self.at("site/oauth2/authorize", "rest/oauth2/latest/authorize")
     }

@@ -31,13 +31,11 @@ pub(crate) fn is_of_a_service_account(secret: &Secret) -> bool {
     prefix_of(secret.expose()).is_some_and(|(prefix, _)| *prefix == SERVICE_ACCOUNT)
 }
 
-/// What the text starts with: the prefix of a secret, and the kind that it names.
 fn prefix_of(text: &[u8]) -> Option<&'static (&'static str, Option<Kind>)> {
     let mut prefixes = PREFIXES.iter();
     prefixes.find(|(prefix, _)| text.starts_with(prefix.as_bytes()))
 }
 
-/// The kind that a secret's prefix names, on any host.
 fn named(secret: &Secret) -> Option<Kind> {
     prefix_of(secret.expose())?.1
 }
@@ -114,7 +112,6 @@ pub(crate) fn tokens_in(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     tokens.filter(|token| token.len() >= SHORTEST)
 }
 
-/// The characters of a token that starts like this.
 pub(super) fn parts_of(start: &[u8]) -> impl Fn(u8) -> bool {
     let kind = prefix_of(start).and_then(|(_, kind)| *kind);
     let of_data_center = kind == Some(Kind::HttpAccessToken);
@@ -159,7 +156,6 @@ pub(crate) fn masked(text: &str) -> String {
     shown
 }
 
-/// The text with the passwords of its URLs masked, and the user names that are tokens.
 fn without_passwords(text: &str) -> String {
     let mut shown = text.to_owned();
     let urls: Vec<(usize, &str)> = urls_in(text.as_bytes()).collect();

@@ -10,7 +10,6 @@ use crate::sys::SecretBuffer;
 /// The longest list of settings that is compared with git's, in bytes: git may print no more to us.
 const LONGEST_LIST: usize = 1 << 26;
 
-/// The content of a file, in its order.
 #[derive(Default)]
 pub(crate) struct GitConfig {
     pub(crate) sections: Vec<ConfigSection>,
@@ -33,7 +32,6 @@ pub(crate) struct ConfigSection {
 pub(crate) struct ConfigEntry {
     /// The last part of its key, in lower case.
     pub(crate) variable: Vec<u8>,
-    /// The index of its section.
     pub(crate) section: usize,
     /// None without an equals sign; git reads that as true.
     pub(crate) value: Option<Piece>,
@@ -53,7 +51,6 @@ impl Piece {
         &self.bytes
     }
 
-    /// The place of a part of it in the text.
     pub(crate) fn place(&self, part: Range<usize>) -> Range<usize> {
         match &self.places[part] {
             [] => 0..0,
@@ -69,7 +66,6 @@ impl Piece {
 }
 
 impl GitConfig {
-    /// Parses a text. None where git would report a mistake.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut reader = ConfigReader { text, position: 0 };
         if text.starts_with(b"\xef\xbb\xbf") {
@@ -92,7 +88,6 @@ impl GitConfig {
         Some(config)
     }
 
-    /// The section, the variable and the value of each setting whose value is text.
     pub(crate) fn texts(&self) -> impl DoubleEndedIterator<Item = (&ConfigSection, &[u8], &str)> {
         self.entries.iter().filter_map(|entry| {
             let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;

@@ -67,7 +67,6 @@ pub(crate) fn config_folder(home: &Path) -> PathBuf {
         .join("git")
 }
 
-/// The values that a key has in one configuration file.
 pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
     let path = as_text(path)?;
     let arguments = ["config", "--file", path, "-z", "--get-all", key];

@@ -16,9 +16,7 @@ use crate::sys::child::Output;
 const GREP_PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Line {
-    /// The file's path, relative to the folder.
     pub(crate) name: String,
-    /// Counted from 1.
     pub(crate) number: usize,
     pub(crate) text: Zeroizing<Vec<u8>>,
 }

@@ -69,7 +69,6 @@ fn listed(place: &[&str], of_all: Option<Scope>, limit: Duration) -> Result<Vec<
     Ok(parsed(&list, of_all))
 }
 
-/// git's version, such as `2.47.3`.
 pub(crate) fn version() -> Result<String> {
     let line = git(&["version"], PATIENCE)?;
     let line = line.trim();
@@ -89,7 +88,6 @@ pub(crate) fn version_of(text: &str) -> GitVersion {
     (next(), next(), next())
 }
 
-/// Writes a setting into the user's own configuration.
 pub(crate) fn set_global(key: &str, value: &str) -> Result<()> {
     git(&["config", "--global", key, value], PATIENCE).map(drop)
 }

@@ -140,7 +140,6 @@ impl Request {
     }
 }
 
-/// What `get` answers.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) form: Form,
@@ -152,7 +151,6 @@ pub(crate) struct Reply {
     pub(crate) is_ephemeral: bool,
 }
 
-/// The form in which the secret is sent.
 #[derive(Debug)]
 pub(crate) enum Form {
     /// `Authorization: AUTHTYPE CREDENTIAL`, only for a caller that offered `capability[]=authtype`.
@@ -166,7 +164,6 @@ pub(crate) enum Form {
 }
 
 impl Reply {
-    /// Its form, for the trace.
     pub(crate) fn describe(&self) -> String {
         match &self.form {
             Form::Header { authtype, .. } => {

@@ -8,7 +8,6 @@ use percent_encoding::percent_decode_str;
 use crate::git::context::Host;
 use crate::sys::Secret;
 
-/// Shown in place of a user name and password.
 pub(crate) const MASK: &str = "***";
 
 /// A parsed URL with a scheme. It has neither `Debug` nor `Display`: show [`Url::bare`].
@@ -127,7 +126,6 @@ pub(crate) fn urls_in(text: &[u8]) -> impl Iterator<Item = (usize, &str)> {
     urls.filter_map(move |(start, url)| Some((start, url.ok()?.trim_end_matches(after))))
 }
 
-/// Where the scheme before this `://` starts.
 fn scheme_before(text: &[u8], mark: usize) -> Option<usize> {
     let mut schemes = SCHEMES.iter();
     schemes.find_map(|scheme| {

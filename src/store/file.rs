@@ -25,7 +25,6 @@ pub(crate) struct FileStore {
     pub(crate) patience: Duration,
 }
 
-/// Where the key of the sealed secrets lies.
 #[derive(Debug)]
 pub(crate) enum KeyPlace {
     File(PathBuf),

@@ -14,12 +14,10 @@ use thiserror::Error;
 use crate::sys::words::words;
 use crate::sys::{Hinted, Secret};
 
-/// A place for secrets, each under the name of its entry.
 pub(crate) trait Store {
     /// The secret of an entry. None when the store has none.
     fn get(&self, entry: &str) -> Result<Option<Secret>, Error>;
 
-    /// Stores a secret. It replaces the old secret of the entry.
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error>;
 
     /// Removes an entry. False when there was none.

@@ -23,7 +23,6 @@ impl<S: Store> InPieces<S> {
         Self { store, longest }
     }
 
-    /// How many pieces lie under the entry besides the first.
     fn others(first: &Secret) -> u8 {
         match first.expose() {
             [MARK, count, ..] => *count,

@@ -51,7 +51,6 @@ pub(crate) struct Program {
     cap: usize,
 }
 
-/// What a program printed, and its exit status.
 pub(crate) struct Output {
     /// None when a signal ended it.
     pub(crate) code: Option<i32>,
@@ -62,7 +61,6 @@ pub(crate) struct Output {
 /// Enough for a program that prints one secret or a few lines.
 const CAP: usize = 1 << 20;
 
-/// Whether [`Program::run`] failed because the program printed more than its cap.
 pub(crate) fn is_too_long(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::FileTooLarge
 }
@@ -203,7 +201,6 @@ pub(crate) fn found(name: &Path) -> Option<PathBuf> {
     on_path(name).next()
 }
 
-/// The programs of this name in the absolute folders of PATH, in its order.
 pub(crate) fn on_path(name: &Path) -> impl Iterator<Item = PathBuf> {
     let path = variables::value("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).filter(|folder| folder.is_absolute());

@@ -54,7 +54,6 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// What the user can do.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::Certificates { .. } => {
@@ -91,7 +90,6 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Where a redirect leads.
     pub(crate) fn moved_to(&self) -> Option<&str> {
         let is_redirect = matches!(self.status, 301 | 302 | 307 | 308);
         self.header("location").filter(|_| is_redirect)

@@ -162,7 +162,6 @@ impl Loopback {
         }
     }
 
-    /// Whether it is the browser that has begun.
     fn knows(&self, request: &BrowserRequest<'_>) -> bool {
         // A page on another port may have set one as well.
         let mut cookies = request.cookies.iter();
@@ -175,7 +174,6 @@ fn authority(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// One connection, and what it has said so far.
 struct Visit {
     stream: TcpStream,
     head: SecretBuffer,

@@ -21,7 +21,6 @@ impl Secret {
         Self(Zeroizing::new(bytes))
     }
 
-    /// 256 bits, as letters.
     pub(crate) fn random() -> io::Result<Self> {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(bytes.as_mut()).map_err(io::Error::other)?;
@@ -29,7 +28,6 @@ impl Secret {
         Ok(Self::new(letters.into_bytes()))
     }
 
-    /// A JSON document with secrets in it.
     pub(crate) fn of_json(document: &impl Serialize) -> serde_json::Result<Self> {
         let mut json = SecretBuffer::default();
         serde_json::to_writer(&mut json, document)?;

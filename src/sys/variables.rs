@@ -20,7 +20,6 @@ pub(crate) fn first(names: [&'static str; 2]) -> Option<(&'static str, OsString)
     names.into_iter().find_map(set)
 }
 
-/// The same as [`filled`], as text.
 pub(crate) fn text(name: &str) -> Option<String> {
     filled(name)?.into_string().ok()
 }

@@ -13,7 +13,6 @@ pub(super) const AT_WORK: Duration = Duration::from_secs(60);
 
 const DRAFT: &str = ".new";
 
-/// How a new file is made.
 #[derive(Clone, Copy)]
 pub(crate) enum Mode<'a> {
     /// Only its owner can read it.
@@ -55,7 +54,6 @@ impl<'a> Draft<'a> {
         &self.path
     }
 
-    /// Removes drafts of the same file that killed processes left behind.
     pub(crate) fn sweep(&self) {
         sweep(self.target, AT_WORK);
     }
@@ -81,7 +79,6 @@ impl Drop for Draft<'_> {
     }
 }
 
-/// Makes a new, empty file with a name of its own beside `path`.
 fn draft_beside(path: &Path, mode: Mode<'_>) -> io::Result<(PathBuf, File)> {
     loop {
         let mut name = path.file_name().unwrap_or_default().to_owned();

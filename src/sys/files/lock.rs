@@ -90,7 +90,6 @@ const LONGEST_HOLD: Duration = Duration::from_secs(600);
 struct LockFile(PathBuf);
 
 impl LockFile {
-    /// The lock file of a file that cannot be locked.
     fn path(of: &Path) -> PathBuf {
         of.with_extension("lock.held")
     }

@@ -46,7 +46,6 @@ pub(crate) fn make_public_folder(folder: &Path) -> Result<()> {
     platform::refuse_to_write_for_another(folder)
 }
 
-/// Lets everybody read a file, whatever the umask is.
 pub(crate) fn open_to_readers(path: &Path) -> Result<()> {
     platform::open_to_readers(path, PUBLIC)
         .with_context(|| format!("cannot let everybody read '{}'", path.display()))
@@ -69,7 +68,6 @@ pub(super) fn write(path: &Path, content: &[u8], age: Duration) -> Result<()> {
     replace().map_err(cannot("write", path))
 }
 
-/// Removes a file. A missing file is no error.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     let removed = if_there(fs::remove_file(path));
     removed.map(drop).map_err(cannot("remove", path))

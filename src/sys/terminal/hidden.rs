@@ -33,7 +33,6 @@ pub(crate) struct Quiet {
 }
 
 impl Quiet {
-    /// Shows the prompt and hides the input.
     pub(crate) fn ask(terminal: File, prompt: &str) -> io::Result<Self> {
         let quiet = Self {
             before: tcgetattr(&terminal)?,
@@ -74,7 +73,6 @@ impl Quiet {
         }
     }
 
-    /// Restores the terminal and lets a signal act.
     fn meet(&self, signal: i32) -> io::Result<()> {
         match signal {
             SIGINT => return Err(io::ErrorKind::Interrupted.into()),
@@ -189,7 +187,6 @@ impl Signals {
         Ok(Self { is_free, noted })
     }
 
-    /// A signal that has arrived.
     fn take(&self) -> Option<i32> {
         let mut noted = self.noted.iter();
         let noted = noted.find(|(_, has_come)| has_come.swap(false, Ordering::SeqCst));

@@ -15,14 +15,12 @@ use crate::sys::limit::limit;
 /// A wait that is shorter shows nothing.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// The line on the screen.
 static SHOWN: Mutex<Option<String>> = Mutex::new(None);
 
 /// A wait, until it is dropped.
 pub(crate) struct Waiting(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Waiting {
-    /// Shows the line, as it is each second, where the wait lasts.
     pub(crate) fn on(line: impl Fn() -> String + Send + 'static) -> Self {
         if !knows_codes(&io::stderr()) {
             return Self(None);
