@@ -8,10 +8,8 @@ use crate::bitbucket::{self, Identity, Kind};
 use crate::git::Username;
 use crate::sys::http::{self, Answer};
 
-/// Finds out how a Data Center takes the secret, and whose it is, and notes both. Returns the answer that decided.
-///
-/// A user's token goes as Basic with the user's name where that works: some gits lose the header of Bearer on large pushes,
-/// and git-lfs before 3.6 knows no Bearer.
+/// Notes how a Data Center takes the secret, and whose it is. Basic with the user's name is better where it works: some
+/// gits lose the header of Bearer on large pushes, and git-lfs before 3.6 knows no Bearer.
 pub(super) fn work_out_scheme(inquiry: &mut Inquiry<'_>) -> Result<Answer, http::Error> {
     let kind = inquiry.account.kind();
     if kind == Some(Kind::Oauth) {

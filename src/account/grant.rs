@@ -9,8 +9,7 @@ use crate::bitbucket::oauth::{Ended, Flow, LATER};
 pub(crate) struct Grant {
     pub(crate) client_id: String,
     pub(crate) flow: Flow,
-    /// When the refresh token was sent to Bitbucket. Written before it is sent, removed after the answer: a dead process
-    /// leaves it behind, and then the token may have been used.
+    /// When the refresh token was sent, until there is an answer: a dead process leaves it, and the token may be used up.
     pub(crate) sent: Option<Timestamp>,
     /// A renewal brought a new refresh token: the old one must not be used after its time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -20,8 +19,7 @@ pub(crate) struct Grant {
     pub(crate) ended: Option<Ended>,
     /// When a renewal last failed for a reason that may pass. A process that waited for it does not try again.
     pub(crate) failed: Option<Timestamp>,
-    /// The entry for the next tokens; after a renewal, the entry of the old ones. Written before the entry is filled, so
-    /// that tokens which a dead process stored are found.
+    /// The entry for the next tokens, named before it is filled, so that none are lost; after a renewal that of the old ones.
     pub(crate) spare: Option<String>,
 }
 

@@ -68,10 +68,7 @@ impl Kind {
         }
     }
 
-    /// The user name with which git presents this kind to the host, given the account's own.
-    ///
-    /// An API token also works with its owner's user name, but not with an e-mail; the static name always works.
-    /// A Data Center token without a user name takes the static name of recent versions.
+    /// The name for git, given the account's own. The static name of an API token always works, its owner's e-mail never does.
     pub(crate) fn git_username<'a>(self, host: &Host, own: Option<&'a [u8]>) -> Option<&'a [u8]> {
         match self {
             Self::AppPassword | Self::HttpAccessToken => own.or(self.static_username()),

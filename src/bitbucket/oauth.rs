@@ -1,6 +1,5 @@
-//! OAuth 2.0 of Bitbucket (RFC 6749, RFC 7636): requests, and what the answers mean.
-//!
-//! Cloud: <https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/>. Data Center:
+//! OAuth 2.0 of Bitbucket (RFC 6749, RFC 7636):
+//! <https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/>, and for Data Center
 //! <https://confluence.atlassian.com/display/BITBUCKETSERVER091/Bitbucket+OAuth+2.0+provider+API>.
 
 use std::io;
@@ -170,8 +169,7 @@ fn read(client: &OauthClient, answer: &Answer) -> Result<Tokens, Error> {
     }
 }
 
-/// The tokens in an answer. Its scopes are called `scopes` or, since CHANGE-3052, `scope`; the client has them from its
-/// page, so that they are not looked at.
+/// The scopes (`scopes` or, since CHANGE-3052, `scope`) are not looked at: the client has them from its page.
 pub(crate) fn parse(json: &Value, usual_lifetime: Duration) -> Option<Tokens> {
     /// git's limit for a line.
     const LONGEST: usize = 65_000;
@@ -301,8 +299,6 @@ impl Attempt {
         })
     }
 
-    /// The URL for the browser.
-    ///
     /// Bitbucket does not document PKCE for Cloud. We send it, and the client's secret too where there is one.
     pub(crate) fn url(&self, client: &OauthClient) -> String {
         let challenge = Base64UrlUnpadded::encode_string(&Sha256::digest(self.verifier.expose()));

@@ -41,15 +41,12 @@ fn named(secret: &Secret) -> Option<Kind> {
 }
 
 impl Kind {
-    /// The kind that a secret's prefix names on this host.
-    ///
-    /// Lengths are never looked at: Atlassian says they vary.
+    /// The kind that a secret's prefix names on this host. Lengths vary, Atlassian says.
     pub(crate) fn of_secret(secret: &Secret, host: &Host) -> Option<Self> {
         named(secret).filter(|kind| kind.prefix_is_of(host))
     }
 
-    /// The kind that the prefix names on the other product: Cloud for a Data Center host, and Data Center for Cloud.
-    /// Such a secret must not be sent to this host.
+    /// The kind that the prefix names on the other product: such a secret must not be sent to this host.
     pub(crate) fn of_another_host(secret: &Secret, host: &Host) -> Option<Self> {
         named(secret).filter(|kind| !kind.prefix_is_of(host))
     }
@@ -126,8 +123,7 @@ pub(super) fn is_complete(token: &[u8]) -> bool {
     end.next().is_some_and(is_sum) && end.next().is_some_and(|rest| rest.ends_with(b"="))
 }
 
-/// The text with Atlassian's secrets and the passwords of URLs masked. It masks too much rather than too little: a secret
-/// may be percent-encoded, or follow a letter.
+/// Masks too much rather than too little: a secret may be percent-encoded, or follow a letter.
 pub(crate) fn masked(text: &str) -> String {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-_=+/%".contains(letter);
     let secret_in = |text: &str| {

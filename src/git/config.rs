@@ -1,7 +1,5 @@
-//! Parses a configuration file of git's and keeps the place of each byte (git-config(1), "CONFIGURATION FILE").
-//!
-//! git only prints values. To remove a secret and leave everything else unchanged (comments, order, quotes), we need
-//! its place. The caller checks with git that git reads the text in the same way.
+//! Parses a configuration file of git's (git-config(1), "CONFIGURATION FILE") and keeps the place of each byte: a secret is
+//! removed, and all else stays. The caller checks with git that git reads the text in the same way.
 
 use std::ops::Range;
 

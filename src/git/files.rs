@@ -92,8 +92,6 @@ pub(crate) fn included(by: &Path, path: &str) -> Option<PathBuf> {
 }
 
 /// Changes one of git's configuration files as [`edit`] does.
-///
-/// `change` maps the old text (empty when there is no file) to the new text. None removes the file.
 pub(crate) fn edit_config(
     path: &Path,
     mut change: impl FnMut(&str) -> Result<Option<String>>,
@@ -108,12 +106,10 @@ pub(crate) fn edit_config(
     edit(path, &lock_of(path), change, |_| Ok(()))
 }
 
-/// Changes a file under git's lock. Keeps its mode, and follows a symbolic link.
+/// Changes a file under git's lock, or on an error not at all. Keeps its mode, and follows a symbolic link.
 ///
-/// `change` maps the old content (empty when there is no file) to the new one. None removes the file. It is called
-/// again when another process has changed the file meanwhile. `check` sees a file with the new content before it
-/// replaces the old one.
-/// On an error the file is unchanged.
+/// `change` maps the old content (empty when there is no file) to the new one (None: no file), again if another process
+/// changes the file meanwhile. `check` sees the new file before it replaces the old one.
 pub(crate) fn edit(
     path: &Path,
     lock: &Path,

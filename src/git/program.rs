@@ -105,8 +105,7 @@ pub(crate) fn number(name: &str, host: &Host) -> Option<u64> {
     value.parse().ok()
 }
 
-/// The path in a setting without a host, as git sees it in the current folder, and whether a repository's own configuration
-/// holds it.
+/// The path in a setting without a host, and whether a repository's own configuration holds it.
 pub(crate) fn path_setting(name: &str, limit: Duration) -> Option<(String, bool)> {
     let line = value(&["--show-scope", "--type=path", "--get", name], limit)?;
     let (scope, path) = line.split_once('\t')?;
@@ -119,8 +118,7 @@ pub(crate) fn setting(name: &str, host: &Host) -> Option<String> {
     value(&["--get-urlmatch", name, &url], PATIENCE)
 }
 
-/// The URL to which git goes for this one, or for the remote of this name: `url.*.insteadOf` may rewrite it. The text must
-/// hold no secret.
+/// The URL to which `url.*.insteadOf` leads git from this URL or remote, which must hold no secret.
 pub(crate) fn instead_of(text: &str) -> Option<String> {
     let url = git(&["ls-remote", "--get-url", "--", text], PATIENCE).ok()?;
     Some(url.trim_end().to_owned()).filter(|url| url != text)
@@ -136,8 +134,7 @@ fn value_by(git: Program, arguments: &[&str], limit: Duration) -> Option<String>
     (output.code == Some(0)).then(|| value.trim_end_matches('\n').to_owned())
 }
 
-/// The value of a setting for a URL in git's system, global and command scope (git-config(1), "SCOPES"), not that of a
-/// repository.
+/// The value of a setting for a URL, but for a repository's own.
 pub(crate) fn own_setting(name: &str, url: &str, limit: Duration) -> Option<String> {
     value_by(
         outside_repositories(),
@@ -159,9 +156,7 @@ pub(super) fn outside_repositories() -> Program {
         .without("GIT_COMMON_DIR")
 }
 
-/// Lets git ask (`fill`) or tell (`reject`) one helper and no other (git-credential(1)), without a prompt. None when
-/// the helper has no answer.
-/// A helper that runs longer than `patience` is killed: an error.
+/// Lets git ask (`fill`) or tell (`reject`) one helper and no other (git-credential(1)), without a prompt.
 pub(crate) fn credential(
     operation: &str,
     helper: &str,

@@ -146,8 +146,7 @@ pub(crate) struct Reply {
     /// Seconds since 1970, UTC. Only a date from a server, never one that a user typed.
     pub(crate) password_expiry_utc: Option<u64>,
     pub(crate) oauth_refresh_token: Option<Secret>,
-    /// No other helper should store it, and git need not report success. Only for a caller that offered
-    /// `capability[]=authtype`: the attribute belongs to it.
+    /// No other helper should store it. The attribute belongs to `capability[]=authtype`.
     pub(crate) is_ephemeral: bool,
 }
 
@@ -177,10 +176,8 @@ impl Reply {
         }
     }
 
-    /// The complete reply: git uses even a part of a reply, printed before a failure.
-    ///
-    /// None when the protocol cannot express a value, or when one is empty: git would send the empty value to the
-    /// server.
+    /// The complete reply: git uses even a part of one. None when the protocol cannot express a value, or when one is empty:
+    /// git would send it to the server.
     pub(crate) fn to_bytes(&self) -> Option<SecretBuffer> {
         let expiry = self.password_expiry_utc.map(|seconds| seconds.to_string());
         let mut lines: Vec<(&str, &[u8])> = Vec::new();

@@ -1,5 +1,4 @@
-//! The route to a host: git's own proxy and certificates. The configuration of a repository is ignored: a hostile clone
-//! could send our requests through its own proxy.
+//! The route to a host: git's own proxy and certificates, but not those that a hostile clone's configuration names.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,8 +9,7 @@ use crate::git::program::own_setting;
 use crate::sys::http::Route;
 use crate::sys::variables;
 
-/// The route to a host, from git's configuration and the environment. Each request may take `patience`, all together
-/// until `deadline`.
+/// Each request may take `patience`, all together until `deadline`.
 pub(crate) fn to(host: &Host, patience: Duration, deadline: Instant) -> Route {
     let left = || deadline.saturating_duration_since(Instant::now());
     Route {

@@ -45,8 +45,7 @@ impl Store for Keyring {
 }
 
 impl Keyring {
-    /// Asks in a thread of its own and abandons it when the time is up: neither the bus nor the service has a time
-    /// limit, and a stopped service never answers.
+    /// Abandons its thread when the time is up: neither the bus nor the service has a time limit.
     fn ask<T: Send + 'static>(
         &self,
         entry: &str,

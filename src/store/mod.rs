@@ -79,7 +79,7 @@ pub(crate) enum Error {
     Other(#[from] anyhow::Error),
 }
 
-/// The time limit in words. It may be less than a second: the rest of an operation's time.
+/// It may be less than a second: the rest of an operation's time.
 fn within(patience: Duration) -> String {
     match patience.as_secs_f64().round() {
         1.0 => "within a second".to_owned(),

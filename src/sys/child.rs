@@ -1,5 +1,4 @@
-//! The one way to start a program: without our secrets in its environment. A program that we wait for has a time limit
-//! and an output limit.
+//! The one way to start a program: without our secrets in its environment, and with limits of time and output.
 
 use std::env;
 use std::ffi::OsStr;
@@ -66,8 +65,7 @@ pub(crate) fn is_too_long(error: &io::Error) -> bool {
 }
 
 impl Program {
-    /// A name on PATH, or a path. Relative folders of PATH are skipped: git runs us inside repositories, and a
-    /// repository may contain such a folder.
+    /// A path, or a name on PATH. Its relative folders are skipped: a repository may contain one.
     pub(crate) fn new(name: impl AsRef<OsStr>) -> Self {
         let path = found(Path::new(name.as_ref()));
         let is_found = path.is_some();
@@ -114,8 +112,8 @@ impl Program {
         self
     }
 
-    /// It may ask a person on our terminal, so it stays in our group of processes: the system stops a program of
-    /// another group there. When its time is up, it alone is killed; the processes that it started live on.
+    /// It may ask a person on our terminal: a program of another group would be stopped there. When its time is up, it alone is
+    /// killed; the processes that it started live on.
     pub(crate) fn at_the_terminal(self, may_ask: bool) -> Self {
         Self {
             at_the_terminal: may_ask,
@@ -159,8 +157,7 @@ impl Program {
         output
     }
 
-    /// Replaces this process by the program, so that standard streams, signals and exit status are the program's. It
-    /// has no time limit: the user started it and waits for it.
+    /// Replaces this process by the program. It has no time limit: the user started it and waits for it.
     #[cfg(unix)]
     pub(crate) fn become_it(self) -> io::Error {
         match self.command() {
@@ -169,8 +166,7 @@ impl Program {
         }
     }
 
-    /// Runs the program with this input and returns its exit status. It has no time limit: the user started it and
-    /// waits for it.
+    /// Returns its exit status. It has no time limit: the user started it and waits for it.
     #[cfg(not(unix))]
     pub(crate) fn run_for_the_user(self, input: &Secret) -> io::Result<Option<i32>> {
         let mut child = self.command()?.stdin(Stdio::piped()).spawn()?;

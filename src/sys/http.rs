@@ -198,7 +198,6 @@ impl Client {
         })
     }
 
-    /// Gets a URL, with this value of the `Authorization` header.
     /// An answer of any status is no error.
     pub(crate) fn get(&self, url: &str, authorization: Option<&Secret>) -> Result<Answer, Error> {
         let header = authorization.map(|value| ("Authorization", value));
@@ -248,8 +247,7 @@ impl Client {
             .run(request.timeout_global(Some(patience)).build())
     }
 
-    /// Posts a form, once, with this value of the `Authorization` header if there is one. The connection and the answer each have a time of their own.
-    /// [`Error::Unanswered`] means that the form may have been sent.
+    /// Posts a form, once. The connection and the answer each have a time of their own.
     pub(crate) fn post_form(
         &self,
         url: &str,

@@ -77,13 +77,11 @@ impl From<SecretBuffer> for Secret {
     }
 }
 
-/// A buffer in which a secret is put together. When it needs more room, it moves and wipes its old place; a `Vec` would
-/// leave a copy there.
+/// A secret that is being put together: a `Vec` that needs more room would leave a copy behind.
 #[derive(Default)]
 pub(crate) struct SecretBuffer(Zeroizing<Vec<u8>>);
 
 impl SecretBuffer {
-    /// Reads a stream to its end.
     /// More than `most` bytes are the error `FileTooLarge`.
     pub(crate) fn read(mut stream: impl Read, most: usize) -> io::Result<Self> {
         let mut buffer = Self::default();

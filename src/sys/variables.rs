@@ -13,8 +13,7 @@ pub(crate) fn filled(name: &str) -> Option<OsString> {
     value(name).filter(|value| !value.is_empty())
 }
 
-/// The first of these that is filled, and its name. Some programs (pre-commit, simple-git) drop every `GIT_*`: so a
-/// variable of ours has a second name.
+/// Some programs (pre-commit, simple-git) drop every `GIT_*`: so a variable of ours has a second name.
 pub(crate) fn first(names: [&'static str; 2]) -> Option<(&'static str, OsString)> {
     let set = |name| Some((name, filled(name)?));
     names.into_iter().find_map(set)

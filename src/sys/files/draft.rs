@@ -58,8 +58,7 @@ impl<'a> Draft<'a> {
         sweep(self.target, AT_WORK);
     }
 
-    /// Replaces the file. A reader sees the old content or the new, also after a crash.
-    /// On an error the old content stays.
+    /// A reader sees the old content or the new, also after a crash.
     pub(crate) fn take_its_place(mut self) -> io::Result<()> {
         fs::rename(&self.path, self.target)?;
         self.has_moved = true;

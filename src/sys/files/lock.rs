@@ -1,5 +1,4 @@
-//! Locks between processes; where the file system has none, such as NFS without its lock daemon, a file that only its
-//! holder has made.
+//! Locks between processes; on a file system without them (NFS without its lock daemon) a file that only its holder made.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};

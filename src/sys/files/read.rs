@@ -12,11 +12,13 @@ use super::platform;
 use crate::sys::error::Hinted;
 use crate::sys::secret::Secret;
 
+/// The content of a private file. None when there is no file.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
     let opened = open_unless(path, PRIVATE, cannot("read", path))?;
     opened.map(|opened| read_whole(path, opened)).transpose()
 }
 
+/// Opens a private file to read it. None when there is no file.
 pub(crate) fn open_private(path: &Path) -> Result<Option<File>> {
     let opened = open_unless(path, PRIVATE, cannot("read", path))?;
     Ok(opened.map(|(file, _)| file))

@@ -12,7 +12,6 @@ use super::read::{cannot, if_there};
 use crate::sys::error::Hinted;
 
 /// Replaces a private file as a whole: a reader sees the old content or the new, also after a crash.
-/// On an error the old content stays.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     write(path, content, AT_WORK)
 }
@@ -73,7 +72,6 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     removed.map(drop).map_err(cannot("remove", path))
 }
 
-/// Where a file lies behind its symbolic link. The link stays.
 /// A link that leads nowhere is an error: its disk may not be mounted, and another disk would get the secret.
 fn target_of(path: &Path) -> Result<PathBuf> {
     match fs::symlink_metadata(path) {

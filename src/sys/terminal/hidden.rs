@@ -1,7 +1,5 @@
-//! A prompt that hides what is typed. However it ends, or is stopped, the terminal is restored.
-//!
-//! A process that a signal ends runs no destructors. So during the prompt signals (Ctrl-C, Ctrl-Z, Ctrl-\, `kill`, a
-//! closed terminal) are only noted. The reader restores the terminal and then lets the signal act.
+//! A prompt that hides what is typed. A process that a signal ends runs no destructors: so during the prompt signals
+//! (Ctrl-C, Ctrl-Z, Ctrl-\, `kill`, a closed terminal) are noted, and act once the terminal is restored.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -142,16 +140,14 @@ const WAIT: Timespec = Timespec {
     tv_nsec: 100_000_000,
 };
 
-/// How long a read waits, in the unit of termios(3). It must end: macOS cannot poll a terminal and reports input at
-/// once, and another process may take the input.
+/// How long a read waits, in the unit of termios(3): macOS reports input at once, and another process may take it.
 const TENTHS: u8 = 2;
 const PAUSE: Duration = Duration::from_millis(100 * TENTHS as u64);
 
 /// `_POSIX_VDISABLE`, termios(3): a key that does nothing.
 const DISABLED: u8 = 0;
 
-/// Whether a shell with job control runs above us. Without one (`ssh -t HOST git fetch`: the session's first process is
-/// in our group) nobody would continue a stopped process.
+/// Without a shell above us (`ssh -t HOST git fetch`: the session's first process is in our group) nobody would do it.
 fn can_be_continued() -> bool {
     getsid(None).is_ok_and(|session| session != getpgrp())
 }

@@ -85,8 +85,6 @@ pub(crate) fn somebody_may_be_there() -> bool {
 
 /// The program through which git asks in place of the terminal, with the variable or setting that names it. The first
 /// that is set counts, and an empty one means none (gitcredentials(7), "REQUESTING CREDENTIALS").
-///
-/// `core_askpass` is the value of `core.askPass`.
 pub(crate) fn askpass(core_askpass: Option<&str>) -> Option<(&'static str, OsString)> {
     let variable = |name| Some((name, variables::value(name)?));
     variable("GIT_ASKPASS")

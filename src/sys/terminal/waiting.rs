@@ -1,7 +1,5 @@
-//! A line on the terminal for as long as a wait lasts.
-//!
-//! git's progress, or another program's prompt, may be on the screen. So the line stands behind the cursor, the cursor
-//! stays where it is, and only what is behind it is cleared.
+//! A line on the terminal for as long as a wait lasts. git's progress, or another program's prompt, may be on the screen:
+//! so it stands behind the cursor, which stays where it is, and only what is behind it is cleared.
 
 use std::io::{self, Write as _};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
