@@ -192,7 +192,8 @@ fn finish(session: &Session, account: Account) -> Result<Account> {
     let Some(mut spare) = spare_of(&account).filter(|_| is_open) else {
         return Ok(account);
     };
-    if !matches!(session.secret_of(&spare), Ok(Some(_))) {
+    // A store that fails now may have them in a moment: to send the old refresh token would end the grant.
+    if read(session, &spare)?.is_none() {
         return Ok(account);
     }
     trace::say(|| "oauth: adopts the token that a crashed renewal had stored".to_owned());

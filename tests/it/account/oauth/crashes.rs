@@ -180,6 +180,29 @@ fn a_new_refresh_token_that_reached_the_store_is_not_lost() {
 }
 
 #[test]
+fn a_store_that_fails_for_a_moment_costs_no_refresh_token() {
+    if !has(&["curl"]) {
+        return;
+    }
+    let (env, stand_in, consumer) = signed_in();
+    store_and_die(&env, &stand_in, &consumer);
+    let secrets = env.data().join("secrets");
+    let whole = fs::read_to_string(&secrets).unwrap();
+    // What the renewal had stored cannot be read.
+    let (text, last) = whole.trim_end().rsplit_once('\n').unwrap();
+    let end = last.len() - 1;
+    let other = if last.ends_with('A') { 'B' } else { 'A' };
+    write_private(&secrets, &format!("{text}\n{}{other}\n", &last[..end]));
+    let requests = asked(&stand_in);
+    let outcome = get(&env);
+    assert_eq!(password(&outcome.stdout), None, "{outcome:?}");
+    assert_eq!(asked(&stand_in), requests);
+    write_private(&secrets, &whole);
+    assert!(works(&env));
+    assert_eq!((consumer.punished(), entries(&env)), (0, 1));
+}
+
+#[test]
 fn a_grant_that_is_moved_takes_along_what_a_crash_has_left() {
     if !has(&["curl"]) {
         return;
