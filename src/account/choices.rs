@@ -56,6 +56,7 @@ pub(crate) fn of(path: &Path, repository: &str, accounts: &[Secret]) -> Vec<Opti
 }
 
 /// Remembers what accounts can do in a repository, in place of what was known of it.
+/// `patience` is how long another process may hold the file.
 pub(crate) fn note(
     path: &Path,
     patience: Duration,
@@ -133,7 +134,8 @@ impl Known {
     }
 }
 
-/// By what an account is known again: its entry, of which a renewal makes a new one, or what it has from elsewhere.
+/// By what an account is known again; `kept` is what it has where that lies in no store of ours. A new secret has a new
+/// entry. But each renewal of a grant brings one: a grant goes by its name until somebody signs in anew.
 pub(crate) fn mark(account: &Account, kept: Option<&Kept>) -> Secret {
     let own = match kept {
         Some(kept) if account.lies_elsewhere() => kept.secret.expose(),

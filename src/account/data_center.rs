@@ -8,8 +8,10 @@ use crate::bitbucket::{self, Identity, Kind};
 use crate::git::Username;
 use crate::sys::http::{self, Answer};
 
-/// Notes how a Data Center takes the secret, and whose it is. Basic with the user's name is better where it works: some
-/// gits lose the header of Bearer on large pushes, and git-lfs before 3.6 knows no Bearer.
+/// Finds out how a Data Center takes the secret, and whose it is, and notes both. Returns the answer that decided.
+///
+/// A user's token goes as Basic with the user's name where that works: some gits lose the header of Bearer on large pushes,
+/// and git-lfs before 3.6 knows no Bearer.
 pub(super) fn work_out_scheme(inquiry: &mut Inquiry<'_>) -> Result<Answer, http::Error> {
     let kind = inquiry.account.kind();
     if kind == Some(Kind::Oauth) {
@@ -68,11 +70,13 @@ fn ask(inquiry: &Inquiry<'_>) -> Result<Answer, http::Error> {
     inquiry.who_is(&identity.unwrap_or_else(|_| inquiry.as_bearer()))
 }
 
+/// Notes the first of these, if there is one.
 fn note_user(inquiry: &mut Inquiry<'_>, names: Vec<Username>) {
     let known = &mut inquiry.account.owner.username;
     *known = names.into_iter().next().or(known.take());
 }
 
+/// What an answer of a Data Center says that is not a good one.
 pub(super) fn failure(account: &Account, answer: &Answer) -> Verdict {
     let (host, base_path) = (&account.host, account.base_path());
     match answer.status {

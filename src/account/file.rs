@@ -15,6 +15,7 @@ use crate::store;
 use crate::sys::files::Lock;
 use crate::sys::{Hinted, files};
 
+/// What is wrong with a damaged file.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub(crate) struct Damage(String);
@@ -38,6 +39,7 @@ impl Accounts {
         Self::of_file(path, &content)
     }
 
+    /// Parses what the file of this name contains.
     pub(crate) fn of_file(path: &Path, content: &[u8]) -> Result<Self> {
         let damaged = |what: String| {
             let message = format!("cannot parse '{}'", path.display());
@@ -143,6 +145,7 @@ impl Accounts {
             .expect("numbers do not end")
     }
 
+    /// Adds an account as the newest.
     pub(crate) fn add(&mut self, mut account: Account) {
         let now = Timestamp::from_second(Timestamp::now().as_second());
         account.added = now.ok();
@@ -159,6 +162,7 @@ impl Accounts {
         known.map(|known| std::mem::replace(known, account))
     }
 
+    /// Puts the account of this name first, as one of `login`.
     pub(crate) fn put_first(&mut self, name: &str) {
         for mut account in self.remove(|account| account.name == name) {
             account.origin = Origin::Login;
@@ -166,6 +170,7 @@ impl Accounts {
         }
     }
 
+    /// Removes and returns the accounts that `is_meant` picks.
     pub(crate) fn remove(&mut self, mut is_meant: impl FnMut(&Account) -> bool) -> Vec<Account> {
         let is_meant = |slot: &mut Slot| slot.as_ref().is_ok_and(|account| is_meant(account));
         let removed = self.slots.extract_if(.., is_meant).flatten();

@@ -60,7 +60,8 @@ impl<'a> Inquiry<'a> {
         self.get(&bitbucket::rest_host(host), &url, identity)
     }
 
-    /// Asks for a repository as git would, also where it was renamed. None if it is none, or if git could not sign in.
+    /// Asks for a repository as git would; where its workspace was renamed, for the new one. None for a place that is no
+    /// repository, or if git could not sign in.
     pub(super) fn refs(
         &self,
         place: &Reach,

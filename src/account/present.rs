@@ -72,6 +72,7 @@ impl Identity {
 }
 
 impl Account {
+    /// Where its OAuth client is registered.
     pub(crate) fn oauth_site(&self) -> Site {
         Site {
             host: self.host.clone(),

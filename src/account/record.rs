@@ -21,6 +21,7 @@ use crate::git::{Host, Username, protocol};
 use crate::store;
 use crate::sys::{Secret, shell_quoted};
 
+/// One account, without its secret, as `accounts.toml` has it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Account {
     pub(crate) name: String,
@@ -48,18 +49,21 @@ pub(crate) struct Account {
     /// `login` kept the secret unchecked, and no server has judged it since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) unchecked: bool,
+    /// Set once a server has refused the secret.
     pub(crate) rejected: Option<Rejection>,
     /// What a newer version wrote.
     #[serde(flatten)]
     pub(crate) other: BTreeMap<String, Value>,
 }
 
+/// Where the account comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Origin {
     Git,
     Login,
     // Those below are made for one answer, and never stored.
+    /// This variable of the environment.
     #[serde(skip)]
     Variable(VariableName),
     /// This store, in which somebody else keeps the secrets.
@@ -116,6 +120,7 @@ impl Account {
         }
     }
 
+    /// None for an opaque account.
     pub(crate) fn kind(&self) -> Option<Kind> {
         Some(self.known()?.kind)
     }
@@ -151,6 +156,7 @@ impl Account {
         self.known_mut()?.grant.as_mut()
     }
 
+    /// What git gave, where nobody knows the kind.
     pub(crate) fn opaque(&self) -> Option<&Opaque> {
         match &self.sign_in {
             SignIn::Opaque(opaque) => Some(opaque),
@@ -168,6 +174,7 @@ impl Account {
         }
     }
 
+    /// Data Center: the path below which the instance lies.
     pub(crate) fn base_path(&self) -> &str {
         self.known().map_or("", |known| &known.base_path)
     }
@@ -198,6 +205,7 @@ impl Account {
         }
     }
 
+    /// Whether it may answer now where this is wanted.
     pub(crate) fn standing_at(&self, place: Option<&Reach>, now: Timestamp) -> Standing {
         let standing = self.standing(now);
         let is_closed = |rejection: &Rejection| rejection.is_closed(place, now);
@@ -348,6 +356,7 @@ impl Kept {
         Some(Secret::new(text.to_vec()))
     }
 
+    /// The reverse of [`Kept::to_entry`].
     pub(crate) fn of_entry(account: &Account, entry: Secret) -> Option<Self> {
         if is_bare(account) {
             return Some(Self::only(entry));
@@ -366,6 +375,7 @@ impl Kept {
     }
 }
 
+/// Whether the account's entry holds the secret alone.
 fn is_bare(account: &Account) -> bool {
     account.kind().is_some_and(|kind| kind != Kind::Oauth)
 }

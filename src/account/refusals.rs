@@ -12,6 +12,7 @@ use crate::account::rejection::Rejection;
 use crate::sys::files::Lock;
 use crate::sys::{Secret, files, trace};
 
+/// The refused secrets that lie in no store of ours.
 #[derive(Debug)]
 pub(crate) struct Refusals {
     path: PathBuf,
@@ -45,6 +46,7 @@ impl Refusals {
         Self { path, patience }
     }
 
+    /// The rejection of a secret, if a server refused it.
     pub(crate) fn of(&self, secret: &Secret) -> Result<Option<Rejection>> {
         let Some(content) = read(&self.path)? else {
             return Ok(None);

@@ -53,6 +53,7 @@ impl State {
         !matches!(self, Self::Ok | Self::Unchecked | Self::Expiring)
     }
 
+    /// What is wrong with the account, and how to fix it.
     pub(crate) fn notice(self, account: &Account) -> Option<String> {
         Some(format!(
             "{}: {}",
@@ -61,6 +62,7 @@ impl State {
         ))
     }
 
+    /// What to do about it.
     pub(crate) fn fix(self, account: &Account) -> String {
         match self {
             Self::Unchecked => how_to_check(account),
@@ -68,6 +70,7 @@ impl State {
         }
     }
 
+    /// What is wrong with the account.
     pub(crate) fn complaint(self, account: &Account) -> Option<String> {
         Some(format!("{} {}", account.shown(), self.predicate(account)?))
     }

@@ -12,6 +12,7 @@ pub(crate) struct Verdict {
     pub(crate) meaning: Meaning,
     /// Without the account's name.
     pub(crate) message: String,
+    /// What to do about it.
     pub(crate) hint: Option<String>,
 }
 
@@ -48,6 +49,7 @@ impl Verdict {
         self.meaning == Meaning::Good
     }
 
+    /// What a line about the account of this name says.
     pub(crate) fn about(&self, name: &str) -> String {
         match self.meaning {
             Meaning::Unchecked => format!("'{name}' is unchecked: {}", self.message),
@@ -56,6 +58,7 @@ impl Verdict {
     }
 }
 
+/// It works. `who` is the user, where Bitbucket says so.
 pub(super) fn good(account: &Account, who: Option<String>) -> Verdict {
     let who = who.map_or_else(String::new, |who| format!(" as '{who}'"));
     Verdict {

@@ -37,7 +37,8 @@ pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -
     checked.unwrap_or_else(|error| unanswered(account, &error))
 }
 
-/// Asks about several at a time. `answered` gets each answer when it comes, one after the other.
+/// Asks several secrets at a time. `answered` gets each answer when it comes, one after the other; they are returned in
+/// the order of the secrets, each with the account as [`check`] left it.
 pub(crate) fn check_all(
     asked: &[(&Account, &Secret)],
     deadline: Instant,
@@ -53,7 +54,8 @@ pub(crate) fn check_all(
     })
 }
 
-/// Asks as git would. None if the place is no repository, or if git could not sign in.
+/// Asks a repository as git would whether the account can fetch or push there. None if it is no repository, or git
+/// could not sign in.
 pub(crate) fn access(
     account: &Account,
     secret: &Secret,
@@ -128,7 +130,8 @@ fn cloud(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
     })
 }
 
-/// git's address takes an API token without the e-mail, and REST may take it as Bearer, of which only a yes counts.
+/// REST takes an API token only with the e-mail. git's address takes it without, and REST may take it as Bearer, of which
+/// only a yes counts.
 fn without_email(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
     if let Some(of_git) = refs(inquiry, &inquiry.account.reach)? {
         return Ok(of_git);

@@ -50,6 +50,7 @@ pub(crate) enum RestScheme {
 }
 
 impl Kind {
+    /// As one says it in a sentence.
     pub(crate) fn noun(self) -> &'static str {
         match self {
             Self::AccessToken => "an access token",
@@ -60,6 +61,7 @@ impl Kind {
         }
     }
 
+    /// Whether this kind exists on the host at all.
     pub(crate) fn exists_on(self, host: &Host) -> bool {
         match self {
             Self::AccessToken | Self::ApiToken => is_cloud(host),
@@ -68,7 +70,10 @@ impl Kind {
         }
     }
 
-    /// The name for git, given the account's own. The static name of an API token always works, its owner's e-mail never does.
+    /// The user name with which git presents this kind to the host, given the account's own.
+    ///
+    /// An API token also works with its owner's user name, but not with an e-mail; the static name always works.
+    /// A Data Center token without a user name takes the static name of recent versions.
     pub(crate) fn git_username<'a>(self, host: &Host, own: Option<&'a [u8]>) -> Option<&'a [u8]> {
         match self {
             Self::AppPassword | Self::HttpAccessToken => own.or(self.static_username()),
@@ -113,6 +118,7 @@ impl Kind {
     }
 }
 
+/// The user names that stand for a kind and for no user, each once.
 pub(crate) fn static_usernames() -> BTreeSet<&'static [u8]> {
     let kinds = Kind::ALL.into_iter();
     kinds.filter_map(Kind::static_username).collect()

@@ -1,5 +1,6 @@
-//! What is true of Bitbucket and may change, and stands nowhere else. Each fact names its source; all were checked on
-//! 2026-11-27.
+//! What is true of Bitbucket and may change: hosts, kinds of credential, prefixes, pages, scopes, REST answers, OAuth, dates.
+//!
+//! Nothing of it stands anywhere else. Each fact names its source; all were checked on 2026-11-27.
 
 pub(crate) mod authorization;
 mod host;

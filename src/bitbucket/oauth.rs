@@ -1,5 +1,6 @@
-//! OAuth 2.0 of Bitbucket (RFC 6749, RFC 7636):
-//! <https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/>, and for Data Center
+//! OAuth 2.0 of Bitbucket (RFC 6749, RFC 7636): requests, and what the answers mean.
+//!
+//! Cloud: <https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/>. Data Center:
 //! <https://confluence.atlassian.com/display/BITBUCKETSERVER091/Bitbucket+OAuth+2.0+provider+API>.
 
 use std::io;
@@ -169,7 +170,8 @@ fn read(client: &OauthClient, answer: &Answer) -> Result<Tokens, Error> {
     }
 }
 
-/// The scopes (`scopes` or, since CHANGE-3052, `scope`) are not looked at: the client has them from its page.
+/// The tokens in an answer. Its scopes are called `scopes` or, since CHANGE-3052, `scope`; the client has them from its
+/// page, so that they are not looked at.
 pub(crate) fn parse(json: &Value, usual_lifetime: Duration) -> Option<Tokens> {
     /// git's limit for a line.
     const LONGEST: usize = 65_000;
@@ -217,6 +219,7 @@ pub(crate) fn code(json: &Value) -> Option<String> {
     is_name.then(|| code.to_owned())
 }
 
+/// Fields, as a form and a query have them.
 fn encoded(fields: &[(&str, &[u8])]) -> Secret {
     let mut text = SecretBuffer::default();
     for (key, value) in fields {
@@ -259,6 +262,7 @@ fn form(client: &OauthClient, proof: &Proof<'_>, names_client: bool) -> Secret {
     encoded(&fields)
 }
 
+/// One attempt to sign in with a browser.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     /// The `state`, which ties the answer to our request (RFC 6749, 10.12).
@@ -299,6 +303,8 @@ impl Attempt {
         })
     }
 
+    /// The URL for the browser.
+    ///
     /// Bitbucket does not document PKCE for Cloud. We send it, and the client's secret too where there is one.
     pub(crate) fn url(&self, client: &OauthClient) -> String {
         let challenge = Base64UrlUnpadded::encode_string(&Sha256::digest(self.verifier.expose()));

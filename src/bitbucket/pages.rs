@@ -85,7 +85,10 @@ impl Kind {
     }
 }
 
-/// Whether one of the granted scopes is, or implies, the wanted one. Those of API tokens imply nothing.
+/// Whether one of the granted scopes is, or implies, the wanted one.
+///
+/// The scopes of API tokens imply nothing; of the classic ones `repository:write`, `project` and `pullrequest` imply
+/// `repository`, and `pullrequest:write` implies `repository:write`.
 pub(crate) fn grants(granted: &[&str], wanted: &str) -> bool {
     let implied: &[&str] = match wanted {
         "repository" => &[

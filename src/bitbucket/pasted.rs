@@ -70,6 +70,7 @@ pub(crate) fn joined(text: &Secret) -> Secret {
     whole.into()
 }
 
+/// Where the only token of a text stands.
 fn place_of_token(text: &[u8]) -> Option<Range<usize>> {
     let mut tokens = tokens_in(text);
     tokens.next().filter(|_| tokens.next().is_none())
@@ -90,11 +91,13 @@ fn token(text: &[u8]) -> Option<Secret> {
     (!is_broken || is_complete(token)).then(|| Secret::new(token.to_vec()))
 }
 
+/// The URL that holds what stands at a place.
 fn url_around<'a>(text: &'a [u8], place: &Range<usize>) -> Option<Url<'a>> {
     let holds = |(start, url): &(usize, &str)| (*start..start + url.len()).contains(&place.start);
     Url::parse(urls_in(text).find(holds)?.1)
 }
 
+/// The token that a URL holds, and the user name beside it.
 fn of_url(url: &Url<'_>) -> Option<(Secret, Option<Username>)> {
     let (name, secret) = match (url.username(), url.password()) {
         (Some(token), None) => (None, token),
@@ -125,6 +128,7 @@ fn of_header(text: &[u8]) -> Option<(Secret, Option<Username>)> {
     Some((token.or_else(|| is_header.then_some(secret))?, own(name)))
 }
 
+/// The only e-mail in a text.
 fn email(text: &[u8]) -> Option<Username> {
     let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`<>(),;:=".contains(byte);
     let is_email = |word: &&[u8]| {

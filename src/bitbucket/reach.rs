@@ -34,7 +34,9 @@ impl Reach {
         }
     }
 
-    /// What a request's path is about. None for one that a server might read differently (`..`, an empty segment).
+    /// What a request's path is about: `acme/app.git`, `acme/app.git/info/lfs`, `2.0/repositories/acme/app/…`.
+    ///
+    /// None for a path that a server might read differently (`..`, an empty segment).
     pub(crate) fn of_path(host: &Host, path: &[u8]) -> Option<Self> {
         let path = plain_path(path)?;
         let segments: Vec<&str> = path.split('/').collect();

@@ -17,6 +17,7 @@ pub(crate) fn whoami_url(host: &Host, context: &str) -> String {
     }
 }
 
+/// The REST URL of a workspace of Bitbucket Cloud.
 pub(crate) fn workspace_url(workspace: &str) -> String {
     format!("https://{API_HOST}/2.0/workspaces/{workspace}")
 }
@@ -34,6 +35,7 @@ words! {
     }
 }
 
+/// The URL of a repository, as git is given it.
 pub(crate) fn clone_url(host: &Host, context: &str, workspace: &str, repository: &str) -> String {
     let scm = if is_cloud(host) { "" } else { "/scm" };
     format!("https://{host}{context}{scm}/{workspace}/{repository}.git")
@@ -64,9 +66,10 @@ pub(crate) fn is_of_a_git_server(answer: &Answer) -> bool {
     kind.starts_with("application/x-git-")
 }
 
-/// Bitbucket's words with a 403, what they mean, and what to do. Atlassian's knowledge base, "Error 403 when performing Git
-/// operations" (1155479141) and "Git push returns error code 403" (Data Center); community article 3144063 (2025-11)
-/// announces deactivated workspaces, whose words are unconfirmed.
+/// Why git's address answers 403 to a secret that Bitbucket knows: Bitbucket's words, what they mean, and what to do.
+///
+/// Atlassian's knowledge base, "Error 403 when performing Git operations" (1155479141) and "Git push returns error code 403"
+/// (Data Center); community article 3144063 (2025-11) announces deactivated workspaces, whose words are unconfirmed.
 const REASONS: [(&[&str], &str, &str); 4] = [
     (
         &["whitelist", "allowlist", "IP address"],
@@ -121,7 +124,8 @@ pub(crate) fn announced_end(answer: &Answer) -> Option<&str> {
     answer.header("sunset").or(answer.header("deprecation"))
 }
 
-/// The base path of a Data Center instance: `/bitbucket` for `bitbucket/scm/prj/app.git`, or empty.
+/// The base path of a Data Center instance, from a repository's path: `/bitbucket` for `bitbucket/scm/prj/app.git`, or
+/// empty.
 pub(crate) fn context_of(path: &[u8]) -> String {
     let path = std::str::from_utf8(path).unwrap_or_default();
     let segments: Vec<&str> = path.split('/').collect();
@@ -187,8 +191,9 @@ pub(crate) fn is_general_rest(host: &Host, path: &[u8]) -> bool {
     })
 }
 
-/// Whether Bitbucket Cloud itself knows the secret: it names its scopes or kind (Atlassian's knowledge base, "How to fetch
-/// the scopes of a token"). With 200 JSON is enough: a token without scopes gets it plain.
+/// Whether Bitbucket Cloud's REST API says that it knows the secret, and not a proxy: it names the secret's scopes or
+/// kind (Atlassian's knowledge base, "How to fetch the scopes of a token"). With 200 JSON is enough: a token without
+/// scopes gets it plain.
 pub(crate) fn knows_the_secret(answer: &Answer) -> bool {
     let is_named = answer.header(SCOPES).is_some() || answer.header(CREDENTIAL_TYPE).is_some();
     match answer.status {
@@ -198,7 +203,8 @@ pub(crate) fn knows_the_secret(answer: &Answer) -> bool {
     }
 }
 
-/// Whether a 403 or 404 of git's address is no proxy's: by its words, or by the user that Data Center names.
+/// Whether a 403 or 404 of git's address is Bitbucket's own, and no proxy's: by its words, or by the user that Data Center
+/// names.
 pub(crate) fn is_of_bitbuckets_git(host: &Host, answer: &Answer) -> bool {
     let words = [
         "You may not have access to this repository",
@@ -231,6 +237,7 @@ pub(crate) fn granted_scopes(answer: &Answer) -> Option<Vec<&str>> {
     Some(scopes.map(str::trim).collect())
 }
 
+/// The user name that `/2.0/user` has.
 pub(crate) fn username(answer: &Answer) -> Option<String> {
     text(answer, "username")
 }
@@ -245,8 +252,10 @@ fn text(answer: &Answer, key: &str) -> Option<String> {
     (!text.is_empty() && !text.contains(char::is_control)).then_some(text)
 }
 
-/// Data Center: the signed-in user, percent-encoded (fork-dev/Tracker#1492, eclipse-che/che-server#796, observed). A plus
-/// sign may stand for itself or, as in forms, for a blank: then both are possible.
+/// Data Center: the signed-in user. Anonymous requests are answered too, without this header.
+///
+/// The name is percent-encoded (fork-dev/Tracker#1492, eclipse-che/che-server#796, observed). A plus sign may stand for
+/// itself or, as in forms, for a blank: then both are possible.
 pub(crate) fn signed_in_users(answer: &Answer) -> Vec<Username> {
     let name = answer.header("x-ausername").unwrap_or_default();
     let mut names = vec![name.replace('+', " "), name.to_owned()];

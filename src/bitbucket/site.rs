@@ -43,6 +43,7 @@ impl Site {
         }
     }
 
+    /// The page where a user grants a client access.
     pub(super) fn authorize_url(&self) -> String {
         self.at("site/oauth2/authorize", "rest/oauth2/latest/authorize")
     }

@@ -31,22 +31,27 @@ pub(crate) fn is_of_a_service_account(secret: &Secret) -> bool {
     prefix_of(secret.expose()).is_some_and(|(prefix, _)| *prefix == SERVICE_ACCOUNT)
 }
 
+/// What the text starts with: the prefix of a secret, and the kind that it names.
 fn prefix_of(text: &[u8]) -> Option<&'static (&'static str, Option<Kind>)> {
     let mut prefixes = PREFIXES.iter();
     prefixes.find(|(prefix, _)| text.starts_with(prefix.as_bytes()))
 }
 
+/// The kind that a secret's prefix names, on any host.
 fn named(secret: &Secret) -> Option<Kind> {
     prefix_of(secret.expose())?.1
 }
 
 impl Kind {
-    /// The kind that a secret's prefix names on this host. Lengths vary, Atlassian says.
+    /// The kind that a secret's prefix names on this host.
+    ///
+    /// Lengths are never looked at: Atlassian says they vary.
     pub(crate) fn of_secret(secret: &Secret, host: &Host) -> Option<Self> {
         named(secret).filter(|kind| kind.prefix_is_of(host))
     }
 
-    /// The kind that the prefix names on the other product: such a secret must not be sent to this host.
+    /// The kind that the prefix names on the other product: Cloud for a Data Center host, and Data Center for Cloud.
+    /// Such a secret must not be sent to this host.
     pub(crate) fn of_another_host(secret: &Secret, host: &Host) -> Option<Self> {
         named(secret).filter(|kind| !kind.prefix_is_of(host))
     }
@@ -109,6 +114,7 @@ pub(crate) fn tokens_in(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     tokens.filter(|token| token.len() >= SHORTEST)
 }
 
+/// The characters of a token that starts like this.
 pub(super) fn parts_of(start: &[u8]) -> impl Fn(u8) -> bool {
     let kind = prefix_of(start).and_then(|(_, kind)| *kind);
     let of_data_center = kind == Some(Kind::HttpAccessToken);
@@ -123,7 +129,8 @@ pub(super) fn is_complete(token: &[u8]) -> bool {
     end.next().is_some_and(is_sum) && end.next().is_some_and(|rest| rest.ends_with(b"="))
 }
 
-/// Masks too much rather than too little: a secret may be percent-encoded, or follow a letter.
+/// The text with Atlassian's secrets and the passwords of URLs masked. It masks too much rather than too little: a secret
+/// may be percent-encoded, or follow a letter.
 pub(crate) fn masked(text: &str) -> String {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-_=+/%".contains(letter);
     let secret_in = |text: &str| {
@@ -152,6 +159,7 @@ pub(crate) fn masked(text: &str) -> String {
     shown
 }
 
+/// The text with the passwords of its URLs masked, and the user names that are tokens.
 fn without_passwords(text: &str) -> String {
     let mut shown = text.to_owned();
     let urls: Vec<(usize, &str)> = urls_in(text.as_bytes()).collect();

@@ -1,5 +1,7 @@
-//! Parses a configuration file of git's (git-config(1), "CONFIGURATION FILE") and keeps the place of each byte: a secret is
-//! removed, and all else stays. The caller checks with git that git reads the text in the same way.
+//! Parses a configuration file of git's and keeps the place of each byte (git-config(1), "CONFIGURATION FILE").
+//!
+//! git only prints values. To remove a secret and leave everything else unchanged (comments, order, quotes), we need
+//! its place. The caller checks with git that git reads the text in the same way.
 
 use std::ops::Range;
 
@@ -8,6 +10,7 @@ use crate::sys::SecretBuffer;
 /// The longest list of settings that is compared with git's, in bytes: git may print no more to us.
 const LONGEST_LIST: usize = 1 << 26;
 
+/// The content of a file, in its order.
 #[derive(Default)]
 pub(crate) struct GitConfig {
     pub(crate) sections: Vec<ConfigSection>,
@@ -30,6 +33,7 @@ pub(crate) struct ConfigSection {
 pub(crate) struct ConfigEntry {
     /// The last part of its key, in lower case.
     pub(crate) variable: Vec<u8>,
+    /// The index of its section.
     pub(crate) section: usize,
     /// None without an equals sign; git reads that as true.
     pub(crate) value: Option<Piece>,
@@ -49,6 +53,7 @@ impl Piece {
         &self.bytes
     }
 
+    /// The place of a part of it in the text.
     pub(crate) fn place(&self, part: Range<usize>) -> Range<usize> {
         match &self.places[part] {
             [] => 0..0,
@@ -64,6 +69,7 @@ impl Piece {
 }
 
 impl GitConfig {
+    /// Parses a text. None where git would report a mistake.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut reader = ConfigReader { text, position: 0 };
         if text.starts_with(b"\xef\xbb\xbf") {
@@ -86,6 +92,7 @@ impl GitConfig {
         Some(config)
     }
 
+    /// The section, the variable and the value of each setting whose value is text.
     pub(crate) fn texts(&self) -> impl DoubleEndedIterator<Item = (&ConfigSection, &[u8], &str)> {
         self.entries.iter().filter_map(|entry| {
             let value = std::str::from_utf8(entry.value.as_ref()?.bytes()).ok()?;

@@ -22,7 +22,9 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The host, if a secret may be sent to it. A missing host means "not ours", never "any" (CVE-2020-11008), and http would
+    /// The host, if a secret may be sent to it: over https, to a host that is named and well-formed.
+    ///
+    /// A missing host means "not ours", never "any" (CVE-2020-11008). git also asks for `protocol=http`, which would
     /// send the secret in clear text.
     pub(crate) fn https_host(&self) -> Option<Host> {
         if self.protocol.as_deref() != Some(b"https") {
@@ -51,8 +53,10 @@ impl Context {
     }
 }
 
-/// A host with its port: in lower case, without `:443`. Hosts are compared as a whole, and a lookalike
-/// (`bitbucket.org/.evil.example`, a trailing blank, a percent sign) is none.
+/// A host with its port, normalised: lower case, without `:443`, the default port of https.
+///
+/// Hosts are compared as a whole. Only a plain host name with an optional port is a host: a lookalike
+/// (`bitbucket.org/.evil.example`, a trailing blank, a percent sign) is never compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Host(String);
 

@@ -67,6 +67,7 @@ pub(crate) fn config_folder(home: &Path) -> PathBuf {
         .join("git")
 }
 
+/// The values that a key has in one configuration file.
 pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
     let path = as_text(path)?;
     let arguments = ["config", "--file", path, "-z", "--get-all", key];
@@ -92,6 +93,8 @@ pub(crate) fn included(by: &Path, path: &str) -> Option<PathBuf> {
 }
 
 /// Changes one of git's configuration files as [`edit`] does.
+///
+/// `change` maps the old text (empty when there is no file) to the new text. None removes the file.
 pub(crate) fn edit_config(
     path: &Path,
     mut change: impl FnMut(&str) -> Result<Option<String>>,
@@ -106,10 +109,12 @@ pub(crate) fn edit_config(
     edit(path, &lock_of(path), change, |_| Ok(()))
 }
 
-/// Changes a file under git's lock, or on an error not at all. Keeps its mode, and follows a symbolic link.
+/// Changes a file under git's lock. Keeps its mode, and follows a symbolic link.
 ///
-/// `change` maps the old content (empty when there is no file) to the new one (None: no file), again if another process
-/// changes the file meanwhile. `check` sees the new file before it replaces the old one.
+/// `change` maps the old content (empty when there is no file) to the new one. None removes the file. It is called
+/// again when another process has changed the file meanwhile. `check` sees a file with the new content before it
+/// replaces the old one.
+/// On an error the file is unchanged.
 pub(crate) fn edit(
     path: &Path,
     lock: &Path,

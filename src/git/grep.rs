@@ -16,7 +16,9 @@ use crate::sys::child::Output;
 const GREP_PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Line {
+    /// The file's path, relative to the folder.
     pub(crate) name: String,
+    /// Counted from 1.
     pub(crate) number: usize,
     pub(crate) text: Zeroizing<Vec<u8>>,
 }
@@ -45,8 +47,9 @@ fn restrained(tree: &Path, is_bare: bool) -> Program {
     .fold(git, Program::without)
 }
 
-/// The lines of text that match an extended regular expression, in any letter case: in the tracked files of a work tree, or
-/// in the commit at HEAD. Fails where git does not trust the repository (git-config(1), `safe.directory`).
+/// The lines that match an extended regular expression, in any letter case: in the tracked files of a work tree, or in
+/// a bare repository in the commit at HEAD. Binary files are left out.
+/// Fails when git cannot be started, or does not trust the repository (git-config(1), `safe.directory`).
 pub(crate) fn grep(tree: &Path, is_bare: bool, pattern: &str) -> Result<Vec<Line>> {
     let git = restrained(tree, is_bare)
         .args(["grep", "-zInEi", "--no-color", "--no-column"])
@@ -75,7 +78,8 @@ pub(crate) fn grep(tree: &Path, is_bare: bool, pattern: &str) -> Result<Vec<Line
     Ok(lines.collect())
 }
 
-/// Whether git tracks a file in the work tree in which it lies. Fails as [`grep`] does.
+/// Whether git tracks a file in the work tree in which it lies.
+/// Fails when git cannot be started, or does not trust the repository (git-config(1), `safe.directory`).
 pub(crate) fn is_tracked(path: &Path) -> Result<bool> {
     let real = dunce::canonicalize(path)?;
     let Some(tree) = work_tree_around(&real) else {

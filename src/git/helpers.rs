@@ -16,6 +16,7 @@ use crate::sys::shell_quoted;
 pub(crate) struct Helper {
     /// As configured: `store`, `/usr/bin/x`, `!command`.
     pub(crate) value: String,
+    /// The whole key, such as `credential.https://bitbucket.org.helper`.
     pub(crate) key: String,
     /// The file, or git's name for another origin.
     pub(crate) origin: String,
@@ -64,6 +65,7 @@ impl Helper {
         words.next()
     }
 
+    /// Whether it is configured for this host, rather than for all hosts.
     pub(crate) fn is_for_host(&self) -> bool {
         self.key != "credential.helper"
     }

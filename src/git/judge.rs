@@ -36,6 +36,7 @@ pub(super) fn judge(value: &str, scope: Scope) -> Starts {
     }
 }
 
+/// Whether our name is a word of the value.
 pub(super) fn names_us(value: &str) -> bool {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     let mut words = value.split(|letter| !is_part(letter));

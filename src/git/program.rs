@@ -69,6 +69,7 @@ fn listed(place: &[&str], of_all: Option<Scope>, limit: Duration) -> Result<Vec<
     Ok(parsed(&list, of_all))
 }
 
+/// git's version, such as `2.47.3`.
 pub(crate) fn version() -> Result<String> {
     let line = git(&["version"], PATIENCE)?;
     let line = line.trim();
@@ -88,6 +89,7 @@ pub(crate) fn version_of(text: &str) -> GitVersion {
     (next(), next(), next())
 }
 
+/// Writes a setting into the user's own configuration.
 pub(crate) fn set_global(key: &str, value: &str) -> Result<()> {
     git(&["config", "--global", key, value], PATIENCE).map(drop)
 }
@@ -105,7 +107,8 @@ pub(crate) fn number(name: &str, host: &Host) -> Option<u64> {
     value.parse().ok()
 }
 
-/// The path in a setting without a host, and whether a repository's own configuration holds it.
+/// The path in a setting without a host, as git sees it in the current folder, and whether a repository's own configuration
+/// holds it.
 pub(crate) fn path_setting(name: &str, limit: Duration) -> Option<(String, bool)> {
     let line = value(&["--show-scope", "--type=path", "--get", name], limit)?;
     let (scope, path) = line.split_once('\t')?;
@@ -118,7 +121,8 @@ pub(crate) fn setting(name: &str, host: &Host) -> Option<String> {
     value(&["--get-urlmatch", name, &url], PATIENCE)
 }
 
-/// The URL to which `url.*.insteadOf` leads git from this URL or remote, which must hold no secret.
+/// The URL to which git goes for this one, or for the remote of this name: `url.*.insteadOf` may rewrite it. The text must
+/// hold no secret.
 pub(crate) fn instead_of(text: &str) -> Option<String> {
     let url = git(&["ls-remote", "--get-url", "--", text], PATIENCE).ok()?;
     Some(url.trim_end().to_owned()).filter(|url| url != text)
@@ -134,7 +138,8 @@ fn value_by(git: Program, arguments: &[&str], limit: Duration) -> Option<String>
     (output.code == Some(0)).then(|| value.trim_end_matches('\n').to_owned())
 }
 
-/// The value of a setting for a URL, but for a repository's own.
+/// The value of a setting for a URL in git's system, global and command scope (git-config(1), "SCOPES"), not that of a
+/// repository.
 pub(crate) fn own_setting(name: &str, url: &str, limit: Duration) -> Option<String> {
     value_by(
         outside_repositories(),
@@ -156,7 +161,9 @@ pub(super) fn outside_repositories() -> Program {
         .without("GIT_COMMON_DIR")
 }
 
-/// Lets git ask (`fill`) or tell (`reject`) one helper and no other (git-credential(1)), without a prompt.
+/// Lets git ask (`fill`) or tell (`reject`) one helper and no other (git-credential(1)), without a prompt. None when
+/// the helper has no answer.
+/// A helper that runs longer than `patience` is killed: an error.
 pub(crate) fn credential(
     operation: &str,
     helper: &str,

@@ -140,16 +140,19 @@ impl Request {
     }
 }
 
+/// What `get` answers.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) form: Form,
     /// Seconds since 1970, UTC. Only a date from a server, never one that a user typed.
     pub(crate) password_expiry_utc: Option<u64>,
     pub(crate) oauth_refresh_token: Option<Secret>,
-    /// No other helper should store it. The attribute belongs to `capability[]=authtype`.
+    /// No other helper should store it, and git need not report success. Only for a caller that offered
+    /// `capability[]=authtype`: the attribute belongs to it.
     pub(crate) is_ephemeral: bool,
 }
 
+/// The form in which the secret is sent.
 #[derive(Debug)]
 pub(crate) enum Form {
     /// `Authorization: AUTHTYPE CREDENTIAL`, only for a caller that offered `capability[]=authtype`.
@@ -163,6 +166,7 @@ pub(crate) enum Form {
 }
 
 impl Reply {
+    /// Its form, for the trace.
     pub(crate) fn describe(&self) -> String {
         match &self.form {
             Form::Header { authtype, .. } => {
@@ -176,8 +180,10 @@ impl Reply {
         }
     }
 
-    /// The complete reply: git uses even a part of one. None when the protocol cannot express a value, or when one is empty:
-    /// git would send it to the server.
+    /// The complete reply: git uses even a part of a reply, printed before a failure.
+    ///
+    /// None when the protocol cannot express a value, or when one is empty: git would send the empty value to the
+    /// server.
     pub(crate) fn to_bytes(&self) -> Option<SecretBuffer> {
         let expiry = self.password_expiry_utc.map(|seconds| seconds.to_string());
         let mut lines: Vec<(&str, &[u8])> = Vec::new();

@@ -1,4 +1,5 @@
-//! The route to a host: git's own proxy and certificates, but not those that a hostile clone's configuration names.
+//! The route to a host: git's own proxy and certificates. The configuration of a repository is ignored: a hostile clone
+//! could send our requests through its own proxy.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -9,7 +10,8 @@ use crate::git::program::own_setting;
 use crate::sys::http::Route;
 use crate::sys::variables;
 
-/// Each request may take `patience`, all together until `deadline`.
+/// The route to a host, from git's configuration and the environment. Each request may take `patience`, all together
+/// until `deadline`.
 pub(crate) fn to(host: &Host, patience: Duration, deadline: Instant) -> Route {
     let left = || deadline.saturating_duration_since(Instant::now());
     Route {

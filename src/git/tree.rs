@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// git's folder of the repository whose work tree this is.
 pub(crate) fn git_folder(tree: &Path) -> Option<PathBuf> {
     let git = tree.join(".git");
     match fs::metadata(&git) {

@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::git::context::Host;
 use crate::sys::Secret;
 
+/// Shown in place of a user name and password.
 pub(crate) const MASK: &str = "***";
 
 /// A parsed URL with a scheme. It has neither `Debug` nor `Display`: show [`Url::bare`].
@@ -106,7 +107,8 @@ fn decoded(text: &str) -> Option<Secret> {
     Some(Secret::new(bytes)).filter(|secret| !secret.is_empty())
 }
 
-/// The http and https URLs in a text, each with its start. The next URL ends one: no byte is read for two of them.
+/// The http and https URLs in a text, each with its start. A blank, a quote, an angle bracket, the punctuation of the
+/// sentence or the next URL ends a URL: so no byte is read for two of them.
 pub(crate) fn urls_in(text: &[u8]) -> impl Iterator<Item = (usize, &str)> {
     let marks = text.windows(3).enumerate();
     let starts = marks.filter_map(|(mark, part)| match part {
@@ -125,6 +127,7 @@ pub(crate) fn urls_in(text: &[u8]) -> impl Iterator<Item = (usize, &str)> {
     urls.filter_map(move |(start, url)| Some((start, url.ok()?.trim_end_matches(after))))
 }
 
+/// Where the scheme before this `://` starts.
 fn scheme_before(text: &[u8], mark: usize) -> Option<usize> {
     let mut schemes = SCHEMES.iter();
     schemes.find_map(|scheme| {
@@ -134,6 +137,8 @@ fn scheme_before(text: &[u8], mark: usize) -> Option<usize> {
     })
 }
 
+/// The text with the user name and password of its URL masked, and without the query.
+///
 /// A password may hold blanks, quotes, slashes and another `://`. So everything up to the last at sign is masked, which
 /// may be too much.
 pub(crate) fn masked(text: &str) -> String {

@@ -159,7 +159,8 @@ fn has_nothing(output: &Output) -> bool {
     }
 }
 
-/// A URL of no server. Programs parse it, and make file names of it, so it is plain and short.
+/// The URL of an entry. Programs parse it, so it is a plain URL of no server; they also make file names of it, so it is
+/// short.
 fn url_of(entry: &str) -> String {
     let entry = utf8_percent_encode(entry, UNRESERVED);
     format!("https://git-credential-bitbucket.invalid/{entry}")

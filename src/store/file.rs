@@ -1,6 +1,7 @@
-//! The embedded store: a private file of sealed secrets, and their key in another one or in the kernel. A line is the name
-//! of an entry, percent-encoded, a blank, and in base64 a nonce with the secret sealed by XChaCha20-Poly1305. The name is
-//! authenticated with it, so that no line can stand in for another one.
+//! The embedded store: one private file of sealed secrets, and their key in another one or in the kernel.
+//!
+//! Each line is an entry: its name, percent-encoded, a blank, and in base64 a nonce with the secret sealed by
+//! XChaCha20-Poly1305; the name is authenticated with it, so that no line can stand in for another one.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ pub(crate) struct FileStore {
     pub(crate) patience: Duration,
 }
 
+/// Where the key of the sealed secrets lies.
 #[derive(Debug)]
 pub(crate) enum KeyPlace {
     File(PathBuf),

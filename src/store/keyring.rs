@@ -45,7 +45,8 @@ impl Store for Keyring {
 }
 
 impl Keyring {
-    /// Abandons its thread when the time is up: neither the bus nor the service has a time limit.
+    /// Asks in a thread of its own and abandons it when the time is up: neither the bus nor the service has a time
+    /// limit, and a stopped service never answers.
     fn ask<T: Send + 'static>(
         &self,
         entry: &str,

@@ -14,10 +14,12 @@ use thiserror::Error;
 use crate::sys::words::words;
 use crate::sys::{Hinted, Secret};
 
+/// A place for secrets, each under the name of its entry.
 pub(crate) trait Store {
     /// The secret of an entry. None when the store has none.
     fn get(&self, entry: &str) -> Result<Option<Secret>, Error>;
 
+    /// Stores a secret. It replaces the old secret of the entry.
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error>;
 
     /// Removes an entry. False when there was none.
@@ -79,7 +81,7 @@ pub(crate) enum Error {
     Other(#[from] anyhow::Error),
 }
 
-/// It may be less than a second: the rest of an operation's time.
+/// The time limit in words. It may be less than a second: the rest of an operation's time.
 fn within(patience: Duration) -> String {
     match patience.as_secs_f64().round() {
         1.0 => "within a second".to_owned(),

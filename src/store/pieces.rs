@@ -5,9 +5,11 @@ use anyhow::anyhow;
 use super::{Error, Store};
 use crate::sys::Secret;
 
-/// A secret longer than `longest` bytes is cut. Its first piece starts with a NUL byte, which no secret of git's holds, and
-/// the number of the others, which lie under `ENTRY/2`, `ENTRY/3` …. The first is written last and removed first, so that
-/// a reader finds all pieces or none.
+/// A store on top of another one whose entries hold at most `longest` bytes.
+///
+/// A short secret is stored as it is. A longer one is cut. Its first piece starts with a NUL byte, which no secret of
+/// git's holds, and the number of the other pieces. They lie under `ENTRY/2`, `ENTRY/3` …. The first piece is written
+/// last and removed first, so that a reader finds all pieces or none.
 pub(super) struct InPieces<S> {
     store: S,
     longest: usize,
@@ -21,6 +23,7 @@ impl<S: Store> InPieces<S> {
         Self { store, longest }
     }
 
+    /// How many pieces lie under the entry besides the first.
     fn others(first: &Secret) -> u8 {
         match first.expose() {
             [MARK, count, ..] => *count,

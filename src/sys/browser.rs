@@ -8,8 +8,10 @@ use crate::sys::variables;
 /// How long a browser is watched: one that cannot start fails at once.
 const STARTING: Duration = Duration::from_secs(2);
 
-/// True when a browser seems to have started. `$BROWSER` is read as xdg-open(1) reads it: commands separated by colons, with
-/// `%s` for the address. The first that works is used, even without a display.
+/// Opens a page. True when a browser seems to have started.
+///
+/// `$BROWSER` is read as xdg-open(1) reads it: commands separated by colons, with `%s` for the address. The first that
+/// works is used, even without a display.
 pub(crate) fn open(url: &str) -> bool {
     let named = variables::text("BROWSER").unwrap_or_default();
     let named = named.split(':').filter(|it| !it.trim().is_empty());

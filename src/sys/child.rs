@@ -1,4 +1,5 @@
-//! The one way to start a program: without our secrets in its environment, and with limits of time and output.
+//! The one way to start a program: without our secrets in its environment. A program that we wait for has a time limit
+//! and an output limit.
 
 use std::env;
 use std::ffi::OsStr;
@@ -50,6 +51,7 @@ pub(crate) struct Program {
     cap: usize,
 }
 
+/// What a program printed, and its exit status.
 pub(crate) struct Output {
     /// None when a signal ended it.
     pub(crate) code: Option<i32>,
@@ -60,12 +62,14 @@ pub(crate) struct Output {
 /// Enough for a program that prints one secret or a few lines.
 const CAP: usize = 1 << 20;
 
+/// Whether [`Program::run`] failed because the program printed more than its cap.
 pub(crate) fn is_too_long(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::FileTooLarge
 }
 
 impl Program {
-    /// A path, or a name on PATH. Its relative folders are skipped: a repository may contain one.
+    /// A name on PATH, or a path. Relative folders of PATH are skipped: git runs us inside repositories, and a
+    /// repository may contain such a folder.
     pub(crate) fn new(name: impl AsRef<OsStr>) -> Self {
         let path = found(Path::new(name.as_ref()));
         let is_found = path.is_some();
@@ -112,8 +116,8 @@ impl Program {
         self
     }
 
-    /// It may ask a person on our terminal: a program of another group would be stopped there. When its time is up, it alone is
-    /// killed; the processes that it started live on.
+    /// It may ask a person on our terminal, so it stays in our group of processes: the system stops a program of
+    /// another group there. When its time is up, it alone is killed; the processes that it started live on.
     pub(crate) fn at_the_terminal(self, may_ask: bool) -> Self {
         Self {
             at_the_terminal: may_ask,
@@ -157,7 +161,8 @@ impl Program {
         output
     }
 
-    /// Replaces this process by the program. It has no time limit: the user started it and waits for it.
+    /// Replaces this process by the program, so that standard streams, signals and exit status are the program's. It
+    /// has no time limit: the user started it and waits for it.
     #[cfg(unix)]
     pub(crate) fn become_it(self) -> io::Error {
         match self.command() {
@@ -166,7 +171,8 @@ impl Program {
         }
     }
 
-    /// Returns its exit status. It has no time limit: the user started it and waits for it.
+    /// Runs the program with this input and returns its exit status. It has no time limit: the user started it and
+    /// waits for it.
     #[cfg(not(unix))]
     pub(crate) fn run_for_the_user(self, input: &Secret) -> io::Result<Option<i32>> {
         let mut child = self.command()?.stdin(Stdio::piped()).spawn()?;
@@ -197,6 +203,7 @@ pub(crate) fn found(name: &Path) -> Option<PathBuf> {
     on_path(name).next()
 }
 
+/// The programs of this name in the absolute folders of PATH, in its order.
 pub(crate) fn on_path(name: &Path) -> impl Iterator<Item = PathBuf> {
     let path = variables::value("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).filter(|folder| folder.is_absolute());

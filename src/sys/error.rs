@@ -8,7 +8,9 @@ use thiserror::Error;
 /// Masks the secrets in a text. What a secret looks like is known elsewhere, and said once, at the start.
 static MASK: OnceLock<fn(&str) -> String> = OnceLock::new();
 
-/// A message, and a hint that says what to do: the error itself or the context of another one.
+/// A message, and a hint that says what to do. Each is printed on a line of its own.
+///
+/// It is the error itself or the context of another error; [`hint`] finds it at any depth.
 #[derive(Debug, Error)]
 #[error("{message}")]
 pub(crate) struct Hinted {
@@ -45,6 +47,8 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&str> {
 }
 
 /// The message and its causes on one line, each after a colon, as git prints its own.
+///
+/// Control characters, for instance of a file name, are escaped: a message must not control the terminal.
 pub(crate) fn one_line(error: &anyhow::Error) -> String {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     printable(&causes.join(": "))

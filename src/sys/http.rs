@@ -54,6 +54,7 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// What the user can do.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::Certificates { .. } => {
@@ -90,6 +91,7 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Where a redirect leads.
     pub(crate) fn moved_to(&self) -> Option<&str> {
         let is_redirect = matches!(self.status, 301 | 302 | 307 | 308);
         self.header("location").filter(|_| is_redirect)
@@ -198,6 +200,7 @@ impl Client {
         })
     }
 
+    /// Gets a URL, with this value of the `Authorization` header.
     /// An answer of any status is no error.
     pub(crate) fn get(&self, url: &str, authorization: Option<&Secret>) -> Result<Answer, Error> {
         let header = authorization.map(|value| ("Authorization", value));
@@ -247,7 +250,8 @@ impl Client {
             .run(request.timeout_global(Some(patience)).build())
     }
 
-    /// Posts a form, once. The connection and the answer each have a time of their own.
+    /// Posts a form, once, with this value of the `Authorization` header if there is one. The connection and the answer each have a time of their own.
+    /// [`Error::Unanswered`] means that the form may have been sent.
     pub(crate) fn post_form(
         &self,
         url: &str,

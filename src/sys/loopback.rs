@@ -1,6 +1,7 @@
-//! Waiting for the browser to come back, on the loopback interface only (RFC 8252, 7.3). Other users can read a browser's
-//! arguments: so it is started with an address of ours that works once, where it gets a cookie, and whoever comes back
-//! without the cookie is not believed.
+//! Waiting for the browser to come back, on the loopback interface only (RFC 8252, 7.3).
+//!
+//! Other users of the machine can read a browser's arguments. So it is started with an address of ours that works once
+//! and holds nothing else; there it gets a cookie, and whoever comes back without the cookie is not believed.
 
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
@@ -80,8 +81,10 @@ impl Loopback {
         Arc::clone(&self.is_begun)
     }
 
-    /// Sends the browser to this page, and waits for it to come back with this state. All who come are listened to, as an idle
-    /// one must not keep the browser out, but they are answered one by one.
+    /// Sends the browser to this page, and waits for it to come back with this state; what else comes is told that it is
+    /// wrong here.
+    ///
+    /// All are listened to, as an idle one must not keep the browser out, but they are answered one by one.
     pub(crate) fn wait(&self, page: &str, state: &Secret) -> Option<(Callback, Visitor)> {
         let end = Instant::now() + self.patience;
         let mut visits: VecDeque<Visit> = VecDeque::new();
@@ -159,6 +162,7 @@ impl Loopback {
         }
     }
 
+    /// Whether it is the browser that has begun.
     fn knows(&self, request: &BrowserRequest<'_>) -> bool {
         // A page on another port may have set one as well.
         let mut cookies = request.cookies.iter();
@@ -171,6 +175,7 @@ fn authority(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
+/// One connection, and what it has said so far.
 struct Visit {
     stream: TcpStream,
     head: SecretBuffer,
@@ -208,7 +213,8 @@ impl Visit {
     }
 }
 
-/// What is asked for, if it is asked of us: a page in the web that lets its name point to us says another host.
+/// What is asked for, if it is asked of us: a page somewhere in the web that lets its name point to us would say another
+/// host.
 pub(crate) fn request(head: &[u8], port: u16) -> Option<BrowserRequest<'_>> {
     let head = std::str::from_utf8(head).ok()?;
     let (head, _) = head.split_once("\r\n\r\n")?;

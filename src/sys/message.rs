@@ -10,6 +10,7 @@ use crate::sys::terminal::{Colour, coloured, waiting};
 
 pub(crate) const PROGRAM: &str = "git-credential-bitbucket";
 
+/// Prints an error with its hint, and returns the exit status.
 pub(crate) fn report(error: &anyhow::Error, hints: bool) -> ExitCode {
     let is_usage = error.chain().any(<dyn std::error::Error>::is::<Usage>);
     let message = if is_usage {

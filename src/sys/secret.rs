@@ -21,6 +21,7 @@ impl Secret {
         Self(Zeroizing::new(bytes))
     }
 
+    /// 256 bits, as letters.
     pub(crate) fn random() -> io::Result<Self> {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(bytes.as_mut()).map_err(io::Error::other)?;
@@ -28,6 +29,7 @@ impl Secret {
         Ok(Self::new(letters.into_bytes()))
     }
 
+    /// A JSON document with secrets in it.
     pub(crate) fn of_json(document: &impl Serialize) -> serde_json::Result<Self> {
         let mut json = SecretBuffer::default();
         serde_json::to_writer(&mut json, document)?;
@@ -77,11 +79,13 @@ impl From<SecretBuffer> for Secret {
     }
 }
 
-/// A secret that is being put together: a `Vec` that needs more room would leave a copy behind.
+/// A buffer in which a secret is put together. When it needs more room, it moves and wipes its old place; a `Vec` would
+/// leave a copy there.
 #[derive(Default)]
 pub(crate) struct SecretBuffer(Zeroizing<Vec<u8>>);
 
 impl SecretBuffer {
+    /// Reads a stream to its end.
     /// More than `most` bytes are the error `FileTooLarge`.
     pub(crate) fn read(mut stream: impl Read, most: usize) -> io::Result<Self> {
         let mut buffer = Self::default();

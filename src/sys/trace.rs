@@ -1,4 +1,6 @@
-//! The trace of decisions and their times, of the whole process. It holds no secret.
+//! The trace of decisions and their times, switched on by `GIT_CREDENTIAL_BITBUCKET_TRACE`. It holds no secret.
+//!
+//! Its state is of the whole process: the start of the program, and where the trace goes.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;

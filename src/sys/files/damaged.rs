@@ -12,7 +12,8 @@ use crate::sys::error::Hinted;
 /// Stands between the name of a damaged file and the time.
 const DAMAGED: &str = ".damaged-";
 
-/// Renames a damaged file and returns its new name. The target of a symbolic link must not be moved.
+/// Renames a damaged file and returns its new name. The user can look at it there and repair it.
+/// A symbolic link is an error: we must not move its target.
 pub(crate) fn set_aside(path: &Path) -> Result<PathBuf> {
     if path.is_symlink() {
         bail!(Hinted::new(

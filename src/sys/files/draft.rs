@@ -13,6 +13,7 @@ pub(super) const AT_WORK: Duration = Duration::from_secs(60);
 
 const DRAFT: &str = ".new";
 
+/// How a new file is made.
 #[derive(Clone, Copy)]
 pub(crate) enum Mode<'a> {
     /// Only its owner can read it.
@@ -54,11 +55,13 @@ impl<'a> Draft<'a> {
         &self.path
     }
 
+    /// Removes drafts of the same file that killed processes left behind.
     pub(crate) fn sweep(&self) {
         sweep(self.target, AT_WORK);
     }
 
-    /// A reader sees the old content or the new, also after a crash.
+    /// Replaces the file. A reader sees the old content or the new, also after a crash.
+    /// On an error the old content stays.
     pub(crate) fn take_its_place(mut self) -> io::Result<()> {
         fs::rename(&self.path, self.target)?;
         self.has_moved = true;
@@ -78,6 +81,7 @@ impl Drop for Draft<'_> {
     }
 }
 
+/// Makes a new, empty file with a name of its own beside `path`.
 fn draft_beside(path: &Path, mode: Mode<'_>) -> io::Result<(PathBuf, File)> {
     loop {
         let mut name = path.file_name().unwrap_or_default().to_owned();

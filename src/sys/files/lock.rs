@@ -1,4 +1,5 @@
-//! Locks between processes; on a file system without them (NFS without its lock daemon) a file that only its holder made.
+//! Locks between processes; where the file system has none, such as NFS without its lock daemon, a file that only its
+//! holder has made.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -89,6 +90,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(600);
 struct LockFile(PathBuf);
 
 impl LockFile {
+    /// The lock file of a file that cannot be locked.
     fn path(of: &Path) -> PathBuf {
         of.with_extension("lock.held")
     }

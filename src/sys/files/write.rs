@@ -12,6 +12,7 @@ use super::read::{cannot, if_there};
 use crate::sys::error::Hinted;
 
 /// Replaces a private file as a whole: a reader sees the old content or the new, also after a crash.
+/// On an error the old content stays.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     write(path, content, AT_WORK)
 }
@@ -45,6 +46,7 @@ pub(crate) fn make_public_folder(folder: &Path) -> Result<()> {
     platform::refuse_to_write_for_another(folder)
 }
 
+/// Lets everybody read a file, whatever the umask is.
 pub(crate) fn open_to_readers(path: &Path) -> Result<()> {
     platform::open_to_readers(path, PUBLIC)
         .with_context(|| format!("cannot let everybody read '{}'", path.display()))
@@ -67,11 +69,13 @@ pub(super) fn write(path: &Path, content: &[u8], age: Duration) -> Result<()> {
     replace().map_err(cannot("write", path))
 }
 
+/// Removes a file. A missing file is no error.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     let removed = if_there(fs::remove_file(path));
     removed.map(drop).map_err(cannot("remove", path))
 }
 
+/// Where a file lies behind its symbolic link. The link stays.
 /// A link that leads nowhere is an error: its disk may not be mounted, and another disk would get the secret.
 fn target_of(path: &Path) -> Result<PathBuf> {
     match fs::symlink_metadata(path) {

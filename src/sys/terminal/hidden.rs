@@ -1,5 +1,7 @@
-//! A prompt that hides what is typed. A process that a signal ends runs no destructors: so during the prompt signals
-//! (Ctrl-C, Ctrl-Z, Ctrl-\, `kill`, a closed terminal) are noted, and act once the terminal is restored.
+//! A prompt that hides what is typed. However it ends, or is stopped, the terminal is restored.
+//!
+//! A process that a signal ends runs no destructors. So during the prompt signals (Ctrl-C, Ctrl-Z, Ctrl-\, `kill`, a
+//! closed terminal) are only noted. The reader restores the terminal and then lets the signal act.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -31,6 +33,7 @@ pub(crate) struct Quiet {
 }
 
 impl Quiet {
+    /// Shows the prompt and hides the input.
     pub(crate) fn ask(terminal: File, prompt: &str) -> io::Result<Self> {
         let quiet = Self {
             before: tcgetattr(&terminal)?,
@@ -71,6 +74,7 @@ impl Quiet {
         }
     }
 
+    /// Restores the terminal and lets a signal act.
     fn meet(&self, signal: i32) -> io::Result<()> {
         match signal {
             SIGINT => return Err(io::ErrorKind::Interrupted.into()),
@@ -140,14 +144,16 @@ const WAIT: Timespec = Timespec {
     tv_nsec: 100_000_000,
 };
 
-/// How long a read waits, in the unit of termios(3): macOS reports input at once, and another process may take it.
+/// How long a read waits, in the unit of termios(3). It must end: macOS cannot poll a terminal and reports input at
+/// once, and another process may take the input.
 const TENTHS: u8 = 2;
 const PAUSE: Duration = Duration::from_millis(100 * TENTHS as u64);
 
 /// `_POSIX_VDISABLE`, termios(3): a key that does nothing.
 const DISABLED: u8 = 0;
 
-/// Without a shell above us (`ssh -t HOST git fetch`: the session's first process is in our group) nobody would do it.
+/// Whether a shell with job control runs above us. Without one (`ssh -t HOST git fetch`: the session's first process is
+/// in our group) nobody would continue a stopped process.
 fn can_be_continued() -> bool {
     getsid(None).is_ok_and(|session| session != getpgrp())
 }
@@ -183,6 +189,7 @@ impl Signals {
         Ok(Self { is_free, noted })
     }
 
+    /// A signal that has arrived.
     fn take(&self) -> Option<i32> {
         let mut noted = self.noted.iter();
         let noted = noted.find(|(_, has_come)| has_come.swap(false, Ordering::SeqCst));

@@ -38,6 +38,7 @@ pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
+/// The width of stdout in columns. None when it is no terminal.
 pub(crate) fn width() -> Option<usize> {
     let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(io::stdout())?;
     Some(columns.into())
@@ -72,6 +73,7 @@ pub(crate) fn coloured(
     }
 }
 
+/// Whether there is a terminal, even if we may not ask on it.
 pub(crate) fn is_there() -> bool {
     tty().is_ok()
 }
@@ -85,6 +87,8 @@ pub(crate) fn somebody_may_be_there() -> bool {
 
 /// The program through which git asks in place of the terminal, with the variable or setting that names it. The first
 /// that is set counts, and an empty one means none (gitcredentials(7), "REQUESTING CREDENTIALS").
+///
+/// `core_askpass` is the value of `core.askPass`.
 pub(crate) fn askpass(core_askpass: Option<&str>) -> Option<(&'static str, OsString)> {
     let variable = |name| Some((name, variables::value(name)?));
     variable("GIT_ASKPASS")
@@ -143,6 +147,7 @@ fn hidden_lines(prompt: &str) -> io::Result<Secret> {
     rpassword::prompt_password(prompt).map(|line| Secret::new(line.into_bytes()))
 }
 
+/// Asks for a line, which may be empty.
 pub(crate) fn ask_line(prompt: &str) -> Result<String> {
     let ask = || -> io::Result<String> {
         let (input, mut output) = tty()?;
@@ -157,6 +162,7 @@ pub(crate) fn ask_line(prompt: &str) -> Result<String> {
     ask().map_err(|error| broken_off(&error))
 }
 
+/// The user pressed Ctrl-C at a prompt.
 #[derive(Debug, Error)]
 #[error("interrupted")]
 pub(crate) struct Interrupted;
@@ -202,6 +208,7 @@ fn unbuffered(stream: &impl std::os::windows::io::AsHandle) -> io::Result<File> 
     Ok(stream.as_handle().try_clone_to_owned()?.into())
 }
 
+/// Where to read what is typed, and where to write.
 fn tty() -> io::Result<(File, File)> {
     let (input, output) = if cfg!(windows) {
         ("CONIN$", "CONOUT$")

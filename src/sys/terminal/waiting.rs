@@ -1,5 +1,7 @@
-//! A line on the terminal for as long as a wait lasts. git's progress, or another program's prompt, may be on the screen:
-//! so it stands behind the cursor, which stays where it is, and only what is behind it is cleared.
+//! A line on the terminal for as long as a wait lasts.
+//!
+//! git's progress, or another program's prompt, may be on the screen. So the line stands behind the cursor, the cursor
+//! stays where it is, and only what is behind it is cleared.
 
 use std::io::{self, Write as _};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -13,12 +15,14 @@ use crate::sys::limit::limit;
 /// A wait that is shorter shows nothing.
 const SHORT: Duration = Duration::from_secs(1);
 
+/// The line on the screen.
 static SHOWN: Mutex<Option<String>> = Mutex::new(None);
 
 /// A wait, until it is dropped.
 pub(crate) struct Waiting(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Waiting {
+    /// Shows the line, as it is each second, where the wait lasts.
     pub(crate) fn on(line: impl Fn() -> String + Send + 'static) -> Self {
         if !knows_codes(&io::stderr()) {
             return Self(None);
