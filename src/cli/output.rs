@@ -1,5 +1,7 @@
 //! How every verb prints.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::{self, Write as _};
 
 use anyhow::{Result, bail};
@@ -16,13 +18,25 @@ pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// Asks until the answer can be read, and says why one cannot.
+pub(crate) fn ask<T, E: Display>(prompt: &str, read: impl Fn(&str) -> Result<T, E>) -> Result<T> {
+    loop {
+        match read(&terminal::ask_line(prompt)?) {
+            Ok(value) => return Ok(value),
+            Err(reason) => tell(&reason.to_string()),
+        }
+    }
+}
+
+pub(crate) fn is_agreed(question: &str) -> Result<bool> {
+    let answer = terminal::ask_line(&format!("{question} [y/N] "))?;
+    Ok(matches!(&*answer.to_ascii_lowercase(), "y" | "yes"))
+}
+
 /// Asks at a terminal whether to go on, and fails after a no; without a terminal it goes on.
 pub(crate) fn confirm(question: &str, instead: impl Into<String>) -> Result<()> {
-    if terminal::can_ask() {
-        let answer = terminal::ask_line(&format!("{question} [y/N] "))?;
-        if !matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
-            bail!(Hinted::new("nothing was changed", instead));
-        }
+    if terminal::can_ask() && !is_agreed(question)? {
+        bail!(Hinted::new("nothing was changed", instead));
     }
     Ok(())
 }
@@ -114,24 +128,21 @@ pub(crate) fn for_its_host(account: &Account) -> String {
 /// Warns if git does not ask us, or gives our secrets to another helper too; then prints the fix.
 pub(crate) fn warn_of_the_chain(hosts: &[Host]) {
     let mut not_asked = Vec::new();
-    let mut neighbours: Vec<(Helper, Vec<&Host>)> = Vec::new();
+    let mut neighbours: BTreeMap<&Helper, Vec<&Host>> = BTreeMap::new();
     let mut behind = Vec::new();
     // Without git there is nothing to report.
     let chains = git::settings().map_or_else(|_| Vec::new(), |all| git::chains(&all, hosts));
-    for (host, (_, chain)) in hosts.iter().zip(chains) {
+    for (host, chain) in &chains {
         let Some(own) = chain.iter().position(Helper::is_ours) else {
             not_asked.push(host);
             continue;
         };
         // What setup wrote stays where it stands. Otherwise setup writes behind all helpers.
         if chain[own].is_for_host() {
-            behind.extend_from_slice(&chain[own..]);
+            behind.extend(&chain[own..]);
         }
-        for helper in chain.into_iter().filter(|helper| !helper.is_ours()) {
-            match neighbours.iter_mut().find(|(known, _)| *known == helper) {
-                Some((_, hosts)) => hosts.push(host),
-                None => neighbours.push((helper, vec![host])),
-            }
+        for helper in chain.iter().filter(|helper| !helper.is_ours()) {
+            neighbours.entry(helper).or_default().push(host);
         }
     }
     if !not_asked.is_empty() {
@@ -150,7 +161,7 @@ pub(crate) fn warn_of_the_chain(hosts: &[Host]) {
     }
     if !not_asked.is_empty() || !neighbours.is_empty() {
         let files = git::global_config_files().unwrap_or_default();
-        let is_of_the_user = |helper: &Helper| files.iter().any(|it| *it == helper.origin);
+        let is_of_the_user = |helper: &&Helper| files.iter().any(|it| *it == helper.origin);
         behind.retain(|helper| !helper.is_ours());
         hint(if behind.is_empty() {
             "'git credential-bitbucket setup' fixes that"
@@ -161,6 +172,7 @@ pub(crate) fn warn_of_the_chain(hosts: &[Host]) {
         });
     }
 }
+
 /// What Bitbucket says about an account, in a line of its own.
 pub(super) fn tell_about(account: &Account, verdict: &Verdict) {
     tell_verdict(account, verdict, &verdict.about(&account.name));

@@ -12,7 +12,7 @@ use crate::git::program::{Scope, Setting};
 use crate::sys::shell_quoted;
 
 /// A helper that git asks, and where it is configured.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Helper {
     /// As configured: `store`, `/usr/bin/x`, `!command`.
     pub(crate) value: String,

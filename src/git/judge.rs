@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::git::program::{Scope, outside_repositories, run};
 use crate::sys::{child, variables};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Starts {
     /// This program, and no other that could read along.
     Ours,

@@ -58,13 +58,10 @@ pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
     } else {
         set_up(arguments, &session, &place)
     };
-    outcome.map_err(|error| {
-        if arguments.undo && !place.is_system {
-            return error;
-        }
-        say_who_can_write(error, &place)
-    })?;
-    Ok(ExitCode::SUCCESS)
+    match outcome {
+        Err(error) if place.is_system || !arguments.undo => Err(say_who_can_write(error, &place)),
+        outcome => outcome.map(|()| ExitCode::SUCCESS),
+    }
 }
 
 /// Adds a hint to the error that a file cannot be written.
@@ -131,15 +128,12 @@ fn set_up(arguments: &Setup, session: &Session, place: &Place<'_>) -> Result<()>
         );
     } else {
         output::warn_of_the_chain(&hosts);
-    }
-    if !place.is_system {
         post_buffer::offer(session.accounts()?.iter(), terminal::can_ask());
     }
     // The question comes last: without an answer everything else is done.
     if guard.is_none() && !is_answered && terminal::can_ask() {
-        let answer =
-            terminal::ask_line("Should git refuse every URL that holds a password? [y/N] ")?;
-        guard = Some(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"));
+        let question = "Should git refuse every URL that holds a password?";
+        guard = Some(output::is_agreed(question)?);
         place.write(guard)?;
     }
     if guard == Some(true) {
@@ -158,7 +152,7 @@ fn set_up(arguments: &Setup, session: &Session, place: &Place<'_>) -> Result<()>
 /// git-config(1), `transfer.credentialsInUrl`, as git lists it.
 const GUARD: &str = "transfer.credentialsinurl";
 
-/// Writes both files, checks that git reads them, and reports.
+/// Writes both files, and reports.
 fn write(
     place: &Place<'_>,
     record: &mut Record,
@@ -176,20 +170,10 @@ fn write(
         })?;
         record.write(place)?;
     }
-    let key = format!("credential.https://{}.helper", hosts[0]);
-    let value = helper_value()?;
-    let mut read = git::settings_in(&config).into_iter();
-    let shown = config.display();
-    if !read.any(|setting| setting.key == key && setting.value == value) {
-        undo(place)?;
-        bail!(Hinted::new(
-            format!("git does not read what setup wrote to '{shown}', so setup undid it"),
-            format!("look for a mistake in the file: git config --file '{shown}' --list"),
-        ));
-    }
     let list = output::listed(&hosts);
     message::tell(&if has_changed {
-        format!("git now asks this helper for {list} (written to '{shown}')")
+        let config = config.display();
+        format!("git now asks this helper for {list} (written to '{config}')")
     } else {
         format!("git already asks this helper for {list}")
     });

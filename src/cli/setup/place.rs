@@ -106,13 +106,11 @@ impl<'a> Place<'a> {
         // libgit2 looks for a host without its port. To git this is another service, whose helpers stay.
         let without_port =
             |name: &str| format!("[credential \"https://{name}\"]\n\thelper = {helper}\n");
-        let comment = "# Made by 'git credential-bitbucket setup': setup, login and logout write the whole file anew\n";
-        Ok([comment.to_owned()]
-            .into_iter()
-            .chain(hosts.iter().map(section))
-            .chain(names.into_iter().map(without_port))
-            .chain(guard.map(|is_wanted| guard_section(is_wanted).to_owned()))
-            .collect())
+        let mut text = "# Made by 'git credential-bitbucket setup': setup, login and logout write the whole file anew\n".to_owned();
+        text.extend(hosts.iter().map(section));
+        text.extend(names.into_iter().map(without_port));
+        text += guard.map_or("", guard_section);
+        Ok(text)
     }
 
     /// Whether the file makes git refuse URLs that hold a password. None while nobody was asked.
