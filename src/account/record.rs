@@ -261,6 +261,17 @@ impl Account {
             .replace('/', "-")
     }
 
+    pub(crate) fn is_for_its_host(&self) -> bool {
+        self.reach.is_empty() && self.only_username.is_none() && self.opaque().is_none()
+    }
+
+    /// Adds a place, unless it lies in another one.
+    pub(crate) fn add_reach(&mut self, place: Reach) {
+        if !self.reach.iter().any(|known| known.contains(&place)) {
+            self.reach.push(place);
+        }
+    }
+
     /// Whether both are for the same workspaces and repositories of the same instance.
     pub(crate) fn is_for_the_place_of(&self, other: &Self) -> bool {
         let holds = |all: &[Reach], some: &[Reach]| some.iter().all(|it| all.contains(it));

@@ -16,7 +16,6 @@ use crate::bitbucket::{Kind, Reach};
 use crate::cli::{login, output, token};
 use crate::git::{self, Setting, Username};
 use crate::settings::{Session, StoreChoice};
-use crate::sys::error::one_line;
 use crate::sys::{Hinted, message, shell_quoted};
 
 /// The time limit for all questions to a Data Center.
@@ -90,26 +89,24 @@ pub(crate) fn run(arguments: &Edit) -> Result<ExitCode> {
             new = checked;
         }
     }
+    let mut reason = None;
     if let Some(choice) = changes.store {
         let kept = session.read(&old)?.ok_or_else(|| token::missing(&old))?;
-        let reason = session.keep(&mut new, &kept, choice)?;
-        record(&session, changes, &old, &new).inspect_err(|_| {
+        reason = session.keep(&mut new, &kept, choice)?;
+    } else if session.objection(&old)?.is_none()
+        && let Some(objection) = session.objection(&new)?
+    {
+        return Err(objection.to_keeping());
+    }
+    record(&session, changes, &old, &new).inspect_err(|_| {
+        if new.entry != old.entry {
             // Report the first error.
             let _ = session.forget(&new);
-        })?;
+        }
+    })?;
+    if changes.store.is_some() {
         login::tell_where(&session, &new, false, reason.as_ref())?;
-        // The secret has moved; a copy that stays behind must not undo that.
-        if let Err(error) = renewal::forget(&session, &old) {
-            let (store, error) = (old.store, one_line(&error));
-            message::warn(format_args!("a copy stays in the {store}: {error}"));
-        }
-    } else {
-        if session.objection(&old)?.is_none()
-            && let Some(objection) = session.objection(&new)?
-        {
-            return Err(objection.to_keeping());
-        }
-        record(&session, changes, &old, &new)?;
+        login::forget_old(&session, &old, "a copy");
     }
     if new.name != *name {
         message::tell(&format!("Renamed '{name}' to '{}'", new.name));
@@ -184,10 +181,8 @@ fn record(session: &Session, changes: &Changes, old: &Account, new: &Account) ->
             .find(|known| known.entry == old.entry && known.name == old.name)
             .with_context(|| format!("'{}' was removed or replaced meanwhile", old.name))?;
         changes.apply(known)?;
-        if known.kind() == Some(Kind::HttpAccessToken) {
-            known.sign_in = new.sign_in.clone();
-            known.owner = new.owner.clone();
-        }
+        known.sign_in = new.sign_in.clone();
+        known.owner = new.owner.clone();
         known.store = new.store;
         known.entry.clone_from(&new.entry);
         Ok(())

@@ -30,8 +30,7 @@ pub(crate) fn run(arguments: &Token, only: Option<&str>) -> Result<ExitCode> {
         .filter(|name| only.is_some() || accounts.named(name).is_none())
         .and_then(url_of);
     let url = url.as_deref().and_then(Url::parse);
-    let place = url.and_then(|url| Some((url.host()?, url)));
-    let secret = match place {
+    let secret = match url.and_then(|url| Some((url.host()?, url))) {
         Some((host, url)) => of_url(&session, &url, host)?,
         None if only.is_some() => return Err(needs_a_url()),
         None => of_account(&session, &accounts, named)?,

@@ -57,14 +57,6 @@ impl Session {
         Ok(policy.objection(&Account { store, ..account }))
     }
 
-    pub(crate) fn objection_to_choice(&self, choice: StoreChoice) -> Result<Option<Objection>> {
-        let policy = self.policy()?;
-        Ok(match self.stores_of(choice)?.first() {
-            Some(store) => policy.objection_to_store(*store),
-            None => Some(policy.objection_to_keeping()),
-        })
-    }
-
     /// The stores to try in turn for a new secret.
     pub(crate) fn stores_of(&self, choice: StoreChoice) -> Result<Vec<Name>> {
         let policy = self.policy()?;

@@ -3,72 +3,58 @@
 use anyhow::{Result, bail};
 use jiff::civil::Date;
 
-use crate::account::{Account, Accounts, Known, Origin, Owner, Scheme, today};
+use crate::account::{Account, Known, Origin, Owner, Scheme, today};
 use crate::bitbucket::{self, Kind};
 use crate::cli::login::options::Login;
+use crate::cli::output;
 use crate::git::{Host, Username};
 use crate::settings::policy::Policy;
-use crate::sys::{Hinted, Usage, message, terminal};
+use crate::sys::{Hinted, Usage, terminal};
 
-/// The account from the options, the account it replaces, and questions.
+/// The account from the options, the account of its name, and questions.
 pub(super) fn complete(
     arguments: &Login,
-    accounts: &Accounts,
+    existing: Option<&Account>,
     policy: &Policy,
     host: Host,
     kind: Kind,
 ) -> Result<Account> {
     let asks = arguments.may_ask();
     let is_day_wanted = policy.wants_a_day(kind);
-    let asks_for_day = asks && (is_day_wanted || kind.always_expires());
-    let existing = arguments
-        .name
-        .as_deref()
-        .and_then(|name| accounts.named(name));
-
-    let mut username = arguments.username.clone().and_then(Username::new);
-    username = username.or_else(|| existing.and_then(Account::username).cloned());
-    if username.is_none() && (kind.needs_username() || kind == Kind::HttpAccessToken) {
-        username = ask_username(kind, asks)?;
+    // Without one Bitbucket may say whose it is.
+    let name = arguments.name.as_deref().map(checked_name);
+    let name = name.transpose()?.unwrap_or_default();
+    let mut owner = existing
+        .map(|known| known.owner.clone())
+        .unwrap_or_default();
+    let said = arguments.username.clone().and_then(Username::new);
+    owner.username = said.or(owner.username);
+    if owner.username.is_none() && (kind.needs_username() || kind == Kind::HttpAccessToken) {
+        owner.username = ask_username(kind, asks)?;
     }
-    let name = match &arguments.name {
-        Some(name) => checked_name(name)?,
-        // Bitbucket may say whose it is.
-        None => String::new(),
-    };
-    let owner = existing.map(|existing| existing.owner.clone());
-    let mut owner = owner.unwrap_or_default();
-    owner.username = username.or(owner.username);
     owner.email = arguments.email.clone().or(owner.email);
     refuse_mixed_up_names(&owner, &host)?;
     let known = sign_in(arguments, existing, kind);
-    let mut account = match existing {
-        Some(existing) => Account {
-            sign_in: known.into(),
-            ..existing.clone()
-        },
-        None => Account::new(name, host, Origin::Login, known),
-    };
-    // What git or a server said about the old secret does not apply to the new one.
-    account.origin = Origin::Login;
+    let mut account = Account::new(name, host, Origin::Login, known);
     account.owner = Owner::of_kind(kind, owner.username, owner.email);
-    account.rejected = None;
-    account.password_expiry_utc = None;
-    account.expires = match arguments.expires {
-        Some(day) => Some(day),
-        // The old date was the old secret's.
-        None if asks_for_day => None,
-        None => account.expires.filter(|day| *day >= today()),
-    };
+    if let Some(existing) = existing {
+        account.reach.clone_from(&existing.reach);
+        account.only_username.clone_from(&existing.only_username);
+    }
     if !arguments.reach.is_empty() {
         account.reach.clone_from(&arguments.reach);
     }
     if account.owner.email.is_none() && kind == Kind::ApiToken && asks {
         account.owner.email = ask_email()?;
     }
-    if arguments.expires.is_none() && asks_for_day {
-        account.expires = ask_expiry(is_day_wanted)?;
-    }
+    account.expires = match arguments.expires {
+        Some(day) => Some(day),
+        // The old date was the old secret's.
+        None if asks && (is_day_wanted || kind.always_expires()) => ask_expiry(is_day_wanted)?,
+        None => existing
+            .and_then(|known| known.expires)
+            .filter(|day| *day >= today()),
+    };
     Ok(account)
 }
 
@@ -83,28 +69,31 @@ pub(crate) fn checked_name(name: &str) -> Result<String> {
 
 /// The sign-in. Until Bitbucket is asked, the scheme of the replaced account stays.
 fn sign_in(arguments: &Login, existing: Option<&Account>, kind: Kind) -> Known {
-    let existing_base_path = existing.map(Account::base_path).unwrap_or_default();
-    let mut known = Known::new(kind);
-    known.base_path = match &arguments.host {
-        Some(instance) => instance.context.clone(),
-        None => existing_base_path.to_owned(),
+    let is_bearer = |known: &Account| known.kind() == Some(kind) && known.scheme() != Scheme::Basic;
+    let base_path = match &arguments.host {
+        Some(site) => &site.base_path,
+        None => existing.map(Account::base_path).unwrap_or_default(),
     };
-    known.scheme = match existing.map(|existing| (existing.kind(), existing.scheme())) {
-        Some((same, Scheme::Bearer | Scheme::BearerOnly)) if same == Some(kind) => Scheme::Bearer,
-        _ => Scheme::Basic,
-    };
-    known
+    Known {
+        base_path: base_path.to_owned(),
+        scheme: if existing.is_some_and(is_bearer) {
+            Scheme::Bearer
+        } else {
+            Scheme::Basic
+        },
+        ..Known::new(kind)
+    }
 }
 
 fn ask_email() -> Result<Option<String>> {
-    loop {
-        let answer = terminal::ask_line("E-mail of your Atlassian account (optional): ")?;
-        match answer.as_str() {
-            "" => return Ok(None),
-            email if is_email(email) => return Ok(Some(answer)),
-            _ => message::tell("That is not an e-mail"),
-        }
-    }
+    output::ask(
+        "E-mail of your Atlassian account (optional): ",
+        |answer| match answer {
+            "" => Ok(None),
+            email if is_email(email) => Ok(Some(email.to_owned())),
+            _ => Err("That is not an e-mail"),
+        },
+    )
 }
 
 fn is_email(text: &str) -> bool {
@@ -118,21 +107,13 @@ fn ask_expiry(is_wanted: bool) -> Result<Option<Date>> {
     } else {
         "Expiry date, YYYY-MM-DD (Enter if you do not know): "
     };
-    loop {
-        let answer = terminal::ask_line(prompt)?;
-        if answer.is_empty() && is_wanted {
-            message::tell("The policy of this machine requires an expiry date");
-            continue;
-        }
-        if answer.is_empty() {
-            return Ok(None);
-        }
-        match answer.parse::<Date>() {
-            Ok(day) if day >= today() => return Ok(Some(day)),
-            Ok(_) => message::tell("That date has passed"),
-            Err(_) => message::tell("Please type a date such as 2027-01-31"),
-        }
-    }
+    output::ask(prompt, |answer| match answer.parse::<Date>() {
+        _ if answer.is_empty() && !is_wanted => Ok(None),
+        _ if answer.is_empty() => Err("The policy of this machine requires an expiry date"),
+        Ok(day) if day >= today() => Ok(Some(day)),
+        Ok(_) => Err("That date has passed"),
+        Err(_) => Err("Please type a date such as 2027-01-31"),
+    })
 }
 
 fn ask_username(kind: Kind, asks: bool) -> Result<Option<Username>> {
@@ -154,11 +135,8 @@ pub(crate) fn lacks_username(kind: Kind) -> anyhow::Error {
 
 /// git needs the user name and REST the e-mail; people often confuse the two.
 pub(crate) fn refuse_mixed_up_names(owner: &Owner, host: &Host) -> Result<()> {
-    let username = owner
-        .username
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let username = owner.username.as_ref().map(ToString::to_string);
+    let username = username.unwrap_or_default();
     if bitbucket::looks_like_a_secret(&username) {
         bail!(Usage("a secret is no user name".to_owned()));
     }
@@ -184,14 +162,5 @@ pub(crate) fn refuse_mixed_up_names(owner: &Owner, host: &Host) -> Result<()> {
             ))
         }
         _ => Ok(()),
-    }
-}
-
-/// The usual name; `@HOST` follows if an account of another host has it.
-pub(super) fn default_name(account: &Account, accounts: &Accounts) -> String {
-    let name = account.usual_name();
-    match accounts.named(&name) {
-        Some(known) if known.host != account.host => format!("{name}@{}", account.host),
-        _ => name,
     }
 }

@@ -2,19 +2,13 @@
 
 use std::str::FromStr;
 
+use crate::bitbucket::site::Site;
 use crate::bitbucket::{self, API_HOST, Reach};
 use crate::git::Host;
 use crate::sys::Hinted;
 
 /// `git.corp.example:7990/bitbucket`
-#[derive(Clone, Debug)]
-pub(crate) struct Instance {
-    pub(crate) host: Host,
-    /// With a leading slash, or empty.
-    pub(crate) context: String,
-}
-
-impl FromStr for Instance {
+impl FromStr for Site {
     type Err = Hinted;
 
     fn from_str(text: &str) -> Result<Self, Hinted> {
@@ -48,8 +42,8 @@ impl FromStr for Instance {
         }
         let slash = if path.is_empty() { "" } else { "/" };
         Ok(Self {
-            host,
-            context: format!("{slash}{path}"),
+            host: bitbucket::home_of(&host),
+            base_path: format!("{slash}{path}"),
         })
     }
 }

@@ -18,24 +18,25 @@ use self::account::complete;
 pub(super) use self::account::{checked_name, lacks_username, refuse_mixed_up_names};
 pub(crate) use self::options::Login;
 pub(super) use self::options::stores;
-use self::replace::{CHECK, Old, choice};
-pub(super) use self::report::tell_where;
+use self::replace::{CHECK, choice};
+pub(super) use self::report::{forget_old, tell_where};
 use crate::account::file::Damage;
 use crate::account::verify::Meaning;
-use crate::account::{Account, Accounts, Kept, today, verify};
-use crate::answer::{renewal, source};
+use crate::account::{Account, Accounts, Kept, Known, Origin, today, verify};
+use crate::answer::source;
 use crate::bitbucket::{self, Kind};
 use crate::cli::{output, post_buffer, setup};
 use crate::git::Host;
 use crate::settings::Session;
-use crate::sys::{Hinted, error, message};
+use crate::settings::policy::Objection;
+use crate::sys::{Hinted, message};
 
 pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let arguments = &mut arguments.clone();
     let session = Session::default();
-    let (accounts, is_damaged) = match session.accounts() {
-        Err(error) if error.is::<Damage>() => (Accounts::default(), true),
-        accounts => (accounts?, false),
+    let accounts = match session.accounts() {
+        Err(error) if error.is::<Damage>() => Accounts::default(),
+        accounts => accounts?,
     };
     let named = arguments
         .name
@@ -48,22 +49,18 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let said = arguments.kind.or(is_oauth.then_some(Kind::Oauth));
     refuse_before_asking(arguments, &session, named, &host, said)?;
     let (mut account, kept) = if is_oauth {
-        let mut account = complete(arguments, &accounts, policy, host, Kind::Oauth)?;
+        let mut account = complete(arguments, named, policy, host, Kind::Oauth)?;
         let kept = oauth::sign_in(arguments, &session, named, &mut account)?;
         (account, kept)
     } else {
         let secret = secret::ask(arguments, policy, &host)?;
         let kind = secret::kind(arguments, policy, named, &host, &secret)?;
-        if let Some(objection) = policy.objection_to_kind(Some(kind)) {
-            return Err(objection.to_keeping());
-        }
-        let account = complete(arguments, &accounts, policy, host, kind)?;
+        refuse(policy.objection_to_kind(Some(kind)))?;
+        let account = complete(arguments, named, policy, host, kind)?;
         (account, Kept::only(secret))
     };
     let store = choice(arguments, &session, named)?;
-    if let Some(objection) = session.objection_to_keeping(&account, store)? {
-        return Err(objection.to_keeping());
-    }
+    refuse(session.objection_to_keeping(&account, store)?)?;
     let verdict = (!arguments.no_verify).then(|| {
         let deadline = Instant::now() + CHECK;
         let verdict = verify::check(&mut account, &kept.secret, deadline);
@@ -77,21 +74,20 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     if let Some(verdict) = &verdict {
         report::refuse(verdict)?;
     }
-    let meaning = verdict.as_ref().map(|verdict| verdict.meaning);
-    account.unchecked = matches!(meaning, None | Some(Meaning::Unchecked));
+    account.unchecked = verdict
+        .as_ref()
+        .is_none_or(|it| it.meaning == Meaning::Unchecked);
 
-    if is_damaged {
-        set_accounts_aside(&session)?;
-    }
+    set_damaged_accounts_aside(&session)?;
     let placed = replace::put(&session, arguments, &mut account, &kept)?;
-    let is_replaced = placed.old.is_some();
-    tell_where(&session, &account, is_replaced, placed.reason.as_ref())?;
-    // The login worked; failing to delete the old secret must not undo it.
-    if let Some(Old { account: old, .. }) = &placed.old
-        && let Err(error) = renewal::forget(&session, old)
-    {
-        let (store, error) = (old.store, error::one_line(&error));
-        message::warn(format_args!("the old secret stays in the {store}: {error}"));
+    tell_where(
+        &session,
+        &account,
+        placed.old.is_some(),
+        placed.reason.as_ref(),
+    )?;
+    if let Some(old) = &placed.old {
+        forget_old(&session, &old.account, "the old secret");
     }
     if let Some(verdict) = verdict {
         report::tell_verdict(&account, verdict);
@@ -111,6 +107,10 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn refuse(objection: Option<Objection>) -> Result<()> {
+    objection.map_or(Ok(()), |objection| Err(objection.to_keeping()))
+}
+
 /// Refuses what the policy forbids before the user makes and types a secret; `said` is the kind from `--kind`.
 fn refuse_before_asking(
     arguments: &Login,
@@ -119,33 +119,32 @@ fn refuse_before_asking(
     host: &Host,
     said: Option<Kind>,
 ) -> Result<()> {
-    let policy = session.policy()?;
-    let mut kinds = Kind::ALL
-        .into_iter()
-        .filter(|kind| said.unwrap_or(*kind) == *kind && kind.exists_on(host))
-        .map(|kind| policy.objection_to_kind(Some(kind)));
-    // One allowed kind is enough.
-    let to_kinds = || {
-        kinds
-            .find(Option::is_none)
-            .map_or_else(|| policy.objection_to_kind(said), |_| None)
-    };
-    let stays = |account: &Account| account.expires.is_some_and(|day| day >= today());
-    let is_day_told =
-        arguments.expires.is_some() || arguments.may_ask() || named.is_some_and(stays);
-    let objection = match policy.objection_to_host(host) {
-        Some(objection) => Some(objection),
-        None => session.objection_to_choice(choice(arguments, session, named)?)?,
-    };
-    let objection = objection
-        .or_else(to_kinds)
-        .or_else(|| policy.objection_to_end(is_day_told, said));
-    objection.map_or(Ok(()), |objection| Err(objection.to_keeping()))
+    let store = choice(arguments, session, named)?;
+    let stays = named
+        .and_then(|known| known.expires)
+        .filter(|day| *day >= today());
+    let is_day_told = arguments.expires.is_some() || arguments.may_ask() || stays.is_some();
+    let kinds = Kind::ALL.into_iter().filter(|kind| match said {
+        Some(said) => said == *kind,
+        None => kind.exists_on(host) && *kind != Kind::Oauth,
+    });
+    let mut objection = None;
+    for kind in kinds {
+        let mut account =
+            Account::new(String::new(), host.clone(), Origin::Login, Known::new(kind));
+        account.expires = is_day_told.then(today);
+        match session.objection_to_keeping(&account, store)? {
+            // One allowed kind is enough.
+            None => return Ok(()),
+            other => objection = objection.or(other),
+        }
+    }
+    refuse(objection)
 }
 
 /// Renames a damaged file to make room for a new one. Only `login` does this: the user asked for it and reads the
 /// warning. A `store` from git would hide all accounts because of a small typing mistake.
-fn set_accounts_aside(session: &Session) -> Result<()> {
+fn set_damaged_accounts_aside(session: &Session) -> Result<()> {
     let path = session.locations()?.accounts();
     if let Some((aside, damage)) = session.set_damaged_accounts_aside()? {
         message::warn(format_args!("'{}' is damaged ({damage})", path.display()));
@@ -155,20 +154,16 @@ fn set_accounts_aside(session: &Session) -> Result<()> {
 }
 
 fn host(arguments: &Login, existing: Option<&Account>) -> Result<Host> {
-    let named = arguments
-        .host
-        .as_ref()
-        .map(|instance| bitbucket::home_of(&instance.host));
+    let named = arguments.host.as_ref().map(|site| &site.host);
     match (named, existing) {
-        (Some(host), Some(existing)) if host != existing.host => bail!(Hinted::new(
+        (Some(host), Some(existing)) if *host != existing.host => bail!(Hinted::new(
             format!(
                 "'{}' is an account for {}, not for {host}",
                 existing.name, existing.host
             ),
             "choose another name, or log out of that account first",
         )),
-        (Some(host), _) => Ok(host),
-        (None, Some(existing)) => Ok(existing.host.clone()),
-        (None, None) => Ok(bitbucket::cloud()),
+        (Some(host), _) => Ok(host.clone()),
+        (None, existing) => Ok(existing.map_or_else(bitbucket::cloud, |it| it.host.clone())),
     }
 }

@@ -21,9 +21,10 @@ use crate::bitbucket::oauth::{Attempt, Ended, Flow, Proof, Tokens};
 use crate::bitbucket::site::{OauthClient, Site};
 use crate::bitbucket::{Kind, oauth};
 use crate::cli::login::options::Login;
+use crate::cli::output;
 use crate::git::Host;
 use crate::settings::Session;
-use crate::sys::loopback::{Callback, Loopback, Visitor, callback};
+use crate::sys::loopback::{Callback, Loopback, callback};
 use crate::sys::{Hinted, Secret, Usage, Waiting, browser, message, terminal};
 
 /// The callback's port: below the ephemeral range, and used by no other service.
@@ -55,23 +56,20 @@ pub(super) fn is_meant(arguments: &Login, existing: Option<&Account>) -> Result<
 /// Asks for browser or token, where nothing says it and a client is known.
 pub(super) fn is_chosen(arguments: &Login, session: &Session, host: &Host) -> Result<bool> {
     let is_allowed = session.policy()?.allows_kind(Kind::Oauth);
-    let base_path = arguments.host.clone().map(|instance| instance.context);
-    let site = Site {
+    let site = arguments.host.clone().unwrap_or_else(|| Site {
         host: host.clone(),
-        base_path: base_path.unwrap_or_default(),
-    };
+        base_path: String::new(),
+    });
     let may_be = arguments.kind.is_none() && arguments.may_ask() && is_allowed;
     if !may_be || client::of_settings(session, &site)?.is_none() {
         return Ok(false);
     }
-    loop {
-        let answer = terminal::ask_line("Sign in with browser or token (Enter: browser)? ")?;
-        match answer.to_ascii_lowercase() {
-            answer if "browser".starts_with(&answer) => return Ok(true),
-            answer if "token".starts_with(&answer) => return Ok(false),
-            _ => message::tell("Please type browser or token"),
-        }
-    }
+    let prompt = "Sign in with browser or token (Enter: browser)? ";
+    output::ask(prompt, |answer| match answer.to_ascii_lowercase() {
+        answer if "browser".starts_with(&answer) => Ok(true),
+        answer if "token".starts_with(&answer) => Ok(false),
+        _ => Err("Please type browser or token"),
+    })
 }
 
 /// Gets a grant, and stores its client in the account.
@@ -91,10 +89,10 @@ pub(super) fn sign_in(
     let client = client::of(arguments, session, existing, account, flow, port)?;
     let asked = Timestamp::now();
     let tokens = match flow {
-        Flow::ClientCredentials => oauth::tokens(&client, &Proof::Nothing),
-        Flow::AuthorizationCode => granted(arguments, &client, port)?,
+        Flow::ClientCredentials => oauth::tokens(&client, &Proof::Nothing).map_err(Into::into),
+        Flow::AuthorizationCode => granted(arguments, &client, port),
     };
-    let tokens = tokens.map_err(|error| explained(&error, account, flow))?;
+    let tokens = tokens.map_err(|error| explained(error, account, flow))?;
     if tokens.refresh.is_none() && flow == Flow::AuthorizationCode {
         bail!(Hinted::new(
             "Bitbucket gave no refresh token: the access would end within hours",
@@ -116,7 +114,7 @@ pub(super) fn sign_in(
 }
 
 /// The tokens for what the user grants: with the browser, or by an address that they paste.
-fn granted(arguments: &Login, client: &OauthClient, port: u16) -> Result<GrantOutcome> {
+fn granted(arguments: &Login, client: &OauthClient, port: u16) -> Result<Tokens> {
     let attempt = Attempt::at(client, port).context(NO_RANDOM)?;
     if !arguments.no_browser && attempt.is_plain() {
         match Loopback::bind(port, PATIENCE) {
@@ -137,11 +135,7 @@ fn granted(arguments: &Login, client: &OauthClient, port: u16) -> Result<GrantOu
 }
 
 /// Opens the browser and waits for it to come back.
-fn with_browser(
-    loopback: &Loopback,
-    client: &OauthClient,
-    attempt: &Attempt,
-) -> Result<GrantOutcome> {
+fn with_browser(loopback: &Loopback, client: &OauthClient, attempt: &Attempt) -> Result<Tokens> {
     let page = Zeroizing::new(attempt.url(client));
     message::tell("Grant access in the browser that opens");
     open(loopback);
@@ -156,9 +150,12 @@ fn with_browser(
             "sign in again; '--no-browser' asks for the address instead",
         ));
     };
-    let outcome = exchange(client, attempt, callback);
-    show(visitor, &outcome);
-    outcome
+    let tokens = exchange(client, attempt, callback);
+    match tokens {
+        Ok(_) => visitor.show(200, "You are signed in, and can close this page"),
+        Err(_) => visitor.show(400, "Sign-in failed; the terminal says why"),
+    }
+    tokens
 }
 
 /// Opens the browser and waits for its visit. The address works once: it is shown only if no browser came.
@@ -176,17 +173,8 @@ fn open(loopback: &Loopback) {
     });
 }
 
-type GrantOutcome = Result<Tokens, oauth::Error>;
-
-fn show(visitor: Visitor, outcome: &Result<GrantOutcome>) {
-    match outcome {
-        Ok(Ok(_)) => visitor.show(200, "You are signed in, and can close this page"),
-        _ => visitor.show(400, "Sign-in failed; the terminal says why"),
-    }
-}
-
 /// Asks for the address that a browser on another machine ended up at: the page does not load there.
-fn by_hand(arguments: &Login, client: &OauthClient, attempt: &Attempt) -> Result<GrantOutcome> {
+fn by_hand(arguments: &Login, client: &OauthClient, attempt: &Attempt) -> Result<Tokens> {
     message::tell("Open this page in a browser, on any machine:");
     message::tell(&attempt.url(client));
     message::tell("The browser ends up at a page that cannot load; copy its address");
@@ -205,9 +193,9 @@ fn by_hand(arguments: &Login, client: &OauthClient, attempt: &Attempt) -> Result
     exchange(client, attempt, callback(&address, &attempt.state))
 }
 
-fn exchange(client: &OauthClient, attempt: &Attempt, callback: Callback) -> Result<GrantOutcome> {
+fn exchange(client: &OauthClient, attempt: &Attempt, callback: Callback) -> Result<Tokens> {
     match callback {
-        Callback::Code(code) => Ok(oauth::tokens(client, &Proof::Code(&code, attempt))),
+        Callback::Code(code) => Ok(oauth::tokens(client, &Proof::Code(&code, attempt))?),
         Callback::Refused(code) if code == "access_denied" => bail!(Hinted::new(
             "you did not grant access",
             "sign in again, and grant access in the browser",
@@ -223,7 +211,10 @@ fn exchange(client: &OauthClient, attempt: &Attempt, callback: Callback) -> Resu
     }
 }
 
-fn explained(error: &oauth::Error, account: &Account, flow: Flow) -> anyhow::Error {
+fn explained(error: anyhow::Error, account: &Account, flow: Flow) -> anyhow::Error {
+    let Some(error) = error.downcast_ref::<oauth::Error>() else {
+        return error;
+    };
     let page = account.oauth_site().clients_page(&account.reach);
     let hint = match error.end() {
         Some(Ended::Client) => format!("check the client's ID (older: key) and secret: {page}"),

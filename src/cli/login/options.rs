@@ -5,8 +5,8 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueP
 use clap::value_parser;
 use jiff::civil::Date;
 
+use crate::bitbucket::site::Site;
 use crate::bitbucket::{Kind, Reach};
-use crate::cli::login::instance::Instance;
 use crate::settings::StoreChoice;
 use crate::sys::terminal;
 
@@ -23,7 +23,7 @@ pub(crate) struct Login {
     pub(crate) kind: Option<Kind>,
     /// The host, with its port and context path [default: bitbucket.org]
     #[arg(long, value_name = "HOST")]
-    pub(crate) host: Option<Instance>,
+    pub(crate) host: Option<Site>,
     /// The Bitbucket user name; API tokens and access tokens need none
     #[arg(long, value_name = "NAME")]
     pub(crate) username: Option<String>,

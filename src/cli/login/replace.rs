@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::account::default_name;
 use crate::account::verify::Meaning;
 use crate::account::{Account, Accounts, Kept, Origin, today, verify};
 use crate::answer::renewal;
@@ -12,6 +11,7 @@ use crate::cli::login::options::Login;
 use crate::cli::output;
 use crate::settings::{Session, StoreChoice};
 use crate::store;
+use crate::sys::parallel::in_parallel;
 use crate::sys::{Secret, shell_quoted};
 
 /// The time limit for all questions to Bitbucket about the new secret, and about the old ones.
@@ -37,9 +37,6 @@ pub(super) struct Old {
     pub(super) works: Option<bool>,
 }
 
-/// How often other logins may come in between before this one looks only at the account that it replaces.
-const MOST_TRIES: usize = 20;
-
 /// Stores the secret, and records its account. If that fails, removes the secret again.
 pub(super) fn put(
     session: &Session,
@@ -47,23 +44,23 @@ pub(super) fn put(
     account: &mut Account,
     kept: &Kept,
 ) -> Result<Placed> {
-    let mut stored = None;
-    place(session, arguments, account, kept, &mut stored).inspect_err(|_| {
-        // Report the first error.
-        let _ = stored.iter().try_for_each(|new| session.forget(new));
+    place(session, arguments, account, kept).inspect_err(|_| {
+        if !account.entry.is_empty() {
+            // Report the first error.
+            let _ = session.forget(account);
+        }
     })
 }
 
+/// Another login may come in between: then it begins anew.
 fn place(
     session: &Session,
     arguments: &Login,
     account: &mut Account,
     kept: &Kept,
-    stored: &mut Option<Account>,
 ) -> Result<Placed> {
     let mut reason = None;
     let mut agreed = None;
-    let mut tries = 0;
     // A store that fails to read may still take the new secret.
     let reader = Session::default();
     loop {
@@ -80,20 +77,15 @@ fn place(
         let entry = old.as_ref().map(|old| old.account.entry.clone());
         if agreed != entry {
             ask_before_replacing(&accounts, &new, old.as_ref())?;
-            agreed.clone_from(&entry);
+            agreed = entry;
         }
-        if tries == 0 {
+        if account.entry.is_empty() {
             let choice = choice(arguments, session, old.as_ref().map(|old| &old.account))?;
             reason = session.keep(&mut new, kept, choice)?;
             (account.store, account.entry) = (new.store, new.entry.clone());
-            *stored = Some(new.clone());
         }
-        tries += 1;
         let recorded = session.update(&new, |now, new| {
-            // Another login may have brought the account that this one replaces.
-            let is_there = |entry: &String| now.in_order().any(|known| known.entry == *entry);
-            let is_as_seen = now.entries_of_login().eq(accounts.entries_of_login())
-                || tries > MOST_TRIES && entry.iter().all(is_there);
+            let is_as_seen = now.entries_of_login().eq(accounts.entries_of_login());
             is_as_seen.then(|| {
                 let free = now.free_name(&new.name);
                 match now.iter_mut().find(|known| known.name == new.name) {
@@ -106,20 +98,30 @@ fn place(
                 new.clone()
             })
         })?;
-        if let Some(recorded) = recorded {
-            let is_beside = |known: &&Account| {
-                known.origin == Origin::Login
-                    && (known.name == wanted || known.is_for_the_place_of(&recorded))
-            };
-            let beside = accounts.in_order().filter(is_beside);
-            let beside = beside.map(|known| format!("'{}'", known.name)).collect();
-            *account = recorded;
-            return Ok(Placed {
-                old,
-                beside,
-                reason,
-            });
-        }
+        let Some(recorded) = recorded else {
+            continue;
+        };
+        let is_beside = |known: &&Account| {
+            known.origin == Origin::Login
+                && (known.name == wanted || known.is_for_the_place_of(&recorded))
+        };
+        let beside = accounts.in_order().filter(is_beside);
+        let beside = beside.map(|known| format!("'{}'", known.name)).collect();
+        *account = recorded;
+        return Ok(Placed {
+            old,
+            beside,
+            reason,
+        });
+    }
+}
+
+/// The usual name; `@HOST` follows if an account of another host has it.
+fn default_name(account: &Account, accounts: &Accounts) -> String {
+    let name = account.usual_name();
+    match accounts.named(&name) {
+        Some(known) if known.host != account.host => format!("{name}@{}", account.host),
+        _ => name,
     }
 }
 
@@ -129,13 +131,14 @@ pub(super) fn choice(
     session: &Session,
     existing: Option<&Account>,
 ) -> Result<StoreChoice> {
+    if let Some(choice) = arguments.store {
+        return Ok(choice);
+    }
     let policy = session.policy()?;
-    let existing = existing.filter(|existing| policy.allows_store(existing.store));
-    Ok(match (arguments.store, existing) {
-        (Some(choice), _) => choice,
-        (None, Some(existing)) => existing.store.into(),
-        (None, None) => session.config()?.store.default,
-    })
+    match existing.filter(|existing| policy.allows_store(existing.store)) {
+        Some(existing) => Ok(existing.store.into()),
+        None => Ok(session.config()?.store.default),
+    }
 }
 
 /// The account that has this secret; else the one of NAME; else, for the same place, one of the same kind and owner, or one
@@ -179,38 +182,20 @@ fn find(
 /// Asks whether the secrets of these accounts still work, and whose they are.
 fn ask_bitbucket(session: &Session, accounts: &[&Account], asks_nobody: bool) -> Vec<Old> {
     let deadline = Instant::now() + CHECK;
-    let secrets: Vec<_> = accounts
+    let secrets = accounts
         .iter()
-        .map(|account| renewal::secret_of(session, account))
-        .collect();
-    let open: Vec<(&Account, &Secret)> = secrets
-        .iter()
-        .filter_map(|it| it.as_ref().ok()?.as_ref())
-        .map(|(account, kept)| (account, &kept.secret))
-        .filter(|(account, _)| !asks_nobody && !account.is_retired())
-        .collect();
-    let verdicts = verify::check_all(&open, deadline, |_, _| {});
-    let answered = open.iter().zip(verdicts);
-    let answered = answered.map(|((_, secret), (mut account, verdict))| {
-        let works = match verdict.meaning {
-            Meaning::Mistaken | Meaning::Unchecked => None,
-            // One stray refusal must not cost a token that is still of use.
-            Meaning::Refused => {
-                let again = verify::check(&mut account, secret, deadline);
-                (again.meaning == Meaning::Refused).then_some(false)
-            }
-            _ => Some(true),
+        .map(|account| renewal::secret_of(session, account));
+    let asked: Vec<_> = accounts.iter().copied().zip(secrets).collect();
+    in_parallel(&asked, |(account, found)| {
+        let (mut account, secret) = match found {
+            Ok(Some((account, kept))) => (account.clone(), Some(&kept.secret)),
+            _ => ((*account).clone(), None),
         };
-        (account, works)
-    });
-    let answered: Vec<_> = answered.collect();
-    let old = accounts.iter().zip(&secrets).map(|(account, secret)| {
-        let is_of_it = |(known, _): &&(Account, _)| known.name == account.name;
-        let has_secret = !matches!(secret, Ok(None));
+        let has_secret = !matches!(found, Ok(None));
         let is_over = account.is_retired() || !has_secret;
-        let (account, works) = match answered.iter().find(is_of_it) {
-            Some((account, works)) => (account.clone(), *works),
-            None => ((*account).clone(), is_over.then_some(false)),
+        let works = match secret.filter(|_| !asks_nobody && !is_over) {
+            Some(secret) => works(&mut account, secret, deadline),
+            None => is_over.then_some(false),
         };
         Old {
             account,
@@ -218,39 +203,43 @@ fn ask_bitbucket(session: &Session, accounts: &[&Account], asks_nobody: bool) ->
             has_secret,
             works,
         }
-    });
-    old.collect()
+    })
+}
+
+fn works(account: &mut Account, secret: &Secret, deadline: Instant) -> Option<bool> {
+    let mut ask = || verify::check(account, secret, deadline).meaning;
+    let meaning = match ask() {
+        // One stray refusal must not cost a token that is still of use.
+        Meaning::Refused => ask(),
+        meaning => meaning,
+    };
+    match meaning {
+        Meaning::Mistaken | Meaning::Unchecked => None,
+        meaning => Some(meaning != Meaning::Refused),
+    }
 }
 
 /// Gives the new account what stays of the old one.
-fn inherit(
-    arguments: &Login,
-    new: &mut Account,
-    Old {
+fn inherit(arguments: &Login, new: &mut Account, old: &Old) {
+    let Old {
         account, is_same, ..
-    }: &Old,
-) {
-    let is_named = arguments.name.as_ref() == Some(&account.name);
+    } = old;
     new.name.clone_from(&account.name);
     new.added = account.added;
     new.other.clone_from(&account.other);
     if arguments.expires.is_none() && (*is_same || !arguments.may_ask()) {
         new.expires = account.expires.filter(|day| *is_same || *day >= today());
     }
-    if *is_same && !is_named {
-        new.owner.email = new.owner.email.take().or(account.owner.email.clone());
-        // It goes on answering where it did.
-        let is_for_host = account.reach.is_empty() && account.opaque().is_none();
-        if is_for_host && account.only_username.is_none() {
-            new.reach.clear();
-        } else if !new.reach.is_empty() {
-            let added = std::mem::replace(&mut new.reach, account.reach.clone());
-            for place in added {
-                if !new.reach.iter().any(|known| known.contains(&place)) {
-                    new.reach.push(place);
-                }
-            }
-        }
+    if !is_same || arguments.name.as_ref() == Some(&account.name) {
+        return;
+    }
+    new.owner.email = new.owner.email.take().or(account.owner.email.clone());
+    // It goes on answering where it did.
+    if account.is_for_its_host() {
+        new.reach.clear();
+    } else if !new.reach.is_empty() {
+        let added = std::mem::replace(&mut new.reach, account.reach.clone());
+        added.into_iter().for_each(|place| new.add_reach(place));
     }
 }
 

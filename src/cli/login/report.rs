@@ -4,14 +4,15 @@ use anyhow::{Result, bail};
 
 use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, Scheme, state, today};
+use crate::answer::renewal;
 use crate::bitbucket;
 use crate::cli::login::options::Login;
 use crate::cli::login::replace::{Old, Placed};
 use crate::cli::logout::until_revoked;
-use crate::cli::output;
-use crate::cli::output::listed;
+use crate::cli::output::{self, listed};
 use crate::settings::Session;
 use crate::store;
+use crate::sys::error::one_line;
 use crate::sys::{Hinted, message};
 
 pub(crate) fn tell_where(
@@ -21,45 +22,38 @@ pub(crate) fn tell_where(
     reason: Option<&store::Error>,
 ) -> Result<()> {
     let verb = if is_replaced { "Replaced" } else { "Stored" };
-    let what = format!(
-        "{verb} the secret of '{}'{}",
+    let place = match account.store {
+        store::Name::Keyring => "in the OS keyring".to_owned(),
+        store::Name::Exec => format!("with '{}'", session.exec_store()?.program),
+        _ => format!("in the file '{}'", session.file_store()?.path.display()),
+    };
+    let why = reason.map(|reason| format!(", as {}", reason.briefly()));
+    message::tell(&format!(
+        "{verb} the secret of '{}'{} {place}{}",
         account.name,
-        output::for_its_host(account)
-    );
-    message::tell(&match account.store {
-        store::Name::Keyring => format!("{what} in the OS keyring"),
-        store::Name::Exec => format!("{what} with '{}'", session.exec_store()?.program),
-        store::Name::File => {
-            let path = session.file_store()?.path;
-            match reason {
-                None => format!("{what} in the file '{}'", path.display()),
-                Some(reason) => format!(
-                    "{what} in the file '{}', as {}",
-                    path.display(),
-                    reason.briefly()
-                ),
-            }
-        }
-        // These stores are read-only.
-        store @ (store::Name::Env | store::Name::Folder | store::Name::Vault) => {
-            format!("{what} in '{store}'")
-        }
-    });
+        output::for_its_host(account),
+        why.unwrap_or_default()
+    ));
     Ok(())
+}
+
+/// Removes a secret whose account has a new one. That it stays must not undo this.
+pub(crate) fn forget_old(session: &Session, old: &Account, what: &str) {
+    if let Err(error) = renewal::forget(session, old) {
+        let (store, error) = (old.store, one_line(&error));
+        message::warn(format_args!("{what} stays in the {store}: {error}"));
+    }
 }
 
 /// Fails with what is wrong with a secret that is not stored.
 pub(super) fn refuse(verdict: &Verdict) -> Result<()> {
-    let Verdict { message, hint, .. } = verdict;
-    let hint = hint.as_deref().unwrap_or_default();
-    match verdict.meaning {
-        Meaning::Refused | Meaning::Mistaken => bail!(Hinted::new(message, hint)),
-        Meaning::Misplaced => bail!(Hinted::new(
-            message,
-            format!("{hint}; '--no-verify' stores it")
-        )),
-        Meaning::Good | Meaning::Limited | Meaning::Unchecked => Ok(()),
-    }
+    let hint = verdict.hint.clone().unwrap_or_default();
+    let hint = match verdict.meaning {
+        Meaning::Refused | Meaning::Mistaken => hint,
+        Meaning::Misplaced => format!("{hint}; '--no-verify' stores it"),
+        Meaning::Good | Meaning::Limited | Meaning::Unchecked => return Ok(()),
+    };
+    bail!(Hinted::new(&verdict.message, hint))
 }
 
 pub(super) fn tell_verdict(account: &Account, mut verdict: Verdict) {

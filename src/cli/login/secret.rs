@@ -8,6 +8,7 @@ use crate::account::{Account, verify};
 use crate::bitbucket::{self, Kind, Pasted};
 use crate::cli::login::options::Login;
 use crate::cli::login::report;
+use crate::cli::output;
 use crate::git::Host;
 use crate::settings::policy::Policy;
 use crate::sys::{Hinted, Secret, SecretBuffer, Usage, message, shell_quoted, terminal};
@@ -18,22 +19,20 @@ const LONGEST: usize = 65_000;
 /// Reads it from standard input, or asks for it, and finds the token in it. A user name or e-mail beside the token counts
 /// as given.
 pub(super) fn ask(arguments: &mut Login, policy: &Policy, host: &Host) -> Result<Secret> {
+    let prompt = format!("Token for {host} (it will not show): ");
     let text = if arguments.with_token && io::stdin().is_terminal() {
         // A typed secret must not show.
-        terminal::ask_secret(&format!("Token for {host} (it will not show): "))?
+        terminal::ask_secret(&prompt)?
     } else if arguments.with_token {
         SecretBuffer::read(terminal::input()?, LONGEST)
             .context("cannot read from standard input")?
             .into()
     } else if terminal::can_ask() {
         explain_where_to_make_one(arguments, policy, host);
-        terminal::ask_secret(&format!("Token for {host} (it will not show): "))?
+        terminal::ask_secret(&prompt)?
     } else {
-        let name = arguments
-            .name
-            .as_ref()
-            .map(|name| format!(" {}", shell_quoted(name)))
-            .unwrap_or_default();
+        let name = arguments.name.as_deref().map(shell_quoted);
+        let name = name.map(|name| format!(" {name}")).unwrap_or_default();
         bail!(Hinted::new(
             format!("cannot ask for the token: {}", terminal::why_not()),
             format!(
@@ -51,8 +50,8 @@ pub(super) fn ask(arguments: &mut Login, policy: &Policy, host: &Host) -> Result
     })?;
     refuse_what_is_no_secret(&secret, "token")?;
     let name = name.map(|name| name.to_string());
-    let is_email = bitbucket::is_cloud(host) && name.as_ref().is_some_and(|it| it.contains('@'));
-    if is_email {
+    let is_email = |name: &String| bitbucket::is_cloud(host) && name.contains('@');
+    if name.as_ref().is_some_and(is_email) {
         arguments.email = arguments.email.take().or(name);
     } else {
         arguments.username = arguments.username.take().or(name);
@@ -84,10 +83,8 @@ fn explain_where_to_make_one(arguments: &Login, policy: &Policy, host: &Host) {
     let Some(kind) = arguments.kind.or_else(|| usual.next()) else {
         return;
     };
-    let context = arguments
-        .host
-        .as_ref()
-        .map_or("", |instance| instance.context.as_str());
+    let site = arguments.host.as_ref();
+    let context = site.map_or("", |site| &site.base_path);
     for line in bitbucket::how_to_make(kind, host, context, &arguments.reach) {
         message::tell(&line);
     }
@@ -98,7 +95,7 @@ fn explain_where_to_make_one(arguments: &Login, policy: &Policy, host: &Host) {
 
 /// The next line, trimmed. The lines after it stay in the stream.
 pub(super) fn next_line(input: &mut impl Read) -> Result<Secret> {
-    let mut line = zeroize::Zeroizing::new(Vec::with_capacity(LONGEST + 2));
+    let mut line = SecretBuffer::default();
     let mut byte = zeroize::Zeroizing::new([0]);
     while line.len() < LONGEST + 2
         && input
@@ -109,7 +106,7 @@ pub(super) fn next_line(input: &mut impl Read) -> Result<Secret> {
     {
         line.push(byte[0]);
     }
-    Ok(Secret::new(line.to_vec()).trimmed())
+    Ok(Secret::from(line).trimmed())
 }
 
 /// The kind from `--kind`, the secret, the replaced account, or a question.
@@ -157,11 +154,8 @@ fn ask_kind(arguments: &Login, policy: &Policy, host: &Host) -> Result<Kind> {
     // OAuth grants are not typed.
     let can_be =
         |kind: Kind| kind.exists_on(host) && kind != Kind::Oauth && policy.allows_kind(kind);
-    let names: Vec<&str> = Kind::ALL
-        .into_iter()
-        .filter(|kind| can_be(*kind))
-        .map(Kind::as_str)
-        .collect();
+    let kinds = Kind::ALL.into_iter().filter(|kind| can_be(*kind));
+    let names: Vec<&str> = kinds.map(Kind::as_str).collect();
     let names = names.join(", ");
     if arguments.with_token || !terminal::can_ask() {
         bail!(Hinted::new(
@@ -170,15 +164,9 @@ fn ask_kind(arguments: &Login, policy: &Policy, host: &Host) -> Result<Kind> {
         ));
     }
     message::tell("It does not begin like a Bitbucket token; if that is a mistake, press Ctrl-C");
-    for _ in 0..3 {
-        let answer = terminal::ask_line(&format!("What kind of secret is it ({names})? "))?;
-        match answer.parse::<Kind>() {
-            Ok(kind) if can_be(kind) => return Ok(kind),
-            _ => message::tell(&format!("Please type one of {names}")),
-        }
-    }
-    bail!(Hinted::new(
-        "the kind is unknown",
-        format!("give '--kind' one of {names}")
-    ))
+    let prompt = format!("What kind of secret is it ({names})? ");
+    output::ask(&prompt, |answer| match answer.parse::<Kind>() {
+        Ok(kind) if can_be(kind) => Ok(kind),
+        _ => Err(format!("Please type one of {names}")),
+    })
 }

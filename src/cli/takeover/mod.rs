@@ -212,7 +212,7 @@ impl Plan {
         for (planned, is_wide) in asked.into_iter().zip(answers) {
             if is_wide {
                 let places = std::mem::take(&mut planned.account.reach).into_iter();
-                places.for_each(|it| add_reach(&mut planned.account.reach, it.workspace_alone()));
+                places.for_each(|it| planned.account.add_reach(it.workspace_alone()));
             }
         }
     }
@@ -303,9 +303,12 @@ impl Planned {
             account.owner = credential.owner.clone();
             account
         });
-        let is_for_host = |owner: &Account| owner.reach.is_empty() && owner.only_username.is_none();
         let places = same.iter().map(|credential| credential.reach.clone());
-        set_reach(&mut account, owner.is_some_and(is_for_host), places);
+        set_reach(
+            &mut account,
+            owner.is_some_and(Account::is_for_its_host),
+            places,
+        );
         let mut emails = same.iter().filter_map(|it| it.owner.email.as_ref());
         add_email(&mut account, emails.next().cloned());
         Self {
@@ -341,14 +344,10 @@ impl Planned {
                 account.name.clone()
             })?;
         } else if self.is_changed {
-            session.update_accounts(|accounts| {
-                let mut accounts = accounts.iter_mut();
-                if let Some(known) = accounts.find(|known| known.entry == self.account.entry) {
-                    known.reach.clone_from(&self.account.reach);
-                    known.only_username.clone_from(&self.account.only_username);
-                    add_email(known, self.account.email().map(str::to_owned));
-                }
-                Ok(())
+            session.change(&self.account, |known| {
+                known.reach.clone_from(&self.account.reach);
+                known.only_username.clone_from(&self.account.only_username);
+                add_email(known, self.account.email().map(str::to_owned));
             })?;
         }
         Ok(())
@@ -388,12 +387,6 @@ fn set_reach(
     }
     for place in places.flatten() {
         let whole = place.workspace_alone();
-        add_reach(&mut account.reach, if of_place { place } else { whole });
-    }
-}
-
-fn add_reach(reach: &mut Vec<Reach>, place: Reach) {
-    if !reach.iter().any(|known| known.contains(&place)) {
-        reach.push(place);
+        account.add_reach(if of_place { place } else { whole });
     }
 }
