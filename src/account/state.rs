@@ -3,31 +3,31 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
-use serde::Serialize;
 
 use crate::account::present::Missing;
 use crate::account::record::{Account, Origin};
 use crate::account::standing::Standing;
 use crate::bitbucket::{self, Identity};
 use crate::sys::Secret;
+use crate::sys::words::words;
 
 /// How many days before its end an account counts as expiring.
 const AHEAD: i64 = 14;
 
-/// The state of an account. The names are a contract: `status --json` shows them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum State {
-    Ok,
-    Unchecked,
-    /// Within the next 14 days.
-    Expiring,
-    Expired,
-    Missing,
-    /// A server refused the secret, or a grant yields no new token.
-    Rejected,
-    Retired,
-    Unreachable,
+words! {
+    /// The state of an account. The names are a contract: `status --json` shows them.
+    pub(crate) enum State {
+        Ok = "ok",
+        Unchecked = "unchecked",
+        /// Within the next 14 days.
+        Expiring = "expiring",
+        Expired = "expired",
+        Missing = "missing",
+        /// A server refused the secret, or a grant yields no new token.
+        Rejected = "rejected",
+        Retired = "retired",
+        Unreachable = "unreachable",
+    }
 }
 
 impl State {

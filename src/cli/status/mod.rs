@@ -4,12 +4,12 @@ mod row;
 mod table;
 mod verify;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp;
-use serde::Serialize;
 
 use self::row::StatusRow;
 use crate::account::{Account, Accounts, State};
@@ -36,11 +36,6 @@ pub(crate) struct Status {
     pub(crate) verify: bool,
 }
 
-#[derive(Serialize)]
-struct StatusReport {
-    accounts: Vec<StatusRow>,
-}
-
 pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     let session = Session::default();
     if arguments.verify {
@@ -57,7 +52,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     let mut needs_attention = rows.iter().any(|row| row.state.needs_attention());
 
     if arguments.json {
-        output::print_json(&StatusReport { accounts: rows })?;
+        output::print_json(&BTreeMap::from([("accounts", &rows)]))?;
     } else {
         if !rows.is_empty() {
             output::print(table::text(&rows, terminal::width()).as_bytes())?;
@@ -89,15 +84,11 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     if let Some(notice) = source::notice_of_variable(&session)? {
         message::tell(&notice);
     }
-    let hosts = session.policy().map_or_else(
-        |_| Vec::new(),
-        |policy| {
-            let mut hosts = known_hosts(shown, &[]);
-            hosts.retain(|host| policy.allows_host(host));
-            hosts
-        },
-    );
-    output::warn_of_the_chain(&hosts);
+    if let Ok(policy) = session.policy() {
+        let mut hosts = known_hosts(shown, &[]);
+        hosts.retain(|host| policy.allows_host(host));
+        output::warn_of_the_chain(&hosts);
+    }
     Ok(ExitCode::from(u8::from(needs_attention)))
 }
 
@@ -144,18 +135,14 @@ fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
             return true;
         }
     };
-    let mut is_forbidden = false;
-    for account in accounts {
-        if let Some(objection) = policy.objection(account) {
-            message::warn(format_args!(
-                "{}: {}",
-                objection.notice(account),
-                objection.fix(account)
-            ));
-            is_forbidden = true;
-        }
-    }
-    is_forbidden
+    let objection = |account: &&Account| {
+        let objection = policy.objection(account)?;
+        let (notice, fix) = (objection.notice(account), objection.fix(account));
+        Some(format!("{notice}: {fix}"))
+    };
+    let objections: Vec<String> = accounts.iter().filter_map(objection).collect();
+    objections.iter().for_each(message::warn);
+    !objections.is_empty()
 }
 
 /// The state of an account; of a store that does not answer the first failure is told.

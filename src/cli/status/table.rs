@@ -91,9 +91,6 @@ fn cells(row: &StatusRow) -> [String; COLUMNS] {
             .unwrap_or("-")
             .to_owned()
     };
-    let state = serde_json::to_value(row.state)
-        .ok()
-        .and_then(|state| state.as_str().map(str::to_owned));
     [
         row.name.clone(),
         row.kind.unwrap_or("given by git").to_owned(),
@@ -103,7 +100,7 @@ fn cells(row: &StatusRow) -> [String; COLUMNS] {
         or_dash(row.default.then_some("yes")),
         row.store.clone(),
         or_dash(row.expires.as_deref()),
-        or_dash(state.as_deref()),
+        row.state.to_string(),
     ]
     .map(|cell| printable(&cell))
 }
