@@ -1,9 +1,7 @@
 //! Mistakes in a command line, told without the typed values: one of them may be a secret.
 
 use std::error::Error as _;
-use std::ffi::OsString;
-use std::io::{self, IsTerminal as _};
-use std::process::ExitCode;
+use std::iter;
 
 use anyhow::Result;
 use clap::Arg;
@@ -52,9 +50,11 @@ pub(super) fn mistake(error: &clap::Error, command: &clap::Command) -> anyhow::E
     let option = option.trim_matches(['<', '>', '[', ']', '.']);
     let is_option = option.starts_with("--") || option.len() == 2 && option.starts_with('-');
     let is_given = text(ContextKind::InvalidValue).is_some_and(|value| !value.is_empty());
+    let word = text(ContextKind::InvalidSubcommand).unwrap_or_default();
     let message = match error.kind() {
         ErrorKind::UnknownArgument if is_option => format!("there is no option '{option}'"),
         ErrorKind::UnknownArgument => "unexpected argument".to_owned(),
+        ErrorKind::InvalidSubcommand => format!("'{word}' is not a command"),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => match text(ContextKind::ValidValue)
         {
             Some(values) if !values.is_empty() => format!("'{option}' has to be one of {values}"),
@@ -71,13 +71,23 @@ pub(super) fn mistake(error: &clap::Error, command: &clap::Command) -> anyhow::E
         }
         _ => "the command line cannot be understood".to_owned(),
     };
-    let options: Vec<&str> = command.get_opts().filter_map(Arg::get_long).collect();
-    let near = option.strip_prefix("--");
-    let near = near.and_then(|option| nearest(option, &options));
-    let hint = match (near, command.get_name()) {
-        (Some(near), _) if error.kind() == ErrorKind::UnknownArgument => {
-            format!("did you mean '--{near}'?")
+    let near = match error.kind() {
+        ErrorKind::UnknownArgument => {
+            let options = command.get_opts().filter_map(Arg::get_long);
+            let near = option
+                .strip_prefix("--")
+                .and_then(|typed| nearest(typed, options));
+            near.map(|near| format!("--{near}"))
         }
+        ErrorKind::InvalidSubcommand => {
+            let verbs = command.get_subcommands().filter(|it| !it.is_hide_set());
+            let near = nearest(&word, verbs.map(clap::Command::get_name));
+            near.map(|near| format!("git credential-bitbucket {near}"))
+        }
+        _ => None,
+    };
+    let hint = match (near, command.get_name()) {
+        (Some(near), _) => format!("did you mean '{near}'?"),
         (_, PROGRAM) => "'git credential-bitbucket -h' lists the commands".to_owned(),
         (_, name) => format!("'git credential-bitbucket {name} -h' lists its options"),
     };
@@ -101,43 +111,19 @@ pub(super) fn needs_a_url() -> anyhow::Error {
     )
 }
 
-/// gitcredentials(7): a helper "should silently ignore" an unknown operation, which is one word. Anything else is for a
-/// person.
-pub(super) fn unknown(words: &[OsString], program: &clap::Command) -> Result<ExitCode> {
-    if let ([_], false) = (words, io::stdin().is_terminal()) {
-        // Read the request to its end: the writer must not get a broken pipe.
-        io::copy(&mut io::stdin(), &mut io::sink())?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let word = words.first().map(|word| word.to_string_lossy());
-    let word = word.unwrap_or_default();
-    let commands = program.get_subcommands().filter(|it| !it.is_hide_set());
-    let commands: Vec<&str> = commands.map(clap::Command::get_name).collect();
-    let hint = match nearest(&word, &commands) {
-        Some(command) => format!("did you mean 'git credential-bitbucket {command}'?"),
-        None => "'git credential-bitbucket -h' lists the commands".to_owned(),
-    };
-    Err(Usage::hinted(format!("'{word}' is not a command"), hint))
-}
-
 /// What may have been meant by a mistyped word.
-fn nearest<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
-    let distances = known.iter().map(|word| (distance(typed, word), *word));
+fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let distances = known.map(|word| (distance(typed, word), word));
     let (distance, word) = distances.min()?;
     (distance <= 2).then_some(word)
 }
 
-/// How many letters have to be typed anew, left out or put in (Levenshtein).
-fn distance(typed: &str, command: &str) -> usize {
-    let mut row: Vec<usize> = (0..=command.len()).collect();
-    for (number, letter) in typed.bytes().enumerate() {
-        let mut before = number;
-        row[0] = number + 1;
-        for (column, other) in command.bytes().enumerate() {
-            let replaced = before + usize::from(letter != other);
-            before = row[column + 1];
-            row[column + 1] = replaced.min(before + 1).min(row[column] + 1);
-        }
-    }
-    row[command.len()]
+/// How many letters lie between the same start and the same end.
+fn distance(typed: &str, word: &str) -> usize {
+    let (typed, word) = (typed.as_bytes(), word.as_bytes());
+    let same = iter::zip(typed, word).take_while(|(letter, other)| letter == other);
+    let start = same.count();
+    let ends = iter::zip(typed[start..].iter().rev(), word[start..].iter().rev());
+    let end = ends.take_while(|(letter, other)| letter == other).count();
+    typed.len().max(word.len()) - start - end
 }

@@ -16,7 +16,7 @@ pub(crate) mod takeover;
 pub(crate) mod token;
 
 use std::env;
-use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -29,15 +29,15 @@ use self::doctor::Doctor;
 use self::edit::Edit;
 use self::login::Login;
 use self::logout::Logout;
-use self::mistake::{mistake, needs_a_url, refuse_secrets_in, unknown};
+use self::mistake::{mistake, needs_a_url, refuse_secrets_in};
 use self::setup::Setup;
 use self::status::Status;
 use self::switch::Switch;
 use self::takeover::import::Import;
 use self::takeover::scrub::Scrub;
 use self::token::Token;
+use crate::helper::word_of_git;
 use crate::sys::Usage;
-use crate::sys::message::PROGRAM;
 
 /// A git credential helper for Bitbucket: sign in once, git never asks again
 #[derive(Debug, Parser)]
@@ -46,7 +46,6 @@ use crate::sys::message::PROGRAM;
     bin_name = "git credential-bitbucket",
     version,
     arg_required_else_help = true,
-    disable_help_subcommand = true,
     after_help = "git itself calls 'get', 'store' and 'erase', see gitcredentials(7).\n\
                   'git credential-bitbucket --help' opens the manual page, if it is installed."
 )]
@@ -87,18 +86,9 @@ enum Command {
     Import(Import),
     /// Print the completions for a shell
     Completions(Completions),
-    /// Print the help of the program, or of one of its commands
-    Help {
-        /// The command whose help to print
-        #[arg(value_name = "COMMAND")]
-        verb: Option<String>,
-    },
     /// Print the words that may stand at the cursor
     #[command(hide = true)]
     Complete(Complete),
-    /// An operation of git's future, or a mistyped command
-    #[command(external_subcommand)]
-    Unknown(Vec<OsString>),
 }
 
 pub(crate) fn run() -> Result<ExitCode> {
@@ -114,6 +104,16 @@ pub(crate) fn run() -> Result<ExitCode> {
             let _ = error.print();
             return Ok(status.into());
         }
+        // gitcredentials(7): a helper "should silently ignore" an unknown operation.
+        Err(error)
+            if error.kind() == ErrorKind::InvalidSubcommand
+                && word_of_git().is_some()
+                && !io::stdin().is_terminal() =>
+        {
+            // Read the request to its end: the writer must not get a broken pipe.
+            io::copy(&mut io::stdin(), &mut io::sink())?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Err(error) => return Err(mistake(&error, &command_typed())),
     };
     let only = cli.account.as_deref();
@@ -124,7 +124,6 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Token(arguments) => token::run(&arguments, only),
         Command::Doctor(Doctor { url: None, .. }) if only.is_some() => Err(needs_a_url()),
         Command::Doctor(arguments) => doctor::run(&arguments, only),
-        Command::Unknown(words) => unknown(&words, &Cli::command()),
         _ if only.is_some() => Err(needs_a_url()),
         Command::Login(arguments) => login::run(&arguments),
         Command::Switch(arguments) => switch::run(&arguments),
@@ -135,24 +134,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Scrub(arguments) => takeover::scrub::run(&arguments),
         Command::Import(arguments) => takeover::import::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
-        Command::Help { verb } => help(verb.as_deref()),
         Command::Complete(arguments) => completions::complete(&arguments, Cli::command()),
-    }
-}
-
-/// Prints what `--help` prints. Of `git credential-bitbucket --help` git itself makes a call of man.
-fn help(verb: Option<&str>) -> Result<ExitCode> {
-    let words = [PROGRAM].into_iter().chain(verb).chain(["--help"]);
-    match Cli::try_parse_from(words) {
-        Err(help) if !help.use_stderr() => {
-            // A closed pipe is no failure.
-            let _ = help.print();
-            Ok(ExitCode::SUCCESS)
-        }
-        _ => Err(Usage::hinted(
-            "there is no such command",
-            "'git credential-bitbucket -h' lists the commands",
-        )),
     }
 }
 

@@ -12,6 +12,7 @@ mod unanswered;
 mod wrong_name;
 
 use std::env;
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -38,19 +39,28 @@ words! {
 }
 
 impl Operation {
-    /// git passes one word, behind what its configuration has: `--account NAME`, the only account that may answer.
     /// Nothing else is looked at before the answer is given: this runs on each git command.
     pub(crate) fn of_arguments() -> Option<(Self, Option<String>)> {
-        let mut words: Vec<_> = env::args_os().skip(1).take(4).collect();
-        let operation = words.pop()?.to_str()?.parse().ok()?;
-        let account = match words.as_slice() {
-            [] => None,
-            [option, name] if option == "--account" => Some(name.to_str()?),
-            [option] => Some(option.to_str()?.strip_prefix("--account=")?),
-            _ => return None,
-        };
-        Some((operation, account.map(str::to_owned)))
+        let (word, account) = word_of_git()?;
+        Some((word.parse().ok()?, account))
     }
+}
+
+/// git passes one word, behind what its configuration has: `--account NAME`, the only account that may answer.
+pub(crate) fn word_of_git() -> Option<(String, Option<String>)> {
+    let words = env::args_os().skip(1).take(4);
+    let mut words: Vec<String> = words
+        .map(OsString::into_string)
+        .collect::<Result<_, _>>()
+        .ok()?;
+    let word = words.pop()?;
+    let account = match words.as_slice() {
+        [] => None,
+        [option, name] if option == "--account" => Some(name.clone()),
+        [option] => Some(option.strip_prefix("--account=")?.to_owned()),
+        _ => return None,
+    };
+    Some((word, account))
 }
 
 /// The request without a token in the place of the user name: with a filler beside it the token is the password, and

@@ -30,7 +30,9 @@ fn help_needs_no_manual_page() {
     let outcome = env.program(&["help", "frobnicate"], "");
     assert_eq!(outcome.status, 2);
     assert!(
-        outcome.stderr.contains("error: there is no such command\n"),
+        outcome
+            .stderr
+            .contains("error: 'frobnicate' is not a command\n"),
         "{}",
         outcome.stderr
     );
