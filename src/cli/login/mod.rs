@@ -21,6 +21,7 @@ pub(super) use self::options::stores;
 use self::replace::{CHECK, choice};
 pub(super) use self::report::{forget_old, tell_where};
 use crate::account::file::Damage;
+use crate::account::sign_in::{Opaque, SignIn};
 use crate::account::verify::Meaning;
 use crate::account::{Account, Accounts, Kept, Known, Origin, today, verify};
 use crate::answer::source;
@@ -119,27 +120,20 @@ fn refuse_before_asking(
     host: &Host,
     said: Option<Kind>,
 ) -> Result<()> {
-    let store = choice(arguments, session, named)?;
+    let policy = session.policy()?;
+    let is_usual = |kind: &Kind| kind.exists_on(host) && *kind != Kind::Oauth;
+    let mut usual = Kind::ALL.into_iter().filter(is_usual);
+    // One allowed kind is enough.
+    let kind = said.or_else(|| usual.find(|kind| policy.allows_kind(*kind)));
+    let unknown = || SignIn::Opaque(Opaque::default());
+    let sign_in = kind.map_or_else(unknown, |kind| Known::new(kind).into());
+    let mut account = Account::new(String::new(), host.clone(), Origin::Login, sign_in);
     let stays = named
         .and_then(|known| known.expires)
         .filter(|day| *day >= today());
     let is_day_told = arguments.expires.is_some() || arguments.may_ask() || stays.is_some();
-    let kinds = Kind::ALL.into_iter().filter(|kind| match said {
-        Some(said) => said == *kind,
-        None => kind.exists_on(host) && *kind != Kind::Oauth,
-    });
-    let mut objection = None;
-    for kind in kinds {
-        let mut account =
-            Account::new(String::new(), host.clone(), Origin::Login, Known::new(kind));
-        account.expires = is_day_told.then(today);
-        match session.objection_to_keeping(&account, store)? {
-            // One allowed kind is enough.
-            None => return Ok(()),
-            other => objection = objection.or(other),
-        }
-    }
-    refuse(objection)
+    account.expires = is_day_told.then(today);
+    refuse(session.objection_to_keeping(&account, choice(arguments, session, named)?)?)
 }
 
 /// Renames a damaged file to make room for a new one. Only `login` does this: the user asked for it and reads the

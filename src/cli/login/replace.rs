@@ -238,8 +238,9 @@ fn inherit(arguments: &Login, new: &mut Account, old: &Old) {
     if account.is_for_its_host() {
         new.reach.clear();
     } else if !new.reach.is_empty() {
-        let added = std::mem::replace(&mut new.reach, account.reach.clone());
-        added.into_iter().for_each(|place| new.add_reach(place));
+        for place in std::mem::replace(&mut new.reach, account.reach.clone()) {
+            new.add_reach(place);
+        }
     }
 }
 
