@@ -10,7 +10,6 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use crate::account::Account;
-use crate::bitbucket;
 use crate::cli::takeover::{
     Credential, Entry, Plan, Planned, git_credentials, netrc, other_helper, without,
 };
@@ -88,7 +87,7 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         all_well = false;
     }
     for from in &gathered {
-        all_well &= from.report(arguments, &plan);
+        all_well &= from.report(arguments, &plan, &hosts);
     }
     if !arguments.dry_run && !credentials.is_empty() {
         setup::refresh(&session, "the accounts are stored")?;
@@ -202,22 +201,22 @@ impl Place {
         Ok(entries.collect())
     }
 
-    fn remove(&self, stored: &[&Credential]) -> Result<()> {
+    /// Removes the entries that are stored. The file may have changed: they are looked for again.
+    fn remove(&self, entries: &[Entry], plan: &Plan, hosts: &[Host]) -> Result<()> {
+        let is_stored = |entry: &&Entry| !entry.own().is_empty() && plan.has(entry.own());
         let (reader, path) = match self {
             Self::File(reader, path) => (reader, path),
             Self::Helper(name) => {
-                let mut stored = stored.iter();
-                return stored.try_for_each(|credential| other_helper::forget(name, credential));
+                let stored = entries.iter().filter(is_stored).flat_map(Entry::own);
+                return stored
+                    .into_iter()
+                    .try_for_each(|it| other_helper::forget(name, it));
             }
         };
-        let hosts = stored.iter().map(|credential| &credential.host);
-        let hosts: Vec<Host> = hosts.flat_map(bitbucket::hosts_asked_for).collect();
-        let is_stored = |found: &Credential| stored.iter().any(|known| known.is_twin(found));
-        // The file may have changed: remove what was stored, wherever it is now.
         let change = |text: &[u8]| {
-            let mut entries = reader(text, &hosts);
-            entries.retain(|it| !it.own().is_empty() && it.own().iter().all(is_stored));
-            let spans: Vec<_> = entries.into_iter().map(|entry| entry.span).collect();
+            let entries = reader(text, hosts);
+            let stored = entries.iter().filter(is_stored);
+            let spans: Vec<_> = stored.map(|entry| entry.span.clone()).collect();
             Ok(Some(without(text, &spans)))
         };
         git::edit(path, &git::lock_of(path), change, |_| Ok(()))
@@ -235,7 +234,7 @@ impl Gathered {
     }
 
     /// Reports the imported credentials, and with `--remove` removes them from the source; false if that failed.
-    fn report(&self, arguments: &Import, plan: &Plan) -> bool {
+    fn report(&self, arguments: &Import, plan: &Plan, hosts: &[Host]) -> bool {
         let planned = self
             .credentials()
             .filter_map(|credential| plan.of(credential));
@@ -264,9 +263,7 @@ impl Gathered {
             ));
             return true;
         }
-        let stored = self.entries.iter().filter(|entry| plan.has(entry.own()));
-        let stored: Vec<&Credential> = stored.flat_map(Entry::own).collect();
-        let removed = self.place.remove(&stored);
+        let removed = self.place.remove(&self.entries, plan, hosts);
         match &removed {
             Ok(()) => message::tell(&format!("Removed from {shown}")),
             Err(error) => message::warn(format_args!("{shown}: {}", error::one_line(error))),

@@ -161,10 +161,8 @@ pub(crate) struct Plan(Vec<Planned>);
 pub(crate) struct Planned {
     pub(crate) account: Account,
     credential: Credential,
-    /// No account had the secret.
-    is_new: bool,
-    /// There is something to write.
-    is_changed: bool,
+    /// The account that had the secret, as it was.
+    before: Option<Account>,
     /// Why its secret is not stored: before anything is, because the policy forbids it.
     pub(crate) failure: Option<String>,
 }
@@ -186,14 +184,14 @@ impl Plan {
             }
             let same = credentials.iter().filter(|it| it.is_same(credential));
             let mut planned = Planned::new(&same.copied().collect::<Vec<_>>(), &known);
-            if planned.is_new {
+            if planned.before.is_none() {
                 let objection = session.objection_to_keeping(&planned.account, choice)?;
                 planned.failure = objection.map(|objection| objection.to_string());
             }
             plan.0.push(planned);
         }
         plan.widen(session);
-        for planned in plan.0.iter_mut().filter(|planned| planned.is_new) {
+        for planned in plan.0.iter_mut().filter(|it| it.before.is_none()) {
             planned.account.name = accounts.free_name(&usual_name(&planned.account));
             accounts.add(planned.account.clone());
         }
@@ -312,22 +310,23 @@ impl Planned {
         let mut emails = same.iter().filter_map(|it| it.owner.email.as_ref());
         add_email(&mut account, emails.next().cloned());
         Self {
-            is_new: owner.is_none(),
-            is_changed: owner.is_none_or(|owner| {
-                account.reach != owner.reach
-                    || account.only_username != owner.only_username
-                    || account.email() != owner.email()
-            }),
+            before: owner.cloned(),
             account,
             credential,
             failure: None,
         }
     }
 
+    /// Whether there is something to write.
+    fn is_changed(&self) -> bool {
+        let told = |it: &Account| (it.reach.clone(), it.only_username.clone(), it.owner.clone());
+        self.before.as_ref().map(told) != Some(told(&self.account))
+    }
+
     /// Whether Bitbucket may say that the token is for more than the repositories in which it was found.
     fn may_be_for_more(&self) -> bool {
         let is_repository = |place: &Reach| place.repository.is_some();
-        self.is_changed
+        self.is_changed()
             && self.failure.is_none()
             && self.account.origin == Origin::Git
             && self.account.kind() == Some(Kind::AccessToken)
@@ -335,7 +334,7 @@ impl Planned {
     }
 
     fn carry_out(&mut self, session: &Session, choice: StoreChoice) -> Result<()> {
-        if self.is_new {
+        if self.before.is_none() {
             let kept = Kept::only(self.credential.secret.clone());
             session.keep(&mut self.account, &kept, choice)?;
             self.account.name = session.update(&self.account, |accounts, account| {
@@ -343,7 +342,7 @@ impl Planned {
                 accounts.add(account.clone());
                 account.name.clone()
             })?;
-        } else if self.is_changed {
+        } else if self.is_changed() {
             session.change(&self.account, |known| {
                 known.reach.clone_from(&self.account.reach);
                 known.only_username.clone_from(&self.account.only_username);

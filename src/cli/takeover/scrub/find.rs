@@ -13,19 +13,35 @@ use crate::git::url::urls_in;
 use crate::git::{self, GitConfig, Host, Url, Username, url};
 use crate::sys::Secret;
 
-/// As `scrub --json` prints it: the names are a contract.
-#[derive(Serialize)]
+/// A secret, and what happens to it. As `scrub --json` prints it: the names are a contract.
+#[derive(Default, Serialize)]
 pub(crate) struct Found {
+    pub(crate) file: String,
     /// The setting, in a configuration file; a URL in it is masked.
     pub(crate) key: Option<String>,
     pub(crate) line: usize,
     /// The URL without the secret, if it stands in one.
     pub(crate) url: Option<String>,
+    pub(crate) account: Option<String>,
+    pub(crate) action: Action,
     /// What goes into the store: two for some URLs, none if the secret must stay.
     #[serde(skip)]
     pub(crate) credentials: Vec<Credential>,
     #[serde(skip)]
+    pub(crate) is_of_others: bool,
+    #[serde(skip)]
     pub(crate) place: Range<usize>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Action {
+    /// It is in the store and no longer in the file.
+    Moved,
+    WouldMove,
+    /// It is still in the file.
+    #[default]
+    Reported,
 }
 
 /// How many secrets of one text are looked at. No text that people write has as many.
@@ -268,10 +284,10 @@ impl<'a> Search<'a> {
         if self.is_new(&place) && self.findings.found.len() <= MOST {
             self.findings.found.push(Found {
                 key: self.key.clone(),
-                line: 0,
                 url,
                 credentials,
                 place,
+                ..Found::default()
             });
         }
     }

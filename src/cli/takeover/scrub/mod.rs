@@ -15,7 +15,6 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use self::report::Action;
 use self::walk::{Form, Walk};
 use self::work::Scrubbing;
 use crate::cli::setup;
@@ -58,18 +57,11 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
         plan.carry_out(&session)?;
     }
     scrub.problems.extend(plan.failures());
+    scrub.settle(&plan, &hosts, arguments.dry_run);
     if is_change {
-        scrub.take_out(&plan, &hosts);
         setup::refresh(&session, "the secrets are stored")?;
     }
-    let done = if arguments.dry_run {
-        Action::WouldMove
-    } else {
-        Action::Moved
-    };
-    let rows = report::rows(&scrub, &plan, done);
-    report::print(&scrub, &rows, arguments.json)?;
-    if rows.iter().any(|row| row.action == Action::Moved) {
+    if report::print(&scrub, arguments.json)? {
         plan.tell_what_is_left(&hosts);
     }
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context as _, Result, ensure};
 use zeroize::Zeroizing;
 
-use super::find::{self, Findings, Found};
+use super::find::{self, Action, Findings, Found};
 use super::rewrite;
 use super::walk::{Form, Target, Walk};
 use crate::bitbucket;
@@ -28,10 +28,10 @@ const MOST_REPORTED: usize = 1000;
 
 /// A file with secrets.
 pub(super) struct Holder {
-    pub(super) target: Target,
+    target: Target,
     pub(super) found: Vec<Found>,
-    /// What is stored can be removed from it; after [`Scrubbing::take_out`] it has been.
-    pub(super) lets_go: bool,
+    /// What is stored can be removed from it.
+    lets_go: bool,
 }
 
 #[derive(Default)]
@@ -166,16 +166,36 @@ impl Scrubbing {
         found.flat_map(|found| &found.credentials)
     }
 
-    pub(super) fn take_out(&mut self, plan: &Plan, hosts: &[Host]) {
-        let holders = self.holders.iter_mut();
-        let changing: Vec<&mut Holder> = holders.filter(|holder| holder.lets_go).collect();
-        let outcomes = in_parallel(&changing, |it| rewrite::take_out(&it.target, hosts, plan));
-        for (holder, outcome) in changing.into_iter().zip(outcomes) {
+    /// Removes what is stored, unless `is_dry`, and notes what became of each secret.
+    pub(super) fn settle(&mut self, plan: &Plan, hosts: &[Host], is_dry: bool) {
+        let outcomes = in_parallel(&self.holders, |holder| {
+            if holder.lets_go && !is_dry {
+                rewrite::take_out(&holder.target, hosts, plan)
+            } else {
+                Ok(())
+            }
+        });
+        let done = if is_dry {
+            Action::WouldMove
+        } else {
+            Action::Moved
+        };
+        for (holder, outcome) in self.holders.iter_mut().zip(outcomes) {
+            let is_done = holder.lets_go && outcome.is_ok();
             if let Err(error) = outcome {
-                holder.lets_go = false;
                 let hint = error::hint(&error).map(|hint| format!("; {hint}"));
                 let error = error::one_line(&error);
                 self.problems.push(error + &hint.unwrap_or_default());
+            }
+            for found in &mut holder.found {
+                found.file = holder.target.path.display().to_string();
+                found.is_of_others = holder.target.form == Form::OfOthers;
+                let own = found.credentials.first().filter(|_| !found.is_of_others);
+                let planned = own.and_then(|own| plan.of(own));
+                found.account = planned.map(|planned| planned.account.name.clone());
+                if is_done && own.is_some() && plan.has(&found.credentials) {
+                    found.action = done;
+                }
             }
         }
     }
