@@ -65,17 +65,6 @@ fn authorization(call: &Call, only: Option<&str>) -> Result<Secret> {
             _ if is_said => format!("no account of {host} can answer"),
             Some(reach) => format!("no account of {host} is for '{reach}'"),
             None if lacks_a_path => {
-                let only = session.only();
-                let only = only.and_then(|only| session.accounts().ok()?.named(only).cloned());
-                if let Some(account) = only {
-                    let places: Vec<String> =
-                        account.reach.iter().map(ToString::to_string).collect();
-                    let (name, places) = (account.name, places.join(" and "));
-                    bail!(Hinted::new(
-                        format!("'{name}' is for {places} only, and the URL names no workspace"),
-                        "see what each account is for: 'git credential-bitbucket status'",
-                    ));
-                }
                 format!("each account of {host} is for a workspace, and the URL names none")
             }
             None => format!("no account of {host} answers"),

@@ -27,15 +27,17 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
         // Another check reports a policy that cannot be read.
         if let Ok(Some(objection)) = surroundings.session.objection(account) {
             let (message, fix) = (objection.notice(account), objection.fix(account));
-            return Check::fail(id(account), message, fix);
+            return Check::fail(&id(account), message, fix);
         }
         match kept {
             Some(Ok(kept)) => of_account(account, kept.as_ref()),
-            Some(Err(error)) if answers(account.store, &asked) => Check::failed(id(account), error),
+            Some(Err(error)) if answers(account.store, &asked) => {
+                Check::failed(&id(account), error)
+            }
             _ => {
                 let Account { name, store, .. } = account;
                 let message = format!("'{name}' was not checked: see store.{store}");
-                Check::skip(id(account), message)
+                Check::skip(&id(account), message)
             }
         }
     }));
@@ -62,11 +64,11 @@ fn ask_stores<'a>(surroundings: &'a Surroundings<'_>) -> Vec<Asked<'a>> {
 fn of_store(store: Name, asked: &[Asked<'_>]) -> Option<Check> {
     let id = format!("store.{store}");
     if answers(store, asked) {
-        return Some(Check::pass(id, format!("the store '{store}' answers")));
+        return Some(Check::pass(&id, format!("the store '{store}' answers")));
     }
     let mut own = asked.iter().filter(|(account, _)| account.store == store);
     let error = own.find_map(|(_, outcome)| outcome.as_ref()?.as_ref().err())?;
-    Some(Check::failed(id, error))
+    Some(Check::failed(&id, error))
 }
 
 fn answers(store: Name, asked: &[Asked<'_>]) -> bool {
@@ -91,24 +93,24 @@ fn of_account(account: &Account, kept: Option<&Kept>) -> Check {
             "'git credential-bitbucket logout {}', then sign in with another '--kind' or '--host'",
             account.argument()
         );
-        return Check::fail(id, message, hint);
+        return Check::fail(&id, message, hint);
     }
     if account.kind().is_some()
         && let Err(missing) = Identity::for_git(account, Secret::default())
     {
         let message = format!("'{name}' can never answer: it lacks {missing}");
-        return Check::fail(id, message, missing.fix(account));
+        return Check::fail(&id, message, missing.fix(account));
     }
     let state = match kept {
         Some(_) => State::of(account, Timestamp::now()),
         None => State::Missing,
     };
     let mut check = match state.complaint(account) {
-        None => Check::pass(id, described(account)),
+        None => Check::pass(&id, described(account)),
         Some(complaint) if state.needs_attention() => {
-            Check::fail(id, complaint, state.fix(account))
+            Check::fail(&id, complaint, state.fix(account))
         }
-        Some(complaint) => Check::warn(id, complaint, state.fix(account)),
+        Some(complaint) => Check::warn(&id, complaint, state.fix(account)),
     };
     let can_be_asked = !account.is_retired() && account.kind().is_some() && !has_ended(account);
     let kept = kept.filter(|_| can_be_asked);

@@ -56,7 +56,7 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
         Who::Source(name) => format!("store.{name}"),
     };
     let (message, fix) = told(candidate, false)?;
-    Some(Check::skip(id, message).with(fix.filter(|_| !is_said)))
+    Some(Check::skip(&id, message).with(fix.filter(|_| !is_said)))
 }
 
 /// Whether a candidate that cannot answer is the one that is meant, and not only one of those that fit.

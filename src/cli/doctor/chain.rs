@@ -24,10 +24,10 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
 pub(super) fn of_host(surroundings: &Surroundings<'_>, host: &Host, chain: &[Helper]) -> Check {
     let id = format!("chain.{host}");
     let Some(position) = chain.iter().position(Helper::is_ours) else {
-        return not_asked(id, &surroundings.settings, host, chain);
+        return not_asked(&id, &surroundings.settings, host, chain);
     };
     if let Some((message, fix)) = misnamed(surroundings, host, &chain[position..]) {
-        return Check::fail(id, message, fix);
+        return Check::fail(&id, message, fix);
     }
     let (before, behind) = chain.split_at(position);
     let (before, behind) = (foreign_in(before), foreign_in(behind));
@@ -36,7 +36,7 @@ pub(super) fn of_host(surroundings: &Surroundings<'_>, host: &Host, chain: &[Hel
         before => format!("git asks {} before this helper", listed(before)),
     };
     let gives = match (before.as_slice(), behind.as_slice()) {
-        ([], []) => return Check::pass(id, "git asks this helper, and no other"),
+        ([], []) => return Check::pass(&id, "git asks this helper, and no other"),
         (_, []) => "it your credentials".to_owned(),
         (_, behind) => format!("your credentials to {} too", listed(behind)),
     };
@@ -50,9 +50,9 @@ pub(super) fn of_host(surroundings: &Surroundings<'_>, host: &Host, chain: &[Hel
     let fix = in_the_way.map_or_else(setup, |helper| removal(helper));
     // git's `store` and libsecret keep even what is marked as not to be kept.
     if is_set_up {
-        Check::fail(id, message, fix)
+        Check::fail(&id, message, fix)
     } else {
-        Check::warn(id, message, fix)
+        Check::warn(&id, message, fix)
     }
 }
 
@@ -115,7 +115,7 @@ fn moved_behind(settings: &[Setting], helper: &Helper, other: &Helper) -> String
 }
 
 /// Why git does not ask us.
-fn not_asked(id: String, settings: &[Setting], host: &Host, chain: &[Helper]) -> Check {
+fn not_asked(id: &str, settings: &[Setting], host: &Host, chain: &[Helper]) -> Check {
     if let Some(helper) = chain.iter().find(|helper| helper.is_namesake()) {
         return namesake(id, settings, helper);
     }
@@ -136,7 +136,7 @@ fn not_asked(id: String, settings: &[Setting], host: &Host, chain: &[Helper]) ->
 }
 
 /// A helper of our name by which git starts another program, or none.
-fn namesake(id: String, settings: &[Setting], helper: &Helper) -> Check {
+fn namesake(id: &str, settings: &[Setting], helper: &Helper) -> Check {
     let fix = if is_of_the_user(helper) {
         setup()
     } else {
@@ -218,14 +218,14 @@ fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> 
     let who_needs_it = who_needs_the_path(surroundings, host)?;
     let id = format!("use-http-path.{host}");
     if git::is_true("credential.useHttpPath", &format!("https://{host}/")) {
-        return Some(Check::pass(id, "git names the repository"));
+        return Some(Check::pass(&id, "git names the repository"));
     }
     let message = format!("git does not name the repository, but {who_needs_it}");
     // git itself never asks for a credential there.
     Some(if host.as_str() == API_HOST {
-        Check::warn(id, message, setup())
+        Check::warn(&id, message, setup())
     } else {
-        Check::fail(id, message, setup())
+        Check::fail(&id, message, setup())
     })
 }
 

@@ -82,5 +82,5 @@ pub(super) fn proxy(host: &Host) -> Check {
             format!("git goes to {host} through '{shown}'")
         }
     };
-    Check::pass(format!("proxy.{host}"), message)
+    Check::pass(&format!("proxy.{host}"), message)
 }

@@ -77,20 +77,12 @@ pub(super) fn checks(
         .or_else(|| git::setting("credential.username", &host).map(String::into_bytes));
     let place = url.path().and_then(|path| Reach::of_path(&host, &path));
     let place = place.filter(|_| !is_offline && host.as_str() != API_HOST);
-    let around = [
-        environment::prompts(&surroundings),
-        environment::proxy(&host),
-    ];
+    let proxy = environment::proxy(&host);
     let wanted = Wanted::at(host, path.as_deref(), username.as_deref());
     let effort = Effort::Explain { is_offline };
-    checks.extend(answers(
-        &surroundings,
-        &url,
-        &wanted,
-        place.as_ref(),
-        effort,
-    ));
-    checks.extend(around);
+    let place = place.as_ref();
+    checks.extend(answers(&surroundings, &url, &wanted, place, effort));
+    checks.extend([environment::prompts(&surroundings), proxy]);
     Ok(checks)
 }
 
@@ -162,10 +154,6 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
         let message = "the URL has no path, so git names no repository";
         return (None, Check::pass(id, message));
     };
-    if surroundings.git.is_none() {
-        let message = "git did not say whether it sends the path; assuming that it does";
-        return (Some(path), Check::skip(id, message));
-    }
     if git::is_true("credential.useHttpPath", &url.bare()) {
         let shown = String::from_utf8_lossy(&path);
         let reach = Reach::of_path(host, &path).map(|reach| reach.to_string());

@@ -107,7 +107,7 @@ pub(super) fn permissions(surroundings: &Surroundings<'_>) -> Vec<Check> {
         match content {
             Ok(Some(_)) => fine.push(name(&path)),
             Ok(None) => {}
-            Err(error) => checks.push(Check::failed(format!("{id}.{}", name(&path)), &error)),
+            Err(error) => checks.push(Check::failed(&format!("{id}.{}", name(&path)), &error)),
         }
     }
     if checks.is_empty() {
@@ -137,7 +137,7 @@ pub(super) fn set_aside(surroundings: &Surroundings<'_>) -> Vec<Check> {
         .map(|path| {
             let hint = "fix the file and rename it back, or remove it";
             let message = format!("'{}' is damaged and was set aside", path.display());
-            Check::warn(format!("files.{}", name(&path)), message, hint)
+            Check::warn(&format!("files.{}", name(&path)), message, hint)
         });
     aside.collect()
 }

@@ -39,41 +39,38 @@ words! {
 }
 
 impl Check {
-    pub(super) fn pass(id: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(id, CheckOutcome::Pass, message)
+    pub(super) fn pass(id: &str, message: impl Into<String>) -> Self {
+        Self::new(id, CheckOutcome::Pass, message, None)
     }
 
-    pub(super) fn warn(
-        id: impl Into<String>,
+    pub(super) fn warn(id: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(id, CheckOutcome::Warn, message, Some(hint.into()))
+    }
+
+    pub(super) fn fail(id: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(id, CheckOutcome::Fail, message, Some(hint.into()))
+    }
+
+    pub(super) fn skip(id: &str, message: impl Into<String>) -> Self {
+        Self::new(id, CheckOutcome::Skip, message, None)
+    }
+
+    pub(super) fn failed(id: &str, error: &anyhow::Error) -> Self {
+        let hint = error::hint(error).map(str::to_owned);
+        Self::new(id, CheckOutcome::Fail, error::one_line(error), hint)
+    }
+
+    fn new(
+        id: &str,
+        outcome: CheckOutcome,
         message: impl Into<String>,
-        hint: impl Into<String>,
+        hint: Option<String>,
     ) -> Self {
-        Self::new(id, CheckOutcome::Warn, message).with(Some(hint.into()))
-    }
-
-    pub(super) fn fail(
-        id: impl Into<String>,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Self {
-        Self::new(id, CheckOutcome::Fail, message).with(Some(hint.into()))
-    }
-
-    pub(super) fn skip(id: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(id, CheckOutcome::Skip, message)
-    }
-
-    pub(super) fn failed(id: impl Into<String>, error: &anyhow::Error) -> Self {
-        let check = Self::new(id, CheckOutcome::Fail, error::one_line(error));
-        check.with(error::hint(error).map(str::to_owned))
-    }
-
-    fn new(id: impl Into<String>, outcome: CheckOutcome, message: impl Into<String>) -> Self {
         Self {
-            id: id.into(),
+            id: id.to_owned(),
             outcome,
             message: message.into(),
-            hint: None,
+            hint,
             is_asked_for: false,
             asks: None,
         }
@@ -157,7 +154,7 @@ fn broken(text: &str) -> String {
             let _ = write!(lines, "\n{INDENT}");
             column = INDENT.len();
         }
-        lines.push_str(word);
+        lines.push_str(&word);
         column += width;
     }
     lines.truncate(lines.trim_end().len());
@@ -165,27 +162,23 @@ fn broken(text: &str) -> String {
     lines
 }
 
-/// The words, each with the blanks after it.
-fn words(text: &str) -> Vec<&str> {
-    let mut words = Vec::new();
-    let (mut start, mut is_quoted, mut before) = (0, false, ' ');
-    let mut letters = text.char_indices().peekable();
-    while let Some((position, letter)) = letters.next() {
-        let after = letters.peek().map_or(' ', |(_, letter)| *letter);
-        if letter == '\'' {
-            is_quoted = if is_quoted {
-                after.is_alphanumeric()
-            } else {
-                matches!(before, ' ' | '(')
-            };
+/// The words, each with the blanks after it; what stands in quotes is one.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut is_quoted = false;
+    for part in text.split_inclusive(' ') {
+        match words.last_mut() {
+            Some(word) if is_quoted || part == " " => word.push_str(part),
+            _ => words.push(part.to_owned()),
         }
-        if letter == ' ' && after != ' ' && !is_quoted && position > 0 {
-            words.push(&text[start..=position]);
-            start = position + 1;
-        }
-        before = letter;
+        let word = part.trim_start_matches('(');
+        let opened = word.strip_prefix('\'');
+        let rest = opened.unwrap_or(word);
+        // A quote ends a quotation where no letter follows it.
+        let mut quotes = rest.match_indices('\'');
+        let is_over = quotes.any(|(at, _)| !rest[at + 1..].starts_with(char::is_alphanumeric));
+        is_quoted = (is_quoted || opened.is_some()) && !is_over;
     }
-    words.push(&text[start..]);
     words
 }
 

@@ -1,7 +1,6 @@
 //! What Bitbucket itself says: about each account, and about a repository.
 
 use std::fmt::Write as _;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -11,6 +10,7 @@ use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, State, state, verify};
 use crate::bitbucket::{Reach, Service};
 use crate::sys::Secret;
+use crate::sys::parallel::in_parallel;
 
 /// The time limit for all questions together.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,17 +40,17 @@ fn add(check: &mut Check, account: &Account, verdict: Verdict) {
     *check = match (verdict.meaning, check.outcome) {
         (Meaning::Good, _) => {
             if is_unchecked {
-                *check = Check::pass(id, format!("'{name}' works"));
+                *check = Check::pass(&id, format!("'{name}' works"));
             }
             let _ = write!(check.message, "; {message}");
             return;
         }
-        (Meaning::Unchecked, CheckOutcome::Warn) if is_unchecked => Check::warn(id, line, fix()),
+        (Meaning::Unchecked, CheckOutcome::Warn) if is_unchecked => Check::warn(&id, line, fix()),
         // What is known here weighs more.
         (_, CheckOutcome::Fail) | (Meaning::Unchecked, CheckOutcome::Warn) => return,
-        (Meaning::Limited | Meaning::Misplaced, _) => Check::warn(id, line, fix()),
-        (Meaning::Refused | Meaning::Mistaken, _) => Check::fail(id, line, fix()),
-        (Meaning::Unchecked, _) => Check::skip(id, line).with(hint),
+        (Meaning::Limited | Meaning::Misplaced, _) => Check::warn(&id, line, fix()),
+        (Meaning::Refused | Meaning::Mistaken, _) => Check::fail(&id, line, fix()),
+        (Meaning::Unchecked, _) => Check::skip(&id, line).with(hint),
     };
 }
 
@@ -71,21 +71,18 @@ pub(super) fn access(
     if has_ended(account) {
         let message =
             format!("the access token of '{name}' has ended: git's next question renews it");
-        return vec![Check::skip(Service::Fetch.to_string(), message)];
+        return vec![Check::skip(&Service::Fetch.to_string(), message)];
     }
     let deadline = Instant::now() + PATIENCE;
-    let ask = |service| verify::access(account, secret, place, service, deadline);
-    let (fetch, push) = thread::scope(|scope| {
-        let push = scope.spawn(|| ask(Service::Push));
-        (ask(Service::Fetch), push.join())
-    });
-    let (Some(fetch), Ok(Some(push))) = (fetch, push) else {
+    let ask = |service: &_| verify::access(account, secret, place, *service, deadline);
+    let mut answers = in_parallel(&[Service::Fetch, Service::Push], ask).into_iter();
+    let (Some(Some(fetch)), Some(Some(push))) = (answers.next(), answers.next()) else {
         return Vec::new();
     };
     let push = if fetch.is_good() || push.is_good() {
         of_service(account, place, Service::Push, push)
     } else {
-        Check::skip(Service::Push.to_string(), "see fetch")
+        Check::skip(&Service::Push.to_string(), "see fetch")
     };
     let fetch = match fetch.meaning {
         Meaning::Refused => refusal(account, secret, fetch, deadline),
@@ -126,14 +123,14 @@ fn of_service(account: &Account, place: &Reach, service: Service, verdict: Verdi
     let id = service.to_string();
     let Verdict { message, hint, .. } = verdict;
     match verdict.meaning {
-        Meaning::Good => Check::pass(id, format!("'{name}' can {service} {place}")).with(hint),
+        Meaning::Good => Check::pass(&id, format!("'{name}' can {service} {place}")).with(hint),
         Meaning::Unchecked => {
             let message = format!("cannot tell whether '{name}' can {service} {place}: {message}");
-            Check::skip(id, message).with(hint)
+            Check::skip(&id, message).with(hint)
         }
         _ => {
             let message = format!("'{name}' cannot {service} {place}: {message}");
-            Check::fail(id, message, hint.unwrap_or_default())
+            Check::fail(&id, message, hint.unwrap_or_default())
         }
     }
 }

@@ -6,7 +6,7 @@ use super::chain;
 use super::finding::Check;
 use super::surroundings::Surroundings;
 use crate::cli::post_buffer;
-use crate::git::{self, AUTHTYPE, GitVersion, Host, version_of};
+use crate::git::{self, GitVersion, Host, version_of};
 use crate::sys::child;
 
 /// Whether this git passes a carriage return or an escape sequence from a URL to helpers and prompts (CVE-2024-52006,
@@ -19,26 +19,17 @@ fn lacks_fixes(version: GitVersion) -> bool {
     version < (2, 40, 0) || version < (3, 0, 0) && fixed.is_some_and(|(_, fixed)| patch < fixed)
 }
 
-/// The first release that knows `password_expiry_utc`.
-const EXPIRY: GitVersion = (2, 40, 0);
-
-/// The version of git, and which parts of the protocol it knows.
+/// The version of git, and whether its credential protocol has the fixes.
 pub(super) fn version(git: &str) -> Check {
-    let version = version_of(git);
     let name = format!("git {git}");
-    if lacks_fixes(version) {
-        let message = format!(
-            "{name} is older than the fixes of its credential protocol (CVE-2024-50349, CVE-2024-52006)"
-        );
-        let hint = "update git, or check that your distribution has added the fixes";
-        return Check::warn("git", message, hint);
+    if !lacks_fixes(version_of(git)) {
+        return Check::pass("git", name);
     }
-    let knows = match (version >= EXPIRY, version >= AUTHTYPE) {
-        (_, true) => "password_expiry_utc and authtype",
-        (true, _) => "password_expiry_utc, and from 2.46 on authtype",
-        (_, false) => "neither password_expiry_utc (2.40) nor authtype (2.46)",
-    };
-    Check::pass("git", format!("{name}; it knows {knows}"))
+    let message = format!(
+        "{name} is older than the fixes of its credential protocol (CVE-2024-50349, CVE-2024-52006)"
+    );
+    let hint = "update git, or check that your distribution has added the fixes";
+    Check::warn("git", message, hint)
 }
 
 /// Whether a large push keeps its `Authorization`, for each host with a Bearer account.
@@ -46,17 +37,17 @@ pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &str) -> Vec<Che
     let check = |host: &Host| {
         let id = format!("post-buffer.{host}");
         if !post_buffer::is_needed(version_of(git)) {
-            return Check::pass(id, "this git keeps the Authorization of large pushes");
+            return Check::pass(&id, "this git keeps the Authorization of large pushes");
         }
         let (size, is_enlarged) = post_buffer::size(host);
         if is_enlarged {
             let message = format!("pushes of up to {size} bytes keep their Authorization");
-            return Check::pass(id, message);
+            return Check::pass(&id, message);
         }
         let message = format!(
             "git 2.46 to 2.53 drops the Authorization of a Bearer account in pushes larger than http.postBuffer ({size} bytes)"
         );
-        Check::warn(id, message, format!("'{}'", post_buffer::command(host)))
+        Check::warn(&id, message, format!("'{}'", post_buffer::command(host)))
     };
     let hosts = post_buffer::hosts(surroundings.accounts.iter());
     hosts.into_iter().map(check).collect()

@@ -19,11 +19,11 @@ pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
         let policy = session.policy().ok();
         if let Some(objection) = policy.and_then(|policy| policy.objection_to_store(name)) {
             let hint = "take it out of 'lookup' in config.toml";
-            return Check::warn(id, objection.to_string(), hint);
+            return Check::warn(&id, objection.to_string(), hint);
         }
         match look_into(session, *source) {
-            Ok(message) => Check::pass(id, message),
-            Err(error) => Check::failed(id, &error),
+            Ok(message) => Check::pass(&id, message),
+            Err(error) => Check::failed(&id, &error),
         }
     };
     let unbounded = sources.iter().filter_map(|it| unbounded(session, *it));

@@ -138,6 +138,19 @@ pub(crate) fn without(text: &[u8], cuts: &[Range<usize>]) -> Zeroizing<Vec<u8>> 
     rest
 }
 
+/// The span with its line break if its lines hold nothing else; otherwise with the blanks after it.
+pub(crate) fn whole_lines(text: &[u8], span: Range<usize>) -> Range<usize> {
+    let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r');
+    let before = text[..span.start].iter().rev().take_while(is_blank).count();
+    let behind = text[span.end..].iter().take_while(is_blank).count();
+    let (start, end) = (span.start - before, span.end + behind);
+    let starts_line = start == 0 || text[start - 1] == b'\n';
+    match text.get(end) {
+        None | Some(b'\n') if starts_line => start..text.len().min(end + 1),
+        _ => span.start..end,
+    }
+}
+
 /// An entry of a file with credentials.
 pub(crate) struct Entry {
     /// Counted from 1.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Credential, Entry};
+use super::{Credential, Entry, whole_lines};
 use crate::git::{Host, Username};
 use crate::sys::{Secret, SecretBuffer};
 
@@ -74,12 +74,8 @@ impl Netrc {
                 });
             }
         }
-        let mut end = 0;
         for machine in &mut netrc.machines {
-            let span = whole_lines(text, machine.span.clone());
-            // Blanks between two machines in one line belong to the first.
-            machine.span = span.start.max(end)..span.end;
-            end = machine.span.end;
+            machine.span = whole_lines(text, machine.span.clone());
         }
         netrc
     }
@@ -199,20 +195,6 @@ fn unquoted(text: &[u8]) -> (usize, Secret) {
         });
     }
     (length, value.into())
-}
-
-/// The span with its line break if its lines hold nothing else; otherwise with the blanks after it.
-fn whole_lines(text: &[u8], span: Range<usize>) -> Range<usize> {
-    let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r');
-    let before = text[..span.start].iter().rev().take_while(is_blank).count();
-    let behind = text[span.end..].iter().take_while(is_blank).count();
-    let (start, end) = (span.start - before, span.end + behind);
-    let starts_line = start == 0 || text[start - 1] == b'\n';
-    match text.get(end) {
-        None | Some(b'\n') if starts_line => start..text.len().min(end + 1),
-        None | Some(b'\n') => start..end,
-        Some(_) => span.start..end,
-    }
 }
 
 #[cfg(test)]

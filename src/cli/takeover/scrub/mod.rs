@@ -4,24 +4,27 @@
 //! secret.
 
 pub(crate) mod find;
-mod report;
 pub(crate) mod rewrite;
 mod walk;
 mod work;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
 
+use self::find::{Action, Found};
 use self::walk::{Form, Walk};
 use self::work::Scrubbing;
+use crate::bitbucket::API_TOKEN_PAGE;
+use crate::cli::output::{self, plural};
 use crate::cli::setup;
-use crate::cli::takeover::Plan;
+use crate::cli::takeover::{Credential, Plan};
 use crate::git;
 use crate::settings::Session;
-use crate::sys::{Hinted, Waiting, variables};
+use crate::sys::{Hinted, Waiting, error, message, variables};
 
 #[derive(Debug, Args)]
 pub(crate) struct Scrub {
@@ -61,7 +64,7 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     if is_change {
         setup::refresh(&session, "the secrets are stored")?;
     }
-    if report::print(&scrub, arguments.json)? {
+    if print(&scrub, arguments.json)? {
         plan.tell_what_is_left(&hosts);
     }
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))
@@ -94,4 +97,104 @@ fn walk(arguments: &Scrub) -> Result<Walk> {
         }
     }
     Ok(walk)
+}
+
+/// Whether anything was moved.
+fn print(scrub: &Scrubbing, as_json: bool) -> Result<bool> {
+    let rows: Vec<&Found> = scrub.holders.iter().flat_map(|it| &it.found).collect();
+    if as_json {
+        output::print_json(&BTreeMap::from([("found", &rows)]))?;
+    } else {
+        let lines: String = rows.iter().map(|row| line(row)).collect();
+        output::print(lines.as_bytes())?;
+    }
+    scrub.problems.iter().for_each(message::warn);
+    summary(&rows, scrub).for_each(|line| message::tell(&line));
+    Ok(rows.iter().any(|row| row.action == Action::Moved))
+}
+
+fn line(row: &Found) -> String {
+    let place = match (&row.key, &row.url) {
+        (Some(key), Some(url)) => format!("{key} = {url}"),
+        (Some(one), None) | (None, Some(one)) => one.clone(),
+        (None, None) => "a token".to_owned(),
+    };
+    let account = row.account.as_deref().unwrap_or_default();
+    let action = match row.action {
+        Action::Moved => format!("moved to account '{account}'"),
+        Action::WouldMove => format!("would move to account '{account}'"),
+        Action::Reported if row.is_of_others => "only reported".to_owned(),
+        Action::Reported => "still there".to_owned(),
+    };
+    let line = format!("{}:{}: {action}: {place}", row.file, row.line);
+    error::printable(&line) + "\n"
+}
+
+/// What is left to do, a line each.
+fn summary(rows: &[&Found], scrub: &Scrubbing) -> impl Iterator<Item = String> {
+    let with = |action, is_of_others| {
+        let rows = rows.iter().filter(move |row| row.action == action);
+        rows.filter(move |row| row.is_of_others == is_of_others)
+    };
+    let moved = || with(Action::Moved, false);
+    let names: BTreeSet<&String> = moved().filter_map(|row| row.account.as_ref()).collect();
+    let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+    let mut urls = moved().filter_map(|row| row.url.as_ref());
+    let in_clear = urls.find(|url| url.starts_with("http:"));
+    let counted = |number: usize, one: &str, many: &str, rest: &str| {
+        (number > 0).then(|| format!("{} {rest}", plural(number, one, many)))
+    };
+    let count = |action, is_of_others| with(action, is_of_others).count();
+    let secrets = |number, rest| counted(number, "secret", "secrets", rest);
+    let unchanged = "would move into the store; nothing was changed";
+    let by_others = "in files of the repository itself, which others may have written: no account is made of that, and \
+                     nothing is rewritten; so revoke it";
+    let by_hand = "still there: take it out by hand";
+    let searched = scrub.repositories;
+    let lines = [
+        (searched > 1).then(|| format!("Searched {searched} repositories")),
+        rows.is_empty()
+            .then(|| "No secret for Bitbucket found".to_owned()),
+        secrets(scrub.foreign, "for other hosts, left alone"),
+        secrets(count(Action::WouldMove, false), unchanged),
+        (moved().count() > 0).then(|| {
+            let number = plural(moved().count(), "secret", "secrets");
+            format!("Moved {number} into the store: {}", names.join(", "))
+        }),
+        in_clear.map(|url| {
+            format!("Change '{url}' to 'https:': no helper sends a secret in clear text")
+        }),
+        counted(
+            count(Action::Reported, true),
+            "secret lies",
+            "secrets lie",
+            by_others,
+        ),
+        counted(
+            count(Action::Reported, false),
+            "secret is",
+            "secrets are",
+            by_hand,
+        ),
+        where_to_revoke(rows),
+    ];
+    lines.into_iter().flatten()
+}
+
+/// The pages to revoke secrets; for an unknown kind, the usual page.
+fn where_to_revoke(rows: &[&Found]) -> Option<String> {
+    const MOST: usize = 3;
+    let page = |row: &Found| {
+        let credential = row.credentials.first();
+        credential.map_or_else(|| API_TOKEN_PAGE.to_owned(), Credential::page)
+    };
+    let pages: BTreeSet<String> = rows.iter().map(|row| page(row)).collect();
+    let more = if pages.len() > MOST { " …" } else { "" };
+    let few: Vec<String> = pages.into_iter().take(MOST).collect();
+    let few = few.join(" ");
+    (!few.is_empty()).then(|| {
+        format!(
+            "Revoke the secrets that were in plain text, and sign in with new ones: {few}{more}"
+        )
+    })
 }

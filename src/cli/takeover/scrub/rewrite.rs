@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::find::{self, Found};
 use super::walk::{Form, Target};
-use crate::cli::takeover::{Plan, without};
+use crate::cli::takeover::{Plan, whole_lines, without};
 use crate::git::config::ConfigEntry;
 use crate::git::{self, GitConfig, Host};
 use crate::sys::{Hinted, shell_quoted};
@@ -60,7 +60,7 @@ pub(crate) fn config_without(
     let (config, findings) = find::in_config(text, hosts)?;
     let places = places(findings.found, has_gone);
     let meant = config.list_without(&places)?;
-    let new = without(text, &whole_lines(text, &config, &places));
+    let new = without(text, &widened(text, &config, &places));
     let list = GitConfig::parse(&new)?.list_without(&[])?;
     (*list == *meant).then_some(new)
 }
@@ -72,7 +72,7 @@ fn places(found: Vec<Found>, has_gone: &dyn Fn(&Found) -> bool) -> Vec<Range<usi
 }
 
 /// Widens a removed setting to its whole line, and to its section's header if the section becomes empty.
-fn whole_lines(text: &[u8], config: &GitConfig, places: &[Range<usize>]) -> Vec<Range<usize>> {
+fn widened(text: &[u8], config: &GitConfig, places: &[Range<usize>]) -> Vec<Range<usize>> {
     // Nothing but a whole setting starts where a setting does.
     let start = |entry: &ConfigEntry| entry.span.start;
     let setting_at =
@@ -82,10 +82,8 @@ fn whole_lines(text: &[u8], config: &GitConfig, places: &[Range<usize>]) -> Vec<
     let mut cuts: Vec<Range<usize>> = others.cloned().collect();
     let is_one_section = |one: &ConfigEntry, next: &ConfigEntry| one.section == next.section;
     for entries in config.entries.chunk_by(is_one_section) {
-        let gone: Vec<&ConfigEntry> = entries
-            .iter()
-            .filter(|entry| place_of(entry).is_ok())
-            .collect();
+        let gone = entries.iter().filter(|entry| place_of(entry).is_ok());
+        let gone: Vec<&ConfigEntry> = gone.collect();
         let index = entries[0].section;
         let next = config.sections.get(index + 1);
         let end = next.map_or(text.len(), |next| next.start);
@@ -98,21 +96,12 @@ fn whole_lines(text: &[u8], config: &GitConfig, places: &[Range<usize>]) -> Vec<
         if gone.len() == entries.len() && comments[first..end].iter().all(is_within) {
             cuts.push(section);
         } else {
-            cuts.extend(gone.iter().map(|entry| whole_line(text, &entry.span)));
+            cuts.extend(gone.iter().map(|entry| {
+                let length = text[entry.span.clone()].trim_ascii_end().len();
+                whole_lines(text, entry.span.start..entry.span.start + length)
+            }));
         }
     }
     cuts.sort_by_key(|cut| cut.start);
     cuts
-}
-
-/// The setting with its indentation and line break, or without both if it follows its section's header.
-fn whole_line(text: &[u8], span: &Range<usize>) -> Range<usize> {
-    let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
-    let blanks = text[..span.start].iter().rev().take_while(is_blank).count();
-    let start = span.start - blanks;
-    if start == 0 || text[start - 1] == b'\n' {
-        return start..span.end;
-    }
-    let line = &text[span.clone()];
-    span.start..span.start + line.trim_ascii_end().len()
 }
