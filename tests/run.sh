@@ -21,7 +21,7 @@ cc:gcc
 "
 
 # Every Linux has these.
-at_hand="mount setpriv setsid timeout unshare"
+at_hand="mount nsenter setpriv setsid timeout unshare"
 
 # The same, for the other tests.
 needs_of_all="
@@ -36,6 +36,7 @@ make:make
 time:time
 setpriv:util-linux
 unshare:util-linux
+nsenter:util-linux
 mount:mount
 pkg-config:pkg-config
 node:nodejs

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 #[cfg(target_os = "linux")]
-use super::needs::skip;
+use super::etc::Etc;
 pub(crate) use super::needs::{has, rounds};
 use super::stand_in::{StandIn, found_on};
 
@@ -33,8 +33,9 @@ pub(crate) const STATIC: &str = "x-bitbucket-api-token-auth";
 pub(crate) struct TestEnv {
     folder: TempDir,
     variables: Vec<(String, String)>,
-    /// Whether what it starts sees an /etc of its own.
-    has_etc: bool,
+    /// Where what it starts sees an /etc of its own.
+    #[cfg(target_os = "linux")]
+    pub(super) etc: Option<Etc>,
 }
 
 /// What a process left behind.
@@ -81,7 +82,8 @@ impl TestEnv {
         let env = Self {
             folder,
             variables: Vec::new(),
-            has_etc: false,
+            #[cfg(target_os = "linux")]
+            etc: None,
         };
         fs::create_dir(env.home()).unwrap();
         fs::write(
@@ -104,74 +106,12 @@ impl TestEnv {
         (env, stand_in)
     }
 
-    /// Gives whatever is started here an /etc in which this is the machine's config.toml; nobody else sees it. Nothing
-    /// where that cannot be had.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn with_system_config(mut self, text: &str) -> Option<Self> {
-        if !has(&["unshare", "mount", "setpriv"]) {
-            return None;
-        }
-        // In a namespace of a user's own nothing above /etc would be root's.
-        if !rustix::process::geteuid().is_root() {
-            skip(&["root"]);
-            return None;
-        }
-        fs::create_dir_all(self.system_folder()).unwrap();
-        fs::create_dir(self.path().join("over")).unwrap();
-        fs::write(self.system_config(), text).unwrap();
-        self.has_etc = true;
-        let outcome = run(self.command("true"), b"");
-        if outcome.status != 0 {
-            eprintln!("no mounts of one's own: {}", outcome.stderr);
-            skip(&["mounts"]);
-            return None;
-        }
-        Some(self)
-    }
-
-    /// What lies over /etc, mounted anew for each process; only in the folder of ours does anything stay.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn etc(&self) -> PathBuf {
-        self.path().join("etc")
-    }
-
-    #[cfg(target_os = "linux")]
-    pub(crate) fn system_folder(&self) -> PathBuf {
-        self.etc().join("git-credential-bitbucket")
-    }
-
-    #[cfg(target_os = "linux")]
-    pub(crate) fn system_config(&self) -> PathBuf {
-        self.system_folder().join("config.toml")
-    }
-
     /// The same program, where its /etc is this environment's.
-    #[cfg(target_os = "linux")]
     fn start(&self, program: &OsStr) -> Command {
-        if !self.has_etc {
-            return Command::new(program);
+        #[cfg(target_os = "linux")]
+        if let Some(etc) = &self.etc {
+            return etc.command(program, &self.home());
         }
-        let mut command = Command::new("unshare");
-        let (etc, over) = (self.etc(), self.path().join("over"));
-        let (etc, over) = (etc.display(), over.display());
-        let own = "git-credential-bitbucket";
-        let script = format!(
-            "set -e
-            mount -t tmpfs tmpfs {over}
-            mkdir {over}/upper {over}/work
-            mount -t overlay -o lowerdir={etc}:/etc,upperdir={over}/upper,workdir={over}/work overlay /etc
-            if [ -d {etc}/{own} ] && [ ! -L {etc}/{own} ]; then mount --bind {etc}/{own} /etc/{own}; fi
-            exec \"$@\""
-        );
-        command
-            .args(["--mount", "sh", "-c", &script, "sh"])
-            .arg(program);
-        command
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn start(&self, program: &OsStr) -> Command {
-        assert!(!self.has_etc);
         Command::new(program)
     }
 

@@ -5,6 +5,8 @@ pub(crate) mod canary;
 pub(crate) mod catalogue;
 #[cfg(target_os = "linux")]
 pub(crate) mod disk;
+#[cfg(target_os = "linux")]
+pub(crate) mod etc;
 pub(crate) mod harness;
 #[cfg(target_os = "linux")]
 pub(crate) mod keyring;

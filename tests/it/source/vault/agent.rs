@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{Server, answer, bao, configure, error, free_port, get, world_of_app_role};
 use crate::support::harness::TestEnv;
+use crate::support::stand_in::found_here;
 
 /// `bao agent` or `bao proxy`; it ends with this value.
 struct Agent {
@@ -43,7 +44,7 @@ listener "tcp" {{
             file("secret-id")
         );
         fs::write(file("agent.hcl"), config).unwrap();
-        let mut program = Command::new("setpriv");
+        let mut program = Command::new(found_here("setpriv"));
         program.args(["--pdeathsig", "KILL"]).arg(bao());
         program.args([command, &format!("-config={}", file("agent.hcl"))]);
         let log = fs::File::create(file("agent.log")).unwrap();

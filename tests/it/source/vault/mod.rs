@@ -27,6 +27,7 @@ use tempfile::TempDir;
 
 use crate::support::harness::{API_TOKEN, Outcome, TestEnv, reply, write_private};
 use crate::support::needs::has_installed;
+use crate::support::stand_in::found_here;
 
 /// The token that may do everything.
 const ROOT: &str = "canary-root";
@@ -105,7 +106,7 @@ impl Server {
         let config = audit + &listen;
         fs::write(path("server.hcl"), config).unwrap();
         // It ends whatever becomes of the test.
-        let mut command = Command::new("setpriv");
+        let mut command = Command::new(found_here("setpriv"));
         command.args(["--pdeathsig", "KILL"]).arg(bao());
         command.args(["server", "-dev", "-dev-no-store-token"]);
         command.arg(format!("-dev-root-token-id={ROOT}"));

@@ -38,7 +38,7 @@ use std::time::Duration;
 pub(crate) use credential::{Credential, Handle};
 pub(crate) use data_center::DataCenter;
 pub(crate) use oauth::Consumer;
-pub(crate) use programs::found_on;
+pub(crate) use programs::{found_here, found_on};
 pub(crate) use repository::Repository;
 pub(crate) use request::{Authorization, Request};
 pub(crate) use server::Silence;

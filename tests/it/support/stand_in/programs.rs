@@ -12,3 +12,9 @@ pub(crate) fn found_on(path: &str, program: &OsStr) -> OsString {
     let found = places.find(|place| place.is_absolute() && place.is_file());
     found.map_or_else(|| program.to_owned(), PathBuf::into_os_string)
 }
+
+/// The same on the PATH of the tests.
+pub(crate) fn found_here(program: &str) -> OsString {
+    let path = std::env::var("PATH").unwrap_or_default();
+    found_on(&path, program.as_ref())
+}
