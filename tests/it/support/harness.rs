@@ -90,7 +90,7 @@ impl TestEnv {
             env.git_config(),
             // Left out is what git does on the side, which would take a good part of the tests' time.
             "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n\ttemplateDir =\n\
-             [maintenance]\n\tauto = false\n",
+             [core]\n\tcompression = 0\n[maintenance]\n\tauto = false\n",
         )
         .unwrap();
         env
@@ -282,7 +282,10 @@ impl TestEnv {
 
     /// Makes git ask this program for everything, as `git config credential.helper bitbucket` does.
     pub(crate) fn configure_plain(&self) {
-        self.git_succeeds(&["config", "--global", "credential.helper", "bitbucket"]);
+        let mut config = fs::read_to_string(self.git_config()).unwrap();
+        assert!(!config.contains("helper"), "{config}");
+        config += "[credential]\n\thelper = bitbucket\n";
+        fs::write(self.git_config(), config).unwrap();
     }
 
     /// The accounts as `status --json` shows them.
@@ -314,10 +317,16 @@ pub(crate) fn run(mut command: Command, input: &[u8]) -> Outcome {
         .spawn()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    // What goes into a pipe at once, whoever reads it, needs nobody who writes it meanwhile.
+    let (now, later) = input.split_at(input.len().min(4096));
+    let took_first = stdin.write_all(now).is_ok();
+    let writer = (!later.is_empty()).then(|| {
+        let later = later.to_vec();
+        std::thread::spawn(move || stdin.write_all(&later))
+    });
     let output = child.wait_with_output().unwrap();
-    let took_all = writer.join().unwrap().is_ok();
+    let took_rest = writer.is_none_or(|writer| writer.join().unwrap().is_ok());
+    let took_all = took_first && took_rest;
     Outcome {
         status: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -329,10 +338,12 @@ pub(crate) fn run(mut command: Command, input: &[u8]) -> Outcome {
 /// Writes a program, in another process: one that was forked while we write would keep it from being started.
 #[cfg(unix)]
 pub(crate) fn write_program(path: &Path, script: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
     let mut command = Command::new("sh");
-    command.args(["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"]);
-    command.arg(path);
-    assert_eq!(run(command, script.as_bytes()).status, 0);
+    command.args(["-c", "printf %s \"$2\" >\"$1\"", "sh"]);
+    command.arg(path).arg(script);
+    assert_eq!(run(command, b"").status, 0);
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Writes a file that only its owner can read.

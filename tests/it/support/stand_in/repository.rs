@@ -1,11 +1,13 @@
 //! The repositories the stand-in serves, and how a test fills them.
 
-use std::io::Write;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::programs::found_on;
+use super::programs::found_here;
 use super::server::{Server, Shelved};
 
 /// A bare repository the stand-in serves.
@@ -34,10 +36,21 @@ impl Repository {
             folder: server.shelf(place).join(format!("{parent}.{last}")),
             submodules: Vec::new(),
         };
-        std::fs::create_dir_all(&repository.folder).expect("the stand-in's folder is writable");
-        repository.git(&["init", "--quiet", "--bare", "--initial-branch=main"], b"");
         repository.shelve(false);
-        repository.with_file("README.md", format!("{name}\n").as_bytes())
+        // git makes each once; another test of the same process gets a copy.
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(files) = made.get(name) {
+            files
+                .write(&repository.folder)
+                .expect("the stand-in's folder is writable");
+            return repository;
+        }
+        fs::create_dir_all(&repository.folder).expect("the stand-in's folder is writable");
+        repository.git(&["init", "--quiet", "--bare", "--initial-branch=main"], b"");
+        let repository = repository.with_file("README.md", format!("{name}\n").as_bytes());
+        let files = Files::read(&repository.folder).expect("what git has made can be read");
+        made.insert(name.to_owned(), files);
+        repository
     }
 
     /// Lets everybody fetch it, without a credential.
@@ -145,13 +158,55 @@ impl Repository {
     }
 }
 
+/// The new repositories that there have been, by name.
+static MADE: Mutex<BTreeMap<String, Files>> = Mutex::new(BTreeMap::new());
+
+/// What lies in a folder.
+struct Files {
+    folders: Vec<PathBuf>,
+    files: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl Files {
+    fn read(folder: &Path) -> io::Result<Self> {
+        let mut all = Self {
+            folders: vec![PathBuf::new()],
+            files: Vec::new(),
+        };
+        // It grows while it is gone through.
+        let mut next = 0;
+        while let Some(within) = all.folders.get(next).cloned() {
+            next += 1;
+            for entry in fs::read_dir(folder.join(&within))? {
+                let entry = entry?;
+                let name = within.join(entry.file_name());
+                if entry.file_type()?.is_dir() {
+                    all.folders.push(name);
+                } else {
+                    all.files.push((name, fs::read(entry.path())?));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn write(&self, folder: &Path) -> io::Result<()> {
+        for name in &self.folders {
+            fs::create_dir_all(folder.join(name))?;
+        }
+        for (name, content) in &self.files {
+            fs::write(folder.join(name), content)?;
+        }
+        Ok(())
+    }
+}
+
 /// git without anything of the test's environment or the machine's settings.
 pub(super) fn clean_git(home: &Path) -> Command {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut command = Command::new(found_on(&path, "git".as_ref()));
+    let mut command = Command::new(found_here("git"));
     command
         .env_clear()
-        .env("PATH", path)
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", home)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("LC_ALL", "C");
