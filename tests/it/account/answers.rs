@@ -8,7 +8,7 @@ const SITE: &str = "https://bitbucket.org/acme/site.git";
 fn world() -> (TestEnv, StandIn) {
     let (env, stand_in) = TestEnv::with_stand_in();
     stand_in.repository("acme/site");
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     (env, stand_in)
 }
 

@@ -16,7 +16,7 @@ fn world() -> (TestEnv, StandIn, DataCenter) {
     let (env, stand_in) = TestEnv::with_stand_in();
     let data_center = stand_in.data_center(HOST, "");
     data_center.repository("prj/app");
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     (env, stand_in, data_center)
 }
 

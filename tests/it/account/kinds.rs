@@ -31,7 +31,7 @@ fn on_cloud(
     let (env, stand_in) = TestEnv::with_stand_in();
     stand_in.repository("acme/app");
     let handle = stand_in.allow(credential);
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     env.login(secret, arguments);
     let rest = "https://api.bitbucket.org/2.0/repositories/acme/app";
     Signed {
@@ -56,7 +56,7 @@ fn on_data_center(
     data_center.repository("prj/app");
     data_center.disable_basic(!has_basic);
     let handle = data_center.allow(credential);
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     // Checked, as only the check finds out about Basic.
     let place = format!("{DC}/bitbucket");
     let all = [

@@ -60,7 +60,7 @@ fn a_repository_that_refuses_a_good_token_is_not_shown_it_again() {
     let asked = stand_in.count(|request| request.path.starts_with("/evil/"));
     assert_eq!(asked, 2, "a refusal is asked about twice, and then noted");
     assert_eq!(get(&env, "evil/other"), answer(), "nothing is known of it");
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     let explained = env.program(&["doctor", "https://bitbucket.org/evil/app.git"], "");
     assert!(
         explained.stdout.contains("'mine' works, but"),

@@ -15,7 +15,7 @@ fn signed_in() -> (TestEnv, StandIn, Handle) {
     let (env, stand_in) = TestEnv::with_stand_in();
     stand_in.repository("acme/app");
     let handle = stand_in.allow(Credential::api_token(API_TOKEN));
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     env.login(API_TOKEN, &["mine"]);
     (env, stand_in, handle)
 }
@@ -311,7 +311,7 @@ fn git_lfs_ends_when_a_secret_of_the_environment_was_revoked() {
     stand_in.repository("acme/app").public();
     let handle = stand_in.allow(Credential::api_token(API_TOKEN));
     env.set("BITBUCKET_API_TOKEN", API_TOKEN);
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     env.git_succeeds(&["lfs", "install", "--skip-repo"]);
     env.git_succeeds(&["clone", "--quiet", "https://bitbucket.org/acme/app.git"]);
     env.git_succeeds(&["-C", "app", "lfs", "track", "*.bin"]);

@@ -104,7 +104,7 @@ fn pygit2_fetches_with_the_callback_of_the_page() {
         .expect("the page has the callback");
     let (callback, _) = example.split_once("```").expect("it ends");
     let (client, url) = signed_in();
-    assert_eq!(client.env.program(&["setup"], "").status, 0);
+    client.env.set_up();
     let clone = "https://bitbucket.org/acme/app.git";
     assert!(callback.contains(clone), "{callback}");
     let script = callback.replace(clone, &url);

@@ -29,7 +29,7 @@ impl Client {
             repository = repository.with_file(name, content.as_bytes());
         }
         stand_in.allow(Credential::api_token(API_TOKEN).email("ada@example.com"));
-        assert_eq!(env.program(&["setup"], "").status, 0);
+        env.set_up();
         env.login(API_TOKEN, &["--email", "ada@example.com"]);
         Self { env, stand_in }
     }

@@ -14,7 +14,7 @@ fn signed_in() -> (TestEnv, StandIn) {
     let (env, stand_in) = TestEnv::with_stand_in();
     stand_in.repository("acme/app");
     stand_in.allow(Credential::api_token(API_TOKEN));
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     env.login(API_TOKEN, &[]);
     (env, stand_in)
 }
@@ -36,7 +36,7 @@ fn from_first_use_to_push_without_a_question() {
     stand_in.repository("acme/app");
     stand_in.allow(Credential::api_token(API_TOKEN));
     assert_ne!(env.git(&["clone", APP]).status, 0, "it is private");
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     env.login(API_TOKEN, &[]);
     clone(&env, APP, "app");
     commit(&env, "new", b"content");
@@ -170,7 +170,7 @@ fn www_bitbucket_org_is_another_name_of_bitbucket_org() {
     let (env, stand_in) = TestEnv::with_stand_in();
     stand_in.repository("acme/app");
     let handle = stand_in.allow(Credential::access_token(ACCESS_TOKEN));
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     let www = "https://www.bitbucket.org/acme/app.git";
     // What worked under one name is kept, and answers under both.
     let given = format!("username=x-token-auth\npassword={ACCESS_TOKEN}\n");
@@ -392,7 +392,7 @@ fn after_setup_a_neighbour_ends_up_with_nothing_of_ours() {
     );
 
     fs::remove_file(&file).unwrap();
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     env.git_succeeds(&["ls-remote", APP]);
     assert!(!file.exists());
 }

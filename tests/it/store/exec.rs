@@ -208,7 +208,7 @@ fn git_works_with_what_pass_has_and_with_what_it_has_next() {
     configure(&env, PASS, "lookup = ['exec']");
     stand_in.repository("acme/app");
     let old = stand_in.allow(Credential::access_token(ACCESS_TOKEN));
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     put(
         &env,
         "https://bitbucket.org/acme/app",
@@ -306,7 +306,7 @@ fn a_grant_lies_with_the_program() {
     ];
     let outcome = env.program(&arguments, API_TOKEN);
     assert_eq!(outcome.status, 0, "{outcome:?}");
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     env.git_succeeds(&["ls-remote", APP]);
     assert_eq!(env.accounts()[0]["store"], "exec");
     assert_eq!(list(&env).len(), 1);

@@ -39,7 +39,7 @@ pub(crate) struct TestEnv {
 }
 
 /// What a process left behind.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) status: i32,
     pub(crate) stdout: String,
@@ -228,9 +228,22 @@ impl TestEnv {
             all.extend(["--store", "file"]);
         }
         all.extend(arguments);
-        let outcome = self.program(&all, secret);
+        let outcome = self.prepare(&all, secret);
         assert_eq!(outcome.status, 0, "{arguments:?}: {outcome:?}");
         outcome
+    }
+
+    /// Whether nothing but a stand-in is in the environment that is not in each.
+    pub(super) fn is_usual(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        if self.etc.is_some() {
+            return false;
+        }
+        let is_of_stand_in = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            name.ends_with("_proxy") || name.contains("ssl_c")
+        };
+        self.variables.iter().all(|(name, _)| is_of_stand_in(name))
     }
 
     /// What `get` answers for these attributes: in silence, or not at all and one line says why.

@@ -12,5 +12,6 @@ pub(crate) mod harness;
 pub(crate) mod keyring;
 pub(crate) mod mounted;
 pub(crate) mod needs;
+mod prepared;
 pub(crate) mod stand_in;
 pub(crate) mod terminal;

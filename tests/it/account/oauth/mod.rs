@@ -34,7 +34,7 @@ fn world() -> (TestEnv, StandIn, Consumer) {
     let (env, stand_in) = TestEnv::with_stand_in();
     stand_in.repository("acme/app");
     let consumer = stand_in.consumer("KEY", CLIENT_SECRET);
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     (env, stand_in, consumer)
 }
 
@@ -44,7 +44,7 @@ fn data_center() -> (TestEnv, StandIn, DataCenter, Consumer) {
     let data_center = stand_in.data_center(DC, "/bitbucket");
     data_center.repository("prj/app");
     let consumer = data_center.consumer("KEY", CLIENT_SECRET);
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     (env, stand_in, data_center, consumer)
 }
 

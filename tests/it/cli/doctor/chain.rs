@@ -71,7 +71,7 @@ fn our_place_in_the_chain_is_told_for_each_host() {
         both.contains("and gives your credentials to 'a shell command' ('"),
         "{both}"
     );
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     assert_eq!(
         finding(&env, id),
         "pass: git asks this helper, and no other"

@@ -14,7 +14,7 @@ use crate::support::stand_in::{Credential, Silence, StandIn};
 fn world() -> (TestEnv, StandIn) {
     let (mut env, stand_in) = TestEnv::with_stand_in();
     env.set("PATH", &path_with(&[]));
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     config(&env, "transfer.credentialsInUrl", "die");
     (env, stand_in)
 }

@@ -149,7 +149,7 @@ fn with_git(version: &str) -> TestEnv {
 
 fn set_up() -> TestEnv {
     let env = TestEnv::new();
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     env
 }
 

@@ -14,7 +14,7 @@ fn story() -> (TestEnv, StandIn) {
     let (env, stand_in) = TestEnv::with_stand_in();
     stand_in.repository("acme/app");
     mount(&env, &[]);
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     (env, stand_in)
 }
 

@@ -24,7 +24,7 @@ fn runner() -> Option<(TestEnv, Server, StandIn)> {
     let mut lines = app_role_lines(&env, &server).to_vec();
     lines.push(format!("ca = \"{}\"", server.ca().display()));
     configure(&env, &lines.iter().map(String::as_str).collect::<Vec<_>>());
-    assert_eq!(env.program(&["setup"], "").status, 0);
+    env.set_up();
     Some((env, server, stand_in))
 }
 
