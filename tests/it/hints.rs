@@ -16,7 +16,7 @@
 //! `HINTS=edit cargo test --test it -- hints` tries the files with `edit` in their names.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -193,25 +193,54 @@ fn follow(env: &TestEnv, step: &Step, told: &str, online: &[(&str, String)]) -> 
 
 /// Follows the hints of one file, each in the situation that printed it.
 fn follow_all(text: &str, online: &[(&str, String)]) -> Vec<String> {
-    let steps = steps(text);
+    let env = session();
     let mut wrong = Vec::new();
-    for (position, step) in steps.iter().enumerate() {
+    for step in steps(text) {
+        let told = answer(&shell(&env, &step.typed, &[]));
         if step.follows.iter().all(|line| line.starts_with("act: ")) {
             continue;
         }
-        let env = session();
-        let mut told = String::new();
-        for step in &steps[..=position] {
-            told = answer(&shell(&env, &step.typed, &[]));
-        }
-        if let Err(error) = follow(&env, step, &told, online) {
+        // The next step finds what this one left, not what was done about its hints.
+        let before = Copy::of(&env);
+        if let Err(error) = follow(&env, &step, &told, online) {
             wrong.push(format!(
                 "{}$ {}\n{told}{error}\n",
                 step.comments, step.typed
             ));
         }
+        before.restore(&env);
     }
     wrong
+}
+
+/// All that lies in an environment at a moment.
+struct Copy(tempfile::TempDir);
+
+impl Copy {
+    fn of(env: &TestEnv) -> Self {
+        let copy = Self(tempfile::tempdir().unwrap());
+        Self::all(env, env.path(), copy.0.path());
+        copy
+    }
+
+    fn restore(self, env: &TestEnv) {
+        for entry in fs::read_dir(env.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.is_symlink() {
+                fs::remove_dir_all(path).unwrap();
+            } else {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        Self::all(env, self.0.path(), env.path());
+    }
+
+    /// With links, modes and times.
+    fn all(env: &TestEnv, from: &Path, to: &Path) {
+        let mut copy = env.command("cp");
+        copy.current_dir("/").arg("-a").arg(from.join(".")).arg(to);
+        assert!(copy.status().unwrap().success());
+    }
 }
 
 #[test]
