@@ -219,6 +219,8 @@ fn kill(signal: &str, pid: &str) {
 
 /// Looks whether what is typed shows.
 fn expect_echo(terminal: &Terminal<'_>, when: &str) {
+    // Before the shell has the terminal back, what is typed may be thrown away.
+    terminal.expect_prompt();
     terminal.types(
         "stty -a | tr ' ;' '\\n\\n' | grep -x -e echo -e icanon -e isig | tr '\\n' -; echo back",
     );
