@@ -76,12 +76,12 @@ fn notes() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-/// How often to try what may go wrong at any moment: `tests/run.sh --all` all of it, a plain `cargo test` the fourth
+/// How often to try what may go wrong at any moment: `tests/run.sh --all` all of it, a plain `cargo test` the eighth
 /// part.
 pub(crate) fn rounds(all: usize) -> usize {
     if std::env::var_os(REQUIRE_ALL).is_some() {
         all
     } else {
-        all.div_ceil(4)
+        all.div_ceil(8)
     }
 }
