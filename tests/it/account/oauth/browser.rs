@@ -54,6 +54,12 @@ impl Browser {
             "--no-sandbox".to_owned(),
             "--disable-gpu".to_owned(),
             "--disable-dev-shm-usage".to_owned(),
+            // What it does on the side, with nobody at it.
+            "--disable-background-networking".to_owned(),
+            "--disable-component-update".to_owned(),
+            "--disable-extensions".to_owned(),
+            "--disable-software-rasterizer".to_owned(),
+            "--disable-sync".to_owned(),
             format!("--proxy-server={proxy}"),
             format!("--user-data-dir={}", profile.display()),
         ];
