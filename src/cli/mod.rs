@@ -16,6 +16,7 @@ pub(crate) mod takeover;
 pub(crate) mod token;
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
@@ -38,6 +39,7 @@ use self::takeover::scrub::Scrub;
 use self::token::Token;
 use crate::helper::word_of_git;
 use crate::sys::Usage;
+use crate::sys::message::PROGRAM;
 
 /// A git credential helper for Bitbucket: sign in once, git never asks again
 #[derive(Debug, Parser)]
@@ -45,6 +47,7 @@ use crate::sys::Usage;
     name = "git-credential-bitbucket",
     bin_name = "git credential-bitbucket",
     version,
+    disable_help_subcommand = true,
     arg_required_else_help = true,
     after_help = "git itself calls 'get', 'store' and 'erase', see gitcredentials(7).\n\
                   'git credential-bitbucket --help' opens the manual page, if it is installed."
@@ -86,6 +89,12 @@ enum Command {
     Import(Import),
     /// Print the completions for a shell
     Completions(Completions),
+    /// Print the help of the program, or of one of its commands
+    Help {
+        /// The command whose help to print
+        #[arg(value_name = "COMMAND")]
+        verb: Option<OsString>,
+    },
     /// Print the words that may stand at the cursor
     #[command(hide = true)]
     Complete(Complete),
@@ -93,7 +102,11 @@ enum Command {
 
 pub(crate) fn run() -> Result<ExitCode> {
     refuse_secrets_in(env::args_os().map(|word| word.to_string_lossy().into_owned()))?;
-    let cli = match Cli::try_parse() {
+    dispatch(&env::args_os().collect::<Vec<_>>())
+}
+
+fn dispatch(words: &[OsString]) -> Result<ExitCode> {
+    let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(error)
             if !error.use_stderr()
@@ -114,7 +127,7 @@ pub(crate) fn run() -> Result<ExitCode> {
             io::copy(&mut io::stdin(), &mut io::sink())?;
             return Ok(ExitCode::SUCCESS);
         }
-        Err(error) => return Err(mistake(&error, &command_typed())),
+        Err(error) => return Err(mistake(&error, &command_typed(words))),
     };
     let only = cli.account.as_deref();
     match cli.command {
@@ -134,14 +147,17 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Scrub(arguments) => takeover::scrub::run(&arguments),
         Command::Import(arguments) => takeover::import::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
+        Command::Help { verb } => {
+            let words = [PROGRAM.into()].into_iter().chain(verb);
+            dispatch(&words.chain(["--help".into()]).collect::<Vec<_>>())
+        }
         Command::Complete(arguments) => completions::complete(&arguments, Cli::command()),
     }
 }
 
 /// The command that was typed, else the program.
-fn command_typed() -> clap::Command {
+fn command_typed(words: &[OsString]) -> clap::Command {
     let cli = Cli::command();
-    let typed = env::args_os().nth(1).unwrap_or_default();
-    let command = cli.find_subcommand(typed).cloned();
-    command.unwrap_or(cli)
+    let typed = words.get(1).and_then(|word| cli.find_subcommand(word));
+    typed.cloned().unwrap_or(cli)
 }

@@ -73,7 +73,7 @@ fn candidates(program: &Command, before: &[String], is_option: bool) -> String {
         }
     }
     if let Some(option) = waits_for_value {
-        return values(option);
+        return values(option, program);
     }
     if is_option {
         let lines = |option| names(option).map(|name| line(name, Arg::get_help(option)));
@@ -86,7 +86,8 @@ fn candidates(program: &Command, before: &[String], is_option: bool) -> String {
     let last = positionals.last();
     let repeated = last.filter(|last| matches!(last.get_action(), ArgAction::Append));
     let next = positionals.get(given).or(repeated);
-    next.map(|argument| values(argument)).unwrap_or_default()
+    next.map(|argument| values(argument, program))
+        .unwrap_or_default()
 }
 
 fn line(word: impl Display, meaning: Option<impl Display>) -> String {
@@ -107,8 +108,9 @@ fn verbs(program: &Command) -> String {
     lines.collect()
 }
 
-fn values(argument: &Arg) -> String {
+fn values(argument: &Arg, program: &Command) -> String {
     match argument.get_id().as_str() {
+        "verb" => verbs(program),
         "account" | "name" => {
             let accounts = Session::default().accounts().unwrap_or_default();
             let line = |it: &Account| line(printable(&it.name), Some(&it.host));
