@@ -11,10 +11,6 @@ use crate::settings::StoreChoice;
 use crate::sys::terminal;
 
 #[derive(Clone, Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option of its own"
-)]
 pub(crate) struct Login {
     /// What to call the account [default: the user name, else the first --for, else the host]
     pub(crate) name: Option<String>,

@@ -6,6 +6,7 @@ mod place;
 mod record;
 mod written;
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
@@ -23,10 +24,6 @@ use crate::settings::Session;
 use crate::sys::{Hinted, files, message, printable, shell_quoted, terminal};
 
 #[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option of its own"
-)]
 pub(crate) struct Setup {
     /// Write to the configuration of the whole machine instead of the user's
     #[arg(long)]
@@ -248,14 +245,12 @@ fn refuse_foreign(chains: &[(Host, Vec<Helper>)]) -> Result<()> {
 }
 
 fn name_those_cut_off(before: &[(Host, Vec<Helper>)], after: &[(Host, Vec<Helper>)]) {
-    let mut told: Vec<&str> = Vec::new();
+    let mut told = BTreeSet::new();
     for ((host, before), (_, after)) in before.iter().zip(after) {
         for helper in before {
-            let is_told = told.contains(&helper.value.as_str());
-            if is_told || helper.is_ours() || after.contains(helper) {
+            if helper.is_ours() || after.contains(helper) || !told.insert(&helper.value) {
                 continue;
             }
-            told.push(&helper.value);
             message::tell(&format!(
                 "The helper '{}' in '{}' no longer answers for {host} or receives its credentials",
                 helper.shown(),
