@@ -23,7 +23,7 @@ pub(crate) struct OauthClient {
 }
 
 /// Where OAuth clients are registered: Bitbucket Cloud, or an instance of Data Center below a path.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Site {
     pub(crate) host: Host,
     pub(crate) base_path: String,

@@ -191,18 +191,18 @@ fn record(session: &Session, changes: &Changes, old: &Account, new: &Account) ->
 
 /// Names each setting of git's that still holds the account's old name, and the command that changes it.
 fn tell_what_names(old: &str, account: &Account) {
-    for setting in settings() {
-        let (key, value, origin) = (setting.key, setting.value, setting.origin);
+    for Setting {
+        key, value, origin, ..
+    } in settings()
+    {
         let Some(new) = renamed(&key, &value, old, account) else {
             continue;
         };
         message::warn(format_args!("'{origin}' still names '{old}': {key}"));
+        let words = [&origin, &key, &new, &value];
+        let [file, key, new, value] = words.map(|word| shell_quoted(word));
         message::hint(format_args!(
-            "'git config --file {} --replace-all --fixed-value {} {} {}'",
-            shell_quoted(&origin),
-            shell_quoted(&key),
-            shell_quoted(&new),
-            shell_quoted(&value)
+            "'git config --file {file} --replace-all --fixed-value {key} {new} {value}'"
         ));
     }
 }
@@ -224,13 +224,15 @@ fn renamed(key: &str, value: &str, old: &str, account: &Account) -> Option<Strin
 
 /// git's settings here, and those of the files that `includeIf` includes elsewhere.
 fn settings() -> Vec<Setting> {
-    let mut settings = git::settings().unwrap_or_default();
+    let settings = git::settings().unwrap_or_default();
     let conditions = settings
         .iter()
         .filter(|it| it.key.starts_with("includeif."));
     let paths = conditions.filter_map(|it| git::included(Path::new(&it.origin), &it.value));
     let is_new = |path: &PathBuf| !settings.iter().any(|it| Path::new(&it.origin) == path);
-    let new: Vec<PathBuf> = paths.filter(is_new).collect();
-    settings.extend(new.iter().flat_map(|path| git::settings_in(path)));
-    settings
+    let elsewhere = paths
+        .filter(is_new)
+        .flat_map(|path| git::settings_in(&path));
+    let elsewhere: Vec<Setting> = elsewhere.collect();
+    settings.into_iter().chain(elsewhere).collect()
 }

@@ -45,9 +45,8 @@ pub(crate) fn confirm(question: &str, instead: impl Into<String>) -> Result<()> 
 pub(crate) fn listed(items: &[impl ToString]) -> String {
     let texts: Vec<String> = items.iter().map(ToString::to_string).collect();
     match texts.as_slice() {
-        [] => String::new(),
-        [one] => one.clone(),
-        [before @ .., last] => format!("{} and {last}", before.join(", ")),
+        [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => texts.concat(),
     }
 }
 

@@ -2,13 +2,11 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::account::file::Damage;
 use crate::account::refusals::Refusals;
 use crate::account::rejection::Rejection;
 use crate::account::{Account, Accounts};
@@ -182,11 +180,6 @@ impl Session {
             }
             Ok(())
         })
-    }
-
-    /// Moves a damaged accounts file away; returns its new path and the damage.
-    pub(crate) fn set_damaged_accounts_aside(&self) -> Result<Option<(PathBuf, Damage)>> {
-        Accounts::set_aside_if_damaged(&self.locations()?.accounts(), self.patience())
     }
 }
 

@@ -140,7 +140,7 @@ fn refuse_before_asking(
 /// warning. A `store` from git would hide all accounts because of a small typing mistake.
 fn set_damaged_accounts_aside(session: &Session) -> Result<()> {
     let path = session.locations()?.accounts();
-    if let Some((aside, damage)) = session.set_damaged_accounts_aside()? {
+    if let Some((aside, damage)) = Accounts::set_aside_if_damaged(&path, session.patience())? {
         message::warn(format_args!("'{}' is damaged ({damage})", path.display()));
         message::hint(format_args!("fix '{}' and rename it back", aside.display()));
     }

@@ -73,7 +73,6 @@ fn place(
             None if arguments.name.is_none() => new.name = default_name(&new, &accounts),
             None => {}
         }
-        let wanted = new.name.clone();
         let entry = old.as_ref().map(|old| old.account.entry.clone());
         if agreed != entry {
             ask_before_replacing(&accounts, &new, old.as_ref())?;
@@ -101,10 +100,8 @@ fn place(
         let Some(recorded) = recorded else {
             continue;
         };
-        let is_beside = |known: &&Account| {
-            known.origin == Origin::Login
-                && (known.name == wanted || known.is_for_the_place_of(&recorded))
-        };
+        let is_alike = |known: &Account| known.name == new.name || known.is_for_the_place_of(&new);
+        let is_beside = |known: &&Account| known.origin == Origin::Login && is_alike(known);
         let beside = accounts.in_order().filter(is_beside);
         let beside = beside.map(|known| format!("'{}'", known.name)).collect();
         *account = recorded;
@@ -246,34 +243,22 @@ fn inherit(arguments: &Login, new: &mut Account, old: &Old) {
 
 /// At a terminal, asks before a secret is lost that may be another person's and still work.
 fn ask_before_replacing(accounts: &Accounts, new: &Account, old: Option<&Old>) -> Result<()> {
-    let Some(Old {
-        account,
-        is_same: false,
-        has_secret: true,
-        ..
-    }) = old
-    else {
+    let lost = old.filter(|old| !old.is_same && old.has_secret);
+    let lost = lost.map(|old| &old.account);
+    // Bitbucket takes no app password any more, whosever it is.
+    let lost = lost.filter(|lost| !lost.has_the_owner_of(new) && !lost.is_retired());
+    let Some(lost) = lost else {
         return Ok(());
     };
-    // Bitbucket takes no app password any more, whosever it is.
-    if account.has_the_owner_of(new) || account.is_retired() {
-        return Ok(());
-    }
     let owner = |account: &Account| {
         let confirmed = account.owner.confirmed.as_deref();
         confirmed.map_or("owner unknown".to_owned(), |it| format!("owner {it}"))
     };
+    let (name, owner, new_owner) = (&lost.name, owner(lost), owner(new));
     let free = accounts.free_name(&new.name);
+    let login = format!("git credential-bitbucket login {}", shell_quoted(&free));
     output::confirm(
-        &format!(
-            "Replace the secret of '{}' ({}) by this one ({})?",
-            account.name,
-            owner(account),
-            owner(new)
-        ),
-        format!(
-            "sign in under another name: 'git credential-bitbucket login {}'",
-            shell_quoted(&free)
-        ),
+        &format!("Replace the secret of '{name}' ({owner}) by this one ({new_owner})?"),
+        format!("sign in under another name: '{login}'"),
     )
 }

@@ -19,26 +19,23 @@ const LONGEST: usize = 65_000;
 /// Reads it from standard input, or asks for it, and finds the token in it. A user name or e-mail beside the token counts
 /// as given.
 pub(super) fn ask(arguments: &mut Login, policy: &Policy, host: &Host) -> Result<Secret> {
-    let prompt = format!("Token for {host} (it will not show): ");
-    let text = if arguments.with_token && io::stdin().is_terminal() {
-        // A typed secret must not show.
-        terminal::ask_secret(&prompt)?
-    } else if arguments.with_token {
+    let text = if arguments.with_token && !io::stdin().is_terminal() {
         SecretBuffer::read(terminal::input()?, LONGEST)
             .context("cannot read from standard input")?
             .into()
-    } else if terminal::can_ask() {
-        explain_where_to_make_one(arguments, policy, host);
-        terminal::ask_secret(&prompt)?
     } else {
+        if arguments.may_ask() {
+            explain_where_to_make_one(arguments, policy, host);
+        }
         let name = arguments.name.as_deref().map(shell_quoted);
         let name = name.map(|name| format!(" {name}")).unwrap_or_default();
-        bail!(Hinted::new(
-            format!("cannot ask for the token: {}", terminal::why_not()),
+        ask_hidden(
+            &format!("Token for {host} (it will not show): "),
+            "the token",
             format!(
                 "give it on standard input: 'git credential-bitbucket login{name} --with-token'"
             ),
-        ));
+        )?
     };
     let mut text = bitbucket::joined(&text);
     if arguments.with_token {
@@ -57,6 +54,15 @@ pub(super) fn ask(arguments: &mut Login, policy: &Policy, host: &Host) -> Result
         arguments.username = arguments.username.take().or(name);
     }
     Ok(secret)
+}
+
+/// Asks without showing what is typed.
+pub(super) fn ask_hidden(prompt: &str, what: &str, hint: impl Into<String>) -> Result<Secret> {
+    if terminal::can_ask() {
+        return terminal::ask_secret(prompt);
+    }
+    let message = format!("cannot ask for {what}: {}", terminal::why_not());
+    bail!(Hinted::new(message, hint))
 }
 
 pub(super) fn refuse_what_is_no_secret(secret: &Secret, what: &str) -> Result<()> {
@@ -124,18 +130,16 @@ pub(super) fn kind(
         report::refuse(&verdict)?;
     }
     if let Some(kind) = Kind::of_another_host(secret, host) {
-        let kind = kind.noun();
-        bail!(if bitbucket::is_cloud(host) {
-            Hinted::new(
-                format!("that is {kind} of a Data Center, and {host} is another host"),
-                "name its host with '--host HOST', or give a secret of bitbucket.org",
-            )
+        let (home, act) = if bitbucket::is_cloud(host) {
+            let act = "name its host with '--host HOST', or give a secret of bitbucket.org";
+            ("a Data Center", act)
         } else {
-            Hinted::new(
-                format!("that is {kind} of bitbucket.org, and {host} is another host"),
-                "leave '--host' out, or give a secret of that host",
-            )
-        });
+            let act = "leave '--host' out, or give a secret of that host";
+            ("bitbucket.org", act)
+        };
+        let kind = kind.noun();
+        let message = format!("that is {kind} of {home}, and {host} is another host");
+        bail!(Hinted::new(message, act));
     }
     match (arguments.kind, Kind::of_secret(secret, host)) {
         (Some(said), Some(told)) if said != told => bail!(Hinted::new(

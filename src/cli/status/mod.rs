@@ -1,6 +1,5 @@
 //! `status`: the accounts, and which of them need attention.
 
-mod row;
 mod table;
 mod verify;
 
@@ -11,7 +10,7 @@ use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp;
 
-use self::row::StatusRow;
+use self::table::StatusRow;
 use crate::account::{Account, Accounts, State};
 use crate::answer::ruling::{Ruling, hindrance, rule};
 use crate::answer::{Wanted, source};

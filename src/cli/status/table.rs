@@ -1,9 +1,12 @@
-//! The table of accounts.
+//! An account as `status` shows it, and the table of accounts.
 
 use std::io;
 
-use super::row::StatusRow;
-use crate::account::State;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::account::{Account, Origin, State, state};
+use crate::bitbucket::Kind;
 use crate::sys::printable;
 use crate::sys::terminal::{Colour, coloured};
 
@@ -13,6 +16,45 @@ const HEAD: [&str; COLUMNS] = [
 const COLUMNS: usize = 9;
 /// Where the values of a paragraph start.
 const INDENT: usize = 11;
+
+/// An account as `--json` shows it: the names are a contract.
+#[derive(Serialize)]
+pub(super) struct StatusRow {
+    name: String,
+    host: String,
+    kind: Option<&'static str>,
+    username: Option<String>,
+    email: Option<String>,
+    r#for: Vec<String>,
+    owner: Option<String>,
+    default: bool,
+    store: String,
+    expires: Option<String>,
+    origin: Origin,
+    added: Option<Timestamp>,
+    pub(super) state: State,
+}
+
+impl StatusRow {
+    pub(super) fn of(account: &Account, default: bool, state: State) -> Self {
+        let expires = account.expires.map(|day| day.to_string());
+        Self {
+            name: account.name.clone(),
+            host: account.host.to_string(),
+            kind: account.kind().map(Kind::as_str),
+            username: account.username().map(ToString::to_string),
+            email: account.email().map(str::to_owned),
+            r#for: account.reach.iter().map(ToString::to_string).collect(),
+            owner: account.owner.confirmed.clone(),
+            default,
+            store: account.store.to_string(),
+            expires: expires.or_else(|| Some(state::expiry(account)?.to_string())),
+            origin: account.origin,
+            added: account.added,
+            state,
+        }
+    }
+}
 
 /// A line for each account, or a paragraph if the terminal is too narrow. Without a terminal (`width` is `None`) always
 /// lines: scripts rely on them.
@@ -48,17 +90,14 @@ fn table(rows: &[[String; COLUMNS]]) -> String {
         cells.max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let mut text = String::new();
-    for line in lines {
-        let cells: Vec<String> = line
-            .iter()
-            .zip(&widths)
+    let text = lines.iter().map(|line| {
+        let cells = line.iter().zip(&widths);
+        let cells: Vec<String> = cells
             .map(|(cell, width)| format!("{cell:width$}"))
             .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+        cells.join("  ").trim_end().to_owned() + "\n"
+    });
+    text.collect()
 }
 
 fn paragraph(row: &[String; COLUMNS], width: usize) -> String {
@@ -107,10 +146,9 @@ fn cells(row: &StatusRow) -> [String; COLUMNS] {
 
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::{StatusRow, text};
     use crate::account::Origin;
     use crate::account::state::State;
-    use crate::cli::status::row::StatusRow;
 
     #[test]
     fn on_a_narrow_terminal_each_account_is_a_paragraph() {

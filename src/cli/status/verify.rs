@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::account::rejection::{Probed, Rejection};
 use crate::account::verify::Meaning;
-use crate::account::{Account, Kept, Standing, verify};
+use crate::account::{Account, Kept, verify};
 use crate::answer::renewal;
 use crate::answer::source::environment;
 use crate::bitbucket;
@@ -58,11 +58,7 @@ fn whom_to_ask(session: &Session, name: Option<&str>) -> Result<Vec<(Account, Ke
     let accounts = session.accounts()?;
     let mut asked = Vec::new();
     for account in output::pick_some(&accounts, name)? {
-        // A forbidden secret is not sent to Bitbucket; lines below the table name it.
-        if session.standing(account, Timestamp::now()) == Standing::Forbidden {
-            continue;
-        }
-        // The state shows a silent store or a missing secret.
+        // The state shows a silent store or a missing secret, and a line below the table what the policy forbids.
         let Ok(Some(kept)) = session.secret_of(account) else {
             continue;
         };
