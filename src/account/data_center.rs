@@ -3,7 +3,7 @@
 use crate::account::inquiry::Inquiry;
 use crate::account::record::Account;
 use crate::account::sign_in::Scheme;
-use crate::account::verdict::{Verdict, mistaken, refused, undecided};
+use crate::account::verdict::{Meaning, Verdict, refused, undecided};
 use crate::bitbucket::{self, Identity, Kind};
 use crate::git::Username;
 use crate::sys::http::{self, Answer};
@@ -80,19 +80,19 @@ fn note_user(inquiry: &mut Inquiry<'_>, names: Vec<Username>) {
 pub(super) fn failure(account: &Account, answer: &Answer) -> Verdict {
     let (host, base_path) = (&account.host, account.base_path());
     match answer.status {
-        401 if bitbucket::wants_a_captcha(answer) => mistaken(
+        401 if bitbucket::wants_a_captcha(answer) => Meaning::Mistaken.says(
             format!("{host} wants a CAPTCHA solved after too many wrong attempts"),
             format!("sign in once with the browser: https://{host}{base_path}"),
         ),
         401 => refused(account, answer),
-        403 => mistaken(
+        403 => Meaning::Mistaken.says(
             format!("{host} has disabled Basic authentication, and takes no passwords"),
             format!(
                 "give an HTTP access token: {}",
                 Kind::HttpAccessToken.page(host, base_path, &[])
             ),
         ),
-        404 => mistaken(
+        404 => Meaning::Mistaken.says(
             format!("there is no Bitbucket at {host}{base_path}"),
             "if Bitbucket lies below a path, say '--host HOST/PATH'; '--no-verify' stores it unchecked",
         ),

@@ -60,35 +60,26 @@ impl<'a> Inquiry<'a> {
         self.get(&bitbucket::rest_host(host), &url, identity)
     }
 
-    /// Asks for a repository as git would; where its workspace was renamed, for the new one. None for a place that is no
-    /// repository, or if git could not sign in.
+    /// Asks for a repository as git would, and where it was renamed for the new one: says where it is now. None if it is
+    /// none, or if git could not sign in.
     pub(super) fn refs(
         &self,
         place: &Reach,
         service: Service,
-    ) -> Option<Result<Answer, http::Error>> {
-        let answer = self.refs_of(place, service)?;
-        let new = answer.as_ref().ok();
-        let new = new.and_then(|answer| bitbucket::renamed(&self.account.host, answer));
-        match new {
-            Some(new) => self.refs_of(&new, service),
-            None => Some(answer),
-        }
-    }
-
-    /// The same without following a redirect.
-    pub(super) fn refs_of(
-        &self,
-        place: &Reach,
-        service: Service,
-    ) -> Option<Result<Answer, http::Error>> {
+    ) -> Option<Result<(Reach, Answer), http::Error>> {
         let host = &self.account.host;
-        let repository = place.repository.as_deref()?;
         let identity = Identity::for_git(&self.account, self.secret.clone()).ok()?;
-        let base_path = self.account.base_path();
-        let repository = bitbucket::clone_url(host, base_path, &place.workspace, repository);
-        let url = bitbucket::service_url(&repository, service);
-        Some(self.get(host, &url, &identity))
+        let ask = |place: &Reach| {
+            let repository = bitbucket::clone_url(host, self.account.base_path(), place)?;
+            let url = bitbucket::service_url(&repository, service);
+            Some(self.get(host, &url, &identity))
+        };
+        let answer = ask(place)?;
+        let new = answer.as_ref().ok();
+        match new.and_then(|answer| bitbucket::renamed(host, answer)) {
+            Some(new) => Some(ask(&new)?.map(|answer| (new, answer))),
+            None => Some(answer.map(|answer| (place.clone(), answer))),
+        }
     }
 
     pub(super) fn get(

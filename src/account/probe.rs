@@ -30,7 +30,7 @@ pub(crate) fn access_of_each(
 ) -> Vec<Option<Access>> {
     in_parallel(asked, |&(account, secret)| {
         let inquiry = Inquiry::of_git(account, secret, deadline);
-        let may = |service| is_open(account, service, &inquiry.refs(place, service)?.ok()?);
+        let may = |service| is_open(account, service, &inquiry.refs(place, service)?.ok()?.1);
         Some(match may(Service::Push)? {
             true => Access::Push,
             false if may(Service::Fetch)? => Access::Read,
@@ -53,14 +53,6 @@ fn is_open(account: &Account, service: Service, answer: &Answer) -> Option<bool>
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Word {
-    Known,
-    Refused,
-    /// No answer, or one that decides nothing.
-    Nothing,
-}
-
 /// Asks who the user is, the repository that refused the secret, and where both say no the one that is `wanted`.
 /// A refusal is asked about twice: the first answer may be as stray as that was.
 pub(crate) fn ask(
@@ -76,16 +68,16 @@ pub(crate) fn ask(
         let by_user = whoami(&inquiry);
         let by_repository = refs(&inquiry, refused_by);
         asked = match (by_user, by_repository) {
-            (_, Word::Known) | (Word::Known, Word::Nothing) => Probed::Known,
-            (Word::Known, Word::Refused) => Probed::NotThere,
-            (_, Word::Refused) if wanted != refused_by && refs(&inquiry, wanted) == Word::Known => {
+            (_, Some(true)) | (Some(true), None) => Probed::Known,
+            (Some(true), Some(false)) => Probed::NotThere,
+            (_, Some(false)) if wanted != refused_by && refs(&inquiry, wanted) == Some(true) => {
                 Probed::NotThere
             }
-            (Word::Refused, _) => Probed::Unknown,
-            (Word::Nothing, _) => Probed::Nobody,
+            (Some(false), _) => Probed::Unknown,
+            (None, _) => Probed::Nobody,
         };
         trace::say(|| format!("probe: {by_user:?}, {by_repository:?}: {asked:?}"));
-        let is_refused = by_user == Word::Refused || by_repository == Word::Refused;
+        let is_refused = by_user == Some(false) || by_repository == Some(false);
         if asked == Probed::Known || !is_refused {
             break;
         }
@@ -93,15 +85,13 @@ pub(crate) fn ask(
     asked
 }
 
-/// Whether Bitbucket knows the secret, with the kind's own name.
-fn whoami(inquiry: &Inquiry<'_>) -> Word {
+/// Whether Bitbucket knows the secret, with the kind's own name. None without an answer that decides it.
+fn whoami(inquiry: &Inquiry<'_>) -> Option<bool> {
     let own = inquiry.for_rest();
     // Without the name that the kind needs there, only a yes counts.
     let is_own = own.is_ok();
     let identity = own.unwrap_or_else(|_| inquiry.as_bearer());
-    let Ok(answer) = inquiry.who_is(&identity) else {
-        return Word::Nothing;
-    };
+    let answer = inquiry.who_is(&identity).ok()?;
     let is_known = if bitbucket::is_cloud(&inquiry.account.host) {
         bitbucket::knows_the_secret(&answer) && (is_own || bitbucket::is_api_token(&answer))
     } else {
@@ -109,23 +99,21 @@ fn whoami(inquiry: &Inquiry<'_>) -> Word {
         answer.status == 200 && !bitbucket::signed_in_users(&answer).is_empty()
     };
     match answer.status {
-        _ if is_known => Word::Known,
-        401 if is_own => Word::Refused,
-        _ if bitbucket::lacks_all_scopes(&answer) => Word::Refused,
-        _ => Word::Nothing,
+        _ if is_known => Some(true),
+        401 if is_own => Some(false),
+        _ => bitbucket::lacks_all_scopes(&answer).then_some(false),
     }
 }
 
-fn refs(inquiry: &Inquiry<'_>, repository: Option<&Reach>) -> Word {
-    let Some(Ok(answer)) = repository.and_then(|place| inquiry.refs(place, Service::Fetch)) else {
-        return Word::Nothing;
-    };
+/// Whether a repository shows that Bitbucket knows the secret.
+fn refs(inquiry: &Inquiry<'_>, repository: Option<&Reach>) -> Option<bool> {
+    let (_, answer) = inquiry.refs(repository?, Service::Fetch)?.ok()?;
     let host = &inquiry.account.host;
     match answer.status {
-        200 if bitbucket::is_of_a_git_server(&answer) => Word::Known,
-        401 => Word::Refused,
+        200 => bitbucket::is_of_a_git_server(&answer).then_some(true),
+        401 => Some(false),
         // It lacks a scope, or cannot see the repository: that is said to those alone who are known.
-        403 | 404 if bitbucket::is_of_bitbuckets_git(host, &answer) => Word::Known,
-        _ => Word::Nothing,
+        403 | 404 => bitbucket::is_of_bitbuckets_git(host, &answer).then_some(true),
+        _ => None,
     }
 }

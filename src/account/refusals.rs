@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 use toml::Table;
@@ -15,9 +15,9 @@ use crate::sys::{Secret, files, trace};
 /// The refused secrets that lie in no store of ours.
 #[derive(Debug)]
 pub(crate) struct Refusals {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     /// How long another process may hold the file.
-    patience: Duration,
+    pub(crate) patience: Duration,
 }
 
 /// How many are remembered. No machine has that many secrets outside of our stores.
@@ -25,7 +25,7 @@ const MOST: usize = 64;
 
 #[derive(Default, Serialize, Deserialize)]
 struct RefusalsFile {
-    /// Base64 of the key of the fingerprints.
+    /// Of the fingerprints.
     key: String,
     #[serde(default)]
     refused: Vec<Refused>,
@@ -42,10 +42,6 @@ struct Refused {
 }
 
 impl Refusals {
-    pub(crate) fn at(path: PathBuf, patience: Duration) -> Self {
-        Self { path, patience }
-    }
-
     /// The rejection of a secret, if a server refused it.
     pub(crate) fn of(&self, secret: &Secret) -> Result<Option<Rejection>> {
         let Some(content) = read(&self.path)? else {
@@ -76,9 +72,8 @@ impl Refusals {
         }
         let mut content = known.map_or_else(RefusalsFile::with_new_key, Ok)?;
         let fingerprint = content.fingerprint(secret);
-        content
-            .refused
-            .retain(|refused| refused.fingerprint != fingerprint);
+        let is_other = |refused: &Refused| refused.fingerprint != fingerprint;
+        content.refused.retain(is_other);
         content.refused.extend(rejection.map(|rejection| Refused {
             fingerprint,
             rejection,
@@ -91,12 +86,10 @@ impl Refusals {
 
 impl RefusalsFile {
     fn with_new_key() -> Result<Self> {
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).context("cannot get random bytes from the system")?;
+        let key = Secret::random()?;
         Ok(Self {
-            key: Base64::encode_string(&key),
-            refused: Vec::new(),
-            other: Table::new(),
+            key: str::from_utf8(key.expose())?.to_owned(),
+            ..Self::default()
         })
     }
 
@@ -106,13 +99,9 @@ impl RefusalsFile {
 }
 
 fn read(path: &Path) -> Result<Option<RefusalsFile>> {
-    let Some(content) = files::read_private(path)? else {
-        return Ok(None);
-    };
+    let content = files::read_private(path)?;
     // A damaged file counts as empty, and is renamed at the next refusal.
-    Ok(std::str::from_utf8(&content)
-        .ok()
-        .and_then(|text| toml::from_str(text).ok()))
+    Ok(content.and_then(|content| toml::from_slice(&content).ok()))
 }
 
 #[cfg(test)]
@@ -130,7 +119,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("refusals.toml");
         // What another test starts just then has our lock for a moment, until it is another program.
-        let refusals = Refusals::at(path.clone(), Duration::from_secs(5));
+        let refusals = Refusals {
+            path: path.clone(),
+            patience: Duration::from_secs(5),
+        };
         let (bad, good) = (
             Secret::new(b"canary-bad".to_vec()),
             Secret::new(b"canary-good".to_vec()),

@@ -32,15 +32,17 @@ pub(crate) enum Meaning {
     Unchecked,
 }
 
-impl Verdict {
-    fn new(meaning: Meaning, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            meaning,
+impl Meaning {
+    pub(super) fn says(self, message: impl Into<String>, hint: impl Into<String>) -> Verdict {
+        Verdict {
+            meaning: self,
             message: message.into(),
             hint: Some(hint.into()),
         }
     }
+}
 
+impl Verdict {
     pub(super) fn but(self, meaning: Meaning) -> Self {
         Self { meaning, ..self }
     }
@@ -74,23 +76,18 @@ pub(super) fn lacks(account: &Account, what: Service) -> Verdict {
         Some(scope) => format!("the token works, but cannot {what}: it lacks the scope '{scope}'"),
         None => format!("the token works, but is not allowed to {what}"),
     };
-    limited(message, make_one(account))
-}
-
-pub(super) fn limited(message: impl Into<String>, hint: impl Into<String>) -> Verdict {
-    Verdict::new(Meaning::Limited, message, hint)
+    Meaning::Limited.says(message, make_one(account))
 }
 
 pub(super) fn misplaced(account: &Account, place: &Reach) -> Verdict {
-    Verdict::new(
-        Meaning::Misplaced,
+    Meaning::Misplaced.says(
         format!("the secret works, but it cannot see '{place}'"),
         format!("check the name, or give it access: {}", page(account)),
     )
 }
 
 pub(super) fn wrong_kind(is: Kind, said: Kind) -> Verdict {
-    mistaken(
+    Meaning::Mistaken.says(
         format!("that is {}, not {}", is.noun(), said.noun()),
         format!("sign in with '--kind {is}'"),
     )
@@ -106,7 +103,7 @@ pub(super) fn moved(account: &Account, old: &Reach, new: &Reach) -> Verdict {
     let options: BTreeSet<String> = account.reach.iter().map(option).collect();
     let options: String = options.into_iter().collect();
     let name = account.argument();
-    limited(
+    Meaning::Limited.says(
         format!(
             "'{old}' was renamed to '{new}', which git then asks for, and the account is not for it"
         ),
@@ -117,7 +114,7 @@ pub(super) fn moved(account: &Account, old: &Reach, new: &Reach) -> Verdict {
 /// A token that Bitbucket takes nowhere, whoever asks.
 pub(crate) fn of_a_service_account(secret: &Secret) -> Option<Verdict> {
     bitbucket::is_of_a_service_account(secret).then(|| {
-        refusal(
+        Meaning::Refused.says(
             "that is the token of a service account, which Bitbucket does not take: it has no scopes for one",
             "make an access token, or an OAuth client: \
              'git credential-bitbucket login --client-id ID --client-credentials'",
@@ -129,7 +126,7 @@ pub(crate) fn of_a_service_account(secret: &Secret) -> Option<Verdict> {
 pub(super) fn refused(account: &Account, answer: &Answer) -> Verdict {
     let page = page(account);
     if bitbucket::lacks_all_scopes(answer) {
-        return refusal(
+        return Meaning::Refused.says(
             "the API token was made without scopes, and Bitbucket takes no such token",
             format!("make one with 'Create API token with scopes', app Bitbucket: {page}"),
         );
@@ -154,15 +151,7 @@ pub(super) fn refused(account: &Account, answer: &Answer) -> Verdict {
         ),
         _ => make_one(account),
     };
-    refusal(message, hint)
-}
-
-pub(super) fn refusal(message: impl Into<String>, hint: impl Into<String>) -> Verdict {
-    Verdict::new(Meaning::Refused, message, hint)
-}
-
-pub(super) fn mistaken(message: impl Into<String>, hint: impl Into<String>) -> Verdict {
-    Verdict::new(Meaning::Mistaken, message, hint)
+    Meaning::Refused.says(message, hint)
 }
 
 pub(super) fn unchecked(reason: impl Into<String>) -> Verdict {
@@ -174,8 +163,7 @@ pub(super) fn unchecked(reason: impl Into<String>) -> Verdict {
 }
 
 pub(super) fn unanswered(account: &Account, error: &http::Error) -> Verdict {
-    Verdict::new(
-        Meaning::Unchecked,
+    Meaning::Unchecked.says(
         format!("cannot ask {}: {error}", server(account)),
         error.hint(),
     )

@@ -9,8 +9,8 @@ use crate::account::record::Account;
 use crate::account::sign_in::Scheme;
 pub(crate) use crate::account::verdict::{Meaning, Verdict, of_a_service_account};
 use crate::account::verdict::{
-    good, lacks, limited, misplaced, mistaken, moved, page, refused, server, unanswered, unchecked,
-    undecided, wrong_kind,
+    good, lacks, misplaced, moved, page, refused, server, unanswered, unchecked, undecided,
+    wrong_kind,
 };
 use crate::bitbucket::{self, Identity, Kind, Reach, Service};
 use crate::git::{self, Setting, Url};
@@ -238,23 +238,19 @@ fn of_place(
     service: Service,
 ) -> Option<Result<Verdict, http::Error>> {
     let account = &inquiry.account;
-    let follow = |answer: Answer| {
-        let Some(new) = bitbucket::renamed(&account.host, &answer).filter(|new| new != place)
-        else {
-            return Ok(of_service(account, place, service, &answer));
-        };
-        if !account.reach.is_empty() && !account.reach.iter().any(|reach| reach.contains(&new)) {
-            return Ok(moved(account, place, &new));
+    let judge = |(now, answer): (Reach, Answer)| {
+        let is_for = |reach: &Reach| reach.contains(&now);
+        if now == *place {
+            return of_service(account, place, service, &answer);
+        } else if !account.reach.is_empty() && !account.reach.iter().any(is_for) {
+            return moved(account, place, &now);
         }
-        let answer = inquiry.refs_of(&new, service).transpose()?;
-        let said = answer.map(|answer| of_service(account, &new, service, &answer));
-        let mut said = said.unwrap_or_else(|| undecided(account, 301));
-        said.hint = said.hint.or(Some(format!(
-            "'{place}' was renamed to '{new}': change the remote"
-        )));
-        Ok(said)
+        let mut said = of_service(account, &now, service, &answer);
+        let change = || format!("'{place}' was renamed to '{now}': change the remote");
+        said.hint.get_or_insert_with(change);
+        said
     };
-    Some(inquiry.refs_of(place, service)?.and_then(follow))
+    Some(inquiry.refs(place, service)?.map(judge))
 }
 
 /// The same of one address.
@@ -288,14 +284,14 @@ fn forbidden(
     }
     if let Some(reason) = bitbucket::why_forbidden(answer) {
         let [message, hint] = <[_; 2]>::from(reason).map(|it| it.replace("WORKSPACE", workspace));
-        return limited(message, hint);
+        return Meaning::Limited.says(message, hint);
     }
     // A page is a proxy's.
     let kind = answer.header("content-type").unwrap_or_default();
     let Some(place) = place.filter(|_| !kind.starts_with("text/html")) else {
         return undecided(account, 403);
     };
-    limited(
+    Meaning::Limited.says(
         format!("the token works, but is not allowed to {service} '{place}'"),
         format!(
             "ask an administrator of '{workspace}' for access, or make another token: {}",
@@ -334,7 +330,7 @@ fn explain_refusal(inquiry: &Inquiry<'_>, answer: &Answer) -> Result<Verdict, ht
                 said => said,
             };
             if is_known || of_git.is_some_and(|it| it.meaning != Meaning::Refused) {
-                return Ok(mistaken(
+                return Ok(Meaning::Mistaken.says(
                     format!("Bitbucket knows the token, but it does not belong to '{email}'"),
                     "give the e-mail of the Atlassian account that made it, or leave '--email' out",
                 ));

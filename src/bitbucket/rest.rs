@@ -35,10 +35,11 @@ words! {
     }
 }
 
-/// The URL of a repository, as git is given it.
-pub(crate) fn clone_url(host: &Host, context: &str, workspace: &str, repository: &str) -> String {
+/// The URL of a repository, as git is given it. None for a place that is no repository.
+pub(crate) fn clone_url(host: &Host, context: &str, place: &Reach) -> Option<String> {
     let scm = if is_cloud(host) { "" } else { "/scm" };
-    format!("https://{host}{context}{scm}/{workspace}/{repository}.git")
+    place.repository.as_ref()?;
+    Some(format!("https://{host}{context}{scm}/{place}.git"))
 }
 
 /// The paths of places, as git would ask for them: of the whole host where there is none.

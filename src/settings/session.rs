@@ -139,7 +139,10 @@ impl Session {
     }
 
     pub(crate) fn refusals(&self) -> Result<Refusals> {
-        Ok(Refusals::at(self.locations()?.refusals(), self.patience()))
+        Ok(Refusals {
+            path: self.locations()?.refusals(),
+            patience: self.patience(),
+        })
     }
 
     /// Whether a server refused this secret from another store; an unreadable record counts as none.

@@ -36,7 +36,6 @@ pub(crate) enum KeyPlace {
 type Key = Zeroizing<[u8; KEY_LENGTH]>;
 
 const KEY_LENGTH: usize = 32;
-const NONCE_LENGTH: usize = 24;
 const HEADER: &str = "# Secrets of git-credential-bitbucket, sealed.";
 
 impl Store for FileStore {
@@ -151,13 +150,9 @@ impl FileStore {
         let key = self.key()?.ok_or_else(|| self.key_is_gone())?;
         let text = std::str::from_utf8(line).map_err(|_| damaged())?;
         let sealed = Base64::decode_vec(text).map_err(|_| damaged())?;
-        let (nonce, sealed) = sealed.split_at_checked(NONCE_LENGTH).ok_or_else(damaged)?;
-        let nonce = XNonce::try_from(nonce).map_err(|_| damaged())?;
-        let payload = Payload {
-            msg: sealed,
-            aad: entry.as_bytes(),
-        };
-        let secret = cipher(&key).decrypt(&nonce, payload);
+        let (nonce, sealed) = sealed.split_first_chunk().ok_or_else(damaged)?;
+        let payload = payload(sealed, entry);
+        let secret = cipher(&key).decrypt(&XNonce::from(*nonce), payload);
         Ok(Secret::new(secret.map_err(|_| damaged())?))
     }
 
@@ -168,10 +163,8 @@ impl FileStore {
         }) else {
             return Ok(None);
         };
-        if bytes.len() == KEY_LENGTH {
-            let mut key = Zeroizing::new([0; KEY_LENGTH]);
-            key.copy_from_slice(&bytes);
-            return Ok(Some(key));
+        if let Ok(key) = bytes.as_slice().try_into() {
+            return Ok(Some(Zeroizing::new(key)));
         }
         let place = &self.key;
         bail!(Hinted::new(
@@ -212,21 +205,20 @@ impl std::fmt::Display for KeyPlace {
 }
 
 fn cipher(key: &Key) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new_from_slice(key.as_ref()).expect("a key of the right length")
+    XChaCha20Poly1305::new(&(**key).into())
 }
 
 fn seal(key: &Key, entry: &str, secret: &Secret) -> Result<String> {
-    let mut sealed = [0; NONCE_LENGTH].to_vec();
-    getrandom::fill(&mut sealed).context("cannot get random bytes from the system")?;
-    let nonce = XNonce::try_from(sealed.as_slice()).expect("a nonce of the right length");
-    let payload = Payload {
-        msg: secret.expose(),
-        aad: entry.as_bytes(),
-    };
-    let text = cipher(key).encrypt(&nonce, payload);
+    let mut nonce = XNonce::default();
+    getrandom::fill(&mut nonce).context("cannot get random bytes from the system")?;
+    let text = cipher(key).encrypt(&nonce, payload(secret.expose(), entry));
     let text = text.map_err(|_| anyhow!("the secret is too long to be sealed"))?;
-    sealed.extend_from_slice(&text);
-    Ok(Base64::encode_string(&sealed))
+    Ok(Base64::encode_string(&[nonce.as_slice(), &text].concat()))
+}
+
+fn payload<'a>(msg: &'a [u8], entry: &'a str) -> Payload<'a, 'a> {
+    let aad = entry.as_bytes();
+    Payload { msg, aad }
 }
 
 fn start_of(entry: &str) -> String {

@@ -115,14 +115,11 @@ fn https_of(surroundings: &Surroundings<'_>, text: &str) -> Option<(String, bool
             (hosts.find(|host| host.name() == name)?.clone(), path)
         }
     };
-    let Reach {
-        workspace,
-        repository,
-    } = path.trim_matches('/').parse().ok()?;
+    let place: Reach = path.trim_matches('/').parse().ok()?;
     let mut accounts = surroundings.accounts.iter();
     let account = accounts.find(|account| account.host == host);
     let base_path = account.map_or("", Account::base_path);
-    let url = bitbucket::clone_url(&host, base_path, &workspace, &repository?);
+    let url = bitbucket::clone_url(&host, base_path, &place)?;
     Some((url, over_ssh.is_some()))
 }
 

@@ -47,25 +47,21 @@ impl Lock {
                         "if no 'git-credential-bitbucket' runs on any machine, remove '{}'",
                         lock_file.display()
                     );
-                    LockFile::try_make(path)
-                        .map_err(cannot("lock", path))?
-                        .map(Some)
+                    let made = LockFile::try_make(path);
+                    made.map_err(cannot("lock", path))?.map(Some)
                 }
                 Err(fs::TryLockError::Error(error)) => return Err(cannot("lock", path)(error)),
             };
-            match instead {
-                Some(instead) => {
-                    return Ok(Self {
-                        _file: file,
-                        _instead: instead,
-                    });
-                }
-                None if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
-                None => bail!(Hinted::new(
-                    format!("'{}' stays locked by another process", path.display()),
-                    hint,
-                )),
+            if let Some(instead) = instead {
+                return Ok(Self {
+                    _file: file,
+                    _instead: instead,
+                });
+            } else if Instant::now() >= deadline {
+                let held = format!("'{}' stays locked by another process", path.display());
+                bail!(Hinted::new(held, hint));
             }
+            thread::sleep(Duration::from_millis(2));
         }
     }
 
