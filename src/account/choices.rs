@@ -73,17 +73,12 @@ pub(crate) fn note(
         key
     };
     let repository = fingerprint(key, repository.as_bytes());
-    let mut before = BTreeMap::new();
-    let mut others = Vec::new();
-    for line in lines.lines() {
-        match Known::parse(line) {
-            Some(known) if known.repository == repository => before = known.accounts,
-            Some(_) => others.push(line),
-            None => {}
-        }
-    }
+    let known = lines.lines().filter_map(|it| Some((it, Known::parse(it)?)));
+    let is_other = |(_, known): &(&str, Known)| known.repository != repository;
+    let (others, own): (Vec<_>, Vec<_>) = known.partition(is_other);
+    let before: BTreeMap<_, _> = own.into_iter().flat_map(|(_, it)| it.accounts).collect();
     let mut text = format!("{key}\n");
-    for other in &others[others.len().saturating_sub(MOST - 1)..] {
+    for (other, _) in &others[others.len().saturating_sub(MOST - 1)..] {
         text.extend([other, "\n"]);
     }
     let accounts = accounts.iter().map(|&(account, access)| {

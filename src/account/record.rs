@@ -12,9 +12,8 @@ use toml::Value;
 
 use crate::account::grant::Grant;
 use crate::account::owner::Owner;
-use crate::account::rejection::Rejection;
+use crate::account::rejection::{Rejection, Standing};
 use crate::account::sign_in::{Known, Opaque, Scheme, SignIn};
-use crate::account::standing::Standing;
 use crate::bitbucket::oauth::Flow;
 use crate::bitbucket::{Kind, Reach};
 use crate::git::{Host, Username, protocol};
@@ -346,18 +345,13 @@ impl Kept {
 
     /// What goes into the store. A secret alone stands there as it is, so that other tools can read it; else one line each.
     pub(crate) fn to_entry(&self, account: &Account) -> Option<Secret> {
-        let Self {
-            secret,
-            oauth_refresh_token,
-            client_secret,
-        } = self;
         if is_bare(account) {
-            return Some(secret.clone());
+            return Some(self.secret.clone());
         }
         let lines = [
-            ("secret", Some(secret)),
-            ("oauth_refresh_token", oauth_refresh_token.as_ref()),
-            ("client_secret", client_secret.as_ref()),
+            ("secret", Some(&self.secret)),
+            ("oauth_refresh_token", self.oauth_refresh_token.as_ref()),
+            ("client_secret", self.client_secret.as_ref()),
         ];
         let lines = lines.map(|(key, value)| Some((key, value?.expose())));
         let lines: Vec<_> = lines.into_iter().flatten().collect();

@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan as _};
 
 use crate::account::present::Missing;
 use crate::account::record::{Account, Origin};
-use crate::account::standing::Standing;
+use crate::account::rejection::Standing;
 use crate::bitbucket::{self, Identity};
 use crate::sys::Secret;
 use crate::sys::words::words;

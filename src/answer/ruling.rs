@@ -144,8 +144,8 @@ fn merits(
 mod tests {
     use super::{Rank, Ruling, rule};
     use crate::account::file::Accounts;
+    use crate::account::rejection::Standing;
     use crate::account::sign_in::{Known, Opaque, SignIn};
-    use crate::account::standing::Standing;
     use crate::account::{Account, Origin};
     use crate::answer::matching::{Misfit, Wanted};
     use crate::bitbucket::{Kind, cloud};

@@ -34,7 +34,11 @@ pub(crate) fn config_file(system: bool) -> Result<PathBuf> {
             ))?
             .trim()
             .into(),
-        None => global_config_file()?,
+        // git-config(1), "FILES": ~/.gitconfig, but the XDG file when that alone exists.
+        None => match user_config_files()? {
+            [xdg, plain] if !plain.exists() && xdg.exists() => xdg,
+            [_, plain] => plain,
+        },
     };
     Ok(std::path::absolute(path)?)
 }
@@ -45,13 +49,6 @@ pub(crate) fn global_config_files() -> Result<Vec<PathBuf>> {
         Some(path) => Ok(vec![path.into()]),
         None => user_config_files().map(Vec::from),
     }
-}
-
-/// git-config(1), "FILES": ~/.gitconfig, but the XDG file when that alone exists.
-fn global_config_file() -> Result<PathBuf> {
-    let [xdg, plain] = user_config_files()?;
-    let is_xdg = !plain.exists() && xdg.exists();
-    Ok(if is_xdg { xdg } else { plain })
 }
 
 /// In the order in which git reads them.

@@ -27,7 +27,7 @@ pub(crate) struct Line {
 /// only where that is meant; git finds it by its place, so that `safe.directory` counts.
 fn restrained(tree: &Path, is_bare: bool) -> Program {
     let bare = if is_bare { "all" } else { "explicit" };
-    let git = Program::new("git")
+    Program::new("git")
         .args([Path::new("-C"), tree])
         .args(["--no-pager", "-c", "core.fsmonitor=false"])
         .args(["-c", "core.hooksPath=/dev/null"])
@@ -36,15 +36,11 @@ fn restrained(tree: &Path, is_bare: bool) -> Program {
         // gitglossary(7), "partial clone": fetch nothing that is missing. Before 2.45 git knows only the other one.
         .env("GIT_NO_LAZY_FETCH", "1")
         .env("GIT_ALLOW_PROTOCOL", "none")
-        .env("GIT_OPTIONAL_LOCKS", "0");
-    [
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_COMMON_DIR",
-    ]
-    .into_iter()
-    .fold(git, Program::without)
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .without("GIT_DIR")
+        .without("GIT_WORK_TREE")
+        .without("GIT_INDEX_FILE")
+        .without("GIT_COMMON_DIR")
 }
 
 /// The lines that match an extended regular expression, in any letter case: in the tracked files of a work tree, or in

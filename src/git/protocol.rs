@@ -1,6 +1,5 @@
 //! git's helper protocol: attributes on stdin, attributes on stdout (git-credential(1), "INPUT/OUTPUT FORMAT").
 
-use std::borrow::Cow;
 use std::io::{self, Read};
 
 use thiserror::Error;
@@ -66,15 +65,17 @@ impl Request {
 
     /// The request for the trace, without secrets. A user name is left out: it may be a token pasted into a URL.
     pub(crate) fn describe(&self) -> String {
-        fn text(value: Option<&[u8]>) -> Cow<'_, str> {
-            value.map_or("-".into(), String::from_utf8_lossy)
-        }
         let Context {
             protocol,
             host,
             path,
             username,
         } = &self.context;
+        let text = |value: &Option<Vec<u8>>| match value {
+            Some(value) => String::from_utf8_lossy(value).into_owned(),
+            None => "-".to_owned(),
+        };
+        let [protocol, host, path] = [protocol, host, path].map(text);
         let given = [
             ("user name", username.is_some()),
             ("password", self.password.is_some()),
@@ -85,18 +86,10 @@ impl Request {
             ("ephemeral", self.ephemeral),
             ("offers authtype", self.offers_authtype),
         ];
-        let mut names: Vec<&str> = Vec::new();
-        names.extend(given.iter().filter(|given| given.1).map(|given| given.0));
-        if names.is_empty() {
-            names.push("nothing else");
-        }
-        format!(
-            "protocol {}, host {}, path {}; with {}",
-            text(protocol.as_deref()),
-            text(host.as_deref()),
-            text(path.as_deref()),
-            names.join(", ")
-        )
+        let given = given.into_iter().filter(|(_, is_given)| *is_given);
+        let names: Vec<&str> = given.map(|(name, _)| name).collect();
+        let names = names.join(", ");
+        format!("protocol {protocol}, host {host}, path {path}; with {names}")
     }
 
     fn take(&mut self, line: &[u8], number: usize) -> Result<(), ReadError> {

@@ -1,6 +1,5 @@
 //! Files: who may read and change them, how they are replaced, and who waits for whom.
 
-mod damaged;
 mod draft;
 mod lock;
 #[cfg_attr(windows, path = "windows.rs")]
@@ -12,7 +11,6 @@ mod platform;
 mod read;
 mod write;
 
-pub(crate) use self::damaged::{set_aside, set_aside_before};
 pub(crate) use self::draft::{Draft, Mode};
 pub(crate) use self::lock::Lock;
 pub(crate) use self::read::{
@@ -20,5 +18,6 @@ pub(crate) use self::read::{
     read_mounted, read_private, read_trusted,
 };
 pub(crate) use self::write::{
-    make_public_folder, missing_mode, open_to_readers, remove, write_private, write_public,
+    make_public_folder, missing_mode, open_to_readers, remove, set_aside, set_aside_before,
+    write_private, write_public,
 };
