@@ -3,7 +3,6 @@
 pub(crate) mod choices;
 mod data_center;
 pub(crate) mod file;
-pub(crate) mod grant;
 mod inquiry;
 pub(crate) mod owner;
 pub(crate) mod present;

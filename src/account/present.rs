@@ -4,8 +4,8 @@ use thiserror::Error;
 
 use crate::account::record::{Account, Origin};
 use crate::account::sign_in::Scheme;
+use crate::bitbucket::Identity;
 use crate::bitbucket::site::Site;
-use crate::bitbucket::{Identity, Kind, RestScheme};
 use crate::git::Username;
 use crate::sys::Secret;
 
@@ -56,13 +56,10 @@ impl Identity {
             });
         }
         let own = account.username().map(Username::as_slice);
-        let username = match account
-            .kind()
-            .map_or(RestScheme::Username, Kind::rest_scheme)
-        {
-            RestScheme::Bearer => return Ok(Self::Bearer(secret)),
-            RestScheme::Email => account.email().ok_or(Missing::Email)?.as_bytes(),
-            RestScheme::Username => own.ok_or(Missing::Username)?,
+        let username = match account.kind() {
+            Some(kind) if kind.is_bearer_at_rest() => return Ok(Self::Bearer(secret)),
+            Some(kind) if kind.goes_by_email() => account.email().ok_or(Missing::Email)?.as_bytes(),
+            _ => own.ok_or(Missing::Username)?,
         };
         Ok(Self::Basic {
             username: username.to_vec(),

@@ -10,10 +10,9 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use crate::account::grant::Grant;
 use crate::account::owner::Owner;
 use crate::account::rejection::{Rejection, Standing};
-use crate::account::sign_in::{Known, Opaque, Scheme, SignIn};
+use crate::account::sign_in::{Grant, Known, Opaque, Scheme, SignIn};
 use crate::bitbucket::oauth::Flow;
 use crate::bitbucket::{Kind, Reach};
 use crate::git::{Host, Username, protocol};

@@ -11,8 +11,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
-use crate::account::grant::Grant;
 use crate::account::rejection::Probed;
+use crate::account::sign_in::Grant;
 use crate::account::{Account, Accounts, Kept, Standing};
 use crate::bitbucket::oauth;
 use crate::bitbucket::oauth::{Ended, Flow, GRACE, Proof, Tokens};

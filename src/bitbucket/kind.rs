@@ -39,16 +39,6 @@ words! {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RestScheme {
-    /// `Authorization: Bearer`, no user name.
-    Bearer,
-    /// Basic with the e-mail of the Atlassian account.
-    Email,
-    /// Basic with the Bitbucket user name.
-    Username,
-}
-
 impl Kind {
     /// As one says it in a sentence.
     pub(crate) fn noun(self) -> &'static str {
@@ -94,13 +84,17 @@ impl Kind {
         }
     }
 
-    /// How the REST API of Bitbucket Cloud takes this kind: <https://developer.atlassian.com/cloud/bitbucket/rest/intro/>.
-    pub(crate) fn rest_scheme(self) -> RestScheme {
-        match self {
-            Self::ApiToken => RestScheme::Email,
-            Self::AppPassword => RestScheme::Username,
-            Self::AccessToken | Self::HttpAccessToken | Self::Oauth => RestScheme::Bearer,
-        }
+    /// Whether REST takes this kind as Bearer, and not as Basic: <https://developer.atlassian.com/cloud/bitbucket/rest/intro/>.
+    pub(crate) fn is_bearer_at_rest(self) -> bool {
+        matches!(
+            self,
+            Self::AccessToken | Self::HttpAccessToken | Self::Oauth
+        )
+    }
+
+    /// Whether REST takes this kind with the e-mail of the Atlassian account, and not with the user name.
+    pub(crate) fn goes_by_email(self) -> bool {
+        self == Self::ApiToken
     }
 
     /// Whether each secret of this kind expires: an API token after a year at most.

@@ -17,7 +17,7 @@ pub(crate) use self::authorization::{Identity, of_basic};
 pub(crate) use self::host::{
     API_HOST, api_host, cloud, home_of, hosts_asked_for, is_cloud, of_ssh, rest_host, without_alias,
 };
-pub(crate) use self::kind::{Kind, RestScheme, removed, static_usernames};
+pub(crate) use self::kind::{Kind, removed, static_usernames};
 pub(crate) use self::pages::{API_TOKEN_PAGE, PROFILE_PAGE, grants, how_to_make};
 pub(crate) use self::pasted::{Pasted, joined, understood};
 pub(crate) use self::reach::Reach;

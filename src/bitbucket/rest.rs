@@ -261,14 +261,10 @@ pub(crate) fn signed_in_users(answer: &Answer) -> Vec<Username> {
     let name = answer.header("x-ausername").unwrap_or_default();
     let mut names = vec![name.replace('+', " "), name.to_owned()];
     names.dedup();
-    let names = names.iter().map(|name| percent_decode_str(name));
+    let names = names.iter().map(|name| percent_decode_str(name).collect());
     // A colon ends the user name of Basic.
-    let is_name = |name: &Vec<u8>| {
-        !name
-            .iter()
-            .any(|byte| *byte == b':' || byte.is_ascii_control())
-    };
-    let names = names.map(Vec::from_iter).filter(is_name);
+    let breaks = |byte: &u8| *byte == b':' || byte.is_ascii_control();
+    let names = names.filter(|name: &Vec<u8>| !name.iter().any(breaks));
     names.filter_map(Username::new).collect()
 }
 

@@ -59,9 +59,8 @@ fn user_config_files() -> Result<[PathBuf; 2]> {
 
 /// git's folder in the user's configuration. git-credential-store keeps its second file there.
 pub(crate) fn config_folder(home: &Path) -> PathBuf {
-    let xdg = variables::filled("XDG_CONFIG_HOME");
-    xdg.map_or_else(|| home.join(".config"), PathBuf::from)
-        .join("git")
+    let xdg = variables::filled("XDG_CONFIG_HOME").map(PathBuf::from);
+    xdg.unwrap_or_else(|| home.join(".config")).join("git")
 }
 
 /// The values that a key has in one configuration file.

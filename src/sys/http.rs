@@ -166,13 +166,14 @@ impl Client {
         };
         let proxy = route.proxy.as_deref().map(Proxy::new).transpose();
         let proxy = proxy.map_err(|_| Error::Proxy("its address is not a URL".to_owned()))?;
-        match proxy.as_ref().map(Proxy::protocol) {
-            None | Some(ProxyProtocol::Http | ProxyProtocol::Https) => {}
-            // git supports SOCKS. We do not: the library is too large for one request at login.
-            Some(_) => {
-                let reason = "only an http proxy can be asked through, not SOCKS";
-                return Err(Error::Proxy(reason.to_owned()));
-            }
+        let protocol = proxy.as_ref().map(Proxy::protocol);
+        // git supports SOCKS. We do not: the library is too large for one request at login.
+        if !matches!(
+            protocol,
+            None | Some(ProxyProtocol::Http | ProxyProtocol::Https)
+        ) {
+            let reason = "only an http proxy can be asked through, not SOCKS";
+            return Err(Error::Proxy(reason.to_owned()));
         }
         let own = route.own.as_ref().map(client_certificate);
         let tls = TlsConfig::builder()

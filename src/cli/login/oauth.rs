@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::client;
 use super::secret;
-use crate::account::grant::Grant;
+use crate::account::sign_in::Grant;
 use crate::account::{Account, Kept};
 use crate::answer::renewal;
 use crate::bitbucket::oauth::{Attempt, Ended, Flow, Proof, Tokens};
