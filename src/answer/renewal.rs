@@ -405,3 +405,41 @@ fn find_mut<'a>(accounts: &'a mut Accounts, account: &Account) -> Result<&'a mut
 #[derive(Debug, Error)]
 #[error("the account '{0}' was removed or replaced meanwhile")]
 struct Gone(String);
+
+#[cfg(test)]
+mod tests {
+    use super::{find, find_mut};
+    use crate::account::{Account, Accounts, Known, Origin};
+    use crate::bitbucket::{Kind, cloud};
+
+    #[test]
+    fn a_grant_is_found_again_only_as_what_it_was() {
+        let known = Known::new(Kind::Oauth);
+        let mut account = Account::new("work".to_owned(), cloud(), Origin::Login, known);
+        account.reach.push("acme".parse().expect("a reach"));
+        account.entry = "work@bitbucket.org#1".to_owned();
+        let mut accounts = Accounts::default();
+        accounts.add(account.clone());
+        assert!(find(&accounts, &account).is_ok());
+        assert!(find_mut(&mut accounts, &account).is_ok());
+
+        let with = |change: fn(&mut Account)| {
+            let mut other = account.clone();
+            change(&mut other);
+            other
+        };
+        for other in [
+            with(|it| it.name = "home".to_owned()),
+            with(|it| it.host = "git.corp.example".parse().expect("a host")),
+            with(|it| it.reach.clear()),
+        ] {
+            assert!(find(&accounts, &other).is_err(), "{other:?}");
+        }
+        for other in [
+            with(|it| it.name = "home".to_owned()),
+            with(|it| it.entry = "work@bitbucket.org#2".to_owned()),
+        ] {
+            assert!(find_mut(&mut accounts, &other).is_err(), "{other:?}");
+        }
+    }
+}

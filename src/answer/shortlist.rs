@@ -173,4 +173,17 @@ mod tests {
         let long = block("b", "for = [\"beta\"]\nnote = '''\n[[account]]\n'''");
         assert_eq!(left(&long, Some("acme/app")), None);
     }
+
+    #[test]
+    fn no_text_in_a_block_hides_the_account_that_comes_first() {
+        let repository = block("b", "for = [\"acme/app\"]");
+        let indented = repository.replace("\n[[", "\n [[");
+        let text = block("a", &format!("for = [\"beta\"]{indented}")) + &block("c", "");
+        assert_eq!(left(&text, Some("acme/app")), None);
+        for quotes in ["'''", "\"\"\""] {
+            let note = format!("note = {quotes}\n[[account]]\nfor = [\"beta\"]\n{quotes}");
+            let text = block("a", &note) + &repository + &block("c", &note);
+            assert_eq!(left(&text, Some("acme/app")), None, "{quotes}");
+        }
+    }
 }

@@ -218,7 +218,12 @@ mod tests {
         for path in ["scm/app", "rest/app", "2.0/repositories"] {
             assert_eq!(of(path).as_deref(), Some(path));
         }
-        assert_eq!(of("2.0/workspaces/acme").as_deref(), Some("2.0/workspaces"));
+        for (path, reach) in [
+            ("2.0/workspaces/acme", "2.0/workspaces"),
+            ("2.0/snippets/acme", "2.0/snippets"),
+        ] {
+            assert_eq!(of(path).as_deref(), Some(reach));
+        }
     }
 
     #[test]
@@ -249,7 +254,13 @@ mod tests {
         }
         assert!(!is_rest(&data_center(), b"scm/prj/app.git"));
         assert_eq!(of("prj/app").as_deref(), Some("prj/app"));
-        assert_eq!(of("2.0/workspaces/x").as_deref(), Some("2.0/workspaces"));
+        for (path, reach) in [
+            ("2.0/workspaces/x", "2.0/workspaces"),
+            ("2.0/snippets/x", "2.0/snippets"),
+            ("snippets/x/y", "snippets/x"),
+        ] {
+            assert_eq!(of(path).as_deref(), Some(reach));
+        }
         assert_eq!(of("bitbucket/scm/prj").as_deref(), Some("prj"));
         for path in ["scm", "rest", "bitbucket/scm"] {
             assert_eq!(of(path), None, "{path}");

@@ -1,9 +1,11 @@
 //! `--account NAME`: only that account answers.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::cli::doctor::one;
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, STATIC, TestEnv, reply};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, STATIC, TestEnv, reply, write_private};
 use crate::support::terminal::Terminal;
 
 const WANTED: &str = "protocol=https\nhost=bitbucket.org\npath=acme/site.git\n";
@@ -51,6 +53,24 @@ fn the_named_account_answers_in_place_of_all_others() {
             format!("skip: {who} may not answer, as '--account' names another")
         );
     }
+}
+
+#[test]
+fn a_store_that_is_only_read_does_not_answer_for_the_named_account() {
+    let env = with_two_accounts();
+    let mounted = env.path().join("mounted");
+    fs::create_dir(&mounted).unwrap();
+    write_private(&mounted.join("_default"), API_TOKEN);
+    let path = mounted.display();
+    write_private(
+        &env.data().join("config.toml"),
+        &format!("lookup = ['folder']\n[store.folder]\npath = '{path}'\n"),
+    );
+    env.program(&["logout", "work"], "");
+    let wanted = WANTED.replace("site", "other");
+    assert_eq!(env.get(&wanted), reply(STATIC, API_TOKEN));
+    let outcome = env.program(&["--account", "site", "get"], wanted);
+    assert_eq!(outcome.stdout, "", "{outcome:?}");
 }
 
 #[test]

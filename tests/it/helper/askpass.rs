@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::askpass::Askpass;
 use crate::support::harness::{
-    ACCESS_TOKEN, API_TOKEN, Outcome, STATIC, TestEnv, has, reply, run, write_private,
+    ACCESS_TOKEN, API_TOKEN, Outcome, PROGRAM, STATIC, TestEnv, has, reply, run, write_private,
 };
 use crate::support::stand_in::{Credential, Silence, StandIn};
 use crate::support::terminal::Terminal;
@@ -84,7 +84,7 @@ fn an_ide_asks_once_and_the_token_is_kept_before_git_reports_anything() {
         let (env, stand_in) = start();
         let askpass = program(&env, "ada@example.com", API_TOKEN);
         // As whoever never sends `store` does.
-        let mut get = env.command(crate::support::harness::PROGRAM);
+        let mut get = env.command(PROGRAM);
         get.arg("get").env("GIT_ASKPASS", askpass.path());
         let outcome = run(get, REQUEST.as_bytes());
         assert_eq!(
@@ -428,7 +428,7 @@ fn without_network_git_tries_and_what_worked_is_kept_as_what_git_gives() {
     let (env, stand_in) = start();
     let askpass = Askpass::of_vs_code(&env, "", API_TOKEN);
     stand_in.fall_silent(Silence::Connection);
-    let mut get = env.command(crate::support::harness::PROGRAM);
+    let mut get = env.command(PROGRAM);
     get.arg("get").env("GIT_ASKPASS", askpass.path());
     let start = Instant::now();
     let outcome = run(get, REQUEST.as_bytes());
@@ -442,6 +442,47 @@ fn without_network_git_tries_and_what_worked_is_kept_as_what_git_gives() {
     let pair = format!("{REQUEST}{}", reply(STATIC, API_TOKEN));
     assert_eq!(env.program(&["store"], pair).status, 0);
     assert_eq!(env.accounts()[0]["origin"], "git");
+}
+
+#[test]
+fn while_git_tries_what_was_typed_only_that_is_kept_for_more_than_its_place() {
+    let (planted, evil) = (API_TOKEN.replace("canary", "planted"), "evil/public.git");
+    for (typed, name, given, path, reach) in [
+        (API_TOKEN, STATIC, API_TOKEN, "acme/app.git", None),
+        (API_TOKEN, STATIC, planted.as_str(), evil, Some("evil")),
+        (
+            ACCESS_TOKEN,
+            "x-token-auth",
+            ACCESS_TOKEN,
+            "acme/app.git",
+            Some("acme/app"),
+        ),
+    ] {
+        let (mut env, stand_in) = start();
+        env.hurry(5);
+        stand_in.fall_silent(Silence::Connection);
+        let askpass = Askpass::of_vs_code(&env, "", typed);
+        let mut get = env.command(PROGRAM);
+        get.arg("get").env("GIT_ASKPASS", askpass.path());
+        assert_eq!(run(get, REQUEST.as_bytes()).stdout, reply(name, typed));
+        let pair = reply(name, given);
+        let worked = format!("protocol=https\nhost=bitbucket.org\npath={path}\n{pair}");
+        assert_eq!(env.program(&["store"], worked).status, 0);
+        let account = &env.accounts()[0];
+        let places = account["for"].as_array().map_or(&[][..], Vec::as_slice);
+        let places: Vec<_> = places.iter().filter_map(|place| place.as_str()).collect();
+        assert_eq!(places, Vec::from_iter(reach), "{account}");
+    }
+}
+
+#[test]
+fn an_access_token_that_somebody_types_is_for_its_repository_alone() {
+    let (env, stand_in) = start();
+    stand_in.allow(Credential::access_token(ACCESS_TOKEN));
+    let askpass = Askpass::of_vs_code(&env, "", ACCESS_TOKEN);
+    assert_eq!(git(&env, askpass.path(), &["ls-remote", APP]).status, 0);
+    assert_eq!(env.accounts()[0]["for"], serde_json::json!(["acme/app"]));
+    assert_eq!(env.get_cloud("path=other/app.git\n"), "");
 }
 
 #[test]

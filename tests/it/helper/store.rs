@@ -82,6 +82,13 @@ fn what_is_ephemeral_or_incomplete_is_not_kept() {
         assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{rest}");
     }
     assert!(!env.data().exists(), "not even a folder was made");
+    // One of ours is unchecked, and the success of such a one is news.
+    env.login(API_TOKEN, &["--for", "acme"]);
+    for path in ["", "path=other/app.git\n"] {
+        let given = format!("{CONTEXT}{path}username=ada\npassword=x\nephemeral=1\n");
+        assert_eq!(env.program(&["store"], given).status, 0);
+        assert_eq!(env.accounts().len(), 1, "{path}");
+    }
 }
 
 #[test]
@@ -276,4 +283,48 @@ fn what_git_gives_is_never_broader_than_the_place_it_came_from() {
         env.login(&API_TOKEN.replace("canary", "mine"), &["mine"]);
         assert!(env.get_cloud("username=evil\n").contains("mine"));
     }
+}
+
+#[test]
+fn what_git_gives_takes_the_place_of_the_same_path_and_user_name_alone() {
+    let env = TestEnv::new();
+    fs::create_dir(env.data()).unwrap();
+    write_private(
+        &env.data().join("config.toml"),
+        "hosts = ['git.corp.example']\n",
+    );
+    let places = [
+        ("bitbucket.org", "acme/app.git", "ada"),
+        ("bitbucket.org", "acme/app.git", "bob"),
+        ("bitbucket.org", "acme/site.git", "ada"),
+        ("git.corp.example", "acme/app.git", "ada"),
+    ];
+    let context = |place: usize| {
+        let (host, path, username) = places[place];
+        format!("protocol=https\nhost={host}\npath={path}\nusername={username}\n")
+    };
+    let tell = |operation: &str, place: usize, password: &str| {
+        let given = format!("{}password={password}\n", context(place));
+        assert_eq!(env.program(&[operation], given).status, 0);
+    };
+    let answers = || {
+        [0, 1, 2, 3].map(|place| {
+            let answer = env.get(&context(place));
+            let mut lines = answer.lines();
+            let password = lines.find_map(|line| line.strip_prefix("password="));
+            password.unwrap_or_default().to_owned()
+        })
+    };
+    for (place, password) in ["one", "two", "three", "four"].into_iter().enumerate() {
+        tell("store", place, password);
+    }
+    assert_eq!(answers(), ["one", "two", "three", "four"]);
+    tell("store", 0, "five");
+    assert_eq!(answers(), ["five", "two", "three", "four"]);
+    assert_eq!(env.accounts().len(), 4);
+    tell("erase", 1, "two");
+    assert_eq!(answers(), ["five", "", "three", "four"]);
+    // What is not the secret there removes nothing.
+    tell("erase", 0, "one");
+    assert_eq!(answers(), ["five", "", "three", "four"]);
 }
