@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::account::file::Accounts;
 use crate::answer::matching::{self, Wanted};
 use crate::answer::shortlist;
-use crate::answer::source::vault::reply::{self, Content, Version};
+use crate::answer::source::vault::reply::{self, Version};
 use crate::bitbucket;
 use crate::bitbucket::oauth;
 use crate::bitbucket::reach::Reach;
@@ -193,9 +193,9 @@ pub fn vault(data: &[u8]) {
     let _ = (reply.is_absence(), reply.tells_of_version_one());
     let said = &reply.said;
     assert!(!said.chars().any(char::is_control) && !said.contains("hvs.0123456789"));
-    assert!(reply.login().is_none_or(|login| is_token(&login.token)));
+    assert!(reply.login().is_none_or(|(token, _)| is_token(&token)));
     for version in [Version::One, Version::Two] {
-        let Some(Content::Secret(Ok(fields))) = reply.content(version) else {
+        let Some(Ok(Some(fields))) = reply.fields(version) else {
             continue;
         };
         let account = fields.into_account("place", Name::Vault, &bitbucket::cloud());

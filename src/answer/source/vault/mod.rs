@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
-use self::reply::{Content, Version};
+use self::reply::Version;
 use self::server::{Server, encoded};
 use self::session::{ITSELF, VaultSession};
 use crate::answer::source::record::Fields;
@@ -72,13 +72,12 @@ pub(crate) fn find(
     };
     // Assume version 2; ask only if nothing is found.
     let mut look = engine.first(&paths, version.unwrap_or(Version::Two))?;
-    if !matches!(look, Look::Found(..)) && version.is_none() && engine.is_of_version_one()? {
+    if look.0.is_none() && version.is_none() && engine.is_of_version_one()? {
         look = engine.first(&paths, Version::One)?;
     }
     match look {
-        Look::Found(place, fields) => Ok(Some((place, fields))),
-        Look::Nothing => Ok(None),
-        Look::Forbidden(error) => Err(error),
+        (None, Some(forbidden)) => Err(forbidden),
+        (found, _) => Ok(found),
     }
 }
 
@@ -155,12 +154,8 @@ fn filled(template: &str, host: &Host, reach: Option<&Reach>) -> Result<Option<S
     Ok(path)
 }
 
-enum Look {
-    Found(String, Fields),
-    Nothing,
-    /// The token may not read any of the paths at which something might lie; this is the first of them.
-    Forbidden(anyhow::Error),
-}
+/// What lies at the first path at which something lies; else why the first of those that may not be read is not.
+type Look = (Option<(String, Fields)>, Option<anyhow::Error>);
 
 struct Engine<'a> {
     session: VaultSession<'a>,
@@ -168,19 +163,17 @@ struct Engine<'a> {
 }
 
 impl Engine<'_> {
-    /// The first of these paths at which something lies; with another token, if the one we had is over.
+    /// Looks again with another token, if the one we had is over.
     fn first(&mut self, paths: &[String], version: Version) -> Result<Look> {
-        loop {
-            match self.look(paths, version)? {
-                Look::Forbidden(_) if self.session.is_renewed()? => {}
-                look => return Ok(look),
-            }
+        match self.look(paths, version)? {
+            (None, Some(_)) if self.session.is_renewed()? => self.look(paths, version),
+            look => Ok(look),
         }
     }
 
     /// One path that must not be read may be none of ours: the next is tried before that is an error.
     fn look(&self, paths: &[String], version: Version) -> Result<Look> {
-        let mut look = Look::Nothing;
+        let mut forbidden = None;
         for path in paths {
             let between = match version {
                 Version::One => "",
@@ -188,22 +181,23 @@ impl Engine<'_> {
             };
             let address = format!("{}/{between}{}", encoded(self.mount), encoded(path));
             let reply = self.session.get(&address)?;
-            match (reply.status, reply.content(version)) {
-                (200, Some(Content::Secret(fields))) => {
+            match (reply.status, reply.fields(version)) {
+                (200, Some(fields)) => {
                     let place = format!("vault:{}/{path}", self.mount);
                     let fields = fields.with_context(|| format!("'{place}' cannot be used"))?;
-                    return Ok(Look::Found(place, fields));
+                    if let Some(fields) = fields {
+                        return Ok((Some((place, fields)), None));
+                    }
                 }
-                (403, _) if matches!(look, Look::Nothing) => {
+                (403, _) => {
                     let named = format!("{}/{between}{path}", self.mount);
-                    look = Look::Forbidden(self.session.may_not_read(&named));
+                    forbidden.get_or_insert_with(|| self.session.may_not_read(&named));
                 }
-                (200, Some(Content::Deleted)) | (403, _) => {}
                 _ if reply.is_absence() => {}
                 _ => return Err(self.session.server.unexpected(&reply)),
             }
         }
-        Ok(look)
+        Ok((None, forbidden))
     }
 
     /// Without permission to ask, assume version 2.

@@ -20,18 +20,6 @@ pub(crate) struct Reply {
     pub(crate) said: String,
 }
 
-pub(crate) struct Login {
-    pub(crate) token: Secret,
-    /// For how long it may be kept: not when it is good for ever, or for a number of uses, which others count on.
-    pub(crate) lease: Option<Duration>,
-}
-
-/// What lies at a path of a KV engine.
-pub(crate) enum Content {
-    Secret(Result<Fields>),
-    Deleted,
-}
-
 /// The two versions of the KV engine have other addresses and wrap their answers differently.
 #[derive(Clone, Copy)]
 pub(crate) enum Version {
@@ -53,30 +41,28 @@ impl Reply {
         self.status == 404 && self.json.is_some() && errors.is_none_or(Vec::is_empty)
     }
 
-    /// What lies at the path that was asked for. None if this is no KV engine, or no such answer.
-    pub(crate) fn content(&self, version: Version) -> Option<Content> {
+    /// What lies at the path that was asked for, unless it was deleted. None if this is no KV engine, or no such answer.
+    pub(crate) fn fields(&self, version: Version) -> Option<Result<Option<Fields>>> {
         let pointer = match version {
             Version::One => "/data",
             Version::Two => "/data/data",
         };
         let data = self.at(pointer)?;
-        Some(match data {
-            Value::Object(_) => Content::Secret(Fields::read(|name| value(data, name))),
-            _ => Content::Deleted,
-        })
+        let fields = || Fields::read(|name| value(data, name));
+        Some(data.is_object().then(fields).transpose())
     }
 
-    pub(crate) fn login(&self) -> Option<Login> {
+    /// The token of a login, and for how long it may be kept: not when it is good for ever, or for a number of uses,
+    /// which others count on.
+    pub(crate) fn login(&self) -> Option<(Secret, Option<Duration>)> {
         let token = self.at("/auth/client_token")?.as_str()?;
         // What goes into a header and into a file of one line.
         let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         let number = |pointer| self.at(pointer).and_then(Value::as_u64).unwrap_or(0);
         let lease = Some(number("/auth/lease_duration"));
         let lease = lease.filter(|&lease| lease > 0 && number("/auth/num_uses") == 0);
-        is_token.then(|| Login {
-            token: Secret::new(token.as_bytes().to_vec()),
-            lease: lease.map(Duration::from_secs),
-        })
+        let token = Secret::new(token.as_bytes().to_vec());
+        is_token.then_some((token, lease.map(Duration::from_secs)))
     }
 
     /// Whether the engine of which this tells is a KV engine of the first version.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::lease::{self, LeasedToken};
 use super::own_token;
@@ -24,15 +24,12 @@ pub(super) struct VaultSession<'a> {
     auth: Auth,
     /// None behind an agent, which has its own and takes no other.
     token: Option<Secret>,
-    entrance: Option<Entrance>,
-}
-
-/// A login, and what came of an earlier one.
-struct Entrance {
-    ticket: Ticket,
+    /// What a login presents, where there is none.
+    ticket: Option<Ticket>,
+    /// Where the token of a login is kept.
     path: Option<PathBuf>,
     kept: Option<LeasedToken>,
-    /// Whether it may have ended since: it is from an earlier login, and the server was not asked about it.
+    /// Whether the kept one may have ended since: it is from an earlier login, and the server was not asked about it.
     is_old: bool,
 }
 
@@ -42,28 +39,26 @@ impl<'a> VaultSession<'a> {
         settings: &VaultSection,
         folder: Option<&Path>,
     ) -> Result<Self> {
-        let auth = settings.auth;
-        let (token, entrance) = match auth {
-            Auth::Agent => (None, None),
-            Auth::Token => (Some(own_token::find()?), None),
+        let mut session = Self {
+            server,
+            auth: settings.auth,
+            token: None,
+            ticket: None,
+            path: None,
+            kept: None,
+            is_old: false,
+        };
+        match settings.auth {
+            Auth::Agent => {}
+            Auth::Token => session.token = Some(own_token::find()?),
             Auth::AppRole | Auth::Jwt | Auth::Kubernetes => {
                 let ticket = Ticket::of(settings)?;
-                let mut entrance = Entrance {
-                    path: folder.map(|folder| folder.join(ticket.file_name(server))),
-                    ticket,
-                    kept: None,
-                    is_old: false,
-                };
-                let token = entrance.enter(server, None)?;
-                (Some(token), Some(entrance))
+                session.path = folder.map(|folder| folder.join(ticket.file_name(server)));
+                session.ticket = Some(ticket);
+                session.enter()?;
             }
-        };
-        Ok(Self {
-            server,
-            auth,
-            token,
-            entrance,
-        })
+        }
+        Ok(session)
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Reply> {
@@ -73,38 +68,33 @@ impl<'a> VaultSession<'a> {
 
     /// Whether there is another token now. Ask it after a 403: an ended token and one that may not read get the same.
     pub(super) fn is_renewed(&mut self) -> Result<bool> {
-        let (Some(entrance), Some(token)) = (&mut self.entrance, &self.token) else {
+        if self.kept.as_ref().is_none_or(|kept| kept.is_mute) {
             return Ok(false);
-        };
-        let Some(kept) = entrance.kept.as_mut().filter(|kept| !kept.is_mute) else {
-            return Ok(false);
-        };
-        let itself = (self.server).ask(ITSELF, Some(token), None, &[token])?;
-        if itself.status == 200 {
+        }
+        if self.get(ITSELF)?.status == 200 {
             // That need not be asked twice.
-            entrance.kept = None;
+            self.kept = None;
             return Ok(false);
         }
-        if !entrance.is_old {
-            // One that is new and may not ask about itself either would be taken for dead at each question.
+        if self.is_old {
+            trace::say(|| "vault: the token of the last login is over".to_owned());
+            self.enter()?;
+            self.is_old = false;
+            return Ok(true);
+        }
+        // One that is new and may not ask about itself either would be taken for dead at each question.
+        if let (Some(kept), Some(path)) = (&mut self.kept, &self.path) {
             kept.is_mute = true;
-            if let Some(path) = &entrance.path {
-                // It only spares the next question.
-                let _ = kept.write(path);
-            }
-            return Ok(false);
+            // It only spares the next question.
+            let _ = kept.write(path);
         }
-        trace::say(|| "vault: the token of the last login is over".to_owned());
-        let token = entrance.enter(self.server, Some(token))?;
-        entrance.is_old = false;
-        self.token = Some(token);
-        Ok(true)
+        Ok(false)
     }
 
     /// Whether the server is known to let us in, although it does not let us ask about ourselves.
     pub(super) fn is_in(&self) -> bool {
-        let entrance = self.entrance.as_ref();
-        entrance.is_some_and(|it| !it.is_old || it.kept.as_ref().is_some_and(|kept| kept.is_mute))
+        let is_mute = self.kept.as_ref().is_some_and(|kept| kept.is_mute);
+        self.ticket.is_some() && (!self.is_old || is_mute)
     }
 
     pub(super) fn may_not_read(&self, path: &str) -> anyhow::Error {
@@ -121,38 +111,36 @@ impl<'a> VaultSession<'a> {
         };
         Hinted::new(message, hint).into()
     }
-}
 
-impl Entrance {
-    /// Takes the token of an earlier login, but not the one that is `over`; or logs in, one process at a time.
-    fn enter(&mut self, server: &Server, over: Option<&Secret>) -> Result<Secret> {
+    /// Takes the token of an earlier login, but not the one that we had; or logs in, one process at a time.
+    fn enter(&mut self) -> Result<()> {
         let path = self.path.as_deref();
         let earlier = || {
             path.and_then(LeasedToken::read)
-                .filter(|kept| over != Some(&kept.token))
+                .filter(|kept| self.token.as_ref() != Some(&kept.token))
         };
         let kept = earlier();
         // Where it cannot be had everybody logs in on his own.
         let lock = path.filter(|_| kept.is_none());
         // Half of the time that is left has to do for a login of our own.
-        let patience = OTHERS.min(server.time_left() / 2);
+        let patience = OTHERS.min(self.server.time_left() / 2);
         let _lock = lock.map(|path| Lock::acquire(&path.with_extension(lease::LOCK), patience));
         self.kept = kept.or_else(earlier);
         self.is_old = self.kept.is_some();
         match &self.kept {
-            Some(kept) => Ok(kept.token.clone()),
-            None => self.log_in(server),
+            Some(kept) => self.token = Some(kept.token.clone()),
+            None => self.log_in()?,
         }
+        Ok(())
     }
 
-    fn log_in(&mut self, server: &Server) -> Result<Secret> {
-        if let Some(path) = &self.path {
-            lease::sweep(path);
-        }
-        let login = self.ticket.log_in(server)?;
-        let kept = |lease| LeasedToken::new(login.token.clone(), lease);
-        self.kept = login.lease.map(kept);
-        if let (Some(path), Some(kept)) = (&self.path, &self.kept) {
+    fn log_in(&mut self) -> Result<()> {
+        let path = self.path.as_deref();
+        path.inspect(|path| lease::sweep(path));
+        let ticket = self.ticket.as_ref().context("there is no login")?;
+        let (token, lease) = ticket.log_in(self.server)?;
+        self.kept = lease.map(|lease| LeasedToken::new(token.clone(), lease));
+        if let (Some(path), Some(kept)) = (path, &self.kept) {
             // It only spares the next login.
             let outcome = kept.write(path);
             trace::say(|| match outcome {
@@ -160,6 +148,7 @@ impl Entrance {
                 Err(error) => format!("vault: the token is not kept: {}", one_line(&error)),
             });
         }
-        Ok(login.token)
+        self.token = Some(token);
+        Ok(())
     }
 }

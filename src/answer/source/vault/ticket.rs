@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sha2::{Digest as _, Sha256};
 
 use super::lease;
-use super::reply::{Login, Reply};
+use super::reply::Reply;
 use super::server::{Server, encoded};
 use crate::answer::source::environment;
 use crate::answer::source::environment::vault_variable;
@@ -56,7 +57,8 @@ impl Ticket {
         format!("{}{name}", lease::START)
     }
 
-    pub(super) fn log_in(&self, server: &Server) -> Result<Login> {
+    /// The token, and for how long it may be kept.
+    pub(super) fn log_in(&self, server: &Server) -> Result<(Secret, Option<Duration>)> {
         trace::say(|| format!("vault: login with {} at 'auth/{}'", self.auth, self.mount));
         let path = format!("auth/{}/login", encoded(&self.mount));
         let reply = server.ask(&path, None, Some(&self.document), &[&self.proof])?;
