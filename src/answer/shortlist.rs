@@ -1,32 +1,29 @@
-//! `accounts.toml` without the blocks that cannot answer, found by a plain text search: to parse a block takes far longer.
-//!
-//! Only an account for other places is left out, where its block has the form in which we write it. A doubt keeps it.
-
-use std::path::Path;
+//! `accounts.toml` without the accounts that are certainly for other places, found by a plain text search: to parse one
+//! takes far longer. It knows the form in which we write the file. A doubt leaves all of it to the parser.
 
 use anyhow::Result;
 
 use crate::account::Accounts;
-use crate::answer::matching;
-use crate::answer::matching::Wanted;
-use crate::bitbucket::Reach;
-use crate::settings::Session;
-use crate::sys::{files, trace};
+use crate::answer::matching::{self, Wanted};
+use crate::settings::{Locations, Session};
+use crate::sys::files;
+
+/// How a block begins, behind the end of a line.
+const HEADER: &str = "\n[[account]]\n";
+/// With one of these a text need not mean what it seems to.
+const DOUBTS: [&str; 3] = ["\\", "'", "\"\"\""];
 
 /// At least the accounts that may answer. Damage to one that cannot is not noticed.
 pub(crate) fn accounts(session: &Session, wanted: &Wanted<'_>) -> Result<Accounts> {
     let Ok(locations) = session.locations() else {
         return session.accounts();
     };
-    let path = locations.accounts();
-    let Some(content) = read(&path)? else {
+    let Some(content) = read(locations)? else {
         return Ok(Accounts::default());
     };
-    match of(&content, wanted) {
-        Some(accounts) => Ok(accounts),
-        // Of damage the whole file tells the line.
-        None => Accounts::of_file(&path, &content),
-    }
+    // Of damage the whole file tells the line.
+    let all = || Accounts::of_file(&locations.accounts(), &content);
+    of(&content, wanted).map_or_else(all, Ok)
 }
 
 /// Whether the secret of an account may be unchecked: at least the word is there.
@@ -34,46 +31,30 @@ pub(crate) fn may_be_unchecked(session: &Session) -> Result<bool> {
     let Ok(locations) = session.locations() else {
         return Ok(true);
     };
-    let content = read(&locations.accounts())?;
-    Ok(content.is_some_and(|content| String::from_utf8_lossy(&content).contains("unchecked")))
+    let content = read(locations)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&content).contains("unchecked"))
 }
 
 /// The file. It holds no secret, and to wipe it would take longer than to search it.
-fn read(path: &Path) -> Result<Option<Vec<u8>>> {
-    let content = files::read_private(path)?;
+fn read(locations: &Locations) -> Result<Option<Vec<u8>>> {
+    let content = files::read_private(&locations.accounts())?;
     Ok(content.map(|mut content| std::mem::take(&mut *content)))
 }
 
-/// The accounts that may answer, when some cannot.
 pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
-    let text = std::str::from_utf8(content).ok()?;
-    if text.contains("\"\"\"") || text.contains("'''") {
+    let (place, text) = (wanted.reach.as_ref()?, str::from_utf8(content).ok()?);
+    let starts = text.match_indices(HEADER).map(|(at, _)| at);
+    let bounds: Vec<usize> = starts.chain([text.len()]).collect();
+    let tables = text.matches("[[").count();
+    if tables >= bounds.len() || DOUBTS.iter().any(|doubt| text.contains(doubt)) {
         return None;
     }
-    let places = places(wanted.reach.as_ref()?);
-    let starts = text.match_indices(HEADER).map(|(at, _)| at + 1);
-    let starts: Vec<usize> = starts.collect();
-    let mut short = text[..*starts.first()?].to_owned();
-    let ends = starts[1..].iter().copied().chain([text.len()]);
-    // Most files have none of these, and no block is searched for them.
-    let mut doubts: Vec<&str> = DOUBTS.into_iter().filter(|it| text.contains(it)).collect();
-    if text.matches("[[").count() > starts.len() {
-        doubts.push("[[");
-    }
-    let mut left_out = 0;
-    for (&start, end) in starts.iter().zip(ends) {
-        let block = &text[start..end];
-        let keys = &block[HEADER.len() - 2..];
-        let is_plain = !doubts.iter().any(|doubt| keys.contains(doubt));
-        if is_plain && is_for_others(keys, &places) {
-            left_out += 1;
-        } else {
-            short.push_str(block);
-        }
-    }
-    let all = starts.len();
-    trace::say(|| format!("accounts: {left_out} of {all} cannot answer"));
-    if left_out == 0 {
+    let mut short = text[..bounds[0]].to_owned();
+    let blocks = bounds.windows(2).map(|it| &text[it[0]..it[1]]);
+    // What stands in a list that contains the place.
+    let places = [format!("\"{}\"", place.workspace), format!("\"{place}")];
+    short.extend(blocks.filter(|block| !is_for_others(block, &places)));
+    if short.len() == text.len() {
         return None;
     }
     let accounts = Accounts::parse(short.as_bytes()).ok()?;
@@ -82,33 +63,14 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
     fits.then_some(accounts)
 }
 
-/// With one of these in a block its list may not be what it seems. An account's base path counts for the others as well.
-const DOUBTS: [&str; 3] = ["\\", "'", "\ncontext = "];
-
-/// How a block begins, behind the end of a line.
-const HEADER: &str = "\n[[account]]\n";
-
-/// How a list names what contains the wanted place.
-fn places(wanted: &Reach) -> Vec<String> {
-    let workspace = &wanted.workspace;
-    let repository = wanted.repository.iter();
-    let endings = repository.flat_map(|name| [format!("/{name}"), format!("/{name}.git")]);
-    let endings = endings.chain([String::new()]);
-    endings.map(|end| format!("\"{workspace}{end}\"")).collect()
-}
-
-/// Whether a block is certainly of an account for other places: its own list of them is a line without this one.
-fn is_for_others(keys: &str, places: &[String]) -> bool {
-    let Some(at) = keys.find("\nfor = [") else {
-        return false;
-    };
-    let line = keys[at + 1..].lines().next().unwrap_or_default();
-    let line = line.to_ascii_lowercase();
-    // A table's name would make it that table's list.
-    !keys[..at].contains('[')
-        && line.ends_with(']')
-        && !line.contains('#')
-        && !places.iter().any(|place| line.contains(place))
+/// Whether a block is certainly of an account for other places: what follows `for` has none of these.
+fn is_for_others(block: &str, places: &[String]) -> bool {
+    block.find("\nfor = [\"").is_some_and(|at| {
+        // Another table's list is none of the account's. An account's base path counts for the others as well.
+        let is_own = !block[HEADER.len() - 1..at].contains('[') && !block.contains("context");
+        let list = block[at..].to_ascii_lowercase();
+        is_own && !places.iter().any(|place| list.contains(place))
+    })
 }
 
 #[cfg(test)]
@@ -153,9 +115,7 @@ mod tests {
         for rest in [
             "for = [\"ACME\"]",
             "for = [\"acme/app.git\"]",
-            "for = ['acme']",
             "for=[\"beta\"]",
-            "for = [\"\\u0061cme\"]",
             "x = 1\n[account.newer]\nfor = [\"beta\"]",
             "x = 1\n [account.newer]\nfor = [\"beta\"]",
             "for = [\"beta\", # ]\n\"acme\"]",
@@ -167,6 +127,10 @@ mod tests {
                 Some(vec!["a".to_owned(), "c".to_owned()]),
                 "{rest}"
             );
+        }
+        for rest in ["for = ['acme']", "for = [\"\\u0061cme\"]"] {
+            let text = block("b", "for = [\"beta\"]") + &block("a", rest) + &block("c", "");
+            assert_eq!(left(&text, Some("acme/app")), None, "{rest}");
         }
         let hidden = block("b", "for = [\"beta\"]\r\n[[account]]\r");
         assert_eq!(left(&hidden, Some("acme/app")), None);
