@@ -45,12 +45,11 @@ pub fn main() -> ExitCode {
 mod tests {
     use crate::account::sign_in::Known;
     use crate::account::{Account, Kept, Origin};
-    use crate::answer::found::{Findings, Found};
+    use crate::answer::found::Found;
     use crate::bitbucket::authorization::Identity;
     use crate::bitbucket::{Kind, cloud};
     use crate::cli::takeover::Credential;
     use crate::git::protocol::{Form, Reply, Request};
-    use crate::helper::get::Answer;
     use crate::sys::secret::Secret;
 
     #[test]
@@ -84,11 +83,6 @@ mod tests {
                 is_ephemeral: false,
             };
             shown.push(format!("{reply:?} {}", reply.describe()));
-            let answer = Answer {
-                reply: Some(reply),
-                ..Answer::default()
-            };
-            shown.push(format!("{answer:?}"));
         }
         for identity in [
             Identity::Bearer(secret()),
@@ -109,15 +103,8 @@ mod tests {
             Origin::Login,
             Known::new(Kind::ApiToken),
         );
-        let found = Some(Found {
-            account,
-            kept: kept(),
-        });
-        let findings = Findings {
-            found,
-            ..Findings::default()
-        };
-        shown.push(format!("{findings:?}"));
+        let kept = kept();
+        shown.push(format!("{:?}", Found { account, kept }));
         shown.push(format!("{:?}", Credential::new(&cloud(), None, secret())));
         for text in shown {
             // As text, and as the numbers of its bytes.

@@ -17,9 +17,10 @@ use crate::settings::Session;
 use crate::sys::{Secret, shell_quoted, trace};
 
 /// An account with its ruling.
-pub(super) struct Contender {
-    pub(super) account: Account,
-    pub(super) ruling: Ruling,
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) account: Account,
+    pub(crate) ruling: Ruling,
     /// What its store has, once it was read.
     pub(super) kept: Option<Kept>,
     /// What it can do in the repository, as far as that is known.
@@ -28,7 +29,7 @@ pub(super) struct Contender {
     pub(super) is_silent: bool,
 }
 
-impl Contender {
+impl Candidate {
     pub(super) fn new(account: Account, ruling: Ruling) -> Self {
         Self {
             account,
@@ -69,10 +70,10 @@ pub(super) fn among(
     session: &Session,
     wanted: &Wanted<'_>,
     effort: Effort,
-    all: &mut [Contender],
+    all: &mut [Candidate],
 ) -> Option<Chosen> {
     let equals = all.iter_mut().filter(|it| it.ruling.is_equal());
-    let mut equals: Vec<&mut Contender> = equals.collect();
+    let mut equals: Vec<&mut Candidate> = equals.collect();
     let number = equals.len();
     if number < 2 {
         return None;
@@ -88,9 +89,9 @@ pub(super) fn among(
     equals.truncate(MOST);
     let basis = look(session, wanted, effort, &mut equals);
     // Only its own answer costs the variable its place, and then nothing takes it that git gave.
-    let may_pass = |it: &Contender| variable.is_none() || it.account.origin != Origin::Git;
+    let may_pass = |it: &Candidate| variable.is_none() || it.account.origin != Origin::Git;
     let can = |access| {
-        let can = |it: &&mut Contender| it.access == Some(access) && may_pass(it);
+        let can = |it: &&mut Candidate| it.access == Some(access) && may_pass(it);
         equals.iter().position(can)
     };
     let best = match variable {
@@ -124,7 +125,7 @@ fn look(
     session: &Session,
     wanted: &Wanted<'_>,
     effort: Effort,
-    equals: &mut [&mut Contender],
+    equals: &mut [&mut Candidate],
 ) -> Basis {
     let place = wanted.reach.as_ref().filter(|place| is_notable(place));
     let (Some(place), Ok(locations)) = (place, session.locations()) else {
@@ -142,8 +143,8 @@ fn look(
         it.access = known.and_then(|known| known.access);
         it.is_silent = known.is_some_and(|known| known.access.is_none());
     }
-    let known = |all: &[&mut Contender]| all.iter().filter(|it| it.access.is_some()).count();
-    let silent = |all: &[&mut Contender]| all.iter().filter(|it| it.is_silent).count();
+    let known = |all: &[&mut Candidate]| all.iter().filter(|it| it.access.is_some()).count();
+    let silent = |all: &[&mut Candidate]| all.iter().filter(|it| it.is_silent).count();
     let (remembered, were_silent) = (known(equals), silent(equals));
     // Nobody who comes after one that can push would answer.
     let first = equals.iter().position(|it| it.access == Some(Access::Push));
@@ -176,8 +177,8 @@ fn look(
 }
 
 /// Asks about those of which nothing is known.
-fn ask(session: &Session, place: &Reach, equals: &mut [&mut Contender], renews: bool) {
-    let mut asked: Vec<&mut Contender> = Vec::new();
+fn ask(session: &Session, place: &Reach, equals: &mut [&mut Candidate], renews: bool) {
+    let mut asked: Vec<&mut Candidate> = Vec::new();
     for it in equals.iter_mut() {
         let is_known = it.access.is_some() || it.is_silent;
         let can_be_asked = it.account.kind().is_some() && !it.account.is_retired();
@@ -210,7 +211,7 @@ fn ask(session: &Session, place: &Reach, equals: &mut [&mut Contender], renews: 
 }
 
 /// The line that explains the 404 which git will get, if none of them can read the repository.
-fn why_closed(session: &Session, wanted: &Wanted<'_>, equals: &[&mut Contender]) -> Option<String> {
+fn why_closed(session: &Session, wanted: &Wanted<'_>, equals: &[&mut Candidate]) -> Option<String> {
     let place = wanted.reach.as_ref()?;
     if equals.iter().any(|it| it.access != Some(Access::Nothing)) {
         return None;

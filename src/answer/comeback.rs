@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
 use crate::account::{Account, Accounts, Kept, Standing, probe};
-use crate::answer::choice::Contender;
+use crate::answer::choice::Candidate;
 use crate::answer::found::Effort;
 use crate::answer::matching::Wanted;
 use crate::answer::ruling::{Ruling, rule};
@@ -35,8 +35,8 @@ pub(super) fn of_account(
             .filter(|ruling| !matches!(ruling, Ruling::Out(standing) if is_refused(*standing)))
     };
     let rulings = rule(accounts, wanted, hindrance).into_iter();
-    let all = rulings.map(|(account, ruling)| Contender::new(account.clone(), ruling));
-    let mut all: Vec<Contender> = all.collect();
+    let all = rulings.map(|(account, ruling)| Candidate::new(account.clone(), ruling));
+    let mut all: Vec<Candidate> = all.collect();
     choice::among(
         session,
         wanted,
@@ -97,23 +97,9 @@ fn if_known(
     wanted: &Wanted<'_>,
     counts: impl Fn(&Rejection) -> bool,
 ) -> Option<(Account, Option<Kept>)> {
-    let rejection = || {
-        let accounts = session.accounts()?;
-        let mut accounts = accounts.iter();
-        let known = accounts.find(|known| known.entry == account.entry);
-        // Somebody may have signed in anew: then there is nothing to bring back.
-        Ok(known.context("the account is gone")?.rejected.clone())
-    };
-    let note = |rejection| {
-        if counts(&rejection) {
-            session.set_rejected(account, Some(rejection))
-        } else {
-            Ok(())
-        }
-    };
     let kept = session.secret_of(account).ok().flatten()?;
     let session = &session.afresh_when_late();
-    let rejected = ask(session, account, &kept.secret, wanted, &rejection, &note).ok()?;
+    let rejected = ask(session, account, &kept.secret, wanted, &counts).ok()?;
     if !rejected.as_ref().is_none_or(&counts) {
         return None;
     }
@@ -136,33 +122,29 @@ pub(super) fn of_elsewhere(
 ) -> Standing {
     let now = Timestamp::now();
     let place = wanted.reach.as_ref();
-    let secret = &kept.secret;
-    let rejection = || session.refusals()?.of(secret);
-    let note = |rejection| session.refusals()?.change(secret, |_| Some(rejection));
     let may_ask = |rejection: &Rejection| rejection.may_ask(now);
     let mut account = account.clone();
     if account.rejected.as_ref().is_some_and(may_ask)
         && !account.is_retired()
-        && let Ok(rejected) = ask(session, &account, secret, wanted, &rejection, &note)
+        && let Ok(rejected) = ask(session, &account, &kept.secret, wanted, |_| true)
     {
         account.rejected = rejected;
     }
     account.standing_at(place, now)
 }
 
-/// Asks Bitbucket and notes the answer. A process that waited for another one takes the answer of that one.
+/// Asks Bitbucket and notes an answer that `counts`. A process that waited for another one takes the answer of that one.
 fn ask(
     session: &Session,
     account: &Account,
     secret: &Secret,
     wanted: &Wanted<'_>,
-    rejection: &dyn Fn() -> Result<Option<Rejection>>,
-    note: &dyn Fn(Rejection) -> Result<()>,
+    counts: impl Fn(&Rejection) -> bool,
 ) -> Result<Option<Rejection>> {
     let ask = || -> Result<Option<Rejection>> {
         let _lock = Lock::acquire(&session.locations()?.probe_lock(), session.patience())?;
         let now = Timestamp::now();
-        let rejection = match rejection()? {
+        let rejection = match noted(session, account, secret)? {
             Some(rejection) if rejection.may_ask(now) => rejection,
             // Somebody else has asked since, or used its one more chance.
             other => return Ok(other),
@@ -174,8 +156,24 @@ fn ask(
         let asked = probe::ask(account, secret, refused_by, wanted, deadline);
         let rejection = rejection.after(asked, wanted, now);
         // Where nothing can be written the answer is as good.
-        let _ = note(rejection.clone());
+        let noted = Some(rejection.clone());
+        let _ = match account.lies_elsewhere() {
+            true => session.refusals()?.change(secret, |_| noted),
+            false if counts(&rejection) => session.set_rejected(account, noted),
+            false => Ok(()),
+        };
         Ok(Some(rejection))
     };
     ask().inspect_err(|error| trace::say(|| format!("probe: {}", one_line(error))))
+}
+
+/// What is known against a secret by now.
+fn noted(session: &Session, account: &Account, secret: &Secret) -> Result<Option<Rejection>> {
+    if account.lies_elsewhere() {
+        return session.refusals()?.of(secret);
+    }
+    let accounts = session.accounts()?;
+    let known = accounts.iter().find(|known| known.entry == account.entry);
+    // Somebody may have signed in anew: then there is nothing to bring back.
+    Ok(known.context("the account is gone")?.rejected.clone())
 }

@@ -4,43 +4,29 @@ use anyhow::{Error, Result};
 use jiff::Timestamp;
 
 use crate::account::{Account, Accounts, Kept, Standing, State, state};
-use crate::answer::choice::{Chosen, Contender};
-use crate::answer::found::{Effort, Findings, Found};
+use crate::answer::choice::{Candidate, Chosen};
+use crate::answer::found::{Effort, Found};
 use crate::answer::matching::{Misfit, Wanted};
 use crate::answer::ruling::{Rank, Ruling, rule};
 use crate::answer::source::environment;
 use crate::answer::{choice, comeback, renewal, ruling, shortlist, source};
 use crate::settings::Session;
-use crate::store::Name;
 use crate::sys::error::one_line;
-use crate::sys::{Hinted, Secret, trace};
+use crate::sys::{Hinted, trace};
 
 /// Who answers, and what became of each other candidate.
 #[derive(Debug, Default)]
 pub(crate) struct Decision {
-    /// In the order in which they were considered.
+    /// The account that answers.
+    pub(crate) found: Option<Found>,
+    /// The others, in the order in which they were considered.
     pub(crate) candidates: Vec<Candidate>,
-    /// What the candidate that answers has.
-    kept: Option<Kept>,
-    /// How it was chosen, where several fit equally.
+    /// How the one that answers was chosen, where several fit equally.
     pub(crate) chosen: Option<Chosen>,
     /// Why what the candidate has that is meant cannot be had.
     pub(crate) failure: Option<Error>,
     /// Whether nothing that comes later in the order may answer any more.
     is_over: bool,
-}
-
-#[derive(Debug)]
-pub(crate) struct Candidate {
-    pub(crate) who: Who,
-    pub(crate) ruling: Ruling,
-}
-
-#[derive(Debug)]
-pub(crate) enum Who {
-    Account(Box<Account>),
-    /// A store that is only looked into, and that told no account.
-    Source(Name),
 }
 
 /// Fails when accounts, settings or policy cannot be read: nobody knows then who may answer.
@@ -53,9 +39,23 @@ pub(crate) fn decide(session: &Session, wanted: &Wanted<'_>, effort: Effort) -> 
     };
     // The order in which an answer is looked for.
     search.variable_and_accounts()?;
-    search.sources()?;
+    if session.only().is_none() {
+        search.sources()?;
+    }
     trace::say(|| search.decision.describe());
     Ok(search.decision)
+}
+
+/// Whether a source has, or may have, a credential for the request. Then we do not keep what git gives.
+pub(crate) fn a_source_may_answer(session: &Session, wanted: &Wanted<'_>) -> bool {
+    let mut search = Search {
+        session,
+        wanted,
+        effort: Effort::Explain { is_offline: true },
+        decision: Decision::default(),
+    };
+    // One that does not answer now may have answered before.
+    search.sources().is_err() || search.decision.is_over
 }
 
 struct Search<'a> {
@@ -80,17 +80,17 @@ impl Search<'_> {
     fn judge(&mut self, session: &Session, mut account: Account, kept: Kept) {
         account.rejected = session.refusal_of(&kept.secret);
         let standing = self.standing(session, &account, &kept);
+        self.decision.is_over = true;
         if standing.may_answer() {
-            self.decision.answer(account, kept);
+            self.decision.found = Some(Found { account, kept });
         } else {
-            self.decision.is_over = true;
             self.decision.push(account, Ruling::Out(standing));
         }
     }
 
     /// The environment's account, which comes first. It is passed over if it is out of service, or can never work while
     /// another one fits.
-    fn variable(&self, session: &Session, another_fits: bool) -> Result<Option<Contender>> {
+    fn variable(&self, session: &Session, another_fits: bool) -> Result<Option<Candidate>> {
         let Some((mut account, kept)) = environment::account(session, &self.wanted.host)? else {
             return Ok(None);
         };
@@ -108,9 +108,9 @@ impl Search<'_> {
                 standing => Ruling::Out(standing),
             },
         };
-        Ok(Some(Contender {
+        Ok(Some(Candidate {
             kept: Some(kept),
-            ..Contender::new(account, ruling)
+            ..Candidate::new(account, ruling)
         }))
     }
 
@@ -144,7 +144,7 @@ impl Search<'_> {
         };
         let mut rulings = of(&accounts);
         let variable = self.variable(session, rulings.contains(&Ruling::Answers))?;
-        let answers = |it: &Contender| it.ruling == Ruling::Answers;
+        let answers = |it: &Candidate| it.ruling == Ruling::Answers;
         let is_first = variable.as_ref().is_some_and(answers);
         // That the accounts cannot be read makes no difference then.
         if let Some(error) = unread.filter(|_| !is_first) {
@@ -163,8 +163,8 @@ impl Search<'_> {
             }
         }
         let ruled = accounts.into_accounts().zip(rulings);
-        let ruled = ruled.map(|(account, ruling)| Contender::new(account, ruling));
-        let mut all: Vec<Contender> = variable.into_iter().chain(ruled).collect();
+        let ruled = ruled.map(|(account, ruling)| Candidate::new(account, ruling));
+        let mut all: Vec<Candidate> = variable.into_iter().chain(ruled).collect();
         if let Some((entry, kept)) = back {
             let mut all = all.iter_mut();
             let back = all.find(|it| it.account.entry == entry);
@@ -172,26 +172,28 @@ impl Search<'_> {
         }
         self.decision.chosen = choice::among(session, wanted, self.effort, &mut all);
         for it in all {
-            match (it.ruling, it.kept) {
-                (Ruling::Answers, Some(kept)) => self.decision.answer(it.account, kept),
-                (Ruling::Answers, None) => self.settle(session, it.account),
-                (ruling, _) => self.decision.push(it.account, ruling),
+            if it.ruling == Ruling::Answers {
+                self.settle(session, it);
+            } else {
+                self.decision.candidates.push(it);
             }
         }
         Ok(())
     }
 
     /// Gets the secret of the account that is meant.
-    fn settle(&mut self, session: &Session, account: Account) {
+    fn settle(&mut self, session: &Session, it: Candidate) {
         let decision = &mut self.decision;
         decision.is_over = true;
-        let outcome = match self.effort {
-            Effort::Answer => renewal::secret_of(session, &account),
-            Effort::Explain { .. } => renewal::read(session, &account)
+        let account = it.account;
+        let outcome = match (it.kept, self.effort) {
+            (Some(kept), _) => Ok(Some((account.clone(), kept))),
+            (None, Effort::Answer) => renewal::secret_of(session, &account),
+            (None, Effort::Explain { .. }) => renewal::read(session, &account)
                 .map(|kept| kept.map(|kept| (account.clone(), kept))),
         };
         match outcome {
-            Ok(Some((account, kept))) => decision.answer(account, kept),
+            Ok(Some((account, kept))) => decision.found = Some(Found { account, kept }),
             Ok(None) => decision.push(account, Ruling::NoSecret),
             Err(error) => {
                 decision.failure = Some(error);
@@ -202,20 +204,18 @@ impl Search<'_> {
 
     /// The stores that are only looked into, in the order of the settings.
     fn sources(&mut self) -> Result<()> {
-        let is_over = self.decision.is_over || self.session.only().is_some();
-        if is_over || !source::is_asked_for(self.session, self.wanted)? {
+        if self.decision.is_over || !source::is_asked_for(self.session, self.wanted)? {
             return Ok(());
         }
         // Do not charge the keyring's delay to these stores.
         let mut session = self.session.afresh_when_late();
-        for &source in &self.session.config()?.lookup {
-            let name = Name::from(source);
+        for &name in &self.session.config()?.lookup {
             if let Some(objection) = session.policy()?.objection_to_store(name) {
-                self.decision
-                    .push_source(name, Ruling::Forbidden(objection));
+                let account = source::placeholder(name, &self.wanted.host);
+                self.decision.push(account, Ruling::NotAsked(objection));
                 continue;
             }
-            let found = source::look_into(&session, source, self.wanted);
+            let found = source::look_into(&session, name, self.wanted);
             // These waits have bounds of their own.
             session = session.afresh();
             match found {
@@ -232,7 +232,6 @@ impl Search<'_> {
                     let context = format!("cannot ask the store '{name}'");
                     self.decision.is_over = true;
                     self.decision.failure = Some(error.context(context));
-                    self.decision.push_source(name, Ruling::Fails);
                     return Ok(());
                 }
             }
@@ -242,30 +241,21 @@ impl Search<'_> {
 }
 
 impl Decision {
-    /// Fails when the secret of the chosen account cannot be had, or only forbidden ones fit.
-    pub(crate) fn into_findings(mut self, wanted: &Wanted<'_>) -> Result<Findings> {
-        if let Some(failure) = self.failure {
+    /// What a person would want to know, a line each. Fails when the secret of the chosen account cannot be had, or only
+    /// forbidden ones fit.
+    pub(crate) fn notices(&mut self, wanted: &Wanted<'_>) -> Result<Vec<String>> {
+        if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
-        if let Some((kept, position)) = self.kept.take().zip(self.answering_position())
-            && let Who::Account(account) = self.candidates.swap_remove(position).who
-        {
-            let account = *account;
+        if let Some(Found { account, .. }) = &self.found {
             let now = Timestamp::now();
-            let is_told = match State::of(&account, now) {
+            let notice = match State::of(account, now) {
+                State::Rejected if account.lies_elsewhere() => None,
                 // git's success checks an unchecked one.
-                State::Unchecked => false,
-                State::Rejected => !account.lies_elsewhere(),
-                _ => true,
+                State::Unchecked => None,
+                state => state.notice(account),
             };
-            let notice = State::of(&account, now).notice(&account);
-            let notice = notice.filter(|_| is_told);
-            let found = Some(Found { account, kept });
-            return Ok(Findings {
-                found,
-                notices: notice.into_iter().collect(),
-                closed: self.chosen.and_then(|chosen| chosen.closed),
-            });
+            return Ok(notice.into_iter().collect());
         }
         let mut notices: Vec<String> = self.candidates.iter().filter_map(notice).collect();
         if !self.is_over {
@@ -280,24 +270,17 @@ impl Decision {
                 ));
             }
         }
-        Ok(Findings {
-            notices,
-            ..Findings::default()
-        })
+        Ok(notices)
     }
 
     pub(crate) fn answering(&self) -> Option<&Account> {
-        self.candidates[self.answering_position()?].account()
+        self.found.as_ref().map(|found| &found.account)
     }
 
-    fn answering_position(&self) -> Option<usize> {
-        let mut candidates = self.candidates.iter();
-        candidates.position(|candidate| candidate.ruling == Ruling::Answers)
-    }
-
-    /// The account that answers, and its secret.
-    pub(crate) fn answer_in_hand(&self) -> Option<(&Account, &Secret)> {
-        Some((self.answering()?, &self.kept.as_ref()?.secret))
+    /// That Bitbucket opens the repository to none of those that fit, and what to do.
+    pub(crate) fn closed(&self) -> Option<&str> {
+        let chosen = self.chosen.as_ref().filter(|_| self.found.is_some());
+        chosen?.closed.as_deref()
     }
 
     /// Whether an account does not fit only because the request tells no workspace.
@@ -307,46 +290,25 @@ impl Decision {
     }
 
     fn push(&mut self, account: Account, ruling: Ruling) {
-        let who = Who::Account(Box::new(account));
-        self.candidates.push(Candidate { who, ruling });
-    }
-
-    fn push_source(&mut self, name: Name, ruling: Ruling) {
-        let who = Who::Source(name);
-        self.candidates.push(Candidate { who, ruling });
-    }
-
-    fn answer(&mut self, account: Account, kept: Kept) {
-        self.is_over = true;
-        self.kept = Some(kept);
-        self.push(account, Ruling::Answers);
+        self.candidates.push(Candidate::new(account, ruling));
     }
 
     fn describe(&self) -> String {
-        let fits = |candidate: &&Candidate| !matches!(candidate.ruling, Ruling::Misfit(_));
-        let fitting = self.candidates.iter().filter(fits);
-        let fitting = fitting.map(|candidate| match &candidate.who {
-            Who::Account(account) => format!("'{}': {:?}", account.name, candidate.ruling),
-            Who::Source(name) => format!("store '{name}': {:?}", candidate.ruling),
-        });
+        let answering = self.answering().map(|it| (it, &Ruling::Answers));
+        let others = self.candidates.iter().map(|it| (&it.account, &it.ruling));
+        let (misfits, fitting): (Vec<_>, Vec<_>) = (answering.into_iter().chain(others))
+            .partition(|(_, ruling)| matches!(ruling, Ruling::Misfit(_)));
+        let fitting = fitting.iter();
+        let fitting = fitting.map(|(account, ruling)| format!("'{}': {ruling:?}", account.name));
         let fitting: Vec<String> = fitting.collect();
-        let others = self.candidates.len() - fitting.len();
-        format!("decision: {}; {others} do not fit", fitting.join("; "))
-    }
-}
-
-impl Candidate {
-    pub(crate) fn account(&self) -> Option<&Account> {
-        match &self.who {
-            Who::Account(account) => Some(account),
-            Who::Source(_) => None,
-        }
+        let misfits = misfits.len();
+        format!("decision: {}; {misfits} do not fit", fitting.join("; "))
     }
 }
 
 /// Why a candidate that fits does not answer, where a person can do something about it.
 fn notice(candidate: &Candidate) -> Option<String> {
-    let account = candidate.account()?;
+    let account = &candidate.account;
     match candidate.ruling {
         Ruling::NoSecret => State::Missing.notice(account),
         Ruling::Out(Standing::RefusedThere) => Some(state::refused_there(account)),
@@ -358,14 +320,13 @@ fn notice(candidate: &Candidate) -> Option<String> {
 }
 
 fn forbidden(candidate: &Candidate) -> Option<Error> {
-    let Ruling::Forbidden(objection) = &candidate.ruling else {
-        return None;
-    };
-    Some(match &candidate.who {
-        Who::Account(account) => objection.to_using(account),
-        Who::Source(name) => {
-            let hint = format!("take '{name}' out of 'lookup' in config.toml");
-            Hinted::new(objection.to_string(), hint).into()
+    let Candidate { account, .. } = candidate;
+    match &candidate.ruling {
+        Ruling::Forbidden(objection) => Some(objection.to_using(account)),
+        Ruling::NotAsked(objection) => {
+            let hint = format!("take '{}' out of 'lookup' in config.toml", account.name);
+            Some(Hinted::new(objection.to_string(), hint).into())
         }
-    })
+        _ => None,
+    }
 }

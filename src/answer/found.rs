@@ -16,12 +16,3 @@ pub(crate) struct Found {
     pub(crate) account: Account,
     pub(crate) kept: Kept,
 }
-
-#[derive(Debug, Default)]
-pub(crate) struct Findings {
-    pub(crate) found: Option<Found>,
-    /// What a person would want to know, a line each.
-    pub(crate) notices: Vec<String>,
-    /// That Bitbucket opens the repository to none of those that fit, and what to do.
-    pub(crate) closed: Option<String>,
-}

@@ -14,5 +14,5 @@ pub(crate) mod shortlist;
 pub(crate) mod source;
 
 pub(crate) use self::decide::decide;
-pub(crate) use self::found::{Effort, Findings, Found};
+pub(crate) use self::found::{Effort, Found};
 pub(crate) use self::matching::Wanted;

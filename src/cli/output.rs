@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, Accounts};
-use crate::answer::{Findings, Found};
+use crate::answer::decide::Decision;
+use crate::answer::{Found, Wanted};
 use crate::git::{self, Helper, Host};
 use crate::sys::message::{hint, tell, warn};
 use crate::sys::{Hinted, printable, terminal};
@@ -58,12 +59,12 @@ pub(crate) fn print(data: &[u8]) -> Result<()> {
     }
 }
 
-/// Who answers, once each notice is told.
-pub(crate) fn warned(findings: Findings) -> Option<Found> {
-    for notice in findings.notices.iter().chain(&findings.closed) {
-        warn(notice);
-    }
-    findings.found
+/// Who answers, once each notice is told; and whether there was one.
+pub(crate) fn warned(mut decision: Decision, wanted: &Wanted<'_>) -> Result<(Option<Found>, bool)> {
+    let notices = decision.notices(wanted)?;
+    notices.iter().for_each(warn);
+    decision.closed().into_iter().for_each(warn);
+    Ok((decision.found, !notices.is_empty()))
 }
 
 /// Prints a value as JSON: its names are a contract. Its texts may end on a terminal (`jq -r`), so they are printable.

@@ -77,7 +77,7 @@ fn of_url(session: &Session, url: &Url<'_>, host: Host) -> Result<Secret> {
     let username = username.as_ref().map(Secret::expose);
     let wanted = Wanted::at(host, path.as_deref(), username);
     let decision = decide(session, &wanted, Effort::Answer)?;
-    if let Some(Found { kept, .. }) = output::warned(decision.into_findings(&wanted)?) {
+    if let (Some(Found { kept, .. }), _) = output::warned(decision, &wanted)? {
         return Ok(kept.secret);
     }
     let url = wanted.url();

@@ -1,41 +1,25 @@
 //! `get`: the credential for a context.
 
+use std::io::Write as _;
+
 use anyhow::Result;
 
 use super::{mark, reply};
-use crate::answer::{Findings, Wanted};
+use crate::answer::Wanted;
 use crate::git::Request;
-use crate::git::protocol::Reply;
 use crate::helper::question;
 use crate::helper::question::Outcome;
 use crate::helper::unanswered::look;
 use crate::settings::Session;
+use crate::sys::{terminal, trace};
 
-#[derive(Debug, Default)]
-pub(crate) struct Answer {
-    /// Nothing when we have none: then git asks the next helper, or the user.
-    pub(crate) reply: Option<Reply>,
-    /// Why there is none, or what a person at a terminal should know of it.
-    pub(crate) notice: Option<String>,
-    /// Somebody wants nothing more to be asked: git is to stop.
-    pub(crate) quit: bool,
-}
-
-pub(super) fn get(session: &Session, request: &Request) -> Result<Answer> {
+/// Answers, or says why not: then git asks the next helper, or the user.
+pub(super) fn get(session: &Session, request: &Request) -> Result<()> {
     let Some(wanted) = Wanted::of(&request.context) else {
-        return Ok(Answer::default());
+        return Ok(());
     };
-    let (findings, unanswered) = look(session, &wanted)?;
-    let Findings {
-        found,
-        notices,
-        closed,
-    } = findings;
-    // git's own message, that there is no such repository, would mislead.
-    if let Some(line) = closed {
-        mark::warn(&line);
-    }
-    let mut notice = (!notices.is_empty()).then(|| notices.join("; "));
+    let (found, unanswered) = look(session, &wanted)?;
+    let mut notice = unanswered.notice();
     let outcome = match (found, session.only()) {
         (Some(found), _) => Outcome::Found(found),
         // Nobody is asked for another account: it could not answer either.
@@ -55,6 +39,7 @@ pub(super) fn get(session: &Session, request: &Request) -> Result<Answer> {
             outcome
         }
     };
+    // Somebody wants nothing more to be asked: git is to stop.
     let quit = matches!(outcome, Outcome::Refused(_) | Outcome::Stop);
     // git is to report what could not be checked.
     let must_report = matches!(outcome, Outcome::Unchecked(_));
@@ -64,10 +49,18 @@ pub(super) fn get(session: &Session, request: &Request) -> Result<Answer> {
     }
     if let Some(reply) = &mut reply {
         reply.is_ephemeral &= !must_report;
+        trace::say(|| format!("reply: {}", reply.describe()));
+    } else {
+        trace::say(|| "no reply".to_owned());
     }
-    Ok(Answer {
-        reply,
-        notice,
-        quit,
-    })
+    match (&reply, notice) {
+        (None, Some(line)) => mark::warn(&line),
+        (_, line) => mark::notice(line),
+    }
+    if let Some(reply) = reply.and_then(|reply| reply.to_bytes()) {
+        terminal::output()?.write_all(&reply)?;
+    } else if quit {
+        terminal::output()?.write_all(b"quit=1\n")?;
+    }
+    Ok(())
 }

@@ -95,6 +95,14 @@ pub(super) fn warn(line: &str) {
     }
 }
 
+/// Warns a person at a terminal, if there is one.
+pub(super) fn notice(lines: impl IntoIterator<Item = String>) {
+    let mut lines = lines.into_iter().peekable();
+    if lines.peek().is_some() && terminal::is_watched() {
+        lines.for_each(message::warn);
+    }
+}
+
 /// Whether no process has said this of late. Fails where that cannot be noted: it is better said twice.
 pub(super) fn is_news(line: &str) -> Result<bool> {
     let path = Locations::of_environment()?.said();

@@ -102,7 +102,7 @@ pub(crate) fn answer(operation: Operation, only: Option<&str>) -> Result<()> {
         Err(ReadError::Io(error)) => return Err(error.into()),
         // A request that git would not write gets no answer, and git goes on as if we did not exist.
         Err(error) => {
-            notice([format!("cannot read git's request: {error}")]);
+            mark::notice([format!("cannot read git's request: {error}")]);
             return Ok(());
         }
         Ok(request) => put_right(request),
@@ -120,32 +120,9 @@ pub(crate) fn answer(operation: Operation, only: Option<&str>) -> Result<()> {
     match operation {
         Operation::Capability => {}
         Operation::Erase => erase(&session, request)?,
-        Operation::Get => {
-            let answer = get(&session, &request)?;
-            trace::say(|| match &answer.reply {
-                Some(reply) => format!("reply: {}", reply.describe()),
-                None => "no reply".to_owned(),
-            });
-            match (&answer.reply, answer.notice) {
-                (None, Some(line)) => mark::warn(&line),
-                (_, line) => notice(line),
-            }
-            if let Some(reply) = answer.reply.and_then(|reply| reply.to_bytes()) {
-                terminal::output()?.write_all(&reply)?;
-            } else if answer.quit {
-                terminal::output()?.write_all(b"quit=1\n")?;
-            }
-        }
-        Operation::Store => notice(store(&session, request)?),
+        Operation::Get => get(&session, &request)?,
+        Operation::Store => mark::notice(store(&session, request)?),
     }
     trace::say(|| "done".to_owned());
     Ok(())
-}
-
-/// Warns a person at a terminal, if there is one.
-fn notice(lines: impl IntoIterator<Item = String>) {
-    let mut lines = lines.into_iter().peekable();
-    if lines.peek().is_some() && terminal::is_watched() {
-        lines.for_each(message::warn);
-    }
 }

@@ -95,8 +95,8 @@ pub(super) fn ask(
         Err(_) if start.elapsed() > ASKING => return Ok(Outcome::Stop),
         lock => lock?,
     };
-    let (findings, unanswered) = look(&session.afresh(), wanted)?;
-    if let Some(found) = findings.found {
+    let (found, unanswered) = look(&session.afresh(), wanted)?;
+    if let Some(found) = found {
         return Ok(Outcome::Found(found));
     }
     // Whoever waited while another process asked gets that answer; whoever begins afterwards asks anew.
@@ -137,20 +137,9 @@ impl Question<'_> {
             if text.expose().iter().all(u8::is_ascii_control) {
                 return Ok(Outcome::Nothing);
             }
-            let Pasted { secret, name } =
-                match bitbucket::understood(&bitbucket::joined(&text), host) {
-                    Ok(found) => found,
-                    Err(other) => return Ok(Outcome::Refused(format!("that is a URL of {other}"))),
-                };
-            let name = name.map(|name| Secret::new(name.as_slice().to_vec()));
-            let told = Kind::of_secret(&secret, host);
-            outcome = match self.objection_to(told, &secret)? {
-                Some(outcome) => outcome,
-                None if told.is_some() => self.sign_in(secret, name),
-                None => match self.asker.username(context)? {
-                    Some(name) => self.sign_in(secret, Some(name)),
-                    None => Outcome::Stop,
-                },
+            outcome = match bitbucket::understood(&bitbucket::joined(&text), host) {
+                Ok(found) => self.try_out(context, found)?,
+                Err(other) => Outcome::Refused(format!("that is a URL of {other}")),
             };
             let Outcome::Refused(reason) = &outcome else {
                 break;
@@ -159,6 +148,22 @@ impl Question<'_> {
             lines.clear();
         }
         Ok(outcome)
+    }
+
+    fn try_out(&mut self, context: &Context, typed: Pasted) -> Result<Outcome> {
+        let Pasted { secret, name } = typed;
+        let mut name = name.map(|name| Secret::new(name.as_slice().to_vec()));
+        let told = Kind::of_secret(&secret, &self.wanted.host);
+        if let Some(outcome) = self.objection_to(told, &secret)? {
+            return Ok(outcome);
+        }
+        if told.is_none() {
+            name = self.asker.username(context)?;
+            if name.is_none() {
+                return Ok(Outcome::Stop);
+            }
+        }
+        Ok(self.sign_in(secret, name))
     }
 
     /// What stands before the question on the terminal.

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::account::sign_in::{Opaque, SignIn};
 use crate::account::{Account, Accounts, Kept, Known, Origin, Owner};
+use crate::answer::decide::a_source_may_answer;
 use crate::answer::ruling::{Ruling, hindrance, rule};
 use crate::answer::source::environment;
 use crate::answer::{Wanted, shortlist, source};
@@ -71,7 +72,7 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
         return Ok(None);
     }
     let session = &session;
-    if source::may_answer(session, &wanted) {
+    if a_source_may_answer(session, &wanted) {
         // A copy of a secret that is changed there would be served when it is no longer good.
         trace::say(|| "store: a store that is looked into answers here".to_owned());
         source::note_success(session, &secret, &wanted);

@@ -5,12 +5,14 @@ use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
 use crate::account::{Account, Standing};
-use crate::answer::decide::{Candidate, Decision};
-use crate::answer::found::Effort;
+use crate::answer::choice::Candidate;
+use crate::answer::decide::Decision;
+use crate::answer::found::{Effort, Found};
 use crate::answer::matching::Misfit;
 use crate::answer::ruling::Ruling;
-use crate::answer::{Findings, Wanted, decide};
+use crate::answer::{Wanted, decide};
 use crate::bitbucket;
+use crate::helper::mark;
 use crate::settings::Session;
 use crate::sys::Secret;
 
@@ -18,7 +20,7 @@ use crate::sys::Secret;
 pub(super) struct Unanswered {
     /// None where nobody has signed in to the host.
     pub(super) why: Option<String>,
-    /// Whether there are accounts, none of them for what is wanted.
+    /// Whether that says no more than that the accounts are for others.
     is_for_others: bool,
     /// The accounts that fit, and whose secret is refused or gone.
     pub(super) out: Vec<Account>,
@@ -26,29 +28,33 @@ pub(super) struct Unanswered {
     pub(super) lacks_a_path: bool,
 }
 
-pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Findings, Unanswered)> {
-    let decision = decide(session, wanted, Effort::Answer)?;
-    let is_out = |candidate: &Candidate| match candidate.ruling {
+pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Option<Found>, Unanswered)> {
+    let mut decision = decide(session, wanted, Effort::Answer)?;
+    let is_out = |candidate: &&Candidate| match candidate.ruling {
         // Ours works elsewhere, and stays.
-        Ruling::Out(Standing::RefusedThere) => {
-            candidate.account().is_some_and(Account::lies_elsewhere)
-        }
+        Ruling::Out(Standing::RefusedThere) => candidate.account.lies_elsewhere(),
         Ruling::Out(_) | Ruling::NoSecret => true,
         _ => false,
     };
-    let out = decision.candidates.iter().filter(|it| is_out(it));
-    let out: Vec<Account> = out.filter_map(Candidate::account).cloned().collect();
+    let out = decision.candidates.iter().filter(is_out);
+    let out: Vec<Account> = out.map(|it| it.account.clone()).collect();
     let lacks_a_path = wanted.path.is_none() && out.is_empty() && decision.only_lacks_a_path();
-    let for_others = for_others(&decision, wanted);
-    let findings = decision.into_findings(wanted)?;
-    let notices = Some(findings.notices.join("; ")).filter(|notices| !notices.is_empty());
+    let notices = decision.notices(wanted)?.join("; ");
+    // git's own message, that there is no such repository, would mislead.
+    decision.closed().into_iter().for_each(mark::warn);
+    let is_for_others = notices.is_empty();
+    let why = if is_for_others {
+        for_others(&decision, wanted)
+    } else {
+        Some(notices)
+    };
     let unanswered = Unanswered {
-        is_for_others: notices.is_none() && for_others.is_some(),
-        why: notices.or(for_others),
+        why,
+        is_for_others,
         out,
         lacks_a_path,
     };
-    Ok((findings, unanswered))
+    Ok((decision.found, unanswered))
 }
 
 /// Says what the accounts of the host are for, the first of them at least.
@@ -58,8 +64,8 @@ fn for_others(decision: &Decision, wanted: &Wanted<'_>) -> Option<String> {
         return None;
     }
     let is_there = |candidate: &&Candidate| candidate.ruling != Ruling::Misfit(Misfit::OtherHost);
-    let accounts = decision.candidates.iter().filter(is_there);
-    let told = accounts.filter_map(Candidate::account).map(|account| {
+    let there = decision.candidates.iter().filter(is_there);
+    let told = there.map(|Candidate { account, .. }| {
         let reach: Vec<String> = account.reach.iter().map(ToString::to_string).collect();
         let others = if reach.is_empty() { "others" } else { "" };
         format!("'{}' is for {others}{}", account.name, reach.join(" and "))
@@ -71,6 +77,11 @@ fn for_others(decision: &Decision, wanted: &Wanted<'_>) -> Option<String> {
 }
 
 impl Unanswered {
+    /// What a person would want to know of the accounts that fit.
+    pub(super) fn notice(&self) -> Option<String> {
+        self.why.clone().filter(|_| !self.is_for_others)
+    }
+
     pub(super) fn line(&self, wanted: &Wanted<'_>) -> String {
         let home = bitbucket::home_of(&wanted.host);
         match &self.why {

@@ -55,9 +55,8 @@ pub(super) fn put_right(session: &Session, mut request: Request, is_known: bool)
         request.context.username = Some(right.into_bytes());
     }
     store(&session.afresh(), request)?;
-    let (findings, _) = look(&session.afresh(), &wanted)?;
-    let mut found = findings.found.into_iter();
-    if found.any(|found| found.kept.secret == secret) {
+    let (found, _) = look(&session.afresh(), &wanted)?;
+    if found.is_some_and(|found| found.kept.secret == secret) {
         let again = "the token is kept under the right one: run the command again";
         message::warn(format_args!("{wrong}; {again}"));
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 
 use crate::bitbucket;
@@ -24,7 +24,8 @@ pub(crate) struct Config {
     /// Our hosts, besides Bitbucket Cloud and those of the accounts.
     pub(crate) hosts: Vec<Host>,
     /// These stores are asked in turn when no account fits.
-    pub(crate) lookup: Vec<LookupStore>,
+    #[serde(deserialize_with = "lookup")]
+    pub(crate) lookup: Vec<store::Name>,
     pub(crate) store: StoreSection,
     /// What is said of OAuth for each host, with the path below which an instance of Data Center lies.
     pub(crate) oauth: BTreeMap<String, OauthSection>,
@@ -36,23 +37,15 @@ pub(crate) struct OauthSection {
     pub(crate) client_id: Option<String>,
 }
 
-/// A store that others fill, and that we only read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LookupStore {
-    Exec,
-    Folder,
-    Vault,
-}
-
-impl From<LookupStore> for store::Name {
-    fn from(store: LookupStore) -> Self {
-        match store {
-            LookupStore::Exec => Self::Exec,
-            LookupStore::Folder => Self::Folder,
-            LookupStore::Vault => Self::Vault,
-        }
-    }
+/// Stores that others can fill.
+fn lookup<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<store::Name>, D::Error> {
+    let names = Vec::<store::Name>::deserialize(deserializer)?;
+    let is_one = |name: &store::Name| name.is_looked_into();
+    names
+        .iter()
+        .all(is_one)
+        .then_some(names)
+        .ok_or_else(|| D::Error::custom(NotAWord))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -65,55 +58,29 @@ pub(crate) struct StoreSection {
     pub(crate) vault: VaultSection,
 }
 
-/// Where new secrets go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) enum StoreChoice {
-    /// The keyring if it answers, else the file.
-    #[default]
-    Auto,
-    One(store::Name),
-}
-
-impl From<store::Name> for StoreChoice {
-    fn from(name: store::Name) -> Self {
-        if name.keeps() {
-            Self::One(name)
-        } else {
-            Self::Auto
-        }
+words! {
+    /// Where new secrets go.
+    #[derive(Default)]
+    pub(crate) enum StoreChoice {
+        /// The keyring if it answers, else the file.
+        #[default]
+        Auto = "auto",
+        Keyring = "keyring",
+        File = "file",
+        Exec = "exec",
     }
 }
 
 impl StoreChoice {
-    pub(crate) fn all() -> impl Iterator<Item = Self> {
-        [Self::Auto]
-            .into_iter()
-            .chain(store::Name::keeping().map(Self::One))
-    }
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::One(name) => name.as_str(),
-        }
+    /// None for `auto`.
+    pub(crate) fn store(self) -> Option<store::Name> {
+        self.as_str().parse().ok()
     }
 }
 
-impl FromStr for StoreChoice {
-    type Err = NotAWord;
-
-    fn from_str(text: &str) -> Result<Self, NotAWord> {
-        let mut all = Self::all();
-        all.find(|choice| choice.as_str() == text).ok_or(NotAWord)
-    }
-}
-
-impl TryFrom<String> for StoreChoice {
-    type Error = NotAWord;
-
-    fn try_from(text: String) -> Result<Self, NotAWord> {
-        text.parse()
+impl From<store::Name> for StoreChoice {
+    fn from(name: store::Name) -> Self {
+        name.as_str().parse().unwrap_or_default()
     }
 }
 
@@ -245,7 +212,7 @@ mod tests {
         with_config(text, |path| {
             let config = Config::read(&machine("/nonexistent"), Some(path)).expect("settings");
             assert_eq!(config.hosts[0].as_str(), "git.corp.example:7990");
-            assert_eq!(config.store.default, StoreChoice::One(Name::File));
+            assert_eq!(config.store.default, StoreChoice::File);
             let unknown = unknown_keys(path, false).expect("keys");
             assert_eq!(unknown.len(), 2, "{unknown:?}");
             assert!(unknown[0].ends_with("config.toml:2: 'tokn'"), "{unknown:?}");
@@ -254,6 +221,12 @@ mod tests {
                 "{unknown:?}"
             );
         });
+    }
+
+    #[test]
+    fn each_store_that_keeps_accounts_can_be_chosen() {
+        let chosen = StoreChoice::ALL.map(StoreChoice::store).into_iter();
+        assert!(chosen.flatten().eq(Name::keeping()));
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Session {
     /// The stores to try in turn for a new secret.
     pub(crate) fn stores_of(&self, choice: StoreChoice) -> Result<Vec<Name>> {
         let policy = self.policy()?;
-        if let StoreChoice::One(name) = choice {
+        if let Some(name) = choice.store() {
             return Ok(vec![name]);
         }
         let mut stores = vec![Name::Keyring, Name::File];

@@ -49,6 +49,11 @@ impl Name {
         }
     }
 
+    /// Whether others can fill it.
+    pub(crate) fn is_looked_into(self) -> bool {
+        matches!(self, Self::Exec | Self::Folder | Self::Vault)
+    }
+
     pub(crate) fn keeping() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|name| name.keeps())
     }

@@ -10,13 +10,14 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
-use crate::account::{Account, State, state};
+use crate::account::sign_in::{Opaque, SignIn};
+use crate::account::{Account, Origin, State, state};
 use crate::answer::found::Found;
 use crate::answer::matching::Wanted;
 use crate::answer::source::record::Fields;
 use crate::bitbucket::{self, Reach};
 use crate::git::{Host, Username};
-use crate::settings::config::{LookupStore, is_for};
+use crate::settings::config::is_for;
 use crate::settings::{Config, Locations, Session};
 use crate::store;
 use crate::sys::{Secret, trace};
@@ -29,26 +30,6 @@ pub(crate) fn is_asked_for(session: &Session, wanted: &Wanted<'_>) -> Result<boo
     Ok(!is_about_nothing && is_asked(session, &wanted.host)?)
 }
 
-/// Whether a source has, or may have, a credential for the request. Then we do not keep what git gives.
-pub(crate) fn may_answer(session: &Session, wanted: &Wanted<'_>) -> bool {
-    let asked = || -> Result<bool> {
-        if !is_asked_for(session, wanted)? {
-            return Ok(false);
-        }
-        for &source in &session.config()?.lookup {
-            if session.policy()?.allows_store(source.into())
-                && let Some(Found { account, kept }) = look_into(session, source, wanted)?
-                && session.objection_to_kept(&account, &kept)?.is_none()
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    };
-    // A source that does not answer now may have answered before.
-    asked().unwrap_or(true)
-}
-
 pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
     if session.config()?.lookup.is_empty() {
         return Ok(false);
@@ -58,30 +39,36 @@ pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
 
 pub(crate) fn look_into(
     session: &Session,
-    source: LookupStore,
+    source: store::Name,
     wanted: &Wanted<'_>,
 ) -> Result<Option<Found>> {
     let host = bitbucket::home_of(&wanted.host);
     let reach = wanted.reach.as_ref();
     let settings = &session.config()?.store;
     let found = match source {
-        LookupStore::Exec => of_program(session, &host, reach)?,
-        LookupStore::Folder if !is_for(settings.folder.host.as_ref(), &host) => None,
-        LookupStore::Folder => {
+        store::Name::Exec => of_program(session, &host, reach)?,
+        store::Name::Folder if is_for(settings.folder.host.as_ref(), &host) => {
             let found = folder::Root::of(settings.folder.path.as_deref())?.find(reach)?;
             found.map(|(path, fields)| (path.display().to_string(), fields))
         }
-        LookupStore::Vault => {
+        store::Name::Vault => {
             let kept = session.locations().ok().map(Locations::runtime);
             let (policy, deadline) = (session.policy()?, session.deadline());
             vault::find(&settings.vault, &host, reach, kept, policy, deadline)?
         }
+        _ => None,
     };
     let Some((place, fields)) = found else {
         return Ok(None);
     };
-    let (account, kept) = fields.into_account(&place, source.into(), &host)?;
+    let (account, kept) = fields.into_account(&place, source, &host)?;
     Ok(Some(Found { account, kept }))
+}
+
+/// What stands for a source that is not asked.
+pub(crate) fn placeholder(name: store::Name, host: &Host) -> Account {
+    let opaque = SignIn::Opaque(Opaque::default());
+    Account::new(name.to_string(), host.clone(), Origin::Source(name), opaque)
 }
 
 /// The first source whose settings name no host: all it has is for bitbucket.org, and nothing for a Data Center.
@@ -90,16 +77,17 @@ pub(crate) fn for_bitbucket_org_alone(
     host: &Host,
 ) -> Result<Option<store::Name>> {
     let Config { lookup, store, .. } = session.config()?;
-    let is_left_open = |source: &&LookupStore| match source {
-        LookupStore::Exec => false,
-        LookupStore::Folder => store.folder.host.is_none(),
-        LookupStore::Vault => {
+    let is_left_open = |source: &store::Name| match source {
+        store::Name::Folder => store.folder.host.is_none(),
+        store::Name::Vault => {
             let mut paths = store.vault.path.iter().flatten();
             store.vault.host.is_none() && !paths.any(|path| path.contains("{host}"))
         }
+        _ => false,
     };
-    let mut sources = lookup.iter().filter(|_| !bitbucket::is_cloud(host));
-    Ok(sources.find(is_left_open).map(|source| (*source).into()))
+    let mut sources = lookup.iter().copied();
+    let first = sources.find(|source| !bitbucket::is_cloud(host) && is_left_open(source));
+    Ok(first)
 }
 
 /// What the program of the store `exec` has for the repository, else for its workspace, else for the host.

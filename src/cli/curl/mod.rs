@@ -57,9 +57,8 @@ fn authorization(call: &Call, only: Option<&str>) -> Result<Secret> {
     let wanted = Wanted::at(call.host.clone(), path, None);
     let decision = decide(&session, &wanted, Effort::Answer)?;
     let lacks_a_path = decision.only_lacks_a_path();
-    let findings = decision.into_findings(&wanted)?;
-    let is_said = !findings.notices.is_empty();
-    let Some(Found { account, kept }) = output::warned(findings) else {
+    let (found, is_said) = output::warned(decision, &wanted)?;
+    let Some(Found { account, kept }) = found else {
         let host = bitbucket::home_of(&wanted.host);
         let message = match &wanted.reach {
             _ if is_said => format!("no account of {host} can answer"),

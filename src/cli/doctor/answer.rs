@@ -8,8 +8,8 @@ use super::surroundings::Surroundings;
 use crate::account::present::Missing;
 use crate::account::probe::Access;
 use crate::account::{Account, Origin, Scheme, Standing, State, state};
-use crate::answer::choice::{Basis, Chosen};
-use crate::answer::decide::{Candidate, Decision, Who};
+use crate::answer::choice::{Basis, Candidate, Chosen};
+use crate::answer::decide::Decision;
 use crate::answer::matching::Misfit;
 use crate::answer::ruling::{Rank, Ruling};
 use crate::answer::{Wanted, source};
@@ -46,14 +46,12 @@ pub(super) fn of(
 
 /// The line of a candidate that does not answer; `is_said` if the first line had the fix.
 pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
-    let id = match &candidate.who {
-        Who::Account(account)
-            if account.is_of_the_environment() && candidate.ruling != Ruling::NotNamed =>
-        {
-            "environment".to_owned()
-        }
-        Who::Account(account) => accounts::id(account),
-        Who::Source(name) => format!("store.{name}"),
+    let account = &candidate.account;
+    let id = match candidate.ruling {
+        Ruling::NotAsked(_) => format!("store.{}", account.store),
+        Ruling::NotNamed => accounts::id(account),
+        _ if account.is_of_the_environment() => "environment".to_owned(),
+        _ => accounts::id(account),
     };
     let (message, fix) = told(candidate, false)?;
     Some(Check::skip(&id, message).with(fix.filter(|_| !is_said)))
@@ -65,22 +63,13 @@ fn is_chosen(candidate: &Candidate) -> bool {
         candidate.ruling,
         Ruling::NoSecret | Ruling::Out(Standing::RefusedThere)
     );
-    let account = candidate.account();
-    is_chosen || account.is_none_or(Account::lies_elsewhere)
+    is_chosen || candidate.account.lies_elsewhere()
 }
 
 /// Why a candidate does not answer, and what to do about it.
 fn told(candidate: &Candidate, is_meant: bool) -> Option<(String, Option<String>)> {
-    let account = match (&candidate.who, &candidate.ruling) {
-        (Who::Account(account), _) => account,
-        (Who::Source(name), Ruling::Forbidden(objection)) => {
-            let fix = format!("take '{name}' out of 'lookup' in config.toml");
-            let message = format!("the store '{name}' is not asked: {objection}");
-            return Some((message, Some(fix)));
-        }
-        (Who::Source(_), _) => return None,
-    };
-    let Account { name, host, .. } = &**account;
+    let account = &candidate.account;
+    let Account { name, host, .. } = account;
     let but = if is_meant {
         chosen_but(account)
     } else {
@@ -98,6 +87,11 @@ fn told(candidate: &Candidate, is_meant: bool) -> Option<(String, Option<String>
         }
         Ruling::Forbidden(objection) => {
             return Some((objection.notice(account), Some(objection.fix(account))));
+        }
+        Ruling::NotAsked(objection) => {
+            let fix = format!("take '{name}' out of 'lookup' in config.toml");
+            let message = format!("the store '{name}' is not asked: {objection}");
+            return Some((message, Some(fix)));
         }
         Ruling::NoSecret => lacks(State::Missing),
         Ruling::Fails => (format!("{but} its secret cannot be read"), None),

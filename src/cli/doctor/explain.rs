@@ -6,7 +6,7 @@ use super::finding::Check;
 use super::surroundings::Surroundings;
 use super::{answer, chain, environment, live};
 use crate::account::Account;
-use crate::answer::{Effort, Wanted, choice, decide};
+use crate::answer::{Effort, Found, Wanted, choice, decide};
 use crate::bitbucket::{self, API_HOST, Reach};
 use crate::cli::takeover::in_url;
 use crate::git::{self, Helper, Host, Url, url};
@@ -182,9 +182,9 @@ fn answers(
         Err(error) => return vec![Check::failed("answer", &error)],
     };
     let mut checks = vec![answer::of(surroundings, wanted, &decision)];
-    if let (Some((account, secret)), Some(place)) = (decision.answer_in_hand(), place) {
+    if let (Some(Found { account, kept }), Some(place)) = (&decision.found, place) {
         let way_in = || choice::left_out(surroundings.session, wanted);
-        checks.extend(live::access(account, secret, place, way_in));
+        checks.extend(live::access(account, &kept.secret, place, way_in));
     }
     let answering = decision.answering();
     checks.extend(answering.and_then(|it| answer::refused_before_asking(url, it)));

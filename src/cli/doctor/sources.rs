@@ -1,27 +1,27 @@
 //! The stores of `lookup`.
 
+use anyhow::bail;
+
 use super::finding::Check;
 use super::surroundings::Surroundings;
 use crate::answer::source::{folder, vault};
 use crate::bitbucket;
-use crate::settings::config::LookupStore;
 use crate::settings::{Locations, Session};
-use crate::store;
+use crate::store::{self, Name};
 
 /// Whether each store of `lookup` answers.
 pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
     let session = surroundings.session;
     // Another check reports settings that cannot be read.
     let sources = session.config().map_or(&[][..], |config| &config.lookup);
-    let check = |source: &LookupStore| {
-        let name = store::Name::from(*source);
+    let check = |&name: &Name| {
         let id = format!("lookup.{name}");
         let policy = session.policy().ok();
         if let Some(objection) = policy.and_then(|policy| policy.objection_to_store(name)) {
             let hint = "take it out of 'lookup' in config.toml";
             return Check::warn(&id, objection.to_string(), hint);
         }
-        match look_into(session, *source) {
+        match look_into(session, name) {
             Ok(message) => Check::pass(&id, message),
             Err(error) => Check::failed(&id, &error),
         }
@@ -31,11 +31,11 @@ pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
 }
 
 /// Warns of a path without a fixed part: a hostile URL could then name any secret.
-fn unbounded(session: &Session, source: LookupStore) -> Option<Check> {
+fn unbounded(session: &Session, source: Name) -> Option<Check> {
     let settings = &session.config().ok()?.store;
     let (id, what, hint) = match source {
-        LookupStore::Exec => return None,
-        LookupStore::Folder => {
+        Name::Exec | Name::File | Name::Keyring | Name::Env => return None,
+        Name::Folder => {
             let root = settings.folder.path.as_deref()?;
             root.parent().is_none().then_some((
                 "lookup.folder.path",
@@ -43,7 +43,7 @@ fn unbounded(session: &Session, source: LookupStore) -> Option<Check> {
                 "let 'path' of [store.folder] in config.toml name a folder for these secrets alone",
             ))?
         }
-        LookupStore::Vault => (
+        Name::Vault => (
             "lookup.vault.path",
             format!(
                 "'{}' has no fixed part before the workspace: a URL can name any secret of the engine",
@@ -55,16 +55,16 @@ fn unbounded(session: &Session, source: LookupStore) -> Option<Check> {
     Some(Check::warn(id, what, hint))
 }
 
-fn look_into(session: &Session, source: LookupStore) -> anyhow::Result<String> {
+fn look_into(session: &Session, source: Name) -> anyhow::Result<String> {
     let settings = &session.config()?.store;
     match source {
-        LookupStore::Exec => {
+        Name::Exec => {
             let store = session.exec_store()?;
             let answer = store.look_up(&format!("https://{}", bitbucket::cloud()));
             answer.map_err(store::Error::with_hint)?;
             Ok(format!("'{}' answers", store.program))
         }
-        LookupStore::Folder => {
+        Name::Folder => {
             let root = folder::Root::of(settings.folder.path.as_deref())?;
             root.find(None)?;
             let path = root.path.display();
@@ -74,9 +74,10 @@ fn look_into(session: &Session, source: LookupStore) -> anyhow::Result<String> {
             // A folder that is not mounted is empty: the next store is searched.
             Ok(format!("'{path}' does not exist, so it has no secrets"))
         }
-        LookupStore::Vault => {
+        Name::Vault => {
             let kept = session.locations().ok().map(Locations::runtime);
             vault::knock(&settings.vault, kept, session.policy()?, session.deadline())
         }
+        Name::Env | Name::File | Name::Keyring => bail!("the store '{source}' is not looked into"),
     }
 }

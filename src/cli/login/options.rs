@@ -70,6 +70,6 @@ fn kinds() -> impl TypedValueParser<Value = Kind> {
 }
 
 pub(crate) fn stores() -> impl TypedValueParser<Value = StoreChoice> {
-    PossibleValuesParser::new(StoreChoice::all().map(StoreChoice::as_str))
+    PossibleValuesParser::new(StoreChoice::ALL.map(StoreChoice::as_str))
         .try_map(|name| name.parse::<StoreChoice>())
 }

@@ -19,7 +19,6 @@ use crate::cli::output;
 use crate::git::Username;
 use crate::settings::Session;
 use crate::settings::hosts::known_hosts;
-use crate::store;
 use crate::sys::error::one_line;
 use crate::sys::{message, terminal};
 
@@ -116,9 +115,7 @@ fn is_default(session: &Session, accounts: &Accounts, account: &Account, now: Ti
 fn looked_into(session: &Session) -> Option<String> {
     // Settings that cannot be read are reported below.
     let sources = session.config().ok()?.lookup.iter();
-    let names: Vec<String> = sources
-        .map(|source| format!("'{}'", store::Name::from(*source)))
-        .collect();
+    let names: Vec<String> = sources.map(|source| format!("'{source}'")).collect();
     (!names.is_empty()).then(|| names.join(", then "))
 }
 
