@@ -13,9 +13,7 @@ use crate::sys::{Secret, files};
 /// How the names of these files, and of their locks, begin.
 pub(super) const START: &str = "vault-login-";
 pub(super) const LOCK: &str = "lock";
-/// How old a lock is that nobody waits for any more.
-const OLD: Duration = Duration::from_secs(24 * 3600);
-/// How old a draft is whose writer is no longer at work.
+/// How old a lock or a draft is whose process is no longer at work.
 const AT_WORK: Duration = Duration::from_secs(60);
 
 pub(super) struct LeasedToken {
@@ -72,14 +70,11 @@ pub(super) fn sweep(path: &Path) {
             continue;
         };
         let other = entry.path();
-        let is_over = match rest.split_once('.') {
-            None => other != path && LeasedToken::read(&other).is_none(),
-            // One that is taken away while somebody holds it costs no more than one more login.
-            Some((_, LOCK)) => {
-                other.with_extension("") != path && files::is_older(entry.metadata(), OLD)
-            }
-            // A draft, with a token in it: the job that was killed over it writes no file of that name again.
-            Some(_) => files::is_older(entry.metadata(), AT_WORK),
+        // A draft has a token in it, and a lock that is taken away while somebody holds it costs one more login.
+        let is_over = if rest.contains('.') {
+            other.with_extension("") != path && files::is_older(entry.metadata(), AT_WORK)
+        } else {
+            other != path && LeasedToken::read(&other).is_none()
         };
         if is_over {
             // Whoever comes next tries again.

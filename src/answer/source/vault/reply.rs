@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use base64ct::{Base64, Encoding as _};
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use crate::answer::source::record::Fields;
 use crate::sys::http::Json;
@@ -104,7 +101,9 @@ fn said(json: &Json, sent: &[&Secret]) -> Option<String> {
         .filter(|word| *word != "*")
         .take(LONGEST)
         .map(|word| match word {
-            _ if word.len() > LONGEST || sent.iter().any(|secret| tells(word, secret)) => "…",
+            _ if is_a_code(word) || sent.iter().any(|it| shares(word.as_bytes(), it.expose())) => {
+                "…"
+            }
             _ => word,
         });
     let said = printable(&words.collect::<Vec<_>>().join(" "));
@@ -112,26 +111,11 @@ fn said(json: &Json, sent: &[&Secret]) -> Option<String> {
     (!said.is_empty()).then_some(said)
 }
 
-/// Whether a word shows much of a secret: plain, percent-encoded (twice even), escaped, in base64 or in hexadecimal.
-fn tells(word: &str, secret: &Secret) -> bool {
-    let secret = secret.expose();
-    let decoded = percent_decode_str(word).decode_utf8_lossy();
-    let twice = percent_decode_str(&decoded).decode_utf8_lossy();
-    let unescaped = unescaped(word);
-    let mut plain = [word, &decoded, &twice, &unescaped].into_iter();
-    let digits: String = word.chars().filter(char::is_ascii_hexdigit).collect();
-    let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
-    let digits_of = |byte: &u8| [digit(byte >> 4), digit(byte & 15)];
-    let hex: Zeroizing<Vec<u8>> = secret.iter().flat_map(digits_of).collect::<Vec<_>>().into();
-    // What stands before the secret shifts the groups of base64.
-    let base64 = word.replace('-', "+").replace('_', "/");
-    let is_in_base64 = |rest: &[u8]| {
-        let encoded = Zeroizing::new(Base64::encode_string(&rest[..rest.len() / 3 * 3]));
-        shares(base64.as_bytes(), encoded.as_bytes())
-    };
-    plain.any(|word| shares(word.as_bytes(), secret))
-        || shares(digits.to_ascii_lowercase().as_bytes(), &hex)
-        || (0..3).any(|skipped| secret.get(skipped..).is_some_and(is_in_base64))
+/// Whether a word may be a secret in another encoding: percent-encoded, escaped, in base64 or in hexadecimal.
+fn is_a_code(word: &str) -> bool {
+    const LONG: usize = 16;
+    let is_strange = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+    word.contains(['%', '\\']) || word.len() > LONG && word.bytes().any(is_strange)
 }
 
 /// Whether a word has much of a secret, or all of a short one.
@@ -142,21 +126,6 @@ fn shares(word: &[u8], secret: &[u8]) -> bool {
     }
     let is_in_it = |part| secret.windows(MUCH).any(|other| other == part);
     word.windows(MUCH).any(is_in_it)
-}
-
-/// The word without the escapes of JSON.
-fn unescaped(word: &str) -> String {
-    let mut parts = word.split("\\u");
-    let mut text = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let digits = part.get(..4).unwrap_or_default();
-        let letter = u32::from_str_radix(digits, 16).ok();
-        match letter.and_then(char::from_u32) {
-            Some(letter) => text.extend([letter.encode_utf8(&mut [0; 4]), &part[4..]]),
-            None => text.push_str(part),
-        }
-    }
-    text.replace('\\', "")
 }
 
 #[cfg(test)]
