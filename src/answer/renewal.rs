@@ -318,40 +318,39 @@ fn failed(
     grant: &Grant,
     error: &oauth::Error,
 ) -> anyhow::Error {
-    let name = &account.name;
     let now = Timestamp::now();
-    let refused = grant.refused.unwrap_or(now);
-    let noted = Grant {
-        refused: Some(refused),
+    let refused = Grant {
+        refused: grant.refused.or(Some(now)),
+        failed: Some(now),
         ..grant.clone()
     };
-    if let (true, None, Some(rest)) = (error.may_pass(), grant.ended, noted.rest(now)) {
-        let _ = change(session, account, |known| {
-            *known = noted;
-            known.failed = Some(now);
-        });
-        return refused_for_now(account, rest);
-    }
-    if let Some(ended) = error.end() {
-        let ended = if grant.sent.is_some() {
-            Ended::Lost
-        } else {
-            ended
-        };
-        // If this cannot be written, the next renewal finds it out again.
-        let _ = change(session, account, |known| {
-            known.clone_from(grant);
-            known.ended = Some(ended);
-        });
-        return over(account, ended, grant);
-    }
-    let _ = change(session, account, |known| {
-        if !error.is_open() {
-            known.clone_from(grant);
+    let rest = refused.rest(now);
+    let rest = rest.filter(|_| error.may_pass() && grant.ended.is_none());
+    let (noted, failure) = match (rest, error.end()) {
+        (Some(rest), _) => (refused, refused_for_now(account, rest)),
+        (None, Some(ended)) => {
+            let ended = grant.sent.map_or(ended, |_| Ended::Lost);
+            let mut noted = grant.clone();
+            noted.ended = Some(ended);
+            (noted, over(account, ended, grant))
         }
-        known.failed = Some(now);
+        (None, None) => {
+            let mut noted = grant.clone();
+            noted.failed = Some(now);
+            let name = &account.name;
+            let failure = anyhow!("cannot renew the access token of '{name}': {error}");
+            (noted, failure)
+        }
+    };
+    // If this cannot be written, the next renewal finds it out again.
+    let _ = change(session, account, |known| {
+        if error.is_open() {
+            known.failed = Some(now);
+        } else {
+            *known = noted;
+        }
     });
-    anyhow!("cannot renew the access token of '{name}': {error}")
+    failure
 }
 
 /// Says that the grant yields no new token, and what to do. In one line: git's users see no hints.
