@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
 use crate::account::choices::mark;
 use crate::account::probe::Access;
 use crate::account::rejection::is_notable;
@@ -235,7 +233,7 @@ pub(crate) fn left_out(session: &Session, wanted: &Wanted<'_>) -> Option<(String
     let is_left_out = |(account, fit): &(&Account, Result<Exactness, Misfit>)| {
         *fit == Err(Misfit::OtherReach)
             && account.origin == Origin::Login
-            && ruling::hindrance(session, account, Timestamp::now()).is_none()
+            && ruling::hindrance(session, account, wanted).is_none()
     };
     let (account, _) = matching::fits(&accounts, wanted).find(is_left_out)?;
     let places: Vec<String> = account.reach.iter().map(ToString::to_string).collect();

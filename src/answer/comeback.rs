@@ -31,7 +31,7 @@ pub(super) fn of_account(
     let is_refused = |standing| matches!(standing, Standing::Resting { .. } | Standing::Refused);
     // As if no server had refused anything.
     let hindrance = |account: &Account| {
-        ruling::hindrance(session, account, now)
+        ruling::hindrance(session, account, wanted)
             .filter(|ruling| !matches!(ruling, Ruling::Out(standing) if is_refused(*standing)))
     };
     let rulings = rule(accounts, wanted, hindrance).into_iter();

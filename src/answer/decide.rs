@@ -137,7 +137,7 @@ impl Search<'_> {
             Err(error) => (Accounts::default(), Some(error)),
         };
         let now = Timestamp::now();
-        let hindrance = |account: &Account| ruling::hindrance(session, account, Timestamp::now());
+        let hindrance = |account: &Account| ruling::hindrance(session, account, wanted);
         let of = |accounts: &Accounts| -> Vec<Ruling> {
             let rulings = rule(accounts, wanted, hindrance).into_iter();
             rulings.map(|(_, ruling)| ruling).collect()
@@ -248,8 +248,7 @@ impl Decision {
             return Err(failure);
         }
         if let Some(Found { account, .. }) = &self.found {
-            let now = Timestamp::now();
-            let notice = match State::of(account, now) {
+            let notice = match State::of(account, Timestamp::now()) {
                 State::Rejected if account.lies_elsewhere() => None,
                 // git's success checks an unchecked one.
                 State::Unchecked => None,

@@ -63,8 +63,12 @@ impl Ruling {
     }
 }
 
-/// What keeps an account from answering, whatever fits.
-pub(crate) fn hindrance(session: &Session, account: &Account, now: Timestamp) -> Option<Ruling> {
+/// What keeps an account that fits from answering.
+pub(crate) fn hindrance(
+    session: &Session,
+    account: &Account,
+    wanted: &Wanted<'_>,
+) -> Option<Ruling> {
     if !session.lets_answer(account) {
         return Some(Ruling::NotNamed);
     }
@@ -73,7 +77,7 @@ pub(crate) fn hindrance(session: &Session, account: &Account, now: Timestamp) ->
         // Whoever decides has read the policy before.
         Err(_) => Some(Ruling::Fails),
         Ok(None) => {
-            let standing = account.standing(now);
+            let standing = account.standing_at(wanted.reach.as_ref(), Timestamp::now());
             (!standing.may_answer()).then_some(Ruling::Out(standing))
         }
     }
@@ -89,10 +93,9 @@ pub(crate) fn rule<'a>(
     // Those that fit, and that nothing keeps from answering.
     let mut contest = Vec::new();
     for (position, (account, fit)) in matching::fits(accounts, wanted).enumerate() {
-        let out = || hindrance(account).or_else(|| refusal_there(account, wanted));
         let ruling = match fit {
             Err(misfit) => Ruling::Misfit(misfit),
-            Ok(exactness) => out().unwrap_or_else(|| {
+            Ok(exactness) => hindrance(account).unwrap_or_else(|| {
                 contest.push((position, merits(account, position, exactness, wanted)));
                 Ruling::Answers
             }),
@@ -108,12 +111,6 @@ pub(crate) fn rule<'a>(
         }
     }
     rulings
-}
-
-/// The repository refuses it, although Bitbucket knows it.
-fn refusal_there(account: &Account, wanted: &Wanted<'_>) -> Option<Ruling> {
-    let standing = account.standing_at(wanted.reach.as_ref(), Timestamp::now());
-    (standing == Standing::RefusedThere).then_some(Ruling::Out(standing))
 }
 
 /// What counts for an account, in the order of the rules: the greater number wins, at the first difference.

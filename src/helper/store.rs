@@ -39,8 +39,9 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
     if !session.is_ours(&wanted.host, &accounts)? {
         return Ok(None);
     }
-    let now = Timestamp::now();
-    let rulings = rule(&accounts, &wanted, |known| hindrance(session, known, now));
+    let rulings = rule(&accounts, &wanted, |known| {
+        hindrance(session, known, &wanted)
+    });
     // Forbidden accounts never answered.
     let fitting = rulings.iter().filter(|(_, it)| it.may_have_answered());
     let fitting: Vec<&Account> = fitting.map(|(known, _)| *known).collect();

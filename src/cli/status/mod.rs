@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     let shown = output::pick_some(&accounts, arguments.name.as_deref())?;
     let now = Timestamp::now();
     let rows = shown.iter().map(|account| {
-        let is_default = is_default(&session, &accounts, account, now);
+        let is_default = is_default(&session, &accounts, account);
         StatusRow::of(account, is_default, state(&session, account, now))
     });
     let rows: Vec<StatusRow> = rows.collect();
@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
 }
 
 /// Whether the account answers for a place that it is for.
-fn is_default(session: &Session, accounts: &Accounts, account: &Account, now: Timestamp) -> bool {
+fn is_default(session: &Session, accounts: &Accounts, account: &Account) -> bool {
     let path = account.opaque().and_then(|opaque| opaque.path.as_ref());
     let paths: Vec<Vec<u8>> = match path {
         Some(path) => vec![path.as_slice().to_vec()],
@@ -103,7 +103,7 @@ fn is_default(session: &Session, accounts: &Accounts, account: &Account, now: Ti
     paths.iter().any(|path| {
         let path = Some(path.as_slice()).filter(|path| !path.is_empty());
         let wanted = Wanted::at(account.host.clone(), path, username);
-        let rulings = rule(accounts, &wanted, |it| hindrance(session, it, now));
+        let rulings = rule(accounts, &wanted, |it| hindrance(session, it, &wanted));
         let is_it = |(it, ruling): &(&Account, Ruling)| {
             it.name == account.name && *ruling == Ruling::Answers
         };
