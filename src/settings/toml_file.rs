@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::de::DeserializeOwned;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
@@ -47,9 +48,8 @@ pub(crate) fn not_known() -> Hinted {
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<T> {
-    let text = text(path, content)?;
-    syntax(path, text)?;
-    toml::from_str(text).map_err(|error| {
+    let (text, table) = syntax(path, content)?;
+    T::deserialize(toml::Deserializer::from(table)).map_err(|error| {
         let line = error.span().map_or(0, |span| line_at(text, span.start));
         let what = if error.message().starts_with("unknown field") {
             "unknown key"
@@ -60,13 +60,10 @@ pub(crate) fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> Result<
     })
 }
 
-fn syntax<'a>(path: &Path, text: &'a str) -> Result<DeTable<'a>> {
+fn syntax<'a>(path: &Path, content: &'a [u8]) -> Result<(&'a str, Spanned<DeTable<'a>>)> {
+    let text = str::from_utf8(content).map_err(|_| broken(path, "it is not UTF-8"))?;
     let table = DeTable::parse(text).map_err(|error| broken(path, &describe(&error, text)))?;
-    Ok(table.into_inner())
-}
-
-fn text<'a>(path: &Path, content: &'a [u8]) -> Result<&'a str> {
-    std::str::from_utf8(content).map_err(|_| broken(path, "it is not UTF-8"))
+    Ok((text, table))
 }
 
 fn broken(path: &Path, what: &str) -> anyhow::Error {
@@ -100,9 +97,9 @@ pub(super) fn unknown_keys(path: &Path, is_machine: bool) -> Result<Vec<String>>
     let Some(content) = files::read_trusted(path)? else {
         return Ok(Vec::new());
     };
-    let text = text(path, &content)?;
+    let (text, table) = syntax(path, &content)?;
     let mut unknown = Vec::new();
-    collect_unknown(&syntax(path, text)?, "", &mut |start, key| {
+    collect_unknown(table.get_ref(), "", &mut |start, key| {
         let place = format!("{}:{}", path.display(), line_at(text, start));
         // The key may be a pasted token.
         let is_secret = key.split('.').any(bitbucket::looks_like_a_secret);
