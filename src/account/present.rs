@@ -7,7 +7,7 @@ use crate::account::sign_in::Scheme;
 use crate::bitbucket::Identity;
 use crate::bitbucket::site::Site;
 use crate::git::Username;
-use crate::sys::Secret;
+use crate::sys::{Bytes, Secret};
 
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum Missing {
@@ -35,8 +35,18 @@ impl Missing {
 }
 
 impl Identity {
+    fn header(authtype: &Bytes, credential: Secret) -> Self {
+        Self::Header {
+            authtype: authtype.as_slice().to_vec(),
+            credential,
+        }
+    }
+
     /// For git and LFS. Fails when the account lacks a user name.
     pub(crate) fn for_git(account: &Account, secret: Secret) -> Result<Self, Missing> {
+        if let Some(authtype) = account.authtype() {
+            return Ok(Self::header(authtype, secret));
+        }
         if account.scheme() != Scheme::Basic {
             return Ok(Self::Bearer(secret));
         }
@@ -49,11 +59,8 @@ impl Identity {
 
     /// For the REST API of the account's host. Fails when the account lacks the name that its kind needs there.
     pub(crate) fn for_rest(account: &Account, secret: Secret) -> Result<Self, Missing> {
-        if let Some(authtype) = account.opaque().and_then(|opaque| opaque.authtype.as_ref()) {
-            return Ok(Self::Header {
-                authtype: authtype.as_slice().to_vec(),
-                credential: secret,
-            });
+        if let Some(authtype) = account.authtype() {
+            return Ok(Self::header(authtype, secret));
         }
         let own = account.username().map(Username::as_slice);
         let username = match account.kind() {
@@ -69,6 +76,11 @@ impl Identity {
 }
 
 impl Account {
+    /// The scheme, where git gave it in the header form.
+    fn authtype(&self) -> Option<&Bytes> {
+        self.opaque()?.authtype.as_ref()
+    }
+
     /// Where its OAuth client is registered.
     pub(crate) fn oauth_site(&self) -> Site {
         Site {

@@ -3,7 +3,6 @@
 use anyhow::Result;
 
 use crate::account::present::Missing;
-use crate::account::sign_in::Opaque;
 use crate::account::{Account, Scheme};
 use crate::answer::{Found, Wanted};
 use crate::bitbucket::{API_HOST, Identity};
@@ -23,9 +22,7 @@ pub(super) fn of(
     // What we renew ourselves nobody else has to know.
     let refresh_token = kept.oauth_refresh_token;
     let oauth_refresh_token = refresh_token.filter(|_| account.kind().is_none());
-    let form = if let Some(opaque) = account.opaque() {
-        as_it_came(opaque, account.username(), secret, offers_authtype)
-    } else if wanted.host.as_str() == API_HOST {
+    let form = if wanted.host.as_str() == API_HOST && account.kind().is_some() {
         Some(for_rest(&account, secret, offers_authtype)?)
     } else {
         for_git(&account, secret, offers_authtype)
@@ -42,44 +39,24 @@ pub(super) fn of(
 
 /// What git gave us goes back in the form in which it came; whoever does not offer the header form would drop it
 /// without a word.
-fn as_it_came(
-    opaque: &Opaque,
-    username: Option<&Username>,
-    secret: Secret,
-    offers_authtype: bool,
-) -> Option<Form> {
-    let username = username.map(|name| name.as_slice().to_vec());
-    match &opaque.authtype {
-        Some(scheme) if offers_authtype => Some(Form::Header {
-            authtype: scheme.as_slice().to_vec(),
-            credential: secret,
-            username,
-        }),
-        Some(_) => None,
-        None => Some(Form::Password {
-            username: username?,
-            password: secret,
-        }),
-    }
-}
-
 fn for_git(account: &Account, secret: Secret, offers_authtype: bool) -> Option<Form> {
     let identity = Identity::for_git(account, secret).ok()?;
-    match form(identity, offers_authtype) {
+    let username = account.opaque().and(account.username());
+    match form(identity, username, offers_authtype) {
         Ok(form) => Some(form),
-        Err(_) if account.scheme() == Scheme::BearerOnly => None,
         // Recent Data Centers take the static name from gits that know no Bearer.
-        Err(password) => Some(Form::Password {
+        Err(password) if account.scheme() == Scheme::Bearer => Some(Form::Password {
             username: account.git_username()?.to_vec(),
             password,
         }),
+        Err(_) => None,
     }
 }
 
 fn for_rest(account: &Account, secret: Secret, offers_authtype: bool) -> Result<Form> {
     let identity =
         Identity::for_rest(account, secret).map_err(|missing| lacking(account, missing))?;
-    form(identity, offers_authtype).map_err(|_| {
+    form(identity, None, offers_authtype).map_err(|_| {
         let name = &account.name;
         let message =
             format!("Bitbucket's REST API takes '{name}' only as Bearer, which was not asked for");
@@ -88,24 +65,27 @@ fn for_rest(account: &Account, secret: Secret, offers_authtype: bool) -> Result<
     })
 }
 
-/// The secret alone where it goes as Bearer, and that is not offered.
-fn form(identity: Identity, offers_authtype: bool) -> Result<Form, Secret> {
-    Ok(match identity {
-        Identity::Basic { username, password } => Form::Password { username, password },
+/// The secret alone where it goes into a header, and that is not offered.
+fn form(
+    identity: Identity,
+    username: Option<&Username>,
+    offers_authtype: bool,
+) -> Result<Form, Secret> {
+    let (authtype, credential) = match identity {
+        Identity::Basic { username, password } => return Ok(Form::Password { username, password }),
+        Identity::Bearer(credential) => (b"Bearer".to_vec(), credential),
         Identity::Header {
             authtype,
             credential,
-        } => Form::Header {
-            authtype,
-            credential,
-            username: None,
-        },
-        Identity::Bearer(credential) if offers_authtype => Form::Header {
-            authtype: b"Bearer".to_vec(),
-            credential,
-            username: None,
-        },
-        Identity::Bearer(secret) => return Err(secret),
+        } => (authtype, credential),
+    };
+    if !offers_authtype {
+        return Err(credential);
+    }
+    Ok(Form::Header {
+        authtype,
+        credential,
+        username: username.map(|name| name.as_slice().to_vec()),
     })
 }
 
