@@ -26,7 +26,6 @@ pub(crate) enum Standing {
     /// The repository that is wanted refuses the secret, although Bitbucket knows it.
     RefusedThere,
     Expired,
-    Forbidden,
 }
 
 impl Standing {

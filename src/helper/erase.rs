@@ -5,7 +5,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
-use crate::account::{Account, Scheme, Standing};
+use crate::account::{Account, Scheme};
 use crate::answer::source::environment;
 use crate::answer::{Wanted, matching, shortlist, source};
 use crate::bitbucket::{self, API_HOST};
@@ -45,7 +45,7 @@ pub(super) fn erase(session: &Session, request: Request) -> Result<()> {
     let mut session = session.clone();
     // Forbidden accounts never answered.
     for account in matching::fitting(&accounts, &wanted) {
-        if session.standing(account, now) == Standing::Forbidden {
+        if session.forbids(account) {
             continue;
         }
         let is_unknown = account.kind().is_none();

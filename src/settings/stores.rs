@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use jiff::Timestamp;
 
-use crate::account::{Account, Accounts, Kept, Standing};
+use crate::account::{Account, Accounts, Kept};
 use crate::settings::config::StoreChoice;
 use crate::settings::policy::Objection;
 use crate::settings::session::Session;
@@ -34,12 +33,9 @@ impl Session {
         Ok(policy.objection(account).or_else(of_secret))
     }
 
-    /// Whether an account may answer now. An unreadable policy forbids everything.
-    pub(crate) fn standing(&self, account: &Account, now: Timestamp) -> Standing {
-        match self.objection(account) {
-            Ok(None) => account.standing(now),
-            Ok(Some(_)) | Err(_) => Standing::Forbidden,
-        }
+    /// Whether the policy forbids to use an account. An unreadable policy forbids everything.
+    pub(crate) fn forbids(&self, account: &Account) -> bool {
+        !matches!(self.objection(account), Ok(None))
     }
 
     /// Why the policy forbids to store a secret of this account, if it does.

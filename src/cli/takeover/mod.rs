@@ -13,12 +13,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use anyhow::Result;
-use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::account::{
-    Account, Accounts, Kept, Known, Origin, Owner, Scheme, Standing, State, verify,
-};
+use crate::account::{Account, Accounts, Kept, Known, Origin, Owner, Scheme, State, verify};
 use crate::bitbucket::{self, Kind, Reach};
 use crate::cli::output;
 use crate::git::{Host, Url, Username};
@@ -277,12 +274,11 @@ fn known_secrets(
 ) -> Vec<(Account, Secret)> {
     let mut told = BTreeSet::new();
     let mut known = Vec::new();
-    let now = Timestamp::now();
     for account in accounts.iter() {
         // A forbidden account does not answer: removing the secret from its file would take it from git.
         let is_of_interest = account.kind().is_some()
             && credentials.iter().any(|it| it.host == account.host)
-            && session.standing(account, now) != Standing::Forbidden;
+            && !session.forbids(account);
         if !is_of_interest || session.is_silent(account.store) {
             continue;
         }
