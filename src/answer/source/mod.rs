@@ -18,7 +18,7 @@ use crate::answer::source::record::Fields;
 use crate::bitbucket::{self, Reach};
 use crate::git::{Host, Username};
 use crate::settings::config::is_for;
-use crate::settings::{Config, Locations, Session};
+use crate::settings::{Config, Session};
 use crate::store;
 use crate::sys::{Secret, trace};
 
@@ -44,18 +44,14 @@ pub(crate) fn look_into(
 ) -> Result<Option<Found>> {
     let host = bitbucket::home_of(&wanted.host);
     let reach = wanted.reach.as_ref();
-    let settings = &session.config()?.store;
+    let settings = &session.config()?.store.folder;
     let found = match source {
         store::Name::Exec => of_program(session, &host, reach)?,
-        store::Name::Folder if is_for(settings.folder.host.as_ref(), &host) => {
-            let found = folder::Root::of(settings.folder.path.as_deref())?.find(reach)?;
+        store::Name::Folder if is_for(settings.host.as_ref(), &host) => {
+            let found = folder::Root::of(settings.path.as_deref())?.find(reach)?;
             found.map(|(path, fields)| (path.display().to_string(), fields))
         }
-        store::Name::Vault => {
-            let kept = session.locations().ok().map(Locations::runtime);
-            let (policy, deadline) = (session.policy()?, session.deadline());
-            vault::find(&settings.vault, &host, reach, kept, policy, deadline)?
-        }
+        store::Name::Vault => vault::find(session, &host, reach)?,
         _ => None,
     };
     let Some((place, fields)) = found else {

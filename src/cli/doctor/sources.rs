@@ -6,7 +6,7 @@ use super::finding::Check;
 use super::surroundings::Surroundings;
 use crate::answer::source::{folder, vault};
 use crate::bitbucket;
-use crate::settings::{Locations, Session};
+use crate::settings::Session;
 use crate::store::{self, Name};
 
 /// Whether each store of `lookup` answers.
@@ -74,10 +74,7 @@ fn look_into(session: &Session, source: Name) -> anyhow::Result<String> {
             // A folder that is not mounted is empty: the next store is searched.
             Ok(format!("'{path}' does not exist, so it has no secrets"))
         }
-        Name::Vault => {
-            let kept = session.locations().ok().map(Locations::runtime);
-            vault::knock(&settings.vault, kept, session.policy()?, session.deadline())
-        }
+        Name::Vault => vault::knock(session),
         Name::Env | Name::File | Name::Keyring => bail!("the store '{source}' is not looked into"),
     }
 }

@@ -8,9 +8,6 @@ mod server;
 mod session;
 mod ticket;
 
-use std::path::Path;
-use std::time::Instant;
-
 use anyhow::{Context as _, Result, bail};
 
 use self::reply::Version;
@@ -19,8 +16,8 @@ use self::session::{ITSELF, VaultSession};
 use crate::answer::source::record::Fields;
 use crate::bitbucket::Reach;
 use crate::git::Host;
+use crate::settings::Session;
 use crate::settings::config::{VaultSection, is_for};
-use crate::settings::policy::Policy;
 use crate::sys::{Hinted, message, terminal, trace};
 
 /// Where the KV engine of a new server is mounted.
@@ -31,15 +28,13 @@ const PATHS: [&str; 2] = [
     "bitbucket/{workspace}/_default",
 ];
 
-/// The first secret there is for the reach, and where it lies. `kept` is the folder for the tokens of logins.
+/// The first secret there is for the reach, and where it lies.
 pub(crate) fn find(
-    settings: &VaultSection,
+    session: &Session,
     host: &Host,
     reach: Option<&Reach>,
-    kept: Option<&Path>,
-    policy: &Policy,
-    deadline: Instant,
 ) -> Result<Option<(String, Fields)>> {
+    let settings = &session.config()?.store.vault;
     let mut templates = match &settings.path {
         Some(templates) => templates.iter().map(String::as_str).collect(),
         None => PATHS.to_vec(),
@@ -59,17 +54,20 @@ pub(crate) fn find(
             "take it out: the server is asked which version it is",
         )),
     };
-    let server = Server::of(settings, policy, deadline)?;
-    if server.is_careless && terminal::is_watched() {
-        message::warn(format_args!(
-            "the certificate of Vault at '{}' is not checked, as VAULT_SKIP_VERIFY is set",
-            server.address
-        ));
-    }
     let mut engine = Engine {
-        session: VaultSession::begin(&server, settings, kept)?,
+        session: VaultSession::begin(session)?,
         mount: settings.mount.as_deref().unwrap_or(MOUNT).trim_matches('/'),
     };
+    let Server {
+        address,
+        is_careless,
+        ..
+    } = &engine.session.server;
+    if *is_careless && terminal::is_watched() {
+        message::warn(format_args!(
+            "the certificate of Vault at '{address}' is not checked, as VAULT_SKIP_VERIFY is set"
+        ));
+    }
     // Assume version 2; ask only if nothing is found.
     let mut look = engine.first(&paths, version.unwrap_or(Version::Two))?;
     if look.0.is_none() && version.is_none() && engine.is_of_version_one()? {
@@ -82,20 +80,14 @@ pub(crate) fn find(
 }
 
 /// Whether the server lets us in, and as what; for somebody who wants to know.
-pub(crate) fn knock(
-    settings: &VaultSection,
-    kept: Option<&Path>,
-    policy: &Policy,
-    deadline: Instant,
-) -> Result<String> {
-    let server = Server::of(settings, policy, deadline)?;
-    let mut session = VaultSession::begin(&server, settings, kept)?;
+pub(crate) fn knock(session: &Session) -> Result<String> {
+    let mut session = VaultSession::begin(session)?;
     let reply = session.get(ITSELF)?;
     let is_in = reply.status == 200 || session.is_renewed()? || session.is_in();
-    let Server { address, .. } = &server;
-    let method = settings.auth;
+    let Server { address, .. } = &session.server;
+    let method = session.auth;
     if is_in {
-        let warning = if server.is_careless {
+        let warning = if session.server.is_careless {
             "; its certificate is not checked, as VAULT_SKIP_VERIFY is set"
         } else {
             ""
@@ -158,7 +150,7 @@ fn filled(template: &str, host: &Host, reach: Option<&Reach>) -> Result<Option<S
 type Look = (Option<(String, Fields)>, Option<anyhow::Error>);
 
 struct Engine<'a> {
-    session: VaultSession<'a>,
+    session: VaultSession,
     mount: &'a str,
 }
 

@@ -1,6 +1,6 @@
 //! Getting into Vault: with a token that is there already, or by a login whose token is kept for its lease.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -10,7 +10,8 @@ use super::own_token;
 use super::reply::Reply;
 use super::server::Server;
 use super::ticket::Ticket;
-use crate::settings::config::{Auth, VaultSection};
+use crate::settings::config::Auth;
+use crate::settings::{Locations, Session};
 use crate::sys::files::Lock;
 use crate::sys::{Hinted, Secret, one_line, trace};
 
@@ -19,9 +20,9 @@ pub(super) const ITSELF: &str = "auth/token/lookup-self";
 /// How long another process may take for the same login.
 const OTHERS: Duration = Duration::from_secs(2);
 
-pub(super) struct VaultSession<'a> {
-    pub(super) server: &'a Server,
-    auth: Auth,
+pub(super) struct VaultSession {
+    pub(super) server: Server,
+    pub(super) auth: Auth,
     /// None behind an agent, which has its own and takes no other.
     token: Option<Secret>,
     /// What a login presents, where there is none.
@@ -33,14 +34,12 @@ pub(super) struct VaultSession<'a> {
     is_old: bool,
 }
 
-impl<'a> VaultSession<'a> {
-    pub(super) fn begin(
-        server: &'a Server,
-        settings: &VaultSection,
-        folder: Option<&Path>,
-    ) -> Result<Self> {
+impl VaultSession {
+    pub(super) fn begin(session: &Session) -> Result<Self> {
+        let settings = &session.config()?.store.vault;
+        let folder = session.locations().ok().map(Locations::runtime);
         let mut session = Self {
-            server,
+            server: Server::of(settings, session.policy()?, session.deadline())?,
             auth: settings.auth,
             token: None,
             ticket: None,
@@ -53,7 +52,8 @@ impl<'a> VaultSession<'a> {
             Auth::Token => session.token = Some(own_token::find()?),
             Auth::AppRole | Auth::Jwt | Auth::Kubernetes => {
                 let ticket = Ticket::of(settings)?;
-                session.path = folder.map(|folder| folder.join(ticket.file_name(server)));
+                let name = ticket.file_name(&session.server);
+                session.path = folder.map(|folder| folder.join(name));
                 session.ticket = Some(ticket);
                 session.enter()?;
             }
@@ -98,7 +98,7 @@ impl<'a> VaultSession<'a> {
     }
 
     pub(super) fn may_not_read(&self, path: &str) -> anyhow::Error {
-        let Server { address, .. } = self.server;
+        let Server { address, .. } = &self.server;
         let message = format!("Vault at '{address}' does not let us read '{path}' (403)");
         let hint = match self.auth {
             Auth::Token => {
@@ -138,7 +138,7 @@ impl<'a> VaultSession<'a> {
         let path = self.path.as_deref();
         path.inspect(|path| lease::sweep(path));
         let ticket = self.ticket.as_ref().context("there is no login")?;
-        let (token, lease) = ticket.log_in(self.server)?;
+        let (token, lease) = ticket.log_in(&self.server)?;
         self.kept = lease.map(|lease| LeasedToken::new(token.clone(), lease));
         if let (Some(path), Some(kept)) = (path, &self.kept) {
             // It only spares the next login.
