@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::account::Accounts;
 use crate::answer::matching::{self, Wanted};
 use crate::settings::{Locations, Session};
-use crate::sys::files;
+use crate::sys::{files, trace};
 
 /// How a block begins, behind the end of a line.
 const HEADER: &str = "\n[[account]]\n";
@@ -52,11 +52,19 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
     let mut short = text[..bounds[0]].to_owned();
     let blocks = bounds.windows(2).map(|it| &text[it[0]..it[1]]);
     // What stands in a list that contains the place.
-    let places = [format!("\"{}\"", place.workspace), format!("\"{place}")];
-    short.extend(blocks.filter(|block| !is_for_others(block, &places)));
-    if short.len() == text.len() {
+    let places = [
+        &place.workspace,
+        &format!("{place}"),
+        &format!("{place}.git"),
+    ];
+    let places = places.map(|place| format!("\"{place}\""));
+    let left: Vec<&str> = blocks.filter(|it| !is_for_others(it, &places)).collect();
+    let (all, out) = (bounds.len() - 1, bounds.len() - 1 - left.len());
+    trace::say(|| format!("accounts: {out} of {all} cannot answer"));
+    if out == 0 {
         return None;
     }
+    short.extend(left);
     let accounts = Accounts::parse(short.as_bytes()).ok()?;
     // That none fits may come from damage, which whoever reads everything tells.
     let fits = matching::fitting(&accounts, wanted).next().is_some();
