@@ -233,6 +233,7 @@ pub(crate) fn left_out(session: &Session, wanted: &Wanted<'_>) -> Option<(String
     let is_left_out = |(account, fit): &(&Account, Result<Exactness, Misfit>)| {
         *fit == Err(Misfit::OtherReach)
             && account.origin == Origin::Login
+            && session.lets_answer(account)
             && ruling::hindrance(session, account, wanted).is_none()
     };
     let (account, _) = matching::fits(&accounts, wanted).find(is_left_out)?;

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::{mark, reply};
 use crate::answer::Wanted;
+use crate::answer::choice::left_out;
 use crate::git::Request;
 use crate::helper::question;
 use crate::helper::question::Outcome;
@@ -25,7 +26,10 @@ pub(super) fn get(session: &Session, request: &Request) -> Result<()> {
         // Nobody is asked for another account: it could not answer either.
         (None, Some(name)) => {
             let is_ours = session.is_ours(&wanted.host, &session.accounts()?)?;
-            let misfit = || format!("'{name}' does not fit, and no other account may answer");
+            let misfit = || match left_out(session, &wanted) {
+                Some((why, edit)) => format!("{why}, and no other account may answer: {edit}"),
+                None => format!("'{name}' does not fit, and no other account may answer"),
+            };
             notice = notice.or_else(|| is_ours.then(misfit));
             Outcome::Nothing
         }

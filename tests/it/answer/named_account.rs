@@ -115,8 +115,14 @@ fn an_account_that_does_not_fit_is_named_in_one_line() {
     terminal.types("printf 'protocol=https\\nhost=bitbucket.org\\npath=beta/x\\n' >wanted; clear");
     terminal.types_anew("git-credential-bitbucket --account site get <wanted; echo do''ne");
     let screen = terminal.expect("done");
-    let said = "warning: 'site' does not fit, and no other account may answer\n";
+    let said = "warning: 'site' is for acme/site only, and no other account may answer: \
+                'git credential-bitbucket edit site --for acme/site --for beta/x' lets it answer here";
+    let screen = screen.replace('\n', "");
     assert!(screen.contains(said), "{screen}");
+    env.follow(said, "", "");
+    let wanted = "protocol=https\nhost=bitbucket.org\npath=beta/x\n";
+    let reply = env.program(&["--account", "site", "get"], wanted).stdout;
+    assert!(reply.contains("password="), "{reply}");
 }
 
 #[test]
