@@ -132,10 +132,6 @@ impl Policy {
         })
     }
 
-    pub(crate) fn wants_a_day(&self, kind: Kind) -> bool {
-        self.objection_to_end(false, Some(kind)).is_some()
-    }
-
     pub(crate) fn allows_kind(&self, kind: Kind) -> bool {
         allows(self.kinds.as_ref(), &kind)
     }

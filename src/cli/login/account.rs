@@ -20,7 +20,7 @@ pub(super) fn complete(
     kind: Kind,
 ) -> Result<Account> {
     let asks = arguments.may_ask();
-    let is_day_wanted = policy.wants_a_day(kind);
+    let is_day_wanted = policy.objection_to_end(false, Some(kind)).is_some();
     // Without one Bitbucket may say whose it is.
     let name = arguments.name.as_deref().map(checked_name);
     let name = name.transpose()?.unwrap_or_default();

@@ -90,8 +90,7 @@ fn kept_secret(session: &Session, site: &Site, id: &str) -> Option<Secret> {
     let accounts = session.accounts().ok()?;
     let has_it = |account: &&Account| {
         let grant = account.grant();
-        let is_there = account.host == site.host && account.base_path() == site.base_path;
-        is_there && grant.is_some_and(|grant| grant.client_id == id)
+        account.oauth_site() == *site && grant.is_some_and(|grant| grant.client_id == id)
     };
     accounts.iter().filter(has_it).find_map(|account| {
         let kept = session.secret_of(account).ok()??;
@@ -121,19 +120,14 @@ fn ask_id(arguments: &Login, site: &Site) -> Result<String> {
 }
 
 fn ask_secret(arguments: &Login, flow: Flow) -> Result<Secret> {
-    let prompt = "Secret of the OAuth client (Enter if it has none): ";
     let secret = if arguments.with_token && !io::stdin().is_terminal() {
         secret::next_line(&mut terminal::input()?)?
-    } else if terminal::can_ask() {
-        terminal::ask_secret(prompt)?
     } else {
-        bail!(Hinted::new(
-            format!(
-                "cannot ask for the secret of the OAuth client: {}",
-                terminal::why_not()
-            ),
+        secret::ask_hidden(
+            "Secret of the OAuth client (Enter if it has none): ",
+            "the secret of the OAuth client",
             "give it on standard input, with '--with-token'; an empty line where it has none",
-        ));
+        )?
     };
     if flow == Flow::ClientCredentials || !secret.is_empty() {
         secret::refuse_what_is_no_secret(&secret, "secret")?;

@@ -22,7 +22,7 @@ use self::replace::{CHECK, choice};
 pub(super) use self::report::{forget_old, tell_where};
 use crate::account::file::Damage;
 use crate::account::sign_in::{Opaque, SignIn};
-use crate::account::verify::Meaning;
+use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, Accounts, Kept, Known, Origin, today, verify};
 use crate::answer::source;
 use crate::bitbucket::{self, Kind};
@@ -30,7 +30,7 @@ use crate::cli::{output, post_buffer, setup};
 use crate::git::Host;
 use crate::settings::Session;
 use crate::settings::policy::Objection;
-use crate::sys::{Hinted, message};
+use crate::sys::{Hinted, Secret, message};
 
 pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     let arguments = &mut arguments.clone();
@@ -62,25 +62,20 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     };
     let store = choice(arguments, &session, named)?;
     refuse(session.objection_to_keeping(&account, store)?)?;
-    let verdict = (!arguments.no_verify).then(|| {
-        let deadline = Instant::now() + CHECK;
-        let verdict = verify::check(&mut account, &kept.secret, deadline);
-        match verdict.meaning {
-            Meaning::Good | Meaning::Limited => {
-                verify::missing_workspace(&account, &kept.secret, deadline).unwrap_or(verdict)
-            }
-            _ => verdict,
-        }
-    });
-    if let Some(verdict) = &verdict {
-        report::refuse(verdict)?;
-    }
+    let ask = || check(&mut account, &kept.secret);
+    let verdict = (!arguments.no_verify).then(ask).transpose()?;
     account.unchecked = verdict
         .as_ref()
         .is_none_or(|it| it.meaning == Meaning::Unchecked);
 
     set_damaged_accounts_aside(&session)?;
-    let placed = replace::put(&session, arguments, &mut account, &kept)?;
+    let placed = replace::place(&session, arguments, &mut account, &kept);
+    let placed = placed.inspect_err(|_| {
+        if !account.entry.is_empty() {
+            // Report the first error.
+            let _ = session.forget(&account);
+        }
+    })?;
     tell_where(
         &session,
         &account,
@@ -106,6 +101,18 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     output::warn_of_the_chain(&bitbucket::hosts_asked_for(&account.host));
     post_buffer::offer([&account], arguments.may_ask());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks Bitbucket about the secret. Fails with what is wrong with one that is not stored.
+fn check(account: &mut Account, secret: &Secret) -> Result<Verdict> {
+    let deadline = Instant::now() + CHECK;
+    let mut verdict = verify::check(account, secret, deadline);
+    if matches!(verdict.meaning, Meaning::Good | Meaning::Limited) {
+        let misplaced = verify::missing_workspace(account, secret, deadline);
+        verdict = misplaced.unwrap_or(verdict);
+    }
+    report::refuse(&verdict)?;
+    Ok(verdict)
 }
 
 fn refuse(objection: Option<Objection>) -> Result<()> {

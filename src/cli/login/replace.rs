@@ -37,23 +37,9 @@ pub(super) struct Old {
     pub(super) works: Option<bool>,
 }
 
-/// Stores the secret, and records its account. If that fails, removes the secret again.
-pub(super) fn put(
-    session: &Session,
-    arguments: &Login,
-    account: &mut Account,
-    kept: &Kept,
-) -> Result<Placed> {
-    place(session, arguments, account, kept).inspect_err(|_| {
-        if !account.entry.is_empty() {
-            // Report the first error.
-            let _ = session.forget(account);
-        }
-    })
-}
-
-/// Another login may come in between: then it begins anew.
-fn place(
+/// Stores the secret, and records its account. Another login may come in between: then it begins anew. When it fails, an
+/// entry in the account says that the secret is stored.
+pub(super) fn place(
     session: &Session,
     arguments: &Login,
     account: &mut Account,

@@ -45,7 +45,6 @@ pub(crate) fn forget_old(session: &Session, old: &Account, what: &str) {
     }
 }
 
-/// Fails with what is wrong with a secret that is not stored.
 pub(super) fn refuse(verdict: &Verdict) -> Result<()> {
     let hint = verdict.hint.clone().unwrap_or_default();
     let hint = match verdict.meaning {
