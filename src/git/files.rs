@@ -63,16 +63,6 @@ pub(crate) fn config_folder(home: &Path) -> PathBuf {
     xdg.unwrap_or_else(|| home.join(".config")).join("git")
 }
 
-/// The values that a key has in one configuration file.
-pub(crate) fn values_in(path: &Path, key: &str) -> Result<Vec<String>> {
-    let path = as_text(path)?;
-    let arguments = ["config", "--file", path, "-z", "--get-all", key];
-    // It fails when there is no value.
-    let values = git(&arguments, PATIENCE).unwrap_or_default();
-    let values = values.split_terminator('\0');
-    Ok(values.map(str::to_owned).collect())
-}
-
 pub(super) fn as_text(path: &Path) -> Result<&str> {
     let not_text = || format!("the path '{}' is not UTF-8", path.display());
     path.to_str().with_context(not_text)

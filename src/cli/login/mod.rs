@@ -39,10 +39,8 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         Err(error) if error.is::<Damage>() => Accounts::default(),
         accounts => accounts?,
     };
-    let named = arguments
-        .name
-        .as_deref()
-        .and_then(|name| accounts.named(name));
+    let name = arguments.name.as_deref();
+    let named = name.and_then(|name| accounts.named(name));
     let host = host(arguments, named)?;
     let policy = session.policy()?;
     let is_oauth = oauth::is_meant(arguments, named)?
@@ -62,11 +60,9 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     };
     let store = choice(arguments, &session, named)?;
     refuse(session.objection_to_keeping(&account, store)?)?;
+    account.unchecked = true;
     let ask = || check(&mut account, &kept.secret);
     let verdict = (!arguments.no_verify).then(ask).transpose()?;
-    account.unchecked = verdict
-        .as_ref()
-        .is_none_or(|it| it.meaning == Meaning::Unchecked);
 
     set_damaged_accounts_aside(&session)?;
     let placed = replace::place(&session, arguments, &mut account, &kept);
@@ -76,12 +72,8 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
             let _ = session.forget(&account);
         }
     })?;
-    tell_where(
-        &session,
-        &account,
-        placed.old.is_some(),
-        placed.reason.as_ref(),
-    )?;
+    let (is_replaced, reason) = (placed.old.is_some(), placed.reason.as_ref());
+    tell_where(&session, &account, is_replaced, reason)?;
     if let Some(old) = &placed.old {
         forget_old(&session, &old.account, "the old secret");
     }
@@ -112,6 +104,7 @@ fn check(account: &mut Account, secret: &Secret) -> Result<Verdict> {
         verdict = misplaced.unwrap_or(verdict);
     }
     report::refuse(&verdict)?;
+    account.unchecked = verdict.meaning == Meaning::Unchecked;
     Ok(verdict)
 }
 

@@ -86,7 +86,7 @@ fn print(arguments: &Setup, place: &Place<'_>) -> Result<()> {
     let title = |path: &Path| format!("# {}\n", printable(&path.display().to_string()));
     let guard = (arguments.guard || arguments.no_guard).then_some(arguments.guard);
     let parts = [
-        title(&place.config()?),
+        title(&git::config_file(place.is_system)?),
         place.include().text(),
         title(&place.included),
         place.text(guard.or(place.guard()))?,
@@ -156,7 +156,7 @@ fn write(
     guard: Option<bool>,
     to_the_end: bool,
 ) -> Result<()> {
-    let (config, hosts) = (place.config()?, place.hosts()?);
+    let (config, hosts) = (git::config_file(place.is_system)?, place.hosts()?);
     let is_new = !place.included.exists();
     let mut has_changed = place.write(guard)?;
     if to_the_end || !place.is_included(&git::settings_in(&config)) {
@@ -180,7 +180,7 @@ fn write(
 /// Takes what an earlier setup wrote out of git's configuration, and has its last lines include our file if that is
 /// wanted. Whether that changed anything.
 fn rewrite(place: &Place<'_>, record: &mut Record, is_wanted: bool) -> Result<bool> {
-    let path = place.config()?;
+    let path = git::config_file(place.is_system)?;
     let is_new = !path.exists();
     let earlier = record.take(&path);
     if is_new && !is_wanted {
@@ -267,12 +267,14 @@ fn name_those_cut_off(before: &[(Host, Vec<Helper>)], after: &[(Host, Vec<Helper
 }
 
 fn undo(place: &Place<'_>) -> Result<()> {
-    let path = place.config()?;
+    let path = git::config_file(place.is_system)?;
     let mut record = Record::read(place)?;
     let was_there = rewrite(place, &mut record, false)?;
     let shown = path.display();
-    let helper = git::values_in(&path, "credential.https://bitbucket.org.helper")?;
-    if helper.contains(&helper_value()?) || place.is_included(&git::settings_in(&path)) {
+    let (left, value) = (git::settings_in(&path), helper_value()?);
+    let key = "credential.https://bitbucket.org.helper";
+    let is_own = |it: &Setting| it.key == key && it.value == value;
+    if left.iter().any(is_own) || place.is_included(&left) {
         bail!(Hinted::new(
             format!("'{shown}' names this helper, but setup did not write that"),
             format!(

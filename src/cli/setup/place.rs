@@ -35,14 +35,10 @@ impl<'a> Place<'a> {
         })
     }
 
-    pub(super) fn config(&self) -> Result<PathBuf> {
-        git::config_file(self.is_system)
-    }
-
     /// What git reads: for the whole machine no user's files.
     pub(super) fn settings(&self) -> Result<Vec<Setting>> {
         if self.is_system {
-            Ok(git::settings_in(&self.config()?))
+            Ok(git::settings_in(&git::config_file(self.is_system)?))
         } else {
             git::settings()
         }
