@@ -11,7 +11,7 @@ use crate::sys::http::{Answer, Client};
 use crate::sys::{Secret, Waiting, http, trace};
 
 /// All that is asked about one secret, until the deadline.
-pub(super) struct Inquiry<'a> {
+pub(crate) struct Inquiry<'a> {
     /// With what its answers have told so far.
     pub(super) account: Account,
     pub(super) secret: &'a Secret,
@@ -21,7 +21,7 @@ pub(super) struct Inquiry<'a> {
 }
 
 /// What a person asks.
-pub(super) fn about<'a>(account: &Account, secret: &'a Secret, deadline: Instant) -> Inquiry<'a> {
+pub(crate) fn about<'a>(account: &Account, secret: &'a Secret, deadline: Instant) -> Inquiry<'a> {
     Inquiry {
         account: account.clone(),
         secret,

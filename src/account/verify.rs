@@ -4,7 +4,8 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use crate::account::data_center::{failure, work_out_scheme};
-use crate::account::inquiry::{Inquiry, about};
+use crate::account::inquiry::Inquiry;
+pub(crate) use crate::account::inquiry::about;
 use crate::account::record::Account;
 use crate::account::sign_in::Scheme;
 pub(crate) use crate::account::verdict::{Meaning, Verdict, of_a_service_account};
@@ -54,44 +55,40 @@ pub(crate) fn check_all(
     })
 }
 
-/// Asks a repository as git would whether the account can fetch or push there. None if it is no repository, or git
-/// could not sign in.
-pub(crate) fn access(
-    account: &Account,
-    secret: &Secret,
-    place: &Reach,
-    service: Service,
-    deadline: Instant,
-) -> Option<Verdict> {
-    let verdict = of_place(&about(account, secret, deadline), place, service)?;
-    Some(verdict.unwrap_or_else(|error| unanswered(account, &error)))
-}
+impl Inquiry<'_> {
+    /// Asks a repository as git would whether the account can fetch or push there. None if it is no repository, or git
+    /// could not sign in.
+    pub(crate) fn access(&self, place: &Reach, service: Service) -> Option<Verdict> {
+        let verdict = of_place(self, place, service)?;
+        Some(verdict.unwrap_or_else(|error| unanswered(&self.account, &error)))
+    }
 
-/// Asks whether Bitbucket Cloud calls an access token one of a whole workspace.
-pub(crate) fn is_for_a_workspace(account: &Account, secret: &Secret, deadline: Instant) -> bool {
-    let inquiry = about(account, secret, deadline);
-    let answer = inquiry.who_is(&inquiry.as_bearer());
-    answer.is_ok_and(|answer| bitbucket::is_workspace_token(&answer))
-}
+    /// Asks whether Bitbucket Cloud calls an access token one of a whole workspace.
+    pub(crate) fn is_for_a_workspace(&self) -> bool {
+        let answer = self.who_is(&self.as_bearer());
+        answer.is_ok_and(|answer| bitbucket::is_workspace_token(&answer))
+    }
 
-/// Asks whether Bitbucket Cloud misses a workspace that the account is for. Any other answer decides nothing.
-pub(crate) fn missing_workspace(
-    account: &Account,
-    secret: &Secret,
-    deadline: Instant,
-) -> Option<Verdict> {
-    let inquiry = about(account, secret, deadline);
-    let identity = inquiry.for_rest().ok();
-    let identity = identity.filter(|_| bitbucket::is_cloud(&account.host))?;
-    let is_missing = |place: &&Reach| {
-        let url = bitbucket::workspace_url(&place.workspace);
-        let answer = inquiry.get(&bitbucket::api_host(), &url, &identity);
-        answer.is_ok_and(|answer| bitbucket::has_no_workspace(&answer))
-    };
-    let is_workspace = |place: &&Reach| place.repository.is_none();
-    let mut workspaces = account.reach.iter().filter(is_workspace);
-    let missing = workspaces.find(is_missing)?;
-    Some(misplaced(account, missing))
+    /// Asks whether Bitbucket Cloud misses a workspace that the account is for. Any other answer decides nothing.
+    pub(crate) fn missing_workspace(&self) -> Option<Verdict> {
+        let account = &self.account;
+        let identity = self.for_rest().ok();
+        let identity = identity.filter(|_| bitbucket::is_cloud(&account.host))?;
+        let is_missing = |place: &&Reach| {
+            let url = bitbucket::workspace_url(&place.workspace);
+            let answer = self.get(&bitbucket::api_host(), &url, &identity);
+            answer.is_ok_and(|answer| bitbucket::has_no_workspace(&answer))
+        };
+        let is_workspace = |place: &&Reach| place.repository.is_none();
+        let mut workspaces = account.reach.iter().filter(is_workspace);
+        let missing = workspaces.find(is_missing)?;
+        Some(misplaced(account, missing))
+    }
+
+    /// Asks for the account's repositories, and for nothing else.
+    pub(crate) fn check_repositories(&self) -> Result<Option<Verdict>, http::Error> {
+        refs(self, &self.account.reach)
+    }
 }
 
 fn cloud(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
@@ -116,7 +113,7 @@ fn cloud(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
         }
         status => return Ok(undecided(account, status)),
     }
-    let of_git = refs(inquiry, &account.reach)?;
+    let of_git = inquiry.check_repositories()?;
     let meaning = of_git.as_ref().map(|said| said.meaning);
     Ok(match (of_git, lacking_scope(account, &answer)) {
         (Some(misplaced), _) if meaning == Some(Meaning::Misplaced) => misplaced,
@@ -133,7 +130,7 @@ fn cloud(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
 /// REST takes an API token only with the e-mail. git's address takes it without, and REST may take it as Bearer, of which
 /// only a yes counts.
 fn without_email(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
-    if let Some(of_git) = refs(inquiry, &inquiry.account.reach)? {
+    if let Some(of_git) = inquiry.check_repositories()? {
         return Ok(of_git);
     }
     let answer = inquiry.who_is(&inquiry.as_bearer())?;
@@ -159,7 +156,7 @@ fn data_center(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
     // This address also answers without a sign-in; the header names the user only after one.
     let who = bitbucket::signed_in_users(&answer);
     let who = who.first().map(ToString::to_string);
-    let mut said = refs(inquiry, &inquiry.account.reach)?;
+    let mut said = inquiry.check_repositories()?;
     let is_token = matches!(
         inquiry.account.kind(),
         Some(Kind::HttpAccessToken | Kind::Oauth)
@@ -167,7 +164,7 @@ fn data_center(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
     // An administrator can close git alone to Basic.
     if is_token && said.as_ref().is_some_and(|said| !said.is_good()) {
         let other = inquiry.with_scheme(Scheme::Bearer);
-        let as_bearer = refs(&other, &other.account.reach)?;
+        let as_bearer = other.check_repositories()?;
         if as_bearer.as_ref().is_some_and(Verdict::is_good) {
             (*inquiry, said) = (other, as_bearer);
         }
@@ -185,15 +182,6 @@ fn data_center(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
         Some(said) if !said.is_good() => said,
         _ => good(&inquiry.account, who),
     })
-}
-
-/// Asks for the account's repositories, and for nothing else.
-pub(crate) fn check_repositories(
-    account: &Account,
-    secret: &Secret,
-    deadline: Instant,
-) -> Result<Option<Verdict>, http::Error> {
-    refs(&about(account, secret, deadline), &account.reach)
 }
 
 /// Asks for the repository of the current folder's remote.
@@ -325,7 +313,7 @@ fn explain_refusal(inquiry: &Inquiry<'_>, answer: &Answer) -> Result<Verdict, ht
                 return Ok(wrong_kind(Kind::AccessToken, Kind::ApiToken));
             }
             // git's address ignores the e-mail: if it accepts the token, the e-mail is wrong.
-            let of_git = match refs(inquiry, &account.reach)? {
+            let of_git = match inquiry.check_repositories()? {
                 None => refs_here(inquiry)?,
                 said => said,
             };

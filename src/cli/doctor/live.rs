@@ -74,7 +74,8 @@ pub(super) fn access(
         return vec![Check::skip(&Service::Fetch.to_string(), message)];
     }
     let deadline = Instant::now() + PATIENCE;
-    let ask = |service: &_| verify::access(account, secret, place, *service, deadline);
+    let inquiry = verify::about(account, secret, deadline);
+    let ask = |service: &_| inquiry.access(place, *service);
     let mut answers = in_parallel(&[Service::Fetch, Service::Push], ask).into_iter();
     let (Some(Some(fetch)), Some(Some(push))) = (answers.next(), answers.next()) else {
         return Vec::new();

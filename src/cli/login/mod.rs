@@ -100,7 +100,7 @@ fn check(account: &mut Account, secret: &Secret) -> Result<Verdict> {
     let deadline = Instant::now() + CHECK;
     let mut verdict = verify::check(account, secret, deadline);
     if matches!(verdict.meaning, Meaning::Good | Meaning::Limited) {
-        let misplaced = verify::missing_workspace(account, secret, deadline);
+        let misplaced = verify::about(account, secret, deadline).missing_workspace();
         verdict = misplaced.unwrap_or(verdict);
     }
     report::refuse(&verdict)?;

@@ -215,7 +215,7 @@ impl Plan {
         let asked: Vec<&mut Planned> = asked.collect();
         let answers = in_parallel(&asked, |planned| {
             let secret = &planned.credential.secret;
-            verify::is_for_a_workspace(&planned.account, secret, deadline)
+            verify::about(&planned.account, secret, deadline).is_for_a_workspace()
         });
         for (planned, is_wide) in asked.into_iter().zip(answers) {
             if is_wide {
