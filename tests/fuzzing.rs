@@ -110,7 +110,10 @@ pub fn git_config(data: &[u8]) {
         let end = value.map_or(0, |value| value.place(0..value.bytes().len()).end);
         assert!(entry.span.end.max(end) <= data.len());
     }
-    let hosts = [bitbucket::cloud(), bitbucket::api_host()];
+    let hosts = [
+        bitbucket::cloud(),
+        bitbucket::API_HOST.parse().expect("a host"),
+    ];
     let _ = find::in_text(data, &hosts);
     if let Some(new) = config_without(data, &hosts, &|found| !found.credentials.is_empty()) {
         let (_, again) = find::in_config(&new, &hosts).expect("git can still read it");

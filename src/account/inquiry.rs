@@ -6,7 +6,7 @@ use crate::account::present::Missing;
 use crate::account::record::Account;
 use crate::account::sign_in::Scheme;
 use crate::bitbucket::{self, Identity, Reach, Service};
-use crate::git::{Host, route};
+use crate::git::{Url, route};
 use crate::sys::http::{Answer, Client};
 use crate::sys::{Secret, Waiting, http, trace};
 
@@ -57,7 +57,7 @@ impl<'a> Inquiry<'a> {
     pub(super) fn who_is(&self, identity: &Identity) -> Result<Answer, http::Error> {
         let host = &self.account.host;
         let url = bitbucket::whoami_url(host, self.account.base_path());
-        self.get(&bitbucket::rest_host(host), &url, identity)
+        self.get(&url, identity)
     }
 
     /// Asks for a repository as git would, and where it was renamed for the new one: says where it is now. None if it is
@@ -72,7 +72,7 @@ impl<'a> Inquiry<'a> {
         let ask = |place: &Reach| {
             let repository = bitbucket::clone_url(host, self.account.base_path(), place)?;
             let url = bitbucket::service_url(&repository, service);
-            Some(self.get(host, &url, &identity))
+            Some(self.get(&url, &identity))
         };
         let answer = ask(place)?;
         let new = answer.as_ref().ok();
@@ -82,12 +82,9 @@ impl<'a> Inquiry<'a> {
         }
     }
 
-    pub(super) fn get(
-        &self,
-        host: &Host,
-        url: &str,
-        identity: &Identity,
-    ) -> Result<Answer, http::Error> {
+    pub(super) fn get(&self, url: &str, identity: &Identity) -> Result<Answer, http::Error> {
+        let host = Url::parse(url).and_then(|url| url.host());
+        let host = host.as_ref().unwrap_or(&self.account.host);
         let asked = self.account.host.clone();
         let _line = Waiting::on(move || format!("asking {asked}…"));
         let client = Client::new(&route::to(host, self.patience, self.deadline))?;

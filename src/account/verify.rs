@@ -76,7 +76,7 @@ impl Inquiry<'_> {
         let identity = identity.filter(|_| bitbucket::is_cloud(&account.host))?;
         let is_missing = |place: &&Reach| {
             let url = bitbucket::workspace_url(&place.workspace);
-            let answer = self.get(&bitbucket::api_host(), &url, &identity);
+            let answer = self.get(&url, &identity);
             answer.is_ok_and(|answer| bitbucket::has_no_workspace(&answer))
         };
         let is_workspace = |place: &&Reach| place.repository.is_none();

@@ -35,15 +35,6 @@ pub(crate) fn api_host() -> Host {
     API_HOST.parse().expect("a well-formed host")
 }
 
-/// The host of the REST API for an account's host.
-pub(crate) fn rest_host(host: &Host) -> Host {
-    if is_cloud(host) {
-        api_host()
-    } else {
-        host.clone()
-    }
-}
-
 /// The hosts for which an account of this host answers: on Bitbucket Cloud all three.
 pub(crate) fn hosts_asked_for(host: &Host) -> Vec<Host> {
     if is_cloud(host) {

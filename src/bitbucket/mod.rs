@@ -15,7 +15,7 @@ mod tokens;
 
 pub(crate) use self::authorization::{Identity, of_basic};
 pub(crate) use self::host::{
-    API_HOST, api_host, cloud, home_of, hosts_asked_for, is_cloud, of_ssh, rest_host, without_alias,
+    API_HOST, cloud, home_of, hosts_asked_for, is_cloud, of_ssh, without_alias,
 };
 pub(crate) use self::kind::{Kind, removed, static_usernames};
 pub(crate) use self::pages::{API_TOKEN_PAGE, PROFILE_PAGE, grants, how_to_make};

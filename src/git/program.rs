@@ -277,7 +277,8 @@ mod tests {
             b"protocol=https\nhost=x.example\n\n",
             patience,
         )
-        .expect_err("time is up");
+        .err()
+        .expect("time is up");
         assert!(error.to_string().contains("does not answer"), "{error}");
         std::thread::sleep(Duration::from_millis(1500));
         let text = std::fs::read_to_string(marker.path()).expect("text");

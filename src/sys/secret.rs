@@ -150,12 +150,6 @@ impl Deref for SecretBuffer {
     }
 }
 
-impl fmt::Debug for SecretBuffer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretBuffer(…)")
-    }
-}
-
 impl io::Write for SecretBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.extend(bytes);
