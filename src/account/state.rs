@@ -72,13 +72,8 @@ impl State {
 
     /// What is wrong with the account.
     pub(crate) fn complaint(self, account: &Account) -> Option<String> {
-        Some(format!("{} {}", account.shown(), self.predicate(account)?))
-    }
-
-    /// The same without its name.
-    pub(crate) fn predicate(self, account: &Account) -> Option<String> {
         let Account { host, store, .. } = account;
-        Some(match self {
+        let what = match self {
             // The store's own error says why.
             Self::Ok | Self::Unreachable => return None,
             Self::Unchecked => format!("is unchecked: {host} has not seen its secret yet"),
@@ -88,13 +83,16 @@ impl State {
             Self::Rejected if account.lies_elsewhere() => format!("was refused by {host}"),
             Self::Rejected => format!("was refused by {host} and is set aside"),
             Self::Retired => format!("is an app password; {}", bitbucket::removed("these")),
-        })
+        };
+        Some(format!("{} {what}", account.shown()))
     }
 }
 
-pub(crate) fn refused_there(account: &Account) -> String {
-    let Account { name, host, .. } = account;
-    format!("'{name}' works, but {host} refuses it for this repository: {REFUSED_THERE}")
+/// That one repository refuses the secret, and what to do.
+pub(crate) fn refused_there(account: &Account) -> (String, String) {
+    let (name, host) = (account.shown(), &account.host);
+    let message = format!("{name} works, but {host} refuses it for this repository");
+    (message, REFUSED_THERE.to_owned())
 }
 
 /// What to do where one repository refuses the secret.

@@ -256,10 +256,14 @@ impl Decision {
             };
             return Ok(notice.into_iter().collect());
         }
-        let mut notices: Vec<String> = self.candidates.iter().filter_map(notice).collect();
+        let (forbidden, others): (Vec<_>, Vec<_>) =
+            self.candidates.iter().partition(|it| it.is_forbidden());
+        let complaints = others.into_iter().filter_map(Candidate::complaint);
+        let notices = complaints.map(|(what, fix)| format!("{what}: {fix}"));
+        let mut notices: Vec<String> = notices.collect();
         if !self.is_over {
-            if let Some(forbidden) = self.candidates.iter().find_map(forbidden) {
-                return Err(forbidden);
+            if let Some((what, fix)) = forbidden.into_iter().find_map(Candidate::complaint) {
+                return Err(Hinted::new(what, fix).into());
             }
             if notices.is_empty() && wanted.path.is_none() && self.only_lacks_a_path() {
                 notices.push(format!(
@@ -305,27 +309,29 @@ impl Decision {
     }
 }
 
-/// Why a candidate that fits does not answer, where a person can do something about it.
-fn notice(candidate: &Candidate) -> Option<String> {
-    let account = &candidate.account;
-    match candidate.ruling {
-        Ruling::NoSecret => State::Missing.notice(account),
-        Ruling::Out(Standing::RefusedThere) => Some(state::refused_there(account)),
-        Ruling::Out(_) if account.is_retired() => State::Retired.notice(account),
-        Ruling::Out(Standing::Expired) => State::Expired.notice(account),
-        Ruling::Out(_) => State::Rejected.notice(account),
-        _ => None,
+impl Candidate {
+    /// Why it does not answer although it fits, where a person can do something about it; and what.
+    pub(crate) fn complaint(&self) -> Option<(String, String)> {
+        let account = &self.account;
+        let state = match &self.ruling {
+            Ruling::Forbidden(objection) => {
+                return Some((objection.notice(account), objection.fix(account)));
+            }
+            Ruling::NotAsked(objection) => {
+                let fix = format!("take '{}' out of 'lookup' in config.toml", account.name);
+                return Some((objection.to_string(), fix));
+            }
+            Ruling::Out(Standing::RefusedThere) => return Some(state::refused_there(account)),
+            Ruling::NoSecret => State::Missing,
+            Ruling::Out(_) if account.is_retired() => State::Retired,
+            Ruling::Out(Standing::Expired) => State::Expired,
+            Ruling::Out(_) => State::Rejected,
+            _ => return None,
+        };
+        Some((state.complaint(account)?, state::fix(account)))
     }
-}
 
-fn forbidden(candidate: &Candidate) -> Option<Error> {
-    let Candidate { account, .. } = candidate;
-    match &candidate.ruling {
-        Ruling::Forbidden(objection) => Some(objection.to_using(account)),
-        Ruling::NotAsked(objection) => {
-            let hint = format!("take '{}' out of 'lookup' in config.toml", account.name);
-            Some(Hinted::new(objection.to_string(), hint).into())
-        }
-        _ => None,
+    fn is_forbidden(&self) -> bool {
+        matches!(self.ruling, Ruling::Forbidden(_) | Ruling::NotAsked(_))
     }
 }

@@ -34,14 +34,10 @@ pub(super) fn of(
     // The last one that is chosen is meant: none before it answers.
     let candidates = decision.candidates.iter();
     let chosen = candidates.clone().rev().filter(|it| is_chosen(it));
-    let complaint = |candidate| match told(candidate, true) {
-        Some((message, Some(fix))) => Some(Check::fail(ID, message, fix)),
-        _ => None,
-    };
-    let mut complaints = chosen.chain(candidates).filter_map(complaint);
-    complaints
-        .next()
-        .unwrap_or_else(|| nobody(surroundings, wanted, decision.only_lacks_a_path()))
+    match chosen.chain(candidates).find_map(Candidate::complaint) {
+        Some((message, fix)) => Check::fail(ID, message, fix),
+        None => nobody(surroundings, wanted, decision.only_lacks_a_path()),
+    }
 }
 
 /// The line of a candidate that does not answer; `is_said` if the first line had the fix.
@@ -53,7 +49,7 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
         _ if account.is_of_the_environment() => "environment".to_owned(),
         _ => accounts::id(account),
     };
-    let (message, fix) = told(candidate, false)?;
+    let (message, fix) = told(candidate)?;
     Some(Check::skip(&id, message).with(fix.filter(|_| !is_said)))
 }
 
@@ -67,61 +63,33 @@ fn is_chosen(candidate: &Candidate) -> bool {
 }
 
 /// Why a candidate does not answer, and what to do about it.
-fn told(candidate: &Candidate, is_meant: bool) -> Option<(String, Option<String>)> {
+fn told(candidate: &Candidate) -> Option<(String, Option<String>)> {
+    if let Some((message, fix)) = candidate.complaint() {
+        return Some((message, Some(fix)));
+    }
     let account = &candidate.account;
-    let Account { name, host, .. } = account;
-    let but = if is_meant {
-        chosen_but(account)
-    } else {
-        "would fit, but"
-    };
-    let lacks = |state: State| {
-        let what = state.predicate(account).unwrap_or_default();
-        (format!("{but} it {what}"), Some(state::fix(account)))
-    };
-    let (predicate, fix) = match &candidate.ruling {
-        Ruling::Answers => return None,
+    let predicate = match &candidate.ruling {
         Ruling::NotNamed => {
+            let name = &account.name;
             let message = format!("'{name}' may not answer, as '--account' names another");
             return Some((message, None));
         }
-        Ruling::Forbidden(objection) => {
-            return Some((objection.notice(account), Some(objection.fix(account))));
-        }
-        Ruling::NotAsked(objection) => {
-            let fix = format!("take '{name}' out of 'lookup' in config.toml");
-            let message = format!("the store '{name}' is not asked: {objection}");
-            return Some((message, Some(fix)));
-        }
-        Ruling::NoSecret => lacks(State::Missing),
-        Ruling::Fails => (format!("{but} its secret cannot be read"), None),
-        Ruling::Out(Standing::Expired) => lacks(State::Expired),
-        Ruling::Out(Standing::RefusedThere) => (
-            format!("works, but {host} refuses it for this repository"),
-            Some(state::REFUSED_THERE.to_owned()),
-        ),
-        Ruling::Out(_) => (
-            format!("{but} {host} refused it, so it is set aside"),
-            Some(state::fix(account)),
-        ),
-        Ruling::Misfit(misfit) => (misfitting(account, *misfit), None),
-        Ruling::Outranked(rank) => (outranked(*rank), None),
+        Ruling::Fails => "would fit, but its secret cannot be read".to_owned(),
+        Ruling::Misfit(misfit) => misfitting(account, *misfit),
+        Ruling::Outranked(rank) => outranked(*rank),
+        _ => return None,
     };
-    Some((format!("{} {predicate}", account.shown()), fix))
-}
-
-/// The start of what keeps the account that is meant from answering.
-fn chosen_but(account: &Account) -> &'static str {
-    if account.is_of_the_environment() {
-        "is set in the environment and chosen, but"
-    } else {
-        "is chosen, but"
-    }
+    Some((format!("{} {predicate}", account.shown()), None))
 }
 
 /// The account that answers, its user name, and why it answers.
 fn of_answer(wanted: &Wanted<'_>, account: &Account, chosen: Option<&Chosen>) -> Check {
-    let (shown, but) = (account.shown(), chosen_but(account));
+    let shown = account.shown();
+    let start = match account.origin {
+        Origin::Variable(_) => format!("{shown} is set in the environment and"),
+        Origin::Source(store) => format!("{shown} of the store '{store}'"),
+        Origin::Git | Origin::Login => shown,
+    };
     let presented = match account.kind().map(|_| identity(wanted, account)) {
         Some(Ok(Identity::Basic { username, .. })) => {
             format!("with the user name '{}'", Bytes::from(username))
@@ -129,20 +97,24 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account, chosen: Option<&Chosen>) ->
         Some(Ok(Identity::Bearer(_))) => "as Bearer".to_owned(),
         Some(Ok(Identity::Header { .. })) | None => "as git gave it".to_owned(),
         Some(Err(missing)) => {
-            let message = format!("{shown} {but} lacks {missing}");
+            let is = if account.is_of_the_environment() {
+                ""
+            } else {
+                "is "
+            };
+            let message = format!("{start} {is}chosen, but lacks {missing}");
             return Check::fail(ID, message, missing.fix(account));
         }
     };
     if account.is_retired() {
-        let what = State::Retired.predicate(account).unwrap_or_default();
-        let message = format!("{shown} {but} it {what}");
-        return Check::fail(ID, message, state::fix(account));
+        let complaint = State::Retired.complaint(account).unwrap_or_default();
+        return Check::fail(ID, complaint, state::fix(account));
     }
     let mut message = match account.origin {
-        Origin::Variable(_) => format!("{shown} is set in the environment and answers"),
-        Origin::Source(store) => format!("{shown} of the store '{store}' answers {presented}"),
+        Origin::Variable(_) => format!("{start} answers"),
+        Origin::Source(_) => format!("{start} answers {presented}"),
         Origin::Git | Origin::Login => {
-            format!("{shown} answers {presented}: {}", why(wanted, account))
+            format!("{start} answers {presented}: {}", why(wanted, account))
         }
     };
     message.extend(chosen.map(how));

@@ -56,9 +56,10 @@ pub(super) fn checks(
             format!("use '{}', and revoke the secret", url.bare()),
         ));
     }
-    let own = surroundings.chains.iter().filter(|(it, _)| *it == host);
-    checks.extend(own.map(|(host, chain)| chain::of_host(&surroundings, host, chain)));
-    let session = match only_of_git(&surroundings, &host) {
+    let mut chains = surroundings.chains.iter();
+    let chain = chains.find(|(it, _)| *it == host).map(|(_, chain)| chain);
+    checks.extend(chain.map(|chain| chain::of_host(&surroundings, &host, chain)));
+    let session = match only_of_git(surroundings.session, chain) {
         Ok(session) => session,
         Err(error) => {
             checks.push(Check::failed("answer", &error));
@@ -87,13 +88,12 @@ pub(super) fn checks(
 }
 
 /// Where git's configuration names the account that alone may answer, only that one may here.
-fn only_of_git(surroundings: &Surroundings<'_>, host: &Host) -> Result<Session> {
-    let session = surroundings.session.clone();
+fn only_of_git(session: &Session, chain: Option<&Vec<Helper>>) -> Result<Session> {
+    let session = session.clone();
     if session.only().is_some() {
         return Ok(session);
     }
-    let mut chains = surroundings.chains.iter().filter(|(it, _)| it == host);
-    let asked = chains.find_map(|(_, chain)| chain.iter().find(|helper| helper.is_ours()));
+    let asked = chain.into_iter().flatten().find(|helper| helper.is_ours());
     session.with_only(asked.and_then(Helper::account).as_deref())
 }
 

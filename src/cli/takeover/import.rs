@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         match place.entries(&hosts, &usernames) {
             Ok(entries) => {
                 all_well &= entries.iter().all(|entry| entry.content.is_ok());
-                gathered.push(Gathered { place, entries });
+                gathered.push((place, entries));
             }
             Err(error) => {
                 message::warn(error::one_line(&error));
@@ -77,7 +77,8 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         }
     }
     // git uses the first entry that fits, but our newest account from git answers. So import the first one last.
-    let credentials: Vec<&Credential> = gathered.iter().flat_map(Gathered::credentials).collect();
+    let entries = gathered.iter().flat_map(|(_, entries)| entries);
+    let credentials: Vec<&Credential> = entries.flat_map(Entry::own).collect();
     let mut plan = Plan::make(&session, credentials.iter().copied().rev())?;
     if !arguments.dry_run {
         plan.carry_out(&session)?;
@@ -86,8 +87,8 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
         message::warn(failure);
         all_well = false;
     }
-    for from in &gathered {
-        all_well &= from.report(arguments, &plan, &hosts);
+    for (place, entries) in &gathered {
+        all_well &= place.report(arguments, entries, &plan, &hosts);
     }
     if !arguments.dry_run && !credentials.is_empty() {
         setup::refresh(&session, "the accounts are stored")?;
@@ -221,35 +222,23 @@ impl Place {
         };
         git::edit(path, &git::lock_of(path), change, |_| Ok(()))
     }
-}
-
-struct Gathered {
-    place: Place,
-    entries: Vec<Entry>,
-}
-
-impl Gathered {
-    fn credentials(&self) -> impl Iterator<Item = &Credential> {
-        self.entries.iter().flat_map(Entry::own)
-    }
 
     /// Reports the imported credentials, and with `--remove` removes them from the source; false if that failed.
-    fn report(&self, arguments: &Import, plan: &Plan, hosts: &[Host]) -> bool {
-        let planned = self
-            .credentials()
-            .filter_map(|credential| plan.of(credential));
+    fn report(&self, arguments: &Import, entries: &[Entry], plan: &Plan, hosts: &[Host]) -> bool {
+        let planned = entries.iter().flat_map(Entry::own);
+        let planned = planned.filter_map(|credential| plan.of(credential));
         let stored = planned.filter(|planned| planned.failure.is_none());
         let name = |planned: &Planned| format!("'{}'", planned.account.name);
         let mut names: Vec<String> = stored.map(name).collect();
         names.dedup();
-        let shown = self.place.shown();
+        let shown = self.shown();
         message::tell(&match (names.join(", "), arguments.dry_run) {
             (none, _) if none.is_empty() => format!("Nothing for Bitbucket in {shown}"),
             (names, true) => format!("Would import {names} from {shown}"),
             (names, false) => format!("Imported {names} from {shown}"),
         });
         let is_foreign = |entry: &&Entry| entry.content.as_ref().is_ok_and(Vec::is_empty);
-        let foreign = self.entries.iter().filter(is_foreign).count();
+        let foreign = entries.iter().filter(is_foreign).count();
         if foreign > 0 {
             let number = output::plural(foreign, "entry", "entries");
             message::tell(&format!("{number} for other hosts, left alone"));
@@ -263,7 +252,7 @@ impl Gathered {
             ));
             return true;
         }
-        let removed = self.place.remove(&self.entries, plan, hosts);
+        let removed = self.remove(entries, plan, hosts);
         match &removed {
             Ok(()) => message::tell(&format!("Removed from {shown}")),
             Err(error) => message::warn(format_args!("{shown}: {}", error::one_line(error))),

@@ -202,7 +202,10 @@ impl Plan {
         }
         plan.widen(session);
         for planned in plan.0.iter_mut().filter(|it| it.before.is_none()) {
-            planned.account.name = accounts.free_name(&usual_name(&planned.account));
+            let account = &planned.account;
+            let email = account.email().filter(|_| account.username().is_none());
+            let name = email.map_or_else(|| account.usual_name(), str::to_owned);
+            planned.account.name = accounts.free_name(&name);
             accounts.add(planned.account.clone());
         }
         Ok(plan)
@@ -258,10 +261,9 @@ impl Plan {
     /// Says what is left to do before git uses the accounts.
     pub(crate) fn tell_what_is_left(&self, hosts: &[Host]) {
         let accounts = self.0.iter().map(|planned| &planned.account);
-        accounts
-            .filter(|account| account.is_retired())
-            .filter_map(|account| State::Retired.notice(account))
-            .for_each(|notice| message::tell(&notice));
+        let retired = accounts.filter(|account| account.is_retired());
+        let notices = retired.filter_map(|account| State::Retired.notice(account));
+        notices.for_each(|notice| message::tell(&notice));
         output::warn_of_the_chain(hosts);
     }
 }
@@ -360,15 +362,6 @@ impl Planned {
         }
         Ok(())
     }
-}
-
-/// None reads as a place: `token acme/site` is about the place.
-fn usual_name(account: &Account) -> String {
-    let name = account.username().map(ToString::to_string);
-    let name = name.or_else(|| account.email().map(str::to_owned));
-    let name = name.or_else(|| account.reach.first().map(ToString::to_string));
-    let name = name.unwrap_or_else(|| account.host.to_string());
-    name.replace('/', "-")
 }
 
 fn add_email(account: &mut Account, email: Option<String>) {

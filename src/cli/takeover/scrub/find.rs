@@ -110,10 +110,8 @@ fn give_reaches(config: &GitConfig, hosts: &[Host], found: &mut [Found]) {
         let reach = Reach::of_path(&host, &url.path()?)?;
         Some((bitbucket::home_of(&host), reach))
     });
-    let mut reaches = BTreeMap::new();
-    for (host, reach) in reaches_of {
-        reaches.entry(host).or_insert(reach);
-    }
+    // The first one is the last that is put in.
+    let reaches: BTreeMap<Host, Reach> = reaches_of.rev().collect();
     for credential in found.iter_mut().flat_map(|found| &mut found.credentials) {
         if credential.reach.is_none() {
             credential.reach = reaches.get(&credential.host).cloned();

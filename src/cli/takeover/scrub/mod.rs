@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     if is_change {
         setup::refresh(&session, "the secrets are stored")?;
     }
-    if print(&scrub, arguments.json)? {
+    if print(&scrub, walk.trees.len(), arguments.json)? {
         plan.tell_what_is_left(&hosts);
     }
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))
@@ -100,7 +100,7 @@ fn walk(arguments: &Scrub) -> Result<Walk> {
 }
 
 /// Whether anything was moved.
-fn print(scrub: &Scrubbing, as_json: bool) -> Result<bool> {
+fn print(scrub: &Scrubbing, searched: usize, as_json: bool) -> Result<bool> {
     let rows: Vec<&Found> = scrub.holders.iter().flat_map(|it| &it.found).collect();
     if as_json {
         output::print_json(&BTreeMap::from([("found", &rows)]))?;
@@ -109,7 +109,7 @@ fn print(scrub: &Scrubbing, as_json: bool) -> Result<bool> {
         output::print(lines.as_bytes())?;
     }
     scrub.problems.iter().for_each(message::warn);
-    summary(&rows, scrub).for_each(|line| message::tell(&line));
+    summary(&rows, searched, scrub.foreign).for_each(|line| message::tell(&line));
     Ok(rows.iter().any(|row| row.action == Action::Moved))
 }
 
@@ -131,7 +131,7 @@ fn line(row: &Found) -> String {
 }
 
 /// What is left to do, a line each.
-fn summary(rows: &[&Found], scrub: &Scrubbing) -> impl Iterator<Item = String> {
+fn summary(rows: &[&Found], searched: usize, foreign: usize) -> impl Iterator<Item = String> {
     let with = |action, is_of_others| {
         let rows = rows.iter().filter(move |row| row.action == action);
         rows.filter(move |row| row.is_of_others == is_of_others)
@@ -150,12 +150,11 @@ fn summary(rows: &[&Found], scrub: &Scrubbing) -> impl Iterator<Item = String> {
     let by_others = "in files of the repository itself, which others may have written: no account is made of that, and \
                      nothing is rewritten; so revoke it";
     let by_hand = "still there: take it out by hand";
-    let searched = scrub.repositories;
     let lines = [
         (searched > 1).then(|| format!("Searched {searched} repositories")),
         rows.is_empty()
             .then(|| "No secret for Bitbucket found".to_owned()),
-        secrets(scrub.foreign, "for other hosts, left alone"),
+        secrets(foreign, "for other hosts, left alone"),
         secrets(count(Action::WouldMove, false), unchanged),
         (moved().count() > 0).then(|| {
             let number = plural(moved().count(), "secret", "secrets");

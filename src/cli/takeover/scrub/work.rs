@@ -37,8 +37,6 @@ pub(super) struct Holder {
 #[derive(Default)]
 pub(super) struct Scrubbing {
     pub(super) holders: Vec<Holder>,
-    /// How many repositories were searched.
-    pub(super) repositories: usize,
     /// The number of secrets of other hosts.
     pub(super) foreign: usize,
     /// How many secrets of files that others wrote were seen.
@@ -113,7 +111,6 @@ impl Scrubbing {
         let searched = Arc::<AtomicUsize>::default();
         let number = Arc::clone(&searched);
         let all = walk.trees.len();
-        self.repositories = all;
         let line = Waiting::on(move || {
             let number = number.load(Ordering::Relaxed);
             format!("searched {number} of {all} repositories…")
@@ -225,17 +222,15 @@ fn committed(
     let is_bare = !tree.join(".git").exists();
     let is_seen = |path: &Path| dunce::canonicalize(path).is_ok_and(|real| seen.contains(&real));
     let mut lines = Vec::new();
-    let mut number = 0;
     for line in git::grep(tree, is_bare, &pattern(hosts))? {
         let path = tree.join(line.name);
-        if number > MOST_REPORTED || !is_bare && is_seen(&path) {
+        if !is_bare && is_seen(&path) {
             continue;
         }
         let mut findings = find::in_text(&line.text, hosts);
         for found in &mut findings.found {
             found.line = line.number;
         }
-        number += findings.found.len();
         lines.push((path, findings));
     }
     Ok(lines)

@@ -132,7 +132,7 @@ fn the_user_name_of_a_url_and_what_was_set_aside_count() {
     let (_, checks) = doctor(&env, &[HTTPS]);
     assert_eq!(
         one(&checks, "account.ada"),
-        "skip: 'ada' would fit, but bitbucket.org refused it, so it is set aside; fix: \
+        "skip: 'ada' was refused by bitbucket.org and is set aside; fix: \
          'git credential-bitbucket status --verify ada' asks again"
     );
     assert_starts(&one(&checks, "answer"), "pass: 'bob' answers");
@@ -199,7 +199,7 @@ fn an_account_that_is_meant_but_has_no_secret_does_not_answer() {
     let answer = one(&doctor(&env, &[HTTPS]).1, "answer");
     assert_starts(
         &answer,
-        "fail: 'me' is chosen, but it has no secret in the file; fix: 'git credential-bitbucket login me'",
+        "fail: 'me' has no secret in the file; fix: 'git credential-bitbucket login me'",
     );
 }
 
@@ -252,7 +252,7 @@ fn a_set_aside_account_is_named_with_one_mend() {
     assert_eq!(status, 1);
     assert_starts(
         &one(&checks, "answer"),
-        "fail: 'work' is chosen, but bitbucket.org refused it, so it is set aside; fix: ",
+        "fail: 'work' was refused by bitbucket.org and is set aside; fix: ",
     );
     assert!(!one(&checks, "account.work").contains("fix"), "{checks:?}");
 }

@@ -180,7 +180,7 @@ fn the_environment_says_which_credential_wins() {
     );
     assert_starts(
         &one(&doctor(&env, &[HTTPS]).1, "answer"),
-        "fail: BITBUCKET_ACCESS_TOKEN is set in the environment and chosen",
+        "fail: BITBUCKET_ACCESS_TOKEN was refused by bitbucket.org",
     );
 
     let mut env = TestEnv::new();
