@@ -37,6 +37,20 @@ fn of_two_accounts_that_fit_equally_the_first_answers_and_keeps_its_place() {
 }
 
 #[test]
+fn of_three_that_fit_the_one_between_two_that_were_refused_answers() {
+    let env = TestEnv::new();
+    let tokens = [1, 2, 3].map(|number| another(API_TOKEN, number));
+    for (name, token) in ["first", "second", "third"].iter().zip(&tokens) {
+        env.login(token, &[name]);
+    }
+    let answer = |token: &str| reply("x-bitbucket-api-token-auth", token);
+    for refused in [&tokens[0], &tokens[2]] {
+        env.program(&["erase"], format!("{WANTED}{}", answer(refused)));
+    }
+    assert_eq!(env.get(WANTED), answer(&tokens[1]));
+}
+
+#[test]
 fn an_account_s_name_selects_it_as_its_user_name_does() {
     let env = TestEnv::new();
     env.configure_plain();

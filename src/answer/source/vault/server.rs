@@ -216,6 +216,8 @@ mod tests {
             "http://vault.corp.example:8200",
             "http://127.0.0.1.evil.example",
             "https://user:pass@vault.corp.example",
+            "https://pass@vault.corp.example",
+            "https://:pass@vault.corp.example",
             "unix:///run/agent.sock",
             "vault.corp.example:8200",
             "https://",
