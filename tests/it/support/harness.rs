@@ -369,11 +369,13 @@ pub(crate) fn write_private(path: &Path, content: &str) {
 /// Bytes that do not compress.
 pub(crate) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
-    let next = |_| {
+    let mut noise = Vec::with_capacity(length + 8);
+    while noise.len() < length {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state.to_le_bytes()[0]
-    };
-    (0..length).map(next).collect()
+        noise.extend_from_slice(&state.to_le_bytes());
+    }
+    noise.truncate(length);
+    noise
 }

@@ -51,7 +51,7 @@ impl Server {
         std::fs::create_dir_all(folder.join("objects"))?;
         // git-config(1): receiving over HTTP is off unless http.receivepack says so.
         let settings = "[http]\n\treceivepack = true\n[uploadpack]\n\tallowFilter = true\n\
-                        [init]\n\ttemplateDir =\n[receive]\n\tautogc = false\n";
+                        [init]\n\ttemplateDir =\n[receive]\n\tautogc = false\n[core]\n\tcompression = 0\n";
         std::fs::write(server.home().join(".gitconfig"), settings)?;
         server.add_host(CLOUD, Site::Cloud);
         server.add_host("www.bitbucket.org:443", Site::Cloud);
