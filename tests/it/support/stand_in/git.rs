@@ -8,7 +8,7 @@ use serde_json::json;
 use super::access::{Door, Refusal};
 use super::data_center;
 use super::message::{Response, read_headers};
-use super::repository::clean_git;
+use super::repository::clean_http_backend;
 use super::request::Authorization;
 use super::routing::Question;
 use super::server::{Shelved, Site};
@@ -71,9 +71,8 @@ pub(super) fn refuse(question: &Question<'_>, refusal: &Refusal) -> Response {
 fn run(question: Question<'_>, repository: &Shelved, rest: &[&str]) -> io::Result<Response> {
     let incoming = question.incoming;
     let header = |name| incoming.header(name).unwrap_or_default().to_owned();
-    let mut command = clean_git(&question.server.home());
+    let mut command = clean_http_backend(&question.server.home());
     command
-        .arg("http-backend")
         .env("GIT_PROJECT_ROOT", &repository.folder)
         .env("GIT_HTTP_EXPORT_ALL", "1")
         .env("PATH_INFO", format!("/{}", rest.join("/")))

@@ -1,11 +1,12 @@
 //! The repositories the stand-in serves, and how a test fills them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::programs::found_here;
 use super::server::{Server, Shelved};
@@ -203,7 +204,23 @@ impl Files {
 
 /// git without anything of the test's environment or the machine's settings.
 pub(super) fn clean_git(home: &Path) -> Command {
-    let mut command = Command::new(found_here("git"));
+    clean(&found_here("git"), home)
+}
+
+/// The same for `git http-backend`, which git itself would start in a process more.
+pub(super) fn clean_http_backend(home: &Path) -> Command {
+    static FOLDER: OnceLock<String> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let output = clean_git(home).arg("--exec-path").output();
+        let output = output.expect("git is installed").stdout;
+        String::from_utf8(output).expect("a plain path")
+    });
+    let program = Path::new(folder.trim_end()).join("git-http-backend");
+    clean(program.as_os_str(), home)
+}
+
+fn clean(program: &OsStr, home: &Path) -> Command {
+    let mut command = Command::new(program);
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
