@@ -47,8 +47,10 @@ fn system_folder() -> PathBuf {
 pub(crate) struct Locations {
     config: PathBuf,
     data: PathBuf,
-    runtime: PathBuf,
-    gitconfig: PathBuf,
+    /// The folder for short-lived files: in memory where the system has one.
+    pub(crate) runtime: PathBuf,
+    /// What git's configuration includes: everybody may read it.
+    pub(crate) gitconfig: PathBuf,
 }
 
 impl Locations {
@@ -114,11 +116,6 @@ impl Locations {
         format!("{here}, set by {what}, but accounts lie in '{usual}': {fix} {what} to use them")
     }
 
-    /// The folder for short-lived files: in memory where the system has one.
-    pub(crate) fn runtime(&self) -> &Path {
-        &self.runtime
-    }
-
     pub(crate) fn config(&self) -> PathBuf {
         self.config.join("config.toml")
     }
@@ -134,11 +131,6 @@ impl Locations {
     /// What was said of late, for who says the same.
     pub(crate) fn said(&self) -> PathBuf {
         self.runtime.join("said")
-    }
-
-    /// What git's configuration includes: everybody may read it.
-    pub(crate) fn gitconfig(&self) -> &Path {
-        &self.gitconfig
     }
 
     /// Whether one folder, which is closed to others, holds everything.

@@ -26,7 +26,7 @@ impl<'a> Place<'a> {
         let included = if is_system {
             system_gitconfig()
         } else {
-            session.locations()?.gitconfig().to_owned()
+            session.locations()?.gitconfig.clone()
         };
         Ok(Self {
             session,

@@ -10,8 +10,8 @@ use super::own_token;
 use super::reply::Reply;
 use super::server::Server;
 use super::ticket::Ticket;
+use crate::settings::Session;
 use crate::settings::config::Auth;
-use crate::settings::{Locations, Session};
 use crate::sys::files::Lock;
 use crate::sys::{Hinted, Secret, one_line, trace};
 
@@ -37,7 +37,7 @@ pub(super) struct VaultSession {
 impl VaultSession {
     pub(super) fn begin(session: &Session) -> Result<Self> {
         let settings = &session.config()?.store.vault;
-        let folder = session.locations().ok().map(Locations::runtime);
+        let folder = session.locations().ok().map(|it| &it.runtime);
         let mut session = Self {
             server: Server::of(settings, session.policy()?, session.deadline())?,
             auth: settings.auth,
