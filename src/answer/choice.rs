@@ -61,7 +61,7 @@ pub(crate) enum Basis {
 /// How many are asked.
 const MOST: usize = 8;
 /// What of an answer's time is left for writing down what Bitbucket said.
-const NOTE: Duration = Duration::from_millis(500);
+pub(super) const NOTE: Duration = Duration::from_millis(500);
 
 /// Chooses among those that fit equally. The environment's account is the first of all. None where there is no choice.
 pub(super) fn among(

@@ -1,13 +1,13 @@
 //! Whether a secret that a server refused is good again: Bitbucket is asked, by one process at a time.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
 use crate::account::{Account, Accounts, Kept, Standing, probe};
-use crate::answer::choice::Candidate;
+use crate::answer::choice::{Candidate, NOTE};
 use crate::answer::found::Effort;
 use crate::answer::matching::Wanted;
 use crate::answer::ruling::{Ruling, rule};
@@ -16,9 +16,6 @@ use crate::settings::Session;
 use crate::sys::error::one_line;
 use crate::sys::files::Lock;
 use crate::sys::{Secret, trace};
-
-/// What of an answer's time is left for writing down what Bitbucket said of a refused secret.
-const NOTE: Duration = Duration::from_millis(500);
 
 /// Asks about the rejected account that would win, and puts it into `accounts` as it is now.
 /// Returns its entry and secret if it is good again. Fails when a grant yields no new token.

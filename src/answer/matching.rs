@@ -37,12 +37,6 @@ pub(crate) enum Misfit {
     OtherAttributes,
 }
 
-struct OnHost<'a> {
-    is_only: bool,
-    /// Below which paths its instances lie, as far as accounts name them.
-    base_paths: Vec<&'a str>,
-}
-
 impl<'a> Wanted<'a> {
     /// What the context wants, when it wants something of a host over https at all.
     pub(crate) fn of(context: &'a Context) -> Option<Self> {
@@ -84,7 +78,8 @@ impl<'a> Wanted<'a> {
         login
     }
 
-    fn fit(&self, account: &Account, host: &OnHost<'_>) -> Result<Exactness, Misfit> {
+    /// `instances` has the base path of each account of the host.
+    fn fit(&self, account: &Account, instances: &[&str]) -> Result<Exactness, Misfit> {
         let Some(kind) = account.kind() else {
             return self.fit_as_git_does(account);
         };
@@ -94,7 +89,8 @@ impl<'a> Wanted<'a> {
         if !kind.exists_on(&account.host) {
             return Err(Misfit::NoSuchKind);
         }
-        self.fit_base_path(account, host)?;
+        self.fit_base_path(account, instances)?;
+        let is_only = instances.len() == 1;
         if let Some(only) = &account.only_username
             && (self.username != Some(only.as_slice()) || self.host.as_str() == API_HOST)
         {
@@ -105,7 +101,7 @@ impl<'a> Wanted<'a> {
         }
         match &self.reach {
             Some(wanted) => exactness(&account.reach, wanted).ok_or(Misfit::OtherReach),
-            None if host.is_only && account.origin == Origin::Login && self.is_about_the_host() => {
+            None if is_only && account.origin == Origin::Login && self.is_about_the_host() => {
                 Ok(Exactness::Host)
             }
             None => Err(Misfit::NoPath),
@@ -113,12 +109,12 @@ impl<'a> Wanted<'a> {
     }
 
     /// Several programs may lie on one host, each below a path of its own: an account is for those of its instance.
-    fn fit_base_path(&self, account: &Account, host: &OnHost<'_>) -> Result<(), Misfit> {
-        if host.base_paths.is_empty() {
+    fn fit_base_path(&self, account: &Account, instances: &[&str]) -> Result<(), Misfit> {
+        if instances.iter().all(|base| base.is_empty()) {
             return Ok(());
         }
         let Some(path) = self.path else {
-            return host.is_only.then_some(()).ok_or(Misfit::NoPath);
+            return (instances.len() == 1).then_some(()).ok_or(Misfit::NoPath);
         };
         let path = std::str::from_utf8(path).map_err(|_| Misfit::OtherBasePath)?;
         let path = path.split(['?', '#']).next().unwrap_or_default();
@@ -131,7 +127,7 @@ impl<'a> Wanted<'a> {
             let base = base.trim_matches('/').split('/');
             segments.starts_with(&base.collect::<Vec<_>>())
         };
-        let nearest = host.base_paths.iter().copied().filter(is_below);
+        let nearest = instances.iter().copied().filter(is_below);
         let nearest = nearest.max_by_key(|base| base.len());
         (nearest.unwrap_or_default() == account.base_path())
             .then_some(())
@@ -178,16 +174,10 @@ pub(crate) fn fits<'a>(
 ) -> impl Iterator<Item = (&'a Account, Result<Exactness, Misfit>)> {
     let home = bitbucket::home_of(&wanted.host);
     let own = accounts.iter().filter(|account| account.host == home);
-    let mut base_paths: Vec<&str> = own.map(Account::base_path).collect();
-    let is_only = base_paths.len() == 1;
-    base_paths.retain(|base| !base.is_empty());
-    let host = OnHost {
-        is_only,
-        base_paths,
-    };
+    let instances: Vec<&str> = own.map(Account::base_path).collect();
     accounts
         .iter()
-        .map(move |account| (account, wanted.fit(account, &host)))
+        .map(move |account| (account, wanted.fit(account, &instances)))
 }
 
 pub(crate) fn fitting<'a>(
