@@ -52,12 +52,7 @@ pub(crate) fn of(content: &[u8], wanted: &Wanted<'_>) -> Option<Accounts> {
     let mut short = text[..bounds[0]].to_owned();
     let blocks = bounds.windows(2).map(|it| &text[it[0]..it[1]]);
     // What stands in a list that contains the place.
-    let places = [
-        &place.workspace,
-        &format!("{place}"),
-        &format!("{place}.git"),
-    ];
-    let places = places.map(|place| format!("\"{place}\""));
+    let places = [format!("\"{}\"", place.workspace), format!("\"{place}\"")];
     let left: Vec<&str> = blocks.filter(|it| !is_for_others(it, &places)).collect();
     let (all, out) = (bounds.len() - 1, bounds.len() - 1 - left.len());
     trace::say(|| format!("accounts: {out} of {all} cannot answer"));
@@ -76,7 +71,7 @@ fn is_for_others(block: &str, places: &[String]) -> bool {
     block.find("\nfor = [\"").is_some_and(|at| {
         // Another table's list is none of the account's. An account's base path counts for the others as well.
         let is_own = !block[HEADER.len() - 1..at].contains('[') && !block.contains("context");
-        let list = block[at..].to_ascii_lowercase();
+        let list = block[at..].to_ascii_lowercase().replace(".git\"", "\"");
         is_own && !places.iter().any(|place| list.contains(place))
     })
 }
