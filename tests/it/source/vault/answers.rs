@@ -201,6 +201,10 @@ fn a_server_that_says_a_secret_back_in_another_encoding_is_not_quoted() {
         base64(&format!("a:{token}")),
         base64(&format!("ab:{token}")),
         base64(&format!("abc:{token}~~?")).replace('/', "_"),
+        // Of a part of it.
+        each("")[..16].to_owned(),
+        base64(&token[..9]),
+        base64(&token[3..]),
     ] {
         let body = format!("{{\"errors\":[\"bad: '{said}' for you\"]}}");
         let impostor = Impostor::saying("400 Bad Request", &body);
