@@ -157,9 +157,12 @@ struct Engine<'a> {
 impl Engine<'_> {
     /// Looks again with another token, if the one we had is over.
     fn first(&mut self, paths: &[String], version: Version) -> Result<Look> {
-        match self.look(paths, version)? {
-            (None, Some(_)) if self.session.is_renewed()? => self.look(paths, version),
-            look => Ok(look),
+        loop {
+            match self.look(paths, version)? {
+                // Of the new one it is asked as well, so that it is known if it may not ask about itself.
+                (None, Some(_)) if self.session.is_renewed()? => {}
+                look => return Ok(look),
+            }
         }
     }
 

@@ -130,6 +130,24 @@ fn what_the_policy_forbids_is_no_reason_to_log_in_again() {
 }
 
 #[test]
+fn a_token_that_was_revoked_and_may_read_no_more_costs_one_login_as_well() {
+    for no_default in [false, true] {
+        let Some((env, server)) =
+            world_of_app_role(&json!({ "token_no_default_policy": no_default }))
+        else {
+            return;
+        };
+        assert_eq!(get(&env).stdout, answer());
+        revoke(&server, &env);
+        server.policy("git", &["secret/data/other/*"]);
+        for _ in 0..3 {
+            assert!(error(&env).ends_with("(403)"), "{no_default}");
+        }
+        assert_eq!(server.logins(), 2, "{no_default}");
+    }
+}
+
+#[test]
 fn a_token_for_a_number_of_uses_or_for_ever_is_not_kept() {
     let Some((env, server)) = world_of_app_role(&json!({ "token_num_uses": 3 })) else {
         return;
