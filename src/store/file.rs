@@ -205,7 +205,8 @@ impl std::fmt::Display for KeyPlace {
 }
 
 fn cipher(key: &Key) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(&(**key).into())
+    // By reference: a copy of the key would not be wiped.
+    XChaCha20Poly1305::new((&**key).into())
 }
 
 fn seal(key: &Key, entry: &str, secret: &Secret) -> Result<String> {
