@@ -54,20 +54,17 @@ pub(crate) fn find(
             "take it out: the server is asked which version it is",
         )),
     };
-    let mut engine = Engine {
-        session: VaultSession::begin(session)?,
-        mount: settings.mount.as_deref().unwrap_or(MOUNT).trim_matches('/'),
-    };
-    let Server {
-        address,
-        is_careless,
-        ..
-    } = &engine.session.server;
-    if *is_careless && terminal::is_watched() {
+    let server = Server::of(settings, session.policy()?, session.deadline())?;
+    if server.is_careless && terminal::is_watched() {
         message::warn(format_args!(
-            "the certificate of Vault at '{address}' is not checked, as VAULT_SKIP_VERIFY is set"
+            "the certificate of Vault at '{}' is not checked, as VAULT_SKIP_VERIFY is set",
+            server.address
         ));
     }
+    let mut engine = Engine {
+        session: VaultSession::begin(session, server)?,
+        mount: settings.mount.as_deref().unwrap_or(MOUNT).trim_matches('/'),
+    };
     // Assume version 2; ask only if nothing is found.
     let mut look = engine.first(&paths, version.unwrap_or(Version::Two))?;
     if look.0.is_none() && version.is_none() && engine.is_of_version_one()? {
@@ -81,7 +78,9 @@ pub(crate) fn find(
 
 /// Whether the server lets us in, and as what; for somebody who wants to know.
 pub(crate) fn knock(session: &Session) -> Result<String> {
-    let mut session = VaultSession::begin(session)?;
+    let settings = &session.config()?.store.vault;
+    let server = Server::of(settings, session.policy()?, session.deadline())?;
+    let mut session = VaultSession::begin(session, server)?;
     let reply = session.get(ITSELF)?;
     let is_in = reply.status == 200 || session.is_renewed()? || session.is_in();
     let Server { address, .. } = &session.server;

@@ -35,11 +35,11 @@ pub(super) struct VaultSession {
 }
 
 impl VaultSession {
-    pub(super) fn begin(session: &Session) -> Result<Self> {
+    pub(super) fn begin(session: &Session, server: Server) -> Result<Self> {
         let settings = &session.config()?.store.vault;
         let folder = session.locations().ok().map(|it| &it.runtime);
         let mut session = Self {
-            server: Server::of(settings, session.policy()?, session.deadline())?,
+            server,
             auth: settings.auth,
             token: None,
             ticket: None,

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{
-    Listener, ROOT, Server, address, answer, configure, error, free_port, get, has_openbao, world,
+    Listener, ROOT, Server, WANTED, address, answer, configure, error, free_port, get, has_openbao,
+    world,
 };
-use crate::support::harness::{API_TOKEN, Outcome, TestEnv};
+use crate::support::harness::{API_TOKEN, Outcome, PROGRAM, TestEnv};
+use crate::support::terminal::Terminal;
 
 fn with_tls(name: &str) -> Option<(TestEnv, Server)> {
     if !has_openbao() {
@@ -100,6 +102,29 @@ fn without_verification_any_certificate_will_do_when_somebody_says_so() {
         error(&env).contains("not trusted"),
         "OpenBao's name of it first"
     );
+}
+
+#[test]
+fn that_a_certificate_is_not_checked_is_said_before_a_login_sends_its_secret() {
+    let Some((mut env, server)) = with_tls("vault.corp.example") else {
+        return;
+    };
+    configure(&env, &[&address(&server), "auth = \"approle\""]);
+    env.set("VAULT_ROLE_ID", "role");
+    env.set("VAULT_SECRET_ID", "canary-secret-id");
+    env.set("VAULT_SKIP_VERIFY", "true");
+    let Some(terminal) = Terminal::open(&env) else {
+        return;
+    };
+    let asked = WANTED.replace('\n', "\\n");
+    terminal.types(&format!("printf '{asked}\\n' | {PROGRAM} get"));
+    let screen = terminal.expect("the login with approle");
+    let said = format!(
+        "the certificate of Vault at '{}' is not checked",
+        server.address
+    );
+    let (warning, error) = (screen.find(&said), screen.find("refuses the login"));
+    assert!(warning.is_some() && warning < error, "{screen}");
 }
 
 #[test]
