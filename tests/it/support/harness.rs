@@ -106,15 +106,6 @@ impl TestEnv {
         (env, stand_in)
     }
 
-    /// The same program, where its /etc is this environment's.
-    fn start(&self, program: &OsStr) -> Command {
-        #[cfg(target_os = "linux")]
-        if let Some(etc) = &self.etc {
-            return etc.command(program, &self.home());
-        }
-        Command::new(program)
-    }
-
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
@@ -147,7 +138,12 @@ impl TestEnv {
         let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
         let own = self.variables.iter().rfind(|(name, _)| name == "PATH");
         let searched = own.map_or(path.as_str(), |(_, value)| value);
-        let mut command = self.start(&found_on(searched, program.as_ref()));
+        let program = found_on(searched, program.as_ref());
+        let mut command = Command::new(&program);
+        #[cfg(target_os = "linux")]
+        if let Some(etc) = &self.etc {
+            command = etc.command(&program, &self.home());
+        }
         command
             .current_dir(self.home())
             .env_clear()
