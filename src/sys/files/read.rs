@@ -1,6 +1,6 @@
 //! Reading files that others must not be able to change, or to read.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
@@ -129,7 +129,11 @@ fn open(
     failed: impl Fn(io::Error) -> anyhow::Error,
 ) -> Result<Option<(File, Metadata)>> {
     let shown = path.display();
-    let Some(file) = if_there(platform::open(path)).map_err(&failed)? else {
+    let opened = platform::open(path);
+    // A socket cannot be opened, and on Windows no folder.
+    let is_other = || fs::metadata(path).is_ok_and(|it| !it.is_file());
+    ensure!(opened.is_ok() || !is_other(), "'{shown}' is not a file");
+    let Some(file) = if_there(opened).map_err(&failed)? else {
         return Ok(None);
     };
     let metadata = file.metadata().map_err(failed)?;

@@ -3,6 +3,8 @@
 use crate::support::harness::{API_TOKEN, STATIC, TestEnv, reply};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 
 #[test]
 fn a_pipe_or_a_huge_file_in_place_of_ours_is_refused_at_once() {
@@ -43,6 +45,32 @@ fn a_pipe_or_a_huge_file_in_place_of_ours_is_refused_at_once() {
         fs::remove_file(&path).unwrap();
         if existed {
             fs::rename(&aside, &path).unwrap();
+        }
+    }
+    assert_eq!(env.get_cloud(""), reply(STATIC, API_TOKEN));
+}
+
+#[test]
+fn a_socket_or_a_folder_in_place_of_ours_is_no_file() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &[]);
+    let socket = |path: &Path| drop(UnixListener::bind(path).unwrap());
+    let folder = |path: &Path| fs::create_dir(path).unwrap();
+    for name in ["accounts.toml", "secrets", "secrets.key", "config.toml"] {
+        for make in [&socket as &dyn Fn(&Path), &folder] {
+            let (path, aside) = (env.data().join(name), env.path().join("aside"));
+            let existed = fs::rename(&path, &aside).is_ok();
+            make(&path);
+            let outcome = env.program(&["get"], "protocol=https\nhost=bitbucket.org\n");
+            assert_eq!((outcome.status, outcome.stdout.as_str()), (1, ""), "{name}");
+            let words = format!("{}' is not a file\n", path.display());
+            assert!(outcome.stderr.contains(&words), "{}", outcome.stderr);
+            fs::remove_file(&path)
+                .or_else(|_| fs::remove_dir(&path))
+                .unwrap();
+            if existed {
+                fs::rename(&aside, &path).unwrap();
+            }
         }
     }
     assert_eq!(env.get_cloud(""), reply(STATIC, API_TOKEN));
