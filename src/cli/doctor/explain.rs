@@ -151,6 +151,10 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
         let message = "the URL has no path, so git names no repository";
         return (None, Check::pass(id, message));
     };
+    if surroundings.git.is_none() {
+        let message = "git did not say whether it sends the path; assuming that it does";
+        return (Some(path), Check::skip(id, message));
+    }
     if git::is_true("credential.useHttpPath", &url.bare()) {
         let shown = String::from_utf8_lossy(&path);
         let reach = Reach::of_path(host, &path).map(|reach| reach.to_string());

@@ -87,7 +87,7 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
         checks.extend(bypass::extra_headers(surroundings));
         checks.extend(bypass::lfs_access(surroundings));
     } else {
-        checks.push(Check::skip("chain", "git could not be asked"));
+        checks.extend(NEED_GIT.map(|id| Check::skip(id, "git could not be asked")));
     }
     checks.extend(files::included(surroundings));
     checks.extend(files::netrc(surroundings));
@@ -106,3 +106,12 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     checks.push(environment::prompts(surroundings));
     checks.extend(surroundings.hosts.iter().map(environment::proxy));
 }
+
+/// The checks that need git.
+const NEED_GIT: [&str; 5] = [
+    "chain",
+    "credentials-in-url",
+    "secret-in-url",
+    "extra-header",
+    "lfs-access",
+];

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     HTTPS, assert_starts, config, doctor, finding, one, path_with, set_up, text_of, with_git,
 };
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, PROGRAM, TestEnv, another};
 
 #[test]
 fn nothing_is_wrong_after_setup_and_login() {
@@ -88,12 +88,34 @@ fn without_git_the_rest_is_looked_at() {
         git.ends_with("; fix: install git, or put it on PATH"),
         "{git}"
     );
-    assert_eq!(one(&checks, "chain"), "skip: git could not be asked");
+    for id in [
+        "chain",
+        "credentials-in-url",
+        "secret-in-url",
+        "extra-header",
+        "lfs-access",
+    ] {
+        assert_eq!(one(&checks, id), "skip: git could not be asked");
+    }
     assert_starts(&one(&checks, "account.me"), "pass: 'me' is an API token");
     assert_starts(
         &one(&doctor(&env, &[HTTPS]).1, "answer"),
         "pass: 'me' answers",
     );
+}
+
+#[test]
+fn without_git_the_path_of_a_url_counts() {
+    let mut env = TestEnv::new();
+    for (number, workspace) in ["other", "acme"].into_iter().enumerate() {
+        let token = another(API_TOKEN, number);
+        env.login(&token, &[workspace, "--for", workspace]);
+    }
+    let own = Path::new(PROGRAM).parent().unwrap().display().to_string();
+    env.set("PATH", &own);
+    let checks = doctor(&env, &[HTTPS]).1;
+    assert_starts(&one(&checks, "path"), "skip: git did not say whether");
+    assert_starts(&one(&checks, "answer"), "pass: 'acme' answers");
 }
 
 #[test]
