@@ -33,6 +33,7 @@ pub(super) fn of(
     }
     // The last one that is chosen is meant: none before it answers.
     let candidates = decision.candidates.iter();
+    let candidates = candidates.filter(|it| !is_forbidden_variable(it));
     let chosen = candidates.clone().rev().filter(|it| is_chosen(it));
     match chosen.chain(candidates).find_map(Candidate::complaint) {
         Some((message, fix)) => Check::fail(ID, message, fix),
@@ -50,7 +51,16 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
         _ => accounts::id(account),
     };
     let (message, fix) = told(candidate)?;
+    if is_forbidden_variable(candidate) {
+        return Some(Check::warn(&id, message, fix.unwrap_or_default()));
+    }
     Some(Check::skip(&id, message).with(fix.filter(|_| !is_said)))
+}
+
+/// Whoever comes after it answers in its place.
+fn is_forbidden_variable(candidate: &Candidate) -> bool {
+    let is_forbidden = matches!(candidate.ruling, Ruling::Forbidden(_));
+    is_forbidden && candidate.account.is_of_the_environment()
 }
 
 /// Whether a candidate that cannot answer is the one that is meant, and not only one of those that fit.

@@ -1,6 +1,7 @@
 //! What is not allowed does not answer.
 
 use super::{CLOUD, REPOSITORY, assert_refused, change, in_a_year, machine};
+use crate::cli::doctor::{doctor, one};
 use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, reply};
 use std::fs;
 
@@ -237,4 +238,29 @@ fn a_store_that_is_looked_into_is_asked_only_if_it_is_allowed_and_so_is_what_it_
         ),
     );
     assert_eq!(env.get(REPOSITORY), reply("x-token-auth", ACCESS_TOKEN));
+}
+
+#[test]
+fn a_variable_that_is_not_allowed_is_a_warning_where_an_account_answers() {
+    let Some(mut env) = machine("[policy]\nkinds = [\"access-token\"]\n") else {
+        return;
+    };
+    env.set_up();
+    env.login(ACCESS_TOKEN, &["work"]);
+    env.set("BITBUCKET_API_TOKEN", API_TOKEN);
+    let warning = "warn: 'BITBUCKET_API_TOKEN' is not used: the policy of this machine does not \
+                   allow the kind 'api-token'; fix: unset BITBUCKET_API_TOKEN";
+    for url in [None, Some("https://bitbucket.org/acme/app.git")] {
+        let (status, checks) = doctor(&env, &Vec::from_iter(url));
+        assert_eq!((status, one(&checks, "environment").as_str()), (0, warning));
+    }
+    // Where nobody answers, to unset it does not help: the account has the fix.
+    env.program(&["logout", "work"], "");
+    change(&env, "");
+    env.login(API_TOKEN, &["mine"]);
+    change(&env, "[policy]\nkinds = [\"access-token\"]\n");
+    let (status, checks) = doctor(&env, &["https://bitbucket.org/acme/app.git"]);
+    assert_eq!((status, one(&checks, "environment").as_str()), (1, warning));
+    let answer = one(&checks, "answer");
+    assert!(answer.starts_with("fail: 'mine' is not used"), "{answer}");
 }
