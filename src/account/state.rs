@@ -107,7 +107,7 @@ fn is_rejected(account: &Account, now: Timestamp) -> bool {
     )
 }
 
-/// How to fix it: a new login fixes every state. Where Bitbucket was not asked, a question may do.
+/// How to fix it: a new login fixes every state. Where Bitbucket was not asked, and can be, a question may do.
 pub(crate) fn fix(account: &Account) -> String {
     let elsewhere = match account.origin {
         Origin::Variable(_) if account.is_retired() => Some("set BITBUCKET_API_TOKEN instead"),
@@ -124,7 +124,8 @@ pub(crate) fn fix(account: &Account) -> String {
         account.standing(Timestamp::now()),
         Standing::OneMoreChance | Standing::Resting { .. }
     );
-    if is_unasked && !account.is_retired() && !lacks_email(account) {
+    let can_be_asked = account.kind().is_some() && !account.is_retired() && !lacks_email(account);
+    if is_unasked && can_be_asked {
         format!("'git credential-bitbucket status --verify {name}' asks again")
     } else {
         format!("'git credential-bitbucket login {name}' replaces it")

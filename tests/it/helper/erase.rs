@@ -92,6 +92,21 @@ fn an_erase_without_a_password_removes_nothing_that_git_gave() {
 }
 
 #[test]
+fn what_git_gave_is_replaced_where_nobody_can_be_asked_about_it() {
+    let env = TestEnv::new();
+    let given = "protocol=https\nhost=bitbucket.org\nusername=ada\n";
+    let stored = env.program(&["store"], format!("{given}password=given\n"));
+    assert_eq!(stored.status, 0, "{stored:?}");
+    assert_eq!(env.program(&["erase"], given).status, 0);
+    let outcome = env.program(&["get"], given);
+    let fix = "'git credential-bitbucket login ada' replaces it";
+    assert!(outcome.stderr.contains(fix), "{outcome:?}");
+    env.login(API_TOKEN, &["ada"]);
+    assert_eq!(env.accounts().len(), 1);
+    assert_eq!(env.get_cloud(""), reply(STATIC, API_TOKEN));
+}
+
+#[test]
 fn a_token_that_git_gave_and_was_refused_is_kept_aside_when_the_next_one_comes() {
     let env = TestEnv::new();
     let credential = |token: &str| {
