@@ -64,7 +64,9 @@ fn authorization(call: &Call, only: Option<&str>) -> Result<Secret> {
             _ if is_said => format!("no account of {host} can answer"),
             Some(reach) => format!("no account of {host} is for '{reach}'"),
             None if lacks_a_path => {
-                format!("each account of {host} is for a workspace, and the URL names none")
+                let who = session.only().map(|name| format!("'{name}'"));
+                let who = who.unwrap_or_else(|| format!("each account of {host}"));
+                format!("{who} is for a workspace, and the URL names none")
             }
             None => format!("no account of {host} answers"),
         };

@@ -206,7 +206,7 @@ fn the_account_is_found_by_workspace_and_repository() {
     }
     let user = format!("{path}/user");
     let outcome = env.program(&["--account", "1", "curl", &user], "");
-    let words = "each account of bitbucket.org is for a workspace, and the URL names none";
+    let words = "'1' is for a workspace, and the URL names none";
     assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
     assert!(stand_in.requests().is_empty());
 }
