@@ -281,6 +281,8 @@ fn no_variable_and_no_settings_of_the_user_get_past_it() {
     command
         .arg("get")
         .env_remove("HOME")
+        // The home is then the one that the system knows, in which no test writes.
+        .env("XDG_DATA_HOME", env.path())
         .env_remove("GIT_CREDENTIAL_BITBUCKET_HOME")
         .env("BITBUCKET_TOKEN", API_TOKEN);
     let outcome = run(command, CLOUD.as_bytes());
