@@ -129,11 +129,11 @@ fn open(
     failed: impl Fn(io::Error) -> anyhow::Error,
 ) -> Result<Option<(File, Metadata)>> {
     let shown = path.display();
-    let opened = platform::open(path);
+    let opened = if_there(platform::open(path));
     // A socket cannot be opened, and on Windows no folder.
     let is_other = || fs::metadata(path).is_ok_and(|it| !it.is_file());
     ensure!(opened.is_ok() || !is_other(), "'{shown}' is not a file");
-    let Some(file) = if_there(opened).map_err(&failed)? else {
+    let Some(file) = opened.map_err(&failed)? else {
         return Ok(None);
     };
     let metadata = file.metadata().map_err(failed)?;
