@@ -31,7 +31,7 @@ fn of_sixty_four_processes_at_once_each_one_leaves_its_mark() {
                     1 => {
                         let name = format!("login{number}");
                         let token = another(ACCESS_TOKEN, number);
-                        return drop(env.login(&token, &[&name, "--for", &name]));
+                        return drop(env.login_beside_others(&token, &[&name, "--for", &name]));
                     }
                     2 => {
                         let reply = reply("x-bitbucket-api-token-auth", API_TOKEN);
@@ -75,7 +75,7 @@ fn readers_see_a_whole_account_while_it_is_replaced_or_moved() {
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for _ in 0..20 {
-                env.login(API_TOKEN, &["work"]);
+                env.login_beside_others(API_TOKEN, &["work"]);
                 let outcome = env.program(&["edit", "work", "--store", "file"], "");
                 assert_eq!(outcome.status, 0, "{outcome:?}");
             }

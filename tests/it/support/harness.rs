@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use tempfile::TempDir;
 
@@ -33,6 +34,8 @@ pub(crate) const STATIC: &str = "x-bitbucket-api-token-auth";
 pub(crate) struct TestEnv {
     folder: TempDir,
     variables: Vec<(String, String)>,
+    /// Held while what was done before is done again or copied.
+    pub(super) preparing: Mutex<()>,
     /// Where what it starts sees an /etc of its own.
     #[cfg(target_os = "linux")]
     pub(super) etc: Option<Etc>,
@@ -76,12 +79,23 @@ impl Outcome {
     }
 }
 
+/// The words of a login with a secret on standard input.
+fn login<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut all = vec!["login", "--with-token", "--no-verify"];
+    if !arguments.contains(&"--store") {
+        all.extend(["--store", "file"]);
+    }
+    all.extend(arguments);
+    all
+}
+
 impl TestEnv {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let env = Self {
             folder,
             variables: Vec::new(),
+            preparing: Mutex::default(),
             #[cfg(target_os = "linux")]
             etc: None,
         };
@@ -219,12 +233,14 @@ impl TestEnv {
 
     /// Signs in with a secret on standard input, unchecked; into the file store, unless the arguments name another.
     pub(crate) fn login(&self, secret: &str, arguments: &[&str]) -> Outcome {
-        let mut all = vec!["login", "--with-token", "--no-verify"];
-        if !arguments.contains(&"--store") {
-            all.extend(["--store", "file"]);
-        }
-        all.extend(arguments);
-        let outcome = self.prepare(&all, secret);
+        let outcome = self.prepare(&login(arguments), secret);
+        assert_eq!(outcome.status, 0, "{arguments:?}: {outcome:?}");
+        outcome
+    }
+
+    /// The same while others run, so that the program itself does it each time.
+    pub(crate) fn login_beside_others(&self, secret: &str, arguments: &[&str]) -> Outcome {
+        let outcome = self.program(&login(arguments), secret);
         assert_eq!(outcome.status, 0, "{arguments:?}: {outcome:?}");
         outcome
     }

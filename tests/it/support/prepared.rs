@@ -28,6 +28,8 @@ impl TestEnv {
 
     /// Runs the program, unless it ran with the same words on the same files before: then this is what came of it.
     pub(super) fn prepare(&self, arguments: &[&str], input: &str) -> Outcome {
+        let alone = self.preparing.try_lock();
+        let _alone = alone.expect("somebody else prepares this: use login_beside_others");
         self.forget_what_was_said();
         let Some(before) = self.files() else {
             return self.program(arguments, input);

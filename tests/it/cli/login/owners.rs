@@ -215,7 +215,7 @@ fn logins_at_the_same_time_lose_no_account() {
             for number in 0..8 {
                 let env = &env;
                 threads.spawn(move || {
-                    env.login(&another(API_TOKEN, number), arguments);
+                    env.login_beside_others(&another(API_TOKEN, number), arguments);
                 });
             }
         });

@@ -84,7 +84,7 @@ fn logins_at_the_same_time_leave_a_file_with_all_their_hosts() {
         for host in &hosts {
             let env = &env;
             scope.spawn(move || {
-                env.login("BBDC-canary", &[host, "--host", host, "--username", "ada"])
+                env.login_beside_others("BBDC-canary", &[host, "--host", host, "--username", "ada"])
             });
         }
     });
