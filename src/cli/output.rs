@@ -1,6 +1,5 @@
 //! How every verb prints.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
@@ -11,7 +10,6 @@ use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, Accounts};
 use crate::answer::decide::Decision;
 use crate::answer::{Found, Wanted};
-use crate::git::{self, Helper, Host};
 use crate::sys::message::{hint, tell, warn};
 use crate::sys::{Hinted, printable, terminal};
 
@@ -122,54 +120,6 @@ pub(crate) fn for_its_host(account: &Account) -> String {
         String::new()
     } else {
         format!(" for {}", account.host)
-    }
-}
-
-/// Warns if git does not ask us, or gives our secrets to another helper too; then prints the fix.
-pub(crate) fn warn_of_the_chain(hosts: &[Host]) {
-    let mut not_asked = Vec::new();
-    let mut neighbours: BTreeMap<&Helper, Vec<&Host>> = BTreeMap::new();
-    let mut behind = Vec::new();
-    // Without git there is nothing to report.
-    let chains = git::settings().map_or_else(|_| Vec::new(), |all| git::chains(&all, hosts));
-    for (host, chain) in &chains {
-        let Some(own) = chain.iter().position(Helper::is_ours) else {
-            not_asked.push(host);
-            continue;
-        };
-        // What setup wrote stays where it stands. Otherwise setup writes behind all helpers.
-        if chain[own].is_for_host() {
-            behind.extend(&chain[own..]);
-        }
-        for helper in chain.iter().filter(|helper| !helper.is_ours()) {
-            neighbours.entry(helper).or_default().push(host);
-        }
-    }
-    if !not_asked.is_empty() {
-        warn(format_args!(
-            "git does not ask this helper for {} yet",
-            listed(&not_asked)
-        ));
-    }
-    for (helper, hosts) in &neighbours {
-        warn(format_args!(
-            "the helper '{}' in '{}' also gets credentials of {}",
-            helper.shown(),
-            helper.origin,
-            listed(hosts)
-        ));
-    }
-    if !not_asked.is_empty() || !neighbours.is_empty() {
-        let files = git::global_config_files().unwrap_or_default();
-        let is_of_the_user = |helper: &&Helper| files.iter().any(|it| *it == helper.origin);
-        behind.retain(|helper| !helper.is_ours());
-        hint(if behind.is_empty() {
-            "'git credential-bitbucket setup' fixes that"
-        } else if behind.iter().all(is_of_the_user) {
-            "'git credential-bitbucket setup --force' fixes that"
-        } else {
-            "remove it from that file: it comes after ours"
-        });
     }
 }
 

@@ -1,5 +1,6 @@
 //! Our place in git's chain of helpers.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::finding::Check;
@@ -7,8 +8,10 @@ use super::surroundings::Surroundings;
 use super::{accounts, environment};
 use crate::account::Account;
 use crate::bitbucket::{self, API_HOST};
+use crate::cli::output;
 use crate::git::{self, Helper, Host, Scope, Setting, url};
-use crate::sys::{child, shell_quoted};
+use crate::settings::Session;
+use crate::sys::{child, message, shell_quoted};
 
 /// For each host: whether git asks us, which other helpers it asks, and whether it names the repository.
 pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
@@ -18,6 +21,28 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
         checks.extend(use_http_path(surroundings, host));
     }
     checks
+}
+
+/// Warns of what is wrong with git's helpers for our hosts, or for this one and its other names; each with its fix.
+pub(crate) fn warn(session: &Session, only: Option<&Host>) {
+    let surroundings = Surroundings::look(session, &mut Vec::new());
+    let mut faults: BTreeMap<(String, String), Vec<&Host>> = BTreeMap::new();
+    let is_meant = |host: &Host| only.is_none_or(|only| bitbucket::home_of(host) == *only);
+    let chains = surroundings.chains.iter();
+    for (host, chain) in chains.filter(|(host, _)| is_meant(host)) {
+        let Check { message, hint, .. } = of_host(&surroundings, host, chain);
+        // Only a fault has a fix.
+        if let Some(fix) = hint {
+            faults.entry((message, fix)).or_default().push(host);
+        }
+    }
+    for ((message, fix), mut hosts) in faults {
+        // bitbucket.org comes first, and stands for its other names.
+        let first = hosts[0];
+        hosts.retain(|host| *host == first || bitbucket::home_of(host) != *first);
+        message::warn(format_args!("{}: {message}", output::listed(&hosts)));
+        message::hint(fix);
+    }
 }
 
 /// Whether git asks us for a host, and which other helpers it asks or gives the credentials to.
@@ -41,13 +66,14 @@ pub(super) fn of_host(surroundings: &Surroundings<'_>, host: &Host, chain: &[Hel
         (_, behind) => format!("your credentials to {} too", listed(behind)),
     };
     let message = format!("{asks}, and gives {gives}");
-    // What setup wrote stays where it is, so setup does not cut off what stands behind it.
+    // What setup wrote stays where it is: only with '--force' setup cuts off what stands behind it.
     let own = &chain[position];
     let is_by_setup = own.scope == Scope::Global && own.is_for_host() && own.program().is_some();
     let is_set_up = is_by_setup && before.is_empty();
+    let option = if is_set_up { " --force" } else { "" };
     let mut others = before.iter().chain(&behind);
-    let in_the_way = others.find(|helper| is_set_up || !is_of_the_user(helper));
-    let fix = in_the_way.map_or_else(setup, |helper| removal(helper));
+    let in_the_way = others.find(|helper| !is_of_the_user(helper));
+    let fix = in_the_way.map_or_else(|| setup(option), |helper| removal(helper));
     // git's `store` and libsecret keep even what is marked as not to be kept.
     if is_set_up {
         Check::fail(&id, message, fix)
@@ -132,13 +158,13 @@ fn not_asked(id: &str, settings: &[Setting], host: &Host, chain: &[Helper]) -> C
         [] => "git does not ask this helper".to_owned(),
         others => format!("git does not ask this helper, but {}", listed(others)),
     };
-    Check::fail(id, message, setup())
+    Check::fail(id, message, setup(""))
 }
 
 /// A helper of our name by which git starts another program, or none.
 fn namesake(id: &str, settings: &[Setting], helper: &Helper) -> Check {
     let fix = if is_of_the_user(helper) {
-        setup()
+        setup("")
     } else {
         removal(helper)
     };
@@ -205,11 +231,11 @@ fn removal(helper: &Helper) -> String {
 }
 
 /// The command that makes git ask us. git may find another program by our name, or none.
-pub(super) fn setup() -> String {
+pub(super) fn setup(option: &str) -> String {
     let is_found = git::is_this_program(Path::new("git-credential-bitbucket"));
     match git::this_program() {
-        Ok(own) if !is_found => format!("'{} setup'", shell_quoted(&own.to_string_lossy())),
-        _ => "'git credential-bitbucket setup'".to_owned(),
+        Ok(own) if !is_found => format!("'{} setup{option}'", shell_quoted(&own.to_string_lossy())),
+        _ => format!("'git credential-bitbucket setup{option}'"),
     }
 }
 
@@ -223,9 +249,9 @@ fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> 
     let message = format!("git does not name the repository, but {who_needs_it}");
     // git itself never asks for a credential there.
     Some(if host.as_str() == API_HOST {
-        Check::warn(&id, message, setup())
+        Check::warn(&id, message, setup(""))
     } else {
-        Check::fail(&id, message, setup())
+        Check::fail(&id, message, setup(""))
     })
 }
 

@@ -164,7 +164,7 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
     }
     let message = "git does not send the path (credential.useHttpPath is not set), so the path does not count";
     let check = match chain::who_needs_the_path(surroundings, host) {
-        Some(_) => Check::warn(id, message, chain::setup()),
+        Some(_) => Check::warn(id, message, chain::setup("")),
         None => Check::pass(id, message),
     };
     (None, check)

@@ -3,7 +3,7 @@
 mod accounts;
 mod answer;
 mod bypass;
-mod chain;
+pub(crate) mod chain;
 mod environment;
 mod explain;
 mod files;

@@ -82,7 +82,7 @@ pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
     }
     let message = format!("{other} comes before this one on PATH");
     if is_asked_by_name(surroundings) {
-        let hint = format!("{} makes git ask this one", chain::setup());
+        let hint = format!("{} makes git ask this one", chain::setup(""));
         return Check::fail(id, message, hint);
     }
     let hint = format!("remove it, or put '{folder}' before its folder on PATH");

@@ -26,7 +26,8 @@ use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, Accounts, Kept, Known, Origin, today, verify};
 use crate::answer::source;
 use crate::bitbucket::{self, Kind};
-use crate::cli::{output, post_buffer, setup};
+use crate::cli::doctor::chain;
+use crate::cli::{post_buffer, setup};
 use crate::git::Host;
 use crate::settings::Session;
 use crate::settings::policy::Objection;
@@ -90,7 +91,7 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
         message::tell(&notice);
     }
     setup::refresh(&session, "the account is stored")?;
-    output::warn_of_the_chain(&bitbucket::hosts_asked_for(&account.host));
+    chain::warn(&session, Some(&account.host));
     post_buffer::offer([&account], arguments.may_ask());
     Ok(ExitCode::SUCCESS)
 }

@@ -18,6 +18,7 @@ pub(crate) use self::place::Place;
 use self::place::helper_value;
 use self::record::Record;
 use self::written::Written;
+use crate::cli::doctor::chain;
 use crate::cli::{output, post_buffer};
 use crate::git::{self, Helper, Host, Setting, url};
 use crate::settings::Session;
@@ -124,7 +125,7 @@ fn set_up(arguments: &Setup, session: &Session, place: &Place<'_>) -> Result<()>
             "A user's own helpers also receive the credentials: 'git credential-bitbucket setup', run by that user, cuts them off",
         );
     } else {
-        output::warn_of_the_chain(&hosts);
+        chain::warn(session, None);
         post_buffer::offer(session.accounts()?.iter(), terminal::can_ask());
     }
     // The question comes last: without an answer everything else is done.

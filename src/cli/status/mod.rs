@@ -15,10 +15,10 @@ use crate::account::{Account, Accounts, State};
 use crate::answer::ruling::{Ruling, hindrance, rule};
 use crate::answer::{Wanted, source};
 use crate::bitbucket;
+use crate::cli::doctor::chain;
 use crate::cli::output;
 use crate::git::Username;
 use crate::settings::Session;
-use crate::settings::hosts::known_hosts;
 use crate::sys::error::one_line;
 use crate::sys::{message, terminal};
 
@@ -82,11 +82,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     if let Some(notice) = source::notice_of_variable(&session)? {
         message::tell(&notice);
     }
-    if let Ok(policy) = session.policy() {
-        let mut hosts = known_hosts(shown, &[]);
-        hosts.retain(|host| policy.allows_host(host));
-        output::warn_of_the_chain(&hosts);
-    }
+    chain::warn(&session, None);
     Ok(ExitCode::from(u8::from(needs_attention)))
 }
 

@@ -92,7 +92,7 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     }
     if !arguments.dry_run && !credentials.is_empty() {
         setup::refresh(&session, "the accounts are stored")?;
-        plan.tell_what_is_left(&hosts);
+        plan.tell_what_is_left(&session);
     }
     Ok(ExitCode::from(u8::from(!all_well)))
 }

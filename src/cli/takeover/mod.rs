@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::account::{Account, Accounts, Kept, Known, Origin, Owner, Scheme, State, verify};
 use crate::bitbucket::{self, Kind, Reach};
-use crate::cli::output;
+use crate::cli::doctor::chain;
 use crate::git::{Host, Url, Username};
 use crate::settings::{Session, StoreChoice};
 use crate::sys::parallel::in_parallel;
@@ -259,12 +259,12 @@ impl Plan {
     }
 
     /// Says what is left to do before git uses the accounts.
-    pub(crate) fn tell_what_is_left(&self, hosts: &[Host]) {
+    pub(crate) fn tell_what_is_left(&self, session: &Session) {
         let accounts = self.0.iter().map(|planned| &planned.account);
         let retired = accounts.filter(|account| account.is_retired());
         let notices = retired.filter_map(|account| State::Retired.notice(account));
         notices.for_each(|notice| message::tell(&notice));
-        output::warn_of_the_chain(hosts);
+        chain::warn(session, None);
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
         setup::refresh(&session, "the secrets are stored")?;
     }
     if print(&scrub, walk.trees.len(), arguments.json)? {
-        plan.tell_what_is_left(&hosts);
+        plan.tell_what_is_left(&session);
     }
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))
 }

@@ -331,7 +331,7 @@ fn a_helper_of_the_command_line_and_an_empty_one_are_named_with_what_really_remo
         "pass: ",
     );
 
-    // What stands behind setup's lines is removed by hand.
+    // What stands behind setup's lines is cut off only by force.
     config(
         &env,
         "credential.helper",
@@ -342,7 +342,7 @@ fn a_helper_of_the_command_line_and_an_empty_one_are_named_with_what_really_remo
         finding(&env, "chain.bitbucket.org"),
         format!(
             "fail: git asks this helper, and gives your credentials to 'a shell command' of VS Code ('{file}') too; \
-             fix: take 'a shell command' out of '{file}'"
+             fix: 'git credential-bitbucket setup --force'"
         )
     );
     env.git_succeeds(&["config", "--global", "--unset", "credential.helper"]);

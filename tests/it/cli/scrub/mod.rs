@@ -204,8 +204,8 @@ fn afterwards_it_says_where_to_revoke_and_who_does_not_ask_us_yet() {
         "1 secret for other hosts, left alone",
         "Moved 1 secret into the store: 'acme-app'",
         "Revoke the secrets that were in plain text, and sign in with new ones: https://bitbucket.org/acme/app/admin/access-tokens",
-        "warning: git does not ask this helper for bitbucket.org",
-        "hint: 'git credential-bitbucket setup' fixes that",
+        "warning: bitbucket.org: git does not ask this helper\n",
+        "hint: 'git credential-bitbucket setup'\n",
     ] {
         assert!(outcome.stderr.contains(line), "{line}: {outcome:?}");
     }

@@ -93,15 +93,15 @@ fn login_leaves_it_and_says_how_a_new_host_is_added() {
     let before = config(&env);
     let outcome = env.login(API_TOKEN, &[]);
     assert!(
-        outcome
-            .stderr
-            .contains("does not ask this helper for www.bitbucket.org and api.bitbucket.org yet"),
+        outcome.stderr.contains(
+            "www.bitbucket.org and api.bitbucket.org: git does not ask this helper, but 'store' ('"
+        ),
         "{outcome:?}"
     );
     assert!(
         outcome
             .stderr
-            .ends_with("hint: 'git credential-bitbucket setup' fixes that\n"),
+            .ends_with("hint: 'git credential-bitbucket setup'\n"),
         "{outcome:?}"
     );
     assert_eq!(config(&env), before);

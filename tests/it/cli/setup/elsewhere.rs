@@ -174,7 +174,7 @@ fn what_is_declared_contents_doctor_setup_and_login() {
     assert!(
         outcome
             .stderr
-            .contains("warning: git does not ask this helper for git.corp.example yet\n"),
+            .contains("warning: git.corp.example: git does not ask this helper\n"),
         "{outcome:?}"
     );
     let outcome = as_anybody(&env, &["setup"], "");

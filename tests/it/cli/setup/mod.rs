@@ -142,13 +142,15 @@ fn the_include_stays_where_it_stands_and_force_puts_it_behind_another_helper() {
     let outcome = env.program(&["setup"], "");
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert!(
-        outcome.stderr.contains("the helper 'cache' in '"),
+        outcome
+            .stderr
+            .contains("gives your credentials to 'cache' ('"),
         "{outcome:?}"
     );
     assert!(
         outcome
             .stderr
-            .contains("hint: 'git credential-bitbucket setup --force' fixes that"),
+            .contains("hint: 'git credential-bitbucket setup --force'\n"),
         "{outcome:?}"
     );
     assert_eq!(config(&env), behind);
