@@ -381,7 +381,7 @@ fn after_setup_a_neighbour_ends_up_with_nothing_of_ours() {
     ]);
     let outcome = env.login(API_TOKEN, &[]);
     assert!(
-        outcome.stderr.contains("'store' in '"),
+        outcome.stderr.contains("'store' ('"),
         "the neighbour is named: {}",
         outcome.stderr
     );
