@@ -109,9 +109,31 @@ fn renew(session: &Session, account: &Account, reason: Reason) -> Result<(Accoun
     let begun = Timestamp::now();
     let _lock = Lock::acquire(&session.locations()?.renewal_lock(account), OTHERS)?;
     let session = &session.afresh();
+    // The process that held the lock may have renewed it.
+    if let Some(renewed) = renewed(session, account, reason)? {
+        trace::say(|| "oauth: another process has renewed it".to_owned());
+        return Ok(renewed);
+    }
     // A login in the meantime may have brought a token.
-    ask(session, account, reason, begun)
-        .or_else(|error| successor(&session.afresh(), account).ok_or(error))
+    let of_login = || renewed(&session.afresh(), account, reason).ok().flatten();
+    ask(session, account, reason, begun).or_else(|error| of_login().ok_or(error))
+}
+
+/// The account as it is now, if it has a token that is another one or not due any more.
+fn renewed(
+    session: &Session,
+    account: &Account,
+    reason: Reason,
+) -> Result<Option<(Account, Kept)>> {
+    let known = find(&session.accounts()?, account)?;
+    let now = Timestamp::now();
+    let is_new = known.entry != account.entry && known.is_good_for(STILL_GOOD, now);
+    let is_good = reason == Reason::Ended && known.is_good_for(GOOD_FOR, now);
+    if !(is_new || is_good) || !known.standing(now).may_answer() {
+        return Ok(None);
+    }
+    let kept = kept(session, &known)?;
+    Ok(Some((known, kept)))
 }
 
 fn ask(
@@ -120,35 +142,23 @@ fn ask(
     reason: Reason,
     begun: Timestamp,
 ) -> Result<(Account, Kept)> {
-    let known = find(&session.accounts()?, account)?;
-    // The process that held the lock may have renewed it.
-    let now = Timestamp::now();
-    let is_done = known.entry != account.entry && known.is_good_for(STILL_GOOD, now);
-    let is_good = reason == Reason::Ended && known.is_good_for(GOOD_FOR, now);
-    if (is_done || is_good) && known.standing(now).may_answer() {
-        trace::say(|| "oauth: another process has renewed it".to_owned());
-        let kept = kept(session, &known)?;
-        return Ok((known, kept));
-    }
-    let known = finish(session, known)?;
+    let known = finish(session, find(&session.accounts()?, account)?)?;
     let kept = kept(session, &known)?;
     let before = known.grant().cloned().context("it is no grant any more")?;
-    if before
-        .failed
-        .is_some_and(|failed| begun <= failed && failed <= now)
-    {
-        bail!(
-            "cannot renew the access token of '{}': another process has just tried and failed",
-            known.name
-        );
-    }
+    let (name, now) = (&known.name, Timestamp::now());
     let grant = match before.ended {
         Some(_) if reason == Reason::Asked => before.rested(),
-        Some(ended) => return Err(over(&known, ended, &before)),
+        Some(ended) => return Err(over(&known, ended, before.flow)),
         None => before.clone(),
     };
     if let Some(rest) = grant.rest(now).filter(|_| reason != Reason::Asked) {
         return Err(refused_for_now(&known, rest));
+    }
+    let has_failed = |failed| begun <= failed && failed <= now;
+    if before.failed.is_some_and(has_failed) {
+        bail!(
+            "cannot renew the access token of '{name}': another process has just tried and failed"
+        );
     }
     let client = OauthClient {
         site: known.oauth_site(),
@@ -161,13 +171,13 @@ fn ask(
         (Flow::AuthorizationCode, None) => bail!("the refresh token is missing"),
     };
     let session = &session.afresh_when_late();
-    let spare = note_that_it_is_sent(session, &known, &grant, now)?;
-    trace::say(|| format!("oauth: '{}' is renewed", known.name));
+    let (new, sent) = note_that_it_is_sent(session, &known, grant, now)?;
+    trace::say(|| format!("oauth: '{name}' is renewed"));
     let outcome = oauth::tokens(&client, &proof);
     let session = &session.afresh();
     match outcome {
-        Ok(tokens) => keep(session, &known, spare, &kept, tokens, now),
-        Err(error) => Err(failed(session, &known, &before, &error)),
+        Ok(tokens) => keep(session, &known, new, kept, tokens, now),
+        Err(error) => Err(failed(session, &known, before, sent, &error)),
     }
 }
 
@@ -197,25 +207,20 @@ fn finish(session: &Session, account: Account) -> Result<Account> {
         return Ok(account);
     }
     trace::say(|| "oauth: adopts the token that a crashed renewal had stored".to_owned());
-    succeed_grant(&mut spare, account.entry.clone());
-    succeed(session, &account, &spare)?;
+    succeed(session, &account, &mut spare)?;
     Ok(spare)
 }
 
-/// Clears the grant's notes, and makes the old entry its spare one.
-fn succeed_grant(account: &mut Account, old: String) {
-    if let Some(grant) = account.grant_mut() {
+/// Puts the account with new tokens, and no notes, in the place of the old one, and removes those from the store.
+fn succeed(session: &Session, old: &Account, new: &mut Account) -> Result<()> {
+    if let Some(grant) = new.grant_mut() {
         *grant = Grant {
-            spare: Some(old),
+            spare: Some(old.entry.clone()),
             ..grant.rested()
         };
     }
-}
-
-/// Replaces the account, whose entry changes, and removes the old entry from the store.
-fn succeed(session: &Session, old: &Account, new: &Account) -> Result<()> {
     session.update_accounts(|accounts| {
-        *find_mut(accounts, old)? = new.clone();
+        find_mut(accounts, old)?.clone_from(new);
         Ok(())
     })?;
     // If that fails, the next renewal removes it.
@@ -223,77 +228,59 @@ fn succeed(session: &Session, old: &Account, new: &Account) -> Result<()> {
     Ok(())
 }
 
-/// The account of this name, if a login has given it a token that works.
-fn successor(session: &Session, account: &Account) -> Option<(Account, Kept)> {
-    let known = find(&session.accounts().ok()?, account).ok()?;
-    let now = Timestamp::now();
-    let is_new = known.entry != account.entry && known.standing(now).may_answer();
-    if !is_new || !known.is_good_for(STILL_GOOD, now) {
-        return None;
-    }
-    let kept = session.secret_of(&known).ok()??;
-    Some((known, kept))
-}
-
-/// Notes that the refresh token is being sent, and the entry for the new one. Fails if the token was lost before.
+/// Notes that the refresh token is being sent, and the entry for the new one. Returns the account with that entry, and the
+/// note. Fails if the token was lost before.
 fn note_that_it_is_sent(
     session: &Session,
     account: &Account,
-    grant: &Grant,
+    grant: Grant,
     now: Timestamp,
-) -> Result<String> {
+) -> Result<(Account, Grant)> {
+    // The sender died or got no answer. Bitbucket accepts the old token for ten minutes more.
+    let is_late = |sent: Timestamp| now.duration_since(sent).abs() >= GRACE;
+    if grant.rotates && grant.sent.is_some_and(is_late) {
+        let lost = over(account, Ended::Lost, grant.flow);
+        let ended = Some(Ended::Lost);
+        note(session, account, Grant { ended, ..grant })?;
+        return Err(lost);
+    }
     if let Some(spare) = spare_of(account) {
         session.forget(&spare)?;
     }
-    let mut next = account.clone();
-    next.renew_entry()?;
-    let mut note = Grant {
-        spare: Some(next.entry.clone()),
-        ..grant.clone()
+    let mut new = account.clone();
+    new.renew_entry()?;
+    let is_used = grant.flow == Flow::AuthorizationCode;
+    let sent = Grant {
+        spare: Some(new.entry.clone()),
+        sent: grant.sent.or(is_used.then_some(now)),
+        ..grant
     };
-    match grant.sent {
-        _ if grant.flow == Flow::ClientCredentials => {}
-        None => note.sent = Some(now),
-        // The sender died or got no answer. Bitbucket accepts the old token for ten minutes more.
-        Some(sent) if !grant.rotates || now.duration_since(sent).abs() < GRACE => {}
-        Some(_) => {
-            note.clone_from(grant);
-            note.ended = Some(Ended::Lost);
-        }
-    }
-    let ended = note.ended;
-    change(session, account, |known| *known = note)?;
-    ended.map_or(Ok(next.entry), |ended| Err(over(account, ended, grant)))
+    note(session, account, sent.clone())?;
+    Ok((new, sent))
 }
 
-/// Stores the new tokens, and only then returns them.
+/// Stores the new tokens in their entry, and only then returns them.
 fn keep(
     session: &Session,
     account: &Account,
-    entry: String,
-    old: &Kept,
+    mut new: Account,
+    mut kept: Kept,
     tokens: Tokens,
     asked: Timestamp,
 ) -> Result<(Account, Kept)> {
-    let mut new = Account {
-        entry,
-        ..account.clone()
-    };
-    let kept = Kept {
-        secret: tokens.access,
-        oauth_refresh_token: tokens.refresh.or_else(|| old.oauth_refresh_token.clone()),
-        client_secret: old.client_secret.clone(),
-    };
-    new.password_expiry_utc = end_of(asked, tokens.lifetime);
-    if let Some(grant) = new.grant_mut() {
-        grant.rotates |= kept.oauth_refresh_token != old.oauth_refresh_token;
+    kept.secret = tokens.access;
+    if let Some(next) = tokens.refresh {
+        let last = kept.oauth_refresh_token.replace(next);
+        if let Some(grant) = new.grant_mut() {
+            grant.rotates |= kept.oauth_refresh_token != last;
+        }
     }
-    let rejected = account.rejected.clone();
+    new.password_expiry_utc = end_of(asked, tokens.lifetime);
+    let rejected = new.rejected.take();
     new.rejected = rejected.map(|it| it.after(Probed::Known, None, Timestamp::now()));
-    succeed_grant(&mut new, account.entry.clone());
     let stored = session
         .keep_in_its_entry(&mut new, &kept, StoreChoice::from(account.store))
-        .and_then(|_| succeed(session, account, &new))
+        .and_then(|_| succeed(session, account, &mut new))
         .inspect_err(|error| {
             // Nobody needs these tokens any more. On any other error the next renewal finds them.
             if error.is::<Gone>() {
@@ -315,54 +302,46 @@ pub(crate) fn end_of(asked: Timestamp, lifetime: Duration) -> Option<u64> {
 fn failed(
     session: &Session,
     account: &Account,
-    grant: &Grant,
+    before: Grant,
+    sent: Grant,
     error: &oauth::Error,
 ) -> anyhow::Error {
     let now = Timestamp::now();
-    let refused = Grant {
-        refused: grant.refused.or(Some(now)),
-        failed: Some(now),
-        ..grant.clone()
-    };
-    let rest = refused.rest(now);
-    let rest = rest.filter(|_| error.may_pass() && grant.ended.is_none());
-    let (noted, failure) = match (rest, error.end()) {
-        (Some(rest), _) => (refused, refused_for_now(account, rest)),
+    let mut noted = if error.is_open() { sent } else { before };
+    noted.failed = Some(now);
+    let may_pass = error.may_pass() && noted.ended.is_none();
+    if may_pass {
+        noted.refused.get_or_insert(now);
+    }
+    let failure = match (noted.rest(now).filter(|_| may_pass), error.end()) {
+        (Some(rest), _) => refused_for_now(account, rest),
         (None, Some(ended)) => {
-            let ended = grant.sent.map_or(ended, |_| Ended::Lost);
-            let mut noted = grant.clone();
+            let ended = noted.sent.map_or(ended, |_| Ended::Lost);
             noted.ended = Some(ended);
-            (noted, over(account, ended, grant))
+            over(account, ended, noted.flow)
         }
         (None, None) => {
-            let mut noted = grant.clone();
-            noted.failed = Some(now);
             let name = &account.name;
-            let failure = anyhow!("cannot renew the access token of '{name}': {error}");
-            (noted, failure)
+            anyhow!("cannot renew the access token of '{name}': {error}")
         }
     };
     // If this cannot be written, the next renewal finds it out again.
-    let _ = change(session, account, |known| {
-        if error.is_open() {
-            known.failed = Some(now);
-        } else {
-            *known = noted;
-        }
-    });
+    let _ = note(session, account, noted);
     failure
 }
 
 /// Says that the grant yields no new token, and what to do. In one line: git's users see no hints.
-fn over(account: &Account, ended: Ended, grant: &Grant) -> anyhow::Error {
-    let name = account.argument();
-    let how = match (ended, grant.flow) {
-        (Ended::Client, _) => {
-            format!("'git credential-bitbucket login {name} --client-id ID' signs in anew")
-        }
-        _ => format!("'git credential-bitbucket login {name}' signs in again"),
+fn over(account: &Account, ended: Ended, flow: Flow) -> anyhow::Error {
+    let client = match ended {
+        Ended::Client => " --client-id ID",
+        Ended::Grant | Ended::Lost => "",
     };
-    anyhow!("'{}': {}: {how}", account.name, ended.reason(grant.flow))
+    anyhow!(
+        "'{}': {}: 'git credential-bitbucket login {}{client}' signs in again",
+        account.name,
+        ended.reason(flow),
+        account.argument()
+    )
 }
 
 /// Says that Bitbucket gave no token, but may give one when it is asked later.
@@ -375,10 +354,10 @@ fn refused_for_now(account: &Account, rest: SignedDuration) -> anyhow::Error {
     )
 }
 
-fn change(session: &Session, account: &Account, change: impl FnOnce(&mut Grant)) -> Result<()> {
+fn note(session: &Session, account: &Account, note: Grant) -> Result<()> {
     session.update_accounts(|accounts| {
         if let Some(grant) = find_mut(accounts, account)?.grant_mut() {
-            change(grant);
+            *grant = note;
         }
         Ok(())
     })
