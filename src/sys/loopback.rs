@@ -3,7 +3,6 @@
 //! Other users of the machine can read a browser's arguments. So it is started with an address of ours that works once
 //! and holds nothing else; there it gets a cookie, and whoever comes back without the cookie is not believed.
 
-use std::collections::VecDeque;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -50,8 +49,12 @@ pub(crate) struct BrowserRequest<'a> {
     cookies: Vec<&'a str>,
 }
 
-#[derive(Debug)]
-pub(crate) struct Visitor(TcpStream);
+/// One connection, and what it has said so far.
+pub(crate) struct Visitor {
+    stream: TcpStream,
+    head: SecretBuffer,
+    end: Instant,
+}
 
 impl Loopback {
     /// A browser may take `patience` for its way.
@@ -87,16 +90,16 @@ impl Loopback {
     /// All are listened to, as an idle one must not keep the browser out, but they are answered one by one.
     pub(crate) fn wait(&self, page: &str, state: &Secret) -> Option<(Callback, Visitor)> {
         let end = Instant::now() + self.patience;
-        let mut visits: VecDeque<Visit> = VecDeque::new();
+        let mut visitors: Vec<Visitor> = Vec::new();
         while Instant::now() < end {
             let arrival = self.listener.accept();
             let is_quiet = arrival.is_err();
-            visits.extend(arrival.and_then(|(stream, _)| Visit::new(stream)));
-            for mut visit in std::mem::take(&mut visits) {
-                match visit.is_whole() {
-                    Ok(false) => visits.push_back(visit),
+            visitors.extend(arrival.and_then(|(stream, _)| Visitor::new(stream)));
+            for mut visitor in std::mem::take(&mut visitors) {
+                match visitor.is_whole() {
+                    Ok(false) => visitors.push(visitor),
                     Ok(true) => {
-                        if let Some(answer) = self.answer(visit, page, state) {
+                        if let Some(answer) = self.answer(visitor, page, state) {
                             return Some(answer);
                         }
                     }
@@ -105,8 +108,8 @@ impl Loopback {
                 }
             }
             // Whoever has the answer says so at once: it is the oldest that has to make room.
-            if visits.len() > MOST {
-                visits.pop_front();
+            if visitors.len() > MOST {
+                visitors.remove(0);
             }
             if is_quiet {
                 thread::sleep(Duration::from_millis(10));
@@ -116,57 +119,44 @@ impl Loopback {
     }
 
     /// Answers a request, unless it is the one that is waited for.
-    fn answer(&self, visit: Visit, page: &str, state: &Secret) -> Option<(Callback, Visitor)> {
-        let visitor = Visitor::new(visit.stream).ok()?;
-        let request = request(&visit.head, self.port);
+    fn answer(&self, visitor: Visitor, page: &str, state: &Secret) -> Option<(Callback, Visitor)> {
+        let request = request(&visitor.head, self.port);
         let target = request.as_ref().map_or("", |request| request.target);
-        if let Some(nonce) = target.strip_prefix("/start/") {
-            self.begin(nonce, visitor, page);
-            return None;
-        }
-        let (status, text) = match request {
-            Some(request) if target.split('?').next() == Some("/callback") => {
-                match callback(target, state) {
-                    Callback::Stray => (400, "This is not the sign-in that was begun"),
-                    _ if !self.knows(&request) => (
-                        403,
-                        "This browser did not begin the sign-in. Use the one that was opened, or sign in again; \
-                         with a browser on another machine add '--no-browser'",
-                    ),
-                    callback => return Some((callback, visitor)),
-                }
-            }
-            _ => (404, "There is nothing here"),
-        };
-        visitor.show(status, text);
-        None
-    }
-
-    /// Sends the first browser that knows the address to the page, with the cookie.
-    fn begin(&self, nonce: &str, visitor: Visitor, page: &str) {
-        if Secret::new(nonce.into()) != self.nonce {
-            visitor.show(404, "There is nothing here");
-        } else if self.is_begun.swap(true, Ordering::Relaxed) {
-            visitor.show(
+        let nonce = target.strip_prefix("/start/");
+        let is_start = nonce.is_some_and(|nonce| Secret::new(nonce.into()) == self.nonce);
+        // A page on another port may have set a cookie as well.
+        let is_ours = |cookie: &&str| Secret::new((*cookie).into()) == self.cookie;
+        let mut fields = Zeroizing::default();
+        let (status, text) = if is_start && self.is_begun.swap(true, Ordering::Relaxed) {
+            (
                 410,
                 "This address works once, and was opened before. If that was not you, stop the sign-in in the \
                  terminal and sign in again",
-            );
-        } else {
-            let fields = Zeroizing::new(format!(
+            )
+        } else if is_start {
+            fields = Zeroizing::new(format!(
                 "Location: {page}\r\nSet-Cookie: {}; HttpOnly; SameSite=Lax; Path=/; Max-Age={}\r\n",
                 String::from_utf8_lossy(self.cookie.expose()),
                 self.patience.as_secs(),
             ));
-            visitor.reply("303 See Other", &fields, "Allow it at Bitbucket");
-        }
-    }
-
-    /// Whether it is the browser that has begun.
-    fn knows(&self, request: &BrowserRequest<'_>) -> bool {
-        // A page on another port may have set one as well.
-        let mut cookies = request.cookies.iter();
-        cookies.any(|cookie| Secret::new((*cookie).into()) == self.cookie)
+            (303, "Allow it at Bitbucket")
+        } else if target.split('?').next() != Some("/callback") {
+            (404, "There is nothing here")
+        } else {
+            match callback(target, state) {
+                Callback::Stray => (400, "This is not the sign-in that was begun"),
+                callback if request.is_some_and(|it| it.cookies.iter().any(is_ours)) => {
+                    return Some((callback, visitor));
+                }
+                _ => (
+                    403,
+                    "This browser did not begin the sign-in. Use the one that was opened, or sign in again; \
+                     with a browser on another machine add '--no-browser'",
+                ),
+            }
+        };
+        visitor.reply(status, &fields, text);
+        None
     }
 }
 
@@ -175,16 +165,10 @@ fn authority(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// One connection, and what it has said so far.
-struct Visit {
-    stream: TcpStream,
-    head: SecretBuffer,
-    end: Instant,
-}
-
-impl Visit {
+impl Visitor {
     fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
+        stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Self {
             stream,
             head: SecretBuffer::default(),
@@ -210,6 +194,25 @@ impl Visit {
                 return Ok(true);
             }
         }
+    }
+
+    /// Shows a page of a sentence or two, and is done. `fields` are lines for its head.
+    pub(crate) fn reply(self, status: u16, fields: &str, text: &str) {
+        let page = format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>git-credential-bitbucket</title>\
+             <p>{text}.</p></html>\n"
+        );
+        // The address has a code in it: nobody keeps the page, or tells where it came from.
+        let text = Zeroizing::new(format!(
+            "HTTP/1.1 {status} \r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
+             Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
+             Content-Security-Policy: default-src 'none'\r\n{fields}Connection: close\r\n\r\n{page}",
+            page.len()
+        ));
+        // Who has gone away reads it in the terminal.
+        let _ = self.stream.set_nonblocking(false);
+        let _ = (&self.stream).write_all(text.as_bytes());
+        let _ = self.stream.shutdown(Shutdown::Write);
     }
 }
 
@@ -261,37 +264,6 @@ pub(crate) fn callback(address: &str, state: &Secret) -> Callback {
             Callback::Refused(letters.take(40).collect())
         }
         _ => Callback::Stray,
-    }
-}
-
-impl Visitor {
-    fn new(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nonblocking(false)?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self(stream))
-    }
-
-    /// Shows a page of a sentence or two, and is done.
-    pub(crate) fn show(self, status: u16, text: &str) {
-        let reason = if status == 200 { "OK" } else { "Error" };
-        self.reply(&format!("{status} {reason}"), "", text);
-    }
-
-    fn reply(self, status: &str, fields: &str, text: &str) {
-        let page = format!(
-            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>git-credential-bitbucket</title>\
-             <p>{text}.</p></html>\n"
-        );
-        // The address has a code in it: nobody keeps the page, or tells where it came from.
-        let text = Zeroizing::new(format!(
-            "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
-             Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
-             Content-Security-Policy: default-src 'none'\r\n{fields}Connection: close\r\n\r\n{page}",
-            page.len()
-        ));
-        // Who has gone away reads it in the terminal.
-        let _ = (&self.0).write_all(text.as_bytes());
-        let _ = self.0.shutdown(Shutdown::Write);
     }
 }
 

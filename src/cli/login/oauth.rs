@@ -152,8 +152,8 @@ fn with_browser(loopback: &Loopback, client: &OauthClient, attempt: &Attempt) ->
     };
     let tokens = exchange(client, attempt, callback);
     match tokens {
-        Ok(_) => visitor.show(200, "You are signed in, and can close this page"),
-        Err(_) => visitor.show(400, "Sign-in failed; the terminal says why"),
+        Ok(_) => visitor.reply(200, "", "You are signed in, and can close this page"),
+        Err(_) => visitor.reply(400, "", "Sign-in failed; the terminal says why"),
     }
     tokens
 }
