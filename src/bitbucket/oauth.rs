@@ -130,21 +130,16 @@ pub(crate) fn tokens(client: &OauthClient, proof: &Proof<'_>) -> Result<Tokens, 
     let (host, has_secret) = (client.site.host.clone(), client.secret.is_some());
     let (connect, answer) = (limit(CONNECT), limit(ANSWER));
     let deadline = Instant::now() + connect + answer;
-    let http = Client::new(&route::to(&host, connect, deadline))?;
+    let http = Client::new(&route::to(&host, connect / 2, deadline))?;
     let _line = Waiting::on(move || format!("asking {host}…"));
     let ask = |in_form: bool| {
         let secret = client.secret.clone().filter(|_| !in_form);
-        let basic = secret.map(|password| Identity::Basic {
-            username: client.id.clone().into_bytes(),
-            password,
+        let basic = secret.map(|password| {
+            let username = client.id.clone().into_bytes();
+            Identity::Basic { username, password }.authorization()
         });
-        let basic = basic.map(|identity| identity.authorization());
-        let form = form(client, proof, in_form);
-        let url = client.site.token_url();
-        read(
-            client,
-            &http.post_form(&url, basic.as_ref(), &form, answer)?,
-        )
+        let (url, form) = (client.site.token_url(), form(client, proof, in_form));
+        read(client, &http.post_form(&url, basic.as_ref(), &form)?)
     };
     // Data Center's documentation has the secret in the form. RFC 6749 (2.3.1) wants every server to take Basic.
     let in_form = !has_secret || !client.site.is_cloud();

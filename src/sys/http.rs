@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use ureq::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use ureq::http::{Request, Response};
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, AsSendBody, Body, Proxy, ProxyProtocol, SendBody};
@@ -192,6 +192,8 @@ impl Client {
             .proxy(proxy)
             .tls_config(tls)
             .user_agent(USER_AGENT)
+            .timeout_resolve(Some(route.patience))
+            .timeout_connect(Some(route.patience))
             .build();
         Ok(Self {
             agent: config.into(),
@@ -215,24 +217,12 @@ impl Client {
         headers: &[(&str, &Secret)],
         document: Option<&Secret>,
     ) -> Result<Answer, Error> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let patience = self.patience.min(left);
+        let patience = self.patience.min(self.left());
         if patience.is_zero() {
             return Err(Error::Silent(self.patience));
         }
-        let method = if document.is_some() { "POST" } else { "GET" };
-        let mut request = Request::builder().method(method).uri(url);
-        for (name, value) in headers {
-            request = request.header(*name, sensitive(value)?);
-        }
-        trace::say(|| format!("http: {method} {url}"));
-        let outcome = match document {
-            None => self.run(request.body(()), patience),
-            Some(document) => {
-                let request = request.header(CONTENT_TYPE, "application/json");
-                self.run(request.body(document.expose()), patience)
-            }
-        };
+        let mut body = document.map(|document| Posted::new("application/json", document));
+        let outcome = self.send(url, headers, body.as_mut(), patience);
         let mut response = traced(outcome.map_err(|error| self.explain(error)))?;
         match read(&mut response) {
             Err(error @ ureq::Error::Timeout(_)) => Err(self.explain(error)),
@@ -241,62 +231,64 @@ impl Client {
         }
     }
 
-    fn run(
-        &self,
-        request: ureq::http::Result<Request<impl AsSendBody>>,
-        patience: Duration,
-    ) -> Result<Response<Body>, ureq::Error> {
-        let request = self.agent.configure_request(request?);
-        self.agent
-            .run(request.timeout_global(Some(patience)).build())
-    }
-
-    /// Posts a form, once, with this value of the `Authorization` header if there is one. The connection and the answer each have a time of their own.
+    /// Posts a form, once, with this value of the `Authorization` header if there is one. The name and the connection may
+    /// take the time for one request each, the answer all that is left.
     /// [`Error::Unanswered`] means that the form may have been sent.
     pub(crate) fn post_form(
         &self,
         url: &str,
         authorization: Option<&Secret>,
         form: &Secret,
-        answer: Duration,
     ) -> Result<Answer, Error> {
-        let value = authorization.map(sensitive).transpose()?;
-        let connect = self.patience / 2;
-        let length = form.expose().len();
-        let mut body = Watched {
-            rest: form.expose(),
-            is_wanted: false,
-        };
-        let mut request = self
-            .agent
-            .post(url)
-            .config()
-            .timeout_resolve(Some(connect))
-            .timeout_connect(Some(connect))
-            .timeout_send_request(Some(answer))
-            .timeout_recv_response(Some(answer))
-            .timeout_recv_body(Some(answer))
-            .timeout_global(Some(self.patience + answer))
-            .build();
-        trace::say(|| format!("http: POST {url}"));
-        if let Some(value) = value {
-            request = request.header(AUTHORIZATION, value);
-        }
-        let outcome = request
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header("Accept", "application/json")
-            .header(CONTENT_LENGTH, length)
-            .send(SendBody::from_reader(&mut body));
-        let outcome = outcome.map_err(|error| {
-            if body.is_wanted {
-                Error::Unanswered(error.to_string())
-            } else {
-                self.explain(error)
-            }
-        });
-        let mut response = traced(outcome)?;
+        let header = authorization.map(|value| ("Authorization", value));
+        let mut body = Posted::new("application/x-www-form-urlencoded", form);
+        let outcome = self.send(url, header.as_slice(), Some(&mut body), self.left());
+        let mut response = traced(outcome.map_err(|error| {
+            let unanswered = body.is_wanted.then(|| Error::Unanswered(error.to_string()));
+            unanswered.unwrap_or_else(|| self.explain(error))
+        }))?;
         let body = read(&mut response).map_err(|error| Error::Unanswered(error.to_string()))?;
         Ok(Answer::new(&response, body))
+    }
+
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    fn send(
+        &self,
+        url: &str,
+        headers: &[(&str, &Secret)],
+        body: Option<&mut Posted<'_>>,
+        patience: Duration,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let method = if body.is_some() { "POST" } else { "GET" };
+        trace::say(|| format!("http: {method} {url}"));
+        let mut request = Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            let value = HeaderValue::from_bytes(value.expose());
+            let mut value = value.map_err(ureq::http::Error::from)?;
+            value.set_sensitive(true);
+            request = request.header(*name, value);
+        }
+        let Some(body) = body else {
+            return self.run(request.body(()), patience);
+        };
+        let request = request
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, body.media_type)
+            .header(CONTENT_LENGTH, body.rest.len());
+        self.run(request.body(SendBody::from_reader(body)), patience)
+    }
+
+    fn run(
+        &self,
+        request: ureq::http::Result<Request<impl AsSendBody>>,
+        patience: Duration,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let request = self.agent.configure_request(request?);
+        let request = request.timeout_global(Some(patience));
+        self.agent.run(request.build())
     }
 
     fn explain(&self, error: ureq::Error) -> Error {
@@ -329,14 +321,6 @@ fn read(response: &mut Response<Body>) -> Result<SecretBuffer, ureq::Error> {
     Ok(SecretBuffer::read(body.reader(), LONGEST_BODY)?)
 }
 
-fn sensitive(value: &Secret) -> Result<HeaderValue, Error> {
-    let value = HeaderValue::from_bytes(value.expose());
-    let mut value =
-        value.map_err(|_| Error::Unreachable("the secret cannot be sent".to_owned()))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
 fn client_certificate((path, key): &(PathBuf, PathBuf)) -> Result<ClientCert, Error> {
     let chain = certificates(path)?;
     let pem = fs::read(key).map(Zeroizing::new);
@@ -346,12 +330,23 @@ fn client_certificate((path, key): &(PathBuf, PathBuf)) -> Result<ClientCert, Er
 }
 
 /// The body of a request. It notices when it is read: before that the server can have done nothing.
-struct Watched<'a> {
+struct Posted<'a> {
+    media_type: &'static str,
     rest: &'a [u8],
     is_wanted: bool,
 }
 
-impl io::Read for Watched<'_> {
+impl<'a> Posted<'a> {
+    fn new(media_type: &'static str, body: &'a Secret) -> Self {
+        Self {
+            media_type,
+            rest: body.expose(),
+            is_wanted: false,
+        }
+    }
+}
+
+impl io::Read for Posted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.is_wanted = true;
         self.rest.read(buffer)
