@@ -8,8 +8,8 @@ use crate::account::present::Missing;
 use crate::account::record::{Account, Origin};
 use crate::account::rejection::Standing;
 use crate::bitbucket::{self, Identity};
-use crate::sys::Secret;
 use crate::sys::words::words;
+use crate::sys::{Hinted, Secret};
 
 /// How many days before its end an account counts as expiring.
 const AHEAD: i64 = 14;
@@ -54,24 +54,7 @@ impl State {
     }
 
     /// What is wrong with the account, and how to fix it.
-    pub(crate) fn notice(self, account: &Account) -> Option<String> {
-        Some(format!(
-            "{}: {}",
-            self.complaint(account)?,
-            self.fix(account)
-        ))
-    }
-
-    /// What to do about it.
-    pub(crate) fn fix(self, account: &Account) -> String {
-        match self {
-            Self::Unchecked => how_to_check(account),
-            _ => fix(account),
-        }
-    }
-
-    /// What is wrong with the account.
-    pub(crate) fn complaint(self, account: &Account) -> Option<String> {
+    pub(crate) fn complaint(self, account: &Account) -> Option<Hinted> {
         let Account { host, store, .. } = account;
         let what = match self {
             // The store's own error says why.
@@ -84,20 +67,22 @@ impl State {
             Self::Rejected => format!("was refused by {host} and is set aside"),
             Self::Retired => format!("is an app password; {}", bitbucket::removed("these")),
         };
-        Some(format!("{} {what}", account.shown()))
+        let fix = match self {
+            Self::Unchecked => how_to_check(account),
+            _ => fix(account),
+        };
+        Some(Hinted::new(format!("{} {what}", account.shown()), fix))
     }
 }
 
 /// That one repository refuses the secret, and what to do.
-pub(crate) fn refused_there(account: &Account) -> (String, String) {
+pub(crate) fn refused_there(account: &Account) -> Hinted {
     let (name, host) = (account.shown(), &account.host);
-    let message = format!("{name} works, but {host} refuses it for this repository");
-    (message, REFUSED_THERE.to_owned())
+    Hinted::new(
+        format!("{name} works, but {host} refuses it for this repository"),
+        "give its owner access there, or sign in for it with an account that has access",
+    )
 }
-
-/// What to do where one repository refuses the secret.
-pub(crate) const REFUSED_THERE: &str =
-    "give its owner access there, or sign in for it with an account that has access";
 
 /// Whether a server refused the secret and has not accepted it since, or a grant yields no new token.
 fn is_rejected(account: &Account, now: Timestamp) -> bool {
@@ -192,7 +177,10 @@ mod tests {
         assert_eq!(on("2026-11-22"), State::Expired);
         assert!(State::Expired.needs_attention() && !State::Expiring.needs_attention());
         assert_eq!(
-            State::Expired.notice(&account).as_deref(),
+            State::Expired
+                .complaint(&account)
+                .map(|it| it.on_one_line())
+                .as_deref(),
             Some(
                 "'work' has expired on 2026-11-21: 'git credential-bitbucket login work' replaces it"
             )

@@ -20,7 +20,7 @@ pub(crate) struct Candidate {
     pub(crate) account: Account,
     pub(crate) ruling: Ruling,
     /// What its store has, once it was read.
-    pub(super) kept: Option<Kept>,
+    pub(crate) kept: Option<Kept>,
     /// What it can do in the repository, as far as that is known.
     pub(super) access: Option<Access>,
     /// Whether it was asked about lately, without an answer.

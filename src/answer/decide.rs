@@ -17,9 +17,7 @@ use crate::sys::{Hinted, trace};
 /// Who answers, and what became of each other candidate.
 #[derive(Debug, Default)]
 pub(crate) struct Decision {
-    /// The account that answers.
-    pub(crate) found: Option<Found>,
-    /// The others, in the order in which they were considered.
+    /// In the order in which they were considered; one answers at most.
     pub(crate) candidates: Vec<Candidate>,
     /// How the one that answers was chosen, where several fit equally.
     pub(crate) chosen: Option<Chosen>,
@@ -66,52 +64,37 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// How a secret stands that lies in no store of ours.
-    fn standing(&self, session: &Session, account: &Account, kept: &Kept) -> Standing {
-        match self.effort {
-            Effort::Answer => comeback::of_elsewhere(session, account, kept, self.wanted),
-            Effort::Explain { .. } => {
-                account.standing_at(self.wanted.reach.as_ref(), Timestamp::now())
-            }
-        }
-    }
-
-    /// Rules on the secret of a store that is only looked into.
-    fn judge(&mut self, session: &Session, mut account: Account, kept: Kept) {
-        account.rejected = session.refusal_of(&kept.secret);
-        let standing = self.standing(session, &account, &kept);
-        self.decision.is_over = true;
-        if standing.may_answer() {
-            self.decision.found = Some(Found { account, kept });
-        } else {
-            self.decision.push(account, Ruling::Out(standing));
-        }
-    }
-
-    /// The environment's account, which comes first. It is passed over if it is out of service, or can never work while
-    /// another one fits.
-    fn variable(&self, session: &Session, another_fits: bool) -> Result<Option<Candidate>> {
-        let Some((mut account, kept)) = environment::account(session, &self.wanted.host)? else {
-            return Ok(None);
-        };
+    /// Rules on a secret that lies in no store of ours. If `another_fits`, it is passed over where it can never work, and
+    /// nobody is asked about one that was just refused.
+    fn judge(
+        &self,
+        session: &Session,
+        (mut account, kept): (Account, Kept),
+        another_fits: bool,
+    ) -> Result<Candidate> {
         account.rejected = session.refusal_of(&kept.secret);
         let now = Timestamp::now();
         let refused = account.rejected.as_ref();
-        let is_just_refused = another_fits && refused.is_some_and(|it| it.is_recent(now));
+        let is_passed = another_fits && refused.is_some_and(|it| it.is_recent(now));
+        let standing = || match self.effort {
+            Effort::Answer if !is_passed => {
+                comeback::of_elsewhere(session, &account, &kept, self.wanted)
+            }
+            _ => account.standing_at(self.wanted.reach.as_ref(), now),
+        };
         let ruling = match session.objection_to_kept(&account, &kept)? {
             _ if !session.lets_answer(&account) => Ruling::NotNamed,
             Some(objection) => Ruling::Forbidden(objection),
             None if another_fits && account.is_retired() => Ruling::Outranked(Rank::Retired),
-            None if is_just_refused => Ruling::Out(account.standing(now)),
-            None => match self.standing(session, &account, &kept) {
+            None => match standing() {
                 standing if standing.may_answer() => Ruling::Answers,
                 standing => Ruling::Out(standing),
             },
         };
-        Ok(Some(Candidate {
+        Ok(Candidate {
             kept: Some(kept),
             ..Candidate::new(account, ruling)
-        }))
+        })
     }
 
     fn variable_and_accounts(&mut self) -> Result<()> {
@@ -143,9 +126,11 @@ impl Search<'_> {
             rulings.map(|(_, ruling)| ruling).collect()
         };
         let mut rulings = of(&accounts);
-        let variable = self.variable(session, rulings.contains(&Ruling::Answers))?;
-        let answers = |it: &Candidate| it.ruling == Ruling::Answers;
-        let is_first = variable.as_ref().is_some_and(answers);
+        let another_fits = rulings.contains(&Ruling::Answers);
+        let variable = environment::account(session, &wanted.host)?;
+        let variable = variable.map(|it| self.judge(session, it, another_fits));
+        let variable = variable.transpose()?;
+        let is_first = variable.as_ref().is_some_and(Candidate::answers);
         // That the accounts cannot be read makes no difference then.
         if let Some(error) = unread.filter(|_| !is_first) {
             return Err(error);
@@ -170,36 +155,14 @@ impl Search<'_> {
             let back = all.find(|it| it.account.entry == entry);
             back.expect("it is one of them").kept = Some(kept);
         }
-        self.decision.chosen = choice::among(session, wanted, self.effort, &mut all);
-        for it in all {
-            if it.ruling == Ruling::Answers {
-                self.settle(session, it);
-            } else {
-                self.decision.candidates.push(it);
-            }
-        }
-        Ok(())
-    }
-
-    /// Gets the secret of the account that is meant.
-    fn settle(&mut self, session: &Session, it: Candidate) {
         let decision = &mut self.decision;
-        decision.is_over = true;
-        let account = it.account;
-        let outcome = match (it.kept, self.effort) {
-            (Some(kept), _) => Ok(Some((account.clone(), kept))),
-            (None, Effort::Answer) => renewal::secret_of(session, &account),
-            (None, Effort::Explain { .. }) => renewal::read(session, &account)
-                .map(|kept| kept.map(|kept| (account.clone(), kept))),
-        };
-        match outcome {
-            Ok(Some((account, kept))) => decision.found = Some(Found { account, kept }),
-            Ok(None) => decision.push(account, Ruling::NoSecret),
-            Err(error) => {
-                decision.failure = Some(error);
-                decision.push(account, Ruling::Fails);
-            }
+        decision.chosen = choice::among(session, wanted, self.effort, &mut all);
+        if let Some(it) = all.iter_mut().find(|it| it.answers()) {
+            decision.is_over = true;
+            decision.failure = it.get_secret(session, self.effort).err();
         }
+        decision.candidates = all;
+        Ok(())
     }
 
     /// The stores that are only looked into, in the order of the settings.
@@ -212,7 +175,8 @@ impl Search<'_> {
         for &name in &self.session.config()?.lookup {
             if let Some(objection) = session.policy()?.objection_to_store(name) {
                 let account = source::placeholder(name, &self.wanted.host);
-                self.decision.push(account, Ruling::NotAsked(objection));
+                let it = Candidate::new(account, Ruling::Forbidden(objection));
+                self.decision.candidates.push(it);
                 continue;
             }
             let found = source::look_into(&session, name, self.wanted);
@@ -220,12 +184,13 @@ impl Search<'_> {
             session = session.afresh();
             match found {
                 Ok(None) => trace::say(|| format!("lookup: '{name}' has nothing")),
-                Ok(Some(Found { account, kept })) => {
-                    let Some(objection) = session.objection_to_kept(&account, &kept)? else {
-                        self.judge(&session, account, kept);
+                Ok(Some(found)) => {
+                    let it = self.judge(&session, found, false)?;
+                    self.decision.is_over = !it.is_forbidden();
+                    self.decision.candidates.push(it);
+                    if self.decision.is_over {
                         return Ok(());
-                    };
-                    self.decision.push(account, Ruling::Forbidden(objection));
+                    }
                 }
                 // What comes after it is not asked, as that might have another account's.
                 Err(error) => {
@@ -247,23 +212,22 @@ impl Decision {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
-        if let Some(Found { account, .. }) = &self.found {
-            let notice = match State::of(account, Timestamp::now()) {
+        if let Some(Candidate { account, .. }) = self.answering() {
+            let complaint = match State::of(account, Timestamp::now()) {
                 State::Rejected if account.lies_elsewhere() => None,
                 // git's success checks an unchecked one.
                 State::Unchecked => None,
-                state => state.notice(account),
+                state => state.complaint(account),
             };
-            return Ok(notice.into_iter().collect());
+            return Ok(complaint.iter().map(Hinted::on_one_line).collect());
         }
         let (forbidden, others): (Vec<_>, Vec<_>) =
             self.candidates.iter().partition(|it| it.is_forbidden());
         let complaints = others.into_iter().filter_map(Candidate::complaint);
-        let notices = complaints.map(|(what, fix)| format!("{what}: {fix}"));
-        let mut notices: Vec<String> = notices.collect();
+        let mut notices: Vec<String> = complaints.map(|it| it.on_one_line()).collect();
         if !self.is_over {
-            if let Some((what, fix)) = forbidden.into_iter().find_map(Candidate::complaint) {
-                return Err(Hinted::new(what, fix).into());
+            if let Some(complaint) = forbidden.into_iter().find_map(Candidate::complaint) {
+                return Err(complaint.into());
             }
             if notices.is_empty() && wanted.path.is_none() && self.only_lacks_a_path() {
                 notices.push(format!(
@@ -276,14 +240,22 @@ impl Decision {
         Ok(notices)
     }
 
-    pub(crate) fn answering(&self) -> Option<&Account> {
-        self.found.as_ref().map(|found| &found.account)
+    pub(crate) fn answering(&self) -> Option<&Candidate> {
+        self.candidates.iter().find(|it| it.answers())
+    }
+
+    pub(crate) fn into_found(self) -> Option<Found> {
+        let it = self.candidates.into_iter().find(Candidate::answers)?;
+        Some(Found {
+            account: it.account,
+            kept: it.kept?,
+        })
     }
 
     /// That Bitbucket opens the repository to none of those that fit, and what to do.
     pub(crate) fn closed(&self) -> Option<&str> {
-        let chosen = self.chosen.as_ref().filter(|_| self.found.is_some());
-        chosen?.closed.as_deref()
+        self.answering()?;
+        self.chosen.as_ref()?.closed.as_deref()
     }
 
     /// Whether an account does not fit only because the request tells no workspace.
@@ -292,17 +264,11 @@ impl Decision {
         candidates.any(|candidate| candidate.ruling == Ruling::Misfit(Misfit::NoPath))
     }
 
-    fn push(&mut self, account: Account, ruling: Ruling) {
-        self.candidates.push(Candidate::new(account, ruling));
-    }
-
     fn describe(&self) -> String {
-        let answering = self.answering().map(|it| (it, &Ruling::Answers));
-        let others = self.candidates.iter().map(|it| (&it.account, &it.ruling));
-        let (misfits, fitting): (Vec<_>, Vec<_>) = (answering.into_iter().chain(others))
-            .partition(|(_, ruling)| matches!(ruling, Ruling::Misfit(_)));
+        let (misfits, fitting): (Vec<_>, Vec<_>) =
+            (self.candidates.iter()).partition(|it| matches!(it.ruling, Ruling::Misfit(_)));
         let fitting = fitting.iter();
-        let fitting = fitting.map(|(account, ruling)| format!("'{}': {ruling:?}", account.name));
+        let fitting = fitting.map(|it| format!("'{}': {:?}", it.account.name, it.ruling));
         let fitting: Vec<String> = fitting.collect();
         let misfits = misfits.len();
         format!("decision: {}; {misfits} do not fit", fitting.join("; "))
@@ -310,28 +276,41 @@ impl Decision {
 }
 
 impl Candidate {
-    /// Why it does not answer although it fits, where a person can do something about it; and what.
-    pub(crate) fn complaint(&self) -> Option<(String, String)> {
-        let account = &self.account;
-        let state = match &self.ruling {
-            Ruling::Forbidden(objection) => {
-                return Some((objection.notice(account), objection.fix(account)));
-            }
-            Ruling::NotAsked(objection) => {
-                let fix = format!("take '{}' out of 'lookup' in config.toml", account.name);
-                return Some((objection.to_string(), fix));
-            }
-            Ruling::Out(Standing::RefusedThere) => return Some(state::refused_there(account)),
-            Ruling::NoSecret => State::Missing,
-            Ruling::Out(_) if account.is_retired() => State::Retired,
-            Ruling::Out(Standing::Expired) => State::Expired,
-            Ruling::Out(_) => State::Rejected,
-            _ => return None,
-        };
-        Some((state.complaint(account)?, state::fix(account)))
+    fn answers(&self) -> bool {
+        self.ruling == Ruling::Answers
     }
 
-    fn is_forbidden(&self) -> bool {
-        matches!(self.ruling, Ruling::Forbidden(_) | Ruling::NotAsked(_))
+    pub(crate) fn is_forbidden(&self) -> bool {
+        matches!(self.ruling, Ruling::Forbidden(_))
+    }
+
+    /// Gets the secret of the one that is meant, unless it is known. Without one it does not answer.
+    fn get_secret(&mut self, session: &Session, effort: Effort) -> Result<()> {
+        if self.kept.is_some() {
+            return Ok(());
+        }
+        self.ruling = Ruling::Fails;
+        if effort != Effort::Answer {
+            self.kept = renewal::read(session, &self.account)?;
+        } else if let Some((account, kept)) = renewal::secret_of(session, &self.account)? {
+            (self.account, self.kept) = (account, Some(kept));
+        }
+        self.ruling = match self.kept {
+            Some(_) => Ruling::Answers,
+            None => Ruling::NoSecret,
+        };
+        Ok(())
+    }
+
+    /// Why it does not answer although it fits, where a person can do something about it; and what.
+    pub(crate) fn complaint(&self) -> Option<Hinted> {
+        let account = &self.account;
+        match &self.ruling {
+            Ruling::Forbidden(objection) => Some(objection.to_using(account)),
+            Ruling::Out(Standing::RefusedThere) => Some(state::refused_there(account)),
+            Ruling::Out(_) => State::of(account, Timestamp::now()).complaint(account),
+            Ruling::NoSecret => State::Missing.complaint(account),
+            _ => None,
+        }
     }
 }

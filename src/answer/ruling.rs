@@ -20,8 +20,6 @@ pub(crate) enum Ruling {
     /// `--account` names another one.
     NotNamed,
     Forbidden(Objection),
-    /// It stands for a store that is only looked into, and that the policy forbids.
-    NotAsked(Objection),
     /// It fits, but it is out of service: refused, or expired.
     Out(Standing),
     Outranked(Rank),

@@ -62,7 +62,7 @@ pub(crate) fn warned(mut decision: Decision, wanted: &Wanted<'_>) -> Result<(Opt
     let notices = decision.notices(wanted)?;
     notices.iter().for_each(warn);
     decision.closed().into_iter().for_each(warn);
-    Ok((decision.found, !notices.is_empty()))
+    Ok((decision.into_found(), !notices.is_empty()))
 }
 
 /// Prints a value as JSON: its names are a contract. Its texts may end on a terminal (`jq -r`), so they are printable.

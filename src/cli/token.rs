@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::account::{Account, Accounts};
@@ -44,7 +44,7 @@ fn of_account(session: &Session, accounts: &Accounts, name: Option<&str>) -> Res
     let account = output::pick(accounts, name)?;
     // Check the policy first, for its own message.
     if let Some(objection) = session.objection(account)? {
-        return Err(objection.to_using(account));
+        bail!(objection.to_using(account));
     }
     match renewal::secret_of(session, account)? {
         Some((_, kept)) => Ok(kept.secret),

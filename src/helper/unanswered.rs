@@ -54,7 +54,7 @@ pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Option<Fou
         out,
         lacks_a_path,
     };
-    Ok((decision.found, unanswered))
+    Ok((decision.into_found(), unanswered))
 }
 
 /// Says what the accounts of the host are for, the first of them at least.

@@ -210,38 +210,32 @@ impl Objection {
         Hinted::new(self.to_string(), hint).into()
     }
 
-    /// The error when a forbidden account was asked for.
-    pub(crate) fn to_using(&self, account: &Account) -> anyhow::Error {
-        Hinted::new(self.notice(account), self.fix(account)).into()
-    }
-
-    pub(crate) fn notice(&self, account: &Account) -> String {
-        format!("'{}' is not used: {self}", account.name)
-    }
-
-    /// The act after which it would answer, or no longer be in the way.
-    pub(crate) fn fix(&self, account: &Account) -> String {
+    /// That a forbidden account is not used, and the act after which it would answer, or no longer be in the way.
+    pub(crate) fn to_using(&self, account: &Account) -> Hinted {
         let name = account.argument();
-        match account.origin {
-            Origin::Variable(variable) => return format!("unset {variable}"),
-            Origin::Source(_) => return SHOWN.to_owned(),
-            Origin::Git | Origin::Login => {}
-        }
-        match (&self.rule, self.allowed.as_str()) {
-            (Rule::RequireExpiry, _) => {
+        let fix = match (account.origin, &self.rule, self.allowed.as_str()) {
+            (Origin::Variable(variable), ..) => format!("unset {variable}"),
+            // It stands for the store, which is not asked.
+            (Origin::Source(store), Rule::Stores { .. }, _) => {
+                let fix = format!("take '{store}' out of 'lookup' in config.toml");
+                return Hinted::new(self.to_string(), fix);
+            }
+            (Origin::Source(_), ..) => SHOWN.to_owned(),
+            (_, Rule::RequireExpiry, _) => {
                 format!("'git credential-bitbucket edit {name} --expires YYYY-MM-DD' adds the date")
             }
-            (Rule::Hosts, _) | (_, "") => {
+            (_, Rule::Hosts, _) | (.., "") => {
                 format!("'git credential-bitbucket logout {name}' removes it")
             }
-            (Rule::Kinds, kinds) => format!(
+            (_, Rule::Kinds, kinds) => format!(
                 "'git credential-bitbucket login {name}' replaces it: the policy allows {kinds}"
             ),
-            (Rule::Stores { .. }, stores) => {
+            (_, Rule::Stores { .. }, stores) => {
                 let store = stores.split(", ").next().unwrap_or_default();
                 format!("'git credential-bitbucket edit {name} --store {store}' moves its secret")
             }
-        }
+        };
+        Hinted::new(format!("'{}' is not used: {self}", account.name), fix)
     }
 }
 

@@ -70,13 +70,13 @@ impl Session {
     /// The account's secret, if the policy allows its use.
     pub(crate) fn secret_of(&self, account: &Account) -> Result<Option<Kept>> {
         if let Some(objection) = self.objection(account)? {
-            return Err(objection.to_using(account));
+            bail!(objection.to_using(account));
         }
         let Some(kept) = self.read(account)? else {
             return Ok(None);
         };
         match self.objection_to_kept(account, &kept)? {
-            Some(objection) => Err(objection.to_using(account)),
+            Some(objection) => bail!(objection.to_using(account)),
             None => Ok(Some(kept)),
         }
     }

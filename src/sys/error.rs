@@ -14,7 +14,7 @@ static MASK: OnceLock<fn(&str) -> String> = OnceLock::new();
 #[derive(Debug, Error)]
 #[error("{message}")]
 pub(crate) struct Hinted {
-    message: String,
+    pub(crate) message: String,
     pub(crate) hint: String,
 }
 
@@ -24,6 +24,10 @@ impl Hinted {
             message: message.into(),
             hint: hint.into(),
         }
+    }
+
+    pub(crate) fn on_one_line(&self) -> String {
+        format!("{}: {}", self.message, self.hint)
     }
 }
 

@@ -11,8 +11,7 @@ use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
 use crate::account::sign_in::{Opaque, SignIn};
-use crate::account::{Account, Origin, State, state};
-use crate::answer::found::Found;
+use crate::account::{Account, Kept, Origin, State, state};
 use crate::answer::matching::Wanted;
 use crate::answer::source::record::Fields;
 use crate::bitbucket::{self, Reach};
@@ -20,7 +19,7 @@ use crate::git::{Host, Username};
 use crate::settings::config::is_for;
 use crate::settings::{Config, Session};
 use crate::store;
-use crate::sys::{Secret, trace};
+use crate::sys::{Hinted, Secret, trace};
 
 pub(crate) fn is_asked_for(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
     // git's path may name no repository: it holds `..`, for example, which a server may read in another way. A request
@@ -41,7 +40,7 @@ pub(crate) fn look_into(
     session: &Session,
     source: store::Name,
     wanted: &Wanted<'_>,
-) -> Result<Option<Found>> {
+) -> Result<Option<(Account, Kept)>> {
     let host = bitbucket::home_of(&wanted.host);
     let reach = wanted.reach.as_ref();
     let settings = &session.config()?.store.folder;
@@ -54,14 +53,11 @@ pub(crate) fn look_into(
         store::Name::Vault => vault::find(session, &host, reach)?,
         _ => None,
     };
-    let Some((place, fields)) = found else {
-        return Ok(None);
-    };
-    let (account, kept) = fields.into_account(&place, source, &host)?;
-    Ok(Some(Found { account, kept }))
+    let made = found.map(|(place, fields)| fields.into_account(&place, source, &host));
+    made.transpose()
 }
 
-/// What stands for a source that is not asked.
+/// What stands for a source that the policy forbids: it is not asked.
 pub(crate) fn placeholder(name: store::Name, host: &Host) -> Account {
     let opaque = SignIn::Opaque(Opaque::default());
     Account::new(name.to_string(), host.clone(), Origin::Source(name), opaque)
@@ -139,52 +135,39 @@ fn note(
     trace::say(|| format!("refusals: noted: {}", noted.is_ok()));
 }
 
-/// The variable that is set, and what a person should know of it.
-pub(crate) struct OfVariable {
-    pub(crate) account: Account,
-    pub(crate) secret: Secret,
-    pub(crate) message: String,
-    /// None if it answers.
-    pub(crate) fix: Option<String>,
-}
-
-pub(crate) fn of_variable(session: &Session) -> Result<Option<OfVariable>> {
+/// The account of the variable that is set, its secret, and why it does not answer, if it does not.
+pub(crate) fn of_variable(session: &Session) -> Result<Option<(Account, Secret, Option<Hinted>)>> {
     let Some((mut account, kept)) = environment::account(session, &bitbucket::cloud())? else {
         return Ok(None);
     };
-    let name = &account.name;
     account.rejected = session.refusal_of(&kept.secret);
-    let (message, fix) = match session.objection(&account) {
-        Ok(Some(objection)) => (objection.notice(&account), Some(objection.fix(&account))),
-        _ if account.is_retired() => (
-            State::Retired.complaint(&account).unwrap_or_default(),
-            Some(state::fix(&account)),
-        ),
-        _ if account.standing(Timestamp::now()).may_answer() => (
-            format!(
-                "{name} is set and answers for bitbucket.org ahead of the accounts: \
-                 'environment = false' in config.toml turns it off"
-            ),
-            None,
-        ),
-        _ => (
-            format!("{name} is set, but bitbucket.org refused it"),
-            Some(state::fix(&account)),
-        ),
+    let complaint = match session.objection(&account) {
+        Ok(Some(objection)) => Some(objection.to_using(&account)),
+        _ if account.is_retired() => State::Retired.complaint(&account),
+        _ if account.standing(Timestamp::now()).may_answer() => None,
+        _ => {
+            let message = format!("{} is set, but bitbucket.org refused it", account.name);
+            Some(Hinted::new(message, state::fix(&account)))
+        }
     };
-    Ok(Some(OfVariable {
-        account,
-        secret: kept.secret,
-        message,
-        fix,
+    Ok(Some((account, kept.secret, complaint)))
+}
+
+/// What a person should know of the variable that is set.
+pub(crate) fn notice_of_variable(session: &Session) -> Result<Option<String>> {
+    let told = of_variable(session)?;
+    Ok(told.map(|(account, _, complaint)| match complaint {
+        Some(complaint) => complaint.on_one_line(),
+        None => answers_first(&account),
     }))
 }
 
-pub(crate) fn notice_of_variable(session: &Session) -> Result<Option<String>> {
-    Ok(of_variable(session)?.map(|it| {
-        let fix = it.fix.map_or_else(String::new, |fix| format!(": {fix}"));
-        it.message + &fix
-    }))
+pub(crate) fn answers_first(variable: &Account) -> String {
+    format!(
+        "{} is set and answers for bitbucket.org ahead of the accounts: \
+         'environment = false' in config.toml turns it off",
+        variable.name
+    )
 }
 
 #[cfg(test)]

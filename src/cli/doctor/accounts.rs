@@ -3,7 +3,7 @@
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::finding::Check;
+use super::finding::{Check, CheckOutcome};
 use super::live::has_ended;
 use super::surroundings::Surroundings;
 use crate::account::{Account, Kept, State};
@@ -26,8 +26,8 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     checks.extend(asked.iter().map(|(account, kept)| {
         // Another check reports a policy that cannot be read.
         if let Ok(Some(objection)) = surroundings.session.objection(account) {
-            let (message, fix) = (objection.notice(account), objection.fix(account));
-            return Check::fail(&id(account), message, fix);
+            let complaint = objection.to_using(account);
+            return Check::of(&id(account), CheckOutcome::Fail, complaint);
         }
         match kept {
             Some(Ok(kept)) => of_account(account, kept.as_ref()),
@@ -105,12 +105,14 @@ fn of_account(account: &Account, kept: Option<&Kept>) -> Check {
         Some(_) => State::of(account, Timestamp::now()),
         None => State::Missing,
     };
+    let outcome = if state.needs_attention() {
+        CheckOutcome::Fail
+    } else {
+        CheckOutcome::Warn
+    };
     let mut check = match state.complaint(account) {
         None => Check::pass(&id, described(account)),
-        Some(complaint) if state.needs_attention() => {
-            Check::fail(&id, complaint, state.fix(account))
-        }
-        Some(complaint) => Check::warn(&id, complaint, state.fix(account)),
+        Some(complaint) => Check::of(&id, outcome, complaint),
     };
     let can_be_asked = !account.is_retired() && account.kind().is_some() && !has_ended(account);
     let kept = kept.filter(|_| can_be_asked);

@@ -3,11 +3,10 @@
 use jiff::Timestamp;
 
 use super::accounts;
-use super::finding::Check;
-use super::surroundings::Surroundings;
+use super::finding::{Check, CheckOutcome};
 use crate::account::present::Missing;
 use crate::account::probe::Access;
-use crate::account::{Account, Origin, Scheme, Standing, State, state};
+use crate::account::{Account, Origin, Scheme, Standing, State};
 use crate::answer::choice::{Basis, Candidate, Chosen};
 use crate::answer::decide::Decision;
 use crate::answer::matching::Misfit;
@@ -15,18 +14,15 @@ use crate::answer::ruling::{Rank, Ruling};
 use crate::answer::{Wanted, source};
 use crate::bitbucket::{API_HOST, Identity};
 use crate::git::Url;
-use crate::sys::{Bytes, Secret, shell_quoted};
+use crate::settings::Session;
+use crate::sys::{Bytes, Hinted, Secret, shell_quoted};
 
 const ID: &str = "answer";
 
 /// The first line: which account answers, or why none does.
-pub(super) fn of(
-    surroundings: &Surroundings<'_>,
-    wanted: &Wanted<'_>,
-    decision: &Decision,
-) -> Check {
-    if let Some(account) = decision.answering() {
-        return of_answer(wanted, account, decision.chosen.as_ref());
+pub(super) fn of(session: &Session, wanted: &Wanted<'_>, decision: &Decision) -> Check {
+    if let Some(it) = decision.answering() {
+        return of_answer(wanted, &it.account, decision.chosen.as_ref());
     }
     if let Some(failure) = &decision.failure {
         return Check::failed(ID, failure);
@@ -36,19 +32,18 @@ pub(super) fn of(
     let candidates = candidates.filter(|it| !is_forbidden_variable(it));
     let chosen = candidates.clone().rev().filter(|it| is_chosen(it));
     match chosen.chain(candidates).find_map(Candidate::complaint) {
-        Some((message, fix)) => Check::fail(ID, message, fix),
-        None => nobody(surroundings, wanted, decision.only_lacks_a_path()),
+        Some(complaint) => Check::of(ID, CheckOutcome::Fail, complaint),
+        None => nobody(session, wanted, decision.only_lacks_a_path()),
     }
 }
 
 /// The line of a candidate that does not answer; `is_said` if the first line had the fix.
 pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
     let account = &candidate.account;
-    let id = match candidate.ruling {
-        Ruling::NotAsked(_) => format!("store.{}", account.store),
-        Ruling::NotNamed => accounts::id(account),
-        _ if account.is_of_the_environment() => "environment".to_owned(),
-        _ => accounts::id(account),
+    let id = match (account.origin, &candidate.ruling) {
+        (Origin::Source(store), _) => format!("store.{store}"),
+        (_, Ruling::NotNamed) | (Origin::Git | Origin::Login, _) => accounts::id(account),
+        (Origin::Variable(_), _) => "environment".to_owned(),
     };
     let (message, fix) = told(candidate)?;
     if is_forbidden_variable(candidate) {
@@ -59,8 +54,7 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
 
 /// Whoever comes after it answers in its place.
 fn is_forbidden_variable(candidate: &Candidate) -> bool {
-    let is_forbidden = matches!(candidate.ruling, Ruling::Forbidden(_));
-    is_forbidden && candidate.account.is_of_the_environment()
+    candidate.is_forbidden() && candidate.account.is_of_the_environment()
 }
 
 /// Whether a candidate that cannot answer is the one that is meant, and not only one of those that fit.
@@ -74,8 +68,8 @@ fn is_chosen(candidate: &Candidate) -> bool {
 
 /// Why a candidate does not answer, and what to do about it.
 fn told(candidate: &Candidate) -> Option<(String, Option<String>)> {
-    if let Some((message, fix)) = candidate.complaint() {
-        return Some((message, Some(fix)));
+    if let Some(Hinted { message, hint }) = candidate.complaint() {
+        return Some((message, Some(hint)));
     }
     let account = &candidate.account;
     let predicate = match &candidate.ruling {
@@ -116,10 +110,6 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account, chosen: Option<&Chosen>) ->
             return Check::fail(ID, message, missing.fix(account));
         }
     };
-    if account.is_retired() {
-        let complaint = State::Retired.complaint(account).unwrap_or_default();
-        return Check::fail(ID, complaint, state::fix(account));
-    }
     let mut message = match account.origin {
         Origin::Variable(_) => format!("{start} answers"),
         Origin::Source(_) => format!("{start} answers {presented}"),
@@ -129,18 +119,21 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account, chosen: Option<&Chosen>) ->
     };
     message.extend(chosen.map(how));
     let state = State::of(account, Timestamp::now());
-    let complaint = match state {
-        // git's success checks it.
-        State::Unchecked => None,
-        State::Rejected => Some("it was refused once, and gets one more chance".to_owned()),
-        _ => state.complaint(account),
-    };
-    match complaint {
-        Some(complaint) => {
-            let message = format!("{message}; {complaint}");
-            Check::warn(ID, message, state::fix(account))
+    // git's success checks an unchecked one.
+    let complaint = state
+        .complaint(account)
+        .filter(|_| state != State::Unchecked);
+    match (state, complaint) {
+        (_, None) => Check::pass(ID, message),
+        (State::Retired, Some(complaint)) => Check::of(ID, CheckOutcome::Fail, complaint),
+        (State::Rejected, Some(complaint)) => {
+            let message = format!("{message}; it was refused once, and gets one more chance");
+            Check::warn(ID, message, complaint.hint)
         }
-        None => Check::pass(ID, message),
+        (_, Some(complaint)) => {
+            let message = format!("{message}; {}", complaint.message);
+            Check::warn(ID, message, complaint.hint)
+        }
     }
 }
 
@@ -194,8 +187,8 @@ fn how(chosen: &Chosen) -> String {
 }
 
 /// No account answers, so git goes on.
-fn nobody(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, lacks_path: bool) -> Check {
-    if let Ok(Some(store)) = source::for_bitbucket_org_alone(surroundings.session, &wanted.host) {
+fn nobody(session: &Session, wanted: &Wanted<'_>, lacks_path: bool) -> Check {
+    if let Ok(Some(store)) = source::for_bitbucket_org_alone(session, &wanted.host) {
         let host = &wanted.host;
         return Check::fail(
             ID,
@@ -206,7 +199,7 @@ fn nobody(surroundings: &Surroundings<'_>, wanted: &Wanted<'_>, lacks_path: bool
         );
     }
     let message = "no account answers: git asks its next helper, or you";
-    let hint = if surroundings.session.only().is_some() {
+    let hint = if session.only().is_some() {
         "leave '--account' out to see who answers then".to_owned()
     } else if lacks_path && wanted.path.is_none() {
         "'git credential-bitbucket setup' makes git name the repository".to_owned()

@@ -1,6 +1,6 @@
 //! The environment: its credential, git's prompts, proxies.
 
-use super::finding::Check;
+use super::finding::{Check, CheckOutcome};
 use super::surroundings::Surroundings;
 use crate::answer::source;
 use crate::git::{self, Host, route, url};
@@ -10,28 +10,28 @@ use crate::sys::{terminal, variables};
 /// Whether a variable holds a credential, and which of several answers.
 pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
     let id = "environment";
-    let found = match source::of_variable(surroundings.session) {
+    let (account, secret, complaint) = match source::of_variable(surroundings.session) {
         Ok(Some(found)) => found,
         Ok(None) => return Check::pass(id, "no variable holds a credential for Bitbucket"),
         Err(error) => return Check::failed(id, &error),
     };
-    if let Some(fix) = found.fix {
-        // In place of one that the policy forbids the accounts answer.
-        return match surroundings.session.objection(&found.account) {
-            Ok(Some(_)) => Check::warn(id, found.message, fix),
-            _ => Check::fail(id, found.message, fix),
+    if let Some(complaint) = complaint {
+        let outcome = match surroundings.session.objection(&account) {
+            // The accounts answer in its place.
+            Ok(Some(_)) => CheckOutcome::Warn,
+            _ => CheckOutcome::Fail,
         };
+        return Check::of(id, outcome, complaint);
     }
-    let mut message = found.message;
-    let name = &found.account.name;
-    let is_other = |other: &&str| other != name && variables::filled(other).is_some();
+    let mut message = source::answers_first(&account);
+    let is_other = |other: &&str| *other != account.name && variables::filled(other).is_some();
     let others: Vec<&str> = SECRET_VARIABLES.into_iter().filter(is_other).collect();
     if !others.is_empty() {
         message = format!("{message}; not used: {}", others.join(", "));
     }
     let mut check = Check::pass(id, message);
     check.is_asked_for = true;
-    check.asks = Some(Box::new((found.account, found.secret)));
+    check.asks = Some(Box::new((account, secret)));
     check
 }
 

@@ -6,7 +6,8 @@ use super::finding::Check;
 use super::surroundings::Surroundings;
 use super::{answer, chain, environment, live};
 use crate::account::Account;
-use crate::answer::{Effort, Found, Wanted, choice, decide};
+use crate::answer::choice::Candidate;
+use crate::answer::{Effort, Wanted, choice, decide};
 use crate::bitbucket::{self, API_HOST, Reach};
 use crate::cli::takeover::in_url;
 use crate::git::{self, Helper, Host, Url, url};
@@ -15,7 +16,7 @@ use crate::sys::Usage;
 
 /// Checks one URL: the answer, what it can do, then each account that does not answer.
 pub(super) fn checks(
-    surroundings: Surroundings<'_>,
+    surroundings: &Surroundings<'_>,
     text: &str,
     is_offline: bool,
 ) -> Result<Vec<Check>> {
@@ -33,7 +34,7 @@ pub(super) fn checks(
         git::instead_of(text)
     };
     let text = instead.as_deref().unwrap_or(text);
-    let over_https = https_of(&surroundings, text);
+    let over_https = https_of(surroundings, text);
     if let Some((url, true)) = &over_https {
         let instead = instead.as_deref().map(url::masked);
         let git = instead.map(|url| format!("git goes to '{url}' instead, and"));
@@ -46,7 +47,7 @@ pub(super) fn checks(
     let text = over_https.as_ref().map_or(text, |(url, _)| url);
     let url = Url::parse(text).ok_or_else(no_url)?;
     let host = url.host().ok_or_else(no_url)?;
-    if let Some(check) = not_for_us(&surroundings, &url, &host) {
+    if let Some(check) = not_for_us(surroundings, &url, &host) {
         return Ok(vec![check]);
     }
     if in_url(&url).is_some() {
@@ -58,19 +59,8 @@ pub(super) fn checks(
     }
     let mut chains = surroundings.chains.iter();
     let chain = chains.find(|(it, _)| *it == host).map(|(_, chain)| chain);
-    checks.extend(chain.map(|chain| chain::of_host(&surroundings, &host, chain)));
-    let session = match only_of_git(surroundings.session, chain) {
-        Ok(session) => session,
-        Err(error) => {
-            checks.push(Check::failed("answer", &error));
-            return Ok(checks);
-        }
-    };
-    let surroundings = Surroundings {
-        session: &session,
-        ..surroundings
-    };
-    let (path, check) = path(&surroundings, &url, &host);
+    checks.extend(chain.map(|chain| chain::of_host(surroundings, &host, chain)));
+    let (path, check) = path(surroundings, &url, &host);
     checks.push(check);
     let username = url
         .username()
@@ -81,9 +71,16 @@ pub(super) fn checks(
     let proxy = environment::proxy(&host);
     let wanted = Wanted::at(host, path.as_deref(), username.as_deref());
     let effort = Effort::Explain { is_offline };
-    let place = place.as_ref();
-    checks.extend(answers(&surroundings, &url, &wanted, place, effort));
-    checks.extend([environment::prompts(&surroundings), proxy]);
+    let session = only_of_git(surroundings.session, chain);
+    let found = session.and_then(|it| answers(&it, &url, &wanted, place.as_ref(), effort));
+    checks.extend(found.unwrap_or_else(|error| {
+        vec![if surroundings.knows_accounts {
+            Check::failed("answer", &error)
+        } else {
+            Check::skip("answer", "the accounts cannot be read")
+        }]
+    }));
+    checks.extend([environment::prompts(surroundings), proxy]);
     Ok(checks)
 }
 
@@ -172,28 +169,24 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
 
 /// Who answers, then a line for each candidate that does not.
 fn answers(
-    surroundings: &Surroundings<'_>,
+    session: &Session,
     url: &Url<'_>,
     wanted: &Wanted<'_>,
     place: Option<&Reach>,
     effort: Effort,
-) -> Vec<Check> {
-    let decision = match decide(surroundings.session, wanted, effort) {
-        Ok(decision) => decision,
-        Err(_) if !surroundings.knows_accounts => {
-            return vec![Check::skip("answer", "the accounts cannot be read")];
-        }
-        Err(error) => return vec![Check::failed("answer", &error)],
-    };
-    let mut checks = vec![answer::of(surroundings, wanted, &decision)];
-    if let (Some(Found { account, kept }), Some(place)) = (&decision.found, place) {
-        let way_in = || choice::left_out(surroundings.session, wanted);
-        checks.extend(live::access(account, &kept.secret, place, way_in));
-    }
+) -> Result<Vec<Check>> {
+    let decision = decide(session, wanted, effort)?;
+    let mut checks = vec![answer::of(session, wanted, &decision)];
     let answering = decision.answering();
-    checks.extend(answering.and_then(|it| answer::refused_before_asking(url, it)));
+    if let Some(Candidate { account, kept, .. }) = answering {
+        if let (Some(kept), Some(place)) = (kept, place) {
+            let way_in = || choice::left_out(session, wanted);
+            checks.extend(live::access(account, &kept.secret, place, way_in));
+        }
+        checks.extend(answer::refused_before_asking(url, account));
+    }
     // If no account answers, the first line has the fix.
     let other = |candidate| answer::of_other(candidate, answering.is_none());
     checks.extend(decision.candidates.iter().filter_map(other));
-    checks
+    Ok(checks)
 }

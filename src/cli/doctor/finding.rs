@@ -9,7 +9,7 @@ use crate::account::Account;
 use crate::cli::output;
 use crate::sys::terminal::{Colour, coloured};
 use crate::sys::words::words;
-use crate::sys::{Secret, error};
+use crate::sys::{Hinted, Secret, error};
 
 /// The result of one check. The names are a contract: `doctor --json` shows them.
 #[derive(Debug, Serialize)]
@@ -49,6 +49,10 @@ impl Check {
 
     pub(super) fn fail(id: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(id, CheckOutcome::Fail, message, Some(hint.into()))
+    }
+
+    pub(super) fn of(id: &str, outcome: CheckOutcome, complaint: Hinted) -> Self {
+        Self::new(id, outcome, complaint.message, Some(complaint.hint))
     }
 
     pub(super) fn skip(id: &str, message: impl Into<String>) -> Self {

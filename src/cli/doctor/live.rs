@@ -114,7 +114,7 @@ fn refusal(account: &Account, secret: &Secret, refused: Verdict, deadline: Insta
         Meaning::Good | Meaning::Limited | Meaning::Misplaced => Verdict {
             meaning: Meaning::Limited,
             message: format!("{host} knows '{name}', but refuses it for this repository"),
-            hint: Some(state::REFUSED_THERE.to_owned()),
+            hint: Some(state::refused_there(account).hint),
         },
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Doctor, only: Option<&str>) -> Result<ExitCode> {
                 live::ask(&mut checks);
             }
         }
-        Some(url) => checks.extend(explain::checks(surroundings, url, arguments.offline)?),
+        Some(url) => checks.extend(explain::checks(&surroundings, url, arguments.offline)?),
     }
     if arguments.json {
         output::print_json(&BTreeMap::from([("checks", &checks)]))?;

@@ -66,13 +66,9 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
             }
             (false, None) => {}
         }
-        for notice in shown
-            .iter()
-            .zip(&rows)
-            .filter_map(|(account, row)| row.state.notice(account))
-        {
-            message::tell(&notice);
-        }
+        let shown = shown.iter().zip(&rows);
+        let complaints = shown.filter_map(|(account, row)| row.state.complaint(account));
+        complaints.for_each(|it| message::tell(&it.on_one_line()));
     }
     match session.config().and_then(|_| session.unknown_keys()) {
         Ok(unknown) => unknown.iter().for_each(message::warn),
@@ -127,12 +123,9 @@ fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
             return true;
         }
     };
-    let objection = |account: &&Account| {
-        let objection = policy.objection(account)?;
-        let (notice, fix) = (objection.notice(account), objection.fix(account));
-        Some(format!("{notice}: {fix}"))
-    };
-    let objections: Vec<String> = accounts.iter().filter_map(objection).collect();
+    let objection = |account: &&Account| Some(policy.objection(account)?.to_using(account));
+    let objections = accounts.iter().filter_map(objection);
+    let objections: Vec<String> = objections.map(|it| it.on_one_line()).collect();
     objections.iter().for_each(message::warn);
     !objections.is_empty()
 }

@@ -262,8 +262,8 @@ impl Plan {
     pub(crate) fn tell_what_is_left(&self, session: &Session) {
         let accounts = self.0.iter().map(|planned| &planned.account);
         let retired = accounts.filter(|account| account.is_retired());
-        let notices = retired.filter_map(|account| State::Retired.notice(account));
-        notices.for_each(|notice| message::tell(&notice));
+        let complaints = retired.filter_map(|account| State::Retired.complaint(account));
+        complaints.for_each(|it| message::tell(&it.on_one_line()));
         chain::warn(session, None);
     }
 }
