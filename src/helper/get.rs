@@ -20,7 +20,7 @@ pub(super) fn get(session: &Session, request: &Request) -> Result<()> {
         return Ok(());
     };
     let (found, unanswered) = look(session, &wanted)?;
-    let mut notice = unanswered.notice();
+    let mut notice = unanswered.notice.clone();
     let outcome = match (found, session.only()) {
         (Some(found), _) => Outcome::Found(found),
         // Nobody is asked for another account: it could not answer either.

@@ -16,12 +16,11 @@ use crate::helper::mark;
 use crate::settings::Session;
 use crate::sys::Secret;
 
-#[derive(Default)]
 pub(super) struct Unanswered {
-    /// None where nobody has signed in to the host.
+    /// What a person would want to know of the accounts that fit.
+    pub(super) notice: Option<String>,
+    /// That, else what the accounts are for. None where nobody has signed in to the host.
     pub(super) why: Option<String>,
-    /// Whether that says no more than that the accounts are for others.
-    is_for_others: bool,
     /// The accounts that fit, and whose secret is refused or gone.
     pub(super) out: Vec<Account>,
     /// There are accounts, and git only has to say what it wants: a new one would not be the cure.
@@ -39,18 +38,13 @@ pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Option<Fou
     let out = decision.candidates.iter().filter(is_out);
     let out: Vec<Account> = out.map(|it| it.account.clone()).collect();
     let lacks_a_path = wanted.path.is_none() && out.is_empty() && decision.only_lacks_a_path();
-    let notices = decision.notices(wanted)?.join("; ");
+    let notices = decision.notices(wanted)?;
     // git's own message, that there is no such repository, would mislead.
     decision.closed().into_iter().for_each(mark::warn);
-    let is_for_others = notices.is_empty();
-    let why = if is_for_others {
-        for_others(&decision, wanted)
-    } else {
-        Some(notices)
-    };
+    let notice = (!notices.is_empty()).then(|| notices.join("; "));
     let unanswered = Unanswered {
-        why,
-        is_for_others,
+        why: notice.clone().or_else(|| for_others(&decision, wanted)),
+        notice,
         out,
         lacks_a_path,
     };
@@ -77,11 +71,6 @@ fn for_others(decision: &Decision, wanted: &Wanted<'_>) -> Option<String> {
 }
 
 impl Unanswered {
-    /// What a person would want to know of the accounts that fit.
-    pub(super) fn notice(&self) -> Option<String> {
-        self.why.clone().filter(|_| !self.is_for_others)
-    }
-
     pub(super) fn line(&self, wanted: &Wanted<'_>) -> String {
         let home = bitbucket::home_of(&wanted.host);
         match &self.why {
@@ -89,7 +78,7 @@ impl Unanswered {
                 "nobody has signed in to {home}: '{}' signs in",
                 wanted.login(None)
             ),
-            Some(why) if self.is_for_others => {
+            Some(why) if self.notice.is_none() => {
                 format!("{why}; '{}' signs in", wanted.login(wanted.reach.as_ref()))
             }
             Some(why) => why.clone(),

@@ -30,11 +30,9 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
             return Check::of(&id(account), CheckOutcome::Fail, complaint);
         }
         match kept {
-            Some(Ok(kept)) => of_account(account, kept.as_ref()),
-            Some(Err(error)) if answers(account.store, &asked) => {
-                Check::failed(&id(account), error)
-            }
-            _ => {
+            Ok(kept) => of_account(account, kept.as_ref()),
+            Err(error) if answers(account.store, &asked) => Check::failed(&id(account), error),
+            Err(_) => {
                 let Account { name, store, .. } = account;
                 let message = format!("'{name}' was not checked: see store.{store}");
                 Check::skip(&id(account), message)
@@ -44,19 +42,15 @@ pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
     checks
 }
 
-/// An account, and what its store has for it; `None` if the store was not asked again.
-type Asked<'a> = (&'a Account, Option<Result<Option<Kept>>>);
+/// An account, and what its store has for it.
+type Asked<'a> = (&'a Account, Result<Option<Kept>>);
 
 fn ask_stores<'a>(surroundings: &'a Surroundings<'_>) -> Vec<Asked<'a>> {
     let session = surroundings.session;
-    let ask = |account: &'a Account| {
-        let is_told = session.is_silent(account.store);
+    let ask = |account: &'a Account| match session.objection(account) {
+        Ok(None) => (account, session.secret_of(account)),
         // The secret of an account that the policy forbids is not used.
-        let look = || match session.objection(account) {
-            Ok(None) => session.secret_of(account),
-            _ => session.has_secret(account).map(|_| None),
-        };
-        (account, (!is_told).then(look))
+        _ => (account, session.has_secret(account).map(|_| None)),
     };
     surroundings.accounts.iter().map(ask).collect()
 }
@@ -67,14 +61,14 @@ fn of_store(store: Name, asked: &[Asked<'_>]) -> Option<Check> {
         return Some(Check::pass(&id, format!("the store '{store}' answers")));
     }
     let mut own = asked.iter().filter(|(account, _)| account.store == store);
-    let error = own.find_map(|(_, outcome)| outcome.as_ref()?.as_ref().err())?;
+    let error = own.find_map(|(_, outcome)| outcome.as_ref().err())?;
     Some(Check::failed(&id, error))
 }
 
 fn answers(store: Name, asked: &[Asked<'_>]) -> bool {
     asked
         .iter()
-        .any(|(account, outcome)| account.store == store && matches!(outcome, Some(Ok(_))))
+        .any(|(account, outcome)| account.store == store && outcome.is_ok())
 }
 
 pub(super) fn id(account: &Account) -> String {

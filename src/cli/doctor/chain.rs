@@ -270,5 +270,8 @@ pub(super) fn who_needs_the_path(surroundings: &Surroundings<'_>, host: &Host) -
         }
     });
     let of_stores = || "the stores of 'lookup' have one entry for each".to_owned();
-    for_a_part.or_else(|| surroundings.is_looked_up().then(of_stores))
+    // Another check reports settings that cannot be read.
+    let config = surroundings.session.config();
+    let is_looked_up = config.is_ok_and(|config| !config.lookup.is_empty());
+    for_a_part.or_else(|| is_looked_up.then(of_stores))
 }

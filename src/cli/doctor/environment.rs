@@ -30,7 +30,6 @@ pub(super) fn credentials(surroundings: &Surroundings<'_>) -> Check {
         message = format!("{message}; not used: {}", others.join(", "));
     }
     let mut check = Check::pass(id, message);
-    check.is_asked_for = true;
     check.asks = Some(Box::new((account, secret)));
     check
 }

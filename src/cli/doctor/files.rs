@@ -213,13 +213,17 @@ pub(super) fn netrc(surroundings: &Surroundings<'_>) -> Vec<Check> {
             checks.push(Check::skip(id, format!("cannot read '{shown}'")));
             continue;
         };
+        let is_ours = |name: &str| {
+            let mut hosts = surroundings.hosts.iter();
+            hosts.any(|host| host.name().eq_ignore_ascii_case(name))
+        };
         for Machine { name, line, .. } in Netrc::parse(&text).machines {
             let (what, hint) = match name {
                 None => (
                     "a 'default' entry for every host".to_owned(),
                     "remove the entry once an account answers: 'git credential-bitbucket login'",
                 ),
-                Some(name) if surroundings.has_host_named(&name) => (
+                Some(name) if is_ours(&name) => (
                     format!("an entry for {name}"),
                     "'git credential-bitbucket import netrc --remove' moves it into the store",
                 ),

@@ -18,9 +18,6 @@ pub(super) struct Check {
     pub(super) outcome: CheckOutcome,
     pub(super) message: String,
     pub(super) hint: Option<String>,
-    /// Shown without `--all`, however it came out.
-    #[serde(skip)]
-    pub(super) is_asked_for: bool,
     /// What Bitbucket can be asked about.
     #[serde(skip)]
     pub(super) asks: Option<Box<(Account, Secret)>>,
@@ -75,7 +72,6 @@ impl Check {
             outcome,
             message: message.into(),
             hint,
-            is_asked_for: false,
             asks: None,
         }
     }

@@ -17,15 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks Bitbucket about each check that has a secret, and adds the answer to the check.
 pub(super) fn ask(checks: &mut [Check]) {
-    let mut asking = Vec::new();
-    for check in checks {
-        let asks = check.asks.take();
-        asking.extend(asks.map(|asks| (check, asks)));
-    }
-    let asked: Vec<(&Account, &Secret)> =
-        asking.iter().map(|(_, asks)| (&asks.0, &asks.1)).collect();
+    let asked = checks.iter().filter_map(|check| check.asks.as_deref());
+    let asked: Vec<_> = asked.map(|(account, secret)| (account, secret)).collect();
     let verdicts = verify::check_all(&asked, Instant::now() + PATIENCE, |_, _| {});
-    for ((check, _), (account, verdict)) in asking.into_iter().zip(verdicts) {
+    let asking = checks.iter_mut().filter(|check| check.asks.is_some());
+    for (check, (account, verdict)) in asking.zip(verdicts) {
         add(check, &account, verdict);
     }
 }

@@ -60,11 +60,13 @@ pub(crate) fn run(arguments: &Doctor, only: Option<&str>) -> Result<ExitCode> {
             |check: &Check| matches!(check.outcome, CheckOutcome::Fail | CheckOutcome::Warn);
         // Where a URL has a problem, the other accounts may be the way out.
         let shows_all = arguments.all || arguments.url.is_some() && checks.iter().any(is_wrong);
-        let asked_for = ["accounts", "answer", "fetch", "push", "url"];
-        let is_shown = |check: &&Check| {
-            let is_asked_for = check.is_asked_for || asked_for.contains(&check.id.as_str());
-            shows_all || is_wrong(check) || is_asked_for
+        let is_asked_for = |check: &Check| match check.id.as_str() {
+            "accounts" | "answer" | "fetch" | "push" | "url" => true,
+            // A variable answers ahead of the accounts.
+            "environment" => check.asks.is_some(),
+            _ => false,
         };
+        let is_shown = |check: &&Check| shows_all || is_wrong(check) || is_asked_for(check);
         let mut text: String = checks.iter().filter(is_shown).map(Check::shown).collect();
         text += &finding::summary(&checks, shows_all);
         output::print(text.as_bytes())?;

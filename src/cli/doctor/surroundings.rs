@@ -58,17 +58,4 @@ impl<'a> Surroundings<'a> {
         let setting = self.settings.iter().rfind(|setting| setting.key == key);
         setting.map(|setting| setting.value.as_str())
     }
-
-    /// Whether one of the hosts has this name, at any port.
-    pub(super) fn has_host_named(&self, name: &str) -> bool {
-        let mut hosts = self.hosts.iter();
-        hosts.any(|host| host.name().eq_ignore_ascii_case(name))
-    }
-
-    /// Whether `lookup` names a store.
-    pub(super) fn is_looked_up(&self) -> bool {
-        // Another check reports settings that cannot be read.
-        let config = self.session.config();
-        config.is_ok_and(|config| !config.lookup.is_empty())
-    }
 }
