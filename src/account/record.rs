@@ -188,7 +188,7 @@ impl Account {
     pub(crate) fn standing(&self, now: Timestamp) -> Standing {
         let by_servers = match self.rejected.as_ref().map(|it| it.standing(now)) {
             // An ended grant yields no new token, so a refused token gets no second chance.
-            Some(Standing::Resting { .. } | Standing::OneMoreChance) if self.has_ended() => {
+            Some(Standing::Resting | Standing::OneMoreChance) if self.has_ended() => {
                 Standing::Refused
             }
             standing => standing.unwrap_or(Standing::InService),
@@ -197,7 +197,6 @@ impl Account {
             out if !out.may_answer() => out,
             // An access token of a grant is renewed.
             _ if self.grant().is_none() && !self.is_good_for(0, now) => Standing::Expired,
-            _ if self.is_retired() => Standing::Retired,
             _ if self.has_ended() => Standing::Ended,
             standing => standing,
         }

@@ -15,12 +15,9 @@ pub(crate) enum Standing {
     OneMoreChance,
     /// The grant gives no new token. The last one answers until it ends.
     Ended,
-    /// Bitbucket has removed its kind: it answers only where nothing else fits.
-    Retired,
     // Those below do not answer.
-    Resting {
-        until: Timestamp,
-    },
+    /// For ten minutes.
+    Resting,
     /// Refused again, or unknown to Bitbucket: set aside until Bitbucket knows it or somebody signs in again.
     Refused,
     /// The repository that is wanted refuses the secret, although Bitbucket knows it.
@@ -30,10 +27,7 @@ pub(crate) enum Standing {
 
 impl Standing {
     pub(crate) fn may_answer(self) -> bool {
-        matches!(
-            self,
-            Self::InService | Self::OneMoreChance | Self::Ended | Self::Retired
-        )
+        matches!(self, Self::InService | Self::OneMoreChance | Self::Ended)
     }
 }
 
@@ -153,9 +147,7 @@ impl Rejection {
         match *self {
             Self { is_back: true, .. } => Standing::InService,
             Self { times: 2.., .. } => Standing::Refused,
-            Self { at, .. } if is_recent(at, now) => Standing::Resting {
-                until: at.saturating_add(REST).unwrap_or(Timestamp::MAX),
-            },
+            Self { at, .. } if is_recent(at, now) => Standing::Resting,
             _ => Standing::OneMoreChance,
         }
     }

@@ -88,7 +88,7 @@ pub(crate) fn refused_there(account: &Account) -> Hinted {
 fn is_rejected(account: &Account, now: Timestamp) -> bool {
     matches!(
         account.standing(now),
-        Standing::OneMoreChance | Standing::Resting { .. } | Standing::Refused | Standing::Ended
+        Standing::OneMoreChance | Standing::Resting | Standing::Refused | Standing::Ended
     )
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn fix(account: &Account) -> String {
     let name = account.argument();
     let is_unasked = matches!(
         account.standing(Timestamp::now()),
-        Standing::OneMoreChance | Standing::Resting { .. }
+        Standing::OneMoreChance | Standing::Resting
     );
     let can_be_asked = account.kind().is_some() && !account.is_retired() && !lacks_email(account);
     if is_unasked && can_be_asked {

@@ -25,7 +25,7 @@ pub(super) fn of_account(
     wanted: &Wanted<'_>,
     now: Timestamp,
 ) -> Result<Option<(String, Kept)>> {
-    let is_refused = |standing| matches!(standing, Standing::Resting { .. } | Standing::Refused);
+    let is_refused = |standing| matches!(standing, Standing::Resting | Standing::Refused);
     // As if no server had refused anything.
     let hindrance = |account: &Account| {
         ruling::hindrance(session, account, wanted)

@@ -149,12 +149,12 @@ fn broken(text: &str) -> String {
     let mut column = 0;
     for word in words(&text) {
         let width = word.chars().count();
-        if column > INDENT.len() && column + width > WIDTH {
+        if word != " " && column > INDENT.len() && column + width > WIDTH {
             lines.truncate(lines.trim_end().len());
             let _ = write!(lines, "\n{INDENT}");
             column = INDENT.len();
         }
-        lines.push_str(&word);
+        lines.push_str(word);
         column += width;
     }
     lines.truncate(lines.trim_end().len());
@@ -162,24 +162,17 @@ fn broken(text: &str) -> String {
     lines
 }
 
-/// The words, each with the blanks after it; what stands in quotes is one.
-fn words(text: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut is_quoted = false;
-    for part in text.split_inclusive(' ') {
-        match words.last_mut() {
-            Some(word) if is_quoted || part == " " => word.push_str(part),
-            _ => words.push(part.to_owned()),
-        }
-        let word = part.trim_start_matches('(');
-        let opened = word.strip_prefix('\'');
-        let rest = opened.unwrap_or(word);
+/// The words, each with the blank after it; what stands in quotes is one.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut before) = (false, ' ');
+    text.split_inclusive(move |letter: char| {
+        let opens = !is_quoted && letter == '\'' && matches!(before, ' ' | '(');
         // A quote ends a quotation where no letter follows it.
-        let mut quotes = rest.match_indices('\'');
-        let is_over = quotes.any(|(at, _)| !rest[at + 1..].starts_with(char::is_alphanumeric));
-        is_quoted = (is_quoted || opened.is_some()) && !is_over;
-    }
-    words
+        let is_over = before == '\'' && !letter.is_alphanumeric();
+        is_quoted = opens || is_quoted && !is_over;
+        before = if opens { ' ' } else { letter };
+        letter == ' ' && !is_quoted
+    })
 }
 
 #[cfg(test)]
@@ -189,8 +182,8 @@ mod tests {
     #[test]
     fn lines_are_broken_between_words_but_not_within_quotes() {
         assert_eq!(
-            words("      a  b 'c d' (e 'f g'), h"),
-            ["      ", "a  ", "b ", "'c d' ", "(e ", "'f g'), ", "h"]
+            words("a  b 'c d' (e 'f g'), h").collect::<Vec<_>>(),
+            ["a ", " ", "b ", "'c d' ", "(e ", "'f g'), ", "h"]
         );
         let check = Check::warn(
             "an.id",
