@@ -1,5 +1,6 @@
 //! Mounted secrets: a folder that Kubernetes, systemd or a CSI driver fills. It is read anew each time.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
@@ -77,12 +78,13 @@ fn names(reach: Option<&Reach>) -> Vec<PathBuf> {
     own.chain([PathBuf::from(DEFAULT)]).collect()
 }
 
-/// Kubernetes switches a link to a new version: a reader in that moment finds nothing, or a part.
+/// Kubernetes switches a link to a new version: a reader in that moment finds nothing, or a part. So what is there is read
+/// until it stays the same, and only what is never there is absent.
 fn read(path: &Path, is_root: bool) -> Result<Option<Fields>> {
     let cannot = || format!("cannot read '{}'", path.display());
     for _ in 0..ATTEMPTS {
         let seen = match fs::metadata(path) {
-            Err(error) if files::is_absence(&error) => is_absent(path).then_some(None),
+            Err(error) if files::is_absence(&error) => None,
             Ok(metadata) if metadata.is_dir() => read_fields(path, is_root).with_context(cannot)?,
             Ok(_) => read_secret(path)?.map(Some),
             Err(error) => return Err(error).with_context(cannot),
@@ -91,24 +93,10 @@ fn read(path: &Path, is_root: bool) -> Result<Option<Fields>> {
             return Ok(found);
         }
     }
-    // A dangling link is no secret.
     if path.exists() {
         return Err(anyhow!("it changes all the time")).with_context(cannot);
     }
     Ok(None)
-}
-
-/// Whether nothing lies at a path, and no link on the way changed meanwhile.
-fn is_absent(path: &Path) -> bool {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return false;
-    };
-    let Ok(real) = folder.canonicalize() else {
-        return is_absent(folder);
-    };
-    let entry = real.join(name).symlink_metadata();
-    let has_none = entry.is_err_and(|error| files::is_absence(&error));
-    has_none && folder.canonicalize().is_ok_and(|now| now == real)
 }
 
 /// A file is the secret itself. None if the file went away meanwhile.
@@ -129,23 +117,21 @@ fn read_secret(path: &Path) -> Result<Option<Fields>> {
 /// belong together if the same files are there before and after.
 #[expect(clippy::option_option, reason = "no look is not the same as no secret")]
 fn read_fields(folder: &Path, is_root: bool) -> Result<Option<Option<Fields>>> {
-    let places = || Fields::NAMES.map(|name| Place::of(&folder.join(name), is_root));
-    let real = folder.canonicalize().ok();
-    let before = places();
-    let mut each = before.iter();
-    let fields = Fields::read(|_| match each.next() {
-        Some(Some(place)) => files::read_mounted(&place.path),
-        _ => Ok(None),
+    let look = || {
+        let place = |name| Some((name, Place::of(&folder.join(name), is_root)?));
+        let places: BTreeMap<&str, Place> = Fields::NAMES.into_iter().filter_map(place).collect();
+        (folder.canonicalize().ok(), places)
+    };
+    let (real, places) = look();
+    let fields = Fields::read(|name| match places.get(name) {
+        Some(place) => files::read_mounted(&place.path),
+        None => Ok(None),
     });
-    let is_same = before == places()
-        && real.is_some_and(|real| {
-            real.is_dir() && folder.canonicalize().is_ok_and(|now| now == real)
-        });
-    if !is_same {
+    let has_some = !places.is_empty();
+    if real.is_none() || (real, places) != look() {
         return Ok(None);
     }
-    let is_empty = before.iter().all(Option::is_none);
-    fields.map(|fields| Some((!is_empty).then_some(fields)))
+    fields.map(|fields| Some(has_some.then_some(fields)))
 }
 
 /// Where a file really lies, and when it was last changed.

@@ -24,27 +24,24 @@ pub(crate) struct Fields {
 impl Fields {
     pub(crate) const NAMES: [&str; 5] = ["username", "password", "kind", "email", "expires"];
 
-    pub(crate) fn read(mut value: impl FnMut(&str) -> Result<Option<Secret>>) -> Result<Self> {
-        let mut fields = Self::default();
-        for name in Self::NAMES {
-            let Some(value) = value(name)?.filter(|value| !value.is_empty()) else {
-                continue;
-            };
-            let text = || {
+    pub(crate) fn read(value: impl Fn(&str) -> Result<Option<Secret>>) -> Result<Self> {
+        let filled = |name| anyhow::Ok(value(name)?.filter(|value| !value.is_empty()));
+        let text = |name| {
+            let line = |value: Secret| {
                 let text = std::str::from_utf8(value.expose()).ok();
                 let text = text.filter(|text| !text.chars().any(char::is_control));
                 text.map(str::to_owned)
                     .with_context(|| format!("the field '{name}' is not a line of text"))
             };
-            match name {
-                "password" => fields.password = Some(value),
-                "username" => fields.username = Username::new(text()?),
-                "kind" => fields.kind = Some(text()?),
-                "email" => fields.email = Some(text()?),
-                _ => fields.expires = Some(text()?),
-            }
-        }
-        Ok(fields)
+            filled(name)?.map(line).transpose()
+        };
+        Ok(Self {
+            username: text("username")?.and_then(Username::new),
+            password: filled("password")?,
+            kind: text("kind")?,
+            email: text("email")?,
+            expires: text("expires")?,
+        })
     }
 
     /// The account that the fields make. Its name is the place where they were found.
@@ -89,16 +86,15 @@ impl Fields {
                 "has a user name with a line break or another control character"
             ));
         }
-        let kind = self.kind.map(|name| {
-            let kind = name.parse().ok();
-            let kind = kind.filter(|kind: &Kind| kind.exists_on(host));
-            kind.ok_or_else(|| wrong(&format!("has a kind that does not exist for {host}")))
-        });
+        let kind = match self.kind {
+            Some(name) => (name.parse().ok())
+                .filter(|kind: &Kind| kind.exists_on(host))
+                .ok_or_else(|| wrong(&format!("has a kind that does not exist for {host}")))?,
+            None => Kind::of_pair(&secret, self.username.as_ref(), host),
+        };
         let expires = self.expires.map(|text| {
             day(&text).ok_or_else(|| wrong("has an expiry that is not a date such as 2027-01-31"))
         });
-        let told = || Kind::of_pair(&secret, self.username.as_ref(), host);
-        let kind = kind.transpose()?.unwrap_or_else(told);
         let owner = Owner::of_kind(kind, self.username, self.email);
         if kind.needs_username() && owner.username.is_none() {
             bail!(wrong("has an app password and no field 'username'"));
