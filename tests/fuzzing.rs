@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::account::file::Accounts;
 use crate::answer::matching::{self, Wanted};
 use crate::answer::shortlist;
-use crate::answer::source::vault::reply::{self, Version};
+use crate::answer::source::vault::reply;
 use crate::bitbucket;
 use crate::bitbucket::oauth;
 use crate::bitbucket::reach::Reach;
@@ -197,8 +197,8 @@ pub fn vault(data: &[u8]) {
     let said = &reply.said;
     assert!(!said.chars().any(char::is_control) && !said.contains("hvs.0123456789"));
     assert!(reply.login().is_none_or(|(token, _)| is_token(&token)));
-    for version in [Version::One, Version::Two] {
-        let Some(Ok(Some(fields))) = reply.fields(version) else {
+    for pointer in ["/data", "/data/data"] {
+        let Some(Ok(Some(fields))) = reply.fields(pointer) else {
             continue;
         };
         let account = fields.into_account("place", Name::Vault, &bitbucket::cloud());

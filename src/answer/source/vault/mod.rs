@@ -10,7 +10,6 @@ mod ticket;
 
 use anyhow::{Context as _, Result, bail};
 
-use self::reply::Version;
 use self::server::{Server, encoded};
 use self::session::{ITSELF, VaultSession};
 use crate::answer::source::record::Fields;
@@ -27,6 +26,11 @@ const PATHS: [&str; 2] = [
     "bitbucket/{workspace}/{repository}",
     "bitbucket/{workspace}/_default",
 ];
+
+/// Of a version of the KV engine: what stands before a path in an address, and where an answer has the secret.
+type Layout = (&'static str, &'static str);
+const ONE: Layout = ("", "/data");
+const TWO: Layout = ("data/", "/data/data");
 
 /// The first secret there is for the reach, and where it lies.
 pub(crate) fn find(
@@ -45,10 +49,10 @@ pub(crate) fn find(
     if paths.is_empty() {
         return Ok(None);
     }
-    let version = match settings.version {
-        None => None,
-        Some(1) => Some(Version::One),
-        Some(2) => Some(Version::Two),
+    let layout = match settings.version {
+        // Assume version 2; ask only if nothing is found.
+        None | Some(2) => TWO,
+        Some(1) => ONE,
         Some(_) => bail!(Hinted::new(
             "'version' of [store.vault] in config.toml is neither 1 nor 2",
             "take it out: the server is asked which version it is",
@@ -65,10 +69,9 @@ pub(crate) fn find(
         session: VaultSession::begin(session, server)?,
         mount: settings.mount.as_deref().unwrap_or(MOUNT).trim_matches('/'),
     };
-    // Assume version 2; ask only if nothing is found.
-    let mut look = engine.first(&paths, version.unwrap_or(Version::Two))?;
-    if look.0.is_none() && version.is_none() && engine.is_of_version_one()? {
-        look = engine.first(&paths, Version::One)?;
+    let mut look = engine.first(&paths, layout)?;
+    if look.0.is_none() && settings.version.is_none() && engine.is_of_version_one()? {
+        look = engine.first(&paths, ONE)?;
     }
     match look {
         (None, Some(forbidden)) => Err(forbidden),
@@ -155,9 +158,9 @@ struct Engine<'a> {
 
 impl Engine<'_> {
     /// Looks again with another token, if the one we had is over.
-    fn first(&mut self, paths: &[String], version: Version) -> Result<Look> {
+    fn first(&mut self, paths: &[String], layout: Layout) -> Result<Look> {
         loop {
-            match self.look(paths, version)? {
+            match self.look(paths, layout)? {
                 // Of the new one it is asked as well, so that it is known if it may not ask about itself.
                 (None, Some(_)) if self.session.is_renewed()? => {}
                 look => return Ok(look),
@@ -166,16 +169,12 @@ impl Engine<'_> {
     }
 
     /// One path that must not be read may be none of ours: the next is tried before that is an error.
-    fn look(&self, paths: &[String], version: Version) -> Result<Look> {
+    fn look(&self, paths: &[String], (between, pointer): Layout) -> Result<Look> {
         let mut forbidden = None;
         for path in paths {
-            let between = match version {
-                Version::One => "",
-                Version::Two => "data/",
-            };
             let address = format!("{}/{between}{}", encoded(self.mount), encoded(path));
             let reply = self.session.get(&address)?;
-            match (reply.status, reply.fields(version)) {
+            match (reply.status, reply.fields(pointer)) {
                 (200, Some(fields)) => {
                     let place = format!("vault:{}/{path}", self.mount);
                     let fields = fields.with_context(|| format!("'{place}' cannot be used"))?;

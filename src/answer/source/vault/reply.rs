@@ -17,13 +17,6 @@ pub(crate) struct Reply {
     pub(crate) said: String,
 }
 
-/// The two versions of the KV engine have other addresses and wrap their answers differently.
-#[derive(Clone, Copy)]
-pub(crate) enum Version {
-    One,
-    Two,
-}
-
 impl Reply {
     /// Reads an answer; what was `sent` as a secret is not shown when the server says it back.
     pub(crate) fn new(status: u16, json: Option<Json>, sent: &[&Secret]) -> Self {
@@ -38,12 +31,9 @@ impl Reply {
         self.status == 404 && self.json.is_some() && errors.is_none_or(Vec::is_empty)
     }
 
-    /// What lies at the path that was asked for, unless it was deleted. None if this is no KV engine, or no such answer.
-    pub(crate) fn fields(&self, version: Version) -> Option<Result<Option<Fields>>> {
-        let pointer = match version {
-            Version::One => "/data",
-            Version::Two => "/data/data",
-        };
+    /// What lies at the path that was asked for, unless it was deleted; `pointer` is where an answer has it. None if this is
+    /// no KV engine, or no such answer.
+    pub(crate) fn fields(&self, pointer: &str) -> Option<Result<Option<Fields>>> {
         let data = self.at(pointer)?;
         let fields = || Fields::read(|name| value(data, name));
         Some(data.is_object().then(fields).transpose())
