@@ -29,7 +29,7 @@ pub(crate) struct Policy {
     require_expiry: bool,
     hosts: Option<Vec<Host>>,
     /// Whether a variable may have any certificate taken for Vault's.
-    skip_verify: Option<bool>,
+    pub(crate) skip_verify: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -64,28 +64,21 @@ impl Policy {
 
     pub(crate) fn objection(&self, account: &Account) -> Option<Objection> {
         let has_end = account.expires.is_some() || account.password_expiry_utc.is_some();
-        self.objection_to_host(&account.host)
+        let of_host = (!self.allows_host(&account.host)).then(|| Objection {
+            what: format!("the host {}", account.host),
+            rule: Rule::Hosts,
+            allowed: listed(self.hosts.as_deref().unwrap_or_default()),
+        });
+        of_host
             .or_else(|| self.objection_to_store(account.store))
             .or_else(|| self.objection_to_kind(account.kind()))
             .or_else(|| self.objection_to_end(has_end, account.kind()))
-    }
-
-    pub(crate) fn objection_to_host(&self, host: &Host) -> Option<Objection> {
-        (!self.allows_host(host)).then(|| Objection {
-            what: format!("the host {host}"),
-            rule: Rule::Hosts,
-            allowed: listed(self.hosts.as_deref().unwrap_or_default()),
-        })
     }
 
     /// What a secret's own start says counts, whatever its account is called.
     pub(crate) fn objection_to_secret(&self, secret: &Secret, host: &Host) -> Option<Objection> {
         let told = Kind::of_secret(secret, host)?;
         self.objection_to_kind(Some(told))
-    }
-
-    pub(crate) fn allows_skip_verify(&self) -> bool {
-        self.skip_verify.unwrap_or(true)
     }
 
     pub(crate) fn objection_to_store(&self, store: Name) -> Option<Objection> {
@@ -149,7 +142,7 @@ impl Policy {
             rule("hosts", self.hosts.as_ref()),
             self.require_expiry
                 .then(|| "secrets with an expiry date".to_owned()),
-            (!self.allows_skip_verify()).then(|| "Vault with a certificate".to_owned()),
+            (self.skip_verify == Some(false)).then(|| "Vault with a certificate".to_owned()),
         ];
         let rules: Vec<String> = rules.into_iter().flatten().collect();
         (!rules.is_empty()).then(|| rules.join("; "))

@@ -42,7 +42,7 @@ impl Server {
         let own = vault_variable("CLIENT_CERT").zip(vault_variable("CLIENT_KEY"));
         let ca = vault_variable("CACERT").map(PathBuf::from);
         let is_careless = vault_variable("SKIP_VERIFY").is_some_and(|value| is_true(&value));
-        if is_careless && !policy.allows_skip_verify() {
+        if is_careless && policy.skip_verify == Some(false) {
             bail!(Hinted::new(
                 "the policy of this machine does not allow VAULT_SKIP_VERIFY",
                 "unset it and BAO_SKIP_VERIFY; 'ca' of [store.vault] in config.toml names the certificate of its authority",
