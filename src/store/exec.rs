@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{Error, Store, within};
 use crate::sys::bytes::UNRESERVED;
 use crate::sys::child::{Output, is_too_long};
-use crate::sys::{Hinted, Program, Secret, shell_quoted};
+use crate::sys::{Hinted, Program, Secret, SecretBuffer, shell_quoted};
 
 /// The program, and its time limit for all calls together: the user may be typing at its unlock prompt.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Store for ExecStore {
             secret: Some(text.to_owned().into()),
         };
         let json = Secret::of_json(&message).context("cannot write JSON")?;
-        self.succeeded("store", &self.run("store", &json)?)
+        self.ask("store", &json).map(drop)
     }
 
     fn delete(&self, entry: &str) -> Result<bool, Error> {
@@ -73,11 +73,7 @@ impl Store for ExecStore {
         if self.get(entry)?.is_none() {
             return Ok(false);
         }
-        let url = Secret::new(url_of(entry).into_bytes());
-        let output = self.run("erase", &url)?;
-        if !has_nothing(&output) {
-            self.succeeded("erase", &output)?;
-        }
+        self.ask("erase", &Secret::new(url_of(entry).into_bytes()))?;
         // Others report success without erasing anything.
         match self.get(entry)? {
             None => Ok(true),
@@ -88,12 +84,10 @@ impl Store for ExecStore {
 
 impl ExecStore {
     pub(crate) fn look_up(&self, url: &str) -> Result<Option<StoredLogin>, Error> {
-        let output = self.run("get", &Secret::new(url.as_bytes().to_vec()))?;
-        if has_nothing(&output) {
+        let Some(answer) = self.ask("get", &Secret::new(url.as_bytes().to_vec()))? else {
             return Ok(None);
-        }
-        self.succeeded("get", &output)?;
-        let message: Message = serde_json::from_slice(&output.answer)
+        };
+        let message: Message = serde_json::from_slice(&answer)
             // Its output may be a secret.
             .map_err(|_| self.hinted("does not answer as a docker-credential-helper does"))?;
         let mut secret = message.secret.unwrap_or_default();
@@ -104,7 +98,8 @@ impl ExecStore {
         Ok((!secret.is_empty()).then_some(StoredLogin { username, secret }))
     }
 
-    fn run(&self, operation: &str, input: &Secret) -> Result<Output, Error> {
+    /// What the program answers. None when it has nothing to say.
+    fn ask(&self, operation: &str, input: &Secret) -> Result<Option<SecretBuffer>, Error> {
         let program = &self.program;
         let wrong = |message: String| {
             let hint = "set 'program' of [store.exec] in config.toml to a name on PATH or an absolute path";
@@ -123,12 +118,11 @@ impl ExecStore {
             io::ErrorKind::NotFound => wrong(format!("there is no program '{program}'")).into(),
             _ => wrong(format!("cannot start '{program}': {error}")).into(),
         })?;
-        output.ok_or_else(|| self.hinted(&format!("does not answer {}", within(self.patience))))
-    }
-
-    fn succeeded(&self, operation: &str, output: &Output) -> Result<(), Error> {
+        let silent = || self.hinted(&format!("does not answer {}", within(self.patience)));
+        let output = output.ok_or_else(silent)?;
         let how = match output.code {
-            Some(0) => return Ok(()),
+            _ if has_nothing(&output) => return Ok(None),
+            Some(0) => return Ok(Some(output.answer)),
             Some(code) => format!("exit status {code}"),
             None => "a signal".to_owned(),
         };
