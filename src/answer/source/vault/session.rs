@@ -37,26 +37,24 @@ pub(super) struct VaultSession {
 impl VaultSession {
     pub(super) fn begin(session: &Session, server: Server) -> Result<Self> {
         let settings = &session.config()?.store.vault;
-        let folder = session.locations().ok().map(|it| &it.runtime);
+        let (token, ticket) = match settings.auth {
+            Auth::Agent => (None, None),
+            Auth::Token => (Some(own_token::find()?), None),
+            Auth::AppRole | Auth::Jwt | Auth::Kubernetes => (None, Some(Ticket::of(settings)?)),
+        };
+        let name = ticket.as_ref().map(|ticket| ticket.file_name(&server));
+        let locations = session.locations().ok();
         let mut session = Self {
             server,
             auth: settings.auth,
-            token: None,
-            ticket: None,
-            path: None,
+            token,
+            ticket,
+            path: locations.and_then(|it| Some(it.runtime.join(name?))),
             kept: None,
             is_old: false,
         };
-        match settings.auth {
-            Auth::Agent => {}
-            Auth::Token => session.token = Some(own_token::find()?),
-            Auth::AppRole | Auth::Jwt | Auth::Kubernetes => {
-                let ticket = Ticket::of(settings)?;
-                let name = ticket.file_name(&session.server);
-                session.path = folder.map(|folder| folder.join(name));
-                session.ticket = Some(ticket);
-                session.enter()?;
-            }
+        if session.ticket.is_some() {
+            session.enter()?;
         }
         Ok(session)
     }
@@ -127,15 +125,10 @@ impl VaultSession {
         let _lock = lock.map(|path| Lock::acquire(&path.with_extension(lease::LOCK), patience));
         self.kept = kept.or_else(earlier);
         self.is_old = self.kept.is_some();
-        match &self.kept {
-            Some(kept) => self.token = Some(kept.token.clone()),
-            None => self.log_in()?,
+        if let Some(kept) = &self.kept {
+            self.token = Some(kept.token.clone());
+            return Ok(());
         }
-        Ok(())
-    }
-
-    fn log_in(&mut self) -> Result<()> {
-        let path = self.path.as_deref();
         path.inspect(|path| lease::sweep(path));
         let ticket = self.ticket.as_ref().context("there is no login")?;
         let (token, lease) = ticket.log_in(&self.server)?;

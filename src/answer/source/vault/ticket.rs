@@ -114,10 +114,10 @@ fn with_jwt(settings: &VaultSection) -> Result<(Secret, Secret)> {
             "set 'role' of [store.vault] in config.toml",
         ));
     }
-    let jwt = match (&settings.jwt_file, is_kubernetes) {
-        (Some(path), _) => mounted(path)?,
-        (None, true) => mounted(Path::new(SERVICE_ACCOUNT))?,
-        (None, false) => environment::step_token().ok_or_else(|| {
+    let usual = is_kubernetes.then_some(Path::new(SERVICE_ACCOUNT));
+    let jwt = match settings.jwt_file.as_deref().or(usual) {
+        Some(path) => mounted(path)?,
+        None => environment::step_token().ok_or_else(|| {
             Hinted::new(
                 "there is no JWT to log in to Vault with",
                 "in Bitbucket Pipelines set 'oidc: true' for the step; elsewhere set 'jwt_file' of [store.vault] in config.toml",
