@@ -19,30 +19,6 @@ const USUAL: &str = ".local/share";
 /// What git's configuration includes.
 const GITCONFIG: &str = "gitconfig";
 
-/// The machine's settings file. No variable moves it, as it holds the policy; a user could set even `ProgramData`.
-pub(crate) fn system_config() -> PathBuf {
-    system_folder().join("config.toml")
-}
-
-/// What git's configuration of the whole machine includes.
-pub(crate) fn system_gitconfig() -> PathBuf {
-    system_folder().join(GITCONFIG)
-}
-
-/// The record of `setup --system`, so that any administrator can undo it.
-pub(crate) fn system_setup() -> PathBuf {
-    system_folder().join("setup.toml")
-}
-
-fn system_folder() -> PathBuf {
-    let folder = if cfg!(windows) {
-        r"C:\ProgramData"
-    } else {
-        "/etc"
-    };
-    Path::new(folder).join(FOLDER)
-}
-
 #[derive(Debug)]
 pub(crate) struct Locations {
     config: PathBuf,
@@ -54,6 +30,25 @@ pub(crate) struct Locations {
 }
 
 impl Locations {
+    /// Those of the whole machine. No variable moves them, as the policy is there; a user could set even `ProgramData`.
+    pub(crate) fn of_machine() -> Self {
+        let parent = if cfg!(windows) {
+            r"C:\ProgramData"
+        } else {
+            "/etc"
+        };
+        Self::in_one(Path::new(parent).join(FOLDER))
+    }
+
+    fn in_one(folder: PathBuf) -> Self {
+        Self {
+            config: folder.clone(),
+            runtime: folder.clone(),
+            gitconfig: folder.join(GITCONFIG),
+            data: folder,
+        }
+    }
+
     pub(crate) fn of_environment() -> Result<Self> {
         if let Some((variable, home)) = variables::first(HOME_VARIABLES) {
             let home = PathBuf::from(home);
@@ -64,12 +59,7 @@ impl Locations {
                     "set it to one, or unset it",
                 ));
             }
-            return Ok(Self {
-                config: home.clone(),
-                runtime: home.clone(),
-                gitconfig: home.join(GITCONFIG),
-                data: home,
-            });
+            return Ok(Self::in_one(home));
         }
         let no_home = || {
             Hinted::new(

@@ -11,7 +11,7 @@ use crate::account::refusals::Refusals;
 use crate::account::rejection::Rejection;
 use crate::account::{Account, Accounts};
 use crate::settings::config::Config;
-use crate::settings::locations::{Locations, system_config};
+use crate::settings::locations::Locations;
 use crate::settings::policy::Policy;
 use crate::settings::toml_file::{MachineFile, unknown_keys};
 use crate::store;
@@ -122,7 +122,7 @@ impl Session {
 
     /// One message for each key that means nothing, in both files.
     pub(crate) fn unknown_keys(&self) -> Result<Vec<String>> {
-        let mut unknown = unknown_keys(&system_config(), true)?;
+        let mut unknown = unknown_keys(&Locations::of_machine().config(), true)?;
         if let Ok(locations) = self.locations() {
             unknown.extend(unknown_keys(&locations.config(), false)?);
         }
@@ -130,7 +130,9 @@ impl Session {
     }
 
     pub(crate) fn machine(&self) -> Result<&MachineFile> {
-        once(&self.known.machine, || MachineFile::read(system_config()))
+        once(&self.known.machine, || {
+            MachineFile::read(Locations::of_machine().config())
+        })
     }
 
     /// Fails when the policy cannot be read: then nothing is allowed.

@@ -10,8 +10,7 @@ use super::finding::{Check, or_pass};
 use super::surroundings::Surroundings;
 use crate::cli::setup::Place;
 use crate::cli::takeover::netrc::{Machine, Netrc};
-use crate::settings::Session;
-use crate::settings::locations::system_config;
+use crate::settings::{Locations, Session};
 use crate::store::file::KeyPlace;
 use crate::sys::{files, shell_quoted};
 
@@ -34,7 +33,7 @@ fn mistakes(session: &Session) -> Result<Vec<Check>> {
         let unknown = unknown.iter().map(|key| Check::warn(CONFIG, key, hint));
         return Ok(unknown.collect());
     }
-    let there = [system_config(), path];
+    let there = [Locations::of_machine().config(), path];
     let there = there.iter().filter(|path| path.exists());
     let there: Vec<String> = there.map(|path| format!("'{}'", path.display())).collect();
     let message = match there.as_slice() {
@@ -47,7 +46,7 @@ fn mistakes(session: &Session) -> Result<Vec<Check>> {
 
 pub(super) fn policy(surroundings: &Surroundings<'_>) -> Check {
     let id = "policy";
-    let path = system_config();
+    let path = Locations::of_machine().config();
     let shown = path.display();
     if !files::HAS_MACHINE_FILES {
         let said = "settings of the whole machine are not read on Windows, where any user can put them there";
@@ -77,8 +76,8 @@ pub(super) fn policy(surroundings: &Surroundings<'_>) -> Check {
 }
 
 fn settings_of_machine(session: &Session) -> Option<toml::Table> {
-    let content = session.machine().ok()?.content.as_ref()?;
-    String::from_utf8_lossy(content).parse().ok()
+    let machine = session.machine().ok().filter(|it| it.path.exists())?;
+    String::from_utf8_lossy(&machine.content).parse().ok()
 }
 
 /// Whether another user can read, change or replace our files.

@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result, bail};
 use super::written::Section;
 use crate::git::{self, Host, Setting};
 use crate::settings::hosts::known_hosts;
-use crate::settings::locations::system_gitconfig;
 use crate::settings::{Config, Locations, Session};
 use crate::sys::{Hinted, files};
 
@@ -24,7 +23,7 @@ pub(crate) struct Place<'a> {
 impl<'a> Place<'a> {
     pub(crate) fn new(session: &'a Session, is_system: bool) -> Result<Self> {
         let included = if is_system {
-            system_gitconfig()
+            Locations::of_machine().gitconfig
         } else {
             session.locations()?.gitconfig.clone()
         };

@@ -8,7 +8,7 @@ use toml::Table;
 
 use super::place::Place;
 use super::written::Written;
-use crate::settings::locations::system_setup;
+use crate::settings::Locations;
 use crate::sys::{Hinted, files};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -72,7 +72,7 @@ impl Record {
 /// Any administrator can undo what was set up for the machine.
 fn path(place: &Place<'_>) -> Result<PathBuf> {
     if place.is_system {
-        return Ok(system_setup());
+        return Ok(Locations::of_machine().setup());
     }
     Ok(place.session.locations()?.setup())
 }
