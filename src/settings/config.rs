@@ -154,11 +154,7 @@ words! {
 impl Config {
     /// Reads both files; without one the defaults hold.
     pub(crate) fn read(machine: &MachineFile, user: Option<&Path>) -> Result<Self> {
-        let MachineFile { path, content } = machine;
-        let mut all = match content {
-            Some(content) => table(path, content).context(not_known())?,
-            None => Table::new(),
-        };
+        let mut all = table(&machine.path, &machine.content).context(not_known())?;
         if let Some(path) = user
             && let Some(content) = files::read_trusted(path)?
         {
@@ -236,7 +232,7 @@ mod tests {
         // Where the system has no such file (Windows), reading it gives nothing.
         let machine = MachineFile {
             path: "machine.toml".into(),
-            content: Some(of_machine.as_bytes().to_vec().into()),
+            content: of_machine.as_bytes().to_vec().into(),
         };
         with_config(user, |user| {
             let config = Config::read(&machine, Some(user)).expect("settings");

@@ -41,10 +41,7 @@ struct SystemFile {
 impl Policy {
     /// Fails when the file cannot be parsed: then nothing is allowed.
     pub(crate) fn read(machine: &MachineFile) -> Result<Self> {
-        match &machine.content {
-            Some(content) => Self::parse(&machine.path, content).context(toml_file::not_known()),
-            None => Ok(Self::default()),
-        }
+        Self::parse(&machine.path, &machine.content).context(toml_file::not_known())
     }
 
     pub(crate) fn parse(path: &Path, content: &[u8]) -> Result<Self> {

@@ -157,15 +157,15 @@ impl Session {
                 Err(error) => reason = Some(error),
             }
         }
-        Err(match reason {
-            Some(error) if self.policy()?.allows_store(Name::File) => error.with_hint(),
-            // The store's own hint would name a forbidden store.
-            Some(error) => error.with_hint().context(Hinted::new(
-                "cannot keep it where the policy of this machine allows it",
-                "fix that store, and try again",
-            )),
-            None => anyhow!("no store is allowed"),
-        })
+        let error = reason.context("no store is allowed")?.with_hint();
+        if self.policy()?.allows_store(Name::File) {
+            return Err(error);
+        }
+        // The store's own hint would name a forbidden store.
+        Err(error.context(Hinted::new(
+            "cannot keep it where the policy of this machine allows it",
+            "fix that store, and try again",
+        )))
     }
 
     /// Records an account whose secret was just stored. If that fails, removes the secret again.

@@ -16,8 +16,8 @@ use crate::sys::{Hinted, files};
 /// The machine's settings file, read once, so that settings and policy come from the same content.
 pub(crate) struct MachineFile {
     pub(crate) path: PathBuf,
-    /// None if there is no such file.
-    pub(crate) content: Option<Zeroizing<Vec<u8>>>,
+    /// Empty if there is no such file.
+    pub(crate) content: Zeroizing<Vec<u8>>,
 }
 
 impl MachineFile {
@@ -32,7 +32,7 @@ impl MachineFile {
             {
                 bail!("the symbolic link '{}' leads nowhere", link.display());
             }
-            Ok(content)
+            Ok(content.unwrap_or_default())
         };
         let content = read().context(not_known())?;
         Ok(Self { path, content })

@@ -33,26 +33,25 @@ pub(super) fn stores(surroundings: &Surroundings<'_>) -> Vec<Check> {
 /// Warns of a path without a fixed part: a hostile URL could then name any secret.
 fn unbounded(session: &Session, source: Name) -> Option<Check> {
     let settings = &session.config().ok()?.store;
-    let (id, what, hint) = match source {
-        Name::Exec | Name::File | Name::Keyring | Name::Env => return None,
+    let (what, hint) = match source {
         Name::Folder => {
-            let root = settings.folder.path.as_deref()?;
-            root.parent().is_none().then_some((
-                "lookup.folder.path",
-                format!("each file of '{}' is taken for a secret", root.display()),
+            let root = settings.folder.path.as_deref();
+            let root = root.filter(|root| root.parent().is_none())?.display();
+            (
+                format!("each file of '{root}' is taken for a secret"),
                 "let 'path' of [store.folder] in config.toml name a folder for these secrets alone",
-            ))?
+            )
         }
         Name::Vault => (
-            "lookup.vault.path",
             format!(
                 "'{}' has no fixed part before the workspace: a URL can name any secret of the engine",
                 vault::unbounded(&settings.vault)?
             ),
             "start it with a name for these secrets alone: 'bitbucket/{workspace}/{repository}'",
         ),
+        _ => return None,
     };
-    Some(Check::warn(id, what, hint))
+    Some(Check::warn(&format!("lookup.{source}.path"), what, hint))
 }
 
 fn look_into(session: &Session, source: Name) -> anyhow::Result<String> {
@@ -60,8 +59,8 @@ fn look_into(session: &Session, source: Name) -> anyhow::Result<String> {
     match source {
         Name::Exec => {
             let store = session.exec_store()?;
-            let answer = store.look_up(&format!("https://{}", bitbucket::cloud()));
-            answer.map_err(store::Error::with_hint)?;
+            let url = format!("https://{}", bitbucket::cloud());
+            store.look_up(&url).map_err(store::Error::with_hint)?;
             Ok(format!("'{}' answers", store.program))
         }
         Name::Folder => {
