@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::manual::{files_below, read, root};
 use crate::support::harness::has;
+use crate::support::needs::COMMON;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -124,6 +125,21 @@ fn at_root(program: &str, arguments: &[&str]) -> String {
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// So a plain `cargo test` asserts the same on each machine that can run it.
+#[test]
+fn without_all_the_tests_use_what_the_quick_command_installs_and_what_each_linux_has() {
+    let script = read(&root().join("tests/run.sh"));
+    let (_, table) = script.split_once("\nneeds=\"\n").unwrap();
+    let (table, _) = table.split_once('"').unwrap();
+    let installed = table.lines().map(|line| line.split_once(':').unwrap().0);
+    let of_each_linux = [
+        "mount", "nsenter", "setpriv", "setsid", "timeout", "unshare",
+    ];
+    let mut all: Vec<&str> = installed.chain(of_each_linux).collect();
+    all.sort_unstable();
+    assert_eq!(COMMON, all);
 }
 
 /// `.ci/run` is what CI calls; there is one quick way and one whole way, and the pages name these two.
