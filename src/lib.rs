@@ -46,10 +46,10 @@ mod tests {
     use crate::account::sign_in::Known;
     use crate::account::{Account, Kept, Origin};
     use crate::answer::found::Found;
-    use crate::bitbucket::authorization::Identity;
     use crate::bitbucket::{Kind, cloud};
     use crate::cli::takeover::Credential;
-    use crate::git::protocol::{Form, Reply, Request};
+    use crate::git::identity::Identity;
+    use crate::git::protocol::{Reply, Request};
     use crate::sys::secret::Secret;
 
     #[test]
@@ -63,39 +63,21 @@ mod tests {
             oauth_refresh_token: Some(secret()),
             client_secret: Some(secret()),
         };
-        let forms = [
-            Form::Password {
-                username: b"ada".to_vec(),
-                password: secret(),
-            },
-            Form::Header {
-                authtype: b"Bearer".to_vec(),
-                credential: secret(),
-                username: None,
-            },
-        ];
         let mut shown = vec![format!("{request:?}"), format!("{:?}", kept())];
-        for form in forms {
+        for identity in [
+            Identity::basic(b"ada", secret()),
+            Identity::bearer(secret()),
+            Identity::header(b"x", secret()),
+        ] {
+            shown.push(format!("{identity:?} {:?}", identity.authorization()));
             let reply = Reply {
-                form,
+                identity,
+                username: None,
                 password_expiry_utc: None,
                 oauth_refresh_token: Some(secret()),
                 is_ephemeral: false,
             };
             shown.push(format!("{reply:?} {}", reply.describe()));
-        }
-        for identity in [
-            Identity::Bearer(secret()),
-            Identity::Basic {
-                username: b"ada".to_vec(),
-                password: secret(),
-            },
-            Identity::Header {
-                authtype: b"x".to_vec(),
-                credential: secret(),
-            },
-        ] {
-            shown.push(format!("{identity:?} {:?}", identity.authorization()));
         }
         let account = Account::new(
             "ada".to_owned(),

@@ -20,7 +20,8 @@ use crate::cli::takeover::scrub::rewrite::config_without;
 use crate::cli::takeover::{git_credentials, in_url, netrc};
 use crate::git::config::GitConfig;
 use crate::git::context::Host;
-use crate::git::protocol::{Form, Reply, Request};
+use crate::git::identity::Identity;
+use crate::git::protocol::{Reply, Request};
 use crate::git::url::{self, Url, urls_in};
 use crate::settings::config::Config;
 use crate::settings::policy::Policy;
@@ -44,12 +45,9 @@ pub fn request(mut data: &[u8]) {
     let (Some(username), Some(password)) = (request.context.username, request.password) else {
         return;
     };
-    let form = Form::Password {
-        username: username.clone(),
-        password: password.clone(),
-    };
     let reply = Reply {
-        form,
+        identity: Identity::basic(&username, password.clone()),
+        username: None,
         password_expiry_utc: request.password_expiry_utc,
         oauth_refresh_token: request.oauth_refresh_token,
         is_ephemeral: false,

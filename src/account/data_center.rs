@@ -4,8 +4,8 @@ use crate::account::inquiry::Inquiry;
 use crate::account::record::Account;
 use crate::account::sign_in::Scheme;
 use crate::account::verdict::{Meaning, Verdict, refused, undecided};
-use crate::bitbucket::{self, Identity, Kind};
-use crate::git::Username;
+use crate::bitbucket::{self, Kind};
+use crate::git::{Identity, Username};
 use crate::sys::http::{self, Answer};
 
 /// Finds out how a Data Center takes the secret, and whose it is, and notes both. Returns the answer that decided.

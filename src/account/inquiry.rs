@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crate::account::present::Missing;
 use crate::account::record::Account;
 use crate::account::sign_in::Scheme;
-use crate::bitbucket::{self, Identity, Reach, Service};
-use crate::git::{Url, route};
+use crate::bitbucket::{self, Reach, Service};
+use crate::git::{Identity, Url, route};
 use crate::sys::http::{Answer, Client};
 use crate::sys::{Secret, Waiting, http, trace};
 
@@ -50,7 +50,7 @@ impl<'a> Inquiry<'a> {
     }
 
     pub(super) fn as_bearer(&self) -> Identity {
-        Identity::Bearer(self.secret.clone())
+        Identity::bearer(self.secret.clone())
     }
 
     /// Asks who signs in with this identity.

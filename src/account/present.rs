@@ -4,9 +4,8 @@ use thiserror::Error;
 
 use crate::account::record::{Account, Origin};
 use crate::account::sign_in::Scheme;
-use crate::bitbucket::Identity;
 use crate::bitbucket::site::Site;
-use crate::git::Username;
+use crate::git::{Identity, Username};
 use crate::sys::{Bytes, Secret};
 
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -35,26 +34,16 @@ impl Missing {
 }
 
 impl Identity {
-    fn header(authtype: &Bytes, credential: Secret) -> Self {
-        Self::Header {
-            authtype: authtype.as_slice().to_vec(),
-            credential,
-        }
-    }
-
     /// For git and LFS. Fails when the account lacks a user name.
     pub(crate) fn for_git(account: &Account, secret: Secret) -> Result<Self, Missing> {
         if let Some(authtype) = account.authtype() {
             return Ok(Self::header(authtype, secret));
         }
         if account.scheme() != Scheme::Basic {
-            return Ok(Self::Bearer(secret));
+            return Ok(Self::bearer(secret));
         }
-        let username = account.git_username().ok_or(Missing::Username)?.to_vec();
-        Ok(Self::Basic {
-            username,
-            password: secret,
-        })
+        let username = account.git_username().ok_or(Missing::Username)?;
+        Ok(Self::basic(username, secret))
     }
 
     /// For the REST API of the account's host. Fails when the account lacks the name that its kind needs there.
@@ -64,21 +53,18 @@ impl Identity {
         }
         let own = account.username().map(Username::as_slice);
         let username = match account.kind() {
-            Some(kind) if kind.is_bearer_at_rest() => return Ok(Self::Bearer(secret)),
+            Some(kind) if kind.is_bearer_at_rest() => return Ok(Self::bearer(secret)),
             Some(kind) if kind.goes_by_email() => account.email().ok_or(Missing::Email)?.as_bytes(),
             _ => own.ok_or(Missing::Username)?,
         };
-        Ok(Self::Basic {
-            username: username.to_vec(),
-            password: secret,
-        })
+        Ok(Self::basic(username, secret))
     }
 }
 
 impl Account {
     /// The scheme, where git gave it in the header form.
-    fn authtype(&self) -> Option<&Bytes> {
-        self.opaque()?.authtype.as_ref()
+    fn authtype(&self) -> Option<&[u8]> {
+        self.opaque()?.authtype.as_ref().map(Bytes::as_slice)
     }
 
     /// Where its OAuth client is registered.
@@ -92,11 +78,12 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
-    use super::{Identity, Missing};
+    use super::Missing;
     use crate::account::owner::Owner;
     use crate::account::sign_in::Known;
     use crate::account::{Account, Origin};
     use crate::bitbucket::{Kind, cloud};
+    use crate::git::identity::Identity;
     use crate::git::username::Username;
     use crate::sys::secret::Secret;
 
@@ -110,10 +97,7 @@ mod tests {
 
     #[expect(clippy::unnecessary_wraps, reason = "it is compared with an answer")]
     fn basic(username: &str) -> Result<Identity, Missing> {
-        Ok(Identity::Basic {
-            username: username.into(),
-            password: secret(),
-        })
+        Ok(Identity::basic(username.as_bytes(), secret()))
     }
 
     #[test]
@@ -124,7 +108,7 @@ mod tests {
             named.owner = Owner::of_kind(kind, Username::new("ada"), email);
             named
         };
-        let bearer = || Ok(Identity::Bearer(secret()));
+        let bearer = || Ok(Identity::bearer(secret()));
         let rows = [
             (
                 Kind::ApiToken,

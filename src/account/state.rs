@@ -7,7 +7,8 @@ use jiff::{Timestamp, ToSpan as _};
 use crate::account::present::Missing;
 use crate::account::record::{Account, Origin};
 use crate::account::rejection::Standing;
-use crate::bitbucket::{self, Identity};
+use crate::bitbucket;
+use crate::git::Identity;
 use crate::sys::words::words;
 use crate::sys::{Hinted, Secret};
 

@@ -13,8 +13,8 @@ use crate::account::verdict::{
     good, lacks, misplaced, moved, page, refused, server, unanswered, unchecked, undecided,
     wrong_kind,
 };
-use crate::bitbucket::{self, Identity, Kind, Reach, Service};
-use crate::git::{self, Setting, Url};
+use crate::bitbucket::{self, Kind, Reach, Service};
+use crate::git::{self, Identity, Setting, Url};
 use crate::sys::http::Answer;
 use crate::sys::parallel::in_parallel;
 use crate::sys::{Secret, http};
@@ -325,10 +325,7 @@ fn explain_refusal(inquiry: &Inquiry<'_>, answer: &Answer) -> Result<Verdict, ht
             }
         }
         (Some(Kind::AccessToken), Some(email)) => {
-            let identity = Identity::Basic {
-                username: email.into(),
-                password: inquiry.secret.clone(),
-            };
+            let identity = Identity::basic(email.as_bytes(), inquiry.secret.clone());
             if bitbucket::knows_the_secret(&inquiry.who_is(&identity)?) {
                 return Ok(wrong_kind(Kind::ApiToken, Kind::AccessToken));
             }

@@ -2,7 +2,6 @@
 //!
 //! Nothing of it stands anywhere else. Each fact names its source; all were checked on 2026-11-27.
 
-pub(crate) mod authorization;
 mod host;
 mod kind;
 pub(crate) mod oauth;
@@ -13,7 +12,6 @@ mod rest;
 pub(crate) mod site;
 mod tokens;
 
-pub(crate) use self::authorization::{Identity, of_basic};
 pub(crate) use self::host::{
     API_HOST, cloud, home_of, hosts_asked_for, is_cloud, of_ssh, without_alias,
 };

@@ -14,9 +14,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::bitbucket::authorization::Identity;
 use crate::bitbucket::site::OauthClient;
-use crate::git::route;
+use crate::git::{Identity, route};
 use crate::sys::bytes::UNRESERVED;
 use crate::sys::http::{Answer, Client};
 use crate::sys::limit::limit;
@@ -134,10 +133,7 @@ pub(crate) fn tokens(client: &OauthClient, proof: &Proof<'_>) -> Result<Tokens, 
     let _line = Waiting::on(move || format!("asking {host}…"));
     let ask = |in_form: bool| {
         let secret = client.secret.clone().filter(|_| !in_form);
-        let basic = secret.map(|password| {
-            let username = client.id.clone().into_bytes();
-            Identity::Basic { username, password }.authorization()
-        });
+        let basic = secret.map(|it| Identity::basic(client.id.as_bytes(), it).authorization());
         let (url, form) = (client.site.token_url(), form(client, proof, in_form));
         read(client, &http.post_form(&url, basic.as_ref(), &form)?)
     };

@@ -3,12 +3,11 @@
 use std::ops::Range;
 use std::str;
 
-use crate::bitbucket::authorization::of_basic;
 use crate::bitbucket::host::home_of;
 use crate::bitbucket::kind::static_usernames;
 use crate::bitbucket::tokens::{is_complete, parts_of, put_right, tokens_in};
 use crate::git::url::urls_in;
-use crate::git::{Host, Url, Username};
+use crate::git::{Host, Url, Username, of_basic};
 use crate::sys::{Secret, SecretBuffer};
 
 /// A secret, and the user name or e-mail that stood beside it.

@@ -5,6 +5,7 @@ pub(crate) mod context;
 mod files;
 mod grep;
 mod helpers;
+pub(crate) mod identity;
 mod judge;
 mod program;
 pub(crate) mod protocol;
@@ -21,6 +22,7 @@ pub(crate) use self::files::{
 };
 pub(crate) use self::grep::{grep, is_tracked};
 pub(crate) use self::helpers::{Helper, chain, chains, cleared, helper_value, matches_host, shown};
+pub(crate) use self::identity::{Identity, of_basic};
 pub(crate) use self::judge::{capabilities, is_this_program, named_alone, this_program, words};
 pub(crate) use self::program::{
     AUTHTYPE, GitVersion, PATIENCE, Scope, Setting, credential, instead_of, is_true, number,

@@ -2,9 +2,11 @@
 
 use std::io::{self, Read};
 
-use thiserror::Error;
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::git::context::Context;
+use crate::git::identity::Identity;
+use crate::git::username::Username;
 use crate::sys::{Secret, SecretBuffer};
 
 /// The longest allowed line, without its newline (git-credential(1): 65535 bytes).
@@ -30,28 +32,11 @@ pub(crate) struct Request {
     pub(crate) offers_authtype: bool,
 }
 
-/// Why a request gets no answer. No variant holds the input, which may be a secret.
-#[derive(Debug, Error)]
-pub(crate) enum ReadError {
-    #[error("line {line} holds a carriage return or a NUL byte")]
-    ControlCharacter { line: usize },
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error("line {line} has no '='")]
-    NoEqualsSign { line: usize },
-    #[error("it is longer than {LONGEST_REQUEST} bytes")]
-    RequestTooLong,
-    #[error("line {line} is longer than {LONGEST_LINE} bytes")]
-    TooLong { line: usize },
-    /// One of git's own names.
-    #[error("it has two attributes '{key}'")]
-    Twice { key: String },
-}
-
 impl Request {
     /// Reads a request to its end: a blank line, or the end of the stream, as git never writes the blank line.
-    /// An error means that git would not send this: it was injected, or git died. Then answer nothing and change nothing.
-    pub(crate) fn read(input: &mut impl Read) -> Result<Self, ReadError> {
+    /// An error, but for one of the stream, means that git would not send this: it was injected, or git died. Then answer
+    /// nothing and change nothing. No error holds the input, which may be a secret, but for the name of an attribute.
+    pub(crate) fn read(input: &mut impl Read) -> Result<Self> {
         let text = read_to_blank_line(input)?;
         let mut request = Self::default();
         for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
@@ -92,16 +77,18 @@ impl Request {
         format!("protocol {protocol}, host {host}, path {path}; with {names}")
     }
 
-    fn take(&mut self, line: &[u8], number: usize) -> Result<(), ReadError> {
-        if line.len() > LONGEST_LINE {
-            return Err(ReadError::TooLong { line: number });
-        }
+    fn take(&mut self, line: &[u8], number: usize) -> Result<()> {
+        ensure!(
+            line.len() <= LONGEST_LINE,
+            "line {number} is longer than {LONGEST_LINE} bytes"
+        );
         // Other helpers took a lone CR for a newline: CVE-2024-52006, CVE-2024-50338.
-        if line.iter().any(|byte| matches!(byte, b'\r' | 0)) {
-            return Err(ReadError::ControlCharacter { line: number });
-        }
+        ensure!(
+            !line.iter().any(|byte| matches!(byte, b'\r' | 0)),
+            "line {number} holds a carriage return or a NUL byte"
+        );
         let equals = line.iter().position(|&byte| byte == b'=');
-        let equals = equals.ok_or(ReadError::NoEqualsSign { line: number })?;
+        let equals = equals.with_context(|| format!("line {number} has no '='"))?;
         let (key, value) = (&line[..equals], &line[equals + 1..]);
 
         let context = &mut self.context;
@@ -124,19 +111,19 @@ impl Request {
             // git-credential(1): "unrecognised attributes are silently discarded".
             _ => {}
         }
-        if is_new {
-            return Ok(());
-        }
         // git sends each of these once. A second one was injected (CVE-2020-5260).
-        let key = String::from_utf8_lossy(key).into_owned();
-        Err(ReadError::Twice { key })
+        let key = String::from_utf8_lossy(key);
+        ensure!(is_new, "it has two attributes '{key}'");
+        Ok(())
     }
 }
 
 /// What `get` answers.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    pub(crate) form: Form,
+    pub(crate) identity: Identity,
+    /// The user name beside a header, as git gave it.
+    pub(crate) username: Option<Username>,
     /// Seconds since 1970, UTC. Only a date from a server, never one that a user typed.
     pub(crate) password_expiry_utc: Option<u64>,
     pub(crate) oauth_refresh_token: Option<Secret>,
@@ -145,31 +132,18 @@ pub(crate) struct Reply {
     pub(crate) is_ephemeral: bool,
 }
 
-/// The form in which the secret is sent.
-#[derive(Debug)]
-pub(crate) enum Form {
-    /// `Authorization: AUTHTYPE CREDENTIAL`, only for a caller that offered `capability[]=authtype`.
-    Header {
-        authtype: Vec<u8>,
-        credential: Secret,
-        username: Option<Vec<u8>>,
-    },
-    /// User name and password. Every git and git-lfs understands them.
-    Password { username: Vec<u8>, password: Secret },
-}
-
 impl Reply {
     /// Its form, for the trace.
     pub(crate) fn describe(&self) -> String {
-        match &self.form {
-            Form::Header { authtype, .. } => {
+        match &self.identity {
+            Identity::Header { authtype, .. } => {
                 format!("header form, {}", String::from_utf8_lossy(authtype))
             }
-            Form::Password { username, .. } if username.starts_with(b"x-") => {
+            Identity::Basic { username, .. } if username.starts_with(b"x-") => {
                 let username = String::from_utf8_lossy(username);
                 format!("user name '{username}' and password")
             }
-            Form::Password { .. } => "user name and password".to_owned(),
+            Identity::Basic { .. } => "user name and password".to_owned(),
         }
     }
 
@@ -180,20 +154,20 @@ impl Reply {
     pub(crate) fn to_bytes(&self) -> Option<SecretBuffer> {
         let expiry = self.password_expiry_utc.map(|seconds| seconds.to_string());
         let mut lines: Vec<(&str, &[u8])> = Vec::new();
-        if self.is_ephemeral || matches!(self.form, Form::Header { .. }) {
+        if self.is_ephemeral || matches!(self.identity, Identity::Header { .. }) {
             lines.push(("capability[]", b"authtype"));
         }
-        match &self.form {
-            Form::Header {
+        match &self.identity {
+            Identity::Header {
                 authtype,
                 credential,
-                username,
             } => {
                 lines.push(("authtype", authtype));
                 lines.push(("credential", credential.expose()));
-                lines.extend(username.as_deref().map(|username| ("username", username)));
+                let username = self.username.as_ref();
+                lines.extend(username.map(|name| ("username", name.as_slice())));
             }
-            Form::Password { username, password } => {
+            Identity::Basic { username, password } => {
                 lines.push(("username", username));
                 lines.push(("password", password.expose()));
             }
@@ -229,7 +203,7 @@ pub(crate) fn to_lines(lines: &[(&str, &[u8])]) -> Option<SecretBuffer> {
     Some(text)
 }
 
-fn read_to_blank_line(input: &mut impl Read) -> Result<SecretBuffer, ReadError> {
+fn read_to_blank_line(input: &mut impl Read) -> Result<SecretBuffer> {
     let mut text = SecretBuffer::default();
     loop {
         let seen = text.len().saturating_sub(1);
@@ -240,17 +214,18 @@ fn read_to_blank_line(input: &mut impl Read) -> Result<SecretBuffer, ReadError> 
         }
         if text.len() > LONGEST_REQUEST {
             io::copy(&mut input.take(LONGEST_DRAIN), &mut io::sink())?;
-            return Err(ReadError::RequestTooLong);
+            bail!("it is longer than {LONGEST_REQUEST} bytes");
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, LONGEST_LINE, ReadError, Reply, Request};
+    use super::{LONGEST_LINE, Reply, Request};
+    use crate::git::identity::Identity;
     use crate::sys::Secret;
 
-    fn read(text: &[u8]) -> Result<Request, ReadError> {
+    fn read(text: &[u8]) -> anyhow::Result<Request> {
         Request::read(&mut &text[..])
     }
 
@@ -308,16 +283,18 @@ mod tests {
             LONGEST_LINE - 9
         );
         assert!(request.context.host.is_some());
-        assert!(matches!(
-            read(&line(LONGEST_LINE + 1)),
-            Err(ReadError::TooLong { line: 1 })
-        ));
+        let error = read(&line(LONGEST_LINE + 1)).expect_err("too long");
+        assert!(
+            error.to_string().contains("line 1 is longer than"),
+            "{error}"
+        );
     }
 
     #[test]
     fn ten_megabytes_are_refused() {
         let text = b"wwwauth[]=Basic realm=x\n".repeat(450_000);
-        assert!(matches!(read(&text), Err(ReadError::RequestTooLong)));
+        let error = read(&text).expect_err("too long");
+        assert!(error.to_string().contains("it is longer than"), "{error}");
     }
 
     #[test]
@@ -337,12 +314,10 @@ mod tests {
     #[test]
     fn a_reply_that_cannot_be_said_is_not_said_at_all() {
         let reply = |username: &str, password: &[u8]| {
-            let form = Form::Password {
-                username: username.into(),
-                password: Secret::new(password.to_vec()),
-            };
+            let password = Secret::new(password.to_vec());
             Reply {
-                form,
+                identity: Identity::basic(username.as_bytes(), password),
+                username: None,
                 password_expiry_utc: None,
                 oauth_refresh_token: None,
                 is_ephemeral: false,

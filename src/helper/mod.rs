@@ -13,7 +13,7 @@ mod wrong_name;
 
 use std::env;
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::{Error, Result};
@@ -22,7 +22,6 @@ use self::erase::erase;
 use self::get::get;
 use self::store::store;
 use crate::bitbucket::{self, Kind};
-use crate::git::protocol::ReadError;
 use crate::git::{self, Request, Username};
 use crate::settings::Session;
 use crate::sys::words::words;
@@ -99,7 +98,7 @@ pub(crate) fn answer(operation: Operation, only: Option<&str>) -> Result<()> {
         return Ok(terminal::output()?.write_all(&git::capabilities())?);
     }
     let request = match Request::read(&mut terminal::input()?) {
-        Err(ReadError::Io(error)) => return Err(error.into()),
+        Err(error) if error.is::<io::Error>() => return Err(error),
         // A request that git would not write gets no answer, and git goes on as if we did not exist.
         Err(error) => {
             mark::notice([format!("cannot read git's request: {error}")]);

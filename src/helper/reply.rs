@@ -5,10 +5,10 @@ use anyhow::Result;
 use crate::account::present::Missing;
 use crate::account::{Account, Scheme};
 use crate::answer::{Found, Wanted};
-use crate::bitbucket::{API_HOST, Identity};
-use crate::git::Username;
-use crate::git::protocol::{Form, Reply};
-use crate::sys::{Hinted, Secret};
+use crate::bitbucket::API_HOST;
+use crate::git::Identity;
+use crate::git::protocol::Reply;
+use crate::sys::Hinted;
 
 /// The reply to a caller. None if the caller cannot take its form.
 /// Fails when REST takes it in another form only.
@@ -18,75 +18,45 @@ pub(super) fn of(
     offers_authtype: bool,
 ) -> Result<Option<Reply>> {
     let Found { account, kept } = found;
-    let secret = kept.secret;
-    // What we renew ourselves nobody else has to know.
-    let refresh_token = kept.oauth_refresh_token;
-    let oauth_refresh_token = refresh_token.filter(|_| account.kind().is_none());
-    let form = if wanted.host.as_str() == API_HOST && account.kind().is_some() {
-        Some(for_rest(&account, secret, offers_authtype)?)
+    let is_given = account.kind().is_none();
+    let is_for_rest = wanted.host.as_str() == API_HOST && !is_given;
+    let identity = if is_for_rest {
+        let identity = Identity::for_rest(&account, kept.secret);
+        Some(identity.map_err(|missing| lacking(&account, missing))?)
     } else {
-        for_git(&account, secret, offers_authtype)
+        Identity::for_git(&account, kept.secret).ok()
+    };
+    let identity = match identity {
+        // Recent Data Centers take the static name from gits that know no Bearer. Of what git gave in the header form such
+        // a caller would drop the header without a word.
+        Some(Identity::Header { credential, .. }) if !offers_authtype => {
+            if is_for_rest {
+                return Err(only_as_bearer(&account).into());
+            }
+            let username = account.git_username();
+            let username = username.filter(|_| account.scheme() == Scheme::Bearer);
+            username.map(|name| Identity::basic(name, credential))
+        }
+        identity => identity,
     };
     // With nothing noted against it, its success would change nothing; and other helpers need not keep a copy.
-    let is_ephemeral = offers_authtype && account.kind().is_some() && account.rejected.is_none();
-    Ok(form.map(|form| Reply {
-        form,
+    let is_ephemeral = offers_authtype && !is_given && account.rejected.is_none();
+    Ok(identity.map(|identity| Reply {
+        identity,
+        username: account.username().filter(|_| is_given).cloned(),
         password_expiry_utc: account.password_expiry_utc,
-        oauth_refresh_token,
+        // What we renew ourselves nobody else has to know.
+        oauth_refresh_token: kept.oauth_refresh_token.filter(|_| is_given),
         is_ephemeral,
     }))
 }
 
-/// What git gave us goes back in the form in which it came; whoever does not offer the header form would drop it
-/// without a word.
-fn for_git(account: &Account, secret: Secret, offers_authtype: bool) -> Option<Form> {
-    let identity = Identity::for_git(account, secret).ok()?;
-    let username = account.opaque().and(account.username());
-    match form(identity, username, offers_authtype) {
-        Ok(form) => Some(form),
-        // Recent Data Centers take the static name from gits that know no Bearer.
-        Err(password) if account.scheme() == Scheme::Bearer => Some(Form::Password {
-            username: account.git_username()?.to_vec(),
-            password,
-        }),
-        Err(_) => None,
-    }
-}
-
-fn for_rest(account: &Account, secret: Secret, offers_authtype: bool) -> Result<Form> {
-    let identity =
-        Identity::for_rest(account, secret).map_err(|missing| lacking(account, missing))?;
-    form(identity, None, offers_authtype).map_err(|_| {
-        let name = &account.name;
-        let message =
-            format!("Bitbucket's REST API takes '{name}' only as Bearer, which was not asked for");
-        let hint = "put the line 'capability[]=authtype' at the end of what 'git credential fill' is given";
-        Hinted::new(message, hint).into()
-    })
-}
-
-/// The secret alone where it goes into a header, and that is not offered.
-fn form(
-    identity: Identity,
-    username: Option<&Username>,
-    offers_authtype: bool,
-) -> Result<Form, Secret> {
-    let (authtype, credential) = match identity {
-        Identity::Basic { username, password } => return Ok(Form::Password { username, password }),
-        Identity::Bearer(credential) => (b"Bearer".to_vec(), credential),
-        Identity::Header {
-            authtype,
-            credential,
-        } => (authtype, credential),
-    };
-    if !offers_authtype {
-        return Err(credential);
-    }
-    Ok(Form::Header {
-        authtype,
-        credential,
-        username: username.map(|name| name.as_slice().to_vec()),
-    })
+fn only_as_bearer(account: &Account) -> Hinted {
+    let name = &account.name;
+    Hinted::new(
+        format!("Bitbucket's REST API takes '{name}' only as Bearer, which was not asked for"),
+        "put the line 'capability[]=authtype' at the end of what 'git credential fill' is given",
+    )
 }
 
 /// That an account cannot present itself at REST, and how to fix it.

@@ -15,8 +15,9 @@ use clap::Args;
 
 use self::arguments::Call;
 use crate::answer::{Effort, Found, Wanted, decide};
-use crate::bitbucket::{self, Identity};
+use crate::bitbucket;
 use crate::cli::output;
+use crate::git::Identity;
 use crate::helper::reply;
 use crate::settings::Session;
 use crate::sys::{Hinted, Program, Secret, SecretBuffer, Usage, message};

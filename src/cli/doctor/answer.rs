@@ -12,8 +12,8 @@ use crate::answer::decide::Decision;
 use crate::answer::matching::Misfit;
 use crate::answer::ruling::{Rank, Ruling};
 use crate::answer::{Wanted, source};
-use crate::bitbucket::{API_HOST, Identity};
-use crate::git::Url;
+use crate::bitbucket::API_HOST;
+use crate::git::{Identity, Url};
 use crate::settings::Session;
 use crate::sys::{Bytes, Hinted, Secret, shell_quoted};
 
@@ -98,8 +98,8 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account, chosen: Option<&Chosen>) ->
         Some(Ok(Identity::Basic { username, .. })) => {
             format!("with the user name '{}'", Bytes::from(username))
         }
-        Some(Ok(Identity::Bearer(_))) => "as Bearer".to_owned(),
-        Some(Ok(Identity::Header { .. })) | None => "as git gave it".to_owned(),
+        Some(Ok(Identity::Header { .. })) => "as Bearer".to_owned(),
+        None => "as git gave it".to_owned(),
         Some(Err(missing)) => {
             let is = if account.is_of_the_environment() {
                 ""

@@ -310,7 +310,7 @@ fn authorization(header: &[u8]) -> Option<Alone> {
     if scheme.eq_ignore_ascii_case("bearer") {
         return alone(None, credential.as_bytes(), Scheme::Bearer);
     }
-    let (username, password) = bitbucket::of_basic(credential)?;
+    let (username, password) = git::of_basic(credential)?;
     let is_basic = scheme.eq_ignore_ascii_case("basic");
     is_basic.then_some((username, password, Scheme::Basic))
 }

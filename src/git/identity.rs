@@ -1,18 +1,15 @@
-//! What goes into the `Authorization` header.
+//! How a secret is presented: what goes into the `Authorization` header, or what git makes it of.
 
 use base64ct::{Base64, Encoding as _};
 
-use crate::git::Username;
+use crate::git::username::Username;
 use crate::sys::Secret;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Identity {
-    Basic {
-        username: Vec<u8>,
-        password: Secret,
-    },
-    Bearer(Secret),
-    /// What git gave in the header form: scheme and credential as they are.
+    /// User name and password. Every git and git-lfs understands them.
+    Basic { username: Vec<u8>, password: Secret },
+    /// `AUTHTYPE CREDENTIAL`. git takes them where it offers `capability[]=authtype`.
     Header {
         authtype: Vec<u8>,
         credential: Secret,
@@ -20,6 +17,23 @@ pub(crate) enum Identity {
 }
 
 impl Identity {
+    pub(crate) fn basic(username: &[u8], password: Secret) -> Self {
+        let username = username.to_vec();
+        Self::Basic { username, password }
+    }
+
+    pub(crate) fn header(authtype: &[u8], credential: Secret) -> Self {
+        let authtype = authtype.to_vec();
+        Self::Header {
+            authtype,
+            credential,
+        }
+    }
+
+    pub(crate) fn bearer(credential: Secret) -> Self {
+        Self::header(b"Bearer", credential)
+    }
+
     /// The value of the `Authorization` header (RFC 7617, RFC 6750); nothing in it is percent-encoded.
     pub(crate) fn authorization(&self) -> Secret {
         match self {
@@ -28,7 +42,6 @@ impl Identity {
                 let encoded = Secret::new(Base64::encode_string(pair.expose()).into_bytes());
                 Secret::new([b"Basic ", encoded.expose()].concat())
             }
-            Self::Bearer(secret) => Secret::new([b"Bearer ", secret.expose()].concat()),
             Self::Header {
                 authtype,
                 credential,
@@ -62,7 +75,7 @@ mod tests {
             b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
         );
         assert_eq!(
-            Identity::Bearer(Secret::new(b"t".to_vec()))
+            Identity::bearer(Secret::new(b"t".to_vec()))
                 .authorization()
                 .expose(),
             b"Bearer t"
