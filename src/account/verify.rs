@@ -194,7 +194,7 @@ fn refs_here(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
         let host = url.host().filter(|host| *host == account.host)?;
         Reach::of_path(&host, &url.path()?)
     };
-    let settings = git::settings().unwrap_or_default();
+    let settings = git::settings(git::PATIENCE).unwrap_or_default();
     let here: Vec<Reach> = settings.iter().find_map(of_remote).into_iter().collect();
     Ok(refs(inquiry, &here)?.map(|said| match said.meaning {
         // Nobody said that the account is for it.

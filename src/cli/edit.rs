@@ -224,7 +224,7 @@ fn renamed(key: &str, value: &str, old: &str, account: &Account) -> Option<Strin
 
 /// git's settings here, and those of the files that `includeIf` includes elsewhere.
 fn settings() -> Vec<Setting> {
-    let settings = git::settings().unwrap_or_default();
+    let settings = git::settings(git::PATIENCE).unwrap_or_default();
     let conditions = settings
         .iter()
         .filter(|it| it.key.starts_with("includeif."));

@@ -30,7 +30,9 @@ pub(super) fn hosts<'a>(accounts: impl IntoIterator<Item = &'a Account>) -> BTre
 
 /// The size for a host in bytes, and whether somebody has enlarged it.
 pub(super) fn size(host: &Host) -> (u64, bool) {
-    let size = git::number("http.postBuffer", host).unwrap_or(USUAL);
+    let url = format!("https://{host}/");
+    let size = git::setting("--type=int", "http.postBuffer", &url);
+    let size = size.and_then(|size| size.parse().ok()).unwrap_or(USUAL);
     (size, size > USUAL)
 }
 

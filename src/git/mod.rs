@@ -25,9 +25,8 @@ pub(crate) use self::helpers::{Helper, chain, chains, cleared, helper_value, mat
 pub(crate) use self::identity::{Identity, of_basic};
 pub(crate) use self::judge::{capabilities, is_this_program, named_alone, this_program, words};
 pub(crate) use self::program::{
-    AUTHTYPE, GitVersion, PATIENCE, Scope, Setting, credential, instead_of, is_true, number,
-    own_setting, path_setting, set_global, setting, settings, settings_in, settings_within,
-    version, version_of,
+    AUTHTYPE, GitVersion, PATIENCE, Scope, Setting, credential, instead_of, own_setting,
+    set_global, setting, settings, settings_in, uses_http_path, version, version_of,
 };
 pub(crate) use self::protocol::Request;
 pub(crate) use self::url::Url;

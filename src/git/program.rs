@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use crate::git::context::Host;
 use crate::sys::child::{Output, is_too_long};
 use crate::sys::{Hinted, Program, SecretBuffer};
 
@@ -35,38 +34,28 @@ pub(crate) struct Setting {
     pub(crate) scope: Scope,
 }
 
-/// All settings that git sees in the current folder, in git's order.
-pub(crate) fn settings() -> Result<Vec<Setting>> {
-    settings_within(PATIENCE)
+/// All settings that git sees in the current folder, in git's order. Fails when git does not end within `limit`.
+pub(crate) fn settings(limit: Duration) -> Result<Vec<Setting>> {
+    listed(&[], limit)
 }
 
-/// The same. Fails when git does not end within `limit`.
-pub(crate) fn settings_within(limit: Duration) -> Result<Vec<Setting>> {
-    // git before 2.26 tells no scope: then each setting may be a repository's.
-    listed(&[], None, limit).or_else(|_| listed(&[], Some(Scope::Local), limit))
-}
-
-/// The settings of the machine's configuration file and of those that it includes. Empty when there is no such file.
+/// The settings of a configuration file and of those that it includes; their scope tells nothing. Empty when there is no
+/// such file.
 pub(crate) fn settings_in(path: &Path) -> Vec<Setting> {
-    let list = path.to_str().map(|path| {
-        listed(
-            &["--file", path, "--includes"],
-            Some(Scope::System),
-            PATIENCE,
-        )
-    });
-    list.and_then(Result::ok).unwrap_or_default()
+    let list = |path| listed(&["--file", path, "--includes"], PATIENCE).ok();
+    path.to_str().and_then(list).unwrap_or_default()
 }
 
-/// The scope of each setting is git's, or this one.
-fn listed(place: &[&str], of_all: Option<Scope>, limit: Duration) -> Result<Vec<Setting>> {
-    let list = ["--list", "--show-origin", "-z"];
-    let scope: &[&str] = match of_all {
-        Some(_) => &[],
-        None => &["--show-scope"],
+fn listed(place: &[&str], limit: Duration) -> Result<Vec<Setting>> {
+    let list = |more: &[&str]| {
+        let arguments = [&["config", "--list", "--show-origin", "-z"], place, more];
+        git(&arguments.concat(), limit)
     };
-    let list = git(&[&["config"], place, scope, &list].concat(), limit)?;
-    Ok(parsed(&list, of_all))
+    match list(&["--show-scope"]) {
+        Ok(list) => Ok(parsed(&list, true)),
+        // git before 2.26 tells no scope: then each setting may be a repository's.
+        Err(_) => Ok(parsed(&list(&[])?, false)),
+    }
 }
 
 /// git's version, such as `2.47.3`.
@@ -94,31 +83,17 @@ pub(crate) fn set_global(key: &str, value: &str) -> Result<()> {
     git(&["config", "--global", key, value], PATIENCE).map(drop)
 }
 
-/// Whether a setting such as `credential.useHttpPath` is true for a URL. The URL must hold no secret.
-pub(crate) fn is_true(name: &str, url: &str) -> bool {
-    let value = value(&["--type=bool", "--get-urlmatch", name, url], PATIENCE);
+/// The value of a setting such as `http.postBuffer` for a URL, which must hold no secret; `form` is an option such as
+/// `--type=int` (git-config(1)). None when it is not set or has another form, or git fails.
+pub(crate) fn setting(form: &str, name: &str, url: &str) -> Option<String> {
+    let arguments = [form, "--get-urlmatch", name, url];
+    value(Program::new("git"), &arguments, PATIENCE)
+}
+
+/// Whether git names the repository where it asks for a credential for this URL, which must hold no secret.
+pub(crate) fn uses_http_path(url: &str) -> bool {
+    let value = setting("--type=bool", "credential.useHttpPath", url);
     value.is_some_and(|value| value == "true")
-}
-
-/// The value of a setting such as `http.postBuffer` for a host, if it is a number.
-pub(crate) fn number(name: &str, host: &Host) -> Option<u64> {
-    let url = format!("https://{host}/");
-    let value = value(&["--type=int", "--get-urlmatch", name, &url], PATIENCE)?;
-    value.parse().ok()
-}
-
-/// The path in a setting without a host, as git sees it in the current folder, and whether a repository's own configuration
-/// holds it.
-pub(crate) fn path_setting(name: &str, limit: Duration) -> Option<(String, bool)> {
-    let line = value(&["--show-scope", "--type=path", "--get", name], limit)?;
-    let (scope, path) = line.split_once('\t')?;
-    Some((path.to_owned(), matches!(scope, "local" | "worktree")))
-}
-
-/// The value of a setting such as `credential.username` for a host. None when it is not set, or git fails.
-pub(crate) fn setting(name: &str, host: &Host) -> Option<String> {
-    let url = format!("https://{host}/");
-    value(&["--get-urlmatch", name, &url], PATIENCE)
 }
 
 /// The URL to which git goes for this one, or for the remote of this name: `url.*.insteadOf` may rewrite it. The text must
@@ -128,11 +103,7 @@ pub(crate) fn instead_of(text: &str) -> Option<String> {
     Some(url.trim_end().to_owned()).filter(|url| url != text)
 }
 
-fn value(arguments: &[&str], limit: Duration) -> Option<String> {
-    value_by(Program::new("git"), arguments, limit)
-}
-
-fn value_by(git: Program, arguments: &[&str], limit: Duration) -> Option<String> {
+fn value(git: Program, arguments: &[&str], limit: Duration) -> Option<String> {
     let output = run(git.args(["config"]).args(arguments), b"", limit).ok()??;
     let value = String::from_utf8_lossy(&output.answer);
     (output.code == Some(0)).then(|| value.trim_end_matches('\n').to_owned())
@@ -141,11 +112,8 @@ fn value_by(git: Program, arguments: &[&str], limit: Duration) -> Option<String>
 /// The value of a setting for a URL in git's system, global and command scope (git-config(1), "SCOPES"), not that of a
 /// repository.
 pub(crate) fn own_setting(name: &str, url: &str, limit: Duration) -> Option<String> {
-    value_by(
-        outside_repositories(),
-        &["--get-urlmatch", name, url],
-        limit,
-    )
+    let git = outside_repositories();
+    value(git, &["--get-urlmatch", name, url], limit)
 }
 
 /// git, where it finds no repository, and so reads no configuration of one.
@@ -222,16 +190,16 @@ pub(super) fn git(arguments: &[&str], limit: Duration) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.answer).into_owned())
 }
 
-fn parsed(list: &str, of_all: Option<Scope>) -> Vec<Setting> {
+fn parsed(list: &str, has_scopes: bool) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut fields = list.split('\0');
     loop {
-        let scope = of_all.unwrap_or_else(|| match fields.next() {
+        let scope = match has_scopes.then(|| fields.next()).flatten() {
             Some("system") => Scope::System,
             Some("global") => Scope::Global,
             Some("command") => Scope::Command,
             _ => Scope::Local,
-        });
+        };
         let (Some(origin), Some(setting)) = (fields.next(), fields.next()) else {
             return settings;
         };

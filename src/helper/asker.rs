@@ -7,8 +7,7 @@ use anyhow::Result;
 
 use crate::bitbucket::{self, Kind};
 use crate::git::context::Context;
-use crate::git::{self, Helper, Host, Setting};
-use crate::settings::Session;
+use crate::git::{Helper, Host, Scope, Setting};
 use crate::sys::terminal::Interrupted;
 use crate::sys::{Program, Secret, message, terminal};
 
@@ -23,15 +22,15 @@ pub(super) enum Asker {
 
 impl Asker {
     /// None where git asks nobody, and where only git itself should ask.
-    pub(super) fn of_git(session: &Session, settings: &[Setting]) -> Option<Self> {
-        let mut settings = settings.iter();
-        let interactive = settings.rfind(|it| it.key == "credential.interactive");
+    pub(super) fn of_git(settings: &[Setting]) -> Option<Self> {
+        let setting = |key: &str| settings.iter().rfind(|it| it.key == key);
+        let interactive = setting("credential.interactive");
         if interactive.is_some_and(|it| terminal::forbids_questions(&it.value)) {
             return None;
         }
-        let core = git::path_setting("core.askPass", session.patience());
-        let is_planted = core.as_ref().is_some_and(|(_, is_local)| *is_local);
-        match terminal::askpass(core.map(|(path, _)| path).as_deref()) {
+        let core = setting("core.askpass");
+        let is_planted = core.is_some_and(|it| it.scope == Scope::Local);
+        match terminal::askpass(core.map(|it| it.value.as_str())) {
             // A repository that came as an archive may name a program of its own. git starts it; but a token that it
             // answers would become an account for other repositories too.
             Some(("core.askPass", _)) if is_planted => None,

@@ -58,12 +58,12 @@ pub(super) fn ask(
     if !is_of_no_use && !session.is_ours(&wanted.host, &session.accounts()?)? {
         return Ok(Outcome::Unasked(None));
     }
-    let settings = git::settings_within(session.patience()).unwrap_or_default();
+    let settings = git::settings(session.patience()).unwrap_or_default();
     // Where another helper comes after us, it is for that to answer.
     let is_last = !has_another_behind(&git::chain(&settings, &wanted.host));
     let is_rest = bitbucket::is_rest(&wanted.host, wanted.path.unwrap_or_default());
     let may_ask = is_last && !is_rest && !is_of_no_use;
-    let asker = may_ask.then(|| Asker::of_git(session, &settings)).flatten();
+    let asker = may_ask.then(|| Asker::of_git(&settings)).flatten();
     let Some(asker) = asker else {
         let is_known = is_last || unanswered.why.is_some();
         return Ok(Outcome::Unasked(is_known.then(|| unanswered.line(wanted))));

@@ -243,7 +243,7 @@ pub(super) fn setup(option: &str) -> String {
 fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> {
     let who_needs_it = who_needs_the_path(surroundings, host)?;
     let id = format!("use-http-path.{host}");
-    if git::is_true("credential.useHttpPath", &format!("https://{host}/")) {
+    if git::uses_http_path(&format!("https://{host}/")) {
         return Some(Check::pass(&id, "git names the repository"));
     }
     let message = format!("git does not name the repository, but {who_needs_it}");

@@ -65,7 +65,10 @@ pub(super) fn checks(
     let username = url
         .username()
         .map(|name| name.expose().to_vec())
-        .or_else(|| git::setting("credential.username", &host).map(String::into_bytes));
+        .or_else(|| {
+            let url = format!("https://{host}/");
+            Some(git::setting("--no-type", "credential.username", &url)?.into_bytes())
+        });
     let place = url.path().and_then(|path| Reach::of_path(&host, &path));
     let place = place.filter(|_| !is_offline && host.as_str() != API_HOST);
     let proxy = environment::proxy(&host);
@@ -152,7 +155,7 @@ fn path(surroundings: &Surroundings<'_>, url: &Url<'_>, host: &Host) -> (Option<
         let message = "git did not say whether it sends the path; assuming that it does";
         return (Some(path), Check::skip(id, message));
     }
-    if git::is_true("credential.useHttpPath", &url.bare()) {
+    if git::uses_http_path(&url.bare()) {
         let shown = String::from_utf8_lossy(&path);
         let reach = Reach::of_path(host, &path).map(|reach| reach.to_string());
         let reach = reach.unwrap_or_else(|| "no repository".to_owned());

@@ -23,7 +23,7 @@ pub(super) struct Surroundings<'a> {
 impl<'a> Surroundings<'a> {
     /// Reads everything; what cannot be read is a finding.
     pub(super) fn look(session: &'a Session, checks: &mut Vec<Check>) -> Self {
-        let git = git::version().and_then(|version| Ok((version, git::settings()?)));
+        let git = git::version().and_then(|version| Ok((version, git::settings(git::PATIENCE)?)));
         let git = git.map_err(|error| checks.push(Check::failed("git", &error)));
         let (git, settings) = git.ok().unzip();
         let settings = settings.unwrap_or_default();

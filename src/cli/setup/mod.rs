@@ -217,7 +217,8 @@ pub(crate) fn refresh(session: &Session, done: &str) -> Result<()> {
     let refresh = || -> Result<()> {
         let place = Place::new(session, false)?;
         let is_included = |settings: Vec<Setting>| place.is_included(&settings);
-        let is_set_up = place.included.exists() || git::settings().is_ok_and(is_included);
+        let is_set_up =
+            place.included.exists() || git::settings(git::PATIENCE).is_ok_and(is_included);
         // Where the lines of another program are not enough, a warning about the chain follows.
         if is_set_up && !place.is_managed() {
             let written = place.write(None);

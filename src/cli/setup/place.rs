@@ -39,7 +39,7 @@ impl<'a> Place<'a> {
         if self.is_system {
             Ok(git::settings_in(&git::config_file(self.is_system)?))
         } else {
-            git::settings()
+            git::settings(git::PATIENCE)
         }
     }
 
