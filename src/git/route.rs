@@ -28,19 +28,13 @@ pub(crate) fn to(host: &Host, patience: Duration, deadline: Instant) -> Route {
 /// The proxy to a host. git-config(1), `http.proxy`: it overrides the environment, and empty means none.
 pub(crate) fn proxy(host: &Host, limit: Duration) -> Option<String> {
     let configured = own_setting("http.proxy", &format!("https://{host}/"), limit);
-    let proxy = configured
-        .or_else(|| first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]))?;
+    let proxy = configured.or_else(|| of_environment("https_proxy"))?;
     (!proxy.is_empty() && !is_excepted_by_environment(host)).then_some(proxy)
 }
 
 /// The proxy to another server, from the environment. The loopback interface needs none.
 pub(crate) fn proxy_to_service(host: &Host, is_tls: bool) -> Option<String> {
-    let own = if is_tls {
-        ["https_proxy", "HTTPS_PROXY"]
-    } else {
-        ["http_proxy", "HTTP_PROXY"]
-    };
-    let proxy = first_set(&own).or_else(|| first_set(&["all_proxy", "ALL_PROXY"]))?;
+    let proxy = of_environment(if is_tls { "https_proxy" } else { "http_proxy" })?;
     (!is_loopback(host) && !is_excepted_by_environment(host)).then_some(proxy)
 }
 
@@ -52,20 +46,24 @@ pub(crate) fn is_loopback(host: &Host) -> bool {
 }
 
 fn is_excepted_by_environment(host: &Host) -> bool {
-    let list = first_set(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
-    is_excepted(host, &list)
+    is_excepted(host, &variable("no_proxy").unwrap_or_default())
 }
 
 /// git-config(1), `http.sslCAInfo`: the environment overrides it.
 fn ca(host: &Host, limit: Duration) -> Option<PathBuf> {
-    let path = first_set(&["GIT_SSL_CAINFO"])
+    let path = variables::text("GIT_SSL_CAINFO")
         .or_else(|| own_setting("http.sslCAInfo", &format!("https://{host}/"), limit))
-        .or_else(|| first_set(&["SSL_CERT_FILE"]));
+        .or_else(|| variables::text("SSL_CERT_FILE"));
     path.filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-fn first_set(names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| variables::text(name))
+fn of_environment(proxy: &str) -> Option<String> {
+    variable(proxy).or_else(|| variable("all_proxy"))
+}
+
+/// A variable in lower case, else in upper case.
+fn variable(name: &str) -> Option<String> {
+    variables::text(name).or_else(|| variables::text(&name.to_ascii_uppercase()))
 }
 
 /// Whether `NO_PROXY` names the host, a domain above it, or all hosts by an asterisk (curl(1), `--noproxy`).
