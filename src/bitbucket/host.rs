@@ -31,15 +31,13 @@ pub(crate) fn home_of(host: &Host) -> Host {
     }
 }
 
-pub(crate) fn api_host() -> Host {
-    API_HOST.parse().expect("a well-formed host")
-}
-
 /// The hosts for which an account of this host answers: on Bitbucket Cloud all three.
 pub(crate) fn hosts_asked_for(host: &Host) -> Vec<Host> {
     if is_cloud(host) {
-        let alias = CLOUD_ALIAS.parse().expect("a well-formed host");
-        vec![cloud(), alias, api_host()]
+        let hosts = [CLOUD_HOST, CLOUD_ALIAS, API_HOST];
+        hosts
+            .map(|host| host.parse().expect("a well-formed host"))
+            .into()
     } else {
         vec![host.clone()]
     }
@@ -59,21 +57,25 @@ pub(crate) fn of_ssh(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{api_host, cloud, home_of, hosts_asked_for, is_cloud, without_alias};
+    use super::{API_HOST, cloud, home_of, hosts_asked_for, is_cloud, without_alias};
     use crate::git::context::Host;
 
     #[test]
     fn only_three_hosts_are_cloud_and_one_is_the_home_of_all() {
         assert_eq!(cloud().as_str(), "bitbucket.org");
-        assert_eq!(api_host().as_str(), "api.bitbucket.org");
+        let api_host: Host = API_HOST.parse().expect("a host");
+        assert_eq!(api_host.as_str(), "api.bitbucket.org");
         let alias: Host = "www.bitbucket.org".parse().expect("a host");
-        for host in [cloud(), alias.clone(), api_host()] {
+        for host in [cloud(), alias.clone(), api_host.clone()] {
             assert!(is_cloud(&host), "{host}");
             assert_eq!(home_of(&host), cloud());
-            assert_eq!(hosts_asked_for(&host), [cloud(), alias.clone(), api_host()]);
+            assert_eq!(
+                hosts_asked_for(&host),
+                [cloud(), alias.clone(), api_host.clone()]
+            );
         }
         assert_eq!(without_alias(alias), cloud());
-        assert_eq!(without_alias(api_host()), api_host());
+        assert_eq!(without_alias(api_host.clone()), api_host);
         for text in [
             "git.corp.example",
             "git.corp.example:7990",

@@ -96,10 +96,8 @@ impl FromStr for Reach {
     fn from_str(text: &str) -> Result<Self, NotAReach> {
         let lower = text.to_ascii_lowercase();
         let segments: Vec<&str> = lower.split('/').collect();
-        if segments.len() > 2 || !segments.iter().all(|segment| is_segment(segment)) {
-            return Err(NotAReach);
-        }
-        Self::of_segments(&segments).ok_or(NotAReach)
+        let reach = Self::of_segments(&segments).filter(|_| segments.len() <= 2);
+        reach.ok_or(NotAReach)
     }
 }
 

@@ -178,18 +178,14 @@ pub(crate) fn is_of_git(host: &Host, path: &[u8]) -> bool {
 
 /// Whether a REST path names no workspace or repository, such as `2.0/user`.
 pub(crate) fn is_general_rest(host: &Host, path: &[u8]) -> bool {
-    let about = [
-        "repositories",
-        "workspaces",
-        "projects",
-        "teams",
-        "users",
-        "snippets",
-    ];
-    plain_path(path).is_some_and(|path| {
-        let mut segments = path.split('/');
-        is_rest(host, path.as_bytes()) && !segments.any(|segment| about.contains(&segment))
-    })
+    let names_one = |segment: &str| {
+        matches!(
+            segment,
+            "repositories" | "workspaces" | "projects" | "teams" | "users" | "snippets"
+        )
+    };
+    let path = plain_path(path);
+    path.is_some_and(|path| is_rest(host, path.as_bytes()) && !path.split('/').any(names_one))
 }
 
 /// Whether Bitbucket Cloud's REST API says that it knows the secret, and not a proxy: it names the secret's scopes or
