@@ -351,8 +351,7 @@ impl Kept {
             ("oauth_refresh_token", self.oauth_refresh_token.as_ref()),
             ("client_secret", self.client_secret.as_ref()),
         ];
-        let lines = lines.map(|(key, value)| Some((key, value?.expose())));
-        let lines: Vec<_> = lines.into_iter().flatten().collect();
+        let lines = lines.map(|(key, value)| (key, value.map(Secret::expose)));
         let text = protocol::to_lines(&lines)?;
         // Some programs of the store `exec` drop a final newline.
         let text = text.strip_suffix(b"\n").unwrap_or(&text);

@@ -50,19 +50,11 @@ impl Request {
 
     /// The request for the trace, without secrets. A user name is left out: it may be a token pasted into a URL.
     pub(crate) fn describe(&self) -> String {
-        let Context {
-            protocol,
-            host,
-            path,
-            username,
-        } = &self.context;
-        let text = |value: &Option<Vec<u8>>| match value {
-            Some(value) => String::from_utf8_lossy(value).into_owned(),
-            None => "-".to_owned(),
-        };
-        let [protocol, host, path] = [protocol, host, path].map(text);
+        let context = &self.context;
+        let [protocol, host, path] = [&context.protocol, &context.host, &context.path]
+            .map(|value| String::from_utf8_lossy(value.as_deref().unwrap_or(b"-")));
         let given = [
-            ("user name", username.is_some()),
+            ("user name", context.username.is_some()),
             ("password", self.password.is_some()),
             ("authtype", self.authtype.is_some()),
             ("credential", self.credential.is_some()),
@@ -153,43 +145,39 @@ impl Reply {
     /// server.
     pub(crate) fn to_bytes(&self) -> Option<SecretBuffer> {
         let expiry = self.password_expiry_utc.map(|seconds| seconds.to_string());
-        let mut lines: Vec<(&str, &[u8])> = Vec::new();
-        if self.is_ephemeral || matches!(self.identity, Identity::Header { .. }) {
-            lines.push(("capability[]", b"authtype"));
-        }
-        match &self.identity {
+        let refresh_token = self.oauth_refresh_token.as_ref().map(Secret::expose);
+        let is_header = matches!(self.identity, Identity::Header { .. });
+        let ([first, second], [name, secret]) = match &self.identity {
             Identity::Header {
                 authtype,
                 credential,
-            } => {
-                lines.push(("authtype", authtype));
-                lines.push(("credential", credential.expose()));
-                let username = self.username.as_ref();
-                lines.extend(username.map(|name| ("username", name.as_slice())));
-            }
+            } => (["authtype", "credential"], [authtype, credential.expose()]),
             Identity::Basic { username, password } => {
-                lines.push(("username", username));
-                lines.push(("password", password.expose()));
+                (["username", "password"], [username, password.expose()])
             }
-        }
-        if let Some(seconds) = &expiry {
-            lines.push(("password_expiry_utc", seconds.as_bytes()));
-        }
-        if let Some(token) = &self.oauth_refresh_token {
-            lines.push(("oauth_refresh_token", token.expose()));
-        }
-        if self.is_ephemeral {
-            lines.push(("ephemeral", b"1"));
-        }
-        to_lines(&lines)
+        };
+        let beside = self.username.as_ref().filter(|_| is_header);
+        let needs_authtype = self.is_ephemeral || is_header;
+        to_lines(&[
+            ("capability[]", needs_authtype.then_some(b"authtype")),
+            (first, Some(name)),
+            (second, Some(secret)),
+            ("username", beside.map(Username::as_slice)),
+            ("password_expiry_utc", expiry.as_deref().map(str::as_bytes)),
+            ("oauth_refresh_token", refresh_token),
+            ("ephemeral", self.is_ephemeral.then_some(b"1")),
+        ])
     }
 }
 
-/// `key=value` lines. None when a value is empty or holds a line break.
-pub(crate) fn to_lines(lines: &[(&str, &[u8])]) -> Option<SecretBuffer> {
+/// A line `key=value` for each that has a value. None when a value is empty or holds a line break.
+pub(crate) fn to_lines(lines: &[(&str, Option<&[u8]>)]) -> Option<SecretBuffer> {
     let mut text = SecretBuffer::default();
+    let lines = lines.iter().filter_map(|&(key, value)| Some((key, value?)));
     // What grows leaves places behind to wipe.
-    let lengths = lines.iter().map(|(key, value)| key.len() + value.len() + 2);
+    let lengths = lines
+        .clone()
+        .map(|(key, value)| key.len() + value.len() + 2);
     text.make_room(lengths.sum());
     for (key, value) in lines {
         let breaks = |byte: &u8| matches!(byte, b'\r' | b'\n' | 0);

@@ -59,11 +59,10 @@ fn attributes(
     username: Option<&[u8]>,
     password: Option<&Secret>,
 ) -> Option<SecretBuffer> {
-    let mut lines = vec![
-        ("protocol", b"https".as_slice()),
-        ("host", host.as_str().as_bytes()),
-    ];
-    lines.extend(username.map(|name| ("username", name)));
-    lines.extend(password.map(|secret| ("password", secret.expose())));
-    protocol::to_lines(&lines)
+    protocol::to_lines(&[
+        ("protocol", Some(b"https")),
+        ("host", Some(host.as_str().as_bytes())),
+        ("username", username),
+        ("password", password.map(Secret::expose)),
+    ])
 }
