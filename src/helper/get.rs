@@ -20,9 +20,8 @@ pub(super) fn get(session: &Session, request: &Request) -> Result<()> {
         return Ok(());
     };
     let (found, unanswered) = look(session, &wanted)?;
-    let mut notice = unanswered.notice.clone();
-    let outcome = match (found, session.only()) {
-        (Some(found), _) => Outcome::Found(found),
+    let (found, notice, quit) = match (found, session.only()) {
+        (Some(found), _) => (Some(found), unanswered.notice, false),
         // Nobody is asked for another account: it could not answer either.
         (None, Some(name)) => {
             let is_ours = session.is_ours(&wanted.host, &session.accounts()?)?;
@@ -30,33 +29,22 @@ pub(super) fn get(session: &Session, request: &Request) -> Result<()> {
                 Some((why, edit)) => format!("{why}, and no other account may answer: {edit}"),
                 None => format!("'{name}' does not fit, and no other account may answer"),
             };
-            notice = notice.or_else(|| is_ours.then(misfit));
-            Outcome::Nothing
+            let notice = unanswered.notice.or_else(|| is_ours.then(misfit));
+            (None, notice, false)
         }
-        (None, None) => {
-            let mut outcome = question::ask(session, &request.context, &wanted, unanswered)?;
-            match &mut outcome {
-                Outcome::Found(_) | Outcome::Unchecked(_) => notice = None,
-                Outcome::Unasked(line) => notice = line.take(),
-                _ => {}
-            }
-            outcome
-        }
+        (None, None) => match question::ask(session, &request.context, &wanted, &unanswered)? {
+            Outcome::Found(found) => (Some(*found), None, false),
+            Outcome::Unasked(line) => (None, line, false),
+            Outcome::Nothing => (None, unanswered.notice, false),
+            Outcome::Stop | Outcome::Refused(_) => (None, unanswered.notice, true),
+        },
     };
-    // Somebody wants nothing more to be asked: git is to stop.
-    let quit = matches!(outcome, Outcome::Refused(_) | Outcome::Stop);
-    // git is to report what could not be checked.
-    let must_report = matches!(outcome, Outcome::Unchecked(_));
-    let mut reply = None;
-    if let Outcome::Found(found) | Outcome::Unchecked(found) = outcome {
-        reply = reply::of(&wanted, found, request.offers_authtype)?;
-    }
-    if let Some(reply) = &mut reply {
-        reply.is_ephemeral &= !must_report;
-        trace::say(|| format!("reply: {}", reply.describe()));
-    } else {
-        trace::say(|| "no reply".to_owned());
-    }
+    let reply = found.map(|found| reply::of(&wanted, found, request.offers_authtype));
+    let reply = reply.transpose()?.flatten();
+    trace::say(|| match &reply {
+        Some(reply) => format!("reply: {}", reply.describe()),
+        None => "no reply".to_owned(),
+    });
     match (&reply, notice) {
         (None, Some(line)) => mark::warn(&line),
         (_, line) => mark::notice(line),

@@ -19,9 +19,8 @@ pub(super) fn account(wanted: &Wanted<'_>, origin: Origin, mut known: Known) -> 
 }
 
 /// The account of a typed secret, with a user name where its start tells no kind. It is for what is wanted alone.
-pub(super) fn typed(wanted: &Wanted<'_>, secret: &Secret, name: Option<Secret>) -> Account {
+pub(super) fn typed(wanted: &Wanted<'_>, secret: &Secret, username: Option<Username>) -> Account {
     let host = bitbucket::home_of(&wanted.host);
-    let username = name.and_then(|name| Username::new(name.expose()));
     let kind = Kind::of_pair(secret, username.as_ref(), &host);
     // Without a known start only an access token can still work there, whatever the name.
     let (kind, username) = if kind.is_retired_on(&host) {
@@ -46,8 +45,9 @@ pub(super) fn keep(
         Some(old) => old.reach.clone(),
         None => reach(session, &account)?,
     };
-    if let (Some(old), Some(Kind::ApiToken)) = (old, account.kind()) {
-        // It tells no owner itself.
+    // It tells no owner itself.
+    let is_api_token = account.kind() == Some(Kind::ApiToken);
+    if let Some(old) = old.filter(|_| is_api_token) {
         let Owner {
             username, email, ..
         } = old.owner.clone();
@@ -67,6 +67,12 @@ pub(super) fn keep(
     // That the old secret stays behind must not undo this.
     let _ = replaced.map(|replaced| session.forget(&replaced));
     Ok(account)
+}
+
+/// Whether no more is known than that both may have the same owner.
+pub(super) fn may_have_one_owner(new: &Account, old: &Account) -> bool {
+    let is_unknown = |account: &Account| account.owner.confirmed.is_none();
+    is_unknown(old) || is_unknown(new) || new.has_the_owner_of(old)
 }
 
 /// The whole host for the first account, else the workspace. An access token is for the repository.

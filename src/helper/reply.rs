@@ -1,6 +1,6 @@
 //! The answer to `get`: an account's secret in the form in which its taker wants it.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::account::present::Missing;
 use crate::account::{Account, Scheme};
@@ -31,7 +31,13 @@ pub(super) fn of(
         // a caller would drop the header without a word.
         Some(Identity::Header { credential, .. }) if !offers_authtype => {
             if is_for_rest {
-                return Err(only_as_bearer(&account).into());
+                let name = &account.name;
+                bail!(Hinted::new(
+                    format!(
+                        "Bitbucket's REST API takes '{name}' only as Bearer, which was not asked for"
+                    ),
+                    "put the line 'capability[]=authtype' at the end of what 'git credential fill' is given",
+                ));
             }
             let username = account.git_username();
             let username = username.filter(|_| account.scheme() == Scheme::Bearer);
@@ -39,8 +45,10 @@ pub(super) fn of(
         }
         identity => identity,
     };
-    // With nothing noted against it, its success would change nothing; and other helpers need not keep a copy.
-    let is_ephemeral = offers_authtype && !is_given && account.rejected.is_none();
+    // With nothing noted against it, its success would change nothing; and other helpers need not keep a copy. But git has
+    // to report of what was typed and could not be checked, which is kept nowhere and has no name.
+    let is_ephemeral =
+        offers_authtype && !is_given && account.rejected.is_none() && !account.name.is_empty();
     Ok(identity.map(|identity| Reply {
         identity,
         username: account.username().filter(|_| is_given).cloned(),
@@ -49,14 +57,6 @@ pub(super) fn of(
         oauth_refresh_token: kept.oauth_refresh_token.filter(|_| is_given),
         is_ephemeral,
     }))
-}
-
-fn only_as_bearer(account: &Account) -> Hinted {
-    let name = &account.name;
-    Hinted::new(
-        format!("Bitbucket's REST API takes '{name}' only as Bearer, which was not asked for"),
-        "put the line 'capability[]=authtype' at the end of what 'git credential fill' is given",
-    )
 }
 
 /// That an account cannot present itself at REST, and how to fix it.

@@ -71,18 +71,26 @@ fn for_others(decision: &Decision, wanted: &Wanted<'_>) -> Option<String> {
 }
 
 impl Unanswered {
+    /// Why there is no answer, where nobody is asked.
     pub(super) fn line(&self, wanted: &Wanted<'_>) -> String {
         let home = bitbucket::home_of(&wanted.host);
-        match &self.why {
-            None => format!(
+        match (&self.notice, &self.why) {
+            (Some(notice), _) => notice.clone(),
+            (None, Some(why)) => {
+                format!("{why}; '{}' signs in", wanted.login(wanted.reach.as_ref()))
+            }
+            (None, None) => format!(
                 "nobody has signed in to {home}: '{}' signs in",
                 wanted.login(None)
             ),
-            Some(why) if self.notice.is_none() => {
-                format!("{why}; '{}' signs in", wanted.login(wanted.reach.as_ref()))
-            }
-            Some(why) => why.clone(),
         }
+    }
+
+    /// The same as a sentence, before a question.
+    pub(super) fn sentence(&self, wanted: &Wanted<'_>) -> String {
+        let nobody = || format!("Nobody has signed in to {} yet.", wanted.host);
+        let why = self.why.as_ref();
+        why.map_or_else(nobody, |why| format!("{why}."))
     }
 
     /// Whether a server has just refused the secret for what is wanted: as itself, or as that of an account.
