@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use crate::account::{Account, Kept, Known, Origin, Owner};
+use crate::account::verify::Meaning;
+use crate::account::{Account, Kept, Known, Origin, Owner, verify};
 use crate::answer::Wanted;
 use crate::bitbucket::{self, Kind, Reach};
 use crate::git::Username;
@@ -45,15 +46,20 @@ pub(super) fn keep(
         Some(old) => old.reach.clone(),
         None => reach(session, &account)?,
     };
-    // It tells no owner itself.
     let is_api_token = account.kind() == Some(Kind::ApiToken);
-    if let Some(old) = old.filter(|_| is_api_token) {
-        let Owner {
-            username, email, ..
-        } = old.owner.clone();
-        account.owner.username = account.owner.username.or(username);
-        account.owner.email = account.owner.email.or(email);
+    let named = old.filter(|old| is_api_token && old.email().is_some());
+    if let Some(Account { owner, .. }) = named.cloned() {
+        // It tells no owner itself, but Bitbucket refuses it with another e-mail than its owner's.
+        let mut as_old = Account {
+            owner,
+            ..account.clone()
+        };
+        let verdict = verify::check(&mut as_old, &kept.secret, session.deadline());
+        if matches!(verdict.meaning, Meaning::Good | Meaning::Limited) {
+            account.owner = as_old.owner;
+        }
     }
+    let session = &session.afresh();
     account.name = account.usual_name();
     session.keep(&mut account, kept, session.config()?.store.default)?;
     let is_old = |known: &&Account| old.is_some_and(|old| old.entry == known.entry);
@@ -67,12 +73,6 @@ pub(super) fn keep(
     // That the old secret stays behind must not undo this.
     let _ = replaced.map(|replaced| session.forget(&replaced));
     Ok(account)
-}
-
-/// Whether no more is known than that both may have the same owner.
-pub(super) fn may_have_one_owner(new: &Account, old: &Account) -> bool {
-    let is_unknown = |account: &Account| account.owner.confirmed.is_none();
-    is_unknown(old) || is_unknown(new) || new.has_the_owner_of(old)
 }
 
 /// The whole host for the first account, else the workspace. An access token is for the repository.

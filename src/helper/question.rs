@@ -217,9 +217,11 @@ impl Question<'_> {
 
 /// Whether a new secret may take the place of one that does not answer: another person's stays while it may come back.
 fn may_replace(session: &Session, new: &Account, old: &Account) -> bool {
+    let is_unknown = |account: &Account| account.owner.confirmed.is_none();
     let is_over = || {
         old.standing(Timestamp::now()) == Standing::Expired
             || matches!(session.secret_of(old), Ok(None))
     };
-    old.kind() == new.kind() && (newcomer::may_have_one_owner(new, old) || is_over())
+    old.kind() == new.kind()
+        && (is_unknown(old) || is_unknown(new) || new.has_the_owner_of(old) || is_over())
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, has};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, TestEnv, another, has};
 use crate::support::stand_in::{Credential, StandIn};
 use crate::support::terminal::Terminal;
 
@@ -298,4 +298,31 @@ fn another_persons_token_takes_no_place_of_one_that_was_refused() {
     let accounts = env.accounts();
     assert_eq!(accounts.len(), 1, "her own takes the place: {accounts:?}");
     assert_eq!(accounts[0]["name"], "work");
+}
+
+#[test]
+fn of_a_lost_token_only_its_owners_new_one_inherits_the_e_mail() {
+    for (person, email) in [("ada", Some("ada@example.com")), ("bob", None)] {
+        let (env, stand_in) = start();
+        let new = another(API_TOKEN, 1);
+        let his = format!("{person}@example.com");
+        stand_in.allow(Credential::api_token(&new).user(person).email(&his));
+        let login = ["login", "work", "--with-token", "--store", "file"];
+        let arguments = [&login[..], &["--email", "ada@example.com"]].concat();
+        env.program(&arguments, API_TOKEN);
+        fs::remove_file(env.data().join("secrets")).unwrap();
+        env.git_succeeds(&["config", "--global", "credential.useHttpPath", "true"]);
+        let Some(terminal) = Terminal::open(&env) else {
+            return;
+        };
+        terminal.types(&format!("git ls-remote {APP}; echo status $?"));
+        terminal.expect(PROMPT);
+        terminal.types(&new);
+        terminal.expect("status 0");
+        assert_eq!(env.program(&["token", "work"], "").stdout.trim(), new);
+        let accounts = env.accounts();
+        assert_eq!(accounts.len(), 1, "{accounts:?}");
+        assert_eq!(accounts[0]["email"].as_str(), email, "{accounts:?}");
+        assert_eq!(accounts[0]["owner"].as_str(), email.map(|_| "ada"));
+    }
 }
