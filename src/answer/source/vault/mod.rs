@@ -19,8 +19,6 @@ use crate::settings::Session;
 use crate::settings::config::{VaultSection, is_for};
 use crate::sys::{Hinted, message, terminal, trace};
 
-/// Where the KV engine of a new server is mounted.
-const MOUNT: &str = "secret";
 /// Where a secret is looked for when the settings do not say: the repository's own, then its workspace's.
 const PATHS: [&str; 2] = [
     "bitbucket/{workspace}/{repository}",
@@ -65,13 +63,10 @@ pub(crate) fn find(
             server.address
         ));
     }
-    let mut engine = Engine {
-        session: VaultSession::begin(session, server)?,
-        mount: settings.mount.as_deref().unwrap_or(MOUNT).trim_matches('/'),
-    };
-    let mut look = engine.first(&paths, layout)?;
-    if look.0.is_none() && settings.version.is_none() && engine.is_of_version_one()? {
-        look = engine.first(&paths, ONE)?;
+    let mut session = VaultSession::begin(session, server)?;
+    let mut look = session.first(&paths, layout)?;
+    if look.0.is_none() && settings.version.is_none() && session.is_of_version_one()? {
+        look = session.first(&paths, ONE)?;
     }
     match look {
         (None, Some(forbidden)) => Err(forbidden),
@@ -151,18 +146,14 @@ fn filled(template: &str, host: &Host, reach: Option<&Reach>) -> Result<Option<S
 /// What lies at the first path at which something lies; else why the first of those that may not be read is not.
 type Look = (Option<(String, Fields)>, Option<anyhow::Error>);
 
-struct Engine<'a> {
-    session: VaultSession,
-    mount: &'a str,
-}
-
-impl Engine<'_> {
+/// The engine, once we are in.
+impl VaultSession {
     /// Looks again with another token, if the one we had is over.
     fn first(&mut self, paths: &[String], layout: Layout) -> Result<Look> {
         loop {
             match self.look(paths, layout)? {
                 // Of the new one it is asked as well, so that it is known if it may not ask about itself.
-                (None, Some(_)) if self.session.is_renewed()? => {}
+                (None, Some(_)) if self.is_renewed()? => {}
                 look => return Ok(look),
             }
         }
@@ -172,8 +163,8 @@ impl Engine<'_> {
     fn look(&self, paths: &[String], (between, pointer): Layout) -> Result<Look> {
         let mut forbidden = None;
         for path in paths {
-            let address = format!("{}/{between}{}", encoded(self.mount), encoded(path));
-            let reply = self.session.get(&address)?;
+            let address = format!("{}/{between}{}", encoded(&self.mount), encoded(path));
+            let reply = self.get(&address)?;
             match (reply.status, reply.fields(pointer)) {
                 (200, Some(fields)) => {
                     let place = format!("vault:{}/{path}", self.mount);
@@ -184,10 +175,10 @@ impl Engine<'_> {
                 }
                 (403, _) => {
                     let named = format!("{}/{between}{path}", self.mount);
-                    forbidden.get_or_insert_with(|| self.session.may_not_read(&named));
+                    forbidden.get_or_insert_with(|| self.may_not_read(&named));
                 }
                 _ if reply.is_absence() => {}
-                _ => return Err(self.session.server.unexpected(&reply)),
+                _ => return Err(self.server.unexpected(&reply)),
             }
         }
         Ok((None, forbidden))
@@ -195,8 +186,8 @@ impl Engine<'_> {
 
     /// Without permission to ask, assume version 2.
     fn is_of_version_one(&self) -> Result<bool> {
-        let address = format!("sys/internal/ui/mounts/{}", encoded(self.mount));
-        let reply = self.session.get(&address)?;
+        let address = format!("sys/internal/ui/mounts/{}", encoded(&self.mount));
+        let reply = self.get(&address)?;
         let is_one = reply.status == 200 && reply.tells_of_version_one();
         trace::say(|| format!("vault: '{}' is of version 1: {is_one}", self.mount));
         Ok(is_one)

@@ -1,7 +1,7 @@
 //! A Vault or OpenBao server: where it is, how it is reached, and what its answers mean.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 use percent_encoding::{AsciiSet, utf8_percent_encode};
@@ -23,7 +23,6 @@ pub(super) struct Server {
     /// Whether any certificate will do, since somebody has said so.
     pub(super) is_careless: bool,
     client: Client,
-    deadline: Instant,
 }
 
 impl Server {
@@ -57,19 +56,13 @@ impl Server {
             patience: deadline.saturating_duration_since(Instant::now()),
             deadline,
         };
-        let namespace = settings.namespace.clone();
         let address = address.trim_end_matches('/').to_owned();
         Ok(Self {
             client: Client::new(&route).map_err(|error| out_of_reach(&address, &error))?,
-            namespace: namespace.or_else(|| vault_variable("NAMESPACE")),
+            namespace: (settings.namespace.clone()).or_else(|| vault_variable("NAMESPACE")),
             is_careless,
             address,
-            deadline,
         })
-    }
-
-    pub(super) fn time_left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// Gets a path of the API, or posts a document to it. Nobody may see the `secrets` of what is sent.
@@ -144,10 +137,8 @@ fn examine(address: &str) -> Result<(Host, bool)> {
             "name one such as 'https://vault.corp.example:8200'; a socket of Unix cannot be used",
         )
     };
-    let url = Url::parse(address).ok_or_else(no_address)?;
-    if address.contains(['?', '#']) {
-        bail!(no_address());
-    }
+    let url = Url::parse(address).filter(|_| !address.contains(['?', '#']));
+    let url = url.ok_or_else(no_address)?;
     let host = url.host().ok_or_else(no_address)?;
     if url.username().is_some() || url.password().is_some() {
         bail!(Hinted::new(

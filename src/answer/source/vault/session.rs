@@ -15,13 +15,17 @@ use crate::settings::config::Auth;
 use crate::sys::files::Lock;
 use crate::sys::{Hinted, Secret, one_line, trace};
 
+/// Where the KV engine of a new server is mounted.
+const MOUNT: &str = "secret";
 /// Where a token asks about itself.
 pub(super) const ITSELF: &str = "auth/token/lookup-self";
-/// How long another process may take for the same login.
+/// How long another process may take for the same login. What is left then has to do for one of our own.
 const OTHERS: Duration = Duration::from_secs(2);
 
 pub(super) struct VaultSession {
     pub(super) server: Server,
+    /// Where the KV engine is, without slashes around it.
+    pub(super) mount: String,
     pub(super) auth: Auth,
     /// None behind an agent, which has its own and takes no other.
     token: Option<Secret>,
@@ -44,8 +48,10 @@ impl VaultSession {
         };
         let name = ticket.as_ref().map(|ticket| ticket.file_name(&server));
         let locations = session.locations().ok();
+        let mount = settings.mount.as_deref().unwrap_or(MOUNT);
         let mut session = Self {
             server,
+            mount: mount.trim_matches('/').to_owned(),
             auth: settings.auth,
             token,
             ticket,
@@ -120,9 +126,7 @@ impl VaultSession {
         let kept = earlier();
         // Where it cannot be had everybody logs in on his own.
         let lock = path.filter(|_| kept.is_none());
-        // Half of the time that is left has to do for a login of our own.
-        let patience = OTHERS.min(self.server.time_left() / 2);
-        let _lock = lock.map(|path| Lock::acquire(&path.with_extension(lease::LOCK), patience));
+        let _lock = lock.map(|path| Lock::acquire(&path.with_extension(lease::LOCK), OTHERS));
         self.kept = kept.or_else(earlier);
         self.is_old = self.kept.is_some();
         if let Some(kept) = &self.kept {
