@@ -29,6 +29,12 @@ pub(crate) fn warn(message: impl Display) {
     say("warning:", Colour::Yellow, message);
 }
 
+/// Prints an error that is no failure here, with its hint.
+pub(crate) fn warn_of(error: &anyhow::Error) {
+    warn(error::one_line(error));
+    error::hint(error).into_iter().for_each(hint);
+}
+
 pub(crate) fn hint(message: impl Display) {
     tell(&format!("{PROGRAM}: hint: {message}"));
 }

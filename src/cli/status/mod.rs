@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
     }
     match session.config().and_then(|_| session.unknown_keys()) {
         Ok(unknown) => unknown.iter().for_each(message::warn),
-        Err(error) => message::warn(one_line(&error)),
+        Err(error) => message::warn_of(&error),
     }
     needs_attention |= warn_of_the_policy(&session, &shown);
     if let Some(notice) = source::notice_of_variable(&session)? {
@@ -118,7 +118,7 @@ fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
         Err(error) => {
             // Settings that cannot be read are reported above.
             if session.config().is_ok() {
-                message::warn(one_line(&error));
+                message::warn_of(&error);
             }
             return true;
         }
@@ -133,9 +133,9 @@ fn warn_of_the_policy(session: &Session, accounts: &[&Account]) -> bool {
 /// The state of an account; of a store that does not answer the first failure is told.
 fn state(session: &Session, account: &Account, now: Timestamp) -> State {
     let is_known = session.is_silent(account.store);
-    match session.has_secret(account) {
-        Ok(true) => State::of(account, now),
-        Ok(false) => State::Missing,
+    match session.read(account) {
+        Ok(Some(_)) => State::of(account, now),
+        Ok(None) => State::Missing,
         Err(error) => {
             if !is_known {
                 let error = one_line(&error);

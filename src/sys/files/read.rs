@@ -129,15 +129,16 @@ fn open(
     failed: impl Fn(io::Error) -> anyhow::Error,
 ) -> Result<Option<(File, Metadata)>> {
     let shown = path.display();
+    let no_file = || Hinted::new(format!("'{shown}' is not a file"), "move it away");
     let opened = if_there(platform::open(path));
     // A socket cannot be opened, and on Windows no folder.
     let is_other = || fs::metadata(path).is_ok_and(|it| !it.is_file());
-    ensure!(opened.is_ok() || !is_other(), "'{shown}' is not a file");
+    ensure!(opened.is_ok() || !is_other(), no_file());
     let Some(file) = opened.map_err(&failed)? else {
         return Ok(None);
     };
     let metadata = file.metadata().map_err(failed)?;
-    ensure!(metadata.is_file(), "'{shown}' is not a file");
+    ensure!(metadata.is_file(), no_file());
     let is_short = metadata.len() <= LONGEST;
     ensure!(is_short, "'{shown}' is longer than {LONGEST} bytes");
     Ok(Some((file, metadata)))

@@ -2,6 +2,7 @@
 
 use crate::support::harness::{API_TOKEN, TestEnv, reply};
 use std::fs;
+use std::os::unix::net::UnixListener;
 
 #[test]
 fn an_unknown_setting_is_reported_with_its_place_and_not_its_value() {
@@ -53,6 +54,29 @@ fn a_setting_that_cannot_be_is_reported_by_status() {
             "{}",
             outcome.stderr
         );
+    }
+}
+
+#[test]
+fn what_is_no_file_in_its_place_is_told_with_what_to_do() {
+    let env = TestEnv::new();
+    fs::create_dir_all(env.data()).unwrap();
+    let path = env.data().join("config.toml");
+    let socket = || drop(UnixListener::bind(&path).unwrap());
+    let folder = || fs::create_dir(&path).unwrap();
+    for make in [&socket as &dyn Fn(), &folder] {
+        make();
+        let outcome = env.program(&["status"], "");
+        let expected = format!(
+            "git-credential-bitbucket: warning: '{}' is not a file\n\
+             git-credential-bitbucket: hint: move it away\n",
+            path.display()
+        );
+        assert!(outcome.stderr.contains(&expected), "{outcome:?}");
+        fs::rename(&path, env.path().join("aside")).unwrap();
+        let outcome = env.program(&["status"], "");
+        assert!(!outcome.stderr.contains("is not a file"), "{outcome:?}");
+        let _ = fs::remove_file(env.path().join("aside"));
     }
 }
 
