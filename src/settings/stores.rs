@@ -81,11 +81,7 @@ impl Session {
         }
     }
 
-    pub(crate) fn has_secret(&self, account: &Account) -> Result<bool> {
-        Ok(self.read(account)?.is_some())
-    }
-
-    /// The account's secret, even if the policy forbids its use: to look for it, or to move it to an allowed store.
+    /// The account's secret, even if the policy forbids its use: to see whether it is there, or to move it elsewhere.
     pub(crate) fn read(&self, account: &Account) -> Result<Option<Kept>> {
         let Account {
             host, store, entry, ..

@@ -67,13 +67,10 @@ fn syntax<'a>(path: &Path, content: &'a [u8]) -> Result<(&'a str, Spanned<DeTabl
 }
 
 fn broken(path: &Path, what: &str) -> anyhow::Error {
-    let message = format!("cannot parse '{}'", path.display());
+    let shown = path.display();
     anyhow!("{what}").context(Hinted::new(
-        message,
-        format!(
-            "fix it: 'man git-credential-bitbucket' tells what '{}' may say",
-            path.display()
-        ),
+        format!("cannot parse '{shown}'"),
+        format!("fix it: 'man git-credential-bitbucket' tells what '{shown}' may say"),
     ))
 }
 

@@ -26,11 +26,6 @@ pub(crate) struct ExecStore {
     pub(crate) may_ask: bool,
 }
 
-pub(crate) struct StoredLogin {
-    pub(crate) username: Option<String>,
-    pub(crate) secret: Secret,
-}
-
 /// The JSON of the protocol. Programs without a value leave its field out, or make it null or empty.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -52,7 +47,7 @@ const USERNAME: &str = "git-credential-bitbucket";
 
 impl Store for ExecStore {
     fn get(&self, entry: &str) -> Result<Option<Secret>, Error> {
-        Ok(self.look_up(&url_of(entry))?.map(|login| login.secret))
+        Ok(self.look_up(&url_of(entry))?.map(|(_, secret)| secret))
     }
 
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
@@ -83,7 +78,8 @@ impl Store for ExecStore {
 }
 
 impl ExecStore {
-    pub(crate) fn look_up(&self, url: &str) -> Result<Option<StoredLogin>, Error> {
+    /// The secret for a URL, and the user name that stands beside it.
+    pub(crate) fn look_up(&self, url: &str) -> Result<Option<(Option<String>, Secret)>, Error> {
         let Some(answer) = self.ask("get", &Secret::new(url.as_bytes().to_vec()))? else {
             return Ok(None);
         };
@@ -95,7 +91,7 @@ impl ExecStore {
         let username = message
             .username
             .filter(|name| !name.is_empty() && name != NO_USERNAME);
-        Ok((!secret.is_empty()).then_some(StoredLogin { username, secret }))
+        Ok((!secret.is_empty()).then_some((username, secret)))
     }
 
     /// What the program answers. None when it has nothing to say.

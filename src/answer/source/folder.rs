@@ -18,55 +18,48 @@ const DEFAULT: &str = "_default";
 /// How often a folder is read again because it was replaced meanwhile.
 const ATTEMPTS: usize = 16;
 
-#[derive(Debug)]
-pub(crate) struct Root {
-    pub(crate) path: PathBuf,
-    /// The settings name it, so it may itself be the secret. In systemd's folder `password` may be another service's.
-    is_named: bool,
+/// The folder that the settings name, else systemd's. Outside of a service systemd's variable names nothing.
+pub(crate) fn root(setting: Option<&Path>) -> Result<PathBuf> {
+    // systemd.exec(5), "CREDENTIALS".
+    let of_systemd = variables::value("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let below = setting.map(|path| (path, path.strip_prefix(OF_SYSTEMD).ok()));
+    let path = match (below, of_systemd) {
+        (None, of_systemd) => of_systemd,
+        (Some((_, Some(rest))), Some(folder)) => Some(folder.join(rest)),
+        (Some((path, _)), _) => Some(path.to_owned()),
+    };
+    let is_usable = |path: &PathBuf| path.is_absolute() || path.starts_with(OF_SYSTEMD);
+    let path = path.filter(is_usable).ok_or_else(|| {
+        Hinted::new(
+            "no folder is named for the store 'folder'",
+            "set 'path' of [store.folder] in config.toml to an absolute path",
+        )
+    })?;
+    Ok(path)
 }
 
-impl Root {
-    /// The folder that the settings name, else systemd's. Outside of a service systemd's variable names nothing.
-    pub(crate) fn of(setting: Option<&Path>) -> Result<Self> {
-        // systemd.exec(5), "CREDENTIALS".
-        let of_systemd = variables::value("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-        let below = setting.map(|path| (path, path.strip_prefix(OF_SYSTEMD).ok()));
-        let path = match (below, of_systemd) {
-            (None, of_systemd) => of_systemd,
-            (Some((_, Some(rest))), Some(folder)) => Some(folder.join(rest)),
-            (Some((path, _)), _) => Some(path.to_owned()),
-        };
-        let is_usable = |path: &PathBuf| path.is_absolute() || path.starts_with(OF_SYSTEMD);
-        let path = path.filter(is_usable).ok_or_else(|| {
-            Hinted::new(
-                "no folder is named for the store 'folder'",
-                "set 'path' of [store.folder] in config.toml to an absolute path",
-            )
-        })?;
-        Ok(Self {
-            path,
-            is_named: setting.is_some(),
-        })
+/// The repository's secret, else its workspace's, else the default one; and where it lies.
+pub(crate) fn find(
+    setting: Option<&Path>,
+    reach: Option<&Reach>,
+) -> Result<Option<(PathBuf, Fields)>> {
+    let root = root(setting)?;
+    if !root.is_absolute() {
+        return Ok(None);
     }
-
-    /// The repository's secret, else its workspace's, else the default one; and where it lies.
-    pub(crate) fn find(&self, reach: Option<&Reach>) -> Result<Option<(PathBuf, Fields)>> {
-        if !self.path.is_absolute() {
-            return Ok(None);
+    for name in names(reach) {
+        // A name must not lead out of the folder.
+        let is_below = name
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
+        let path = root.join(&name);
+        if is_below && let Some(fields) = read(&path, false)? {
+            return Ok(Some((path, fields)));
         }
-        for name in names(reach) {
-            // A name must not lead out of the folder.
-            let is_below = name
-                .components()
-                .all(|part| matches!(part, Component::Normal(_)));
-            let path = self.path.join(&name);
-            if is_below && let Some(fields) = read(&path, false)? {
-                return Ok(Some((path, fields)));
-            }
-        }
-        let itself = self.is_named.then(|| read(&self.path, true)).transpose()?;
-        Ok(itself.flatten().map(|fields| (self.path.clone(), fields)))
     }
+    // What the settings name may itself be the secret. In systemd's folder `password` may be another service's.
+    let itself = setting.map(|_| read(&root, true)).transpose()?;
+    Ok(itself.flatten().map(|fields| (root, fields)))
 }
 
 fn names(reach: Option<&Reach>) -> Vec<PathBuf> {
@@ -161,7 +154,7 @@ impl Place {
 mod tests {
     use std::fs;
 
-    use super::Root;
+    use super::find;
     use crate::bitbucket::reach::Reach;
 
     #[test]
@@ -179,13 +172,11 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a folder")).expect("made");
             fs::write(path, content).expect("written");
         }
-        let root = Root {
-            path: root,
-            is_named: true,
-        };
         let password = |reach: &str| {
             let reach: Option<Reach> = reach.parse().ok();
-            let (_, fields) = root.find(reach.as_ref()).expect("an answer").expect("one");
+            let (_, fields) = find(Some(&root), reach.as_ref())
+                .expect("an answer")
+                .expect("one");
             fields.password.expect("a password").expose().to_vec()
         };
         assert_eq!(password("acme/site"), b"site\n", "one newline is dropped");
@@ -196,7 +187,9 @@ mod tests {
             workspace: "..".to_owned(),
             repository: Some("outside".to_owned()),
         };
-        let (path, _) = root.find(Some(&strange)).expect("an answer").expect("one");
-        assert_eq!(path, root.path.join("_default"));
+        let (path, _) = find(Some(&root), Some(&strange))
+            .expect("an answer")
+            .expect("one");
+        assert_eq!(path, root.join("_default"));
     }
 }

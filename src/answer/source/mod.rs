@@ -30,10 +30,8 @@ pub(crate) fn is_asked_for(session: &Session, wanted: &Wanted<'_>) -> Result<boo
 }
 
 pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
-    if session.config()?.lookup.is_empty() {
-        return Ok(false);
-    }
-    Ok(session.is_known(host)? && session.policy()?.allows_host(host))
+    let has_sources = !session.config()?.lookup.is_empty();
+    Ok(has_sources && session.is_known(host)? && session.policy()?.allows_host(host))
 }
 
 pub(crate) fn look_into(
@@ -47,7 +45,7 @@ pub(crate) fn look_into(
     let found = match source {
         store::Name::Exec => of_program(session, &host, reach)?,
         store::Name::Folder if is_for(settings.host.as_ref(), &host) => {
-            let found = folder::Root::of(settings.path.as_deref())?.find(reach)?;
+            let found = folder::find(settings.path.as_deref(), reach)?;
             found.map(|(path, fields)| (path.display().to_string(), fields))
         }
         store::Name::Vault => vault::find(session, &host, reach)?,
@@ -64,11 +62,8 @@ pub(crate) fn placeholder(name: store::Name, host: &Host) -> Account {
 }
 
 /// The first source whose settings name no host: all it has is for bitbucket.org, and nothing for a Data Center.
-pub(crate) fn for_bitbucket_org_alone(
-    session: &Session,
-    host: &Host,
-) -> Result<Option<store::Name>> {
-    let Config { lookup, store, .. } = session.config()?;
+pub(crate) fn for_bitbucket_org_alone(session: &Session, host: &Host) -> Option<store::Name> {
+    let Config { lookup, store, .. } = session.config().ok()?;
     let is_left_open = |source: &store::Name| match source {
         store::Name::Folder => store.folder.host.is_none(),
         store::Name::Vault => {
@@ -78,8 +73,7 @@ pub(crate) fn for_bitbucket_org_alone(
         _ => false,
     };
     let mut sources = lookup.iter().copied();
-    let first = sources.find(|source| !bitbucket::is_cloud(host) && is_left_open(source));
-    Ok(first)
+    sources.find(|source| !bitbucket::is_cloud(host) && is_left_open(source))
 }
 
 /// What the program of the store `exec` has for the repository, else for its workspace, else for the host.
@@ -90,10 +84,11 @@ fn of_program(
 ) -> Result<Option<(String, Fields)>> {
     let store = session.exec_store()?;
     for url in urls(host, reach) {
-        if let Some(login) = store.look_up(&url).map_err(store::Error::with_hint)? {
+        let found = store.look_up(&url).map_err(store::Error::with_hint)?;
+        if let Some((username, secret)) = found {
             let fields = Fields {
-                username: login.username.and_then(Username::new),
-                password: Some(login.secret),
+                username: username.and_then(Username::new),
+                password: Some(secret),
                 ..Fields::default()
             };
             return Ok(Some((url, fields)));

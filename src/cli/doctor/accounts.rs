@@ -51,7 +51,7 @@ fn ask_stores<'a>(surroundings: &'a Surroundings<'_>) -> Vec<Asked<'a>> {
     let ask = |account: &'a Account| match session.objection(account) {
         Ok(None) => (account, session.secret_of(account)),
         // The secret of an account that the policy forbids is not used.
-        _ => (account, session.has_secret(account).map(|_| None)),
+        _ => (account, session.read(account).map(|_| None)),
     };
     surroundings.accounts.iter().map(ask).collect()
 }

@@ -188,7 +188,7 @@ fn how(chosen: &Chosen) -> String {
 
 /// No account answers, so git goes on.
 fn nobody(session: &Session, wanted: &Wanted<'_>, lacks_path: bool) -> Check {
-    if let Ok(Some(store)) = source::for_bitbucket_org_alone(session, &wanted.host) {
+    if let Some(store) = source::for_bitbucket_org_alone(session, &wanted.host) {
         let host = &wanted.host;
         return Check::fail(
             ID,

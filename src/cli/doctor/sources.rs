@@ -64,10 +64,11 @@ fn look_into(session: &Session, source: Name) -> anyhow::Result<String> {
             Ok(format!("'{}' answers", store.program))
         }
         Name::Folder => {
-            let root = folder::Root::of(settings.folder.path.as_deref())?;
-            root.find(None)?;
-            let path = root.path.display();
-            if root.path.exists() {
+            let setting = settings.folder.path.as_deref();
+            folder::find(setting, None)?;
+            let root = folder::root(setting)?;
+            let path = root.display();
+            if root.exists() {
                 return Ok(format!("'{path}' exists"));
             }
             // A folder that is not mounted is empty: the next store is searched.
