@@ -22,20 +22,18 @@ const ATTEMPTS: usize = 16;
 pub(crate) fn root(setting: Option<&Path>) -> Result<PathBuf> {
     // systemd.exec(5), "CREDENTIALS".
     let of_systemd = variables::value("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let below = setting.map(|path| (path, path.strip_prefix(OF_SYSTEMD).ok()));
-    let path = match (below, of_systemd) {
-        (None, of_systemd) => of_systemd,
-        (Some((_, Some(rest))), Some(folder)) => Some(folder.join(rest)),
-        (Some((path, _)), _) => Some(path.to_owned()),
+    let named = setting.unwrap_or(Path::new(OF_SYSTEMD));
+    let path = match (named.strip_prefix(OF_SYSTEMD), of_systemd) {
+        (Ok(rest), Some(folder)) => folder.join(rest),
+        _ => named.to_owned(),
     };
-    let is_usable = |path: &PathBuf| path.is_absolute() || path.starts_with(OF_SYSTEMD);
-    let path = path.filter(is_usable).ok_or_else(|| {
-        Hinted::new(
-            "no folder is named for the store 'folder'",
-            "set 'path' of [store.folder] in config.toml to an absolute path",
-        )
-    })?;
-    Ok(path)
+    if path.is_absolute() || setting.is_some() && path.starts_with(OF_SYSTEMD) {
+        return Ok(path);
+    }
+    bail!(Hinted::new(
+        "no folder is named for the store 'folder'",
+        "set 'path' of [store.folder] in config.toml to an absolute path",
+    ))
 }
 
 /// The repository's secret, else its workspace's, else the default one; and where it lies.
@@ -111,13 +109,13 @@ fn read_secret(path: &Path) -> Result<Option<Fields>> {
 #[expect(clippy::option_option, reason = "no look is not the same as no secret")]
 fn read_fields(folder: &Path, is_root: bool) -> Result<Option<Option<Fields>>> {
     let look = || {
-        let place = |name| Some((name, Place::of(&folder.join(name), is_root)?));
-        let places: BTreeMap<&str, Place> = Fields::NAMES.into_iter().filter_map(place).collect();
+        let seen = |name| Some((name, place(&folder.join(name), is_root)?));
+        let places: BTreeMap<&str, Place> = Fields::NAMES.into_iter().filter_map(seen).collect();
         (folder.canonicalize().ok(), places)
     };
     let (real, places) = look();
     let fields = Fields::read(|name| match places.get(name) {
-        Some(place) => files::read_mounted(&place.path),
+        Some((path, _)) => files::read_mounted(path),
         None => Ok(None),
     });
     let has_some = !places.is_empty();
@@ -128,26 +126,19 @@ fn read_fields(folder: &Path, is_root: bool) -> Result<Option<Option<Fields>>> {
 }
 
 /// Where a file really lies, and when it was last changed.
-#[derive(PartialEq, Eq)]
-struct Place {
-    path: PathBuf,
-    modified: Option<SystemTime>,
-}
+type Place = (PathBuf, Option<SystemTime>);
 
-impl Place {
-    fn of(path: &Path, is_root: bool) -> Option<Self> {
-        // A path that cannot be resolved is left to the reader, which reports the error.
-        let path = match path.canonicalize() {
-            Err(error) if files::is_absence(&error) => return None,
-            real => real.unwrap_or_else(|_| path.to_owned()),
-        };
-        let metadata = path.metadata().ok();
-        let is_workspace = is_root && metadata.as_ref().is_some_and(fs::Metadata::is_dir);
-        (!is_workspace).then(|| Self {
-            modified: metadata.and_then(|metadata| metadata.modified().ok()),
-            path,
-        })
-    }
+/// None for what is not there, and for the folder of a workspace.
+fn place(path: &Path, is_root: bool) -> Option<Place> {
+    // A path that cannot be resolved is left to the reader, which reports the error.
+    let real = match path.canonicalize() {
+        Err(error) if files::is_absence(&error) => return None,
+        real => real.unwrap_or_else(|_| path.to_owned()),
+    };
+    let metadata = real.metadata().ok();
+    let is_workspace = is_root && metadata.as_ref().is_some_and(fs::Metadata::is_dir);
+    let modified = metadata.and_then(|metadata| metadata.modified().ok());
+    (!is_workspace).then_some((real, modified))
 }
 
 #[cfg(test)]
