@@ -103,20 +103,10 @@ fn said(json: &Json, sent: &[&Secret]) -> Option<String> {
 
 /// Whether a word may be a secret in another encoding: percent-encoded, escaped, in base64 or in hexadecimal.
 fn is_a_code(word: &str) -> bool {
-    const LONG: usize = 16;
     let is_strange = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
-    // A name begins with a capital letter at most, and an address has digits alone.
     let text = word.trim_matches(|letter: char| !letter.is_ascii_alphanumeric());
-    let has = |is_one: fn(&u8) -> bool| text.bytes().skip(1).any(|byte| is_one(&byte));
-    let sorts = [
-        u8::is_ascii_digit,
-        u8::is_ascii_uppercase,
-        u8::is_ascii_lowercase,
-    ];
-    let is_mixed = sorts.into_iter().filter(|&sort| has(sort)).count() > 1;
-    word.contains(['%', '\\'])
-        || text.len() >= MUCH && is_mixed
-        || word.len() > LONG && word.bytes().any(is_strange)
+    // A name begins with a capital letter.
+    word.contains(['%', '\\']) || text.len() >= MUCH && text.bytes().skip(1).any(is_strange)
 }
 
 /// How much of a secret is too much to be shown.

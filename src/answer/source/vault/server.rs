@@ -92,7 +92,6 @@ impl Server {
     }
 
     pub(super) fn unexpected(&self, reply: &Reply) -> anyhow::Error {
-        let Self { address, .. } = self;
         let (what, hint) = match reply.status {
             429 => (
                 "has had too many requests (429)",
@@ -124,8 +123,12 @@ impl Server {
             429 | 503 | 404 | 200 => String::new(),
             status => format!(" (status {status})"),
         };
-        let said = &reply.said;
-        Hinted::new(format!("Vault at '{address}' {what}{status}{said}"), hint).into()
+        self.error(&format!("{what}{status}{}", reply.said), hint)
+    }
+
+    /// What the server does, and what to do about it.
+    pub(super) fn error(&self, what: &str, hint: &str) -> anyhow::Error {
+        Hinted::new(format!("Vault at '{}' {what}", self.address), hint).into()
     }
 }
 

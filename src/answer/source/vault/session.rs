@@ -13,7 +13,7 @@ use super::ticket::Ticket;
 use crate::settings::Session;
 use crate::settings::config::Auth;
 use crate::sys::files::Lock;
-use crate::sys::{Hinted, Secret, one_line, trace};
+use crate::sys::{Secret, one_line, trace};
 
 /// Where the KV engine of a new server is mounted.
 const MOUNT: &str = "secret";
@@ -30,7 +30,7 @@ pub(super) struct VaultSession {
     /// None behind an agent, which has its own and takes no other.
     token: Option<Secret>,
     /// What a login presents, where there is none.
-    ticket: Option<Ticket>,
+    pub(super) ticket: Option<Ticket>,
     /// Where the token of a login is kept.
     path: Option<PathBuf>,
     kept: Option<LeasedToken>,
@@ -76,8 +76,6 @@ impl VaultSession {
             return Ok(false);
         }
         if self.get(ITSELF)?.status == 200 {
-            // That need not be asked twice.
-            self.kept = None;
             return Ok(false);
         }
         if self.is_old {
@@ -95,15 +93,7 @@ impl VaultSession {
         Ok(false)
     }
 
-    /// Whether the server is known to let us in, although it does not let us ask about ourselves.
-    pub(super) fn is_in(&self) -> bool {
-        let is_mute = self.kept.as_ref().is_some_and(|kept| kept.is_mute);
-        self.ticket.is_some() && (!self.is_old || is_mute)
-    }
-
     pub(super) fn may_not_read(&self, path: &str) -> anyhow::Error {
-        let Server { address, .. } = &self.server;
-        let message = format!("Vault at '{address}' does not let us read '{path}' (403)");
         let hint = match self.auth {
             Auth::Token => {
                 "sign in to it again ('bao login' or 'vault login'), or have its policy allow that"
@@ -113,7 +103,8 @@ impl VaultSession {
                 "have the policy of the role allow that"
             }
         };
-        Hinted::new(message, hint).into()
+        self.server
+            .error(&format!("does not let us read '{path}' (403)"), hint)
     }
 
     /// Takes the token of an earlier login, but not the one that we had; or logs in, one process at a time.

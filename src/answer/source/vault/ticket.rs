@@ -59,20 +59,17 @@ impl Ticket {
 
     /// The token, and for how long it may be kept.
     pub(super) fn log_in(&self, server: &Server) -> Result<(Secret, Option<Duration>)> {
-        trace::say(|| format!("vault: login with {} at 'auth/{}'", self.auth, self.mount));
-        let path = format!("auth/{}/login", encoded(&self.mount));
-        let reply = server.ask(&path, None, Some(&self.document), &[&self.proof])?;
-        let login = reply.login().filter(|_| reply.status == 200);
-        login.ok_or_else(|| self.refused(server, &reply))
-    }
-
-    fn refused(&self, server: &Server, reply: &Reply) -> anyhow::Error {
         let Self { auth, mount, .. } = self;
-        let message = format!(
-            "Vault at '{}' refuses the login with {auth} at 'auth/{mount}' (status {}){}",
-            server.address, reply.status, reply.said
-        );
-        let hint = match self.auth {
+        trace::say(|| format!("vault: login with {auth} at 'auth/{mount}'"));
+        let path = format!("auth/{}/login", encoded(mount));
+        let reply = server.ask(&path, None, Some(&self.document), &[&self.proof])?;
+        let Reply { status, said, .. } = &reply;
+        if let Some(login) = reply.login().filter(|_| *status == 200) {
+            return Ok(login);
+        }
+        let what =
+            format!("refuses the login with {auth} at 'auth/{mount}' (status {status}){said}");
+        let hint = match auth {
             Auth::AppRole => {
                 "have a new secret id made, and see 'role_id_file' and 'secret_id_file' of [store.vault]"
             }
@@ -80,7 +77,7 @@ impl Ticket {
                 "see 'role' and 'auth_mount' of [store.vault], and which claims the role is bound to"
             }
         };
-        Hinted::new(message, hint).into()
+        Err(server.error(&what, hint))
     }
 }
 
