@@ -87,7 +87,7 @@ pub(super) fn erase(session: &Session, request: Request) -> Result<()> {
         // Whether it came from there is not asked: of what did not come from there the note says nothing.
         if let Some(refused) = refused_by_git.filter(|_| is_asked || was_asked_for) {
             source::note_refusal(&session, refused, &wanted);
-        } else if refused_by_git.is_some() && session.is_ours(&wanted.host, &accounts)? {
+        } else if refused_by_git.is_some() && session.is_ours(&wanted.host)? {
             wrong_name::put_right(&session, request, is_known)?;
         }
         return unread.map_or(Ok(()), Err);

@@ -24,7 +24,7 @@ pub(super) fn get(session: &Session, request: &Request) -> Result<()> {
         (Some(found), _) => (Some(found), unanswered.notice, false),
         // Nobody is asked for another account: it could not answer either.
         (None, Some(name)) => {
-            let is_ours = session.is_ours(&wanted.host, &session.accounts()?)?;
+            let is_ours = session.is_ours(&wanted.host)?;
             let misfit = || match left_out(session, &wanted) {
                 Some((why, edit)) => format!("{why}, and no other account may answer: {edit}"),
                 None => format!("'{name}' does not fit, and no other account may answer"),

@@ -54,7 +54,7 @@ pub(super) fn ask(
     // What lies elsewhere would go on coming first.
     let is_of_no_use =
         unanswered.lacks_a_path || unanswered.out.iter().any(Account::lies_elsewhere);
-    if !is_of_no_use && !session.is_ours(&wanted.host, &session.accounts()?)? {
+    if !is_of_no_use && !session.is_ours(&wanted.host)? {
         return Ok(Outcome::Unasked(None));
     }
     let settings = git::settings(session.patience()).unwrap_or_default();

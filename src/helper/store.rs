@@ -36,7 +36,7 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
         return Ok(None);
     }
     let accounts = shortlist::accounts(session, &wanted)?;
-    if !session.is_ours(&wanted.host, &accounts)? {
+    if !session.is_ours(&wanted.host)? {
         return Ok(None);
     }
     let rulings = rule(&accounts, &wanted, |known| {

@@ -17,19 +17,15 @@ impl Session {
     }
 
     /// Whether we answer for this host and keep its credentials.
-    pub(crate) fn is_ours(&self, host: &Host, accounts: &Accounts) -> Result<bool> {
-        let is_known = bitbucket::is_cloud(host) || self.is_named(host, accounts)?;
-        Ok(is_known && self.policy()?.allows_host(host))
+    pub(crate) fn is_ours(&self, host: &Host) -> Result<bool> {
+        Ok(self.is_known(host)? && self.policy()?.allows_host(host))
     }
 
     /// Whether this is one of [`Session::known_hosts`]. Bitbucket Cloud is, even if the accounts cannot be read.
     pub(crate) fn is_known(&self, host: &Host) -> Result<bool> {
-        Ok(bitbucket::is_cloud(host) || self.is_named(host, &self.accounts()?)?)
-    }
-
-    fn is_named(&self, host: &Host, accounts: &Accounts) -> Result<bool> {
-        let has_account = accounts.iter().any(|account| account.host == *host);
-        Ok(has_account || self.config()?.hosts.contains(host))
+        Ok(bitbucket::is_cloud(host)
+            || self.accounts()?.iter().any(|it| it.host == *host)
+            || self.config()?.hosts.contains(host))
     }
 }
 

@@ -30,8 +30,7 @@ pub(crate) fn is_asked_for(session: &Session, wanted: &Wanted<'_>) -> Result<boo
 }
 
 pub(crate) fn is_asked(session: &Session, host: &Host) -> Result<bool> {
-    let has_sources = !session.config()?.lookup.is_empty();
-    Ok(has_sources && session.is_known(host)? && session.policy()?.allows_host(host))
+    Ok(!session.config()?.lookup.is_empty() && session.is_ours(host)?)
 }
 
 pub(crate) fn look_into(
