@@ -136,22 +136,20 @@ impl Session {
         let secret = kept
             .to_entry(account)
             .context("the secret is empty, or holds a line break or a NUL byte")?;
-        let mut put = |name: Name| -> Result<(), store::Error> {
-            account.store = name;
-            let kept = self.ask(name, |store| {
-                store.set(&account.entry, &secret)?;
-                store.get(&account.entry)
-            })?;
-            let lost = || anyhow!("the store '{name}' did not give back what it was given").into();
-            let is_there = kept.is_some_and(|kept| kept == secret);
-            is_there.then_some(()).ok_or_else(lost)
-        };
+        // A store that merely failed to read may still take the new secret.
+        (self.known.silent.borrow_mut()).retain(|_, reason| reason.lasting().is_some());
         let mut reason = None;
         for name in self.stores_of(choice)? {
-            match put(name) {
-                Ok(()) => return Ok(reason),
-                Err(error) => reason = Some(error),
-            }
+            account.store = name;
+            let outcome = self.ask(name, |store| {
+                store.set(&account.entry, &secret)?;
+                store.get(&account.entry)
+            });
+            reason = Some(match outcome {
+                Ok(Some(kept)) if kept == secret => return Ok(reason),
+                Ok(_) => anyhow!("the store '{name}' did not give back what it was given").into(),
+                Err(error) => error,
+            });
         }
         let error = reason.context("no store is allowed")?.with_hint();
         if self.policy()?.allows_store(Name::File) {
@@ -225,15 +223,6 @@ impl Session {
     /// Whether a store has failed, so that it is not asked again.
     pub(crate) fn is_silent(&self, name: Name) -> bool {
         self.known.silent.borrow().contains_key(&name)
-    }
-
-    /// Asks no store again that kept another session waiting. One that merely failed there may still be of use here.
-    pub(crate) fn learn_silence_of(&self, other: &Self) {
-        let silent = other.known.silent.borrow();
-        let lasting = silent
-            .iter()
-            .filter_map(|(name, reason)| Some((*name, reason.lasting()?)));
-        self.known.silent.borrow_mut().extend(lasting);
     }
 
     fn patience_with_a_prompt(&self) -> Duration {

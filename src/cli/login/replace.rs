@@ -47,12 +47,9 @@ pub(super) fn place(
 ) -> Result<Placed> {
     let mut reason = None;
     let mut agreed = None;
-    // A store that fails to read may still take the new secret.
-    let reader = Session::default();
     loop {
         let accounts = session.accounts()?;
-        let old = find(arguments, &reader, &accounts, account, &kept.secret);
-        session.learn_silence_of(&reader);
+        let old = find(arguments, session, &accounts, account, &kept.secret);
         let mut new = account.clone();
         match &old {
             Some(old) => inherit(arguments, &mut new, old),
