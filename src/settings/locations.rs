@@ -19,7 +19,7 @@ const USUAL: &str = ".local/share";
 /// What git's configuration includes.
 const GITCONFIG: &str = "gitconfig";
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Locations {
     config: PathBuf,
     data: PathBuf,

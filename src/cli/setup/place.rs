@@ -18,19 +18,22 @@ pub(crate) struct Place<'a> {
     pub(crate) is_system: bool,
     /// The file that git's configuration includes. It is the program's own, and holds no secret.
     pub(crate) included: PathBuf,
+    /// The record of what was set up. Any administrator can undo what was set up for the machine.
+    pub(super) record: PathBuf,
 }
 
 impl<'a> Place<'a> {
     pub(crate) fn new(session: &'a Session, is_system: bool) -> Result<Self> {
-        let included = if is_system {
-            Locations::of_machine().gitconfig
+        let locations = if is_system {
+            Locations::of_machine()
         } else {
-            session.locations()?.gitconfig.clone()
+            session.locations()?.clone()
         };
         Ok(Self {
             session,
             is_system,
-            included,
+            record: locations.setup(),
+            included: locations.gitconfig,
         })
     }
 

@@ -1,6 +1,6 @@
 //! `setup.toml`: what setup wrote, so that `--undo` removes exactly that.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,6 @@ use toml::Table;
 
 use super::place::Place;
 use super::written::Written;
-use crate::settings::Locations;
 use crate::sys::{Hinted, files};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -22,11 +21,11 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn read(place: &Place<'_>) -> Result<Self> {
-        let path = path(place)?;
+        let path = &place.record;
         let content = if place.is_system {
-            files::read_trusted(&path)?
+            files::read_trusted(path)?
         } else {
-            files::read_private(&path)?
+            files::read_private(path)?
         };
         let Some(content) = content else {
             return Ok(Self::default());
@@ -46,14 +45,14 @@ impl Record {
     }
 
     pub(super) fn write(&self, place: &Place<'_>) -> Result<()> {
-        let path = path(place)?;
+        let path = &place.record;
         let content = toml::to_string(self)?;
         if self.files.is_empty() {
-            files::remove(&path)
+            files::remove(path)
         } else if place.is_system {
-            files::write_public(&path, content.as_bytes())
+            files::write_public(path, content.as_bytes())
         } else {
-            files::write_private(&path, content.as_bytes())
+            files::write_private(path, content.as_bytes())
         }
     }
 
@@ -67,12 +66,4 @@ impl Record {
         let position = self.files.iter().position(|written| written.path == path)?;
         Some(self.files.remove(position))
     }
-}
-
-/// Any administrator can undo what was set up for the machine.
-fn path(place: &Place<'_>) -> Result<PathBuf> {
-    if place.is_system {
-        return Ok(Locations::of_machine().setup());
-    }
-    Ok(place.session.locations()?.setup())
 }
