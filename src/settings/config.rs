@@ -40,12 +40,9 @@ pub(crate) struct OauthSection {
 /// Stores that others can fill.
 fn lookup<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<store::Name>, D::Error> {
     let names = Vec::<store::Name>::deserialize(deserializer)?;
-    let is_one = |name: &store::Name| name.is_looked_into();
-    names
-        .iter()
-        .all(is_one)
-        .then_some(names)
-        .ok_or_else(|| D::Error::custom(NotAWord))
+    let can_be_meant = names.iter().all(|name| name.is_looked_into());
+    let wrong = || D::Error::custom(NotAWord);
+    can_be_meant.then_some(names).ok_or_else(wrong)
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -10,7 +10,6 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use crate::account::file::{describe, line_at};
-use crate::bitbucket;
 use crate::sys::{Hinted, files};
 
 /// The machine's settings file, read once, so that settings and policy come from the same content.
@@ -98,14 +97,11 @@ pub(super) fn unknown_keys(path: &Path, is_machine: bool) -> Result<Vec<String>>
     let mut unknown = Vec::new();
     collect_unknown(table.get_ref(), "", &mut |start, key| {
         let place = format!("{}:{}", path.display(), line_at(text, start));
-        // The key may be a pasted token.
-        let is_secret = key.split('.').any(bitbucket::looks_like_a_secret);
         match key {
             POLICY if is_machine => {}
             POLICY => unknown.push(format!(
                 "'{POLICY}' in {place} has no effect: only the machine's own settings have one"
             )),
-            _ if is_secret => unknown.push(format!("unknown key in {place}: '(a secret)'")),
             _ => unknown.push(format!("unknown key in {place}: '{key}'")),
         }
     });
