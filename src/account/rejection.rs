@@ -34,18 +34,14 @@ impl Standing {
 /// A server's refusals of a secret, and what Bitbucket said about it since.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rejection {
-    pub(crate) at: Timestamp,
-    /// How often it was refused since it last worked.
-    pub(crate) times: u32,
+    at: Timestamp,
+    /// How often it was refused since it last worked, or Bitbucket last said that it knows the secret.
+    times: u32,
     /// When Bitbucket was last asked, if it did not say that it knows the secret.
     asked: Option<Timestamp>,
-    /// Bitbucket said that it knows the secret: it is in service again.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) is_back: bool,
-    /// How often the secret came back since [`Rejection::since`].
-    #[serde(default, skip_serializing_if = "is_zero")]
-    returns: u32,
-    since: Option<Timestamp>,
+    /// When Bitbucket said that it knows the secret, of late and since it last worked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    comebacks: Vec<Timestamp>,
     /// The repository that refused it last.
     repository: Option<Reach>,
     /// The repositories that refuse it although Bitbucket knows it, and when they said so.
@@ -67,24 +63,15 @@ pub(crate) enum Probed {
 /// How long a refused secret rests before it gets one more chance, and before Bitbucket is asked again.
 const REST: SignedDuration = SignedDuration::from_mins(10);
 /// More than five comebacks in ten minutes: stop trusting them. git-lfs asks for ever.
-const MOST_RETURNS: u32 = 5;
+const MOST_COMEBACKS: usize = 5;
 /// How many closed repositories are remembered, and how long a name may be.
 const MOST_CLOSED: usize = 16;
 const LONGEST_NAME: usize = 255;
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
 impl Rejection {
     /// Adds a refusal to the earlier ones. What parallel processes report of the same answer counts once.
     pub(crate) fn again(before: Option<Self>, repository: Option<&Reach>, now: Timestamp) -> Self {
-        // Nothing is known against a secret that nobody refused.
-        let before = before.unwrap_or(Self {
-            is_back: true,
-            ..Self::default()
-        });
+        let before = before.unwrap_or_default();
         if !before.standing(now).may_answer() {
             return before;
         }
@@ -92,7 +79,6 @@ impl Rejection {
             at: now,
             times: before.times.saturating_add(1),
             asked: None,
-            is_back: false,
             repository: repository.filter(|reach| is_notable(reach)).cloned(),
             ..before
         }
@@ -110,7 +96,7 @@ impl Rejection {
 
     /// Whether it was refused in the last ten minutes, and nobody has taken it since.
     pub(crate) fn is_recent(&self, now: Timestamp) -> bool {
-        !self.is_back && is_recent(self.at, now)
+        self.times > 0 && is_recent(self.at, now)
     }
 
     /// Whether this repository refuses it, although Bitbucket knows it.
@@ -125,18 +111,14 @@ impl Rejection {
         let own = repository.map(ToString::to_string);
         back.closed
             .retain(|name, at| Some(name) != own.as_ref() && is_recent(*at, now));
-        (!back.closed.is_empty()).then_some(Self {
-            returns: 0,
-            since: None,
-            ..back
-        })
+        back.comebacks.clear();
+        (!back.closed.is_empty()).then_some(back)
     }
 
     fn back(self) -> Self {
         Self {
             times: 0,
             asked: None,
-            is_back: true,
             repository: None,
             ..self
         }
@@ -144,19 +126,20 @@ impl Rejection {
 
     /// One stray refusal is forgiven after ten minutes, a second is not.
     pub(crate) fn standing(&self, now: Timestamp) -> Standing {
-        match *self {
-            Self { is_back: true, .. } => Standing::InService,
-            Self { times: 2.., .. } => Standing::Refused,
-            Self { at, .. } if is_recent(at, now) => Standing::Resting,
-            _ => Standing::OneMoreChance,
+        match self.times {
+            0 => Standing::InService,
+            1 if is_recent(self.at, now) => Standing::Resting,
+            1 => Standing::OneMoreChance,
+            _ => Standing::Refused,
         }
     }
 
     /// Whether Bitbucket may be asked now: once in ten minutes, and not after too many comebacks.
     pub(crate) fn may_ask(&self, now: Timestamp) -> bool {
-        let is_recent = |time| is_recent(time, now);
-        let is_worn_out = self.returns >= MOST_RETURNS && self.since.is_some_and(is_recent);
-        !self.standing(now).may_answer() && !is_worn_out && !self.asked.is_some_and(is_recent)
+        let is_recent = |time: &&Timestamp| is_recent(**time, now);
+        !self.standing(now).may_answer()
+            && self.comebacks.iter().filter(is_recent).count() < MOST_COMEBACKS
+            && self.asked.as_ref().filter(is_recent).is_none()
     }
 
     /// The rejection after Bitbucket was asked, and the repository of [`Self::repository_to_ask`].
@@ -176,12 +159,10 @@ impl Rejection {
                 back
             }
             (Probed::Known | Probed::NotThere, _) => {
-                let window = self.since.filter(|since| is_recent(*since, now));
-                Self {
-                    returns: window.map_or(1, |_| self.returns.saturating_add(1)),
-                    since: window.or(Some(now)),
-                    ..self.back()
-                }
+                let mut back = self.back();
+                back.comebacks.retain(|at| is_recent(*at, now));
+                back.comebacks.push(now);
+                back
             }
             // It stays aside until Bitbucket knows it.
             (Probed::Unknown, _) => Self {

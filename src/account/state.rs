@@ -37,16 +37,16 @@ impl State {
         if account.is_retired() {
             return Self::Retired;
         }
-        if is_rejected(account, now) {
-            return Self::Rejected;
-        }
         let today = now.to_zoned(TimeZone::UTC).date();
-        match last_day(account) {
-            _ if account.standing(now) == Standing::Expired => Self::Expired,
-            Some(day) if day < today => Self::Expired,
-            Some(day) if day <= today.saturating_add(AHEAD.days()) => Self::Expiring,
-            _ if account.unchecked => Self::Unchecked,
-            _ => Self::Ok,
+        match (account.standing(now), last_day(account)) {
+            (Standing::Expired, _) => Self::Expired,
+            (Standing::InService, Some(day)) if day < today => Self::Expired,
+            (Standing::InService, Some(day)) if day <= today.saturating_add(AHEAD.days()) => {
+                Self::Expiring
+            }
+            (Standing::InService, _) if account.unchecked => Self::Unchecked,
+            (Standing::InService, _) => Self::Ok,
+            _ => Self::Rejected,
         }
     }
 
@@ -85,13 +85,6 @@ pub(crate) fn refused_there(account: &Account) -> Hinted {
     )
 }
 
-/// Whether a server refused the secret and has not accepted it since, or a grant yields no new token.
-fn is_rejected(account: &Account, now: Timestamp) -> bool {
-    matches!(
-        account.standing(now),
-        Standing::OneMoreChance | Standing::Resting | Standing::Refused | Standing::Ended
-    )
-}
 
 /// How to fix it: a new login fixes every state. Where Bitbucket was not asked, and can be, a question may do.
 pub(crate) fn fix(account: &Account) -> String {
