@@ -1,6 +1,6 @@
 //! Which secrets of the environment and of sources a server refused. Only keyed fingerprints are stored, no secret.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,14 +11,6 @@ use toml::Table;
 use crate::account::rejection::Rejection;
 use crate::sys::files::Lock;
 use crate::sys::{Secret, files, trace};
-
-/// The refused secrets that lie in no store of ours.
-#[derive(Debug)]
-pub(crate) struct Refusals {
-    pub(crate) path: PathBuf,
-    /// How long another process may hold the file.
-    pub(crate) patience: Duration,
-}
 
 /// How many are remembered. No machine has that many secrets outside of our stores.
 const MOST: usize = 64;
@@ -41,67 +33,60 @@ struct Refused {
     rejection: Rejection,
 }
 
-impl Refusals {
-    /// The rejection of a secret, if a server refused it.
-    pub(crate) fn of(&self, secret: &Secret) -> Result<Option<Rejection>> {
-        let Some(content) = read(&self.path)? else {
-            return Ok(None);
-        };
-        let fingerprint = content.fingerprint(secret);
-        let mut refused = content.refused.into_iter();
-        let refused = refused.find(|refused| refused.fingerprint == fingerprint);
-        Ok(refused.map(|refused| refused.rejection))
-    }
+/// The rejection of a secret, if a server refused it.
+pub(crate) fn of(path: &Path, secret: &Secret) -> Result<Option<Rejection>> {
+    let content = read(path)?;
+    let fingerprint = content.fingerprint(secret);
+    let mut refused = content.refused.into_iter();
+    let refused = refused.find(|refused| refused.fingerprint == fingerprint);
+    Ok(refused.map(|refused| refused.rejection))
+}
 
-    /// Changes what is known against the secret. Nothing is written where nothing changes.
-    pub(crate) fn change(
-        &self,
-        secret: &Secret,
-        change: impl FnOnce(Option<Rejection>) -> Option<Rejection>,
-    ) -> Result<()> {
-        let before = self.of(secret)?;
-        let rejection = change(before.clone());
-        if rejection == before {
-            return Ok(());
-        }
-        let lock = Lock::acquire(&self.path.with_extension("lock"), self.patience)?;
-        let known = read(&self.path)?;
-        if known.is_none() && self.path.exists() {
-            let aside = files::set_aside(&self.path)?;
+/// Changes what is known against the secret. Nothing is written where nothing changes.
+/// `patience` is how long another process may hold the file.
+pub(crate) fn change(
+    path: &Path,
+    patience: Duration,
+    secret: &Secret,
+    change: impl FnOnce(Option<Rejection>) -> Option<Rejection>,
+) -> Result<()> {
+    let before = of(path, secret)?;
+    let rejection = change(before.clone());
+    if rejection == before {
+        return Ok(());
+    }
+    let lock = Lock::acquire(&path.with_extension("lock"), patience)?;
+    let mut content = read(path)?;
+    if content.key.is_empty() {
+        if path.exists() {
+            let aside = files::set_aside(path)?;
             trace::say(|| format!("refusals: damaged, now '{}'", aside.display()));
         }
-        let mut content = known.map_or_else(RefusalsFile::with_new_key, Ok)?;
-        let fingerprint = content.fingerprint(secret);
-        let is_other = |refused: &Refused| refused.fingerprint != fingerprint;
-        content.refused.retain(is_other);
-        content.refused.extend(rejection.map(|rejection| Refused {
-            fingerprint,
-            rejection,
-        }));
-        let surplus = content.refused.len().saturating_sub(MOST);
-        content.refused.drain(..surplus);
-        lock.write(&self.path, toml::to_string(&content)?.as_bytes())
+        str::from_utf8(Secret::random()?.expose())?.clone_into(&mut content.key);
     }
+    let fingerprint = content.fingerprint(secret);
+    let is_other = |refused: &Refused| refused.fingerprint != fingerprint;
+    content.refused.retain(is_other);
+    content.refused.extend(rejection.map(|rejection| Refused {
+        fingerprint,
+        rejection,
+    }));
+    let surplus = content.refused.len().saturating_sub(MOST);
+    content.refused.drain(..surplus);
+    lock.write(path, toml::to_string(&content)?.as_bytes())
 }
 
 impl RefusalsFile {
-    fn with_new_key() -> Result<Self> {
-        let key = Secret::random()?;
-        Ok(Self {
-            key: str::from_utf8(key.expose())?.to_owned(),
-            ..Self::default()
-        })
-    }
-
     fn fingerprint(&self, secret: &Secret) -> String {
         Base64::encode_string(&secret.fingerprint(self.key.as_bytes()))
     }
 }
 
-fn read(path: &Path) -> Result<Option<RefusalsFile>> {
+/// A damaged file counts as empty, and is renamed at the next refusal.
+fn read(path: &Path) -> Result<RefusalsFile> {
     let content = files::read_private(path)?;
-    // A damaged file counts as empty, and is renamed at the next refusal.
-    Ok(content.and_then(|content| toml::from_slice(&content).ok()))
+    let content = content.and_then(|content| toml::from_slice(&content).ok());
+    Ok(content.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -110,7 +95,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::Refusals;
+    use super::of;
     use crate::account::rejection::Rejection;
     use crate::sys::secret::Secret;
 
@@ -119,24 +104,24 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("refusals.toml");
         // What another test starts just then has our lock for a moment, until it is another program.
-        let refusals = Refusals {
-            path: path.clone(),
-            patience: Duration::from_secs(5),
+        let change = |secret: &Secret, change: fn(Option<Rejection>) -> Option<Rejection>| {
+            super::change(&path, Duration::from_secs(5), secret, change).expect("noted");
         };
+        let is_known = |secret: &Secret| of(&path, secret).expect("an answer").is_some();
         let (bad, good) = (
             Secret::new(b"canary-bad".to_vec()),
             Secret::new(b"canary-good".to_vec()),
         );
-        let refused = |before| Some(Rejection::again(before, None, Timestamp::UNIX_EPOCH));
-        refusals.change(&bad, refused).expect("noted");
-        assert!(refusals.of(&bad).expect("an answer").is_some());
-        assert!(refusals.of(&good).expect("an answer").is_none());
+        change(&bad, |before| {
+            Some(Rejection::again(before, None, Timestamp::UNIX_EPOCH))
+        });
+        assert!(is_known(&bad) && !is_known(&good));
         assert!(
             !std::fs::read_to_string(&path)
                 .expect("text")
                 .contains("canary")
         );
-        refusals.change(&bad, |_| None).expect("noted");
-        assert!(refusals.of(&bad).expect("an answer").is_none());
+        change(&bad, |_| None);
+        assert!(!is_known(&bad));
     }
 }

@@ -85,7 +85,6 @@ pub(crate) fn refused_there(account: &Account) -> Hinted {
     )
 }
 
-
 /// How to fix it: a new login fixes every state. Where Bitbucket was not asked, and can be, a question may do.
 pub(crate) fn fix(account: &Account) -> String {
     let elsewhere = match account.origin {

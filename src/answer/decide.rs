@@ -76,20 +76,19 @@ impl Search<'_> {
         let now = Timestamp::now();
         let refused = account.rejected.as_ref();
         let is_passed = another_fits && refused.is_some_and(|it| it.is_recent(now));
-        let standing = || match self.effort {
-            Effort::Answer if !is_passed => {
-                comeback::of_elsewhere(session, &account, &kept, self.wanted)
-            }
-            _ => account.standing_at(self.wanted.reach.as_ref(), now),
-        };
         let ruling = match session.objection_to_kept(&account, &kept)? {
             _ if !session.lets_answer(&account) => Ruling::NotNamed,
             Some(objection) => Ruling::Forbidden(objection),
             None if another_fits && account.is_retired() => Ruling::Outranked(Rank::Retired),
-            None => match standing() {
-                standing if standing.may_answer() => Ruling::Answers,
-                standing => Ruling::Out(standing),
-            },
+            None => {
+                if self.effort == Effort::Answer && !is_passed {
+                    account = comeback::asked(session, &account, &kept.secret, self.wanted);
+                }
+                match account.standing_at(self.wanted.reach.as_ref(), now) {
+                    standing if standing.may_answer() => Ruling::Answers,
+                    standing => Ruling::Out(standing),
+                }
+            }
         };
         Ok(Candidate {
             kept: Some(kept),
@@ -119,7 +118,6 @@ impl Search<'_> {
             Ok(accounts) => (accounts, None),
             Err(error) => (Accounts::default(), Some(error)),
         };
-        let now = Timestamp::now();
         let hindrance = |account: &Account| ruling::hindrance(session, account, wanted);
         let of = |accounts: &Accounts| -> Vec<Ruling> {
             let rulings = rule(accounts, wanted, hindrance).into_iter();
@@ -138,7 +136,7 @@ impl Search<'_> {
         let mut back = None;
         let is_out = |ruling: &Ruling| matches!(ruling, Ruling::Out(_));
         if self.effort == Effort::Answer && !is_first && rulings.iter().any(is_out) {
-            match comeback::of_account(session, &mut accounts, wanted, now) {
+            match comeback::of_account(session, &mut accounts, wanted) {
                 Ok(secret) => {
                     back = secret;
                     rulings = of(&accounts);

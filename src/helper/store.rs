@@ -53,7 +53,7 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
         session = session.afresh_when_late();
         if is_same {
             trace::say(|| format!("store: it is what '{}' has already", known.name));
-            back_in_service(&session, known, &wanted)?;
+            back_in_service(&session, known, &secret, &wanted)?;
             return Ok(None);
         }
     }
@@ -182,16 +182,17 @@ fn is_given_alike(one: &Account, other: &Account) -> bool {
 
 /// A server took the secret: nothing is known against it any more but what other repositories say, and how often it came
 /// back is forgotten.
-fn back_in_service(session: &Session, account: &Account, wanted: &Wanted<'_>) -> Result<()> {
-    let before = account.rejected.clone();
-    let after = before.and_then(|it| it.after_success(wanted.reach.as_ref(), Timestamp::now()));
-    let is_known = after == account.rejected;
-    if is_known && !account.unchecked {
-        return Ok(());
-    }
-    let noted = session.set_rejected(account, after);
-    // In a home that cannot be written the account stays unchecked.
-    if is_known { Ok(()) } else { noted }
+fn back_in_service(
+    session: &Session,
+    account: &Account,
+    secret: &Secret,
+    wanted: &Wanted<'_>,
+) -> Result<()> {
+    let noted = session.judge(account, secret, |before| {
+        before?.after_success(wanted.reach.as_ref(), Timestamp::now())
+    });
+    // In a home that cannot be written an unchecked account stays so.
+    account.rejected.as_ref().map_or(Ok(()), |_| noted)
 }
 
 /// Adds what git gave, in place of what it gave before for the same protocol, host, path and user name.

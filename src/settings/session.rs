@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::account::refusals::Refusals;
 use crate::account::rejection::Rejection;
-use crate::account::{Account, Accounts};
+use crate::account::{Account, Accounts, refusals};
 use crate::settings::config::Config;
 use crate::settings::locations::Locations;
 use crate::settings::policy::Policy;
@@ -140,17 +139,20 @@ impl Session {
         once(&self.known.policy, || Policy::read(self.machine()?))
     }
 
-    pub(crate) fn refusals(&self) -> Result<Refusals> {
-        Ok(Refusals {
-            path: self.locations()?.refusals(),
-            patience: self.patience(),
-        })
-    }
-
     /// Whether a server refused this secret from another store; an unreadable record counts as none.
     pub(crate) fn refusal_of(&self, secret: &Secret) -> Option<Rejection> {
-        let known = self.refusals().and_then(|refusals| refusals.of(secret));
-        known.unwrap_or_default()
+        let path = self.locations().ok()?.refusals();
+        refusals::of(&path, secret).ok().flatten()
+    }
+
+    /// Changes what is known against a secret that lies in no store of ours.
+    pub(crate) fn change_refusal(
+        &self,
+        secret: &Secret,
+        change: impl FnOnce(Option<Rejection>) -> Option<Rejection>,
+    ) -> Result<()> {
+        let path = self.locations()?.refusals();
+        refusals::change(&path, self.patience(), secret, change)
     }
 
     pub(crate) fn update_accounts<T>(
@@ -160,12 +162,21 @@ impl Session {
         Accounts::update(&self.locations()?.accounts(), self.patience(), change)
     }
 
-    /// Records how a server judged an account's secret, and whose it is, unless a new login has replaced the secret.
-    pub(crate) fn set_rejected(
+    /// Changes what is known against an account's secret, unless a new login has replaced the secret. Nothing is written
+    /// where nothing changes.
+    pub(crate) fn judge(
         &self,
         account: &Account,
-        rejected: Option<Rejection>,
+        secret: &Secret,
+        change: impl FnOnce(Option<Rejection>) -> Option<Rejection>,
     ) -> Result<()> {
+        if account.lies_elsewhere() {
+            return self.change_refusal(secret, change);
+        }
+        let rejected = change(account.rejected.clone());
+        if rejected == account.rejected && !account.unchecked {
+            return Ok(());
+        }
         self.change(account, |known| {
             known.rejected = rejected;
             known.unchecked = false;

@@ -124,8 +124,7 @@ fn note(
     secret: &Secret,
     change: impl FnOnce(Option<Rejection>) -> Option<Rejection>,
 ) {
-    let refusals = session.refusals();
-    let noted = refusals.and_then(|refusals| refusals.change(secret, change));
+    let noted = session.change_refusal(secret, change);
     trace::say(|| format!("refusals: noted: {}", noted.is_ok()));
 }
 

@@ -34,21 +34,16 @@ pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
             // git may be let in all the same.
             Meaning::Mistaken | Meaning::Unchecked => continue,
         };
-        if !account.is_of_the_environment() {
-            let told = |account: &Account| (account.owner.clone(), account.scheme());
-            if rejected.is_none() && told(&checked) != told(account) {
-                // The rest of the sign-in may change meanwhile: a renewal keeps its notes there.
-                session.change(account, |known| {
-                    known.set_scheme(checked.scheme());
-                    known.owner = checked.owner;
-                })?;
-            }
-            if rejected != account.rejected || account.unchecked {
-                session.set_rejected(account, rejected)?;
-            }
-        } else if rejected.is_none() {
-            session.refusals()?.change(&kept.secret, |_| None)?;
+        let told = |account: &Account| (account.owner.clone(), account.scheme());
+        let is_news = rejected.is_none() && told(&checked) != told(account);
+        if is_news && !account.lies_elsewhere() {
+            // The rest of the sign-in may change meanwhile: a renewal keeps its notes there.
+            session.change(account, |known| {
+                known.set_scheme(checked.scheme());
+                known.owner = checked.owner;
+            })?;
         }
+        session.judge(account, &kept.secret, |_| rejected)?;
     }
     Ok(())
 }
