@@ -33,6 +33,11 @@ pub(crate) enum Meaning {
 }
 
 impl Meaning {
+    /// Whether Bitbucket knows the secret, as it is presented.
+    pub(crate) fn is_known(self) -> bool {
+        matches!(self, Self::Good | Self::Limited | Self::Misplaced)
+    }
+
     pub(super) fn says(self, message: impl Into<String>, hint: impl Into<String>) -> Verdict {
         Verdict {
             meaning: self,

@@ -56,11 +56,24 @@ pub(crate) fn check_all(
 }
 
 impl Inquiry<'_> {
-    /// Asks a repository as git would whether the account can fetch or push there. None if it is no repository, or git
-    /// could not sign in.
+    /// Asks a repository as git would whether the account can fetch or push there. A workspace that was renamed leads to
+    /// its new name, as it leads git. None if it is no repository, or git could not sign in.
     pub(crate) fn access(&self, place: &Reach, service: Service) -> Option<Verdict> {
-        let verdict = of_place(self, place, service)?;
-        Some(verdict.unwrap_or_else(|error| unanswered(&self.account, &error)))
+        let account = &self.account;
+        let (now, answer) = match self.refs(place, service)? {
+            Ok(answered) => answered,
+            Err(error) => return Some(unanswered(account, &error)),
+        };
+        let is_for = |reach: &Reach| reach.contains(&now);
+        if now == *place {
+            return Some(of_service(account, place, service, &answer));
+        } else if !account.reach.is_empty() && !account.reach.iter().any(is_for) {
+            return Some(moved(account, place, &now));
+        }
+        let mut said = of_service(account, &now, service, &answer);
+        let change = || format!("'{place}' was renamed to '{now}': change the remote");
+        said.hint.get_or_insert_with(change);
+        Some(said)
     }
 
     /// Asks whether Bitbucket Cloud calls an access token one of a whole workspace.
@@ -86,8 +99,22 @@ impl Inquiry<'_> {
     }
 
     /// Asks for the account's repositories, and for nothing else.
-    pub(crate) fn check_repositories(&self) -> Result<Option<Verdict>, http::Error> {
-        refs(self, &self.account.reach)
+    pub(crate) fn check_repositories(&self) -> Option<Verdict> {
+        self.first_bad(&self.account.reach)
+    }
+
+    /// What the first of these repositories says that is not good, else what the last one says. None if there is none to
+    /// ask for.
+    fn first_bad(&self, places: &[Reach]) -> Option<Verdict> {
+        let ask = |place| self.access(place, Service::Fetch);
+        let mut last = None;
+        for said in places.iter().filter_map(ask) {
+            if !said.is_good() {
+                return Some(said);
+            }
+            last = Some(said);
+        }
+        last
     }
 }
 
@@ -113,7 +140,7 @@ fn cloud(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
         }
         status => return Ok(undecided(account, status)),
     }
-    let of_git = inquiry.check_repositories()?;
+    let of_git = inquiry.check_repositories();
     let meaning = of_git.as_ref().map(|said| said.meaning);
     Ok(match (of_git, lacking_scope(account, &answer)) {
         (Some(misplaced), _) if meaning == Some(Meaning::Misplaced) => misplaced,
@@ -130,7 +157,7 @@ fn cloud(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
 /// REST takes an API token only with the e-mail. git's address takes it without, and REST may take it as Bearer, of which
 /// only a yes counts.
 fn without_email(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
-    if let Some(of_git) = inquiry.check_repositories()? {
+    if let Some(of_git) = inquiry.check_repositories() {
         return Ok(of_git);
     }
     let answer = inquiry.who_is(&inquiry.as_bearer())?;
@@ -143,7 +170,7 @@ fn without_email(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
         let good = || good(account, bitbucket::display_name(&answer));
         return Ok(lacking_scope(account, &answer).unwrap_or_else(good));
     }
-    Ok(refs_here(inquiry)?.unwrap_or_else(|| {
+    Ok(refs_here(inquiry).unwrap_or_else(|| {
         unchecked("Bitbucket can only be asked with '--email' or '--for WORKSPACE/REPOSITORY'")
     }))
 }
@@ -156,7 +183,7 @@ fn data_center(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
     // This address also answers without a sign-in; the header names the user only after one.
     let who = bitbucket::signed_in_users(&answer);
     let who = who.first().map(ToString::to_string);
-    let mut said = inquiry.check_repositories()?;
+    let mut said = inquiry.check_repositories();
     let is_token = matches!(
         inquiry.account.kind(),
         Some(Kind::HttpAccessToken | Kind::Oauth)
@@ -164,14 +191,14 @@ fn data_center(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
     // An administrator can close git alone to Basic.
     if is_token && said.as_ref().is_some_and(|said| !said.is_good()) {
         let other = inquiry.with_scheme(Scheme::Bearer);
-        let as_bearer = other.check_repositories()?;
+        let as_bearer = other.check_repositories();
         if as_bearer.as_ref().is_some_and(Verdict::is_good) {
             (*inquiry, said) = (other, as_bearer);
         }
     }
     inquiry.account.owner.confirmed.clone_from(&who);
     Ok(match said {
-        None if who.is_none() => refs_here(inquiry)?.unwrap_or_else(|| {
+        None if who.is_none() => refs_here(inquiry).unwrap_or_else(|| {
             let host = &inquiry.account.host;
             unchecked(format!("{host} does not say whose token it is"))
         }),
@@ -185,7 +212,7 @@ fn data_center(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
 }
 
 /// Asks for the repository of the current folder's remote.
-fn refs_here(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
+fn refs_here(inquiry: &Inquiry<'_>) -> Option<Verdict> {
     let account = &inquiry.account;
     let of_remote = |setting: &Setting| {
         let remote = setting.key.strip_prefix("remote.")?;
@@ -196,52 +223,14 @@ fn refs_here(inquiry: &Inquiry<'_>) -> Result<Option<Verdict>, http::Error> {
     };
     let settings = git::settings(git::PATIENCE).unwrap_or_default();
     let here: Vec<Reach> = settings.iter().find_map(of_remote).into_iter().collect();
-    Ok(refs(inquiry, &here)?.map(|said| match said.meaning {
+    inquiry.first_bad(&here).map(|said| match said.meaning {
         // Nobody said that the account is for it.
         Meaning::Misplaced => said.but(Meaning::Limited),
         _ => said,
-    }))
+    })
 }
 
-/// Asks for repositories as git would, up to one that is not good. None if there is none to ask for.
-fn refs(inquiry: &Inquiry<'_>, places: &[Reach]) -> Result<Option<Verdict>, http::Error> {
-    let mut verdict = None;
-    for place in places {
-        let Some(said) = of_place(inquiry, place, Service::Fetch).transpose()? else {
-            continue;
-        };
-        let is_good = said.is_good();
-        verdict = Some(said);
-        if !is_good {
-            break;
-        }
-    }
-    Ok(verdict)
-}
-
-/// What a repository's answer to git says. A workspace that was renamed leads to its new name, as it leads git.
-fn of_place(
-    inquiry: &Inquiry<'_>,
-    place: &Reach,
-    service: Service,
-) -> Option<Result<Verdict, http::Error>> {
-    let account = &inquiry.account;
-    let judge = |(now, answer): (Reach, Answer)| {
-        let is_for = |reach: &Reach| reach.contains(&now);
-        if now == *place {
-            return of_service(account, place, service, &answer);
-        } else if !account.reach.is_empty() && !account.reach.iter().any(is_for) {
-            return moved(account, place, &now);
-        }
-        let mut said = of_service(account, &now, service, &answer);
-        let change = || format!("'{place}' was renamed to '{now}': change the remote");
-        said.hint.get_or_insert_with(change);
-        said
-    };
-    Some(inquiry.refs(place, service)?.map(judge))
-}
-
-/// The same of one address.
+/// What a repository's answer to git says.
 fn of_service(account: &Account, place: &Reach, service: Service, answer: &Answer) -> Verdict {
     match answer.status {
         // A proxy in between may answer with a page of its own.
@@ -313,11 +302,9 @@ fn explain_refusal(inquiry: &Inquiry<'_>, answer: &Answer) -> Result<Verdict, ht
                 return Ok(wrong_kind(Kind::AccessToken, Kind::ApiToken));
             }
             // git's address ignores the e-mail: if it accepts the token, the e-mail is wrong.
-            let of_git = match inquiry.check_repositories()? {
-                None => refs_here(inquiry)?,
-                said => said,
-            };
-            if is_known || of_git.is_some_and(|it| it.meaning != Meaning::Refused) {
+            let of_git = inquiry.check_repositories();
+            let of_git = of_git.or_else(|| refs_here(inquiry));
+            if is_known || of_git.is_some_and(|it| it.meaning.is_known()) {
                 return Ok(Meaning::Mistaken.says(
                     format!("Bitbucket knows the token, but it does not belong to '{email}'"),
                     "give the e-mail of the Atlassian account that made it, or leave '--email' out",

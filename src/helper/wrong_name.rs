@@ -37,7 +37,7 @@ pub(super) fn put_right(session: &Session, mut request: Request, is_known: bool)
     let mut account = newcomer::account(&wanted, Origin::Git, Known::new(kind));
     account.reach.extend(repository.cloned());
     let said = verify::about(&account, &secret, session.deadline()).check_repositories();
-    match said.ok().flatten() {
+    match said {
         Some(verdict) if verdict.is_good() => {}
         Some(verdict) if verdict.meaning == Meaning::Refused => {
             source::note_refusal(session, &secret, &wanted);
