@@ -79,16 +79,14 @@ pub(super) fn erase(session: &Session, request: Request) -> Result<()> {
         let set_aside = meant.len() - removed;
         format!("erase: {removed} to remove, {set_aside} to set aside")
     });
-    if meant.is_empty() && variable.is_some() {
-        return unread.map_or(Ok(()), Err);
-    }
     if meant.is_empty() {
-        let is_asked = source::is_asked(&session, &wanted.host)?;
-        // Whether it came from there is not asked: of what did not come from there the note says nothing.
-        if let Some(refused) = refused_by_git.filter(|_| is_asked || was_asked_for) {
-            source::note_refusal(&session, refused, &wanted);
-        } else if refused_by_git.is_some() && session.is_ours(&wanted.host)? {
-            wrong_name::put_right(&session, request, is_known)?;
+        if let (None, Some(refused)) = (variable, refused_by_git) {
+            // Whether it came from a source is not asked: of what did not come from there the note says nothing.
+            if was_asked_for || source::is_asked(&session, &wanted.host)? {
+                source::note_refusal(&session, refused, &wanted);
+            } else if session.is_ours(&wanted.host)? {
+                wrong_name::put_right(&session, request, is_known)?;
+            }
         }
         return unread.map_or(Ok(()), Err);
     }

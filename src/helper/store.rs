@@ -89,7 +89,7 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
         account.reach.clear();
         account.only_username = None;
     }
-    if let Some(bound) = bound(&session.accounts()?, &account) {
+    if let Some(bound) = bound(&session.accounts()?, &wanted) {
         return Ok(Some(format!("what git gave is not kept: {bound}")));
     }
     let kept = Kept {
@@ -144,24 +144,20 @@ fn given(wanted: &Wanted<'_>, request: &Request) -> Option<(Account, Secret)> {
 }
 
 /// Why no more is taken from git: the URLs of submodules may hold anything, and must not fill the accounts.
-fn bound(accounts: &Accounts, account: &Account) -> Option<&'static str> {
+fn bound(accounts: &Accounts, wanted: &Wanted<'_>) -> Option<&'static str> {
     const LONGEST_USERNAME: usize = 255;
     const LONGEST_PATH: usize = 1024;
     const MOST: usize = 512;
     let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-    let username = account.username().or(account.only_username.as_ref());
-    let path = account.opaque().and_then(|opaque| opaque.path.as_ref());
-    if length(username.map(Username::as_slice)) > LONGEST_USERNAME {
-        return Some("its user name is longer than 255 bytes");
-    }
-    let reach = account.reach.iter().map(|reach| reach.to_string().len());
-    let reach = reach.sum();
-    if length(path.map(Bytes::as_slice)).max(reach) > LONGEST_PATH {
-        return Some("its path is longer than 1024 bytes");
-    }
     let given = accounts.iter().filter(|known| known.origin == Origin::Git);
-    (given.count() >= MOST)
-        .then_some("there are 512 accounts that git gave; 'logout' those you do not use")
+    if length(wanted.username) > LONGEST_USERNAME {
+        Some("its user name is longer than 255 bytes")
+    } else if length(wanted.path) > LONGEST_PATH {
+        Some("its path is longer than 1024 bytes")
+    } else {
+        (given.count() >= MOST)
+            .then_some("there are 512 accounts that git gave; 'logout' those you do not use")
+    }
 }
 
 /// Whether what git gives is what an account of ours has already.
