@@ -102,11 +102,10 @@ pub(super) fn among(
         let is_as_good = it.access == access && access != Some(Access::Nothing);
         match variable {
             _ if position == best => it.ruling = Ruling::Answers,
-            Some(name) if best == 0 && (access.is_none() || it.account.origin == Origin::Git) => {
+            Some(name) if best == 0 && (is_as_good || access.is_none() || !may_pass(it)) => {
                 it.ruling = Ruling::Outranked(Rank::Variable(name));
             }
             _ if !is_as_good => it.ruling = Ruling::Outranked(Rank::Access(it.access)),
-            Some(name) if best == 0 => it.ruling = Ruling::Outranked(Rank::Variable(name)),
             _ => {}
         }
     }
@@ -141,9 +140,8 @@ fn look(
         it.access = known.and_then(|known| known.access);
         it.is_silent = known.is_some_and(|known| known.access.is_none());
     }
-    let known = |all: &[&mut Candidate]| all.iter().filter(|it| it.access.is_some()).count();
-    let silent = |all: &[&mut Candidate]| all.iter().filter(|it| it.is_silent).count();
-    let (remembered, were_silent) = (known(equals), silent(equals));
+    let is_told = |it: &&&mut Candidate| it.access.is_some() || it.is_silent;
+    let remembered = equals.iter().filter(is_told).count();
     // Nobody who comes after one that can push would answer.
     let first = equals.iter().position(|it| it.access == Some(Access::Push));
     let first = first.unwrap_or(equals.len());
@@ -154,16 +152,15 @@ fn look(
     if effort == Effort::Answer && !equals.iter().any(|it| it.access == Some(Access::Push)) {
         ask(session, place, equals, true);
     }
-    let basis = match (known(equals) > remembered, remembered) {
-        (true, _) => Basis::Asked,
-        (false, 0) => return Basis::Unasked,
-        (false, _) => Basis::Remembered,
-    };
-    // While one is known that opens the repository, each get need not wait for those that bring no answer.
-    let opens = |access| matches!(access, Some(Access::Read | Access::Push));
-    let is_open = equals.iter().any(|it| opens(it.access));
-    let is_new = basis == Basis::Asked || is_open && silent(equals) > were_silent;
-    if effort == Effort::Answer && is_new {
+    if equals.iter().all(|it| it.access.is_none()) {
+        return Basis::Unasked;
+    } else if equals.iter().filter(is_told).count() == remembered {
+        return Basis::Remembered;
+    }
+    if effort == Effort::Answer {
+        // While one is known that opens the repository, each get need not wait for those that bring no answer.
+        let opens = |access| matches!(access, Some(Access::Read | Access::Push));
+        let is_open = equals.iter().any(|it| opens(it.access));
         let known = marks.iter().zip(equals.iter());
         let known = known.filter(|(_, it)| it.access.is_some() || is_open && it.is_silent);
         let known: Vec<_> = known.map(|(mark, it)| (mark, it.access)).collect();
@@ -171,7 +168,7 @@ fn look(
         let noted = choices::note(&file, session.patience(), &repository, &known);
         trace::say(|| format!("choice: noted: {}", noted.is_ok()));
     }
-    basis
+    Basis::Asked
 }
 
 /// Asks about those of which nothing is known.
