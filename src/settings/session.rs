@@ -15,7 +15,7 @@ use crate::settings::policy::Policy;
 use crate::settings::toml_file::{MachineFile, unknown_keys};
 use crate::store;
 use crate::sys::limit::limit;
-use crate::sys::{Hinted, Secret};
+use crate::sys::{Hinted, Secret, trace};
 
 /// Time limit of one store, of one lock, and of a whole git operation.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -145,14 +145,15 @@ impl Session {
         refusals::of(&path, secret).ok().flatten()
     }
 
-    /// Changes what is known against a secret that lies in no store of ours.
+    /// Changes what is known against a secret that lies in no store of ours. There may be no place to write to.
     pub(crate) fn change_refusal(
         &self,
         secret: &Secret,
         change: impl FnOnce(Option<Rejection>) -> Option<Rejection>,
-    ) -> Result<()> {
-        let path = self.locations()?.refusals();
-        refusals::change(&path, self.patience(), secret, change)
+    ) {
+        let path = self.locations().map(Locations::refusals);
+        let noted = path.and_then(|it| refusals::change(&it, self.patience(), secret, change));
+        trace::say(|| format!("refusals: noted: {}", noted.is_ok()));
     }
 
     pub(crate) fn update_accounts<T>(
@@ -171,7 +172,8 @@ impl Session {
         change: impl FnOnce(Option<Rejection>) -> Option<Rejection>,
     ) -> Result<()> {
         if account.lies_elsewhere() {
-            return self.change_refusal(secret, change);
+            self.change_refusal(secret, change);
+            return Ok(());
         }
         let rejected = change(account.rejected.clone());
         if rejected == account.rejected && !account.unchecked {

@@ -19,7 +19,7 @@ use crate::git::{Host, Username};
 use crate::settings::config::is_for;
 use crate::settings::{Config, Session};
 use crate::store;
-use crate::sys::{Hinted, Secret, trace};
+use crate::sys::{Hinted, Secret};
 
 pub(crate) fn is_asked_for(session: &Session, wanted: &Wanted<'_>) -> Result<bool> {
     // git's path may name no repository: it holds `..`, for example, which a server may read in another way. A request
@@ -106,26 +106,16 @@ fn urls(host: &Host, reach: Option<&Reach>) -> Vec<String> {
 
 /// Notes that a secret that lies in none of our stores has worked.
 pub(crate) fn note_success(session: &Session, secret: &Secret, wanted: &Wanted<'_>) {
-    note(session, secret, |before| {
+    session.change_refusal(secret, |before| {
         before?.after_success(wanted.reach.as_ref(), Timestamp::now())
     });
 }
 
 pub(crate) fn note_refusal(session: &Session, secret: &Secret, wanted: &Wanted<'_>) {
-    note(session, secret, |before| {
+    session.change_refusal(secret, |before| {
         let place = wanted.reach.as_ref();
         Some(Rejection::again(before, place, Timestamp::now()))
     });
-}
-
-/// Best effort: there may be no place to write to.
-fn note(
-    session: &Session,
-    secret: &Secret,
-    change: impl FnOnce(Option<Rejection>) -> Option<Rejection>,
-) {
-    let noted = session.change_refusal(secret, change);
-    trace::say(|| format!("refusals: noted: {}", noted.is_ok()));
 }
 
 /// The account of the variable that is set, its secret, and why it does not answer, if it does not.
