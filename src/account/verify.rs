@@ -1,6 +1,5 @@
 //! Asks Bitbucket whether a secret works, and finds the mistake when it does not.
 
-use std::sync::Mutex;
 use std::time::Instant;
 
 use crate::account::data_center::{failure, work_out_scheme};
@@ -16,7 +15,6 @@ use crate::account::verdict::{
 use crate::bitbucket::{self, Kind, Reach, Service};
 use crate::git::{self, Identity, Setting, Url};
 use crate::sys::http::Answer;
-use crate::sys::parallel::in_parallel;
 use crate::sys::{Secret, http};
 
 /// Asks until the deadline. Notes in the account whose the secret is, and whether a Data Center wants Bearer.
@@ -36,23 +34,6 @@ pub(crate) fn check(account: &mut Account, secret: &Secret, deadline: Instant) -
     };
     *account = inquiry.account;
     checked.unwrap_or_else(|error| unanswered(account, &error))
-}
-
-/// Asks several secrets at a time. `answered` gets each answer when it comes, one after the other; they are returned in
-/// the order of the secrets, each with the account as [`check`] left it.
-pub(crate) fn check_all(
-    asked: &[(&Account, &Secret)],
-    deadline: Instant,
-    answered: impl Fn(&Account, &Verdict) + Sync,
-) -> Vec<(Account, Verdict)> {
-    let one_at_a_time = Mutex::new(());
-    in_parallel(asked, |&(account, secret)| {
-        let mut account = account.clone();
-        let verdict = check(&mut account, secret, deadline);
-        let _one = one_at_a_time.lock();
-        answered(&account, &verdict);
-        (account, verdict)
-    })
 }
 
 impl Inquiry<'_> {

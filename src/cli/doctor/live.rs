@@ -18,8 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Asks Bitbucket about each check that has a secret, and adds the answer to the check.
 pub(super) fn ask(checks: &mut [Check]) {
     let asked = checks.iter().filter_map(|check| check.asks.as_deref());
-    let asked: Vec<_> = asked.map(|(account, secret)| (account, secret)).collect();
-    let verdicts = verify::check_all(&asked, Instant::now() + PATIENCE, |_, _| {});
+    let deadline = Instant::now() + PATIENCE;
+    let verdicts = in_parallel(&asked.collect::<Vec<_>>(), |(account, secret)| {
+        let mut account = account.clone();
+        let verdict = verify::check(&mut account, secret, deadline);
+        (account, verdict)
+    });
     let asking = checks.iter_mut().filter(|check| check.asks.is_some());
     for (check, (account, verdict)) in asking.zip(verdicts) {
         add(check, &account, verdict);

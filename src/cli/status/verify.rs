@@ -1,5 +1,6 @@
 //! `status --verify`: asks Bitbucket about each account; its answer sets the state.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -13,6 +14,7 @@ use crate::answer::source::environment;
 use crate::bitbucket;
 use crate::cli::output;
 use crate::settings::Session;
+use crate::sys::parallel::in_parallel;
 use crate::sys::{error, message};
 
 /// The time limit for all accounts together.
@@ -21,8 +23,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Asks about each account, or the named one, and about the environment's. Tells each answer when it comes.
 pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
     let asked = whom_to_ask(session, name)?;
-    let secrets: Vec<_> = asked.iter().map(|(it, kept)| (it, &kept.secret)).collect();
-    let verdicts = verify::check_all(&secrets, Instant::now() + PATIENCE, output::tell_about);
+    let deadline = Instant::now() + PATIENCE;
+    let one_at_a_time = Mutex::new(());
+    let verdicts = in_parallel(&asked, |(account, kept)| {
+        let mut account = account.clone();
+        let verdict = verify::check(&mut account, &kept.secret, deadline);
+        let _one = one_at_a_time.lock();
+        output::tell_about(&account, &verdict);
+        (account, verdict)
+    });
     for ((account, kept), (checked, verdict)) in asked.iter().zip(verdicts) {
         let now = Timestamp::now();
         let rejected = match verdict.meaning {
