@@ -8,7 +8,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use base64ct::{Base64UrlUnpadded, Encoding as _};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -42,14 +41,14 @@ pub(crate) struct Answered {
 }
 
 /// What is remembered of each account in a repository.
-pub(crate) fn of(path: &Path, repository: &str, accounts: &[Secret]) -> Vec<Option<Answered>> {
+pub(crate) fn of(path: &Path, repository: &Secret, accounts: &[Secret]) -> Vec<Option<Answered>> {
     let text = read(path);
     let (key, lines) = text.split_once('\n').unwrap_or_default();
-    let repository = fingerprint(key, repository.as_bytes());
+    let repository = repository.fingerprint(key.as_bytes());
     let mut lines = lines.lines().filter(|line| line.contains(&repository));
     let known = lines.find_map(Known::parse);
     let of = |account: &Secret| {
-        let mark = fingerprint(key, account.expose());
+        let mark = account.fingerprint(key.as_bytes());
         known.as_ref()?.accounts.get(&mark).copied()
     };
     accounts.iter().map(of).collect()
@@ -60,7 +59,7 @@ pub(crate) fn of(path: &Path, repository: &str, accounts: &[Secret]) -> Vec<Opti
 pub(crate) fn note(
     path: &Path,
     patience: Duration,
-    repository: &str,
+    repository: &Secret,
     accounts: &[(&Secret, Option<Access>)],
 ) -> Result<()> {
     let lock = Lock::acquire(&path.with_extension("lock"), patience)?;
@@ -72,7 +71,7 @@ pub(crate) fn note(
     } else {
         key
     };
-    let repository = fingerprint(key, repository.as_bytes());
+    let repository = repository.fingerprint(key.as_bytes());
     let known = lines.lines().filter_map(|it| Some((it, Known::parse(it)?)));
     let is_other = |(_, known): &(&str, Known)| known.repository != repository;
     let (others, own): (Vec<_>, Vec<_>) = known.partition(is_other);
@@ -82,7 +81,7 @@ pub(crate) fn note(
         text.extend([other, "\n"]);
     }
     let accounts = accounts.iter().map(|&(account, access)| {
-        let mark = fingerprint(key, account.expose());
+        let mark = account.fingerprint(key.as_bytes());
         let asked = Timestamp::now();
         // What was not asked anew keeps its time.
         let old = before.get(&mark).filter(|old| old.access == access);
@@ -101,11 +100,6 @@ fn read(path: &Path) -> String {
     let content = files::read_private(path).ok().flatten();
     let text = content.and_then(|content| String::from_utf8(content.to_vec()).ok());
     text.unwrap_or_default()
-}
-
-fn fingerprint(key: &str, value: &[u8]) -> String {
-    let value = Secret::new(value.to_vec());
-    Base64UrlUnpadded::encode_string(&value.fingerprint(key.as_bytes())[..16])
 }
 
 impl Known {

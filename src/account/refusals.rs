@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -36,7 +35,7 @@ struct Refused {
 /// The rejection of a secret, if a server refused it.
 pub(crate) fn of(path: &Path, secret: &Secret) -> Result<Option<Rejection>> {
     let content = read(path)?;
-    let fingerprint = content.fingerprint(secret);
+    let fingerprint = secret.fingerprint(content.key.as_bytes());
     let mut refused = content.refused.into_iter();
     let refused = refused.find(|refused| refused.fingerprint == fingerprint);
     Ok(refused.map(|refused| refused.rejection))
@@ -64,7 +63,7 @@ pub(crate) fn change(
         }
         str::from_utf8(Secret::random()?.expose())?.clone_into(&mut content.key);
     }
-    let fingerprint = content.fingerprint(secret);
+    let fingerprint = secret.fingerprint(content.key.as_bytes());
     let is_other = |refused: &Refused| refused.fingerprint != fingerprint;
     content.refused.retain(is_other);
     content.refused.extend(rejection.map(|rejection| Refused {
@@ -74,12 +73,6 @@ pub(crate) fn change(
     let surplus = content.refused.len().saturating_sub(MOST);
     content.refused.drain(..surplus);
     lock.write(path, toml::to_string(&content)?.as_bytes())
-}
-
-impl RefusalsFile {
-    fn fingerprint(&self, secret: &Secret) -> String {
-        Base64::encode_string(&secret.fingerprint(self.key.as_bytes()))
-    }
 }
 
 /// A damaged file counts as empty, and is renamed at the next refusal.

@@ -134,6 +134,7 @@ fn look(
         .collect();
     let Account { host, .. } = &equals[0].account;
     let repository = format!("{host}{}/{place}", equals[0].account.base_path());
+    let repository = Secret::new(repository.into_bytes());
     let file = locations.choices();
     let known = choices::of(&file, &repository, &marks);
     for (it, known) in equals.iter_mut().zip(known) {

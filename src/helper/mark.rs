@@ -54,8 +54,7 @@ pub(super) fn leave_asked(mark: &Path, secret: &Secret) -> Result<()> {
 }
 
 fn asked(key: &[u8], secret: &Secret) -> Vec<u8> {
-    let fingerprint = Base64::encode_string(&secret.fingerprint(key));
-    [ASKED, key, b"\n", fingerprint.as_bytes()].concat()
+    [ASKED, key, b"\n", secret.fingerprint(key).as_bytes()].concat()
 }
 
 /// Whether this is the secret that somebody has just typed at our question, and that could not be checked.

@@ -50,11 +50,12 @@ impl Secret {
         Self::new(self.0.trim_ascii().to_vec())
     }
 
-    /// A keyed fingerprint (HMAC-SHA256): with the key it shows whether two secrets are equal, and nothing else.
-    pub(crate) fn fingerprint(&self, key: &[u8]) -> [u8; 32] {
+    /// A keyed fingerprint (128 bits of HMAC-SHA256, as letters): with the key it shows whether two secrets are equal, and
+    /// nothing else.
+    pub(crate) fn fingerprint(&self, key: &[u8]) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
         mac.update(&self.0);
-        mac.finalize().into_bytes().into()
+        Base64UrlUnpadded::encode_string(&mac.finalize().into_bytes()[..16])
     }
 }
 

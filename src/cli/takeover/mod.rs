@@ -34,7 +34,7 @@ pub(crate) struct Credential {
     known: Known,
     owner: Owner,
     /// Compares hundreds of secrets quickly; valid in this process only.
-    fingerprint: [u8; 32],
+    fingerprint: String,
 }
 
 impl Credential {
