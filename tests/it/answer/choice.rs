@@ -238,6 +238,7 @@ fn without_a_network_a_path_or_a_judgement_the_first_answers_and_nothing_is_reme
     for path in [
         "",
         "path=acme\n",
+        "path=snippets/acme/kLMnop/title.git\n",
         "path=acme/..%2fhis.git\n",
         "path=acme//his\n",
     ] {
