@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::account::inquiry::Inquiry;
 use crate::account::record::Account;
 use crate::account::rejection::Probed;
-use crate::bitbucket::{self, Reach, Service};
+use crate::bitbucket::{self, Kind, Reach, Service};
 use crate::sys::http::Answer;
 use crate::sys::parallel::in_parallel;
 use crate::sys::words::words;
@@ -63,6 +63,7 @@ pub(crate) fn ask(
     deadline: Instant,
 ) -> Probed {
     let inquiry = Inquiry::of_git(account, secret, deadline);
+    let is_by_email = account.kind().is_some_and(Kind::goes_by_email);
     let mut asked = Probed::Nobody;
     for _ in 0..2 {
         let by_user = whoami(&inquiry);
@@ -73,6 +74,8 @@ pub(crate) fn ask(
             (_, Some(false)) if wanted != refused_by && refs(&inquiry, wanted) == Some(true) => {
                 Probed::NotThere
             }
+            // Only the e-mail may be out of date.
+            (Some(false), None) if is_by_email => Probed::Nobody,
             (Some(false), _) => Probed::Unknown,
             (None, _) => Probed::Nobody,
         };

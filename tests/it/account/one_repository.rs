@@ -117,6 +117,22 @@ fn what_only_a_repository_refuses_is_as_if_nobody_could_be_asked() {
 }
 
 #[test]
+fn an_e_mail_that_is_out_of_date_is_as_if_nobody_could_be_asked() {
+    let (env, stand_in, _handle) = with_foreign_repositories();
+    env.login(API_TOKEN, &["mine", "--email", "old@example.com"]);
+    let wanted = "protocol=https\nhost=bitbucket.org\n";
+    env.program(&["erase"], format!("{wanted}{}", answer()));
+    assert_eq!(env.get(wanted), "");
+    let asked = stand_in.count(|request| request.path == "/2.0/user");
+    assert_eq!(asked, 2, "a refusal is asked about twice");
+    let kept = std::fs::read_to_string(env.data().join("accounts.toml")).unwrap();
+    assert!(
+        kept.contains("times = 1"),
+        "it has its one more chance: {kept}"
+    );
+}
+
+#[test]
 fn without_an_e_mail_the_repository_that_is_wanted_speaks_for_the_token() {
     let (env, _stand_in, _handle) = with_foreign_repositories();
     env.login(API_TOKEN, &["mine"]);
