@@ -3,12 +3,13 @@
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
+use crate::account::rejection::Rejection;
 use crate::account::sign_in::{Opaque, SignIn};
 use crate::account::{Account, Accounts, Kept, Known, Origin, Owner};
 use crate::answer::decide::a_source_may_answer;
 use crate::answer::ruling::{Ruling, hindrance, rule};
 use crate::answer::source::environment;
-use crate::answer::{Wanted, shortlist, source};
+use crate::answer::{Wanted, shortlist};
 use crate::bitbucket::Kind;
 use crate::git::{Request, Username};
 use crate::helper::{mark, newcomer};
@@ -28,11 +29,14 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
     let Some((mut account, secret)) = given(&wanted, &request) else {
         return Ok(None);
     };
+    // A server took the secret: only what other repositories say against it stays.
+    let place = wanted.reach.as_ref();
+    let after_success = |it: Option<Rejection>| it?.after_success(place, Timestamp::now());
     if variable
         .as_ref()
         .is_some_and(|(_, kept)| kept.secret == secret)
     {
-        source::note_success(session, &secret, &wanted);
+        session.change_refusal(&secret, after_success);
         return Ok(None);
     }
     let accounts = shortlist::accounts(session, &wanted)?;
@@ -53,44 +57,45 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
         session = session.afresh_when_late();
         if is_same {
             trace::say(|| format!("store: it is what '{}' has already", known.name));
-            back_in_service(&session, known, &secret, &wanted)?;
-            return Ok(None);
+            let noted = session.judge(known, &secret, after_success);
+            // In a home that cannot be written an unchecked account stays so.
+            return known
+                .rejected
+                .as_ref()
+                .map_or(Ok(None), |_| noted.map(|()| None));
         }
-    }
-    if request.ephemeral || variable.is_some() {
-        return Ok(None);
-    }
-    if fitting.iter().any(|known| known.grant().is_some()) {
-        trace::say(|| "store: a grant answers here, whose tokens come and go".to_owned());
-        return Ok(None);
     }
     let mut rulings = rulings.iter();
     let answering = rulings.find(|(_, ruling)| *ruling == Ruling::Answers);
-    if answering.is_some_and(|(known, _)| known.kind().is_some()) {
+    if request.ephemeral
+        || variable.is_some()
+        // Its tokens come and go.
+        || fitting.iter().any(|known| known.grant().is_some())
         // git asks the user only when we answer nothing. So this came out of a URL, or from another helper; and of a
         // public repository's URL git stores the secret although no server ever saw it. It must not displace ours.
-        trace::say(|| "store: another account answers here, and stays".to_owned());
+        || answering.is_some_and(|(known, _)| known.kind().is_some())
+    {
+        trace::say(|| "store: another credential answers here, and stays".to_owned());
         return Ok(None);
     }
     let session = &session;
     if a_source_may_answer(session, &wanted) {
         // A copy of a secret that is changed there would be served when it is no longer good.
         trace::say(|| "store: a store that is looked into answers here".to_owned());
-        source::note_success(session, &secret, &wanted);
+        session.change_refusal(&secret, after_success);
         return Ok(None);
-    }
-    let choice = session.config()?.store.default;
-    if let Some(objection) = session.objection_to_keeping(&account, choice)? {
-        mark::settle(session, true);
-        return Ok(Some(format!("what git gave is not kept: {objection}")));
     }
     let is_of_a_repository = account.reach.iter().any(|reach| reach.repository.is_some());
     if !is_of_a_repository && mark::asked_for(session, &secret) {
         account.reach.clear();
         account.only_username = None;
     }
-    if let Some(bound) = bound(&session.accounts()?, &wanted) {
-        return Ok(Some(format!("what git gave is not kept: {bound}")));
+    let choice = session.config()?.store.default;
+    let objection = session.objection_to_keeping(&account, choice)?;
+    let bound = bound(&session.accounts()?, &wanted).map(str::to_owned);
+    if let Some(why) = objection.map(|it| it.to_string()).or(bound) {
+        mark::settle(session, true);
+        return Ok(Some(format!("what git gave is not kept: {why}")));
     }
     let kept = Kept {
         secret,
@@ -174,21 +179,6 @@ fn is_same(session: &Session, known: &Account, new: &Account, secret: &Secret) -
 /// Whether git gave both in the same form, for the same path and user name.
 fn is_given_alike(one: &Account, other: &Account) -> bool {
     one.opaque() == other.opaque() && one.username() == other.username()
-}
-
-/// A server took the secret: nothing is known against it any more but what other repositories say, and how often it came
-/// back is forgotten.
-fn back_in_service(
-    session: &Session,
-    account: &Account,
-    secret: &Secret,
-    wanted: &Wanted<'_>,
-) -> Result<()> {
-    let noted = session.judge(account, secret, |before| {
-        before?.after_success(wanted.reach.as_ref(), Timestamp::now())
-    });
-    // In a home that cannot be written an unchecked account stays so.
-    account.rejected.as_ref().map_or(Ok(()), |_| noted)
 }
 
 /// Adds what git gave, in place of what it gave before for the same protocol, host, path and user name.

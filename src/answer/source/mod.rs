@@ -104,13 +104,7 @@ fn urls(host: &Host, reach: Option<&Reach>) -> Vec<String> {
     urls.chain([format!("https://{host}")]).collect()
 }
 
-/// Notes that a secret that lies in none of our stores has worked.
-pub(crate) fn note_success(session: &Session, secret: &Secret, wanted: &Wanted<'_>) {
-    session.change_refusal(secret, |before| {
-        before?.after_success(wanted.reach.as_ref(), Timestamp::now())
-    });
-}
-
+/// Notes that a server refused a secret that lies in none of our stores.
 pub(crate) fn note_refusal(session: &Session, secret: &Secret, wanted: &Wanted<'_>) {
     session.change_refusal(secret, |before| {
         let place = wanted.reach.as_ref();
