@@ -26,10 +26,7 @@ pub(super) fn work_out_scheme(inquiry: &mut Inquiry<'_>) -> Result<Answer, http:
     }
     let is_token = kind == Some(Kind::HttpAccessToken);
     let is_refused = |answer: &Answer| matches!(answer.status, 401 | 403);
-    let bearer = match inquiry.account.scheme() {
-        Scheme::BearerOnly => Scheme::BearerOnly,
-        Scheme::Basic | Scheme::Bearer => Scheme::Bearer,
-    };
+    let bearer = inquiry.account.scheme().max(Scheme::Bearer);
     let mut by_name = None;
     if inquiry.account.username().is_some() || !is_token {
         inquiry.account.set_scheme(Scheme::Basic);

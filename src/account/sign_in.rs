@@ -79,7 +79,7 @@ impl Grant {
 }
 
 /// How git presents a secret.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scheme {
     #[default]
     Basic,

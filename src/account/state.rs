@@ -68,11 +68,35 @@ impl State {
             Self::Rejected => format!("was refused by {host} and is set aside"),
             Self::Retired => format!("is an app password; {}", bitbucket::removed("these")),
         };
-        let fix = match self {
-            Self::Unchecked => how_to_check(account),
-            _ => fix(account),
+        let what = format!("{} {what}", account.shown());
+        Some(Hinted::new(what, self.fix(account)))
+    }
+
+    /// What to do about it: a new login fixes every state. Where Bitbucket was not asked, and can be, a question may do.
+    pub(crate) fn fix(self, account: &Account) -> String {
+        let is_retired = account.is_retired();
+        let name = account.argument();
+        let lacks_email = Identity::for_rest(account, Secret::default()) == Err(Missing::Email);
+        let is_unasked = matches!(
+            account.standing(Timestamp::now()),
+            Standing::OneMoreChance | Standing::Resting
+        );
+        let can_be_asked = account.kind().is_some() && !is_retired && !lacks_email;
+        let (command, effect) = match (account.origin, self) {
+            (Origin::Variable(_), _) if is_retired => {
+                return "set BITBUCKET_API_TOKEN instead".to_owned();
+            }
+            (Origin::Variable(_), _) => return "give it another value".to_owned(),
+            (Origin::Source(_), _) if is_retired => return "put an API token there".to_owned(),
+            (Origin::Source(_), _) => return "replace the secret there".to_owned(),
+            (_, Self::Unchecked) if lacks_email => {
+                (format!("edit {name} --email ADDRESS"), "allows the check")
+            }
+            (_, Self::Unchecked) => (format!("status --verify {name}"), "checks it"),
+            _ if is_unasked && can_be_asked => (format!("status --verify {name}"), "asks again"),
+            _ => (format!("login {name}"), "replaces it"),
         };
-        Some(Hinted::new(format!("{} {what}", account.shown()), fix))
+        format!("'git credential-bitbucket {command}' {effect}")
     }
 }
 
@@ -83,46 +107,6 @@ pub(crate) fn refused_there(account: &Account) -> Hinted {
         format!("{name} works, but {host} refuses it for this repository"),
         "give its owner access there, or sign in for it with an account that has access",
     )
-}
-
-/// How to fix it: a new login fixes every state. Where Bitbucket was not asked, and can be, a question may do.
-pub(crate) fn fix(account: &Account) -> String {
-    let elsewhere = match account.origin {
-        Origin::Variable(_) if account.is_retired() => Some("set BITBUCKET_API_TOKEN instead"),
-        Origin::Variable(_) => Some("give it another value"),
-        Origin::Source(_) if account.is_retired() => Some("put an API token there"),
-        Origin::Source(_) => Some("replace the secret there"),
-        Origin::Git | Origin::Login => None,
-    };
-    if let Some(fix) = elsewhere {
-        return fix.to_owned();
-    }
-    let name = account.argument();
-    let is_unasked = matches!(
-        account.standing(Timestamp::now()),
-        Standing::OneMoreChance | Standing::Resting
-    );
-    let can_be_asked = account.kind().is_some() && !account.is_retired() && !lacks_email(account);
-    if is_unasked && can_be_asked {
-        format!("'git credential-bitbucket status --verify {name}' asks again")
-    } else {
-        format!("'git credential-bitbucket login {name}' replaces it")
-    }
-}
-
-/// Whether Bitbucket can only be asked once the e-mail is known.
-fn lacks_email(account: &Account) -> bool {
-    Identity::for_rest(account, Secret::default()) == Err(Missing::Email)
-}
-
-/// The command that makes Bitbucket say whether the secret works.
-pub(crate) fn how_to_check(account: &Account) -> String {
-    let name = account.argument();
-    if lacks_email(account) {
-        format!("'git credential-bitbucket edit {name} --email ADDRESS' allows the check")
-    } else {
-        format!("'git credential-bitbucket status --verify {name}' checks it")
-    }
 }
 
 /// When the secret ends, as git said. The end of an access token that we renew does not matter.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
 use crate::account::sign_in::{Opaque, SignIn};
-use crate::account::{Account, Kept, Origin, State, state};
+use crate::account::{Account, Kept, Origin, State};
 use crate::answer::matching::Wanted;
 use crate::answer::source::record::Fields;
 use crate::bitbucket::{self, Reach};
@@ -124,7 +124,7 @@ pub(crate) fn of_variable(session: &Session) -> Result<Option<(Account, Secret, 
         _ if account.standing(Timestamp::now()).may_answer() => None,
         _ => {
             let message = format!("{} is set, but bitbucket.org refused it", account.name);
-            Some(Hinted::new(message, state::fix(&account)))
+            Some(Hinted::new(message, State::Rejected.fix(&account)))
         }
     };
     Ok(Some((account, kept.secret, complaint)))

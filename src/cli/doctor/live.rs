@@ -36,7 +36,10 @@ fn add(check: &mut Check, account: &Account, verdict: Verdict) {
     let is_unchecked = State::of(account, Timestamp::now()) == State::Unchecked;
     let line = verdict.about(name);
     let Verdict { message, hint, .. } = verdict;
-    let fix = || hint.clone().unwrap_or_else(|| state::how_to_check(account));
+    let fix = || {
+        hint.clone()
+            .unwrap_or_else(|| State::Unchecked.fix(account))
+    };
     *check = match (verdict.meaning, check.outcome) {
         (Meaning::Good, _) => {
             if is_unchecked {

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::account::verify::{Meaning, Verdict};
-use crate::account::{Account, Scheme, state, today};
+use crate::account::{Account, Scheme, State, today};
 use crate::answer::renewal;
 use crate::bitbucket;
 use crate::cli::login::options::Login;
@@ -59,7 +59,7 @@ pub(super) fn tell_verdict(account: &Account, mut verdict: Verdict) {
     let mut line = verdict.message.clone();
     if verdict.meaning == Meaning::Unchecked {
         line = format!("the secret is stored unchecked: {line}");
-        let how_to_check = || state::how_to_check(account);
+        let how_to_check = || State::Unchecked.fix(account);
         verdict.hint.get_or_insert_with(how_to_check);
     }
     output::tell_verdict(account, &verdict, &line);
