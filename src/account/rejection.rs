@@ -139,7 +139,7 @@ impl Rejection {
         let is_recent = |time: &&Timestamp| is_recent(**time, now);
         !self.standing(now).may_answer()
             && self.comebacks.iter().filter(is_recent).count() < MOST_COMEBACKS
-            && self.asked.as_ref().filter(is_recent).is_none()
+            && !self.asked.iter().any(|asked| is_recent(&asked))
     }
 
     /// The rejection after Bitbucket was asked, and the repository of [`Self::repository_to_ask`].
