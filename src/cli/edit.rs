@@ -3,23 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, bail};
 use clap::Args;
 use jiff::civil::Date;
 
-use crate::account::verify::Meaning;
-use crate::account::{Account, Accounts, Origin, verify};
+use crate::account::{Account, Accounts, Origin};
 use crate::answer::renewal;
 use crate::bitbucket::{Kind, Reach};
+use crate::cli::status::verify;
 use crate::cli::{login, output, token};
 use crate::git::{self, Setting, Username};
 use crate::settings::{Session, StoreChoice};
-use crate::sys::{Hinted, message, shell_quoted};
-
-/// The time limit for all questions to a Data Center.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::sys::{Hinted, Usage, message, shell_quoted};
 
 #[derive(Debug, Args)]
 pub(crate) struct Edit {
@@ -29,8 +25,7 @@ pub(crate) struct Edit {
     changes: Changes,
 }
 
-#[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
+#[derive(Debug, Default, PartialEq, Args)]
 struct Changes {
     /// Use the account for this workspace or repository only (repeatable)
     #[arg(long = "for", value_name = "WORKSPACE[/REPOSITORY]")]
@@ -56,7 +51,7 @@ struct Changes {
 }
 
 /// The value of an option; an empty one removes what is there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Change<T>(Option<T>);
 
 impl<T: FromStr> FromStr for Change<T> {
@@ -70,29 +65,32 @@ impl<T: FromStr> FromStr for Change<T> {
 
 pub(crate) fn run(arguments: &Edit) -> Result<ExitCode> {
     let Edit { name, changes } = arguments;
+    if *changes == Changes::default() {
+        return Err(Usage::hinted(
+            "an option is missing: nothing would change",
+            "'git credential-bitbucket edit -h' lists its options",
+        ));
+    }
     let session = Session::default();
     let old = output::pick(&session.accounts()?, Some(name))?.clone();
     let (_renewals_wait, old) = renewal::settled(&session, old)?;
     let mut new = old.clone();
     changes.apply(&mut new)?;
-    // A Data Center may take the token in another form now.
-    if changes.username.is_some()
-        && new.kind() == Some(Kind::HttpAccessToken)
-        && let Ok(Some(kept)) = session.secret_of(&new)
-    {
-        let mut checked = new.clone();
-        let verdict = verify::check(&mut checked, &kept.secret, Instant::now() + PATIENCE);
-        if verdict.meaning != Meaning::Unchecked {
-            output::tell_about(&checked, &verdict);
-        }
-        if !matches!(verdict.meaning, Meaning::Refused | Meaning::Mistaken) {
-            new = checked;
-        }
-    }
     let mut reason = None;
     if let Some(choice) = changes.store {
         let kept = session.read(&old)?.ok_or_else(|| token::missing(&old))?;
-        reason = session.keep(&mut new, &kept, choice)?;
+        let other = format!(
+            "git credential-bitbucket edit {} --store file",
+            old.argument()
+        );
+        let explained = |error: Error| match choice.store() {
+            Some(store) if session.is_silent(store) => error.context(Hinted::new(
+                format!("the secret of '{name}' stays in the {}", old.store),
+                format!("name another store: '{other}'"),
+            )),
+            _ => error,
+        };
+        reason = session.keep(&mut new, &kept, choice).map_err(explained)?;
     } else if session.objection(&old)?.is_none()
         && let Some(objection) = session.objection(&new)?
     {
@@ -113,6 +111,10 @@ pub(crate) fn run(arguments: &Edit) -> Result<ExitCode> {
         tell_what_names(name, &new);
     } else if changes.store.is_none() {
         message::tell(&format!("Changed '{name}'"));
+    }
+    // A Data Center may take the token in another form now.
+    if changes.username.is_some() && new.kind() == Some(Kind::HttpAccessToken) {
+        verify::run(&session, Some(&new.name))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -181,8 +183,6 @@ fn record(session: &Session, changes: &Changes, old: &Account, new: &Account) ->
             .find(|known| known.entry == old.entry && known.name == old.name)
             .with_context(|| format!("'{}' was removed or replaced meanwhile", old.name))?;
         changes.apply(known)?;
-        known.sign_in = new.sign_in.clone();
-        known.owner = new.owner.clone();
         known.store = new.store;
         known.entry.clone_from(&new.entry);
         Ok(())

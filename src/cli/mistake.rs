@@ -30,21 +30,10 @@ pub(super) fn mistake(error: &clap::Error, command: &clap::Command) -> anyhow::E
         Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
         _ => None,
     };
-    let option = match error.get(ContextKind::InvalidArg) {
-        // What is no option comes first: without it nothing is known.
-        Some(ContextValue::Strings(texts)) => {
-            let mut all = texts.iter();
-            let name = all.find(|text| !text.starts_with("<--"));
-            name.or(texts.first()).cloned()
-        }
-        _ => text(ContextKind::InvalidArg),
-    };
-    let option = option.unwrap_or_default();
+    let option = text(ContextKind::InvalidArg).unwrap_or_default();
     if let Some(hinted) = error.source().and_then(|it| it.downcast_ref::<Hinted>()) {
         return Usage::hinted(hinted.to_string(), &hinted.hint);
     }
-    // One of several options, as clap lists them.
-    let needs_an_option = option.starts_with("<--");
     // Only the option of `--kind <KIND>` or `--token=SECRET`.
     let option = option.split(['=', ' ']).next().unwrap_or_default();
     let option = option.trim_matches(['<', '>', '[', ']', '.']);
@@ -61,9 +50,6 @@ pub(super) fn mistake(error: &clap::Error, command: &clap::Command) -> anyhow::E
             _ if !is_given => format!("'{option}' needs a value"),
             _ => format!("the value of '{option}' is {}", fault(option, error)),
         },
-        ErrorKind::MissingRequiredArgument if needs_an_option => {
-            "an option is missing: nothing would change".to_owned()
-        }
         ErrorKind::MissingRequiredArgument => format!("'{option}' is missing"),
         ErrorKind::ArgumentConflict => {
             let other = text(ContextKind::PriorArg).unwrap_or_default();
@@ -71,19 +57,13 @@ pub(super) fn mistake(error: &clap::Error, command: &clap::Command) -> anyhow::E
         }
         _ => "the command line cannot be understood".to_owned(),
     };
+    let options = command.get_opts().filter_map(Arg::get_long);
+    let verbs = command.get_subcommands().filter(|it| !it.is_hide_set());
+    let verbs = verbs.map(clap::Command::get_name);
     let near = match error.kind() {
-        ErrorKind::UnknownArgument => {
-            let options = command.get_opts().filter_map(Arg::get_long);
-            let near = option
-                .strip_prefix("--")
-                .and_then(|typed| nearest(typed, options));
-            near.map(|near| format!("--{near}"))
-        }
-        ErrorKind::InvalidSubcommand => {
-            let verbs = command.get_subcommands().filter(|it| !it.is_hide_set());
-            let near = nearest(&word, verbs.map(clap::Command::get_name));
-            near.map(|near| format!("git credential-bitbucket {near}"))
-        }
+        ErrorKind::UnknownArgument => nearest(option, options.map(|it| format!("--{it}"))),
+        ErrorKind::InvalidSubcommand => nearest(&word, verbs.map(str::to_owned))
+            .map(|verb| format!("git credential-bitbucket {verb}")),
         _ => None,
     };
     let hint = match (near, command.get_name()) {
@@ -112,8 +92,8 @@ pub(super) fn needs_a_url() -> anyhow::Error {
 }
 
 /// What may have been meant by a mistyped word.
-fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let distances = known.map(|word| (distance(typed, word), word));
+fn nearest(typed: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    let distances = known.map(|word| (distance(typed, &word), word));
     let (distance, word) = distances.min()?;
     (distance <= 2).then_some(word)
 }

@@ -1,7 +1,7 @@
 //! `status`: the accounts, and which of them need attention.
 
 mod table;
-mod verify;
+pub(crate) mod verify;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;

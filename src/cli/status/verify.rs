@@ -21,7 +21,7 @@ use crate::sys::{error, message};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asks about each account, or the named one, and about the environment's. Tells each answer when it comes.
-pub(super) fn run(session: &Session, name: Option<&str>) -> Result<()> {
+pub(crate) fn run(session: &Session, name: Option<&str>) -> Result<()> {
     let asked = whom_to_ask(session, name)?;
     let deadline = Instant::now() + PATIENCE;
     let one_at_a_time = Mutex::new(());

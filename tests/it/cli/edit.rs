@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, STATIC, TestEnv, reply};
+use crate::support::harness::{
+    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, PROGRAM, STATIC, TestEnv, reply, write_program,
+};
 #[cfg(target_os = "linux")]
 use crate::support::harness::{has, run};
 use crate::support::stand_in::Credential;
@@ -142,7 +144,12 @@ fn a_refusal_of_the_old_names_does_not_bind_the_new_ones() {
     assert_eq!(env.program(&["erase"], erase).status, 0);
     edit(&env, &["--for", "prj"]);
     assert_eq!(env.accounts()[0]["state"], "rejected");
-    edit(&env, &["--username", "ada"]);
+    let outcome = env.program(&["edit", "work", "--username", "ada"], "");
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("'work' is unchecked: cannot ask"),
+        "{outcome:?}"
+    );
     assert_eq!(env.accounts()[0]["state"], "unchecked");
     assert_eq!(env.get(host), reply("ada", "BBDC-canary"));
 }
@@ -292,4 +299,51 @@ fn new_names_of_a_refused_account_are_unchecked() {
     assert_eq!(env.accounts()[0]["state"], "rejected");
     env.program(&["edit", "work", "--email", "bob@example.com"], "");
     assert_eq!(env.accounts()[0]["state"], "unchecked");
+}
+
+#[test]
+fn a_store_that_is_not_there_leaves_the_secret_where_it_is_and_the_hint_names_another() {
+    let env = TestEnv::new();
+    env.login(API_TOKEN, &["work"]);
+    let (status, stderr) = refused(&env, &["work", "--store", "keyring"]);
+    assert_eq!(status, 1, "{stderr}");
+    assert!(
+        stderr.contains("error: the secret of 'work' stays in the file: cannot reach"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.ends_with("'git credential-bitbucket edit work --store file'\n"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn what_another_command_notes_meanwhile_stays() {
+    let (env, stand_in) = TestEnv::with_stand_in();
+    stand_in.allow(Credential::api_token(API_TOKEN));
+    env.login(API_TOKEN, &["work", "--email", "ada@example.com"]);
+    let before = env.accounts();
+    assert_eq!(
+        (&before[0]["owner"], &before[0]["state"]),
+        (&serde_json::Value::Null, &"unchecked".into())
+    );
+    // While the secret moves, another command learns whose it is.
+    let program = env.path().join("docker-credential-slow");
+    let kept = env.path().join("kept");
+    let script = format!(
+        "#!/bin/sh\nread -r line\ncase $1 in\n\
+         store) printf '%s\\n' \"$line\" >'{0}'; {PROGRAM} status --verify >/dev/null 2>&1 </dev/null ;;\n\
+         get) cat '{0}' ;;\nesac\n",
+        kept.display()
+    );
+    write_program(&program, &script);
+    crate::store::exec::configure(&env, program.to_str().unwrap(), "");
+    let outcome = env.program(&["edit", "work", "--store", "exec"], "");
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    let after = env.accounts();
+    assert_eq!(after[0]["store"], "exec");
+    assert_eq!(
+        (&after[0]["owner"], &after[0]["state"]),
+        (&"ada".into(), &"ok".into())
+    );
 }
