@@ -31,7 +31,14 @@ impl Call {
                     are_options_over = true;
                     continue;
                 }
-                [b'-', b'-', name @ ..] if !are_options_over => (long(name)?, None),
+                [b'-', b'-', name @ ..] if !are_options_over => {
+                    let name = std::str::from_utf8(name).unwrap_or_default();
+                    // A mistyped word may be a secret: show it only if it looks like an option.
+                    let shown = Some(name).filter(|name| is_name(name));
+                    let shown = shown.map_or(String::new(), |name| format!(" '--{name}'"));
+                    let option = CurlOption::of_name(name).ok_or_else(|| unknown(&shown))?;
+                    (option, None)
+                }
                 [b'-', letters @ ..] if !are_options_over => short(letters, &mut warnings)?,
                 url => {
                     urls.push(url);
@@ -69,24 +76,6 @@ impl Call {
             ),
         };
         Err(Usage::hinted(message, hint))
-    }
-}
-
-fn long(name: &[u8]) -> Result<CurlOption> {
-    let name = std::str::from_utf8(name).unwrap_or_default();
-    // curl 8.16 and later; older versions have no such option.
-    let (name, attached) = name
-        .split_once('=')
-        .map_or((name, None), |(name, value)| (name, Some(value)));
-    match CurlOption::of_name(name) {
-        Some(option) if attached.is_some() => Err(Usage::hinted(
-            format!("curl's '--{}' takes no equals sign here", option.name),
-            "write the value as an argument of its own",
-        )),
-        Some(option) => Ok(option),
-        // A mistyped word may be a secret: show it only if it looks like an option.
-        None if is_name(name) => Err(unknown(&format!(" '--{name}'"))),
-        None => Err(unknown("")),
     }
 }
 
