@@ -57,14 +57,6 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    pub(crate) fn url(&self) -> String {
-        let path = self
-            .path
-            .map(|path| format!("/{}", String::from_utf8_lossy(path)))
-            .unwrap_or_default();
-        format!("https://{}{path}", self.host)
-    }
-
     /// The command that signs in to the host, and for a place.
     pub(crate) fn login(&self, place: Option<&Reach>) -> String {
         let home = bitbucket::home_of(&self.host);

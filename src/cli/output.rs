@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, Accounts};
-use crate::answer::decide::Decision;
 use crate::answer::{Found, Wanted};
+use crate::helper::unanswered::look;
+use crate::settings::Session;
 use crate::sys::message::{hint, tell, warn};
 use crate::sys::{Hinted, printable, terminal};
 
@@ -57,12 +58,14 @@ pub(crate) fn print(data: &[u8]) -> Result<()> {
     }
 }
 
-/// Who answers, once each notice is told; and whether there was one.
-pub(crate) fn warned(mut decision: Decision, wanted: &Wanted<'_>) -> Result<(Option<Found>, bool)> {
-    let notices = decision.notices(wanted)?;
-    notices.iter().for_each(warn);
-    decision.closed().into_iter().for_each(warn);
-    Ok((decision.into_found(), !notices.is_empty()))
+/// Who answers, once each notice is told. Fails where nobody does.
+pub(crate) fn answering(session: &Session, wanted: &Wanted<'_>) -> Result<Found> {
+    let (found, unanswered) = look(session, wanted)?;
+    let Some(found) = found else {
+        bail!(unanswered.line_of(session, wanted));
+    };
+    unanswered.notice.iter().for_each(warn);
+    Ok(found)
 }
 
 /// Prints a value as JSON: its names are a contract. Its texts may end on a terminal (`jq -r`), so they are printable.

@@ -6,14 +6,13 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::account::{Account, Accounts};
-use crate::answer::found::Effort;
-use crate::answer::{Found, Wanted, decide, renewal};
+use crate::answer::{Wanted, renewal};
 use crate::bitbucket::{self, Reach};
 use crate::cli::mistake::needs_a_url;
 use crate::cli::output;
 use crate::git::{Host, Url};
 use crate::settings::Session;
-use crate::sys::{Hinted, Secret, shell_quoted};
+use crate::sys::{Hinted, Secret};
 
 #[derive(Debug, Args)]
 pub(crate) struct Token {
@@ -76,12 +75,5 @@ fn of_url(session: &Session, url: &Url<'_>, host: Host) -> Result<Secret> {
     let (path, username) = (url.path(), url.username());
     let username = username.as_ref().map(Secret::expose);
     let wanted = Wanted::at(host, path.as_deref(), username);
-    let decision = decide(session, &wanted, Effort::Answer)?;
-    if let (Some(Found { kept, .. }), _) = output::warned(decision, &wanted)? {
-        return Ok(kept.secret);
-    }
-    let url = wanted.url();
-    let doctor = format!("doctor {}", shell_quoted(&url));
-    let hint = format!("see why: 'git credential-bitbucket {doctor}'");
-    Err(Hinted::new(format!("no account answers for '{url}'"), hint).into())
+    Ok(output::answering(session, &wanted)?.kept.secret)
 }

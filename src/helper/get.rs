@@ -6,7 +6,6 @@ use anyhow::Result;
 
 use super::{mark, reply};
 use crate::answer::Wanted;
-use crate::answer::choice::left_out;
 use crate::git::Request;
 use crate::helper::question;
 use crate::helper::question::Outcome;
@@ -23,14 +22,10 @@ pub(super) fn get(session: &Session, request: &Request) -> Result<()> {
     let (found, notice, quit) = match (found, session.only()) {
         (Some(found), _) => (Some(found), unanswered.notice, false),
         // Nobody is asked for another account: it could not answer either.
-        (None, Some(name)) => {
+        (None, Some(_)) => {
             let is_ours = session.is_ours(&wanted.host)?;
-            let misfit = || match left_out(session, &wanted) {
-                Some((why, edit)) => format!("{why}, and no other account may answer: {edit}"),
-                None => format!("'{name}' does not fit, and no other account may answer"),
-            };
-            let notice = unanswered.notice.or_else(|| is_ours.then(misfit));
-            (None, notice, false)
+            let line = || is_ours.then(|| unanswered.line_of(session, &wanted));
+            (None, unanswered.notice.clone().or_else(line), false)
         }
         (None, None) => match question::ask(session, &request.context, &wanted, &unanswered)? {
             Outcome::Found(found) => (Some(*found), None, false),

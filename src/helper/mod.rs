@@ -8,7 +8,7 @@ mod newcomer;
 mod question;
 pub(crate) mod reply;
 mod store;
-mod unanswered;
+pub(crate) mod unanswered;
 mod wrong_name;
 
 use std::env;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
 use crate::account::{Account, Standing};
-use crate::answer::choice::Candidate;
+use crate::answer::choice::{Candidate, left_out};
 use crate::answer::decide::Decision;
 use crate::answer::found::{Effort, Found};
 use crate::answer::matching::Misfit;
@@ -16,9 +16,9 @@ use crate::helper::mark;
 use crate::settings::Session;
 use crate::sys::Secret;
 
-pub(super) struct Unanswered {
+pub(crate) struct Unanswered {
     /// What a person would want to know of the accounts that fit.
-    pub(super) notice: Option<String>,
+    pub(crate) notice: Option<String>,
     /// That, else what the accounts are for. None where nobody has signed in to the host.
     pub(super) why: Option<String>,
     /// The accounts that fit, and whose secret is refused or gone.
@@ -27,7 +27,7 @@ pub(super) struct Unanswered {
     pub(super) lacks_a_path: bool,
 }
 
-pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Option<Found>, Unanswered)> {
+pub(crate) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Option<Found>, Unanswered)> {
     let mut decision = decide(session, wanted, Effort::Answer)?;
     let is_out = |candidate: &&Candidate| match candidate.ruling {
         // Ours works elsewhere, and stays.
@@ -43,7 +43,9 @@ pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Option<Fou
     decision.closed().into_iter().for_each(mark::warn);
     let notice = (!notices.is_empty()).then(|| notices.join("; "));
     let unanswered = Unanswered {
-        why: notice.clone().or_else(|| for_others(&decision, wanted)),
+        why: notice
+            .clone()
+            .or_else(|| for_others(session, &decision, wanted)),
         notice,
         out,
         lacks_a_path,
@@ -52,12 +54,14 @@ pub(super) fn look(session: &Session, wanted: &Wanted<'_>) -> Result<(Option<Fou
 }
 
 /// Says what the accounts of the host are for, the first of them at least.
-fn for_others(decision: &Decision, wanted: &Wanted<'_>) -> Option<String> {
+fn for_others(session: &Session, decision: &Decision, wanted: &Wanted<'_>) -> Option<String> {
     const MOST: usize = 3;
     if decision.answering().is_some() {
         return None;
     }
-    let is_there = |candidate: &&Candidate| candidate.ruling != Ruling::Misfit(Misfit::OtherHost);
+    let is_there = |it: &&Candidate| {
+        it.ruling != Ruling::Misfit(Misfit::OtherHost) && session.lets_answer(&it.account)
+    };
     let there = decision.candidates.iter().filter(is_there);
     let told = there.map(|Candidate { account, .. }| {
         let reach: Vec<String> = account.reach.iter().map(ToString::to_string).collect();
@@ -91,6 +95,19 @@ impl Unanswered {
         let nobody = || format!("Nobody has signed in to {} yet.", wanted.host);
         let why = self.why.as_ref();
         why.map_or_else(nobody, |why| format!("{why}."))
+    }
+
+    /// The same where only one account may answer, and nobody is asked for another: it could not answer either.
+    pub(crate) fn line_of(&self, session: &Session, wanted: &Wanted<'_>) -> String {
+        let Some(name) = session.only().filter(|_| self.notice.is_none()) else {
+            return self.line(wanted);
+        };
+        if let Some((why, edit)) = left_out(session, wanted) {
+            return format!("{why}, and no other account may answer: {edit}");
+        }
+        let misfit = || format!("'{name}' does not fit");
+        let why = self.why.clone().unwrap_or_else(misfit);
+        format!("{why}, and no other account may answer")
     }
 
     /// Whether a server has just refused the secret for what is wanted: as itself, or as that of an account.

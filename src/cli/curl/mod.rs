@@ -14,8 +14,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 
 use self::arguments::Call;
-use crate::answer::{Effort, Found, Wanted, decide};
-use crate::bitbucket;
+use crate::answer::{Found, Wanted};
 use crate::cli::output;
 use crate::git::Identity;
 use crate::helper::reply;
@@ -56,29 +55,7 @@ fn authorization(call: &Call, only: Option<&str>) -> Result<Secret> {
     }
     let path = Some(call.path.as_bytes()).filter(|path| !path.is_empty());
     let wanted = Wanted::at(call.host.clone(), path, None);
-    let decision = decide(&session, &wanted, Effort::Answer)?;
-    let lacks_a_path = decision.only_lacks_a_path();
-    let (found, is_said) = output::warned(decision, &wanted)?;
-    let Some(Found { account, kept }) = found else {
-        let host = bitbucket::home_of(&wanted.host);
-        let message = match &wanted.reach {
-            _ if is_said => format!("no account of {host} can answer"),
-            Some(reach) => format!("no account of {host} is for '{reach}'"),
-            None if lacks_a_path => {
-                let who = session.only().map(|name| format!("'{name}'"));
-                let who = who.unwrap_or_else(|| format!("each account of {host}"));
-                format!("{who} is for a workspace, and the URL names none")
-            }
-            None => format!("no account of {host} answers"),
-        };
-        let accounts = session.accounts()?;
-        let hint = if accounts.iter().any(|account| account.host == host) {
-            "see what each account is for: 'git credential-bitbucket status'".to_owned()
-        } else {
-            format!("sign in: 'git credential-bitbucket login --host {host}'")
-        };
-        bail!(Hinted::new(message, hint));
-    };
+    let Found { account, kept } = output::answering(&session, &wanted)?;
     match Identity::for_rest(&account, kept.secret) {
         Ok(identity) => Ok(identity.authorization()),
         Err(missing) => Err(reply::lacking(&account, missing)),

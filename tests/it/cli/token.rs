@@ -67,9 +67,7 @@ fn token_prints_the_secret_that_would_answer_for_a_place() {
     let outcome = token("other/site");
     assert_eq!(outcome.status, 1);
     assert!(
-        outcome
-            .stderr
-            .contains("no account answers for 'https://bitbucket.org/other/site'"),
+        outcome.stderr.contains("no account is for 'other/site': '"),
         "{outcome:?}"
     );
 }

@@ -197,8 +197,14 @@ fn the_account_is_found_by_workspace_and_repository() {
 
     stand_in.forget_requests();
     for (url, words) in [
-        (format!("{path}/user"), "the URL names none"),
-        (format!("{path}/repositories/nobody/x"), "'nobody/x'"),
+        (
+            format!("{path}/user"),
+            "no account is for 'api.bitbucket.org': '1' is for acme, '2' is for acme/app, '3' is for other",
+        ),
+        (
+            format!("{path}/repositories/nobody/x"),
+            "no account is for 'nobody/x': '1' is for acme",
+        ),
     ] {
         let outcome = curl(&env, &[&url], "");
         assert_eq!(outcome.status, 1);
@@ -206,7 +212,7 @@ fn the_account_is_found_by_workspace_and_repository() {
     }
     let user = format!("{path}/user");
     let outcome = env.program(&["--account", "1", "curl", &user], "");
-    let words = "'1' is for a workspace, and the URL names none";
+    let words = "no account is for 'api.bitbucket.org': '1' is for acme, and no other account";
     assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
     assert!(stand_in.requests().is_empty());
 }
@@ -254,8 +260,8 @@ fn what_is_missing_is_an_error_with_a_hint_and_nothing_is_sent() {
     };
     fails(
         &env,
-        "no account of bitbucket.org",
-        "login --host bitbucket.org",
+        "nobody has signed in to bitbucket.org",
+        "'git credential-bitbucket login' signs in",
     );
     env.login(API_TOKEN, &["one"]);
     fails(
