@@ -28,12 +28,21 @@ pub(super) fn hosts<'a>(accounts: impl IntoIterator<Item = &'a Account>) -> BTre
     accounts.map(|account| &account.host).collect()
 }
 
-/// The size for a host in bytes, and whether somebody has enlarged it.
-pub(super) fn size(host: &Host) -> (u64, bool) {
+/// Whether large pushes to a host of theirs keep the header with this git: in words, an error where they do not.
+pub(super) fn judge(version: &str, host: &Host) -> Result<String, String> {
+    if !is_needed(git::version_of(version)) {
+        return Ok("this git keeps the Authorization of large pushes".to_owned());
+    }
     let url = format!("https://{host}/");
     let size = git::setting("--type=int", "http.postBuffer", &url);
-    let size = size.and_then(|size| size.parse().ok()).unwrap_or(USUAL);
-    (size, size > USUAL)
+    match size.and_then(|size| size.parse().ok()).unwrap_or(USUAL) {
+        size if size > USUAL => Ok(format!(
+            "pushes of up to {size} bytes keep their Authorization"
+        )),
+        size => Err(format!(
+            "git 2.46 to 2.53 drops the Authorization of a Bearer account in pushes larger than http.postBuffer ({size} bytes)"
+        )),
+    }
 }
 
 pub(super) fn command(host: &Host) -> String {
@@ -49,13 +58,10 @@ fn key(host: &Host) -> String {
 pub(super) fn offer<'a>(accounts: impl IntoIterator<Item = &'a Account>, asks: bool) {
     for host in hosts(accounts) {
         let version = git::version().unwrap_or_default();
-        let (size, is_enlarged) = size(host);
-        if is_enlarged || !is_needed(git::version_of(&version)) {
+        let Err(fault) = judge(&version, host) else {
             continue;
-        }
-        message::warn(format_args!(
-            "git {version} loses the Bearer header of pushes above {size} bytes (http.postBuffer), which {host} then refuses"
-        ));
+        };
+        message::warn(format_args!("{host}: {fault}"));
         let question = format!("Set http.postBuffer for {host} to {ENOUGH} bytes? [Y/n] ");
         let is_agreed = |answer: String| matches!(&*answer.to_ascii_lowercase(), "" | "y" | "yes");
         let is_set = asks && terminal::ask_line(&question).is_ok_and(is_agreed);

@@ -36,18 +36,10 @@ pub(super) fn version(git: &str) -> Check {
 pub(super) fn post_buffer(surroundings: &Surroundings<'_>, git: &str) -> Vec<Check> {
     let check = |host: &Host| {
         let id = format!("post-buffer.{host}");
-        if !post_buffer::is_needed(version_of(git)) {
-            return Check::pass(&id, "this git keeps the Authorization of large pushes");
+        match post_buffer::judge(git, host) {
+            Ok(message) => Check::pass(&id, message),
+            Err(message) => Check::warn(&id, message, format!("'{}'", post_buffer::command(host))),
         }
-        let (size, is_enlarged) = post_buffer::size(host);
-        if is_enlarged {
-            let message = format!("pushes of up to {size} bytes keep their Authorization");
-            return Check::pass(&id, message);
-        }
-        let message = format!(
-            "git 2.46 to 2.53 drops the Authorization of a Bearer account in pushes larger than http.postBuffer ({size} bytes)"
-        );
-        Check::warn(&id, message, format!("'{}'", post_buffer::command(host)))
     };
     let hosts = post_buffer::hosts(surroundings.accounts.iter());
     hosts.into_iter().map(check).collect()
