@@ -21,7 +21,6 @@ pub(super) use self::options::stores;
 use self::replace::{CHECK, choice};
 pub(super) use self::report::{forget_old, tell_where};
 use crate::account::file::Damage;
-use crate::account::sign_in::{Opaque, SignIn};
 use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, Accounts, Kept, Known, Origin, today, verify};
 use crate::answer::source;
@@ -84,7 +83,6 @@ pub(crate) fn run(arguments: &Login) -> Result<ExitCode> {
     report::tell_place(arguments, &account, &placed);
     report::tell_scheme(&account);
     report::tell_expiry(arguments, &account);
-    report::tell_retired(&account);
     // The account is stored: a mistake in a variable is no failure.
     let notice = source::notice_of_variable(&session).ok().flatten();
     if let Some(notice) = notice.filter(|_| bitbucket::is_cloud(&account.host)) {
@@ -123,12 +121,12 @@ fn refuse_before_asking(
 ) -> Result<()> {
     let policy = session.policy()?;
     let is_usual = |kind: &Kind| kind.exists_on(host) && *kind != Kind::Oauth;
-    let mut usual = Kind::ALL.into_iter().filter(is_usual);
+    let usual = || Kind::ALL.into_iter().filter(is_usual);
     // One allowed kind is enough.
-    let kind = said.or_else(|| usual.find(|kind| policy.allows_kind(*kind)));
-    let unknown = || SignIn::Opaque(Opaque::default());
-    let sign_in = kind.map_or_else(unknown, |kind| Known::new(kind).into());
-    let mut account = Account::new(String::new(), host.clone(), Origin::Login, sign_in);
+    let allowed = usual().find(|kind| policy.allows_kind(*kind));
+    let kind = said.or(allowed).or(usual().next());
+    let known = Known::new(kind.unwrap_or(Kind::ApiToken));
+    let mut account = Account::new(String::new(), host.clone(), Origin::Login, known);
     let stays = named
         .and_then(|known| known.expires)
         .filter(|day| *day >= today());

@@ -1,11 +1,11 @@
 //! The report of `login`: the store, Bitbucket's answer, and the expiry date.
 
 use anyhow::{Result, bail};
+use jiff::Timestamp;
 
 use crate::account::verify::{Meaning, Verdict};
-use crate::account::{Account, Scheme, State, today};
+use crate::account::{Account, Scheme, State};
 use crate::answer::renewal;
-use crate::bitbucket;
 use crate::cli::login::options::Login;
 use crate::cli::login::replace::{Old, Placed};
 use crate::cli::logout::until_revoked;
@@ -100,28 +100,18 @@ pub(super) fn tell_place(arguments: &Login, account: &Account, placed: &Placed) 
     }
 }
 
-pub(super) fn tell_retired(account: &Account) {
-    if account.is_retired() {
-        message::warn(bitbucket::removed("app passwords"));
-        message::hint(format_args!(
-            "replace it with an API token: 'git credential-bitbucket login {}'",
+/// Mentions a date that stays from the old secret, and warns of a secret that is of no use.
+pub(super) fn tell_expiry(arguments: &Login, account: &Account) {
+    if let (None, Some(day), true) = (arguments.expires, account.expires, arguments.with_token) {
+        message::tell(&format!(
+            "Its expiry date stays {day}: 'git credential-bitbucket edit {} --expires YYYY-MM-DD' changes it",
             account.argument()
         ));
     }
-}
-
-/// Mentions a date that stays from the old secret, and warns of one that has passed.
-pub(super) fn tell_expiry(arguments: &Login, account: &Account) {
-    match (arguments.expires, account.expires) {
-        (Some(day), _) if day < today() => {
-            message::warn(format_args!("{day}, the date of '--expires', has passed"));
-        }
-        (None, Some(day)) if arguments.with_token => {
-            message::tell(&format!(
-                "Its expiry date stays {day}: 'git credential-bitbucket edit {} --expires YYYY-MM-DD' changes it",
-                account.argument()
-            ));
-        }
-        _ => {}
+    let state = State::of(account, Timestamp::now());
+    let is_useless = matches!(state, State::Retired | State::Expired);
+    if let Some(complaint) = state.complaint(account).filter(|_| is_useless) {
+        message::warn(&complaint);
+        message::hint(&complaint.hint);
     }
 }

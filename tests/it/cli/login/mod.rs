@@ -339,7 +339,7 @@ fn an_app_password_is_stored_and_said_to_be_retired_on_bitbucket_org_only() {
     assert!(
         outcome
             .stderr
-            .contains("removed app passwords on 2026-07-28"),
+            .contains("is an app password; Bitbucket removed these on 2026-07-28"),
         "{}",
         outcome.stderr
     );
@@ -398,7 +398,7 @@ fn a_day_that_stays_from_the_old_secret_is_told() {
     assert!(
         outcome
             .stderr
-            .contains("warning: 2020-01-31, the date of '--expires', has passed"),
+            .contains("warning: 'me' has expired on 2020-01-31\n"),
         "{outcome:?}"
     );
 }

@@ -31,7 +31,7 @@ fn login_refuses_before_it_reads_a_token_what_it_can_tell_by_then() {
         (
             "kinds = [\"http-access-token\"]",
             &[],
-            "a credential of an unknown kind",
+            "the kind 'api-token'",
             "give a secret of a kind that it allows: http-access-token",
         ),
         (

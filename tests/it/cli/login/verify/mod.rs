@@ -341,6 +341,9 @@ fn without_an_e_mail_the_remote_of_the_current_folder_is_asked() {
 fn an_app_password_is_not_checked() {
     let (env, stand_in) = start();
     let outcome = login(&env, APP_PASSWORD, &["--username", "ada"]);
-    stored(&outcome, "removed app passwords on 2026-07-28");
+    stored(
+        &outcome,
+        "is an app password; Bitbucket removed these on 2026-07-28",
+    );
     assert!(stand_in.requests().is_empty());
 }
