@@ -164,7 +164,7 @@ pub(super) fn included(surroundings: &Surroundings<'_>) -> Vec<Check> {
 const SETUP: &str = "setup";
 
 fn included_by(surroundings: &Surroundings<'_>, place: &Place<'_>) -> Result<Option<Check>> {
-    let path = &place.included;
+    let path = &place.locations.gitconfig;
     let shown = path.display();
     let (sudo, option) = if place.is_system {
         ("sudo ", " --system")

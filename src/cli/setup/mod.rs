@@ -15,7 +15,6 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 pub(crate) use self::place::Place;
-use self::place::helper_value;
 use self::record::Record;
 use self::written::Written;
 use crate::cli::doctor::chain;
@@ -44,6 +43,13 @@ pub(crate) struct Setup {
     /// Print what setup would write, and write nothing
     #[arg(long)]
     pub(crate) print: bool,
+}
+
+impl Setup {
+    /// What the options say about the guard.
+    fn guard(&self) -> Option<bool> {
+        (self.guard || self.no_guard).then_some(self.guard)
+    }
 }
 
 pub(crate) fn run(arguments: &Setup) -> Result<ExitCode> {
@@ -85,12 +91,11 @@ fn say_who_can_write(error: anyhow::Error, place: &Place<'_>) -> anyhow::Error {
 
 fn print(arguments: &Setup, place: &Place<'_>) -> Result<()> {
     let title = |path: &Path| format!("# {}\n", printable(&path.display().to_string()));
-    let guard = (arguments.guard || arguments.no_guard).then_some(arguments.guard);
     let parts = [
         title(&git::config_file(place.is_system)?),
         place.include().text(),
-        title(&place.included),
-        place.text(guard.or(place.guard()))?,
+        title(&place.locations.gitconfig),
+        place.text(arguments.guard())?,
     ];
     output::print(parts.concat().as_bytes())
 }
@@ -108,14 +113,10 @@ fn set_up(arguments: &Setup, session: &Session, place: &Place<'_>) -> Result<()>
         refuse_foreign(&before)?;
     }
     let mut record = Record::read(place)?;
-    let said = settings.iter().rfind(|setting| setting.key == GUARD);
-    let is_refused = said.is_some_and(|setting| setting.value == "die");
-    let mut guard = match arguments {
-        Setup { no_guard: true, .. } => Some(false),
-        Setup { guard: true, .. } if !is_refused => Some(true),
-        _ => record.has_guard().then_some(true),
-    };
-    let is_answered = said.is_some() || place.guard().is_some();
+    let is_set = settings.iter().any(|setting| setting.key == GUARD);
+    let is_answered = is_set || place.guard().is_some();
+    let of_0_1 = || record.has_guard().then_some(true);
+    let mut guard = arguments.guard().or_else(of_0_1);
     let mut chain = before.iter().flat_map(|(_, chain)| chain);
     let to_the_end = arguments.force && chain.any(|helper| !helper.is_ours());
     write(place, &mut record, guard, to_the_end)?;
@@ -158,12 +159,12 @@ fn write(
     to_the_end: bool,
 ) -> Result<()> {
     let (config, hosts) = (git::config_file(place.is_system)?, place.hosts()?);
-    let is_new = !place.included.exists();
+    let is_new = !place.locations.gitconfig.exists();
     let mut has_changed = place.write(guard)?;
     if to_the_end || !place.is_included(&git::settings_in(&config)) {
         has_changed |= rewrite(place, record, true).inspect_err(|_| {
             if is_new {
-                let _ = files::remove(&place.included);
+                let _ = files::remove(&place.locations.gitconfig);
             }
         })?;
         record.write(place)?;
@@ -187,13 +188,13 @@ fn rewrite(place: &Place<'_>, record: &mut Record, is_wanted: bool) -> Result<bo
     if is_new && !is_wanted {
         return Ok(false);
     }
-    let created = earlier.as_ref().map_or(is_new, |written| written.created);
     // What was written without a record is the include.
-    let include = Written::behind("", &path, created, place.include());
+    let unrecorded = || Written::behind("", &path, is_new, place.include());
+    let earlier = earlier.unwrap_or_else(unrecorded);
+    let created = earlier.created;
     let mut has_changed = false;
     git::edit_config(&path, |text| {
-        let recorded = earlier.as_ref().and_then(|it| it.taken_out_of(text));
-        let bare = recorded.or_else(|| include.taken_out_of(text));
+        let bare = earlier.taken_out_of(text);
         let mut new = bare.unwrap_or_else(|| text.to_owned());
         record.take(&path);
         if is_wanted {
@@ -217,8 +218,8 @@ pub(crate) fn refresh(session: &Session, done: &str) -> Result<()> {
     let refresh = || -> Result<()> {
         let place = Place::new(session, false)?;
         let is_included = |settings: Vec<Setting>| place.is_included(&settings);
-        let is_set_up =
-            place.included.exists() || git::settings(git::PATIENCE).is_ok_and(is_included);
+        let is_set_up = place.locations.gitconfig.exists()
+            || git::settings(git::PATIENCE).is_ok_and(is_included);
         // Where the lines of another program are not enough, a warning about the chain follows.
         if is_set_up && !place.is_managed() {
             let written = place.write(None);
@@ -273,21 +274,9 @@ fn undo(place: &Place<'_>) -> Result<()> {
     let mut record = Record::read(place)?;
     let was_there = rewrite(place, &mut record, false)?;
     let shown = path.display();
-    let (left, value) = (git::settings_in(&path), helper_value()?);
-    let key = "credential.https://bitbucket.org.helper";
-    let is_own = |it: &Setting| it.key == key && it.value == value;
-    if left.iter().any(is_own) || place.is_included(&left) {
-        bail!(Hinted::new(
-            format!("'{shown}' names this helper, but setup did not write that"),
-            format!(
-                "remove it by hand: git config --file {} --edit",
-                shell_quoted(&path.to_string_lossy())
-            ),
-        ));
-    }
     // What a link leads to is another program's.
-    if record.files.is_empty() && !place.included.is_symlink() {
-        files::remove(&place.included)?;
+    if record.files.is_empty() && !place.locations.gitconfig.is_symlink() {
+        files::remove(&place.locations.gitconfig)?;
     }
     record.write(place)?;
     message::tell(&if was_there {

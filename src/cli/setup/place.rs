@@ -16,10 +16,9 @@ use crate::sys::{Hinted, files};
 pub(crate) struct Place<'a> {
     pub(super) session: &'a Session,
     pub(crate) is_system: bool,
-    /// The file that git's configuration includes. It is the program's own, and holds no secret.
-    pub(crate) included: PathBuf,
-    /// The record of what was set up. Any administrator can undo what was set up for the machine.
-    pub(super) record: PathBuf,
+    /// Where the file lies that git's configuration includes, and the record. Any administrator can undo what was set up
+    /// for the machine.
+    pub(crate) locations: Locations,
 }
 
 impl<'a> Place<'a> {
@@ -32,8 +31,7 @@ impl<'a> Place<'a> {
         Ok(Self {
             session,
             is_system,
-            record: locations.setup(),
-            included: locations.gitconfig,
+            locations,
         })
     }
 
@@ -75,23 +73,24 @@ impl<'a> Place<'a> {
     }
 
     fn include_path(&self) -> String {
+        let file = &self.locations.gitconfig;
         let home = dirs::home_dir().filter(|_| !self.is_system);
-        let below = home.and_then(|home| self.included.strip_prefix(home).ok());
-        let path = below.map_or_else(|| self.included.clone(), |path| Path::new("~").join(path));
+        let below = home.and_then(|home| file.strip_prefix(home).ok());
+        let path = below.map_or_else(|| file.clone(), |path| Path::new("~").join(path));
         path.to_string_lossy().replace(MAIN_SEPARATOR, "/")
     }
 
     pub(crate) fn is_included(&self, settings: &[Setting]) -> bool {
         let path = self.include_path();
         let mut includes = settings.iter().filter(|it| it.key == "include.path");
-        includes.any(|it| it.value == path || Path::new(&it.value) == self.included)
+        includes.any(|it| it.value == path || Path::new(&it.value) == self.locations.gitconfig)
     }
 
     /// What the file should hold. The empty helper cuts the chain (gitcredentials(7)): git gives a working credential to
-    /// every helper, and `store` would write it to a plain file.
+    /// every helper, and `store` would write it to a plain file. Without a word about the guard it stays as it is there.
     pub(super) fn text(&self, guard: Option<bool>) -> Result<String> {
         let hosts = self.hosts()?;
-        let helper = git::quoted(&helper_value()?);
+        let helper = git::quoted(&git::helper_value(&program_path()?)?);
         // Without the path nobody knows for which repository or instance git asks.
         let section = |host: &Host| {
             format!(
@@ -107,51 +106,48 @@ impl<'a> Place<'a> {
         let mut text = "# Made by 'git credential-bitbucket setup': setup, login and logout write the whole file anew\n".to_owned();
         text.extend(hosts.iter().map(section));
         text.extend(names.into_iter().map(without_port));
-        text += guard.map_or("", guard_section);
+        text += guard.or(self.guard()).map_or("", guard_section);
         Ok(text)
     }
 
     /// Whether the file makes git refuse URLs that hold a password. None while nobody was asked.
     pub(super) fn guard(&self) -> Option<bool> {
-        let text = fs::read_to_string(&self.included).ok()?;
+        let text = fs::read_to_string(&self.locations.gitconfig).ok()?;
         let is_there = |is_wanted: &bool| text.ends_with(guard_section(*is_wanted));
         [true, false].into_iter().find(is_there)
     }
 
     /// Whether another program manages the file, as Nix and chezmoi do.
     pub(crate) fn is_managed(&self) -> bool {
-        fs::metadata(&self.included).is_ok_and(|file| file.permissions().readonly())
+        fs::metadata(&self.locations.gitconfig).is_ok_and(|file| file.permissions().readonly())
     }
 
     /// Whether the file lies with the program's other files, in a folder that is closed to others.
     pub(crate) fn is_private(&self) -> bool {
-        let locations = self.session.locations();
-        !self.is_system && locations.is_ok_and(Locations::is_one_folder)
+        !self.is_system && self.locations.is_one_folder()
     }
 
     /// Whether the user's file is as setup would write it. That of the machine may name another program, and what another
     /// program manages need not be the same.
     pub(crate) fn is_up_to_date(&self) -> Result<bool> {
-        let text = fs::read_to_string(&self.included)?;
-        Ok(self.is_system || self.is_managed() || text == self.text(self.guard())?)
+        let text = fs::read_to_string(&self.locations.gitconfig)?;
+        Ok(self.is_system || self.is_managed() || text == self.text(None)?)
     }
 
-    /// Writes the file if it is not as it should be. Whether that changed it. Without a word about the guard it stays.
+    /// Writes the file if it is not as it should be. Whether that changed it.
     pub(super) fn write(&self, guard: Option<bool>) -> Result<bool> {
-        let lock = || {
-            // Two logins at once: the later one must see the account of the other.
-            let lock = self.session.locations()?.setup_lock();
-            files::Lock::acquire(&lock, self.session.patience())
-        };
+        // Two logins at once: the later one must see the account of the other.
+        let (lock, patience) = (self.locations.setup_lock(), self.session.patience());
+        let lock = || files::Lock::acquire(&lock, patience);
         let _lock = (!self.is_system).then(lock).transpose()?;
         if !self.is_private() {
-            files::make_public_folder(self.included.parent().unwrap_or(Path::new("/")))?;
+            files::make_public_folder(self.locations.gitconfig.parent().unwrap_or(Path::new("/")))?;
         }
-        let text = self.text(guard.or(self.guard()))?;
-        if fs::read_to_string(&self.included).is_ok_and(|old| old == text) {
-            return files::open_to_readers(&self.included).map(|()| false);
+        let text = self.text(guard)?;
+        if fs::read_to_string(&self.locations.gitconfig).is_ok_and(|old| old == text) {
+            return files::open_to_readers(&self.locations.gitconfig).map(|()| false);
         }
-        files::write_public(&self.included, text.as_bytes()).map(|()| true)
+        files::write_public(&self.locations.gitconfig, text.as_bytes()).map(|()| true)
     }
 }
 
@@ -166,8 +162,4 @@ fn guard_section(is_wanted: bool) -> &'static str {
 
 pub(super) fn program_path() -> Result<PathBuf> {
     env::current_exe().context("cannot find the path of this program")
-}
-
-pub(super) fn helper_value() -> Result<String> {
-    git::helper_value(&program_path()?)
 }

@@ -21,7 +21,7 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn read(place: &Place<'_>) -> Result<Self> {
-        let path = &place.record;
+        let path = &place.locations.setup();
         let content = if place.is_system {
             files::read_trusted(path)?
         } else {
@@ -45,7 +45,7 @@ impl Record {
     }
 
     pub(super) fn write(&self, place: &Place<'_>) -> Result<()> {
-        let path = &place.record;
+        let path = &place.locations.setup();
         let content = toml::to_string(self)?;
         if self.files.is_empty() {
             files::remove(path)

@@ -1,5 +1,6 @@
 //! What setup writes to the end of a git configuration file, and how setup finds it again.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -50,12 +51,8 @@ impl Written {
 
 impl Section {
     pub(super) fn text(&self) -> String {
-        let mut text = format!("{}\n", self.header);
-        for line in &self.lines {
-            text.push_str(line);
-            text.push('\n');
-        }
-        text
+        let lines = iter::once(&self.header).chain(&self.lines);
+        lines.flat_map(|line| [line, "\n"]).collect()
     }
 }
 
