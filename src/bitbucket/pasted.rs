@@ -11,10 +11,7 @@ use crate::git::{Host, Url, Username, of_basic};
 use crate::sys::{Secret, SecretBuffer};
 
 /// A secret, and the user name or e-mail that stood beside it.
-pub(crate) struct Pasted {
-    pub(crate) secret: Secret,
-    pub(crate) name: Option<Username>,
-}
+pub(crate) type Pasted = (Secret, Option<Username>);
 
 /// Finds the token in a text that holds exactly one known prefix at a word's start. Any other text is the secret as it
 /// stands, less the white space around it. A token in a URL of another host is an error, with that host.
@@ -23,8 +20,7 @@ pub(crate) fn understood(text: &Secret, host: &Host) -> Result<Pasted, Host> {
     let place = place_of_token(bytes);
     // Mostly there is a token and nothing else.
     if place == Some(0..bytes.len()) && bytes.iter().copied().all(parts_of(bytes)) {
-        let secret = text.clone();
-        return Ok(Pasted { secret, name: None });
+        return Ok((text.clone(), None));
     }
     let url = place.and_then(|place| url_around(bytes, &place));
     let found = match &url {
@@ -35,8 +31,7 @@ pub(crate) fn understood(text: &Secret, host: &Host) -> Result<Pasted, Host> {
         },
     };
     let found = found.or_else(|| of_header(bytes));
-    let (secret, name) = found.unwrap_or_else(|| (text.trimmed(), None));
-    Ok(Pasted { secret, name })
+    Ok(found.unwrap_or_else(|| (text.trimmed(), None)))
 }
 
 /// What somebody pasted, with the line breaks and zero-width characters taken out of its token.
@@ -44,10 +39,8 @@ pub(crate) fn joined(text: &Secret) -> Secret {
     const ZERO_WIDTH: [char; 6] = [
         '\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{feff}', '\u{ad}',
     ];
-    let Ok(shown) = str::from_utf8(text.expose()) else {
-        return text.clone();
-    };
-    let mut plain = SecretBuffer::default();
+    let shown = str::from_utf8(text.expose()).unwrap_or_default();
+    let (mut plain, mut whole) = (SecretBuffer::default(), SecretBuffer::default());
     shown
         .split(ZERO_WIDTH)
         .for_each(|part| plain.extend(part.as_bytes()));
@@ -55,17 +48,14 @@ pub(crate) fn joined(text: &Secret) -> Secret {
         return text.clone();
     };
     let (before, rest) = plain.split_at(place.start);
-    let (token, behind) = rest.split_at(place.len());
+    let token = &rest[..place.len()];
     let is_break = |byte: &u8| b"\r\n".contains(byte);
     let is_part = parts_of(token);
     // Only what is token to its end goes on behind a line break.
-    let is_more = |byte: &u8| is_part(*byte) || is_break(byte);
-    if is_complete(token) || !behind.first().is_some_and(is_break) || !behind.iter().all(is_more) {
-        return Secret::new(plain.to_vec());
-    }
-    let mut whole = SecretBuffer::default();
+    let is_broken = !is_complete(token) && rest.iter().all(|byte| is_part(*byte) || is_break(byte));
     whole.extend(before);
-    rest.split(is_break).for_each(|line| whole.extend(line));
+    rest.split(|byte| is_broken && is_break(byte))
+        .for_each(|line| whole.extend(line));
     whole.into()
 }
 
@@ -80,11 +70,8 @@ fn token(text: &[u8]) -> Option<Secret> {
     let place = place_of_token(text)?;
     let is_part = parts_of(&text[place.clone()]);
     let rest = &text[place.start..];
-    let end = rest
-        .iter()
-        .position(|byte| !is_part(*byte))
-        .unwrap_or(rest.len());
-    let (token, behind) = rest.split_at(end);
+    let token = rest.split(|byte| !is_part(*byte)).next()?;
+    let behind = &rest[token.len()..];
     let next = behind.trim_ascii_start().first();
     let is_broken = behind.starts_with(b"\n") && next.is_some_and(|byte| is_part(*byte));
     (!is_broken || is_complete(token)).then(|| Secret::new(token.to_vec()))
@@ -97,7 +84,7 @@ fn url_around<'a>(text: &'a [u8], place: &Range<usize>) -> Option<Url<'a>> {
 }
 
 /// The token that a URL holds, and the user name beside it.
-fn of_url(url: &Url<'_>) -> Option<(Secret, Option<Username>)> {
+fn of_url(url: &Url<'_>) -> Option<Pasted> {
     let (name, secret) = match (url.username(), url.password()) {
         (Some(token), None) => (None, token),
         (name, password) => {
@@ -114,7 +101,7 @@ fn own(name: Option<Username>) -> Option<Username> {
 }
 
 /// What `Authorization: Basic …` holds. Without a token in it, what follows `Basic` alone may be a password.
-fn of_header(text: &[u8]) -> Option<(Secret, Option<Username>)> {
+fn of_header(text: &[u8]) -> Option<Pasted> {
     let text = str::from_utf8(text).ok()?;
     let is_around = |letter: char| letter.is_ascii_whitespace() || "'\":".contains(letter);
     let mut words = text.split(is_around).filter(|word| !word.is_empty());
@@ -131,11 +118,8 @@ fn of_header(text: &[u8]) -> Option<(Secret, Option<Username>)> {
 fn email(text: &[u8]) -> Option<Username> {
     let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`<>(),;:=".contains(byte);
     let is_email = |word: &&[u8]| {
-        let parts = str::from_utf8(word)
-            .ok()
-            .and_then(|word| word.split_once('@'));
-        let is_host = |host: &str| host.contains('.') && !host.contains('@');
-        parts.is_some_and(|(name, host)| !name.is_empty() && is_host(host))
+        let parts: Vec<&[u8]> = word.splitn(3, |byte| *byte == b'@').collect();
+        matches!(parts[..], [[_, ..], host] if host.contains(&b'.'))
     };
     let mut emails = text.split(is_end).filter(is_email);
     Username::new(emails.next().filter(|_| emails.next().is_none())?)
@@ -145,7 +129,7 @@ fn email(text: &[u8]) -> Option<Username> {
 mod tests {
     use base64ct::{Base64, Encoding as _};
 
-    use super::{Pasted, joined, understood};
+    use super::{joined, understood};
     use crate::bitbucket::host::cloud;
     use crate::git::context::Host;
     use crate::git::username::Username;
@@ -154,7 +138,7 @@ mod tests {
     const TOKEN: &str = "ATATT3xFfGF0canary-api-token=0A1B2C3D";
 
     fn read(text: &Secret, host: &Host) -> Result<(String, Option<String>), String> {
-        let Pasted { secret, name } = understood(text, host).map_err(|host| host.to_string())?;
+        let (secret, name) = understood(text, host).map_err(|host| host.to_string())?;
         let secret = String::from_utf8(secret.expose().to_vec()).expect("text");
         Ok((secret, name.as_ref().map(Username::to_string)))
     }

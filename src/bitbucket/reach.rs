@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use thiserror::Error;
-
 use crate::bitbucket::host::{API_HOST, is_cloud};
 use crate::git::Host;
 use crate::sys::words::serde_as_text;
@@ -15,10 +13,6 @@ pub(crate) struct Reach {
     pub(crate) workspace: String,
     pub(crate) repository: Option<String>,
 }
-
-#[derive(Debug, Error)]
-#[error("not of the form WORKSPACE or WORKSPACE/REPOSITORY")]
-pub(crate) struct NotAReach;
 
 impl Reach {
     /// Whether `wanted` lies within this reach. Compared by segments: `acme` does not contain `acme-old`.
@@ -40,15 +34,12 @@ impl Reach {
     pub(crate) fn of_path(host: &Host, path: &[u8]) -> Option<Self> {
         let path = plain_path(path)?;
         let segments: Vec<&str> = path.split('/').collect();
+        let is_api = host.as_str() == API_HOST;
         match segments.as_slice() {
-            ["2.0", "repositories" | "workspaces", rest @ ..] if host.as_str() == API_HOST => {
-                Self::of_segments(rest)
-            }
+            ["2.0", "repositories" | "workspaces", rest @ ..] if is_api => Self::of_segments(rest),
             // <https://support.atlassian.com/bitbucket-cloud/docs/snippets/>: a snippet is no repository of the workspace.
-            ["2.0", "snippets", workspace, ..] if host.as_str() == API_HOST => {
-                Self::of_segments(&[workspace])
-            }
-            _ if host.as_str() == API_HOST => None,
+            ["2.0", "snippets", workspace, ..] if is_api => Self::of_segments(&[workspace]),
+            _ if is_api => None,
             ["snippets", workspace, ..] if is_cloud(host) => Self::of_segments(&[workspace]),
             _ if is_cloud(host) => Self::of_segments(&segments),
             // Data Center: [context/]scm/PROJECT/REPOSITORY.git
@@ -91,13 +82,13 @@ impl Reach {
 }
 
 impl FromStr for Reach {
-    type Err = NotAReach;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, NotAReach> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         let lower = text.to_ascii_lowercase();
         let segments: Vec<&str> = lower.split('/').collect();
         let reach = Self::of_segments(&segments).filter(|_| segments.len() <= 2);
-        reach.ok_or(NotAReach)
+        reach.ok_or("not of the form WORKSPACE or WORKSPACE/REPOSITORY")
     }
 }
 

@@ -91,9 +91,10 @@ impl Kind {
 const SHORTEST: usize = 21;
 
 /// Whether a word starts like a secret of Atlassian's: then it must not be shown, or used as a name.
-pub(crate) fn looks_like_a_secret(word: &str) -> bool {
-    let start = word.trim_start_matches('-');
-    word.len() >= SHORTEST && prefix_of(start.as_bytes()).is_some()
+pub(crate) fn looks_like_a_secret(word: impl AsRef<[u8]>) -> bool {
+    let word = word.as_ref();
+    let dashes = word.iter().take_while(|byte| **byte == b'-').count();
+    word.len() >= SHORTEST && prefix_of(&word[dashes..]).is_some()
 }
 
 /// Where in a text Atlassian's secrets stand, as far as their start tells.
@@ -180,7 +181,7 @@ fn without_passwords(text: &str) -> String {
 pub(crate) fn is_token_for_a_name(name: &[u8]) -> bool {
     const LONGEST_NAME: usize = 40;
     let is_long = name.len() > LONGEST_NAME && !name.contains(&b'@');
-    is_long || looks_like_a_secret(&String::from_utf8_lossy(name))
+    is_long || looks_like_a_secret(name)
 }
 
 /// The pair where a token in the place of the user name is the secret, if the password is a filler, and else no name.
@@ -191,8 +192,8 @@ pub(crate) fn put_right(username: Option<Username>, secret: Secret) -> (Option<U
     if is_filler(secret.expose()) && is_token_for_a_name(name.as_slice()) {
         return (None, Secret::new(name.as_slice().to_vec()));
     }
-    let is_secret = looks_like_a_secret(&String::from_utf8_lossy(name.as_slice()));
-    ((!is_secret).then_some(name), secret)
+    let name = Some(name).filter(|name| !looks_like_a_secret(name.as_slice()));
+    (name, secret)
 }
 
 /// Whether a password is only a placeholder, behind a token given as user name.

@@ -147,7 +147,7 @@ impl Question<'_> {
 
     /// Signs in with what was typed, unless that is not even to be sent.
     fn try_out(&mut self, typed: Pasted) -> Result<Outcome> {
-        let (Pasted { secret, mut name }, wanted) = (typed, self.wanted);
+        let ((secret, mut name), wanted) = (typed, self.wanted);
         let host = &wanted.host;
         let told = Kind::of_secret(&secret, host);
         if let Some(objection) = self.session.policy()?.objection_to_kind(told) {

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::account::{Account, Kept, Known, Origin, Owner};
-use crate::bitbucket::{self, Kind, Pasted};
+use crate::bitbucket::{self, Kind};
 use crate::git::{Host, Username};
 use crate::settings::Session;
 use crate::sys::child::SECRET_VARIABLES;
@@ -25,10 +25,10 @@ pub(crate) fn account(session: &Session, host: &Host) -> Result<Option<(Account,
     // A Data Center's token may be set for another program. Bitbucket Cloud must not see it.
     let set = |name| {
         let found = bitbucket::understood(&secret_variable(name)?, host).ok();
-        found.filter(|found| Kind::of_another_host(&found.secret, host).is_none())
+        found.filter(|(secret, _)| Kind::of_another_host(secret, host).is_none())
     };
     let mut variables = SECRET_VARIABLES.into_iter().zip(KINDS);
-    let Some((variable, kind, Pasted { secret, name })) =
+    let Some((variable, kind, (secret, name))) =
         variables.find_map(|(variable, kind)| Some((variable, kind, set(variable)?)))
     else {
         return Ok(None);

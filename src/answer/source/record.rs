@@ -62,10 +62,10 @@ impl Fields {
         };
         if store == store::Name::Folder {
             // People write these files.
-            let found = bitbucket::understood(&secret, host)
+            let (found, name) = bitbucket::understood(&secret, host)
                 .map_err(|other| wrong(&format!("has a URL of {other}")))?;
-            secret = found.secret;
-            self.username = self.username.or(found.name);
+            secret = found;
+            self.username = self.username.or(name);
         }
         if secret.expose().iter().any(u8::is_ascii_control) {
             bail!(wrong(

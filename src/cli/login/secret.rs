@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Read};
 use anyhow::{Context as _, Result, bail};
 
 use crate::account::{Account, verify};
-use crate::bitbucket::{self, Kind, Pasted};
+use crate::bitbucket::{self, Kind};
 use crate::cli::login::options::Login;
 use crate::cli::login::report;
 use crate::cli::output;
@@ -41,7 +41,7 @@ pub(super) fn ask(arguments: &mut Login, policy: &Policy, host: &Host) -> Result
     if arguments.with_token {
         text = next_line(&mut text.trimmed().expose())?;
     }
-    let Pasted { secret, name } = bitbucket::understood(&text, host).map_err(|other| {
+    let (secret, name) = bitbucket::understood(&text, host).map_err(|other| {
         let hint = format!("give a token of {host}, or sign in to {other} with '--host {other}'");
         Hinted::new(format!("that is a URL of {other}"), hint)
     })?;
