@@ -4,7 +4,7 @@ use std::path::Path;
 use std::str;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use zeroize::Zeroizing;
 
 use super::program::{PATIENCE, run};
@@ -52,13 +52,7 @@ pub(crate) fn grep(tree: &Path, is_bare: bool, pattern: &str) -> Result<Vec<Line
         .args(["--no-textconv", "--no-recurse-submodules", "-e", pattern])
         .args(is_bare.then_some("HEAD"))
         .args(["--"]);
-    let Some(output) = run(git, b"", GREP_PATIENCE)? else {
-        let patience = GREP_PATIENCE.as_secs();
-        bail!("git finds too much, or did not end within {patience} seconds");
-    };
-    if !matches!(output.code, Some(0 | 1)) {
-        bail!("{}", reason(&output));
-    }
+    let output = answer(git, GREP_PATIENCE)?;
     let lines = output.answer.split(|&byte| byte == b'\n');
     let lines = lines.filter_map(|line| {
         let mut fields = line.splitn(3, |&byte| byte == 0);
@@ -82,15 +76,18 @@ pub(crate) fn is_tracked(path: &Path) -> Result<bool> {
         return Ok(false);
     };
     let git = restrained(tree, false).args(["--literal-pathspecs", "ls-files", "--error-unmatch"]);
-    match run(git.args([Path::new("--"), &real]), b"", PATIENCE)? {
-        Some(output) if matches!(output.code, Some(0 | 1)) => Ok(output.code == Some(0)),
-        Some(output) => bail!("{}", reason(&output)),
-        None => bail!("git did not say in time whether it tracks the file"),
-    }
+    let output = answer(git.args([Path::new("--"), &real]), PATIENCE)?;
+    Ok(output.code == Some(0))
 }
 
-fn reason(output: &Output) -> String {
-    let reason = String::from_utf8_lossy(&output.errors);
-    let reason = reason.lines().next().unwrap_or("git does not say why");
-    reason.trim_start_matches("fatal: ").to_owned()
+/// What git says; its exit status is 1 where it finds nothing.
+fn answer(git: Program, limit: Duration) -> Result<Output> {
+    let limit_passed = || format!("git did not end within {} seconds", limit.as_secs());
+    let output = run(git, b"", limit)?.with_context(limit_passed)?;
+    if !matches!(output.code, Some(0 | 1)) {
+        let reason = String::from_utf8_lossy(&output.errors);
+        let reason = reason.lines().next().unwrap_or("git does not say why");
+        bail!("{}", reason.trim_start_matches("fatal: "));
+    }
+    Ok(output)
 }

@@ -6,16 +6,13 @@ use std::path::{Path, PathBuf};
 /// git's folder of the repository whose work tree this is.
 pub(crate) fn git_folder(tree: &Path) -> Option<PathBuf> {
     let git = tree.join(".git");
-    match fs::metadata(&git) {
-        Ok(metadata) if metadata.is_dir() => is_git_folder(&git).then_some(git),
-        // A file that says where the folder is.
-        Ok(_) => {
-            let line = line_of(&git)?;
-            let git = tree.join(line.to_str()?.strip_prefix("gitdir:")?.trim());
-            git.is_dir().then_some(git)
-        }
-        Err(_) => None,
+    if git.is_dir() {
+        return is_git_folder(&git).then_some(git);
     }
+    // A file that says where the folder is.
+    let line = line_of(&git)?;
+    let git = tree.join(line.to_str()?.strip_prefix("gitdir:")?.trim());
+    git.is_dir().then_some(git)
 }
 
 /// Whether it looks like git's folder of a repository, a bare one for instance.
