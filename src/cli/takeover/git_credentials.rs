@@ -1,7 +1,9 @@
 //! The file of git-credential-store: a URL in each line, with user name and password (git-credential-store(1)).
 
+use percent_encoding::percent_decode;
+
 use super::{Credential, Entry, in_url};
-use crate::git::{Host, Url, Username};
+use crate::git::{Host, Url};
 
 /// The entries of the file, without blank lines and comments. An entry that git would not understand is bad.
 pub(crate) fn entries(text: &[u8], hosts: &[Host]) -> Vec<Entry> {
@@ -33,15 +35,8 @@ fn content(line: &[u8], hosts: &[Host]) -> Result<Vec<Credential>, &'static str>
         return Ok(Vec::new());
     }
     let found = in_url(&url).ok_or("it has no password")?;
-    for Credential {
-        username, secret, ..
-    } in &found.credentials
-    {
-        let name = username.as_ref().map(Username::as_slice);
-        let mut bytes = secret.expose().iter().chain(name.unwrap_or_default());
-        if bytes.any(u8::is_ascii_control) {
-            return Err("it holds a control character");
-        }
+    if percent_decode(line).any(|byte| byte.is_ascii_control()) {
+        return Err("it holds a control character");
     }
     Ok(found.credentials)
 }

@@ -35,10 +35,8 @@ impl Machine {
         let Some(host) = hosts.iter().find(is_meant) else {
             return Ok(Vec::new());
         };
-        let password = self.password.clone().ok_or("the machine has no password")?;
-        if password.is_empty() {
-            return Err("the password is empty");
-        }
+        let password = self.password.clone().filter(|it| !it.is_empty());
+        let password = password.ok_or("the machine has no password")?;
         let login = self.login.as_ref().map(Secret::expose);
         let username = login.and_then(Username::new);
         Ok(vec![Credential::new(host, username, password)])
@@ -82,25 +80,23 @@ impl Netrc {
 
     /// Takes a word, and the value that follows it in the same line or a later one.
     fn take(&mut self, word: Range<usize>, reader: &mut Reader<'_>) -> Result<(), &'static str> {
-        let keyword = &reader.text[word.clone()];
-        let mut machine = Machine {
-            line: reader.line,
-            span: word,
-            ..Machine::default()
-        };
-        match keyword {
-            b"default" => self.machines.push(machine),
-            b"machine" => {
-                let name = reader.value()?;
-                machine.span.end = reader.position;
-                machine.name = Some(String::from_utf8_lossy(name.expose()).into_owned());
-                self.machines.push(machine);
+        let (start, line) = (word.start, reader.line);
+        match &reader.text[word] {
+            keyword @ (b"default" | b"machine") => {
+                let is_named = keyword == b"machine";
+                let name = is_named.then(|| reader.value()).transpose()?;
+                self.machines.push(Machine {
+                    name: name.map(|it| String::from_utf8_lossy(it.expose()).into_owned()),
+                    line,
+                    span: start..reader.position,
+                    ..Machine::default()
+                });
             }
             b"macdef" => {
                 reader.value()?;
                 reader.skip_macro();
             }
-            b"login" | b"password" | b"account" => {
+            keyword @ (b"login" | b"password" | b"account") => {
                 let value = reader.value()?;
                 let machine = self.machines.last_mut();
                 let machine = machine.ok_or("no machine comes before it")?;
