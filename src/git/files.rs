@@ -3,8 +3,8 @@
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{str, thread};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use zeroize::Zeroizing;
@@ -63,11 +63,6 @@ pub(crate) fn config_folder(home: &Path) -> PathBuf {
     xdg.unwrap_or_else(|| home.join(".config")).join("git")
 }
 
-pub(super) fn as_text(path: &Path) -> Result<&str> {
-    let not_text = || format!("the path '{}' is not UTF-8", path.display());
-    path.to_str().with_context(not_text)
-}
-
 /// The file that an `include` of a configuration file names (git-config(1), "Includes").
 pub(crate) fn included(by: &Path, path: &str) -> Option<PathBuf> {
     let named = match path.strip_prefix("~/") {
@@ -78,34 +73,15 @@ pub(crate) fn included(by: &Path, path: &str) -> Option<PathBuf> {
     real.filter(|path| path.is_file())
 }
 
-/// Changes one of git's configuration files as [`edit`] does.
-///
-/// `change` maps the old text (empty when there is no file) to the new text. None removes the file.
-pub(crate) fn edit_config(
-    path: &Path,
-    mut change: impl FnMut(&str) -> Result<Option<String>>,
-) -> Result<()> {
-    let change = |text: &[u8]| {
-        let text = str::from_utf8(text)
-            .ok()
-            .with_context(|| format!("'{}' is not UTF-8", path.display()))?;
-        let new = change(text)?;
-        Ok(new.map(|new| Zeroizing::new(new.into_bytes())))
-    };
-    edit(path, &lock_of(path), change, |_| Ok(()))
-}
-
-/// Changes a file under git's lock. Keeps its mode, and follows a symbolic link.
+/// Changes a file under git's lock on `locked`, mostly the same file. Keeps its mode, and follows a symbolic link.
 ///
 /// `change` maps the old content (empty when there is no file) to the new one. None removes the file. It is called
-/// again when another process has changed the file meanwhile. `check` sees a file with the new content before it
-/// replaces the old one.
+/// again when another process has changed the file meanwhile.
 /// On an error the file is unchanged.
 pub(crate) fn edit(
     path: &Path,
-    lock: &Path,
+    locked: &Path,
     mut change: impl FnMut(&[u8]) -> Result<Option<Zeroizing<Vec<u8>>>>,
-    check: impl Fn(&Path) -> Result<()>,
 ) -> Result<()> {
     let real = resolve(path);
     let cannot_write = || format!("cannot write '{}'", real.display());
@@ -122,11 +98,8 @@ pub(crate) fn edit(
         }
         let draft = new.map(|new| Draft::write(&real, &new, mode));
         let draft = draft.transpose().with_context(cannot_write)?;
-        if let Some(draft) = &draft {
-            check(draft.path())?;
-        }
         // Held for a moment only: meanwhile no git can write, and a killed process leaves its lock behind.
-        let _lock = ConfigLock::acquire(&real, lock)?;
+        let _lock = ConfigLock::acquire(&real, locked)?;
         if read(&real)?.map(|(text, _)| text) != before.map(|(text, _)| text) {
             continue;
         }
@@ -139,13 +112,6 @@ pub(crate) fn edit(
         }
         return Ok(());
     }
-}
-
-/// The lock that git takes to write this file.
-pub(crate) fn lock_of(path: &Path) -> PathBuf {
-    let mut lock = resolve(path).into_os_string();
-    lock.push(".lock");
-    lock.into()
 }
 
 fn make_folder_of(path: &Path) -> Result<()> {
@@ -164,14 +130,14 @@ fn read(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, fs::Metadata)>> {
     Ok(Some((Zeroizing::new(text), metadata)))
 }
 
-/// The output of `git config --list -z` for one file, without the files that it includes.
-pub(crate) fn list_of(path: &Path) -> Result<SecretBuffer> {
-    let bare = "safe.bareRepository=explicit";
-    let git = Program::new("git").args(["-c", bare, "config", "--list", "-z", "--file"]);
-    match run(git.args([path]), b"", Duration::from_secs(10))? {
-        Some(output) if output.code == Some(0) => Ok(output.answer),
-        _ => bail!("git cannot read it"),
-    }
+/// The output of `git config --list -z` for the text of a file, without the files that it includes. None where git cannot
+/// read it.
+pub(crate) fn list_of(text: &[u8]) -> Option<SecretBuffer> {
+    let git = Program::new("git").args(["-c", "safe.bareRepository=explicit", "config"]);
+    // For a file git would leave out what it includes; for its standard input it has to be told.
+    let git = git.args(["--list", "-z", "--no-includes", "--file", "-"]);
+    let output = run(git, text, Duration::from_secs(10)).ok()??;
+    (output.code == Some(0)).then_some(output.answer)
 }
 
 /// A value in the syntax of a configuration file (git-config(1), "Syntax").
@@ -208,12 +174,15 @@ impl ConfigLock {
     /// How long we wait for another git. It writes for milliseconds.
     const PATIENCE: Duration = Duration::from_secs(2);
 
-    fn acquire(target: &Path, lock: &Path) -> Result<Self> {
-        make_folder_of(lock)?;
+    fn acquire(target: &Path, locked: &Path) -> Result<Self> {
+        let mut lock = resolve(locked).into_os_string();
+        lock.push(".lock");
+        let lock = PathBuf::from(lock);
+        make_folder_of(&lock)?;
         let deadline = Instant::now() + Self::PATIENCE;
         loop {
-            match File::create_new(lock) {
-                Ok(_) => return Ok(Self(lock.to_owned())),
+            match File::create_new(&lock) {
+                Ok(_) => return Ok(Self(lock)),
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                     let cannot = format!("cannot write '{}'", target.display());
                     return Err(error).context(cannot);
@@ -273,8 +242,6 @@ mod tests {
             "1 = 2",
             "; only a comment",
         ];
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("config");
         let mut state = 0x2545_F491_4F6C_DD1D_u64;
         let mut next = |below: usize| {
             state ^= state << 13;
@@ -303,9 +270,8 @@ mod tests {
 ", "",
                 ][next(4)];
             }
-            std::fs::write(&path, &text).expect("written");
             let own = GitConfig::parse(text.as_bytes()).and_then(|config| config.list_without(&[]));
-            let list = list_of(&path).ok();
+            let list = list_of(text.as_bytes());
             assert_eq!(
                 own.as_ref().map(|own| &own[..]),
                 list.as_deref(),

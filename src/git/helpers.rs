@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::git::context::Host;
-use crate::git::files::as_text;
 use crate::git::judge::{Starts, judge, names_us, words};
 use crate::git::program::{Scope, Setting};
 use crate::sys::shell_quoted;
@@ -175,7 +174,8 @@ pub(crate) fn matches_host(pattern: &str, host: &Host) -> bool {
 /// The helper's value that starts the program at this path. git gives it to a shell, and takes it for a command only
 /// when it is an unquoted absolute path or starts with `!` (gitcredentials(7), "CUSTOM HELPERS").
 pub(crate) fn helper_value(program: &Path) -> Result<String> {
-    let path = as_text(program)?;
+    let not_text = || format!("the path '{}' is not UTF-8", program.display());
+    let path = program.to_str().with_context(not_text)?;
     let path = if cfg!(windows) {
         path.trim_start_matches(r"\\?\").replace('\\', "/")
     } else {

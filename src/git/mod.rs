@@ -17,8 +17,7 @@ pub(crate) mod username;
 pub(crate) use self::config::GitConfig;
 pub(crate) use self::context::Host;
 pub(crate) use self::files::{
-    config_file, config_folder, edit, edit_config, global_config_files, included, list_of, lock_of,
-    quoted,
+    config_file, config_folder, edit, global_config_files, included, list_of, quoted,
 };
 pub(crate) use self::grep::{grep, is_tracked};
 pub(crate) use self::helpers::{Helper, chain, chains, cleared, helper_value, matches_host, shown};

@@ -10,9 +10,11 @@ use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
+use std::str;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use zeroize::Zeroizing;
 
 pub(crate) use self::place::Place;
 use self::record::Record;
@@ -193,7 +195,9 @@ fn rewrite(place: &Place<'_>, record: &mut Record, is_wanted: bool) -> Result<bo
     let earlier = earlier.unwrap_or_else(unrecorded);
     let created = earlier.created;
     let mut has_changed = false;
-    git::edit_config(&path, |text| {
+    git::edit(&path, &path, |text| {
+        let text = str::from_utf8(text).ok();
+        let text = text.with_context(|| format!("'{}' is not UTF-8", path.display()))?;
         let bare = earlier.taken_out_of(text);
         let mut new = bare.unwrap_or_else(|| text.to_owned());
         record.take(&path);
@@ -204,7 +208,8 @@ fn rewrite(place: &Place<'_>, record: &mut Record, is_wanted: bool) -> Result<bo
             record.files.push(written);
         }
         has_changed = new != text;
-        Ok(Some(new).filter(|new| !(created && new.trim().is_empty())))
+        let new = Some(new).filter(|new| !(created && new.trim().is_empty()));
+        Ok(new.map(|new| Zeroizing::new(new.into_bytes())))
     })?;
     if is_new && place.is_system {
         // A git that cannot read the file would fail at every command.

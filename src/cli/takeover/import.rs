@@ -10,10 +10,10 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use crate::account::Account;
+use crate::cli::output;
 use crate::cli::takeover::{
     Credential, Entry, Plan, Planned, git_credentials, netrc, other_helper, without,
 };
-use crate::cli::{output, setup};
 use crate::git::{self, Host, Username};
 use crate::settings::Session;
 use crate::sys::{Hinted, error, message};
@@ -33,11 +33,18 @@ pub(crate) struct Import {
 
 #[derive(Clone, Debug)]
 pub(crate) enum ImportSource {
-    /// The file of git-credential-store; `None` for where git looks for it.
-    GitCredentials(Option<PathBuf>),
-    Netrc(Option<PathBuf>),
+    /// `None` for where the programs that use it look for it.
+    File(Format, Option<PathBuf>),
     /// As `credential.helper` names it.
     Helper(String),
+}
+
+/// Of a file with credentials.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Format {
+    /// That of git-credential-store.
+    GitCredentials,
+    Netrc,
 }
 
 impl FromStr for ImportSource {
@@ -47,8 +54,8 @@ impl FromStr for ImportSource {
         let (name, rest) = text.split_once(':').unwrap_or((text, ""));
         let file = (!rest.is_empty()).then(|| rest.into());
         match name {
-            "git-credentials" => Ok(Self::GitCredentials(file)),
-            "netrc" => Ok(Self::Netrc(file)),
+            "git-credentials" => Ok(Self::File(Format::GitCredentials, file)),
+            "netrc" => Ok(Self::File(Format::Netrc, file)),
             "helper" if !rest.is_empty() => Ok(Self::Helper(rest.to_owned())),
             _ => Err("not one of 'git-credentials', 'netrc' and 'helper:NAME'"),
         }
@@ -78,11 +85,8 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     }
     // git uses the first entry that fits, but our newest account from git answers. So import the first one last.
     let entries = gathered.iter().flat_map(|(_, entries)| entries);
-    let credentials: Vec<&Credential> = entries.flat_map(Entry::own).collect();
-    let mut plan = Plan::make(&session, credentials.iter().copied().rev())?;
-    if !arguments.dry_run {
-        plan.carry_out(&session)?;
-    }
+    let credentials = entries.flat_map(Entry::own).rev();
+    let plan = Plan::carry_out(&session, credentials, arguments.dry_run)?;
     for failure in plan.failures() {
         message::warn(failure);
         all_well = false;
@@ -90,50 +94,50 @@ pub(crate) fn run(arguments: &Import) -> Result<ExitCode> {
     for (place, entries) in &gathered {
         all_well &= place.report(arguments, entries, &plan, &hosts);
     }
-    if !arguments.dry_run && !credentials.is_empty() {
-        setup::refresh(&session, "the accounts are stored")?;
-        plan.tell_what_is_left(&session);
-    }
+    plan.finish(&session, arguments.dry_run)?;
     Ok(ExitCode::from(u8::from(!all_well)))
 }
 
-type Reader = fn(&[u8], &[Host]) -> Vec<Entry>;
+impl Format {
+    fn entries(self, text: &[u8], hosts: &[Host]) -> Vec<Entry> {
+        match self {
+            Self::GitCredentials => git_credentials::entries(text, hosts),
+            Self::Netrc => netrc::entries(text, hosts),
+        }
+    }
+
+    /// Where such files lie, whether they exist or not.
+    fn usual_files(self) -> Result<Vec<PathBuf>> {
+        let home = dirs::home_dir().context("there is no home folder")?;
+        Ok(match self {
+            // git-credential-store(1), "FILES"
+            Self::GitCredentials => vec![
+                home.join(".git-credentials"),
+                git::config_folder(&home).join("credentials"),
+            ],
+            Self::Netrc => vec![home.join(".netrc"), home.join("_netrc")],
+        })
+    }
+}
 
 enum Place {
-    File(Reader, PathBuf),
+    File(Format, PathBuf),
     Helper(String),
 }
 
 /// The named places; without names, the usual files that exist.
 fn places(sources: &[ImportSource]) -> Result<Vec<Place>> {
-    let all = [
-        ImportSource::GitCredentials(None),
-        ImportSource::Netrc(None),
-    ];
+    let all = [Format::GitCredentials, Format::Netrc].map(|it| ImportSource::File(it, None));
     let is_named = !sources.is_empty();
     let mut places = Vec::new();
     for source in if is_named { sources } else { &all } {
-        let (reader, file, usual): (Reader, _, [PathBuf; 2]) = match source {
+        let (format, paths) = match source {
             ImportSource::Helper(name) => {
                 places.push(Place::Helper(name.clone()));
                 continue;
             }
-            // git-credential-store(1), "FILES"
-            ImportSource::GitCredentials(file) => {
-                let xdg = git::config_folder(Path::new("")).join("credentials");
-                (
-                    git_credentials::entries,
-                    file,
-                    [".git-credentials".into(), xdg],
-                )
-            }
-            ImportSource::Netrc(file) => (netrc::entries, file, [".netrc".into(), "_netrc".into()]),
-        };
-        let paths = if let Some(file) = file {
-            vec![file.clone()]
-        } else {
-            let home = dirs::home_dir().context("there is no home folder")?;
-            usual.map(|path| home.join(path)).into()
+            ImportSource::File(format, Some(file)) => (*format, vec![file.clone()]),
+            ImportSource::File(format, None) => (*format, format.usual_files()?),
         };
         if is_named && !paths.iter().any(|path| path.exists()) {
             bail!(Hinted::new(
@@ -142,7 +146,7 @@ fn places(sources: &[ImportSource]) -> Result<Vec<Place>> {
             ));
         }
         let there = paths.into_iter().filter(|path| path.exists());
-        places.extend(there.map(|path| Place::File(reader, path)));
+        places.extend(there.map(|path| Place::File(format, path)));
     }
     if places.is_empty() {
         message::tell("There is neither a '~/.git-credentials' nor a '~/.netrc' to import from");
@@ -151,13 +155,13 @@ fn places(sources: &[ImportSource]) -> Result<Vec<Place>> {
 }
 
 /// The entries of a file; warns of those that are bad. What git tracks others may have written or read: it is not imported.
-fn read(reader: Reader, path: &Path, hosts: &[Host]) -> Result<Vec<Entry>> {
+fn read(format: Format, path: &Path, hosts: &[Host]) -> Result<Vec<Entry>> {
     let shown = path.display();
     let text = fs::read(path).map(Zeroizing::new);
     let text = text.with_context(|| format!("cannot read '{shown}'"))?;
     let is_tracked = git::is_tracked(path)
         .with_context(|| format!("cannot tell whether git tracks '{shown}'"))?;
-    let mut entries = reader(&text, hosts);
+    let mut entries = format.entries(&text, hosts);
     for entry in &mut entries {
         if is_tracked && !entry.own().is_empty() {
             let pages: Vec<String> = entry.own().iter().map(Credential::page).collect();
@@ -183,7 +187,7 @@ impl Place {
 
     fn entries(&self, hosts: &[Host], usernames: &[&[u8]]) -> Result<Vec<Entry>> {
         let name = match self {
-            Self::File(reader, path) => return read(*reader, path, hosts),
+            Self::File(format, path) => return read(*format, path, hosts),
             Self::Helper(name) => name,
         };
         if git::named_alone(name).is_some() {
@@ -204,23 +208,20 @@ impl Place {
 
     /// Removes the entries that are stored. The file may have changed: they are looked for again.
     fn remove(&self, entries: &[Entry], plan: &Plan, hosts: &[Host]) -> Result<()> {
-        let is_stored = |entry: &&Entry| !entry.own().is_empty() && plan.has(entry.own());
-        let (reader, path) = match self {
-            Self::File(reader, path) => (reader, path),
+        let is_stored = |entry: &&Entry| plan.has(entry.own());
+        let (format, path) = match self {
+            Self::File(format, path) => (format, path),
             Self::Helper(name) => {
-                let stored = entries.iter().filter(is_stored).flat_map(Entry::own);
-                return stored
-                    .into_iter()
-                    .try_for_each(|it| other_helper::forget(name, it));
+                let mut stored = entries.iter().filter(is_stored).flat_map(Entry::own);
+                return stored.try_for_each(|it| other_helper::forget(name, it));
             }
         };
-        let change = |text: &[u8]| {
-            let entries = reader(text, hosts);
+        git::edit(path, path, |text| {
+            let entries = format.entries(text, hosts);
             let stored = entries.iter().filter(is_stored);
             let spans: Vec<_> = stored.map(|entry| entry.span.clone()).collect();
             Ok(Some(without(text, &spans)))
-        };
-        git::edit(path, &git::lock_of(path), change, |_| Ok(()))
+        })
     }
 
     /// Reports the imported credentials, and with `--remove` removes them from the source; false if that failed.

@@ -1,7 +1,7 @@
 //! Moves credentials from plain text into the store.
 //!
-//! The caller finds the credentials. [`Plan::make`] maps each to an account, and [`Plan::carry_out`] stores it and has
-//! the store confirm it. Only then may the caller remove it from its file.
+//! The caller finds the credentials. [`Plan::carry_out`] maps each to an account, stores it and has the store confirm it.
+//! Only then may the caller remove it from its file.
 
 pub(crate) mod git_credentials;
 pub(crate) mod import;
@@ -15,9 +15,10 @@ use std::ops::Range;
 use anyhow::Result;
 use zeroize::Zeroizing;
 
-use crate::account::{Account, Accounts, Kept, Known, Origin, Owner, Scheme, State, verify};
+use crate::account::{Account, Accounts, Kept, Known, Origin, Owner, State, verify};
 use crate::bitbucket::{self, Kind, Reach};
 use crate::cli::doctor::chain;
+use crate::cli::setup;
 use crate::git::{Host, Url, Username};
 use crate::settings::{Session, StoreChoice};
 use crate::sys::parallel::in_parallel;
@@ -51,23 +52,6 @@ impl Credential {
             secret,
             reach: None,
         }
-    }
-
-    /// The same, as its header sent it.
-    pub(crate) fn sent_as(mut self, scheme: Scheme) -> Self {
-        if self.known.kind == Kind::HttpAccessToken {
-            self.known.scheme = scheme;
-        }
-        self
-    }
-
-    /// The same, where it stood in the URL of this path.
-    fn with_path(mut self, host: &Host, path: Option<&[u8]>) -> Self {
-        self.reach = path.and_then(|path| Reach::of_path(host, path));
-        if let Some(path) = path.filter(|_| !bitbucket::is_cloud(host)) {
-            self.known.base_path = bitbucket::context_of(path);
-        }
-        self
     }
 
     /// Whether host and secret are the same.
@@ -104,13 +88,19 @@ pub(crate) fn in_url(url: &Url<'_>) -> Option<InUrl> {
     let is_token = |name: &Secret| has_filler || bitbucket::is_token_for_a_name(name.expose());
     let token = name.clone().filter(is_token);
     let name = name.filter(|name| !is_token(name));
+    let username = name.as_ref().and_then(|name| Username::new(name.expose()));
+    let path = url.path().unwrap_or_default();
+    let is_cloud = bitbucket::is_cloud(&host);
     let secrets = token.into_iter().chain(password.filter(|_| !has_filler));
-    let credentials: Vec<Credential> = secrets
-        .map(|secret| {
-            let username = name.as_ref().and_then(|name| Username::new(name.expose()));
-            Credential::new(&host, username, secret).with_path(&host, url.path().as_deref())
-        })
-        .collect();
+    let credentials = secrets.map(|secret| {
+        let mut credential = Credential::new(&host, username.clone(), secret);
+        credential.reach = Reach::of_path(&host, &path);
+        if !is_cloud {
+            credential.known.base_path = bitbucket::context_of(&path);
+        }
+        credential
+    });
+    let credentials: Vec<Credential> = credentials.collect();
     let (cut, shown) = match name {
         Some(_) => (url.password_range(), url.named()),
         None => (url.userinfo_range(), url.bare()),
@@ -178,10 +168,12 @@ pub(crate) struct Planned {
 }
 
 impl Plan {
+    /// Unless `is_dry`, stores the new secrets and has the store confirm them.
     /// Warns of the stores that do not answer: their secrets may be stored twice.
-    pub(crate) fn make<'a>(
+    pub(crate) fn carry_out<'a>(
         session: &Session,
         credentials: impl Iterator<Item = &'a Credential>,
+        is_dry: bool,
     ) -> Result<Self> {
         let mut accounts = session.accounts()?;
         let choice = session.config()?.store.default;
@@ -208,6 +200,10 @@ impl Plan {
             planned.account.name = accounts.free_name(&name);
             accounts.add(planned.account.clone());
         }
+        for planned in plan.0.iter_mut().filter(|_| !is_dry) {
+            let outcome = planned.carry_out(session, choice);
+            planned.failure = outcome.err().map(|error| error::one_line(&error));
+        }
         Ok(plan)
     }
 
@@ -228,26 +224,16 @@ impl Plan {
         }
     }
 
-    /// Stores the new secrets, and has the store confirm them.
-    pub(crate) fn carry_out(&mut self, session: &Session) -> Result<()> {
-        let choice = session.config()?.store.default;
-        for planned in &mut self.0 {
-            let outcome = planned.carry_out(session, choice);
-            planned.failure = outcome.err().map(|error| error::one_line(&error));
-        }
-        Ok(())
-    }
-
     pub(crate) fn of(&self, credential: &Credential) -> Option<&Planned> {
         let mut planned = self.0.iter();
         planned.find(|planned| planned.credential.is_same(credential))
     }
 
-    /// Whether all of these are stored, or would be.
+    /// Whether there are some, and all of them are stored, or would be.
     pub(crate) fn has(&self, credentials: &[Credential]) -> bool {
         let is_stored = |planned: &Planned| planned.failure.is_none();
-        let mut credentials = credentials.iter();
-        credentials.all(|credential| self.of(credential).is_some_and(is_stored))
+        let mut all = credentials.iter();
+        !credentials.is_empty() && all.all(|it| self.of(it).is_some_and(is_stored))
     }
 
     pub(crate) fn failures(&self) -> impl Iterator<Item = String> {
@@ -258,13 +244,18 @@ impl Plan {
         self.0.iter().filter_map(failed)
     }
 
-    /// Says what is left to do before git uses the accounts.
-    pub(crate) fn tell_what_is_left(&self, session: &Session) {
-        let accounts = self.0.iter().map(|planned| &planned.account);
-        let retired = accounts.filter(|account| account.is_retired());
+    /// Where secrets were stored, brings git's configuration up to date, and says what is left to do before git uses them.
+    pub(crate) fn finish(&self, session: &Session, is_dry: bool) -> Result<()> {
+        let stored = self.0.iter().filter(|planned| planned.failure.is_none());
+        if is_dry || stored.clone().next().is_none() {
+            return Ok(());
+        }
+        setup::refresh(session, "the secrets are stored")?;
+        let retired = stored.map(|it| &it.account).filter(|it| it.is_retired());
         let complaints = retired.filter_map(|account| State::Retired.complaint(account));
         complaints.for_each(|it| message::tell(&it.on_one_line()));
         chain::warn(session, None);
+        Ok(())
     }
 }
 
@@ -298,30 +289,43 @@ fn known_secrets(
 }
 
 impl Planned {
-    /// Extends the account that has the secret, or makes a new one, still without a name.
+    /// Extends the account that has the secret, or makes a new one, still without a name. It is for the places in which
+    /// the secret was found, and no more, whatever other accounts there are: so the order of commands does not matter. A
+    /// person's token is for the workspace, as when git gives it; without a place, for the host.
     fn new(same: &[&Credential], known: &[(Account, Secret)]) -> Self {
         let credential = same[0].clone();
         let has_it = |(account, secret): &&(Account, Secret)| {
             account.host == credential.host && *secret == credential.secret
         };
-        let owner = known.iter().find(has_it).map(|(account, _)| account);
+        let before = known
+            .iter()
+            .find(has_it)
+            .map(|(account, _)| account.clone());
         // The account's origin is git, so one from `login` that fits comes before it.
-        let mut account = owner.cloned().unwrap_or_else(|| {
+        let mut account = before.clone().unwrap_or_else(|| {
             let (host, known) = (credential.host.clone(), credential.known.clone());
             let mut account = Account::new(String::new(), host, Origin::Git, known);
             account.owner = credential.owner.clone();
             account
         });
-        let places = same.iter().map(|credential| credential.reach.clone());
-        set_reach(
-            &mut account,
-            owner.is_some_and(Account::is_for_its_host),
-            places,
-        );
-        let mut emails = same.iter().filter_map(|it| it.owner.email.as_ref());
-        add_email(&mut account, emails.next().cloned());
+        let mut emails = same.iter().filter_map(|it| it.owner.email.clone());
+        account.owner.email = account.owner.email.or_else(|| emails.next());
+        account.only_username = None;
+        let was_for_host = before.as_ref().is_some_and(Account::is_for_its_host);
+        let is_for_host = was_for_host || same.iter().any(|it| it.reach.is_none());
+        let of_place = account.kind() == Some(Kind::AccessToken);
+        match account.origin {
+            Origin::Login if was_for_host => {}
+            Origin::Git if is_for_host && !of_place => account.reach.clear(),
+            _ => {
+                for place in same.iter().filter_map(|it| it.reach.clone()) {
+                    let whole = place.workspace_alone();
+                    account.add_reach(if of_place { place } else { whole });
+                }
+            }
+        }
         Self {
-            before: owner.cloned(),
+            before,
             account,
             credential,
             failure: None,
@@ -354,40 +358,14 @@ impl Planned {
                 account.name.clone()
             })?;
         } else if self.is_changed() {
-            session.change(&self.account, |known| {
-                known.reach.clone_from(&self.account.reach);
-                known.only_username.clone_from(&self.account.only_username);
-                add_email(known, self.account.email().map(str::to_owned));
+            let new = &self.account;
+            session.change(new, |known| {
+                known.reach.clone_from(&new.reach);
+                known.only_username.clone_from(&new.only_username);
+                let email = known.owner.email.take();
+                known.owner.email = email.or_else(|| new.owner.email.clone());
             })?;
         }
         Ok(())
-    }
-}
-
-fn add_email(account: &mut Account, email: Option<String>) {
-    account.owner.email = account.owner.email.take().or(email);
-}
-
-/// Adds the places in which the account's secret was found, and no more, whatever other accounts there are: so the order
-/// of commands does not matter. A person's token is for the workspace, as when git gives it; without a place, for the host.
-fn set_reach(
-    account: &mut Account,
-    is_for_host: bool,
-    places: impl Iterator<Item = Option<Reach>> + Clone,
-) {
-    let is_of_login = account.origin == Origin::Login;
-    if is_of_login && is_for_host {
-        return;
-    }
-    account.only_username = None;
-    let of_place = account.kind() == Some(Kind::AccessToken);
-    let is_wide = is_for_host || places.clone().any(|place| place.is_none());
-    if is_wide && !of_place && !is_of_login {
-        account.reach.clear();
-        return;
-    }
-    for place in places.flatten() {
-        let whole = place.workspace_alone();
-        account.add_reach(if of_place { place } else { whole });
     }
 }

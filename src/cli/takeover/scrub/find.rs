@@ -28,8 +28,6 @@ pub(crate) struct Found {
     #[serde(skip)]
     pub(crate) credentials: Vec<Credential>,
     #[serde(skip)]
-    pub(crate) is_of_others: bool,
-    #[serde(skip)]
     pub(crate) place: Range<usize>,
 }
 
@@ -42,6 +40,9 @@ pub(crate) enum Action {
     /// It is still in the file.
     #[default]
     Reported,
+    /// It stays in the file, which others may have written.
+    #[serde(rename = "reported")]
+    OfOthers,
 }
 
 /// How many secrets of one text are looked at. No text that people write has as many.
@@ -58,17 +59,17 @@ pub(crate) struct Findings {
 pub(crate) fn in_config(text: &[u8], hosts: &[Host]) -> Option<(GitConfig, Findings)> {
     let config = GitConfig::parse(text)?;
     let mut search = Search::new(text, hosts);
-    let mut entries = config.entries.iter().peekable();
-    for (index, section) in config.sections.iter().enumerate() {
-        // Once for each section, and not for each entry: its name may be long.
-        let heading = Heading::new(section, hosts);
-        if let Some(name) = &section.subsection {
+    // One for each section, and not for each entry: its name may be long.
+    let headings = config.sections.iter().map(|it| Heading::new(it, hosts));
+    let headings: Vec<Heading<'_>> = headings.collect();
+    for heading in &headings {
+        if let Some(name) = &heading.section.subsection {
             search.key = Some(heading.shown.clone());
-            search.urls(name.bytes(), &|part| name.place(part));
+            search.all(name.bytes(), |part| name.place(part));
         }
-        while let Some(entry) = entries.next_if(|entry| entry.section == index) {
-            search.entry(entry, &heading);
-        }
+    }
+    for entry in &config.entries {
+        search.entry(entry, &headings[entry.section]);
     }
     search.key = None;
     for comment in &config.comments {
@@ -79,25 +80,11 @@ pub(crate) fn in_config(text: &[u8], hosts: &[Host]) -> Option<(GitConfig, Findi
     Some((config, findings))
 }
 
-/// The secrets in a text of no particular form. It may quote others, and an account without a repository would be for
-/// the whole host: so one whose URL names none stays.
+/// The secrets in a text of no particular form.
 pub(crate) fn in_text(text: &[u8], hosts: &[Host]) -> Findings {
     let mut search = Search::new(text, hosts);
     search.plain(&(0..text.len()));
-    let mut findings = search.into_findings();
-    findings.leave_those_without_a_reach();
-    findings
-}
-
-impl Findings {
-    /// None of these may become an account for the whole host: such a secret stays where it is.
-    pub(crate) fn leave_those_without_a_reach(&mut self) {
-        for found in &mut self.found {
-            if found.credentials.iter().any(|it| it.reach.is_none()) {
-                found.credentials.clear();
-            }
-        }
-    }
+    search.into_findings()
 }
 
 /// A secret that names no repository is for the repository of the configuration's first remote on its host.
@@ -133,14 +120,11 @@ impl<'a> Heading<'a> {
         let name = String::from_utf8_lossy(&section.name);
         let pattern = section.subsection.as_ref();
         let pattern = pattern.map(|pattern| String::from_utf8_lossy(pattern.bytes()));
-        let is_meant = |host: &&Host| {
-            pattern
-                .as_ref()
-                .is_some_and(|it| git::matches_host(it, host))
-        };
-        let host = hosts.iter().find(is_meant);
-        let path = pattern.as_ref().and_then(|url| Url::parse(url)?.path());
-        let shown = match &pattern {
+        let pattern = pattern.as_deref();
+        let mut hosts = hosts.iter();
+        let host = pattern.and_then(|it| hosts.find(|host| git::matches_host(it, host)));
+        let path = pattern.and_then(|url| Url::parse(url)?.path());
+        let shown = match pattern {
             Some(pattern) => url::masked(&format!("{name}.{pattern}")),
             None => name.into_owned(),
         };
@@ -148,21 +132,11 @@ impl<'a> Heading<'a> {
             section,
             host,
             reach: host.and_then(|host| Reach::of_path(host, path.as_ref()?)),
-            shown: shortened(&shown),
+            // A name that is longer is no help to anybody.
+            shown: shown.chars().take(256).collect(),
         }
     }
 }
-
-/// A name that is longer is no help to anybody.
-fn shortened(name: &str) -> String {
-    match name.char_indices().nth(256) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name.to_owned(),
-    }
-}
-
-/// Where a part of a text lies in the whole.
-type Place<'a> = &'a dyn Fn(Range<usize>) -> Range<usize>;
 
 #[derive(Default)]
 struct Search<'a> {
@@ -211,7 +185,7 @@ impl<'a> Search<'a> {
     /// Searches a setting for headers, passwords of helpers, URLs and tokens.
     fn entry(&mut self, entry: &ConfigEntry, heading: &Heading<'_>) {
         let Some(value) = &entry.value else { return };
-        let variable = shortened(&String::from_utf8_lossy(&entry.variable));
+        let variable = String::from_utf8_lossy(&entry.variable);
         self.key = Some(format!("{}.{variable}", heading.shown));
         let name = heading.section.name.as_slice();
         let alone = match (name, entry.variable.as_slice()) {
@@ -220,33 +194,29 @@ impl<'a> Search<'a> {
             (b"credential", b"username") => of_username(value.bytes()),
             _ => None,
         };
-        if let Some(alone) = alone {
-            self.alone(alone, heading, entry);
+        if let Some((username, secret, scheme)) = alone {
+            let has_pattern = heading.section.subsection.is_some();
+            // A setting for every host: only the secret's prefix shows its host.
+            let by_prefix = |host: &&Host| Kind::of_secret(&secret, host).is_some();
+            let mut hosts = self.hosts.iter().filter(|_| !has_pattern);
+            if let Some(host) = heading.host.or_else(|| hosts.find(by_prefix)) {
+                let mut credential = Credential::new(host, username, secret);
+                credential.reach.clone_from(&heading.reach);
+                if credential.known.kind == Kind::HttpAccessToken {
+                    credential.known.scheme = scheme;
+                }
+                // The setting goes with it.
+                self.add(entry.span.clone(), None, vec![credential]);
+            } else {
+                self.findings.foreign += usize::from(has_pattern);
+            }
         }
-        self.all(value.bytes(), &|part| value.place(part));
+        self.all(value.bytes(), |part| value.place(part));
     }
 
-    /// A secret that is a whole setting: the setting goes with it.
-    fn alone(
-        &mut self,
-        (username, secret, scheme): Alone,
-        heading: &Heading<'_>,
-        entry: &ConfigEntry,
-    ) {
-        let has_pattern = heading.section.subsection.is_some();
-        // A setting for every host: only the secret's prefix shows its host.
-        let by_prefix = |host: &&Host| Kind::of_secret(&secret, host).is_some();
-        let mut hosts = self.hosts.iter().filter(|_| !has_pattern);
-        let Some(host) = heading.host.or_else(|| hosts.find(by_prefix)) else {
-            self.findings.foreign += usize::from(has_pattern);
-            return;
-        };
-        let mut credential = Credential::new(host, username, secret).sent_as(scheme);
-        credential.reach.clone_from(&heading.reach);
-        self.add(entry.span.clone(), None, vec![credential]);
-    }
-
-    fn urls(&mut self, text: &[u8], place: Place<'_>) {
+    /// The secrets in the URLs of a text, and bare tokens: the meaning of the text around these is unknown, so they stay.
+    /// `place` tells where a part of the text lies in the whole.
+    fn all(&mut self, text: &[u8], place: impl Fn(Range<usize>) -> Range<usize>) {
         for (start, url) in urls_in(text) {
             let Some(url) = Url::parse(url) else { continue };
             let Some(secrets) = in_url(&url) else {
@@ -261,18 +231,13 @@ impl<'a> Search<'a> {
                 self.is_new(&place);
             }
         }
-    }
-
-    /// The secrets in the URLs of a text, and bare tokens: the meaning of the text around these is unknown, so they stay.
-    fn all(&mut self, text: &[u8], place: Place<'_>) {
-        self.urls(text, place);
         for token in bitbucket::tokens_in(text) {
             self.add(place(token), None, Vec::new());
         }
     }
 
     fn plain(&mut self, whole: &Range<usize>) {
-        self.all(&self.text[whole.clone()], &|part| {
+        self.all(&self.text[whole.clone()], |part| {
             whole.start + part.start..whole.start + part.end
         });
     }
@@ -328,7 +293,7 @@ fn of_helper(value: &[u8]) -> Option<Alone> {
     };
     let token = || {
         let mut words = value.split(|byte| is_end(byte) || *byte == b'=');
-        words.find(|word| bitbucket::looks_like_a_secret(&String::from_utf8_lossy(word)))
+        words.find(|word| bitbucket::looks_like_a_secret(word))
     };
     alone(
         said(b"username="),

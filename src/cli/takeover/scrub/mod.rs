@@ -20,7 +20,6 @@ use self::walk::{Form, Walk};
 use self::work::Scrubbing;
 use crate::bitbucket::API_TOKEN_PAGE;
 use crate::cli::output::{self, plural};
-use crate::cli::setup;
 use crate::cli::takeover::{Credential, Plan};
 use crate::git;
 use crate::settings::Session;
@@ -54,19 +53,16 @@ pub(crate) fn run(arguments: &Scrub) -> Result<ExitCode> {
     scrub.look_at_commits(&walk, &hosts);
     scrub.problems.append(&mut walk.problems);
 
-    let mut plan = Plan::make(&session, scrub.credentials())?;
-    let is_change = !arguments.dry_run && scrub.credentials().next().is_some();
-    if is_change {
-        plan.carry_out(&session)?;
-    }
+    let plan = Plan::carry_out(&session, scrub.credentials(), arguments.dry_run)?;
     scrub.problems.extend(plan.failures());
-    scrub.settle(&plan, &hosts, arguments.dry_run);
-    if is_change {
-        setup::refresh(&session, "the secrets are stored")?;
-    }
-    if print(&scrub, walk.trees.len(), arguments.json)? {
-        plan.tell_what_is_left(&session);
-    }
+    let done = if arguments.dry_run {
+        Action::WouldMove
+    } else {
+        Action::Moved
+    };
+    scrub.settle(&plan, &hosts, done);
+    print(&scrub, walk.trees.len(), arguments.json)?;
+    plan.finish(&session, arguments.dry_run)?;
     Ok(ExitCode::from(u8::from(!scrub.problems.is_empty())))
 }
 
@@ -93,14 +89,13 @@ fn walk(arguments: &Scrub) -> Result<Walk> {
     }
     if arguments.global {
         for path in git::global_config_files()? {
-            walk.file(&path, Form::Global);
+            walk.file(&path, Form::Global, None);
         }
     }
     Ok(walk)
 }
 
-/// Whether anything was moved.
-fn print(scrub: &Scrubbing, searched: usize, as_json: bool) -> Result<bool> {
+fn print(scrub: &Scrubbing, searched: usize, as_json: bool) -> Result<()> {
     let rows: Vec<&Found> = scrub.holders.iter().flat_map(|it| &it.found).collect();
     if as_json {
         output::print_json(&BTreeMap::from([("found", &rows)]))?;
@@ -110,7 +105,7 @@ fn print(scrub: &Scrubbing, searched: usize, as_json: bool) -> Result<bool> {
     }
     scrub.problems.iter().for_each(message::warn);
     summary(&rows, searched, scrub.foreign).for_each(|line| message::tell(&line));
-    Ok(rows.iter().any(|row| row.action == Action::Moved))
+    Ok(())
 }
 
 fn line(row: &Found) -> String {
@@ -123,8 +118,8 @@ fn line(row: &Found) -> String {
     let action = match row.action {
         Action::Moved => format!("moved to account '{account}'"),
         Action::WouldMove => format!("would move to account '{account}'"),
-        Action::Reported if row.is_of_others => "only reported".to_owned(),
         Action::Reported => "still there".to_owned(),
+        Action::OfOthers => "only reported".to_owned(),
     };
     let line = format!("{}:{}: {action}: {place}", row.file, row.line);
     error::printable(&line) + "\n"
@@ -132,49 +127,35 @@ fn line(row: &Found) -> String {
 
 /// What is left to do, a line each.
 fn summary(rows: &[&Found], searched: usize, foreign: usize) -> impl Iterator<Item = String> {
-    let with = |action, is_of_others| {
-        let rows = rows.iter().filter(move |row| row.action == action);
-        rows.filter(move |row| row.is_of_others == is_of_others)
-    };
-    let moved = || with(Action::Moved, false);
-    let names: BTreeSet<&String> = moved().filter_map(|row| row.account.as_ref()).collect();
-    let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
-    let mut urls = moved().filter_map(|row| row.url.as_ref());
-    let in_clear = urls.find(|url| url.starts_with("http:"));
-    let counted = |number: usize, one: &str, many: &str, rest: &str| {
+    let with = |action| rows.iter().filter(move |row| row.action == action);
+    let count = |action| with(action).count();
+    let counted = |number: usize, (one, many): (&str, &str), rest: &str| {
         (number > 0).then(|| format!("{} {rest}", plural(number, one, many)))
     };
-    let count = |action, is_of_others| with(action, is_of_others).count();
-    let secrets = |number, rest| counted(number, "secret", "secrets", rest);
+    let secrets = |number, rest| counted(number, ("secret", "secrets"), rest);
+    let names = with(Action::Moved).filter_map(|row| Some(format!("'{}'", row.account.as_ref()?)));
+    let names = Vec::from_iter(names.collect::<BTreeSet<_>>()).join(", ");
+    let mut urls = with(Action::Moved).filter_map(|row| row.url.as_ref());
+    let in_clear = urls.find(|url| url.starts_with("http:"));
     let unchanged = "would move into the store; nothing was changed";
     let by_others = "in files of the repository itself, which others may have written: no account is made of that, and \
                      nothing is rewritten; so revoke it";
+    let lying = ("secret lies", "secrets lie");
+    let left = ("secret is", "secrets are");
     let by_hand = "still there: take it out by hand";
+    let moved = plural(count(Action::Moved), "secret", "secrets");
     let lines = [
         (searched > 1).then(|| format!("Searched {searched} repositories")),
         rows.is_empty()
             .then(|| "No secret for Bitbucket found".to_owned()),
         secrets(foreign, "for other hosts, left alone"),
-        secrets(count(Action::WouldMove, false), unchanged),
-        (moved().count() > 0).then(|| {
-            let number = plural(moved().count(), "secret", "secrets");
-            format!("Moved {number} into the store: {}", names.join(", "))
-        }),
+        secrets(count(Action::WouldMove), unchanged),
+        (!names.is_empty()).then(|| format!("Moved {moved} into the store: {names}")),
         in_clear.map(|url| {
             format!("Change '{url}' to 'https:': no helper sends a secret in clear text")
         }),
-        counted(
-            count(Action::Reported, true),
-            "secret lies",
-            "secrets lie",
-            by_others,
-        ),
-        counted(
-            count(Action::Reported, false),
-            "secret is",
-            "secrets are",
-            by_hand,
-        ),
+        counted(count(Action::OfOthers), lying, by_others),
+        counted(count(Action::Reported), left, by_hand),
         where_to_revoke(rows),
     ];
     lines.into_iter().flatten()

@@ -1,10 +1,8 @@
 //! Removes secrets from a file and changes nothing else.
 
-use std::fs;
 use std::ops::Range;
-use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use zeroize::Zeroizing;
 
 use super::find::{self, Found};
@@ -12,20 +10,18 @@ use super::walk::{Form, Target};
 use crate::cli::takeover::{Plan, whole_lines, without};
 use crate::git::config::ConfigEntry;
 use crate::git::{self, GitConfig, Host};
-use crate::sys::{Hinted, shell_quoted};
+use crate::sys::{Hinted, SecretBuffer, shell_quoted};
 
 /// Removes the secrets that are stored, under git's own lock. If git would read the rest differently, the file stays.
 /// `git config` would need the old URL as an argument, which every user of the machine can read.
 pub(super) fn take_out(target: &Target, hosts: &[Host], plan: &Plan) -> Result<()> {
     let path = &target.path;
-    let has_gone = |found: &Found| !found.credentials.is_empty() && plan.has(&found.credentials);
-    if let Form::Text { lock } = &target.form {
-        let change = |text: &[u8]| {
-            let found = find::in_text(text, hosts).found;
-            Ok(Some(without(text, &places(found, &has_gone))))
-        };
-        return git::edit(path, lock, change, |_| Ok(()));
-    }
+    let has_gone = |found: &Found| plan.has(&found.credentials);
+    let new_config = |text: &[u8]| {
+        let (new, meant) = config_without(text, hosts, &has_gone)?;
+        let list = git::list_of(&new)?;
+        (*list == *meant).then_some(new)
+    };
     let not_as_meant = || {
         let path = path.to_string_lossy();
         Hinted::new(
@@ -37,32 +33,27 @@ pub(super) fn take_out(target: &Target, hosts: &[Host], plan: &Plan) -> Result<(
         )
     };
     let change = |text: &[u8]| {
-        let new = config_without(text, hosts, &has_gone);
-        Ok(Some(new.ok_or_else(not_as_meant)?))
+        let new = if target.form == Form::Text {
+            let found = find::in_text(text, hosts).found;
+            without(text, &places(found, &has_gone))
+        } else {
+            new_config(text).ok_or_else(not_as_meant)?
+        };
+        Ok(Some(new))
     };
-    let check = |draft: &Path| {
-        let text = Zeroizing::new(fs::read(draft)?);
-        let meant = GitConfig::parse(&text).and_then(|config| config.list_without(&[]));
-        match git::list_of(draft) {
-            Ok(list) if meant.as_ref().is_some_and(|meant| meant[..] == list[..]) => Ok(()),
-            _ => bail!(not_as_meant()),
-        }
-    };
-    git::edit(path, &git::lock_of(path), change, check)
+    git::edit(path, target.locked.as_ref().unwrap_or(path), change)
 }
 
-/// A configuration file without the removed secrets; `None` if it cannot be read or the rest would change.
+/// A configuration file without the removed secrets, and what git's list of it has to be; `None` if it cannot be read.
 pub(crate) fn config_without(
     text: &[u8],
     hosts: &[Host],
     has_gone: &dyn Fn(&Found) -> bool,
-) -> Option<Zeroizing<Vec<u8>>> {
+) -> Option<(Zeroizing<Vec<u8>>, SecretBuffer)> {
     let (config, findings) = find::in_config(text, hosts)?;
     let places = places(findings.found, has_gone);
-    let meant = config.list_without(&places)?;
     let new = without(text, &widened(text, &config, &places));
-    let list = GitConfig::parse(&new)?.list_without(&[])?;
-    (*list == *meant).then_some(new)
+    Some((new, config.list_without(&places)?))
 }
 
 /// The places of the removed secrets, in their order.

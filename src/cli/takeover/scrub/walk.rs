@@ -5,16 +5,19 @@ use std::fs::{self, DirEntry};
 use std::mem;
 use std::path::{Path, PathBuf};
 
-use crate::git::GitConfig;
 use crate::git::tree::{git_folder, is_git_folder, line_of, work_tree_around};
+use crate::git::{self, GitConfig};
+use crate::sys::files;
 
 #[derive(Clone)]
 pub(super) struct Target {
     pub(super) path: PathBuf,
     pub(super) form: Form,
+    /// The file that git locks when it writes this one, if it is another: the reference of a reflog.
+    pub(super) locked: Option<PathBuf>,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// One of git's configuration files.
     Config,
@@ -22,8 +25,8 @@ pub(super) enum Form {
     Global,
     /// What came with a tree, or may have: others wrote it, so its secrets become no account and it is not changed.
     OfOthers,
-    /// A file that git writes for itself, and git's lock for it.
-    Text { lock: PathBuf },
+    /// A file that git writes for itself.
+    Text,
 }
 
 #[derive(Default)]
@@ -67,13 +70,22 @@ impl Walk {
         });
     }
 
-    /// What a configuration file of this form includes.
-    pub(super) fn included(&mut self, path: &Path, by: &Form) {
-        let form = match by {
-            Form::Config if work_tree_around(path).is_some() => Form::OfOthers,
-            form => form.clone(),
-        };
-        self.file(path, form);
+    /// Adds the files that a configuration file includes, under any condition (git-config(1), "Includes").
+    pub(super) fn included(&mut self, by: &Target, config: &GitConfig) {
+        let paths = config.texts().filter(|(section, variable, _)| {
+            let is_include = match &section.subsection {
+                None => section.name == b"include",
+                Some(_) => section.name == b"includeif",
+            };
+            is_include && *variable == b"path"
+        });
+        for path in paths.filter_map(|(.., value)| git::included(&by.path, value)) {
+            let form = match by.form {
+                Form::Config if work_tree_around(&path).is_some() => Form::OfOthers,
+                form => form,
+            };
+            self.file(&path, form, None);
+        }
     }
 
     /// Whether there may be more; one line says when there may not.
@@ -112,18 +124,20 @@ impl Walk {
         }
     }
 
+    /// What lies in a folder: nothing where it is missing.
     fn list(&mut self, folder: &Path) -> Vec<DirEntry> {
-        let entries = fs::read_dir(folder).and_then(Iterator::collect);
-        entries.unwrap_or_else(|error| {
+        let entries = files::if_there(fs::read_dir(folder).and_then(Iterator::collect));
+        let entries = entries.unwrap_or_else(|error| {
             let path = folder.display();
             self.problems
                 .push(format!("cannot look into '{path}': {error}"));
-            Vec::new()
-        })
+            None
+        });
+        entries.unwrap_or_default()
     }
 
     /// Adds a file if it is there and not known yet.
-    pub(super) fn file(&mut self, path: &Path, form: Form) {
+    pub(super) fn file(&mut self, path: &Path, form: Form, locked: Option<PathBuf>) {
         let Ok(real) = dunce::canonicalize(path) else {
             return;
         };
@@ -137,7 +151,7 @@ impl Walk {
         }
         if form == Form::Global || self.may_leave || is_inside {
             let path = path.to_owned();
-            self.targets.push(Target { path, form });
+            self.targets.push(Target { path, form, locked });
         } else {
             self.problems.push(format!(
                 "'{}' lies outside the folders that are looked into; '--global' looks into it too",
@@ -170,7 +184,7 @@ impl Walk {
             self.repository(folder, None);
         } else if self.is_new(folder) {
             // It may have come with the work tree. Nothing that it names is followed, and git never sees it.
-            self.files_of(folder, &Form::OfOthers);
+            self.files_of(folder, true);
         }
         is_bare || git.is_some()
     }
@@ -184,24 +198,17 @@ impl Walk {
         if !is_new {
             return;
         }
-        let entries = self.files_of(git, &Form::Config);
-        let has = |name: &str| entries.iter().any(|entry| entry.file_name() == *name);
-        if has("modules") {
-            self.below(&git.join("modules"));
+        self.files_of(git, false);
+        self.below(&git.join("modules"));
+        for linked in self.list(&git.join("worktrees")) {
+            let tree = line_of(&linked.path().join("gitdir"));
+            let tree = tree.as_deref().and_then(Path::parent);
+            self.repository(&linked.path(), tree.filter(|tree| tree.exists()));
         }
-        if has("worktrees") {
-            for linked in self.list(&git.join("worktrees")) {
-                let tree = line_of(&linked.path().join("gitdir"));
-                let tree = tree.as_deref().and_then(Path::parent);
-                self.repository(&linked.path(), tree.filter(|tree| tree.exists()));
-            }
-        }
-        if has("commondir") {
-            if let Some(common) = line_of(&git.join("commondir")) {
-                let common = git.join(common);
-                let tree = common.parent().filter(|_| common.ends_with(".git"));
-                self.repository(&common, tree);
-            }
+        if let Some(common) = line_of(&git.join("commondir")) {
+            let common = git.join(common);
+            let tree = common.parent().filter(|_| common.ends_with(".git"));
+            self.repository(&common, tree);
         } else if tree.is_none() {
             match tree_of_module(git) {
                 Some(tree) => self.tree(&tree),
@@ -210,39 +217,41 @@ impl Walk {
         }
     }
 
-    /// The files with text that lie in git's folder of a repository itself, and all that lies there.
-    fn files_of(&mut self, git: &Path, form: &Form) -> Vec<DirEntry> {
+    /// Adds the files with text in git's folder of a repository, which may have come with a work tree.
+    fn files_of(&mut self, git: &Path, is_of_others: bool) {
+        let form = |own| if is_of_others { Form::OfOthers } else { own };
         for name in ["config", "config.worktree"] {
-            self.file(&git.join(name), form.clone());
+            self.file(&git.join(name), form(Form::Config), None);
         }
-        let entries = self.list(git);
-        for entry in &entries {
-            let is_of_texts = |name| ["remotes", "branches", "logs"].contains(&name);
-            if is_left_behind(entry) {
-                self.text(git, &entry.path(), form);
-            } else if entry.file_name().to_str().is_some_and(is_of_texts) && is_folder(entry) {
-                self.each_folder(&entry.path(), |walk, _, entries| {
-                    for file in entries.iter().filter(|entry| is_file(entry)) {
-                        walk.text(git, &file.path(), form);
-                    }
-                    true
-                });
+        let is_left_behind = |name: &str| {
+            let mut letters = name.bytes();
+            letters.all(|byte| byte.is_ascii_uppercase() || byte == b'_') && name != "HEAD"
+        };
+        let text = form(Form::Text);
+        for entry in self.list(git) {
+            match entry.file_name().to_str() {
+                Some("remotes" | "branches" | "logs") if is_folder(&entry) => {
+                    self.each_folder(&entry.path(), |walk, _, entries| {
+                        for entry in entries {
+                            walk.text(git, entry, text);
+                        }
+                        true
+                    });
+                }
+                // Such as `FETCH_HEAD` or `MERGE_MSG`.
+                Some(name) if is_left_behind(name) => self.text(git, &entry, text),
+                _ => {}
             }
         }
-        entries
     }
 
-    /// A file that git writes for itself, those of `logs` under the references' locks.
-    fn text(&mut self, git: &Path, path: &Path, form: &Form) {
-        let reference = path.strip_prefix(git.join("logs"));
-        let locked = reference.map_or_else(|_| path.to_owned(), |name| git.join(name));
-        let mut lock = locked.into_os_string();
-        lock.push(".lock");
-        let form = match form {
-            Form::OfOthers => Form::OfOthers,
-            _ => Form::Text { lock: lock.into() },
-        };
-        self.file(path, form);
+    /// Adds a file that git writes for itself, one of `logs` with the reference that git locks for it.
+    fn text(&mut self, git: &Path, entry: &DirEntry, form: Form) {
+        let path = entry.path();
+        let reference = path.strip_prefix(git.join("logs")).ok();
+        if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            self.file(&path, form, reference.map(|name| git.join(name)));
+        }
     }
 
     fn tree(&mut self, tree: &Path) {
@@ -250,7 +259,7 @@ impl Walk {
             self.trees.push(tree.to_owned());
             // From these git and git-lfs take URLs.
             for name in [".gitmodules", ".lfsconfig"] {
-                self.file(&tree.join(name), Form::OfOthers);
+                self.file(&tree.join(name), Form::OfOthers, None);
             }
         }
     }
@@ -265,20 +274,8 @@ fn tree_of_module(git: &Path) -> Option<PathBuf> {
     Some(git.join(tree)).filter(|tree| tree.is_dir())
 }
 
-/// Whether the file is one that git leaves behind, such as `FETCH_HEAD` or `MERGE_MSG`.
-fn is_left_behind(entry: &DirEntry) -> bool {
-    let name = entry.file_name();
-    let mut letters = name.as_encoded_bytes().iter();
-    let is_left = letters.all(|byte| byte.is_ascii_uppercase() || *byte == b'_') && name != "HEAD";
-    is_left && is_file(entry)
-}
-
 fn is_folder(entry: &DirEntry) -> bool {
     entry.file_type().is_ok_and(|kind| kind.is_dir())
-}
-
-fn is_file(entry: &DirEntry) -> bool {
-    entry.file_type().is_ok_and(|kind| kind.is_file())
 }
 
 #[cfg(test)]

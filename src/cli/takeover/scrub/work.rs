@@ -14,7 +14,7 @@ use super::rewrite;
 use super::walk::{Form, Target, Walk};
 use crate::bitbucket;
 use crate::cli::takeover::{Credential, Plan};
-use crate::git::{self, GitConfig, Host};
+use crate::git::{self, Host};
 use crate::sys::parallel::in_parallel;
 use crate::sys::{Waiting, error, shell_quoted};
 
@@ -51,59 +51,48 @@ impl Scrubbing {
         let mut next = 0;
         while let Some(target) = walk.targets.get(next).cloned() {
             next += 1;
-            match self.look_into(&target, hosts) {
-                Ok(included) => {
-                    for path in included {
-                        walk.included(&path, &target.form);
-                    }
-                }
-                Err(error) => {
-                    let (path, error) = (target.path.display(), error::one_line(&error));
-                    self.problems.push(format!("'{path}': {error}"));
-                }
+            let shown = target.path.display().to_string();
+            if let Err(error) = self.look_into(target, walk, hosts) {
+                let error = error::one_line(&error);
+                self.problems.push(format!("'{shown}': {error}"));
             }
         }
     }
 
-    /// The files that it includes.
-    fn look_into(&mut self, target: &Target, hosts: &[Host]) -> Result<Vec<PathBuf>> {
-        let Target { path, form } = target;
+    fn look_into(&mut self, target: Target, walk: &mut Walk, hosts: &[Host]) -> Result<()> {
+        let path = &target.path;
         let metadata = fs::metadata(path).context("cannot be read")?;
         ensure!(metadata.is_file(), "it is not a file");
-        let is_text = matches!(form, Form::Text { .. });
+        let is_text = target.form == Form::Text;
         let most = if is_text { LONGEST_LOG } else { LONGEST };
         ensure!(metadata.len() <= most, "it is longer than {most} bytes");
         let text = Zeroizing::new(fs::read(path).context("cannot be read")?);
-        let (included, findings) = match form {
-            Form::Text { .. } | Form::OfOthers => (Vec::new(), find::in_text(&text, hosts)),
+        let findings = match target.form {
+            Form::Text | Form::OfOthers => find::in_text(&text, hosts),
             Form::Config | Form::Global => {
                 let found = find::in_config(&text, hosts);
-                let (config, mut findings) = found.context("git cannot read it")?;
-                // A repository may come from anybody.
-                if *form == Form::Config {
-                    findings.leave_those_without_a_reach();
-                }
-                (included(path, &config), findings)
+                let (config, findings) = found.context("git cannot read it")?;
+                walk.included(&target, &config);
+                findings
             }
         };
-        self.foreign += findings.foreign;
-        let is_own = *form != Form::OfOthers;
-        let path = path.display();
+        let is_own = target.form != Form::OfOthers;
+        let shown = path.display();
         if findings.found.len() > find::MOST && is_own {
             let most = find::MOST;
             self.problems.push(format!(
-                "'{path}' holds more than {most} secrets: try again for the rest"
+                "'{shown}' holds more than {most} secrets: try again for the rest"
             ));
         }
         let is_closed = metadata.permissions().readonly();
         if is_closed && is_own && !findings.found.is_empty() {
             self.problems.push(format!(
-                "'{path}' is read-only and holds a secret: 'chmod u+w {}', and try again",
-                shell_quoted(&target.path.to_string_lossy())
+                "'{shown}' is read-only and holds a secret: 'chmod u+w {}', and try again",
+                shell_quoted(&path.to_string_lossy())
             ));
         }
-        self.add(target.clone(), findings.found, is_own && !is_closed);
-        Ok(included)
+        self.add(target, findings, is_closed);
+        Ok(())
     }
 
     /// Searches committed files, and never changes them.
@@ -130,9 +119,8 @@ impl Scrubbing {
                 Vec::new()
             });
             for (path, findings) in lines {
-                self.foreign += findings.foreign;
-                let form = Form::OfOthers;
-                self.add(Target { path, form }, findings.found, false);
+                let (form, locked) = (Form::OfOthers, None);
+                self.add(Target { path, form, locked }, findings, false);
             }
         }
         if self.reported > MOST_REPORTED {
@@ -142,15 +130,30 @@ impl Scrubbing {
         }
     }
 
-    fn add(&mut self, target: Target, mut found: Vec<Found>, can_write: bool) {
-        if target.form == Form::OfOthers {
+    fn add(&mut self, target: Target, findings: Findings, is_closed: bool) {
+        let Findings { mut found, foreign } = findings;
+        self.foreign += foreign;
+        let is_of_others = target.form == Form::OfOthers;
+        if is_of_others {
             let left = MOST_REPORTED.saturating_sub(self.reported);
             self.reported += found.len();
             found.truncate(left);
         }
+        for found in &mut found {
+            found.file = target.path.display().to_string();
+            if is_of_others {
+                found.action = Action::OfOthers;
+            }
+            // A repository may come from anybody, and a text may quote others: what names no repository, and would be an
+            // account for the whole host, stays.
+            let is_wide = found.credentials.iter().any(|it| it.reach.is_none());
+            if is_wide && target.form != Form::Global {
+                found.credentials.clear();
+            }
+        }
         let can_move = |found: &Found| !found.credentials.is_empty();
         self.holders.push(Holder {
-            lets_go: can_write && found.iter().any(can_move),
+            lets_go: !is_of_others && !is_closed && found.iter().any(can_move),
             target,
             found,
         });
@@ -163,53 +166,30 @@ impl Scrubbing {
         found.flat_map(|found| &found.credentials)
     }
 
-    /// Removes what is stored, unless `is_dry`, and notes what became of each secret.
-    pub(super) fn settle(&mut self, plan: &Plan, hosts: &[Host], is_dry: bool) {
-        let outcomes = in_parallel(&self.holders, |holder| {
-            if holder.lets_go && !is_dry {
-                rewrite::take_out(&holder.target, hosts, plan)
-            } else {
-                Ok(())
-            }
+    /// Removes what is stored, unless it only would be `done`, and notes what became of each secret.
+    pub(super) fn settle(&mut self, plan: &Plan, hosts: &[Host], done: Action) {
+        let holders = self.holders.iter_mut().filter(|it| it.lets_go);
+        let holders: Vec<&mut Holder> = holders.collect();
+        let outcomes = in_parallel(&holders, |holder| match done {
+            Action::Moved => rewrite::take_out(&holder.target, hosts, plan),
+            _ => Ok(()),
         });
-        let done = if is_dry {
-            Action::WouldMove
-        } else {
-            Action::Moved
-        };
-        for (holder, outcome) in self.holders.iter_mut().zip(outcomes) {
-            let is_done = holder.lets_go && outcome.is_ok();
+        for (holder, outcome) in holders.into_iter().zip(outcomes) {
+            let all = holder.found.iter_mut();
+            for found in all.filter(|it| plan.has(&it.credentials)) {
+                let planned = plan.of(&found.credentials[0]);
+                found.account = planned.map(|planned| planned.account.name.clone());
+                if outcome.is_ok() {
+                    found.action = done;
+                }
+            }
             if let Err(error) = outcome {
                 let hint = error::hint(&error).map(|hint| format!("; {hint}"));
                 let error = error::one_line(&error);
                 self.problems.push(error + &hint.unwrap_or_default());
             }
-            for found in &mut holder.found {
-                found.file = holder.target.path.display().to_string();
-                found.is_of_others = holder.target.form == Form::OfOthers;
-                let own = found.credentials.first().filter(|_| !found.is_of_others);
-                let planned = own.and_then(|own| plan.of(own));
-                found.account = planned.map(|planned| planned.account.name.clone());
-                if is_done && own.is_some() && plan.has(&found.credentials) {
-                    found.action = done;
-                }
-            }
         }
     }
-}
-
-/// The files that a configuration file includes, under any condition (git-config(1), "Includes").
-fn included(path: &Path, config: &GitConfig) -> Vec<PathBuf> {
-    let paths = config.texts().filter(|(section, variable, _)| {
-        let is_include = match &section.subsection {
-            None => section.name == b"include",
-            Some(_) => section.name == b"includeif",
-        };
-        is_include && *variable == b"path"
-    });
-    paths
-        .filter_map(|(.., value)| git::included(path, value))
-        .collect()
 }
 
 /// The secrets in what git tracks in a work tree, or in a bare repository at HEAD, line by line; but not in the files that
