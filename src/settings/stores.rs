@@ -182,7 +182,7 @@ impl Session {
     /// Removes the account's secret from its store, if it is there.
     pub(crate) fn forget(&self, account: &Account) -> Result<()> {
         let outcome = self.ask(account.store, |store| store.delete(&account.entry));
-        outcome.map(drop).map_err(store::Error::with_hint)
+        outcome.map_err(store::Error::with_hint)
     }
 
     fn ask<T>(

@@ -63,15 +63,15 @@ impl Store for ExecStore {
         self.ask("store", &json).map(drop)
     }
 
-    fn delete(&self, entry: &str) -> Result<bool, Error> {
+    fn delete(&self, entry: &str) -> Result<(), Error> {
         // Some programs fail when there is nothing to erase.
         if self.get(entry)?.is_none() {
-            return Ok(false);
+            return Ok(());
         }
         self.ask("erase", &Secret::new(url_of(entry).into_bytes()))?;
         // Others report success without erasing anything.
         match self.get(entry)? {
-            None => Ok(true),
+            None => Ok(()),
             Some(_) => Err(self.hinted("still has the secret after 'erase'")),
         }
     }

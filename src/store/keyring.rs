@@ -38,9 +38,8 @@ impl Store for Keyring {
         Ok(done.ok_or_else(no_place)?)
     }
 
-    fn delete(&self, entry: &str) -> Result<bool, Error> {
-        let deleted = self.ask(entry, keyring::Entry::delete_credential)?;
-        Ok(deleted.is_some())
+    fn delete(&self, entry: &str) -> Result<(), Error> {
+        self.ask(entry, keyring::Entry::delete_credential).map(drop)
     }
 }
 

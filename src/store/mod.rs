@@ -22,8 +22,8 @@ pub(crate) trait Store {
     /// Stores a secret. It replaces the old secret of the entry.
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error>;
 
-    /// Removes an entry. False when there was none.
-    fn delete(&self, entry: &str) -> Result<bool, Error>;
+    /// Removes an entry, if there is one.
+    fn delete(&self, entry: &str) -> Result<(), Error>;
 }
 
 words! {
@@ -149,8 +149,9 @@ pub(crate) mod memory {
             Ok(())
         }
 
-        fn delete(&self, entry: &str) -> Result<bool, Error> {
-            Ok(self.0.borrow_mut().remove(entry).is_some())
+        fn delete(&self, entry: &str) -> Result<(), Error> {
+            self.0.borrow_mut().remove(entry);
+            Ok(())
         }
     }
 }

@@ -72,15 +72,12 @@ impl<S: Store> Store for InPieces<S> {
             .set(entry, &Secret::new([&[MARK, count], head].concat()))
     }
 
-    fn delete(&self, entry: &str) -> Result<bool, Error> {
+    fn delete(&self, entry: &str) -> Result<(), Error> {
         let Some(first) = self.store.get(entry)? else {
-            return Ok(false);
+            return Ok(());
         };
-        let deleted = self.store.delete(entry)?;
-        for number in 1..=Self::others(&first) {
-            self.store.delete(&name(entry, number))?;
-        }
-        Ok(deleted)
+        self.store.delete(entry)?;
+        (1..=Self::others(&first)).try_for_each(|number| self.store.delete(&name(entry, number)))
     }
 }
 
@@ -114,10 +111,10 @@ mod tests {
                     .all(|piece| piece.expose().len() <= 16)
             );
             assert_eq!(store.get("e").expect("an answer"), Some(secret), "{length}");
-            assert!(store.delete("e").expect("deleted"));
+            store.delete("e").expect("deleted");
             assert!(store.store.0.borrow().is_empty(), "{length}");
         }
-        assert!(!store.delete("e").expect("an answer"));
+        store.delete("e").expect("nothing to delete");
     }
 
     #[test]
@@ -129,7 +126,8 @@ mod tests {
                 let entry = Secret::new(vec![0, count, b'x']);
                 store.store.set("e", &entry).expect("stored");
                 store.get("e").expect_err("no secret");
-                assert!(store.delete("e").expect("deleted"));
+                store.delete("e").expect("deleted");
+                assert!(store.get("e").expect("an answer").is_none());
             }
         }
     }
