@@ -49,7 +49,7 @@ impl Policy {
     }
 
     pub(crate) fn allows_store(&self, store: Name) -> bool {
-        allows(self.stores.as_ref(), &store)
+        (self.stores.as_ref()).is_none_or(|stores| stores.contains(&store))
     }
 
     pub(crate) fn allows_host(&self, host: &Host) -> bool {
@@ -123,7 +123,7 @@ impl Policy {
     }
 
     pub(crate) fn allows_kind(&self, kind: Kind) -> bool {
-        allows(self.kinds.as_ref(), &kind)
+        (self.kinds.as_ref()).is_none_or(|kinds| kinds.contains(&kind))
     }
 
     pub(crate) fn describe(&self) -> Option<String> {
@@ -144,10 +144,6 @@ impl Policy {
         let rules: Vec<String> = rules.into_iter().flatten().collect();
         (!rules.is_empty()).then(|| rules.join("; "))
     }
-}
-
-fn allows<T: PartialEq>(allowed: Option<&Vec<T>>, one: &T) -> bool {
-    allowed.is_none_or(|allowed| allowed.contains(one))
 }
 
 fn listed<T: ToString>(allowed: &[T]) -> String {

@@ -90,9 +90,7 @@ const POLICY: &str = "policy";
 
 /// One message for each unknown key, and for a policy in the user's file, with file and line.
 pub(super) fn unknown_keys(path: &Path, is_machine: bool) -> Result<Vec<String>> {
-    let Some(content) = files::read_trusted(path)? else {
-        return Ok(Vec::new());
-    };
+    let content = files::read_trusted(path)?.unwrap_or_default();
     let (text, table) = syntax(path, &content)?;
     let mut unknown = Vec::new();
     collect_unknown(table.get_ref(), "", &mut |start, key| {

@@ -40,7 +40,9 @@ impl Server {
         let (host, is_tls) = examine(&address)?;
         let own = vault_variable("CLIENT_CERT").zip(vault_variable("CLIENT_KEY"));
         let ca = vault_variable("CACERT").map(PathBuf::from);
-        let is_careless = vault_variable("SKIP_VERIFY").is_some_and(|value| is_true(&value));
+        let skips = vault_variable("SKIP_VERIFY").unwrap_or_default();
+        // What Go's `strconv.ParseBool` takes for true, as Vault's own tools do.
+        let is_careless = matches!(&*skips, "1" | "t" | "T" | "true" | "TRUE" | "True");
         if is_careless && policy.skip_verify == Some(false) {
             bail!(Hinted::new(
                 "the policy of this machine does not allow VAULT_SKIP_VERIFY",
@@ -179,11 +181,6 @@ fn out_of_reach(address: &str, error: &http::Error) -> anyhow::Error {
         _ => format!("cannot ask Vault at '{address}': {error}"),
     };
     Hinted::new(message, hint).into()
-}
-
-/// What Go's `strconv.ParseBool` takes for true, as Vault's own tools do.
-fn is_true(value: &str) -> bool {
-    matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")
 }
 
 /// A path as part of a URL (RFC 3986, 3.3).
