@@ -5,8 +5,8 @@ use thiserror::Error;
 use crate::account::record::{Account, Origin};
 use crate::account::sign_in::Scheme;
 use crate::bitbucket::site::Site;
-use crate::git::{Identity, Username};
-use crate::sys::{Bytes, Secret};
+use crate::git::Identity;
+use crate::sys::Secret;
 
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum Missing {
@@ -36,8 +36,9 @@ impl Missing {
 impl Identity {
     /// For git and LFS. Fails when the account lacks a user name.
     pub(crate) fn for_git(account: &Account, secret: Secret) -> Result<Self, Missing> {
-        if let Some(authtype) = account.authtype() {
-            return Ok(Self::header(authtype, secret));
+        // As git gave it in the header form.
+        if let Some(authtype) = account.opaque().and_then(|it| it.authtype.as_ref()) {
+            return Ok(Self::header(authtype.as_slice(), secret));
         }
         if account.scheme() != Scheme::Basic {
             return Ok(Self::bearer(secret));
@@ -48,25 +49,17 @@ impl Identity {
 
     /// For the REST API of the account's host. Fails when the account lacks the name that its kind needs there.
     pub(crate) fn for_rest(account: &Account, secret: Secret) -> Result<Self, Missing> {
-        if let Some(authtype) = account.authtype() {
-            return Ok(Self::header(authtype, secret));
-        }
-        let own = account.username().map(Username::as_slice);
         let username = match account.kind() {
+            None => return Self::for_git(account, secret),
             Some(kind) if kind.is_bearer_at_rest() => return Ok(Self::bearer(secret)),
             Some(kind) if kind.goes_by_email() => account.email().ok_or(Missing::Email)?.as_bytes(),
-            _ => own.ok_or(Missing::Username)?,
+            Some(_) => account.username().ok_or(Missing::Username)?.as_slice(),
         };
         Ok(Self::basic(username, secret))
     }
 }
 
 impl Account {
-    /// The scheme, where git gave it in the header form.
-    fn authtype(&self) -> Option<&[u8]> {
-        self.opaque()?.authtype.as_ref().map(Bytes::as_slice)
-    }
-
     /// Where its OAuth client is registered.
     pub(crate) fn oauth_site(&self) -> Site {
         Site {
