@@ -78,13 +78,7 @@ pub(crate) fn shown(value: &str) -> &str {
     value.split_whitespace().next().unwrap_or_default()
 }
 
-/// The helpers among the settings, in the order in which git asks them for a host.
-pub(crate) fn chain(settings: &[Setting], host: &Host) -> Vec<Helper> {
-    let mut chains = chains(settings, std::slice::from_ref(host));
-    chains.pop().map_or_else(Vec::new, |(_, chain)| chain)
-}
-
-/// The same for several hosts. Each value is started once at most.
+/// The helpers among the settings, in the order in which git asks them for each host. Each value is started once at most.
 pub(crate) fn chains(settings: &[Setting], hosts: &[Host]) -> Vec<(Host, Vec<Helper>)> {
     let mut judged = BTreeMap::new();
     let chain = |host: &Host| {
@@ -193,7 +187,7 @@ pub(crate) fn helper_value(program: &Path) -> Result<String> {
 mod tests {
     use std::path::Path;
 
-    use super::{Helper, Starts, chain, cleared, helper_value, matches_host};
+    use super::{Helper, Starts, chains, cleared, helper_value, matches_host};
     use crate::bitbucket::cloud;
     use crate::git::program::{Scope, Setting};
 
@@ -218,7 +212,7 @@ mod tests {
              credential.https://github.com.helper=\ncredential.helper=cache\n\
              credential.https://bitbucket.org.usehttppath=true",
         );
-        let helpers = chain(&settings, &cloud());
+        let (_, helpers) = chains(&settings, &[cloud()]).remove(0);
         let values: Vec<&str> = helpers.iter().map(|helper| helper.value.as_str()).collect();
         assert_eq!(values, ["/x/git-credential-bitbucket", "cache"]);
         assert!(helpers[0].is_namesake() && !helpers[0].is_ours() && !helpers[1].is_namesake());

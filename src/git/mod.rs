@@ -20,7 +20,7 @@ pub(crate) use self::files::{
     config_file, config_folder, edit, global_config_files, included, list_of, quoted,
 };
 pub(crate) use self::grep::{grep, is_tracked};
-pub(crate) use self::helpers::{Helper, chain, chains, cleared, helper_value, matches_host, shown};
+pub(crate) use self::helpers::{Helper, chains, cleared, helper_value, matches_host, shown};
 pub(crate) use self::identity::{Identity, of_basic};
 pub(crate) use self::judge::{capabilities, is_this_program, named_alone, this_program, words};
 pub(crate) use self::program::{

@@ -120,8 +120,8 @@ fn first_line(answer: &[u8], prompt: &str) -> Option<Secret> {
 
 /// Whether git asks another helper after us. Where none is known to be ours, a single one must be.
 pub(super) fn has_another_behind(chain: &[Helper]) -> bool {
-    match chain.iter().position(Helper::is_ours) {
-        Some(ours) => !chain[ours..].iter().all(Helper::is_ours),
-        None => chain.len() > 1,
-    }
+    let own = chain.iter().position(Helper::is_ours);
+    own.map_or(chain.len() > 1, |own| {
+        !chain[own..].iter().all(Helper::is_ours)
+    })
 }

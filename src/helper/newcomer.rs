@@ -64,10 +64,8 @@ pub(super) fn keep(
     session.keep(&mut account, kept, session.config()?.store.default)?;
     let is_old = |known: &&Account| old.is_some_and(|old| old.entry == known.entry);
     let (account, replaced) = session.update(&account, |accounts, account| {
-        account.name = match accounts.iter().find(is_old) {
-            Some(known) => known.name.clone(),
-            None => accounts.free_name(&account.name),
-        };
+        let name = accounts.iter().find(is_old).map(|known| known.name.clone());
+        account.name = name.unwrap_or_else(|| accounts.free_name(&account.name));
         (account.clone(), accounts.replace(account.clone()))
     })?;
     // That the old secret stays behind must not undo this.

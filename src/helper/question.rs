@@ -59,7 +59,8 @@ pub(super) fn ask(
     }
     let settings = git::settings(session.patience()).unwrap_or_default();
     // Where another helper comes after us, it is for that to answer.
-    let is_last = !has_another_behind(&git::chain(&settings, &wanted.host));
+    let chains = git::chains(&settings, std::slice::from_ref(&wanted.host));
+    let is_last = !chains.iter().any(|(_, it)| has_another_behind(it));
     let is_rest = bitbucket::is_rest(&wanted.host, wanted.path.unwrap_or_default());
     let may_ask = is_last && !is_rest && !is_of_no_use;
     let asker = may_ask.then(|| Asker::of_git(&settings)).flatten();
@@ -124,7 +125,6 @@ impl Question<'_> {
         if let (Asker::Askpass(..), Some(_)) = (&self.asker, &self.unanswered.why) {
             mark::warn(&self.unanswered.line(self.wanted));
         }
-        let mut outcome = Outcome::Nothing;
         for _ in 0..2 {
             let Some(text) = self.asker.token(self.context, host, &lines)? else {
                 return Ok(Outcome::Stop);
@@ -132,17 +132,17 @@ impl Question<'_> {
             if text.expose().iter().all(u8::is_ascii_control) {
                 return Ok(Outcome::Nothing);
             }
-            outcome = match bitbucket::understood(&bitbucket::joined(&text), host) {
+            let outcome = match bitbucket::understood(&bitbucket::joined(&text), host) {
                 Ok(found) => self.try_out(found)?,
                 Err(other) => Outcome::Refused(format!("that is a URL of {other}")),
             };
             let Outcome::Refused(reason) = &outcome else {
-                break;
+                return Ok(outcome);
             };
             self.asker.say(reason);
             lines.clear();
         }
-        Ok(outcome)
+        Ok(Outcome::Stop)
     }
 
     /// Signs in with what was typed, unless that is not even to be sent.
