@@ -55,11 +55,9 @@ impl Piece {
 
     /// The place of a part of it in the text.
     pub(crate) fn place(&self, part: Range<usize>) -> Range<usize> {
-        match &self.places[part] {
-            [] => 0..0,
-            [only] => only.clone(),
-            [first, .., last] => first.start..last.end,
-        }
+        let part = &self.places[part];
+        let ends = part.first().zip(part.last());
+        ends.map_or(0..0, |(first, last)| first.start..last.end)
     }
 
     fn push(&mut self, byte: u8, place: Range<usize>) {
@@ -165,19 +163,14 @@ impl ConfigReader<'_> {
         self.take_while(|byte| matches!(byte, b' ' | b'\t'));
     }
 
-    /// Whether a line ends here; git takes CR LF for LF.
-    fn is_at_end_of_line(&self) -> bool {
-        let rest = &self.text[self.position..];
-        rest.is_empty() || rest.starts_with(b"\n") || rest.starts_with(b"\r\n")
-    }
-
-    fn skip_end_of_line(&mut self) {
-        let rest = &self.text[self.position..];
-        self.position += match rest {
-            [b'\r', b'\n', ..] => 2,
-            [] => 0,
-            _ => 1,
-        };
+    /// The length of the line break, if a line ends here; git takes CR LF for LF.
+    fn line_break(&self) -> Option<usize> {
+        match &self.text[self.position..] {
+            [] => Some(0),
+            [b'\n', ..] => Some(1),
+            [b'\r', b'\n', ..] => Some(2),
+            _ => None,
+        }
     }
 
     fn take_while(&mut self, is_part: impl Fn(u8) -> bool) -> Vec<u8> {
@@ -190,7 +183,7 @@ impl ConfigReader<'_> {
 
     fn comment(&mut self) -> Range<usize> {
         let start = self.position;
-        while !self.is_at_end_of_line() {
+        while self.line_break().is_none() {
             self.position += 1;
         }
         start..self.position
@@ -235,13 +228,13 @@ impl ConfigReader<'_> {
         let start = self.position;
         let variable = self.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         self.skip_blanks();
-        let value = if self.is_at_end_of_line() {
+        let value = if self.line_break().is_some() {
             None
         } else {
             self.skip(b'=')?;
             Some(self.value(comments)?)
         };
-        self.skip_end_of_line();
+        self.position += self.line_break().unwrap_or_default();
         Some(ConfigEntry {
             variable,
             section,
@@ -256,7 +249,7 @@ impl ConfigReader<'_> {
         let mut is_quoted = false;
         // Blanks at the end do not count, unless they are quoted, or a quote or a backslash follows.
         let mut length = 0;
-        while !self.is_at_end_of_line() {
+        while self.line_break().is_none() {
             let start = self.position;
             let byte = self.next()?;
             match byte {
@@ -266,7 +259,9 @@ impl ConfigReader<'_> {
                     continue;
                 }
                 b'"' => is_quoted = !is_quoted,
-                b'\\' if self.is_at_end_of_line() => self.skip_end_of_line(),
+                b'\\' if self.line_break().is_some() => {
+                    self.position += self.line_break().unwrap_or_default();
+                }
                 b'\\' => {
                     let byte = match self.next()? {
                         b't' => b'\t',

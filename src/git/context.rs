@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use thiserror::Error;
-
 use crate::sys::words::serde_as_text;
 
 /// What git leaves in a path and in a host as it is, beside letters and digits (strbuf.c, `URL_UNSAFE_CHARS`).
@@ -60,10 +58,6 @@ impl Context {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Host(String);
 
-#[derive(Debug, Error)]
-#[error("not a host name with an optional port, such as 'git.corp.example:7990'")]
-pub(crate) struct NotAHost;
-
 impl Host {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -84,9 +78,9 @@ fn name_and_port(text: &str) -> (&str, Option<&str>) {
 }
 
 impl FromStr for Host {
-    type Err = NotAHost;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, NotAHost> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         let lower = text.to_ascii_lowercase();
         let (name, port) = name_and_port(&lower);
         let address = name.strip_prefix('[');
@@ -99,11 +93,12 @@ impl FromStr for Host {
         };
         let is_port = |port: &str| port.parse::<u16>().is_ok_and(|it| it.to_string() == port);
         match port {
-            _ if name.is_empty() || !is_well_formed => Err(NotAHost),
-            None | Some("443") => Ok(Self(name.to_owned())),
-            Some(port) if is_port(port) => Ok(Self(lower)),
-            Some(_) => Err(NotAHost),
+            _ if name.is_empty() || !is_well_formed => {}
+            None | Some("443") => return Ok(Self(name.to_owned())),
+            Some(port) if is_port(port) => return Ok(Self(lower)),
+            Some(_) => {}
         }
+        Err("not a host name with an optional port, such as 'git.corp.example:7990'")
     }
 }
 

@@ -145,14 +145,11 @@ pub(crate) fn masked(text: &str) -> String {
     let Some((before, url)) = text.split_once("://") else {
         return text.to_owned();
     };
-    let url = match url.rfind('@') {
-        Some(at) => format!("{MASK}{}", &url[at..]),
-        None => url.to_owned(),
-    };
-    match url.split_once('?') {
-        Some((url, _)) => format!("{before}://{url}?…"),
-        None => format!("{before}://{url}"),
-    }
+    let (mask, url) = url.rfind('@').map_or(("", url), |at| (MASK, &url[at..]));
+    let (url, query) = url
+        .split_once('?')
+        .map_or((url, ""), |(url, _)| (url, "?…"));
+    format!("{before}://{mask}{url}{query}")
 }
 
 #[cfg(test)]

@@ -13,11 +13,8 @@ pub(crate) struct Username(Bytes);
 impl Username {
     /// Nothing where there are no bytes.
     pub(crate) fn new(bytes: impl Into<Vec<u8>>) -> Option<Self> {
-        Self::of_bytes(bytes.into().into())
-    }
-
-    pub(crate) fn of_bytes(bytes: Bytes) -> Option<Self> {
-        (!bytes.as_slice().is_empty()).then_some(Self(bytes))
+        let bytes = bytes.into();
+        (!bytes.is_empty()).then(|| Self(bytes.into()))
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {
@@ -26,7 +23,7 @@ impl Username {
 
     /// Reads one from a file. An empty one counts as none.
     pub(crate) fn read<'de, D: Deserializer<'de>>(file: D) -> Result<Option<Self>, D::Error> {
-        Ok(Self::of_bytes(Bytes::deserialize(file)?))
+        Ok(Self::new(Bytes::deserialize(file)?.as_slice()))
     }
 }
 
