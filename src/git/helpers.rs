@@ -156,9 +156,8 @@ pub(crate) fn matches_host(pattern: &str, host: &Host) -> bool {
     // git-config(1), http.<url>.*: an asterisk stands for one label, or for a part of one.
     let fits = |(label, wanted): (&&str, &&str)| match label.split_once('*') {
         Some((start, end)) => {
-            wanted.len() >= start.len() + end.len()
-                && wanted.starts_with(start)
-                && wanted.ends_with(end)
+            let rest = wanted.strip_prefix(start);
+            rest.is_some_and(|rest| rest.ends_with(end))
         }
         None => label == wanted,
     };

@@ -21,16 +21,12 @@ pub(super) fn get(session: &Session, request: &Request) -> Result<()> {
     let (found, unanswered) = look(session, &wanted)?;
     let (found, notice, quit) = match (found, session.only()) {
         (Some(found), _) => (Some(found), unanswered.notice, false),
+        (None, _) if !session.is_ours(&wanted.host)? => (None, None, false),
         // Nobody is asked for another account: it could not answer either.
-        (None, Some(_)) => {
-            let is_ours = session.is_ours(&wanted.host)?;
-            let line = || is_ours.then(|| unanswered.line_of(session, &wanted));
-            (None, unanswered.notice.clone().or_else(line), false)
-        }
+        (None, Some(_)) => (None, Some(unanswered.line_of(session, &wanted)), false),
         (None, None) => match question::ask(session, &request.context, &wanted, &unanswered)? {
             Outcome::Found(found) => (Some(*found), None, false),
-            Outcome::Unasked(line) => (None, line, false),
-            Outcome::Nothing => (None, unanswered.notice, false),
+            Outcome::Nothing(line) => (None, line, false),
             Outcome::Stop | Outcome::Refused(_) => (None, unanswered.notice, true),
         },
     };

@@ -31,10 +31,8 @@ pub(super) enum Outcome {
     Refused(String),
     /// git is not to ask either.
     Stop,
-    /// It is git's turn to ask.
-    Nothing,
-    /// Nobody was asked. Why there is no answer, where we know it.
-    Unasked(Option<String>),
+    /// It is git's turn to ask. Why there is no answer, where we know it.
+    Nothing(Option<String>),
 }
 
 struct Question<'a> {
@@ -54,9 +52,6 @@ pub(super) fn ask(
     // What lies elsewhere would go on coming first.
     let is_of_no_use =
         unanswered.lacks_a_path || unanswered.out.iter().any(Account::lies_elsewhere);
-    if !is_of_no_use && !session.is_ours(&wanted.host)? {
-        return Ok(Outcome::Unasked(None));
-    }
     let settings = git::settings(session.patience()).unwrap_or_default();
     // Where another helper comes after us, it is for that to answer.
     let chains = git::chains(&settings, std::slice::from_ref(&wanted.host));
@@ -66,7 +61,7 @@ pub(super) fn ask(
     let asker = may_ask.then(|| Asker::of_git(&settings)).flatten();
     let Some(asker) = asker else {
         let is_known = is_last || unanswered.why.is_some();
-        return Ok(Outcome::Unasked(is_known.then(|| unanswered.line(wanted))));
+        return Ok(Outcome::Nothing(is_known.then(|| unanswered.line(wanted))));
     };
     let kind = usual_kind(&wanted.host);
     let account = newcomer::account(wanted, Origin::Login, Known::new(kind));
@@ -74,7 +69,7 @@ pub(super) fn ask(
         session.objection_to_keeping(&account, session.config()?.store.default)?
     {
         let why = unanswered.sentence(wanted);
-        return Ok(Outcome::Unasked(Some(format!(
+        return Ok(Outcome::Nothing(Some(format!(
             "{why} What you type here is not kept: {objection}; 'git credential-bitbucket doctor' shows what it allows"
         ))));
     }
@@ -130,7 +125,7 @@ impl Question<'_> {
                 return Ok(Outcome::Stop);
             };
             if text.expose().iter().all(u8::is_ascii_control) {
-                return Ok(Outcome::Nothing);
+                return Ok(Outcome::Nothing(self.unanswered.notice.clone()));
             }
             let outcome = match bitbucket::understood(&bitbucket::joined(&text), host) {
                 Ok(found) => self.try_out(found)?,
@@ -152,7 +147,7 @@ impl Question<'_> {
         let told = Kind::of_secret(&secret, host);
         if let Some(objection) = self.session.policy()?.objection_to_kind(told) {
             self.asker.say(&format!("That is not kept: {objection}."));
-            return Ok(Outcome::Nothing);
+            return Ok(Outcome::Nothing(self.unanswered.notice.clone()));
         }
         if told.is_some_and(|kind| kind.is_retired_on(host)) {
             return Ok(Outcome::Refused(bitbucket::removed("app passwords")));
