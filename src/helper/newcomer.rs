@@ -48,12 +48,10 @@ pub(super) fn keep(
     };
     let is_api_token = account.kind() == Some(Kind::ApiToken);
     let named = old.filter(|old| is_api_token && old.email().is_some());
-    if let Some(Account { owner, .. }) = named.cloned() {
+    if let Some(old) = named {
         // It tells no owner itself, but Bitbucket refuses it with another e-mail than its owner's.
-        let mut as_old = Account {
-            owner,
-            ..account.clone()
-        };
+        let mut as_old = account.clone();
+        as_old.owner.clone_from(&old.owner);
         let verdict = verify::check(&mut as_old, &kept.secret, session.deadline());
         if matches!(verdict.meaning, Meaning::Good | Meaning::Limited) {
             account.owner = as_old.owner;

@@ -50,14 +50,13 @@ pub(super) fn ask(
     unanswered: &Unanswered,
 ) -> Result<Outcome> {
     // What lies elsewhere would go on coming first.
-    let is_of_no_use =
-        unanswered.lacks_a_path || unanswered.out.iter().any(Account::lies_elsewhere);
+    let is_useless = unanswered.lacks_a_path || unanswered.out.iter().any(Account::lies_elsewhere);
     let settings = git::settings(session.patience()).unwrap_or_default();
     // Where another helper comes after us, it is for that to answer.
     let chains = git::chains(&settings, std::slice::from_ref(&wanted.host));
     let is_last = !chains.iter().any(|(_, it)| has_another_behind(it));
     let is_rest = bitbucket::is_rest(&wanted.host, wanted.path.unwrap_or_default());
-    let may_ask = is_last && !is_rest && !is_of_no_use;
+    let may_ask = is_last && !is_rest && !is_useless;
     let asker = may_ask.then(|| Asker::of_git(&settings)).flatten();
     let Some(asker) = asker else {
         let is_known = is_last || unanswered.why.is_some();
@@ -65,9 +64,8 @@ pub(super) fn ask(
     };
     let kind = usual_kind(&wanted.host);
     let account = newcomer::account(wanted, Origin::Login, Known::new(kind));
-    if let Some(objection) =
-        session.objection_to_keeping(&account, session.config()?.store.default)?
-    {
+    let store = session.config()?.store.default;
+    if let Some(objection) = session.objection_to_keeping(&account, store)? {
         let why = unanswered.sentence(wanted);
         return Ok(Outcome::Nothing(Some(format!(
             "{why} What you type here is not kept: {objection}; 'git credential-bitbucket doctor' shows what it allows"
