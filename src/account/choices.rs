@@ -62,7 +62,7 @@ pub(crate) fn note(
     repository: &Secret,
     accounts: &[(&Secret, Option<Access>)],
 ) -> Result<()> {
-    let lock = Lock::acquire(&path.with_extension("lock"), patience)?;
+    let lock = Lock::acquire(path, patience)?;
     let text = read(path);
     let (key, lines) = text.split_once('\n').unwrap_or_default();
     let new = Secret::random()?;
@@ -92,7 +92,7 @@ pub(crate) fn note(
         accounts: accounts.collect(),
         repository,
     })?;
-    lock.write(path, text.as_bytes())
+    lock.write(text.as_bytes())
 }
 
 /// A file that cannot be read remembers nothing.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -75,19 +75,11 @@ impl Accounts {
         patience: Duration,
         change: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
-        let lock = Lock::acquire(&lock_path(path), patience)?;
+        let lock = Lock::acquire(path, patience)?;
         let mut accounts = Self::read(path)?;
         let outcome = change(&mut accounts)?;
         let text = accounts.to_toml()?;
-        // A file that would not be read must not be written.
-        if text.len() as u64 > files::LONGEST {
-            bail!(
-                "'{}' would be longer than {} bytes",
-                path.display(),
-                files::LONGEST
-            );
-        }
-        lock.write(path, text.as_bytes())?;
+        lock.write(text.as_bytes())?;
         Ok(outcome)
     }
 
@@ -96,7 +88,7 @@ impl Accounts {
         path: &Path,
         patience: Duration,
     ) -> Result<Option<(PathBuf, Damage)>> {
-        let _lock = Lock::acquire(&lock_path(path), patience)?;
+        let _lock = Lock::acquire(path, patience)?;
         match Self::read(path).map_err(anyhow::Error::downcast::<Damage>) {
             Ok(_) => Ok(None),
             Err(Ok(damage)) => Ok(Some((files::set_aside(path)?, damage))),
@@ -234,10 +226,6 @@ pub(crate) fn describe(error: &toml::de::Error, text: &str) -> String {
 
 pub(crate) fn line_at(text: &str, position: usize) -> usize {
     text[..position].matches('\n').count() + 1
-}
-
-fn lock_path(path: &Path) -> PathBuf {
-    path.with_extension("lock")
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub(crate) fn change(
     if rejection == before {
         return Ok(());
     }
-    let lock = Lock::acquire(&path.with_extension("lock"), patience)?;
+    let lock = Lock::acquire(path, patience)?;
     let mut content = read(path)?;
     if content.key.is_empty() {
         if path.exists() {
@@ -72,7 +72,7 @@ pub(crate) fn change(
     }));
     let surplus = content.refused.len().saturating_sub(MOST);
     content.refused.drain(..surplus);
-    lock.write(path, toml::to_string(&content)?.as_bytes())
+    lock.write(toml::to_string(&content)?.as_bytes())
 }
 
 /// A damaged file counts as empty, and is renamed at the next refusal.

@@ -1,16 +1,15 @@
 //! git's configuration files: where they lie, and how to change one while git may write to it too.
 
-use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use zeroize::Zeroizing;
 
 use crate::git::program::{PATIENCE, git, run};
-use crate::sys::files::{Draft, Mode};
+use crate::sys::files::{Draft, LockFile, Mode};
+use crate::sys::limit::until;
 use crate::sys::{Hinted, Program, SecretBuffer, files, variables};
 
 /// git's configuration file of a scope, as `git config --global` or `--system` would write to it.
@@ -88,29 +87,22 @@ pub(crate) fn edit(
     make_folder_of(&real)?;
     loop {
         let before = read(&real)?;
-        let (text, mode) = match &before {
-            Some((text, metadata)) => (text.as_slice(), Mode::As(metadata)),
-            None => (&b""[..], Mode::Usual),
-        };
+        let text = before.as_deref().map_or(&[][..], Vec::as_slice);
         let new = change(text)?;
         if new.as_ref().is_some_and(|new| new.as_slice() == text) {
             return Ok(());
         }
-        let draft = new.map(|new| Draft::write(&real, &new, mode));
+        let draft = new.map(|new| Draft::write(&real, &new, Mode::AsBefore, files::AT_WORK));
         let draft = draft.transpose().with_context(cannot_write)?;
         // Held for a moment only: meanwhile no git can write, and a killed process leaves its lock behind.
-        let _lock = ConfigLock::acquire(&real, locked)?;
-        if read(&real)?.map(|(text, _)| text) != before.map(|(text, _)| text) {
+        let _lock = acquire(locked, &real)?;
+        if read(&real)? != before {
             continue;
         }
-        match draft {
-            Some(draft) => {
-                draft.sweep();
-                draft.take_its_place().with_context(cannot_write)?;
-            }
-            None => files::remove(&real)?,
-        }
-        return Ok(());
+        return match draft {
+            Some(draft) => draft.take_its_place().with_context(cannot_write),
+            None => files::remove(&real),
+        };
     }
 }
 
@@ -120,14 +112,14 @@ fn make_folder_of(path: &Path) -> Result<()> {
         .with_context(|| format!("cannot make the folder '{}'", folder.display()))
 }
 
-fn read(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, fs::Metadata)>> {
+fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
     let cannot = || format!("cannot read '{}'", path.display());
     let Some(metadata) = files::if_there(fs::metadata(path)).with_context(cannot)? else {
         return Ok(None);
     };
     ensure!(metadata.is_file(), "'{}' is not a file", path.display());
     let text = fs::read(path).with_context(cannot)?;
-    Ok(Some((Zeroizing::new(text), metadata)))
+    Ok(Some(Zeroizing::new(text)))
 }
 
 /// The output of `git config --list -z` for the text of a file, without the files that it includes. None where git cannot
@@ -167,40 +159,21 @@ fn resolve(path: &Path) -> PathBuf {
     path
 }
 
-/// git's lock on one of its files. Only its holder may write the file.
-struct ConfigLock(PathBuf);
-
-impl ConfigLock {
+/// Takes git's lock on one of its files, `locked`, to write `target`. Only its holder may do that.
+fn acquire(locked: &Path, target: &Path) -> Result<LockFile> {
     /// How long we wait for another git. It writes for milliseconds.
-    const PATIENCE: Duration = Duration::from_secs(2);
-
-    fn acquire(target: &Path, locked: &Path) -> Result<Self> {
-        let mut lock = resolve(locked).into_os_string();
-        lock.push(".lock");
-        let lock = PathBuf::from(lock);
-        make_folder_of(&lock)?;
-        let deadline = Instant::now() + Self::PATIENCE;
-        loop {
-            match File::create_new(&lock) {
-                Ok(_) => return Ok(Self(lock)),
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                    let cannot = format!("cannot write '{}'", target.display());
-                    return Err(error).context(cannot);
-                }
-                Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
-                Err(_) => bail!(Hinted::new(
-                    format!("another git is writing '{}'", target.display()),
-                    format!("try again; if no git runs, remove '{}'", lock.display()),
-                )),
-            }
-        }
-    }
-}
-
-impl Drop for ConfigLock {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
+    const OTHERS: Duration = Duration::from_secs(2);
+    let mut lock = resolve(locked).into_os_string();
+    lock.push(".lock");
+    let lock = PathBuf::from(lock);
+    make_folder_of(&lock)?;
+    let target = target.display();
+    let made = until(Instant::now() + OTHERS, || LockFile::make(&lock, ""));
+    let made = made.with_context(|| format!("cannot write '{target}'"))?;
+    made.with_context(|| {
+        let hint = format!("try again; if no git runs, remove '{}'", lock.display());
+        Hinted::new(format!("another git is writing '{target}'"), hint)
+    })
 }
 
 #[cfg(test)]

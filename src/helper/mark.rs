@@ -70,10 +70,9 @@ pub(super) fn asked_for(session: &Session, secret: &Secret) -> bool {
 /// One process asks at a time; whoever waits for a while sees why.
 pub(super) fn wait_for_the_others(mark: &Path, limit: Duration) -> Result<Lock> {
     let began = SystemTime::now();
-    let lock = mark.with_extension("lock");
-    let lock = Lock::acquire(&lock, SHORT).or_else(|_| {
+    let lock = Lock::acquire(mark, SHORT).or_else(|_| {
         terminal::show("Another command is asking for the token of Bitbucket: waiting for it");
-        Lock::acquire(&lock, limit)
+        Lock::acquire(mark, limit)
     })?;
     // git tries what somebody has typed meanwhile, or just before: it has to tell us before we ask again.
     let is_trying = || {
@@ -105,7 +104,7 @@ pub(super) fn notice(lines: impl IntoIterator<Item = String>) {
 /// Whether no process has said this of late. Fails where that cannot be noted: it is better said twice.
 pub(super) fn is_news(line: &str) -> Result<bool> {
     let path = Locations::of_environment()?.said();
-    let lock = Lock::acquire(&path.with_extension("lock"), SHORT)?;
+    let lock = Lock::acquire(&path, SHORT)?;
     let now = Timestamp::now();
     let recent = now - limit(SAID)..=now;
     let is_recent = |entry: &&str| {
@@ -120,6 +119,6 @@ pub(super) fn is_news(line: &str) -> Result<bool> {
     }
     let entry = format!("{now} {digest}\n");
     said.push(&entry);
-    lock.write(&path, said.join("\n").as_bytes())?;
+    lock.write(said.join("\n").as_bytes())?;
     Ok(true)
 }

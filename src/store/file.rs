@@ -45,7 +45,7 @@ impl Store for FileStore {
     }
 
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
-        let lock = self.lock()?;
+        let lock = Lock::acquire(&self.path, self.patience)?;
         let content = self.read()?;
         let others = content.as_deref().map_or(&[][..], Vec::as_slice);
         let key = match self.key()? {
@@ -54,15 +54,15 @@ impl Store for FileStore {
             None => return Err(self.key_is_gone().into()),
         };
         let line = format!("{}{}", start_of(entry), seal(&key, entry, secret)?);
-        Ok(self.write(&lock, others, entry, Some(&line))?)
+        Ok(write(&lock, others, entry, Some(&line))?)
     }
 
     fn delete(&self, entry: &str) -> Result<(), Error> {
-        let lock = self.lock()?;
+        let lock = Lock::acquire(&self.path, self.patience)?;
         let content = self.read()?.unwrap_or_default();
         let start = start_of(entry);
         if sealed_lines(&content).any(|line| line.starts_with(start.as_bytes())) {
-            self.write(&lock, &content, entry, None)?;
+            write(&lock, &content, entry, None)?;
         }
         Ok(())
     }
@@ -117,22 +117,6 @@ impl FileStore {
             ));
         }
         Ok(())
-    }
-
-    fn lock(&self) -> Result<Lock> {
-        Lock::acquire(&self.path.with_extension("lock"), self.patience)
-    }
-
-    /// Writes all entries of `content` but `entry`, and then `line`.
-    fn write(&self, lock: &Lock, content: &[u8], entry: &str, line: Option<&str>) -> Result<()> {
-        let start = start_of(entry);
-        let mut text = format!("{HEADER}\n").into_bytes();
-        let others = sealed_lines(content).filter(|other| !other.starts_with(start.as_bytes()));
-        for line in others.chain(line.map(str::as_bytes)) {
-            text.extend_from_slice(line);
-            text.push(b'\n');
-        }
-        lock.write(&self.path, &text)
     }
 
     fn open(&self, entry: &str, line: &[u8]) -> Result<Secret> {
@@ -199,6 +183,18 @@ impl std::fmt::Display for KeyPlace {
             Self::Kernel => f.write_str("the kernel keyring"),
         }
     }
+}
+
+/// Writes all entries of `content` but `entry`, and then `line`.
+fn write(lock: &Lock, content: &[u8], entry: &str, line: Option<&str>) -> Result<()> {
+    let start = start_of(entry);
+    let mut text = format!("{HEADER}\n").into_bytes();
+    let others = sealed_lines(content).filter(|other| !other.starts_with(start.as_bytes()));
+    for line in others.chain(line.map(str::as_bytes)) {
+        text.extend_from_slice(line);
+        text.push(b'\n');
+    }
+    lock.write(&text)
 }
 
 fn cipher(key: &Key) -> XChaCha20Poly1305 {

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 #[cfg(unix)]
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use zeroize::Zeroizing;
 
+use crate::sys::limit::until;
 #[cfg(not(unix))]
 use crate::sys::secret::Secret;
 use crate::sys::secret::SecretBuffer;
@@ -189,7 +190,8 @@ impl Program {
             let mut command = self.command()?;
             command.stdin(Stdio::null());
             command.stdout(Stdio::null()).stderr(Stdio::null());
-            wait(&mut command.spawn()?, Instant::now() + watch)
+            let mut child = command.spawn()?;
+            until(Instant::now() + watch, || child.try_wait())
         };
         start().is_ok_and(|status| status.is_none_or(|status| status.success()))
     }
@@ -246,7 +248,8 @@ fn output_of(
     let (Some(answer), Some(errors)) = (text_of(answer)?, text_of(errors)?) else {
         return Ok(None);
     };
-    let status = wait(child, deadline)?;
+    // A program that has closed its output may still run.
+    let status = until(deadline, || child.try_wait())?;
     Ok(status.map(|status| Output {
         code: status.code(),
         answer,
@@ -265,20 +268,6 @@ fn in_the_background(
         let _ = reporter.send(text.unwrap_or_else(|| Ok(SecretBuffer::default())));
     });
     report
-}
-
-/// Waits for the end of a program. One that has closed its output may still run.
-fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
-    const LONGEST: Duration = Duration::from_millis(20);
-    let mut pause = Duration::from_millis(1);
-    loop {
-        let status = child.try_wait()?;
-        if status.is_some() || Instant::now() >= deadline {
-            return Ok(status);
-        }
-        thread::sleep(pause);
-        pause = LONGEST.min(2 * pause);
-    }
 }
 
 fn end_group(child: &mut Child) {

@@ -1,6 +1,7 @@
-//! The seam of the waits: a test of what comes after one need not sit through all of it.
+//! How waits end. A test of what comes after one need not sit through all of it.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::sys::variables;
 
@@ -12,4 +13,21 @@ pub(crate) fn limit(promised: Duration) -> Duration {
     let divisor = variables::text("GIT_CREDENTIAL_BITBUCKET_HURRY");
     let divisor = divisor.and_then(|text| text.parse().ok()).unwrap_or(1);
     promised.checked_div(divisor).unwrap_or(promised)
+}
+
+/// Tries again until there is a value. None when there is none by the deadline.
+pub(crate) fn until<T, E>(
+    deadline: Instant,
+    mut attempt: impl FnMut() -> Result<Option<T>, E>,
+) -> Result<Option<T>, E> {
+    const LONGEST: Duration = Duration::from_millis(5);
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let value = attempt()?;
+        if value.is_some() || Instant::now() >= deadline {
+            return Ok(value);
+        }
+        thread::sleep(pause);
+        pause = LONGEST.min(2 * pause);
+    }
 }

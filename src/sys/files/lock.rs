@@ -1,104 +1,121 @@
 //! Locks between processes; where the file system has none, such as NFS without its lock daemon, a file that only its
 //! holder has made.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process;
 use std::time::{Duration, Instant};
-use std::{process, thread};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use super::draft::AT_WORK;
 use super::platform;
 use super::read::{cannot, is_older};
 use super::write::{make_private_folder, write};
 use crate::sys::error::Hinted;
+use crate::sys::limit::until;
 
-/// A lock between processes. It ends when it is dropped, or with the process.
+/// A lock between processes on a file. It ends when it is dropped, or with the process.
 #[must_use]
 #[derive(Debug)]
 pub(crate) struct Lock {
+    /// The file that is only written under this lock.
+    path: PathBuf,
     _file: File,
     /// Where the file system has no locks.
     _instead: Option<LockFile>,
 }
 
 impl Lock {
-    /// Waits for the lock on the file `path`, at most for `patience`.
+    /// Waits for the lock on the file `path`, at most for `patience`. What is locked is an empty file beside it, whose name
+    /// ends in `.lock`.
     pub(crate) fn acquire(path: &Path, patience: Duration) -> Result<Self> {
-        make_private_folder(path)?;
-        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-            bail!("'{}' is not a file", path.display());
-        }
+        let lock = path.with_extension("lock");
+        make_private_folder(&lock)?;
+        let shown = lock.display();
+        let is_other = fs::metadata(&lock).is_ok_and(|metadata| !metadata.is_file());
+        ensure!(!is_other, "'{shown}' is not a file");
         let file = platform::private(OpenOptions::new().write(true).create(true).truncate(false))
-            .open(path)
-            .map_err(cannot("open", path))?;
-        let deadline = Instant::now() + patience;
-        let mut hint =
-            "look for a 'git-credential-bitbucket' that hangs, end it, and try again".to_owned();
-        loop {
-            let instead = match file.try_lock() {
-                Ok(()) => Some(None),
-                Err(fs::TryLockError::WouldBlock) => None,
-                Err(fs::TryLockError::Error(error)) if platform::lacks_locks(&error) => {
-                    let lock_file = LockFile::path(path);
-                    hint = format!(
-                        "if no 'git-credential-bitbucket' runs on any machine, remove '{}'",
-                        lock_file.display()
-                    );
-                    let made = LockFile::try_make(path);
-                    made.map_err(cannot("lock", path))?.map(Some)
-                }
-                Err(fs::TryLockError::Error(error)) => return Err(cannot("lock", path)(error)),
-            };
-            if let Some(instead) = instead {
-                return Ok(Self {
-                    _file: file,
-                    _instead: instead,
-                });
-            } else if Instant::now() >= deadline {
-                let held = format!("'{}' stays locked by another process", path.display());
-                bail!(Hinted::new(held, hint));
+            .open(&lock)
+            .map_err(cannot("open", &lock))?;
+        let attempt = || match file.try_lock() {
+            Ok(()) => Ok(Some(None)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) if platform::lacks_locks(&error) => {
+                Ok(LockFile::instead_of(&lock)?.map(Some))
             }
-            thread::sleep(Duration::from_millis(2));
-        }
+            Err(TryLockError::Error(error)) => Err(error),
+        };
+        let locked = until(Instant::now() + patience, attempt).map_err(cannot("lock", &lock))?;
+        let Some(instead) = locked else {
+            let lock_file = LockFile::path(&lock);
+            let hint = if lock_file.exists() {
+                let runs = "if no 'git-credential-bitbucket' runs on any machine";
+                format!("{runs}, remove '{}'", lock_file.display())
+            } else {
+                let hint =
+                    "look for a 'git-credential-bitbucket' that hangs, end it, and try again";
+                hint.to_owned()
+            };
+            let held = format!("'{shown}' stays locked by another process");
+            bail!(Hinted::new(held, hint));
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            _file: file,
+            _instead: instead,
+        })
     }
 
-    /// Replaces a private file that is only written under this lock. Under it every leftover draft is stale.
-    #[expect(clippy::unused_self, reason = "the lock has to be held")]
-    pub(crate) fn write(&self, path: &Path, content: &[u8]) -> Result<()> {
+    /// Replaces the file as a whole. Under its lock every leftover draft is stale.
+    pub(crate) fn write(&self, content: &[u8]) -> Result<()> {
         // The end of a link may also be written under other locks.
-        let age = if path.is_symlink() {
+        let age = if self.path.is_symlink() {
             AT_WORK
         } else {
             Duration::ZERO
         };
-        write(path, content, age)
+        write(&self.path, content, age)
     }
 }
 
 /// Nobody holds a lock for longer: the longest wait, for a person with a web page, has five minutes.
 const LONGEST_HOLD: Duration = Duration::from_secs(600);
 
-/// A file beside the one that cannot be locked. Dropping it removes it.
+/// A file that only one process can make. Dropping it removes it.
+#[must_use]
 #[derive(Debug)]
-struct LockFile(PathBuf);
+pub(crate) struct LockFile(PathBuf);
 
 impl LockFile {
+    /// Makes the file, with who holds it as its content. None if there is one.
+    pub(crate) fn make(path: &Path, holder: &str) -> io::Result<Option<Self>> {
+        match platform::private(OpenOptions::new().write(true).create_new(true)).open(path) {
+            Ok(mut file) => {
+                let lock = Self(path.to_owned());
+                file.write_all(holder.as_bytes())?;
+                Ok(Some(lock))
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The lock file of a file that cannot be locked.
     fn path(of: &Path) -> PathBuf {
         of.with_extension("lock.held")
     }
 
-    /// None while another process holds it.
-    fn try_make(of: &Path) -> io::Result<Option<Self>> {
-        let path = Self::path(of);
-        let made = make(&path)?;
+    /// Makes the lock file of a file that cannot be locked. None while another process holds it.
+    fn instead_of(lock: &Path) -> io::Result<Option<Self>> {
+        let path = Self::path(lock);
+        let holder = format!("{} {}", process::id(), here().unwrap_or_default());
+        let made = Self::make(&path, &holder)?;
         if made.is_none() && is_stale(&path) {
             // One process removes it. It looks again, as it may have been replaced meanwhile.
             let mark = path.with_extension("stale");
-            let remover = make(&mark)?;
+            let remover = Self::make(&mark, &holder)?;
             let leftover = if remover.is_some() { &path } else { &mark };
             if is_stale(leftover) {
                 // The next attempt sees whether it is gone.
@@ -113,19 +130,6 @@ impl Drop for LockFile {
     fn drop(&mut self) {
         // What stays is stale as soon as the process has ended.
         let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// None if there is one.
-fn make(path: &Path) -> io::Result<Option<LockFile>> {
-    match platform::private(OpenOptions::new().write(true).create_new(true)).open(path) {
-        Ok(mut file) => {
-            let lock = LockFile(path.to_owned());
-            write!(file, "{} {}", process::id(), here().unwrap_or_default())?;
-            Ok(Some(lock))
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

@@ -11,10 +11,10 @@ mod platform;
 mod read;
 mod write;
 
-pub(crate) use self::draft::{Draft, Mode};
-pub(crate) use self::lock::Lock;
+pub(crate) use self::draft::{AT_WORK, Draft, Mode};
+pub(crate) use self::lock::{Lock, LockFile};
 pub(crate) use self::read::{
-    HAS_MACHINE_FILES, LONGEST, if_there, is_absence, is_older, open_private, read_machine_file,
+    HAS_MACHINE_FILES, if_there, is_absence, is_older, open_private, read_machine_file,
     read_mounted, read_private, read_trusted,
 };
 pub(crate) use self::write::{

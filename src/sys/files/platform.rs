@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
 };
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -57,11 +57,11 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Gives a new file the mode of another one, and its owner where we may.
-pub(super) fn make_alike(path: &Path, file: &File, other: &Metadata) -> io::Result<()> {
+pub(super) fn make_alike(file: &File, other: &Metadata) -> io::Result<()> {
     let own = file.metadata()?;
     if (own.uid(), own.gid()) != (other.uid(), other.gid()) {
         // Only root may; git itself makes such a file its own.
-        let _ = std::os::unix::fs::chown(path, Some(other.uid()), Some(other.gid()));
+        let _ = fchown(file, Some(other.uid()), Some(other.gid()));
     }
     file.set_permissions(other.permissions())
 }

@@ -14,13 +14,12 @@ use crate::sys::secret::Secret;
 
 /// The content of a private file. None when there is no file.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    let opened = open_unless(path, PRIVATE, cannot("read", path))?;
-    opened.map(|opened| read_whole(path, opened)).transpose()
+    read(path, Some(PRIVATE), cannot("read", path))
 }
 
 /// Opens a private file to read it. None when there is no file.
 pub(crate) fn open_private(path: &Path) -> Result<Option<File>> {
-    let opened = open_unless(path, PRIVATE, cannot("read", path))?;
+    let opened = open(path, Some(PRIVATE), cannot("read", path))?;
     Ok(opened.map(|(file, _)| file))
 }
 
@@ -29,20 +28,7 @@ const PRIVATE: u32 = platform::READABLE | platform::WRITABLE;
 
 /// The content of a file that the user writes by hand. None when there is no file.
 pub(crate) fn read_trusted(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    let opened = open_unless(path, platform::WRITABLE, cannot("read", path))?;
-    opened.map(|opened| read_whole(path, opened)).transpose()
-}
-
-fn open_unless(
-    path: &Path,
-    forbidden: u32,
-    failed: impl Fn(io::Error) -> anyhow::Error,
-) -> Result<Option<(File, Metadata)>> {
-    let opened = open(path, failed)?;
-    if let Some((_, metadata)) = &opened {
-        platform::refuse_open_to_others(path, metadata, forbidden)?;
-    }
-    Ok(opened)
+    read(path, Some(platform::WRITABLE), cannot("read", path))
 }
 
 /// Whether the system tells a file of the machine's administrators from one that any user has made. On Windows any user
@@ -55,8 +41,7 @@ pub(crate) fn read_machine_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>
     if !HAS_MACHINE_FILES {
         return Ok(None);
     }
-    let opened = open_unless(path, platform::WRITABLE, cannot_read(path))?;
-    let content = opened.map(|opened| read_whole(path, opened)).transpose()?;
+    let content = read(path, Some(platform::WRITABLE), cannot_read(path))?;
     if content.is_some() {
         platform::refuse_unless_of_the_machine(path)?;
     }
@@ -70,14 +55,13 @@ pub(crate) fn read_machine_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>
 pub(crate) fn read_mounted(path: &Path) -> Result<Option<Secret>> {
     /// More than any secret has: another file may be mounted.
     const LONGEST: usize = 64 << 10;
-    let opened = match open(path, cannot_read(path)) {
+    let content = match read(path, None, cannot_read(path)) {
         Err(error) if error.downcast_ref().is_some_and(is_absence) => None,
-        opened => opened?,
+        content => content?,
     };
-    let Some(opened) = opened else {
+    let Some(content) = content else {
         return Ok(None);
     };
-    let content = read_whole(path, opened)?;
     let shown = path.display();
     ensure!(
         content.len() <= LONGEST,
@@ -103,7 +87,7 @@ pub(crate) fn is_older(metadata: io::Result<Metadata>, least: Duration) -> bool 
 }
 
 /// More than all our files together.
-pub(crate) const LONGEST: u64 = 16 << 20;
+pub(super) const LONGEST: u64 = 16 << 20;
 
 /// The error of a failed call, with its fix where the folder is of no use: read-only, or another user's.
 pub(super) fn cannot(what: &str, path: &Path) -> impl Fn(io::Error) -> anyhow::Error {
@@ -124,8 +108,10 @@ fn cannot_read(path: &Path) -> impl Fn(io::Error) -> anyhow::Error {
     move |error| anyhow::Error::new(error).context(format!("cannot read '{}'", path.display()))
 }
 
+/// Opens a file to read it, unless others may do with it what is `forbidden` or can replace it. None when there is no file.
 fn open(
     path: &Path,
+    forbidden: Option<u32>,
     failed: impl Fn(io::Error) -> anyhow::Error,
 ) -> Result<Option<(File, Metadata)>> {
     let shown = path.display();
@@ -141,7 +127,26 @@ fn open(
     ensure!(metadata.is_file(), no_file());
     let is_short = metadata.len() <= LONGEST;
     ensure!(is_short, "'{shown}' is longer than {LONGEST} bytes");
+    if let Some(forbidden) = forbidden {
+        platform::refuse_open_to_others(path, &metadata, forbidden)?;
+    }
     Ok(Some((file, metadata)))
+}
+
+fn read(
+    path: &Path,
+    forbidden: Option<u32>,
+    failed: impl Fn(io::Error) -> anyhow::Error,
+) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    let Some((file, metadata)) = open(path, forbidden, &failed)? else {
+        return Ok(None);
+    };
+    // Room for the whole file: a `Vec` that grows leaves copies of a secret behind.
+    let room = usize::try_from(metadata.len())? + 1;
+    let mut content = Zeroizing::new(Vec::with_capacity(room));
+    let read = file.take(LONGEST).read_to_end(&mut content);
+    read.map_err(failed)?;
+    Ok(Some(content))
 }
 
 /// None in place of the error that there is no such file.
@@ -150,14 +155,4 @@ pub(crate) fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         outcome => outcome.map(Some),
     }
-}
-
-fn read_whole(path: &Path, (file, metadata): (File, Metadata)) -> Result<Zeroizing<Vec<u8>>> {
-    // Room for the whole file: a `Vec` that grows leaves copies of a secret behind.
-    let room = usize::try_from(metadata.len())? + 1;
-    let mut content = Zeroizing::new(Vec::with_capacity(room));
-    file.take(LONGEST)
-        .read_to_end(&mut content)
-        .map_err(cannot_read(path))?;
-    Ok(content)
 }

@@ -43,7 +43,7 @@ pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn make_alike(_path: &Path, file: &File, other: &Metadata) -> io::Result<()> {
+pub(super) fn make_alike(file: &File, other: &Metadata) -> io::Result<()> {
     file.set_permissions(other.permissions())
 }
 

@@ -6,12 +6,12 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
 
-use super::draft::{AT_WORK, Draft, Mode, folder_of, sweep};
+use super::draft::{AT_WORK, Draft, Mode, folder_of};
 use super::platform;
-use super::read::{cannot, if_there};
+use super::read::{LONGEST, cannot, if_there};
 use crate::sys::error::Hinted;
 
 /// Replaces a private file as a whole: a reader sees the old content or the new, also after a crash.
@@ -28,9 +28,8 @@ const PUBLIC_FOLDER: u32 = 0o755;
 pub(crate) fn write_public(path: &Path, content: &[u8]) -> Result<()> {
     let target = target_of(path)?;
     let replace = || {
-        let draft = Draft::write(&target, content, Mode::Private)?;
+        let draft = Draft::write(&target, content, Mode::Private, AT_WORK)?;
         platform::open_to_readers(draft.path(), PUBLIC)?;
-        draft.sweep();
         draft.take_its_place()
     };
     replace().with_context(|| format!("cannot write '{}'", path.display()))
@@ -63,12 +62,15 @@ pub(crate) fn missing_mode(path: &Path) -> Result<Option<u32>> {
     Ok((!has).then_some(mode))
 }
 
+/// The same. Removes drafts of at least this age.
 pub(super) fn write(path: &Path, content: &[u8], age: Duration) -> Result<()> {
+    // A file that would not be read must not be written.
+    let is_short = content.len() as u64 <= LONGEST;
+    let shown = path.display();
+    ensure!(is_short, "'{shown}' would be longer than {LONGEST} bytes");
     let target = target_of(path)?;
     make_private_folder(&target)?;
-    // First: on a full disk their space may be what is missing.
-    sweep(&target, age);
-    let replace = || Draft::write(&target, content, Mode::Private)?.take_its_place();
+    let replace = || Draft::write(&target, content, Mode::Private, age)?.take_its_place();
     replace().map_err(cannot("write", path))
 }
 

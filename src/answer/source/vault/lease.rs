@@ -12,9 +12,6 @@ use crate::sys::{Secret, files};
 
 /// How the names of these files, and of their locks, begin.
 pub(super) const START: &str = "vault-login-";
-pub(super) const LOCK: &str = "lock";
-/// How old a lock or a draft is whose process is no longer at work.
-const AT_WORK: Duration = Duration::from_secs(60);
 
 pub(super) struct LeasedToken {
     pub(super) token: Secret,
@@ -72,7 +69,7 @@ pub(super) fn sweep(path: &Path) {
         let other = entry.path();
         // A draft has a token in it, and a lock that is taken away while somebody holds it costs one more login.
         let is_over = if rest.contains('.') {
-            other.with_extension("") != path && files::is_older(entry.metadata(), AT_WORK)
+            other.with_extension("") != path && files::is_older(entry.metadata(), files::AT_WORK)
         } else {
             other != path && LeasedToken::read(&other).is_none()
         };

@@ -117,7 +117,7 @@ impl VaultSession {
         let kept = earlier();
         // Where it cannot be had everybody logs in on his own.
         let lock = path.filter(|_| kept.is_none());
-        let _lock = lock.map(|path| Lock::acquire(&path.with_extension(lease::LOCK), OTHERS));
+        let _lock = lock.map(|path| Lock::acquire(path, OTHERS));
         self.kept = kept.or_else(earlier);
         self.is_old = self.kept.is_some();
         if let Some(kept) = &self.kept {
