@@ -11,7 +11,7 @@ use crate::settings::policy::Objection;
 use crate::settings::session::Session;
 use crate::store::exec::ExecStore;
 use crate::store::file::{FileStore, KeyPlace};
-use crate::store::{self, Name, Patience, Store, keyring};
+use crate::store::{self, Name, Store, keyring};
 use crate::sys::{Hinted, Waiting, files, terminal, trace};
 
 /// Time limit of a keyring's unlock prompt.
@@ -210,10 +210,7 @@ impl Session {
 
     fn open(&self, name: Name) -> Result<Box<dyn Store>> {
         Ok(match name {
-            Name::Keyring => {
-                let (answer, unlock) = (self.patience(), self.patience_with_a_prompt());
-                keyring::open(Patience { answer, unlock })?
-            }
+            Name::Keyring => keyring::open(self.patience(), self.patience_with_a_prompt())?,
             Name::File => Box::new(self.file_store()?),
             Name::Exec => Box::new(self.exec_store()?),
             Name::Env | Name::Folder | Name::Vault => bail!("the store '{name}' is only read"),

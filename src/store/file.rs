@@ -33,9 +33,6 @@ pub(crate) enum KeyPlace {
     Kernel,
 }
 
-type Key = Zeroizing<[u8; KEY_LENGTH]>;
-
-const KEY_LENGTH: usize = 32;
 const HEADER: &str = "# Secrets of git-credential-bitbucket, sealed.";
 
 impl Store for FileStore {
@@ -48,12 +45,12 @@ impl Store for FileStore {
         let lock = Lock::acquire(&self.path, self.patience)?;
         let content = self.read()?;
         let others = content.as_deref().map_or(&[][..], Vec::as_slice);
-        let key = match self.key()? {
-            Some(key) => key,
+        let cipher = match self.cipher()? {
+            Some(cipher) => cipher,
             None if sealed_lines(others).next().is_none() => self.make_key()?,
             None => return Err(self.key_is_gone().into()),
         };
-        let line = format!("{}{}", start_of(entry), seal(&key, entry, secret)?);
+        let line = format!("{}{}", start_of(entry), seal(&cipher, entry, secret)?);
         Ok(write(&lock, others, entry, Some(&line))?)
     }
 
@@ -128,40 +125,38 @@ impl FileStore {
                 "sign in again: 'git credential-bitbucket login NAME'",
             )
         };
-        let key = self.key()?.ok_or_else(|| self.key_is_gone())?;
+        let cipher = self.cipher()?.ok_or_else(|| self.key_is_gone())?;
         let text = std::str::from_utf8(line).map_err(|_| damaged())?;
         let sealed = Base64::decode_vec(text).map_err(|_| damaged())?;
         let (nonce, sealed) = sealed.split_first_chunk().ok_or_else(damaged)?;
         let payload = payload(sealed, entry);
-        let secret = cipher(&key).decrypt(&XNonce::from(*nonce), payload);
+        let secret = cipher.decrypt(&XNonce::from(*nonce), payload);
         Ok(Secret::new(secret.map_err(|_| damaged())?))
     }
 
-    fn key(&self) -> Result<Option<Key>> {
-        let Some(bytes) = (match &self.key {
+    /// The cipher with the key. None where there is no key.
+    fn cipher(&self) -> Result<Option<XChaCha20Poly1305>> {
+        let key = match &self.key {
             KeyPlace::File(path) => files::read_private(path)?,
             KeyPlace::Kernel => kernel::read(&self.path)?,
-        }) else {
-            return Ok(None);
         };
-        if let Ok(key) = bytes.as_slice().try_into() {
-            return Ok(Some(Zeroizing::new(key)));
-        }
-        let place = &self.key;
-        bail!(Hinted::new(
-            format!("the key in {place} is damaged"),
-            "bring it back from a backup, or move it and 'secrets' away and sign in again",
-        ))
+        let cipher = key.map(|key| XChaCha20Poly1305::new_from_slice(&key));
+        cipher.transpose().map_err(|_| {
+            let hint =
+                "bring it back from a backup, or move it and 'secrets' away and sign in again";
+            Hinted::new(format!("the key in {} is damaged", self.key), hint).into()
+        })
     }
 
-    fn make_key(&self) -> Result<Key> {
-        let mut key = Zeroizing::new([0; KEY_LENGTH]);
+    fn make_key(&self) -> Result<XChaCha20Poly1305> {
+        let mut key = Zeroizing::new([0; 32]);
         getrandom::fill(key.as_mut()).context("cannot get random bytes from the system")?;
         match &self.key {
             KeyPlace::File(path) => files::write_private(path, key.as_ref())?,
             KeyPlace::Kernel => kernel::write(&self.path, key.as_ref())?,
         }
-        Ok(key)
+        // By reference: a copy of the key would not be wiped.
+        Ok(XChaCha20Poly1305::new((&*key).into()))
     }
 
     fn key_is_gone(&self) -> anyhow::Error {
@@ -197,15 +192,10 @@ fn write(lock: &Lock, content: &[u8], entry: &str, line: Option<&str>) -> Result
     lock.write(&text)
 }
 
-fn cipher(key: &Key) -> XChaCha20Poly1305 {
-    // By reference: a copy of the key would not be wiped.
-    XChaCha20Poly1305::new((&**key).into())
-}
-
-fn seal(key: &Key, entry: &str, secret: &Secret) -> Result<String> {
+fn seal(cipher: &XChaCha20Poly1305, entry: &str, secret: &Secret) -> Result<String> {
     let mut nonce = XNonce::default();
     getrandom::fill(&mut nonce).context("cannot get random bytes from the system")?;
-    let text = cipher(key).encrypt(&nonce, payload(secret.expose(), entry));
+    let text = cipher.encrypt(&nonce, payload(secret.expose(), entry));
     let text = text.map_err(|_| anyhow!("the secret is too long to be sealed"))?;
     Ok(Base64::encode_string(&[nonce.as_slice(), &text].concat()))
 }

@@ -2,12 +2,12 @@
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 
 use super::pieces::InPieces;
-use super::{Error, Patience, Store};
+use super::{Error, Store};
 use crate::sys::Secret;
 
 /// The service of all our entries. The desktop's keyring programs show it.
@@ -18,12 +18,17 @@ const LONGEST: usize = if cfg!(windows) { 2560 } else { usize::MAX };
 
 /// A store in the keyring. It is not contacted before its first use.
 #[expect(clippy::unnecessary_wraps, reason = "a program without it fails here")]
-pub(crate) fn open(patience: Patience) -> Result<Box<dyn Store>, Error> {
-    Ok(Box::new(InPieces::new(Keyring { patience }, LONGEST)))
+pub(crate) fn open(answer: Duration, unlock: Duration) -> Result<Box<dyn Store>, Error> {
+    let store = Keyring { answer, unlock };
+    let longest = LONGEST;
+    Ok(Box::new(InPieces { store, longest }))
 }
 
 struct Keyring {
-    patience: Patience,
+    /// How long it may take until it responds at all.
+    answer: Duration,
+    /// And after that: the user may be typing at its unlock prompt.
+    unlock: Duration,
 }
 
 impl Store for Keyring {
@@ -63,11 +68,11 @@ impl Keyring {
             .context("cannot start a thread")?;
 
         let start = Instant::now();
-        let mut patience = self.patience.answer;
+        let mut patience = self.answer;
         loop {
             match reports.recv_timeout(patience.saturating_sub(start.elapsed())) {
                 // It has responded.
-                Ok(None) => patience = self.patience.unlock,
+                Ok(None) => patience = self.unlock,
                 Ok(Some(answer)) => return answer,
                 Err(RecvTimeoutError::Timeout) => return Err(Error::Silent(patience)),
                 Err(RecvTimeoutError::Disconnected) => {

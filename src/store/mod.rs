@@ -59,18 +59,6 @@ impl Name {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(
-    not(feature = "keyring"),
-    expect(dead_code, reason = "only a keyring needs it")
-)]
-pub(crate) struct Patience {
-    /// Until the store responds at all.
-    pub(crate) answer: Duration,
-    /// After it has responded: the user may be typing at its unlock prompt.
-    pub(crate) unlock: Duration,
-}
-
 /// Why a store failed. No variant holds a secret.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
@@ -124,34 +112,5 @@ impl Error {
             Self::Other(error) => return error,
         };
         Hinted::new(self.to_string(), hint).into()
-    }
-}
-
-/// A store for unit tests.
-#[cfg(test)]
-pub(crate) mod memory {
-    use std::cell::RefCell;
-    use std::collections::BTreeMap;
-
-    use super::{Error, Store};
-    use crate::sys::Secret;
-
-    #[derive(Default)]
-    pub(crate) struct Memory(pub(crate) RefCell<BTreeMap<String, Secret>>);
-
-    impl Store for Memory {
-        fn get(&self, entry: &str) -> Result<Option<Secret>, Error> {
-            Ok(self.0.borrow().get(entry).cloned())
-        }
-
-        fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
-            self.0.borrow_mut().insert(entry.to_owned(), secret.clone());
-            Ok(())
-        }
-
-        fn delete(&self, entry: &str) -> Result<(), Error> {
-            self.0.borrow_mut().remove(entry);
-            Ok(())
-        }
     }
 }
