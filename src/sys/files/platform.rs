@@ -115,7 +115,11 @@ pub(super) fn refuse_open_to_others(
     if geteuid().is_root() {
         refuse_unless_of_root(path, |_| OWN_PLACE.to_owned())?;
     } else {
-        refuse_open_to_everybody(path)?;
+        // Further up its group may write to a folder: often each user has a group.
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let is_open = |folder: &&Path| folder.metadata().is_ok_and(|it| is_open(it.mode(), 0o002));
+        let mut open = real.ancestors().skip(2).filter(is_open);
+        open.try_for_each(refuse_open_folder)?;
     }
     // Above a link only the way to its target may have been checked.
     if !is_link {
@@ -126,18 +130,6 @@ pub(super) fn refuse_open_to_others(
 
 /// The folder checked last, with those above it: most of our files share one.
 static SAFE_FOLDER: Mutex<Option<PathBuf>> = Mutex::new(None);
-
-/// Refuses a folder further up that everybody can write to. Its group may: often each user has a group.
-fn refuse_open_to_everybody(path: &Path) -> Result<()> {
-    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    for folder in real.ancestors().skip(2) {
-        let metadata = folder.metadata();
-        if metadata.is_ok_and(|metadata| is_open(metadata.mode(), 0o002)) {
-            refuse_open_folder(folder)?;
-        }
-    }
-    Ok(())
-}
 
 /// Whether one of these others can replace what is in a folder. In a sticky one (/tmp) they can only add files.
 fn is_open(mode: u32, others: u32) -> bool {
