@@ -28,7 +28,7 @@ pub(crate) struct Accounts {
 }
 
 /// An account; or one of a newer version, which is kept as it is.
-type Slot = Result<Box<Account>, Table>;
+type Slot = Result<Account, Table>;
 
 impl Accounts {
     /// Reads the file. A missing file has no accounts.
@@ -97,7 +97,7 @@ impl Accounts {
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Account> {
-        self.slots.iter().flatten().map(AsRef::as_ref)
+        self.slots.iter().flatten()
     }
 
     /// In the order in which those that fit equally come: what `login` made, then what git gave, the newest first.
@@ -107,11 +107,11 @@ impl Accounts {
     }
 
     pub(crate) fn into_accounts(self) -> impl Iterator<Item = Account> {
-        self.slots.into_iter().flatten().map(|account| *account)
+        self.slots.into_iter().flatten()
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Account> {
-        self.slots.iter_mut().flatten().map(AsMut::as_mut)
+        self.slots.iter_mut().flatten()
     }
 
     /// What tells whether an account of `login` came, went, or has a new secret.
@@ -141,7 +141,7 @@ impl Accounts {
     pub(crate) fn add(&mut self, mut account: Account) {
         let now = Timestamp::from_second(Timestamp::now().as_second());
         account.added = now.ok();
-        self.slots.push(Ok(Box::new(account)));
+        self.slots.push(Ok(account));
     }
 
     /// Replaces the account of this name and returns the old one; or adds it as the newest.
@@ -158,15 +158,14 @@ impl Accounts {
     pub(crate) fn put_first(&mut self, name: &str) {
         for mut account in self.remove(|account| account.name == name) {
             account.origin = Origin::Login;
-            self.slots.insert(0, Ok(Box::new(account)));
+            self.slots.insert(0, Ok(account));
         }
     }
 
     /// Removes and returns the accounts that `is_meant` picks.
     pub(crate) fn remove(&mut self, mut is_meant: impl FnMut(&Account) -> bool) -> Vec<Account> {
-        let is_meant = |slot: &mut Slot| slot.as_ref().is_ok_and(|account| is_meant(account));
-        let removed = self.slots.extract_if(.., is_meant).flatten();
-        removed.map(|account| *account).collect()
+        let is_meant = |slot: &mut Slot| slot.as_ref().is_ok_and(&mut is_meant);
+        self.slots.extract_if(.., is_meant).flatten().collect()
     }
 
     /// Whether an account has the name, if only one of a newer version.
@@ -202,7 +201,7 @@ fn slot(value: Value) -> Option<Slot> {
     if is_newer(&table) {
         return Some(Err(table));
     }
-    Some(Ok(Box::new(table.try_into().ok()?)))
+    Some(Ok(table.try_into().ok()?))
 }
 
 fn is_newer(table: &Table) -> bool {
