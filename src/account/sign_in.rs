@@ -1,27 +1,30 @@
 //! What an account signs in with: a secret of a known kind, or what git gave.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::bitbucket::Kind;
 use crate::bitbucket::oauth::{Ended, Flow, LATER};
 use crate::sys::Bytes;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(from = "SignInRow", into = "SignInRow")]
+#[serde(from = "SignInRow", untagged)]
 pub(crate) enum SignIn {
     Known(Known),
     /// What git gave us to keep, as it came: nothing tells its kind.
     Opaque(Opaque),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Known {
     pub(crate) kind: Kind,
-    pub(crate) scheme: Scheme,
     /// Data Center: the path below which the instance lies, with a slash before it.
+    #[serde(rename = "context", skip_serializing_if = "String::is_empty")]
     pub(crate) base_path: String,
+    #[serde(flatten)]
+    pub(crate) scheme: Scheme,
     /// Of OAuth: its secret is an access token, which we renew.
+    #[serde(rename = "oauth")]
     pub(crate) grant: Option<Grant>,
 }
 
@@ -89,7 +92,15 @@ pub(crate) enum Scheme {
     BearerOnly,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+impl Serialize for Scheme {
+    fn serialize<S: Serializer>(&self, file: S) -> Result<S::Ok, S::Error> {
+        let bearer = (*self != Self::Basic).then_some(("bearer", true));
+        let only = (*self == Self::BearerOnly).then_some(("bearer_only", true));
+        file.collect_map(bearer.into_iter().chain(only))
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Opaque {
     /// The path for which git gave it.
     pub(crate) path: Option<Bytes>,
@@ -115,18 +126,17 @@ impl From<Known> for SignIn {
     }
 }
 
-/// Flat, each key once, with the names of version 0.1. A key that the account cannot have is dropped.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
+/// All keys of both, with the names of version 0.1. A key that the account cannot have is dropped.
+#[derive(Deserialize)]
 struct SignInRow {
     kind: Option<Kind>,
     path: Option<Bytes>,
     authtype: Option<Bytes>,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     context: String,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     bearer: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     bearer_only: bool,
     oauth: Option<Grant>,
 }
@@ -150,26 +160,6 @@ impl From<SignInRow> for SignIn {
                 path: row.path,
                 authtype: row.authtype,
             }),
-        }
-    }
-}
-
-impl From<SignIn> for SignInRow {
-    fn from(sign_in: SignIn) -> Self {
-        match sign_in {
-            SignIn::Known(known) => Self {
-                kind: Some(known.kind),
-                context: known.base_path,
-                bearer: known.scheme != Scheme::Basic,
-                bearer_only: known.scheme == Scheme::BearerOnly,
-                oauth: known.grant,
-                ..Self::default()
-            },
-            SignIn::Opaque(opaque) => Self {
-                path: opaque.path,
-                authtype: opaque.authtype,
-                ..Self::default()
-            },
         }
     }
 }
