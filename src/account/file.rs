@@ -58,14 +58,11 @@ impl Accounts {
         let text = std::str::from_utf8(content).map_err(|_| "it is not UTF-8".to_owned())?;
         let mut other: Table = toml::from_str(text).map_err(|error| describe(&error, text))?;
         let slots = match other.remove(KEY) {
-            None => Vec::new(),
-            Some(Value::Array(values)) => values
-                .into_iter()
-                .map(slot)
-                .collect::<Option<_>>()
-                .ok_or_else(|| format!("an '{KEY}' is not a table"))?,
-            Some(_) => return Err(format!("'{KEY}' is not an array of tables")),
+            None => Some(Vec::new()),
+            Some(Value::Array(values)) => values.into_iter().map(slot).collect(),
+            Some(_) => None,
         };
+        let slots = slots.ok_or_else(|| format!("an '{KEY}' is not as we write it"))?;
         Ok(Self { slots, other })
     }
 
@@ -146,12 +143,12 @@ impl Accounts {
 
     /// Replaces the account of this name and returns the old one; or adds it as the newest.
     pub(crate) fn replace(&mut self, account: Account) -> Option<Account> {
-        if self.named(&account.name).is_none() {
-            self.add(account);
-            return None;
-        }
         let known = self.iter_mut().find(|known| known.name == account.name);
-        known.map(|known| std::mem::replace(known, account))
+        if let Some(known) = known {
+            return Some(std::mem::replace(known, account));
+        }
+        self.add(account);
+        None
     }
 
     /// Puts the account of this name first, as one of `login`.
