@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
-use signal_hook::flag::{register, register_conditional_default};
+use signal_hook::flag::{register_conditional_default, register_usize};
 use signal_hook::low_level::emulate_default_handler;
 
 /// A terminal that hides its input. `rpassword` reads it one character at a time, through [`Line`].
@@ -158,10 +158,11 @@ fn can_be_continued() -> bool {
     getsid(None).is_ok_and(|session| session != getpgrp())
 }
 
-/// The signals that are noted during a prompt. The handlers stay; between prompts each signal acts as usual.
+/// What a signal does: between prompts it acts as usual, during one it is noted. The handlers stay.
 struct Signals {
     is_free: Arc<AtomicBool>,
-    noted: Vec<(i32, Arc<AtomicBool>)>,
+    /// The last that has arrived, or 0.
+    noted: Arc<AtomicUsize>,
 }
 
 impl Signals {
@@ -172,27 +173,27 @@ impl Signals {
         static SIGNALS: LazyLock<io::Result<Signals>> = LazyLock::new(Signals::new);
         let signals = SIGNALS.as_ref().map_err(io::Error::kind)?;
         // Signals between two prompts have already acted.
-        while signals.take().is_some() {}
+        signals.take();
         signals.is_free.store(false, Ordering::SeqCst);
         Ok(signals)
     }
 
     fn new() -> io::Result<Self> {
-        let is_free = Arc::new(AtomicBool::new(true));
-        let mut noted = Vec::new();
+        let signals = Self {
+            is_free: Arc::new(AtomicBool::new(true)),
+            noted: Arc::default(),
+        };
         for signal in Self::MET {
-            register_conditional_default(signal, Arc::clone(&is_free))?;
-            let has_come = Arc::new(AtomicBool::new(false));
-            register(signal, Arc::clone(&has_come))?;
-            noted.push((signal, has_come));
+            register_conditional_default(signal, Arc::clone(&signals.is_free))?;
+            let number = usize::try_from(signal).map_err(io::Error::other)?;
+            register_usize(signal, Arc::clone(&signals.noted), number)?;
         }
-        Ok(Self { is_free, noted })
+        Ok(signals)
     }
 
     /// A signal that has arrived.
     fn take(&self) -> Option<i32> {
-        let mut noted = self.noted.iter();
-        let noted = noted.find(|(_, has_come)| has_come.swap(false, Ordering::SeqCst));
-        noted.map(|(signal, _)| *signal)
+        let number = self.noted.swap(0, Ordering::SeqCst);
+        i32::try_from(number).ok().filter(|signal| *signal != 0)
     }
 }
