@@ -25,7 +25,7 @@ pub(crate) enum Mode {
 /// The new content of a file, in a file beside it. It is removed when it does not take the old one's place.
 pub(crate) struct Draft<'a> {
     target: &'a Path,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     mode: Mode,
     has_moved: bool,
 }
@@ -67,10 +67,6 @@ impl<'a> Draft<'a> {
         file.write_all(content)?;
         file.sync_all()?;
         Ok(draft)
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Replaces the file. A reader sees the old content or the new, also after a crash.

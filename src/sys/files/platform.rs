@@ -21,10 +21,9 @@ pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options.mode(0o600)
 }
 
-pub(super) fn folder_builder() -> DirBuilder {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(0o700);
-    builder
+/// Makes a folder for its owner alone, and those above it that are missing.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// Whether a lock failed because its file system has none: NFS without its lock daemon says `ENOLCK`, others have no

@@ -6,7 +6,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
 
 use super::draft::{AT_WORK, Draft, Mode, folder_of};
@@ -29,7 +29,7 @@ pub(crate) fn write_public(path: &Path, content: &[u8]) -> Result<()> {
     let target = target_of(path)?;
     let replace = || {
         let draft = Draft::write(&target, content, Mode::Private, AT_WORK)?;
-        platform::open_to_readers(draft.path(), PUBLIC)?;
+        platform::open_to_readers(&draft.path, PUBLIC)?;
         draft.take_its_place()
     };
     replace().with_context(|| format!("cannot write '{}'", path.display()))
@@ -94,23 +94,16 @@ fn target_of(path: &Path) -> Result<PathBuf> {
 
 pub(super) fn make_private_folder(path: &Path) -> Result<()> {
     let folder = folder_of(path);
-    let made = platform::folder_builder().create(folder);
-    made.map_err(cannot("make the folder", folder))?;
+    platform::make_folder(folder).map_err(cannot("make the folder", folder))?;
     platform::refuse_to_write_for_another(folder)
 }
 
 /// Stands between the name of a damaged file and the time.
 const DAMAGED: &str = ".damaged-";
 
-/// Renames a damaged file and returns its new name. The user can look at it there and repair it.
-/// A symbolic link is an error: we must not move its target.
+/// Renames a damaged file, or the symbolic link to it, and returns its new name. The user can look at it there and repair
+/// it.
 pub(crate) fn set_aside(path: &Path) -> Result<PathBuf> {
-    if path.is_symlink() {
-        bail!(Hinted::new(
-            format!("'{}' is a symbolic link", path.display()),
-            "fix what it leads to, or move that away",
-        ));
-    }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let time = Timestamp::now().strftime("%Y%m%d-%H%M%S");
     let name = format!("{name}{DAMAGED}{time}");
