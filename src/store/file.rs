@@ -43,20 +43,19 @@ impl Store for FileStore {
 
     fn set(&self, entry: &str, secret: &Secret) -> Result<(), Error> {
         let lock = Lock::acquire(&self.path, self.patience)?;
-        let content = self.read()?;
-        let others = content.as_deref().map_or(&[][..], Vec::as_slice);
+        let others = self.read()?;
         let cipher = match self.cipher()? {
             Some(cipher) => cipher,
-            None if sealed_lines(others).next().is_none() => self.make_key()?,
+            None if sealed_lines(&others).next().is_none() => self.make_key()?,
             None => return Err(self.key_is_gone().into()),
         };
         let line = format!("{}{}", start_of(entry), seal(&cipher, entry, secret)?);
-        Ok(write(&lock, others, entry, Some(&line))?)
+        Ok(write(&lock, &others, entry, Some(&line))?)
     }
 
     fn delete(&self, entry: &str) -> Result<(), Error> {
         let lock = Lock::acquire(&self.path, self.patience)?;
-        let content = self.read()?.unwrap_or_default();
+        let content = self.read()?;
         let start = start_of(entry);
         if sealed_lines(&content).any(|line| line.starts_with(start.as_bytes())) {
             write(&lock, &content, entry, None)?;
@@ -89,11 +88,11 @@ impl FileStore {
         Ok(None)
     }
 
-    /// The sealed file. An error when the file is not ours.
-    fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
-        let content = files::read_private(&self.path)?;
-        if let Some(text) = content.as_ref().filter(|text| !text.is_empty()) {
-            self.refuse_foreign(text)?;
+    /// The sealed file; nothing where there is none. An error when the file is not ours.
+    fn read(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let content = files::read_private(&self.path)?.unwrap_or_default();
+        if !content.is_empty() {
+            self.refuse_foreign(&content)?;
         }
         Ok(content)
     }
