@@ -30,11 +30,9 @@ impl Record {
         let Some(content) = content else {
             return Ok(Self::default());
         };
-        let text = std::str::from_utf8(&content).ok();
         // We never write an empty record.
-        let record = text
-            .filter(|text| !text.is_empty())
-            .and_then(|text| toml::from_str(text).ok());
+        let content = Some(content).filter(|content| !content.is_empty());
+        let record = content.and_then(|content| toml::from_slice(&content).ok());
         record.with_context(|| {
             let path = path.display();
             let hint = format!(
