@@ -128,8 +128,8 @@ impl FileStore {
         let text = std::str::from_utf8(line).map_err(|_| damaged())?;
         let sealed = Base64::decode_vec(text).map_err(|_| damaged())?;
         let (nonce, sealed) = sealed.split_first_chunk().ok_or_else(damaged)?;
-        let payload = payload(sealed, entry);
-        let secret = cipher.decrypt(&XNonce::from(*nonce), payload);
+        let (msg, aad) = (sealed, entry.as_bytes());
+        let secret = cipher.decrypt(&XNonce::from(*nonce), Payload { msg, aad });
         Ok(Secret::new(secret.map_err(|_| damaged())?))
     }
 
@@ -194,14 +194,10 @@ fn write(lock: &Lock, content: &[u8], entry: &str, line: Option<&str>) -> Result
 fn seal(cipher: &XChaCha20Poly1305, entry: &str, secret: &Secret) -> Result<String> {
     let mut nonce = XNonce::default();
     getrandom::fill(&mut nonce).context("cannot get random bytes from the system")?;
-    let text = cipher.encrypt(&nonce, payload(secret.expose(), entry));
+    let (msg, aad) = (secret.expose(), entry.as_bytes());
+    let text = cipher.encrypt(&nonce, Payload { msg, aad });
     let text = text.map_err(|_| anyhow!("the secret is too long to be sealed"))?;
     Ok(Base64::encode_string(&[nonce.as_slice(), &text].concat()))
-}
-
-fn payload<'a>(msg: &'a [u8], entry: &'a str) -> Payload<'a, 'a> {
-    let aad = entry.as_bytes();
-    Payload { msg, aad }
 }
 
 fn start_of(entry: &str) -> String {

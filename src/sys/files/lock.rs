@@ -39,20 +39,20 @@ impl Lock {
         let file = platform::private(OpenOptions::new().write(true).create(true).truncate(false))
             .open(&lock)
             .map_err(cannot("open", &lock))?;
+        let instead = lock.with_extension("lock.held");
         let attempt = || match file.try_lock() {
             Ok(()) => Ok(Some(None)),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) if platform::lacks_locks(&error) => {
-                Ok(LockFile::instead_of(&lock)?.map(Some))
+                Ok(LockFile::in_place_of_a_lock(&instead)?.map(Some))
             }
             Err(TryLockError::Error(error)) => Err(error),
         };
         let locked = until(Instant::now() + patience, attempt).map_err(cannot("lock", &lock))?;
-        let Some(instead) = locked else {
-            let lock_file = LockFile::path(&lock);
-            let hint = if lock_file.exists() {
+        let Some(held_instead) = locked else {
+            let hint = if instead.exists() {
                 let runs = "if no 'git-credential-bitbucket' runs on any machine";
-                format!("{runs}, remove '{}'", lock_file.display())
+                format!("{runs}, remove '{}'", instead.display())
             } else {
                 let hint =
                     "look for a 'git-credential-bitbucket' that hangs, end it, and try again";
@@ -64,7 +64,7 @@ impl Lock {
         Ok(Self {
             path: path.to_owned(),
             _file: file,
-            _instead: instead,
+            _instead: held_instead,
         })
     }
 
@@ -102,21 +102,15 @@ impl LockFile {
         }
     }
 
-    /// The lock file of a file that cannot be locked.
-    fn path(of: &Path) -> PathBuf {
-        of.with_extension("lock.held")
-    }
-
-    /// Makes the lock file of a file that cannot be locked. None while another process holds it.
-    fn instead_of(lock: &Path) -> io::Result<Option<Self>> {
-        let path = Self::path(lock);
+    /// Makes the file for this process, where no file can be locked. None while another process holds it.
+    fn in_place_of_a_lock(path: &Path) -> io::Result<Option<Self>> {
         let holder = format!("{} {}", process::id(), here().unwrap_or_default());
-        let made = Self::make(&path, &holder)?;
-        if made.is_none() && is_stale(&path) {
+        let made = Self::make(path, &holder)?;
+        if made.is_none() && is_stale(path) {
             // One process removes it. It looks again, as it may have been replaced meanwhile.
             let mark = path.with_extension("stale");
             let remover = Self::make(&mark, &holder)?;
-            let leftover = if remover.is_some() { &path } else { &mark };
+            let leftover = if remover.is_some() { path } else { &mark };
             if is_stale(leftover) {
                 // The next attempt sees whether it is gone.
                 let _ = fs::remove_file(leftover);
