@@ -29,7 +29,7 @@ pub(crate) struct Known {
 }
 
 /// An OAuth 2.0 grant, without its secrets, and how the last renewal of its access token went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Grant {
     /// The ID of the OAuth client.
     pub(crate) client_id: String,
@@ -52,19 +52,6 @@ pub(crate) struct Grant {
 }
 
 impl Grant {
-    pub(crate) fn new(client_id: String, flow: Flow) -> Self {
-        Self {
-            client_id,
-            flow,
-            sent: None,
-            rotates: false,
-            refused: None,
-            ended: None,
-            failed: None,
-            spare: None,
-        }
-    }
-
     /// How long the grant rests after a refusal that may pass.
     pub(crate) fn rest(&self, now: Timestamp) -> Option<SignedDuration> {
         let since = now.duration_since(self.refused?).abs();
@@ -74,9 +61,11 @@ impl Grant {
     /// The grant without the notes of earlier renewals.
     pub(crate) fn rested(&self) -> Self {
         Self {
-            spare: self.spare.clone(),
+            client_id: self.client_id.clone(),
+            flow: self.flow,
             rotates: self.rotates,
-            ..Self::new(self.client_id.clone(), self.flow)
+            spare: self.spare.clone(),
+            ..Self::default()
         }
     }
 }

@@ -32,10 +32,11 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 
 /// The grant type (RFC 6749).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Flow {
     /// A user signed in with a browser; there is a refresh token.
+    #[default]
     AuthorizationCode,
     /// The client acts for itself; there is no refresh token.
     ClientCredentials,

@@ -1,7 +1,5 @@
 //! The OAuth client of a sign-in: from an option, the account, the settings, the program itself, or a question.
 
-use std::io::{self, IsTerminal as _};
-
 use anyhow::{Result, bail};
 
 use super::secret;
@@ -59,11 +57,11 @@ pub(super) fn of(
     port: u16,
 ) -> Result<OauthClient> {
     let site = account.oauth_site();
-    let said = arguments.client_id.clone();
-    let known = match (&said, existing.and_then(Account::grant)) {
-        (Some(id), _) => Some((id.clone(), None)),
-        (None, Some(grant)) => Some((grant.client_id.clone(), None)),
-        (None, None) => of_settings(session, &site)?,
+    let said = arguments.client_id.as_ref();
+    let of_before = existing.and_then(Account::grant);
+    let known = match said.or(of_before.map(|grant| &grant.client_id)) {
+        Some(id) => Some((id.clone(), None)),
+        None => of_settings(session, &site)?,
     };
     if said.is_some() || known.is_none() {
         let callback = oauth::redirect("http", port);
@@ -120,7 +118,7 @@ fn ask_id(arguments: &Login, site: &Site) -> Result<String> {
 }
 
 fn ask_secret(arguments: &Login, flow: Flow) -> Result<Secret> {
-    let secret = if arguments.with_token && !io::stdin().is_terminal() {
+    let secret = if arguments.is_piped() {
         secret::next_line(&mut terminal::input()?)?
     } else {
         secret::ask_hidden(

@@ -3,7 +3,6 @@
 //! Bitbucket has no device flow, and a secret inside a program is public: so the user brings a client of their own,
 //! unless whoever built the program has put one in.
 
-use std::io::{self, IsTerminal as _};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
@@ -104,7 +103,11 @@ pub(super) fn sign_in(
     }
     account.password_expiry_utc = renewal::end_of(asked, tokens.lifetime);
     if let Some(known) = account.known_mut() {
-        known.grant = Some(Grant::new(client.id, flow));
+        known.grant = Some(Grant {
+            client_id: client.id,
+            flow,
+            ..Grant::default()
+        });
     }
     Ok(Kept {
         secret: tokens.access,
@@ -178,8 +181,7 @@ fn by_hand(arguments: &Login, client: &OauthClient, attempt: &Attempt) -> Result
     message::tell("Open this page in a browser, on any machine:");
     message::tell(&attempt.url(client));
     message::tell("The browser ends up at a page that cannot load; copy its address");
-    let is_piped = arguments.with_token && !io::stdin().is_terminal();
-    let line = if is_piped || !terminal::can_ask() {
+    let line = if arguments.is_piped() || !terminal::can_ask() {
         secret::next_line(&mut terminal::input()?)?
     } else {
         Secret::default()

@@ -1,5 +1,7 @@
 //! The options of `login`.
 
+use std::io::{self, IsTerminal as _};
+
 use clap::Args;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::value_parser;
@@ -59,6 +61,11 @@ pub(crate) struct Login {
 }
 
 impl Login {
+    /// Whether the secret comes through standard input.
+    pub(super) fn is_piped(&self) -> bool {
+        self.with_token && !io::stdin().is_terminal()
+    }
+
     /// Whether what is missing can be asked for.
     pub(super) fn may_ask(&self) -> bool {
         !self.with_token && terminal::can_ask()

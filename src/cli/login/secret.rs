@@ -1,6 +1,6 @@
 //! The secret of a login, and its kind.
 
-use std::io::{self, IsTerminal as _, Read};
+use std::io::Read;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -19,7 +19,7 @@ const LONGEST: usize = 65_000;
 /// Reads it from standard input, or asks for it, and finds the token in it. A user name or e-mail beside the token counts
 /// as given.
 pub(super) fn ask(arguments: &mut Login, policy: &Policy, host: &Host) -> Result<Secret> {
-    let text = if arguments.with_token && !io::stdin().is_terminal() {
+    let text = if arguments.is_piped() {
         SecretBuffer::read(terminal::input()?, LONGEST)
             .context("cannot read from standard input")?
             .into()
