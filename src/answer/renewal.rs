@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::account::rejection::Probed;
 use crate::account::sign_in::Grant;
-use crate::account::{Account, Accounts, Kept, Standing};
+use crate::account::{Account, Accounts, Kept, Standing, State};
 use crate::bitbucket::oauth;
 use crate::bitbucket::oauth::{Ended, Flow, GRACE, Proof, Tokens};
 use crate::bitbucket::site::OauthClient;
@@ -51,7 +51,7 @@ pub(crate) fn current(session: &Session, account: Account, kept: Kept) -> Result
 }
 
 /// Whether its access token is renewed before it is used.
-pub(super) fn is_due(account: &Account) -> bool {
+pub(crate) fn is_due(account: &Account) -> bool {
     account.grant().is_some() && !account.is_good_for(GOOD_FOR, Timestamp::now())
 }
 
@@ -74,10 +74,7 @@ pub(crate) fn again(session: &Session, account: Account, kept: Kept) -> Result<(
 /// Removes an account's secrets from its store, with those that a crashed renewal may have left.
 pub(crate) fn forget(session: &Session, account: &Account) -> Result<()> {
     session.forget(account)?;
-    match spare_of(account) {
-        Some(spare) => session.forget(&spare),
-        None => Ok(()),
-    }
+    spare_of(account).map_or(Ok(()), |spare| session.forget(&spare))
 }
 
 /// The account for somebody who changes it: no renewal runs while the lock is held, and none has left tokens behind.
@@ -182,13 +179,9 @@ fn ask(
 }
 
 fn kept(session: &Session, account: &Account) -> Result<Kept> {
-    let Account { name, store, .. } = account;
-    let argument = account.argument();
-    read(session, account)?.with_context(|| {
-        format!(
-            "the {store} has no secret for '{name}': 'git credential-bitbucket login {argument}' replaces it"
-        )
-    })
+    let missing = State::Missing.complaint(account);
+    let missing = missing.map(|it| it.on_one_line()).unwrap_or_default();
+    read(session, account)?.context(missing)
 }
 
 pub(super) fn read(session: &Session, account: &Account) -> Result<Option<Kept>> {

@@ -4,9 +4,9 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::finding::{Check, CheckOutcome};
-use super::live::has_ended;
 use super::surroundings::Surroundings;
 use crate::account::{Account, Kept, State};
+use crate::answer::renewal;
 use crate::bitbucket::Reach;
 use crate::git::Identity;
 use crate::settings::Locations;
@@ -109,7 +109,8 @@ fn of_account(account: &Account, kept: Option<&Kept>) -> Check {
         None => Check::pass(&id, described(account)),
         Some(complaint) => Check::of(&id, outcome, complaint),
     };
-    let can_be_asked = !account.is_retired() && account.kind().is_some() && !has_ended(account);
+    let can_be_asked =
+        !account.is_retired() && account.kind().is_some() && !renewal::is_due(account);
     let kept = kept.filter(|_| can_be_asked);
     check.asks = kept.map(|kept| Box::new((account.clone(), kept.secret.clone())));
     check

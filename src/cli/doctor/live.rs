@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::finding::{Check, CheckOutcome};
 use crate::account::verify::{Meaning, Verdict};
 use crate::account::{Account, State, state, verify};
+use crate::answer::renewal;
 use crate::bitbucket::{Reach, Service};
 use crate::sys::Secret;
 use crate::sys::parallel::in_parallel;
@@ -57,11 +58,6 @@ fn add(check: &mut Check, account: &Account, verdict: Verdict) {
     };
 }
 
-/// Whether the access token of a grant has ended: it would be refused, and git's next question renews it.
-pub(super) fn has_ended(account: &Account) -> bool {
-    account.grant().is_some() && !account.is_good_for(0, Timestamp::now())
-}
-
 /// Whether an account can fetch from a repository and push to it.
 /// `way_in` knows another account that might, and how.
 pub(super) fn access(
@@ -71,7 +67,7 @@ pub(super) fn access(
     way_in: impl FnOnce() -> Option<(String, String)>,
 ) -> Vec<Check> {
     let name = &account.name;
-    if has_ended(account) {
+    if renewal::is_due(account) {
         let message =
             format!("the access token of '{name}' has ended: git's next question renews it");
         return vec![Check::skip(&Service::Fetch.to_string(), message)];
