@@ -41,7 +41,7 @@ pub(crate) fn current(session: &Session, account: Account, kept: Kept) -> Result
     if !is_due(&account) {
         return Ok((account, kept));
     }
-    match renew(session, &account, Reason::Ended) {
+    match anew(session, &account) {
         Err(error) if account.is_good_for(STILL_GOOD, Timestamp::now()) => {
             trace::say(|| format!("oauth: the old token is still good: {}", one_line(&error)));
             Ok((account, kept))
@@ -55,9 +55,9 @@ pub(crate) fn is_due(account: &Account) -> bool {
     account.grant().is_some() && !account.is_good_for(GOOD_FOR, Timestamp::now())
 }
 
-/// A new access token for an account whose token was refused.
+/// A new access token for an account whose token is due or was refused.
 pub(crate) fn anew(session: &Session, account: &Account) -> Result<(Account, Kept)> {
-    renew(session, account, Reason::Refused)
+    renew(session, account, false)
 }
 
 /// As [`current`], for a person who asks: a grant that has ended or rests is tried once more.
@@ -65,7 +65,7 @@ pub(crate) fn again(session: &Session, account: Account, kept: Kept) -> Result<(
     let (grant, now) = (account.grant(), Timestamp::now());
     let rests = grant.is_some_and(|grant| grant.rest(now).is_some());
     if grant.is_some() && (rests || account.standing(now) != Standing::InService) {
-        renew(session, &account, Reason::Asked)
+        renew(session, &account, true)
     } else {
         current(session, account, kept)
     }
@@ -95,37 +95,27 @@ fn spare_of(account: &Account) -> Option<Account> {
     })
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reason {
-    Ended,
-    Refused,
-    Asked,
-}
-
-fn renew(session: &Session, account: &Account, reason: Reason) -> Result<(Account, Kept)> {
+/// Renews the token of an account; one that a person `asked` about even if it is not due, and its grant has ended or rests.
+fn renew(session: &Session, account: &Account, asked: bool) -> Result<(Account, Kept)> {
     let begun = Timestamp::now();
     let _lock = Lock::acquire(&session.locations()?.renewal_lock(account), OTHERS)?;
     let session = &session.afresh();
     // The process that held the lock may have renewed it.
-    if let Some(renewed) = renewed(session, account, reason)? {
+    if let Some(renewed) = renewed(session, account, asked)? {
         trace::say(|| "oauth: another process has renewed it".to_owned());
         return Ok(renewed);
     }
     // A login in the meantime may have brought a token.
-    let of_login = || renewed(&session.afresh(), account, reason).ok().flatten();
-    ask(session, account, reason, begun).or_else(|error| of_login().ok_or(error))
+    let of_login = || renewed(&session.afresh(), account, asked).ok().flatten();
+    ask(session, account, asked, begun).or_else(|error| of_login().ok_or(error))
 }
 
 /// The account as it is now, if it has a token that is another one or not due any more.
-fn renewed(
-    session: &Session,
-    account: &Account,
-    reason: Reason,
-) -> Result<Option<(Account, Kept)>> {
+fn renewed(session: &Session, account: &Account, asked: bool) -> Result<Option<(Account, Kept)>> {
     let known = find(&session.accounts()?, account)?;
     let now = Timestamp::now();
     let is_new = known.entry != account.entry && known.is_good_for(STILL_GOOD, now);
-    let is_good = reason == Reason::Ended && known.is_good_for(GOOD_FOR, now);
+    let is_good = !asked && known.is_good_for(GOOD_FOR, now);
     if !(is_new || is_good) || !known.standing(now).may_answer() {
         return Ok(None);
     }
@@ -136,7 +126,7 @@ fn renewed(
 fn ask(
     session: &Session,
     account: &Account,
-    reason: Reason,
+    asked: bool,
     begun: Timestamp,
 ) -> Result<(Account, Kept)> {
     let known = finish(session, find(&session.accounts()?, account)?)?;
@@ -144,11 +134,11 @@ fn ask(
     let before = known.grant().cloned().context("it is no grant any more")?;
     let (name, now) = (&known.name, Timestamp::now());
     let grant = match before.ended {
-        Some(_) if reason == Reason::Asked => before.rested(),
+        Some(_) if asked => before.rested(),
         Some(ended) => return Err(over(&known, ended, before.flow)),
         None => before.clone(),
     };
-    if let Some(rest) = grant.rest(now).filter(|_| reason != Reason::Asked) {
+    if let Some(rest) = grant.rest(now).filter(|_| !asked) {
         return Err(refused_for_now(&known, rest));
     }
     let has_failed = |failed| begun <= failed && failed <= now;
