@@ -70,7 +70,7 @@ impl Grant {
     }
 }
 
-/// How git presents a secret.
+/// How git presents a secret, the most restricted way last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scheme {
     #[default]

@@ -167,8 +167,6 @@ fn read(client: &OauthClient, answer: &Answer) -> Result<Tokens, Error> {
 pub(crate) fn parse(json: &Value, usual_lifetime: Duration) -> Option<Tokens> {
     /// git's limit for a line.
     const LONGEST: usize = 65_000;
-    /// A year: what is longer is a slip, and must not overflow any clock.
-    const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
     let token = |key: &str| {
         let text = json.get(key)?.as_str()?;
         let is_one = !text.is_empty()
@@ -188,18 +186,20 @@ pub(crate) fn parse(json: &Value, usual_lifetime: Duration) -> Option<Tokens> {
     Some(Tokens {
         access: token("access_token").filter(|_| is_bearer)?,
         refresh,
-        lifetime: lifetime(json).unwrap_or(usual_lifetime).min(LONGEST_LIFE),
+        lifetime: lifetime(json).unwrap_or(usual_lifetime),
     })
 }
 
 /// A malformed lifetime must not lose the refresh token beside it. If the guess is wrong, a refusal triggers a renewal.
 fn lifetime(json: &Value) -> Option<Duration> {
-    let seconds = match json.get("expires_in") {
+    /// A year: what is longer is a slip, and must not overflow any clock.
+    const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+    let seconds: Option<f64> = match json.get("expires_in") {
         Some(Value::String(text)) => text.parse().ok(),
         other => other.and_then(Value::as_f64),
     };
-    let seconds = seconds.filter(|seconds: &f64| !seconds.is_nan())?;
-    Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX))
+    let lifetime = Duration::try_from_secs_f64(seconds?.max(0.0));
+    Some(lifetime.map_or(LONGEST, |lifetime| lifetime.min(LONGEST)))
 }
 
 /// The error code. The description may hold anything and is not shown.

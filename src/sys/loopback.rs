@@ -77,7 +77,7 @@ impl Loopback {
     /// Where the browser begins: on the host of the callback, or the cookie would not come back.
     pub(crate) fn address(&self) -> String {
         let nonce = String::from_utf8_lossy(self.nonce.expose());
-        format!("http://{}/start/{nonce}", authority(self.port))
+        format!("http://127.0.0.1:{}/start/{nonce}", self.port)
     }
 
     pub(crate) fn is_begun(&self) -> Arc<AtomicBool> {
@@ -160,11 +160,6 @@ impl Loopback {
     }
 }
 
-/// Host and port, as the redirect has them.
-fn authority(port: u16) -> String {
-    format!("127.0.0.1:{port}")
-}
-
 impl Visitor {
     fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
@@ -230,7 +225,7 @@ pub(crate) fn request(head: &[u8], port: u16) -> Option<BrowserRequest<'_>> {
         let is_it = move |field: &&(&str, &str)| field.0.eq_ignore_ascii_case(wanted);
         fields.iter().filter(is_it).map(|(_, value)| value.trim())
     };
-    let is_for_us = values("host").eq([authority(port).as_str()]);
+    let is_for_us = values("host").eq([format!("127.0.0.1:{port}").as_str()]);
     (method == "GET" && is_http && is_for_us).then(|| BrowserRequest {
         target,
         cookies: values("cookie")

@@ -53,10 +53,9 @@ fn instead(host: &Host, path: &str) -> Hinted {
     let place = Reach::of_path(host, path.as_bytes());
     let limit = place.map(|place| format!("--for {place}"));
     if bitbucket::is_cloud(host) {
-        let message = format!("'--host' takes a host alone, and {host} is the default");
         let limit = limit.map(|limit| format!(", and limit the account with '{limit}'"));
         return Hinted::new(
-            message,
+            format!("'--host' takes a host alone, and {host} is the default"),
             format!("leave '--host' out{}", limit.unwrap_or_default()),
         );
     }

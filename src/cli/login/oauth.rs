@@ -24,7 +24,7 @@ use crate::cli::output;
 use crate::git::Host;
 use crate::settings::Session;
 use crate::sys::loopback::{Callback, Loopback, callback};
-use crate::sys::{Hinted, Secret, Usage, Waiting, browser, message, terminal};
+use crate::sys::{Hinted, Usage, Waiting, browser, message, terminal};
 
 /// The callback's port: below the ephemeral range, and used by no other service.
 const PORT: u16 = 23418;
@@ -181,17 +181,15 @@ fn by_hand(arguments: &Login, client: &OauthClient, attempt: &Attempt) -> Result
     message::tell("Open this page in a browser, on any machine:");
     message::tell(&attempt.url(client));
     message::tell("The browser ends up at a page that cannot load; copy its address");
-    let line = if arguments.is_piped() || !terminal::can_ask() {
-        secret::next_line(&mut terminal::input()?)?
-    } else {
-        Secret::default()
-    };
+    let mut address = String::new();
+    if arguments.is_piped() || !terminal::can_ask() {
+        let line = secret::next_line(&mut terminal::input()?)?;
+        address = String::from_utf8_lossy(line.expose()).into_owned();
+    }
     // Standard input may hold only the secret: then ask the user.
-    let address = if line.is_empty() && terminal::can_ask() {
-        terminal::ask_line("Paste the address: ")?
-    } else {
-        String::from_utf8_lossy(line.expose()).into_owned()
-    };
+    if address.is_empty() && terminal::can_ask() {
+        address = terminal::ask_line("Paste the address: ")?;
+    }
     exchange(client, attempt, callback(&address, &attempt.state))
 }
 
