@@ -87,7 +87,7 @@ impl<'a> Inquiry<'a> {
         let host = host.as_ref().unwrap_or(&self.account.host);
         let asked = self.account.host.clone();
         let _line = Waiting::on(move || format!("asking {asked}…"));
-        let client = Client::new(&route::to(host, self.patience, self.deadline))?;
+        let client = Client::new(route::to(host, self.patience, self.deadline))?;
         let answer = client.get(url, Some(&identity.authorization()))?;
         if let Some(end) = bitbucket::announced_end(&answer) {
             trace::say(|| format!("rest: {url} will end: {end}"));

@@ -130,7 +130,7 @@ pub(crate) fn tokens(client: &OauthClient, proof: &Proof<'_>) -> Result<Tokens, 
     let (host, has_secret) = (client.site.host.clone(), client.secret.is_some());
     let (connect, answer) = (limit(CONNECT), limit(ANSWER));
     let deadline = Instant::now() + connect + answer;
-    let http = Client::new(&route::to(&host, connect / 2, deadline))?;
+    let http = Client::new(route::to(&host, connect / 2, deadline))?;
     let _line = Waiting::on(move || format!("asking {host}…"));
     let ask = |in_form: bool| {
         let secret = client.secret.clone().filter(|_| !in_form);
@@ -273,7 +273,7 @@ impl Attempt {
             let attempt = Self::new(redirect(scheme, port)).ok()?;
             let (patience, now) = (limit(CONNECT), Instant::now());
             let route = route::to(&client.site.host, patience, now + patience);
-            let http = Client::new(&route).ok()?;
+            let http = Client::new(route).ok()?;
             Some(http.get(&attempt.url(client), None).ok()?.status == 400)
         };
         let wants_https = !client.site.is_cloud()

@@ -153,25 +153,21 @@ const LONGEST_BODY: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Client {
     agent: Agent,
-    has_proxy: bool,
-    patience: Duration,
-    deadline: Instant,
+    route: Route,
 }
 
 impl Client {
-    pub(crate) fn new(route: &Route) -> Result<Self, Error> {
+    pub(crate) fn new(route: Route) -> Result<Self, Error> {
         let roots = match &route.ca {
             Some(path) => RootCerts::new_with_certs(&certificates(path)?),
             None => RootCerts::PlatformVerifier,
         };
         let proxy = route.proxy.as_deref().map(Proxy::new).transpose();
         let proxy = proxy.map_err(|_| Error::Proxy("its address is not a URL".to_owned()))?;
-        let protocol = proxy.as_ref().map(Proxy::protocol);
         // git supports SOCKS. We do not: the library is too large for one request at login.
-        if !matches!(
-            protocol,
-            None | Some(ProxyProtocol::Http | ProxyProtocol::Https)
-        ) {
+        let is_http =
+            |proxy: &Proxy| matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+        if !proxy.as_ref().is_none_or(is_http) {
             let reason = "only an http proxy can be asked through, not SOCKS";
             return Err(Error::Proxy(reason.to_owned()));
         }
@@ -182,7 +178,6 @@ impl Client {
             .disable_verification(route.is_careless)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .build();
-        let has_proxy = proxy.is_some();
         let config = Agent::config_builder()
             .https_only(!route.is_plain_enough)
             .http_status_as_error(false)
@@ -195,12 +190,8 @@ impl Client {
             .timeout_resolve(Some(route.patience))
             .timeout_connect(Some(route.patience))
             .build();
-        Ok(Self {
-            agent: config.into(),
-            has_proxy,
-            patience: route.patience,
-            deadline: route.deadline,
-        })
+        let agent = config.into();
+        Ok(Self { agent, route })
     }
 
     /// Gets a URL, with this value of the `Authorization` header.
@@ -217,9 +208,9 @@ impl Client {
         headers: &[(&str, &Secret)],
         document: Option<&Secret>,
     ) -> Result<Answer, Error> {
-        let patience = self.patience.min(self.left());
+        let patience = self.route.patience.min(self.left());
         if patience.is_zero() {
-            return Err(Error::Silent(self.patience));
+            return Err(Error::Silent(self.route.patience));
         }
         let mut body = document.map(|document| Posted::new("application/json", document));
         let outcome = self.send(url, headers, body.as_mut(), patience);
@@ -252,7 +243,9 @@ impl Client {
     }
 
     fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        self.route
+            .deadline
+            .saturating_duration_since(Instant::now())
     }
 
     fn send(
@@ -293,7 +286,7 @@ impl Client {
 
     fn explain(&self, error: ureq::Error) -> Error {
         match error {
-            ureq::Error::Timeout(_) => Error::Silent(self.patience),
+            ureq::Error::Timeout(_) => Error::Silent(self.route.patience),
             ureq::Error::ConnectProxyFailed(reason) => Error::Proxy(reason),
             ureq::Error::Tls(reason) => Error::Tls(reason.to_owned()),
             ureq::Error::Rustls(error) => Error::Tls(error.to_string()),
@@ -301,7 +294,7 @@ impl Client {
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Error::Tls(error.to_string())
             }
-            ureq::Error::Io(error) if self.has_proxy => Error::Proxy(error.to_string()),
+            ureq::Error::Io(error) if self.route.proxy.is_some() => Error::Proxy(error.to_string()),
             ureq::Error::Io(error) => Error::Unreachable(error.to_string()),
             other => Error::Unreachable(other.to_string()),
         }

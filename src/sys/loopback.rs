@@ -29,7 +29,8 @@ pub(crate) struct Loopback {
     nonce: Secret,
     /// Name and value.
     cookie: Secret,
-    is_begun: Arc<AtomicBool>,
+    /// Whether a browser has opened the address.
+    pub(crate) is_begun: Arc<AtomicBool>,
     patience: Duration,
 }
 
@@ -78,10 +79,6 @@ impl Loopback {
     pub(crate) fn address(&self) -> String {
         let nonce = String::from_utf8_lossy(self.nonce.expose());
         format!("http://127.0.0.1:{}/start/{nonce}", self.port)
-    }
-
-    pub(crate) fn is_begun(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.is_begun)
     }
 
     /// Sends the browser to this page, and waits for it to come back with this state; what else comes is told that it is

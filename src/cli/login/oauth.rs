@@ -3,6 +3,7 @@
 //! Bitbucket has no device flow, and a secret inside a program is public: so the user brings a client of their own,
 //! unless whoever built the program has put one in.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
@@ -163,7 +164,7 @@ fn with_browser(loopback: &Loopback, client: &OauthClient, attempt: &Attempt) ->
 
 /// Opens the browser and waits for its visit. The address works once: it is shown only if no browser came.
 fn open(loopback: &Loopback) {
-    let (address, is_begun) = (loopback.address(), loopback.is_begun());
+    let (address, is_begun) = (loopback.address(), Arc::clone(&loopback.is_begun));
     thread::spawn(move || {
         if browser::open(&address) {
             thread::sleep(ARRIVAL);

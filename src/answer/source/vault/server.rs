@@ -60,7 +60,7 @@ impl Server {
         };
         let address = address.trim_end_matches('/').to_owned();
         Ok(Self {
-            client: Client::new(&route).map_err(|error| out_of_reach(&address, &error))?,
+            client: Client::new(route).map_err(|error| out_of_reach(&address, &error))?,
             namespace: (settings.namespace.clone()).or_else(|| vault_variable("NAMESPACE")),
             is_careless,
             address,
