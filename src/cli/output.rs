@@ -62,7 +62,7 @@ pub(crate) fn print(data: &[u8]) -> Result<()> {
 pub(crate) fn answering(session: &Session, wanted: &Wanted<'_>) -> Result<Found> {
     let (found, unanswered) = look(session, wanted)?;
     let Some(found) = found else {
-        bail!(unanswered.line_of(session, wanted));
+        return Err(unanswered.error(session, wanted));
     };
     unanswered.notice.iter().for_each(warn);
     Ok(found)

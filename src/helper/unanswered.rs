@@ -1,6 +1,6 @@
 //! A request that nobody answers: why, and whose place a new token may take.
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use jiff::Timestamp;
 
 use crate::account::rejection::Rejection;
@@ -14,7 +14,7 @@ use crate::answer::{Wanted, decide};
 use crate::bitbucket;
 use crate::helper::mark;
 use crate::settings::Session;
-use crate::sys::Secret;
+use crate::sys::{Hinted, Secret};
 
 pub(crate) struct Unanswered {
     /// What a person would want to know of the accounts that fit.
@@ -77,16 +77,29 @@ fn for_others(session: &Session, decision: &Decision, wanted: &Wanted<'_>) -> Op
 impl Unanswered {
     /// Why there is no answer, where nobody is asked.
     pub(super) fn line(&self, wanted: &Wanted<'_>) -> String {
-        let home = bitbucket::home_of(&wanted.host);
+        let (why, act) = self.why_and_act(wanted);
+        let between = if self.why.is_some() { "; " } else { ": " };
+        why + &act.map_or_else(String::new, |act| format!("{between}{act}"))
+    }
+
+    /// The same, with what to do apart from it, unless the notices say that.
+    fn why_and_act(&self, wanted: &Wanted<'_>) -> (String, Option<String>) {
+        let act = |reach| Some(format!("'{}' signs in", wanted.login(reach)));
         match (&self.notice, &self.why) {
-            (Some(notice), _) => notice.clone(),
-            (None, Some(why)) => {
-                format!("{why}; '{}' signs in", wanted.login(wanted.reach.as_ref()))
+            (Some(notice), _) => (notice.clone(), None),
+            (None, Some(why)) => (why.clone(), act(wanted.reach.as_ref())),
+            (None, None) => {
+                let home = bitbucket::home_of(&wanted.host);
+                (format!("nobody has signed in to {home}"), act(None))
             }
-            (None, None) => format!(
-                "nobody has signed in to {home}: '{}' signs in",
-                wanted.login(None)
-            ),
+        }
+    }
+
+    /// The same as an error, for a person who has called a command.
+    pub(crate) fn error(&self, session: &Session, wanted: &Wanted<'_>) -> Error {
+        match self.why_and_act(wanted) {
+            (why, Some(act)) if session.only().is_none() => Hinted::new(why, act).into(),
+            _ => Error::msg(self.line_of(session, wanted)),
         }
     }
 
