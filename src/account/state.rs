@@ -56,14 +56,14 @@ impl State {
 
     /// What is wrong with the account, and how to fix it.
     pub(crate) fn complaint(self, account: &Account) -> Option<Hinted> {
-        let Account { host, store, .. } = account;
+        let host = &account.host;
         let what = match self {
             // The store's own error says why.
             Self::Ok | Self::Unreachable => return None,
             Self::Unchecked => format!("is unchecked: {host} has not seen its secret yet"),
             Self::Expiring => format!("expires on {}", last_day(account)?),
             Self::Expired => format!("has expired on {}", last_day(account)?),
-            Self::Missing => format!("has no secret in the {store}"),
+            Self::Missing => return Some(missing(account)),
             Self::Rejected if account.lies_elsewhere() => format!("was refused by {host}"),
             Self::Rejected => format!("was refused by {host} and is set aside"),
             Self::Retired => format!("is an app password; {}", bitbucket::removed("these")),
@@ -98,6 +98,16 @@ impl State {
         };
         format!("'git credential-bitbucket {command}' {effect}")
     }
+}
+
+/// That its store has no secret for it, and what to do.
+pub(crate) fn missing(account: &Account) -> Hinted {
+    let (name, store) = (account.shown(), account.store);
+    let login = format!("git credential-bitbucket login {}", account.argument());
+    Hinted::new(
+        format!("{name} has no secret in the {store}"),
+        format!("'{login}' replaces it"),
+    )
 }
 
 /// That one repository refuses the secret, and what to do.

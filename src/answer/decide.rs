@@ -307,7 +307,7 @@ impl Candidate {
             Ruling::Forbidden(objection) => Some(objection.to_using(account)),
             Ruling::Out(Standing::RefusedThere) => Some(state::refused_there(account)),
             Ruling::Out(_) => State::of(account, Timestamp::now()).complaint(account),
-            Ruling::NoSecret => State::Missing.complaint(account),
+            Ruling::NoSecret => Some(state::missing(account)),
             _ => None,
         }
     }

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::account::rejection::Probed;
 use crate::account::sign_in::Grant;
-use crate::account::{Account, Accounts, Kept, Standing, State};
+use crate::account::{Account, Accounts, Kept, Standing, state};
 use crate::bitbucket::oauth;
 use crate::bitbucket::oauth::{Ended, Flow, GRACE, Proof, Tokens};
 use crate::bitbucket::site::OauthClient;
@@ -169,9 +169,8 @@ fn ask(
 }
 
 fn kept(session: &Session, account: &Account) -> Result<Kept> {
-    let missing = State::Missing.complaint(account);
-    let missing = missing.map(|it| it.on_one_line()).unwrap_or_default();
-    read(session, account)?.context(missing)
+    let kept = read(session, account)?;
+    Ok(kept.ok_or_else(|| state::missing(account))?)
 }
 
 pub(super) fn read(session: &Session, account: &Account) -> Result<Option<Kept>> {

@@ -8,11 +8,11 @@ use anyhow::{Context as _, Error, Result, bail};
 use clap::Args;
 use jiff::civil::Date;
 
-use crate::account::{Account, Accounts, Origin};
+use crate::account::{Account, Accounts, Origin, state};
 use crate::answer::renewal;
 use crate::bitbucket::{Kind, Reach};
 use crate::cli::status::verify;
-use crate::cli::{login, output, token};
+use crate::cli::{login, output};
 use crate::git::{self, Setting, Username};
 use crate::settings::{Session, StoreChoice};
 use crate::sys::{Hinted, Usage, message, shell_quoted};
@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &Edit) -> Result<ExitCode> {
     changes.apply(&mut new)?;
     let mut reason = None;
     if let Some(choice) = changes.store {
-        let kept = session.read(&old)?.ok_or_else(|| token::missing(&old))?;
+        let kept = session.read(&old)?.ok_or_else(|| state::missing(&old))?;
         let other = format!(
             "git credential-bitbucket edit {} --store file",
             old.argument()

@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::account::{Account, Accounts};
+use crate::account::{Accounts, state};
 use crate::answer::{Wanted, renewal};
 use crate::bitbucket::{self, Reach};
 use crate::cli::mistake::needs_a_url;
 use crate::cli::output;
 use crate::git::{Host, Url};
 use crate::settings::Session;
-use crate::sys::{Hinted, Secret};
+use crate::sys::Secret;
 
 #[derive(Debug, Args)]
 pub(crate) struct Token {
@@ -45,19 +45,9 @@ fn of_account(session: &Session, accounts: &Accounts, name: Option<&str>) -> Res
     if let Some(objection) = session.objection(account)? {
         bail!(objection.to_using(account));
     }
-    match renewal::secret_of(session, account)? {
-        Some((_, kept)) => Ok(kept.secret),
-        None => Err(missing(account)),
-    }
-}
-
-pub(super) fn missing(account: &Account) -> anyhow::Error {
-    let Account { name, store, .. } = account;
-    let hint = format!(
-        "sign in again: 'git credential-bitbucket login {}'",
-        account.argument()
-    );
-    Hinted::new(format!("the {store} has no secret for '{name}'"), hint).into()
+    let found = renewal::secret_of(session, account)?;
+    let (_, kept) = found.ok_or_else(|| state::missing(account))?;
+    Ok(kept.secret)
 }
 
 /// The https URL that is named, also as `workspace/repository` on bitbucket.org.
