@@ -125,7 +125,18 @@ fn described(account: &Account) -> String {
     }
 }
 
-pub(super) fn listed(reach: &[Reach]) -> String {
+/// The part of its host that an account is for; none if that is all of it.
+pub(super) fn part(account: &Account) -> Option<String> {
+    let (host, places) = (&account.host, listed(&account.reach));
+    match (places.as_str(), account.base_path()) {
+        ("", "") => None,
+        ("", base) => Some(format!("is for what lies below {host}{base}")),
+        (places, "") => Some(format!("is for {places} only")),
+        (places, base) => Some(format!("is for {places} below {host}{base} only")),
+    }
+}
+
+fn listed(reach: &[Reach]) -> String {
     let reach: Vec<String> = reach.iter().map(ToString::to_string).collect();
     reach.join(", ")
 }

@@ -12,10 +12,10 @@ use crate::answer::decide::Decision;
 use crate::answer::matching::Misfit;
 use crate::answer::ruling::{Rank, Ruling};
 use crate::answer::{Wanted, source};
-use crate::bitbucket::API_HOST;
+use crate::bitbucket::{API_HOST, Kind};
 use crate::git::{Identity, Url};
 use crate::settings::Session;
-use crate::sys::{Bytes, Hinted, Secret, shell_quoted};
+use crate::sys::{Bytes, Secret, shell_quoted};
 
 const ID: &str = "answer";
 
@@ -45,11 +45,26 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
         (_, Ruling::NotNamed) | (Origin::Git | Origin::Login, _) => accounts::id(account),
         (Origin::Variable(_), _) => "environment".to_owned(),
     };
-    let (message, fix) = told(candidate)?;
-    if is_forbidden_variable(candidate) {
-        return Some(Check::warn(&id, message, fix.unwrap_or_default()));
+    if let Some(complaint) = candidate.complaint() {
+        return Some(if is_forbidden_variable(candidate) {
+            Check::of(&id, CheckOutcome::Warn, complaint)
+        } else {
+            let fix = Some(complaint.hint).filter(|_| !is_said);
+            Check::skip(&id, complaint.message).with(fix)
+        });
     }
-    Some(Check::skip(&id, message).with(fix.filter(|_| !is_said)))
+    let predicate = match &candidate.ruling {
+        Ruling::NotNamed => {
+            let name = &account.name;
+            let message = format!("'{name}' may not answer, as '--account' names another");
+            return Some(Check::skip(&id, message));
+        }
+        Ruling::Fails => "would fit, but its secret cannot be read".to_owned(),
+        Ruling::Misfit(misfit) => misfitting(account, *misfit),
+        Ruling::Outranked(rank) => outranked(*rank),
+        _ => return None,
+    };
+    Some(Check::skip(&id, format!("{} {predicate}", account.shown())))
 }
 
 /// Whoever comes after it answers in its place.
@@ -66,46 +81,22 @@ fn is_chosen(candidate: &Candidate) -> bool {
     is_chosen || candidate.account.lies_elsewhere()
 }
 
-/// Why a candidate does not answer, and what to do about it.
-fn told(candidate: &Candidate) -> Option<(String, Option<String>)> {
-    if let Some(Hinted { message, hint }) = candidate.complaint() {
-        return Some((message, Some(hint)));
-    }
-    let account = &candidate.account;
-    let predicate = match &candidate.ruling {
-        Ruling::NotNamed => {
-            let name = &account.name;
-            let message = format!("'{name}' may not answer, as '--account' names another");
-            return Some((message, None));
-        }
-        Ruling::Fails => "would fit, but its secret cannot be read".to_owned(),
-        Ruling::Misfit(misfit) => misfitting(account, *misfit),
-        Ruling::Outranked(rank) => outranked(*rank),
-        _ => return None,
-    };
-    Some((format!("{} {predicate}", account.shown()), None))
-}
-
 /// The account that answers, its user name, and why it answers.
 fn of_answer(wanted: &Wanted<'_>, account: &Account, chosen: Option<&Chosen>) -> Check {
     let shown = account.shown();
-    let start = match account.origin {
-        Origin::Variable(_) => format!("{shown} is set in the environment and"),
-        Origin::Source(store) => format!("{shown} of the store '{store}'"),
-        Origin::Git | Origin::Login => shown,
+    let (start, is) = match account.origin {
+        Origin::Variable(_) => (format!("{shown} is set in the environment and"), ""),
+        Origin::Source(store) => (format!("{shown} of the store '{store}'"), "is "),
+        Origin::Git | Origin::Login => (shown, "is "),
     };
-    let presented = match account.kind().map(|_| identity(wanted, account)) {
-        Some(Ok(Identity::Basic { username, .. })) => {
+    let identity = account.kind().map(|_| identity(wanted, account));
+    let presented = match identity.transpose() {
+        Ok(Some(Identity::Basic { username, .. })) => {
             format!("with the user name '{}'", Bytes::from(username))
         }
-        Some(Ok(Identity::Header { .. })) => "as Bearer".to_owned(),
-        None => "as git gave it".to_owned(),
-        Some(Err(missing)) => {
-            let is = if account.is_of_the_environment() {
-                ""
-            } else {
-                "is "
-            };
+        Ok(Some(Identity::Header { .. })) => "as Bearer".to_owned(),
+        Ok(None) => "as git gave it".to_owned(),
+        Err(missing) => {
             let message = format!("{start} {is}chosen, but lacks {missing}");
             return Check::fail(ID, message, missing.fix(account));
         }
@@ -211,25 +202,21 @@ fn nobody(session: &Session, wanted: &Wanted<'_>, lacks_path: bool) -> Check {
 
 fn misfitting(account: &Account, misfit: Misfit) -> String {
     let host = &account.host;
-    let places = accounts::listed(&account.reach);
-    match (misfit, account.base_path()) {
-        (Misfit::OtherHost, _) => format!("is for {host}"),
-        (Misfit::NoSuchKind, _) => {
-            let kind = account.kind().map_or("what git gave", |kind| kind.noun());
+    let part = accounts::part(account);
+    match misfit {
+        Misfit::OtherHost => format!("is for {host}"),
+        Misfit::NoSuchKind => {
+            let kind = account.kind().map_or("what git gave", Kind::noun);
             format!("is {kind}, which does not exist on {host}")
         }
-        (Misfit::OtherReach, _) => format!("is for {places} only"),
-        (Misfit::OtherBasePath, "") => {
-            format!("is not for this path, which another account has on {host}")
+        Misfit::OtherReach | Misfit::OtherBasePath => {
+            part.unwrap_or_else(|| "is not for this path, which another account has".to_owned())
         }
-        (Misfit::OtherBasePath, base) => format!("is for what lies below {host}{base}"),
-        (Misfit::NoPath, _) if places.is_empty() => {
-            format!("is one of several for {host}, and git names no repository")
+        Misfit::NoPath => {
+            let part = part.unwrap_or_else(|| format!("is one of several for {host}"));
+            format!("{part}, and git names no repository")
         }
-        (Misfit::NoPath, _) => format!("is for {places} only, and git names no repository"),
-        (Misfit::OtherAttributes, _) => {
-            "was stored by git for another path or user name".to_owned()
-        }
+        Misfit::OtherAttributes => "was stored by git for another path or user name".to_owned(),
     }
 }
 

@@ -92,12 +92,15 @@ pub(super) fn lfs_access(surroundings: &Surroundings<'_>) -> Vec<Check> {
         if value == "basic" {
             return None;
         }
-        let hint = if key != format!("lfs.{}.access", url.bare()) {
-            format!("take it out of '{origin}'")
-        } else if Path::new(origin).is_relative() {
-            format!("'git config {} basic'", shell_quoted(key))
+        let option = if Path::new(origin).is_relative() {
+            ""
         } else {
-            format!("'git config --global {} basic'", shell_quoted(key))
+            " --global"
+        };
+        let hint = if key == format!("lfs.{}.access", url.bare()) {
+            format!("'git config{option} {} basic'", shell_quoted(key))
+        } else {
+            format!("take it out of '{origin}'")
         };
         let key = url::masked(key);
         let message = format!("'{key}' in '{origin}' is not 'basic', and {host} takes only that");

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::finding::Check;
+use super::finding::{Check, CheckOutcome};
 use super::surroundings::Surroundings;
 use super::{accounts, environment};
-use crate::account::Account;
 use crate::bitbucket::{self, API_HOST};
 use crate::cli::output;
 use crate::git::{self, Helper, Host, Scope, Setting, url};
 use crate::settings::Session;
-use crate::sys::{child, message, shell_quoted};
+use crate::sys::{Hinted, child, message, shell_quoted};
 
 /// For each host: whether git asks us, which other helpers it asks, and whether it names the repository.
 pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
@@ -51,8 +50,8 @@ pub(super) fn of_host(surroundings: &Surroundings<'_>, host: &Host, chain: &[Hel
     let Some(position) = chain.iter().position(Helper::is_ours) else {
         return not_asked(&id, &surroundings.settings, host, chain);
     };
-    if let Some((message, fix)) = misnamed(surroundings, host, &chain[position..]) {
-        return Check::fail(&id, message, fix);
+    if let Some(complaint) = misnamed(surroundings, host, &chain[position..]) {
+        return Check::of(&id, CheckOutcome::Fail, complaint);
     }
     let (before, behind) = chain.split_at(position);
     let (before, behind) = (foreign_in(before), foreign_in(behind));
@@ -82,21 +81,17 @@ pub(super) fn of_host(surroundings: &Surroundings<'_>, host: &Host, chain: &[Hel
     }
 }
 
-/// The account that is to answer alone here, and what is wrong with that; the helper that git asks is the first one.
-fn misnamed(
-    surroundings: &Surroundings<'_>,
-    host: &Host,
-    chain: &[Helper],
-) -> Option<(String, String)> {
+/// What is wrong with the account that is to answer alone here; the helper that git asks is the first one.
+fn misnamed(surroundings: &Surroundings<'_>, host: &Host, chain: &[Helper]) -> Option<Hinted> {
     if let Some(name) = chain[0].account() {
         let is_there = surroundings.accounts.named(&name).is_some();
         let is_missing = surroundings.knows_accounts && !is_there;
         let origin = &chain[0].origin;
         return is_missing.then(|| {
-            let message = format!("'{origin}' names '{name}', and there is no account '{name}'");
-            let fix =
-                "write the name of an account there: 'git credential-bitbucket status' lists them";
-            (message, fix.to_owned())
+            Hinted::new(
+                format!("'{origin}' names '{name}', and there is no account '{name}'"),
+                "write the name of an account there: 'git credential-bitbucket status' lists them",
+            )
         });
     }
     let says = |name: &str, helper: &Helper| {
@@ -105,7 +100,7 @@ fn misnamed(
     if let Some((name, helper)) = chain.iter().find_map(|it| Some((it.account()?, it))) {
         let message = format!("{} another helper comes first", says(&name, helper));
         let fix = format!("write the line 'helper =' before it in '{}'", helper.origin);
-        return Some((message, fix));
+        return Some(Hinted::new(message, fix));
     }
     let cleared = git::cleared(&surroundings.settings, host);
     let cleared = cleared
@@ -117,7 +112,8 @@ fn misnamed(
         says(&name, helper),
         empty.origin
     );
-    Some((message, moved_behind(&surroundings.settings, helper, empty)))
+    let fix = moved_behind(&surroundings.settings, helper, empty);
+    Some(Hinted::new(message, fix))
 }
 
 /// The command that moves the include of a helper's file behind that of another one's.
@@ -259,16 +255,7 @@ fn use_http_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<Check> 
 pub(super) fn who_needs_the_path(surroundings: &Surroundings<'_>, host: &Host) -> Option<String> {
     let home = bitbucket::home_of(host);
     let mut own = surroundings.accounts.iter().filter(|it| it.host == home);
-    let for_a_part = own.find_map(|account| {
-        let Account { name, reach, .. } = account;
-        match account.base_path() {
-            _ if !reach.is_empty() => {
-                Some(format!("'{name}' is for {} only", accounts::listed(reach)))
-            }
-            "" => None,
-            base => Some(format!("'{name}' is for what lies below {home}{base}")),
-        }
-    });
+    let for_a_part = own.find_map(|it| Some(format!("'{}' {}", it.name, accounts::part(it)?)));
     let of_stores = || "the stores of 'lookup' have one entry for each".to_owned();
     // Another check reports settings that cannot be read.
     let config = surroundings.session.config();

@@ -42,10 +42,10 @@ fn add(check: &mut Check, account: &Account, verdict: Verdict) {
             .unwrap_or_else(|| State::Unchecked.fix(account))
     };
     *check = match (verdict.meaning, check.outcome) {
+        (Meaning::Good, _) if is_unchecked => {
+            Check::pass(&id, format!("'{name}' works; {message}"))
+        }
         (Meaning::Good, _) => {
-            if is_unchecked {
-                *check = Check::pass(&id, format!("'{name}' works"));
-            }
             let _ = write!(check.message, "; {message}");
             return;
         }
@@ -74,15 +74,15 @@ pub(super) fn access(
     }
     let deadline = Instant::now() + PATIENCE;
     let inquiry = verify::about(account, secret, deadline);
-    let ask = |service: &_| inquiry.access(place, *service);
-    let mut answers = in_parallel(&[Service::Fetch, Service::Push], ask).into_iter();
-    let (Some(Some(fetch)), Some(Some(push))) = (answers.next(), answers.next()) else {
+    let Some(fetch) = inquiry.access(place, Service::Fetch) else {
         return Vec::new();
     };
-    let push = if fetch.is_good() || push.is_good() {
-        of_service(account, place, Service::Push, push)
-    } else {
-        Check::skip(&Service::Push.to_string(), "see fetch")
+    // Who cannot fetch cannot push.
+    let may_push = fetch.is_good();
+    let push = may_push.then(|| inquiry.access(place, Service::Push));
+    let push = match push.flatten() {
+        Some(push) => of_service(account, place, Service::Push, push),
+        None => Check::skip(&Service::Push.to_string(), "see fetch"),
     };
     let fetch = match fetch.meaning {
         Meaning::Refused => refusal(account, secret, fetch, deadline),

@@ -6,7 +6,7 @@ use super::chain;
 use super::finding::Check;
 use super::surroundings::Surroundings;
 use crate::cli::post_buffer;
-use crate::git::{self, GitVersion, Host, version_of};
+use crate::git::{self, GitVersion, Helper, Host, version_of};
 use crate::sys::child;
 
 /// Whether this git passes a carriage return or an escape sequence from a URL to helpers and prompts (CVE-2024-52006,
@@ -60,11 +60,11 @@ pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
         .collect();
     let folder = own.parent().unwrap_or(Path::new("/")).display();
     let shown = own.display();
+    if found.is_empty() {
+        let message = format!("'{shown}' is in no folder of PATH");
+        return Check::warn(id, message, format!("put '{folder}' on PATH"));
+    }
     let Some(other) = found.iter().find(|path| **path != own) else {
-        if found.is_empty() {
-            let message = format!("'{shown}' is in no folder of PATH");
-            return Check::warn(id, message, format!("put '{folder}' on PATH"));
-        }
         return Check::pass(id, format!("'{shown}' is the only program of its name"));
     };
     let other = format!("another program of this name, '{}',", other.display());
@@ -73,19 +73,16 @@ pub(super) fn others_of_this_name(surroundings: &Surroundings<'_>) -> Check {
         return Check::warn(id, message, "remove it if it is not needed");
     }
     let message = format!("{other} comes before this one on PATH");
-    if is_asked_by_name(surroundings) {
+    let mut helpers = surroundings.chains.iter().flat_map(|(_, chain)| chain);
+    let names_no_path =
+        |it: &Helper| git::named_alone(&it.value).is_some_and(|it| !it.is_absolute());
+    // git searches PATH for it then.
+    if helpers.any(names_no_path) {
         let hint = format!("{} makes git ask this one", chain::setup(""));
         return Check::fail(id, message, hint);
     }
     let hint = format!("remove it, or put '{folder}' before its folder on PATH");
     Check::warn(id, message, hint)
-}
-
-/// Whether a helper has the bare name, so that git searches PATH.
-fn is_asked_by_name(surroundings: &Surroundings<'_>) -> bool {
-    let mut helpers = surroundings.chains.iter().flat_map(|(_, chain)| chain);
-    helpers
-        .any(|helper| git::named_alone(&helper.value).is_some_and(|program| !program.is_absolute()))
 }
 
 #[cfg(test)]

@@ -55,16 +55,13 @@ pub(crate) fn run(arguments: &Status) -> Result<ExitCode> {
         if !rows.is_empty() {
             output::print(table::text(&rows, terminal::width()).as_bytes())?;
         }
-        match (rows.is_empty(), looked_into(&session)) {
-            (true, None) => {
-                let none = session.locations()?.no_account_yet();
-                message::tell(&none.replacen('n', "N", 1));
-            }
-            (true, Some(stores)) => message::tell(&format!("No account; {stores} is searched")),
-            (false, Some(stores)) => {
-                message::tell(&format!("Where no account fits, {stores} is searched"));
-            }
-            (false, None) => {}
+        if let Some(stores) = looked_into(&session) {
+            let none = "Where no account fits,";
+            let none = if rows.is_empty() { "No account;" } else { none };
+            message::tell(&format!("{none} {stores} is searched"));
+        } else if rows.is_empty() {
+            let none = session.locations()?.no_account_yet();
+            message::tell(&none.replacen('n', "N", 1));
         }
         let shown = shown.iter().zip(&rows);
         let complaints = shown.filter_map(|(account, row)| row.state.complaint(account));
