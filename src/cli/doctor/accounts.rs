@@ -9,59 +9,52 @@ use crate::account::{Account, Kept, State};
 use crate::answer::renewal;
 use crate::bitbucket::Reach;
 use crate::git::Identity;
-use crate::settings::Locations;
+use crate::settings::{Locations, Session};
 use crate::store::Name;
 use crate::sys::Secret;
 
 pub(super) fn checks(surroundings: &Surroundings<'_>) -> Vec<Check> {
-    let asked = ask_stores(surroundings);
+    let session = surroundings.session;
+    let asked = surroundings.accounts.iter();
+    let asked: Vec<Asked<'_>> = asked.map(|it| (it, session.secret_of(it))).collect();
     if asked.is_empty() {
-        let locations = surroundings.session.locations();
+        let locations = session.locations();
         let none = locations.map_or_else(|_| "no account".to_owned(), Locations::no_account_yet);
         return vec![Check::skip("accounts", format!("there is {none}"))];
     }
     let mut checks = Vec::new();
     for store in Name::keeping() {
-        checks.extend(of_store(store, &asked));
+        checks.extend(of_store(session, store, &asked));
     }
     checks.extend(asked.iter().map(|(account, kept)| {
-        // Another check reports a policy that cannot be read.
-        if let Ok(Some(objection)) = surroundings.session.objection(account) {
-            let complaint = objection.to_using(account);
-            return Check::of(&id(account), CheckOutcome::Fail, complaint);
-        }
-        match kept {
-            Ok(kept) => of_account(account, kept.as_ref()),
-            Err(error) if answers(account.store, &asked) => Check::failed(&id(account), error),
-            Err(_) => {
-                let Account { name, store, .. } = account;
-                let message = format!("'{name}' was not checked: see store.{store}");
-                Check::skip(&id(account), message)
+        let not_checked = |why: String| {
+            let message = format!("'{}' was not checked: see {why}", account.name);
+            Check::skip(&id(account), message)
+        };
+        match (session.objection(account), kept) {
+            (Err(_), _) => not_checked("policy".to_owned()),
+            (_, Ok(kept)) => of_account(account, kept.as_ref()),
+            (Ok(objection), Err(error))
+                if objection.is_some() || answers(account.store, &asked) =>
+            {
+                Check::failed(&id(account), error)
             }
+            (_, Err(_)) => not_checked(format!("store.{}", account.store)),
         }
     }));
     checks
 }
 
-/// An account, and what its store has for it.
+/// An account, and what its store has for it; the store of one that the policy forbids is not asked.
 type Asked<'a> = (&'a Account, Result<Option<Kept>>);
 
-fn ask_stores<'a>(surroundings: &'a Surroundings<'_>) -> Vec<Asked<'a>> {
-    let session = surroundings.session;
-    let ask = |account: &'a Account| match session.objection(account) {
-        Ok(None) => (account, session.secret_of(account)),
-        // The secret of an account that the policy forbids is not used.
-        _ => (account, session.read(account).map(|_| None)),
-    };
-    surroundings.accounts.iter().map(ask).collect()
-}
-
-fn of_store(store: Name, asked: &[Asked<'_>]) -> Option<Check> {
+fn of_store(session: &Session, store: Name, asked: &[Asked<'_>]) -> Option<Check> {
     let id = format!("store.{store}");
     if answers(store, asked) {
         return Some(Check::pass(&id, format!("the store '{store}' answers")));
     }
-    let mut own = asked.iter().filter(|(account, _)| account.store == store);
+    let is_asked = |account: &Account| account.store == store && !session.forbids(account);
+    let mut own = asked.iter().filter(|(account, _)| is_asked(account));
     let error = own.find_map(|(_, outcome)| outcome.as_ref().err())?;
     Some(Check::failed(&id, error))
 }

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::accounts;
 use super::finding::{Check, CheckOutcome};
-use crate::account::present::Missing;
 use crate::account::probe::Access;
 use crate::account::{Account, Origin, Scheme, Standing, State};
 use crate::answer::choice::{Basis, Candidate, Chosen};
@@ -89,7 +88,13 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account, chosen: Option<&Chosen>) ->
         Origin::Source(store) => (format!("{shown} of the store '{store}'"), "is "),
         Origin::Git | Origin::Login => (shown, "is "),
     };
-    let identity = account.kind().map(|_| identity(wanted, account));
+    let present = if wanted.host.as_str() == API_HOST {
+        Identity::for_rest
+    } else {
+        Identity::for_git
+    };
+    // How it is presented does not depend on the secret.
+    let identity = account.kind().map(|_| present(account, Secret::default()));
     let presented = match identity.transpose() {
         Ok(Some(Identity::Basic { username, .. })) => {
             format!("with the user name '{}'", Bytes::from(username))
@@ -125,15 +130,6 @@ fn of_answer(wanted: &Wanted<'_>, account: &Account, chosen: Option<&Chosen>) ->
             let message = format!("{message}; {}", complaint.message);
             Check::warn(ID, message, complaint.hint)
         }
-    }
-}
-
-/// The identity that an account presents; it does not depend on the secret.
-fn identity(wanted: &Wanted<'_>, account: &Account) -> Result<Identity, Missing> {
-    if wanted.host.as_str() == API_HOST {
-        Identity::for_rest(account, Secret::default())
-    } else {
-        Identity::for_git(account, Secret::default())
     }
 }
 

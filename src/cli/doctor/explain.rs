@@ -76,13 +76,7 @@ pub(super) fn checks(
     let effort = Effort::Explain { is_offline };
     let session = only_of_git(surroundings.session, chain);
     let found = session.and_then(|it| answers(&it, &url, &wanted, place.as_ref(), effort));
-    checks.extend(found.unwrap_or_else(|error| {
-        vec![if surroundings.knows_accounts {
-            Check::failed("answer", &error)
-        } else {
-            Check::skip("answer", "the accounts cannot be read")
-        }]
-    }));
+    checks.extend(found.unwrap_or_else(|error| vec![Check::failed("answer", &error)]));
     checks.extend([environment::prompts(surroundings), proxy]);
     Ok(checks)
 }

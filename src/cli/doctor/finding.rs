@@ -1,6 +1,5 @@
 //! One finding, and its text.
 
-use std::fmt::Write as _;
 use std::io;
 
 use serde::Serialize;
@@ -112,30 +111,30 @@ pub(super) fn or_pass(checks: Vec<Check>, id: &str, message: &str) -> Vec<Check>
 
 /// The last line: how many checks came out how.
 pub(super) fn summary(checks: &[Check], shows_all: bool) -> String {
-    let of = |outcome| checks.iter().filter(move |check| check.outcome == outcome);
-    let count = |outcome| of(outcome).count();
-    let (fails, warns) = (count(CheckOutcome::Fail), count(CheckOutcome::Warn));
+    let of = |outcome| -> Vec<&str> {
+        let own = checks.iter().filter(|check| check.outcome == outcome);
+        own.map(|check| check.id.as_str()).collect()
+    };
+    let (fails, warns) = (of(CheckOutcome::Fail).len(), of(CheckOutcome::Warn).len());
+    let skipped = of(CheckOutcome::Skip);
     let parts = [
         (fails > 0).then(|| format!("{fails} failed")),
         (warns > 0).then(|| output::plural(warns, "warning", "warnings")),
         (fails + warns == 0).then(|| "nothing is wrong".to_owned()),
-        Some(format!("{} passed", count(CheckOutcome::Pass))),
+        Some(format!("{} passed", of(CheckOutcome::Pass).len())),
+        (!skipped.is_empty()).then(|| {
+            let names = skipped[..skipped.len().min(3)].join(", ");
+            let more = if skipped.len() > 3 { ", …" } else { "" };
+            format!("{} skipped ({names}{more})", skipped.len())
+        }),
     ];
-    let mut parts: Vec<String> = parts.into_iter().flatten().collect();
-    let skipped: Vec<&str> = of(CheckOutcome::Skip)
-        .map(|check| check.id.as_str())
-        .collect();
-    if !skipped.is_empty() {
-        let shown = skipped.len().min(3);
-        let more = if shown < skipped.len() { ", …" } else { "" };
-        let names = skipped[..shown].join(", ");
-        parts.push(format!("{} skipped ({names}{more})", skipped.len()));
-    }
-    let mut text = parts.join(", ");
-    if !shows_all {
-        text += "; '--all' lists every check";
-    }
-    broken(&text)
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let more = if shows_all {
+        ""
+    } else {
+        "; '--all' lists every check"
+    };
+    broken(&(parts.join(", ") + more))
 }
 
 const WIDTH: usize = 80;
@@ -151,7 +150,7 @@ fn broken(text: &str) -> String {
         let width = word.chars().count();
         if word != " " && column > INDENT.len() && column + width > WIDTH {
             lines.truncate(lines.trim_end().len());
-            let _ = write!(lines, "\n{INDENT}");
+            lines.extend(["\n", INDENT]);
             column = INDENT.len();
         }
         lines.push_str(word);

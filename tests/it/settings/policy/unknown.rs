@@ -152,6 +152,9 @@ fn without_the_policy_being_known_nothing_is_allowed_and_one_line_says_why() {
         assert!(check["message"].as_str().unwrap().contains(why), "{check}");
         let hint = check["hint"].as_str().unwrap();
         assert!(hint.contains("whoever administers this machine"), "{hint}");
+        let account = checks.find(|check| check["id"] == "account.work").unwrap();
+        let message = &account["message"];
+        assert_eq!(message, "'work' was not checked: see policy", "{account}");
         let outcome = env.program(&["doctor", "https://bitbucket.org/acme/site"], "");
         assert!(
             outcome.status == 1 && !outcome.stdout.contains("answers"),
