@@ -26,10 +26,14 @@ pub(super) fn of(session: &Session, wanted: &Wanted<'_>, decision: &Decision) ->
     if let Some(failure) = &decision.failure {
         return Check::failed(ID, failure);
     }
-    // The last one that is chosen is meant: none before it answers.
     let candidates = decision.candidates.iter();
     let candidates = candidates.filter(|it| !is_forbidden_variable(it));
-    let chosen = candidates.clone().rev().filter(|it| is_chosen(it));
+    // The last one that is chosen is meant, as none before it answers; others only fit.
+    let is_chosen = |it: &&Candidate| match it.ruling {
+        Ruling::NoSecret | Ruling::Out(Standing::RefusedThere) => true,
+        _ => it.account.lies_elsewhere(),
+    };
+    let chosen = candidates.clone().rev().filter(is_chosen);
     match chosen.chain(candidates).find_map(Candidate::complaint) {
         Some(complaint) => Check::of(ID, CheckOutcome::Fail, complaint),
         None => nobody(session, wanted, decision.only_lacks_a_path()),
@@ -69,15 +73,6 @@ pub(super) fn of_other(candidate: &Candidate, is_said: bool) -> Option<Check> {
 /// Whoever comes after it answers in its place.
 fn is_forbidden_variable(candidate: &Candidate) -> bool {
     candidate.is_forbidden() && candidate.account.is_of_the_environment()
-}
-
-/// Whether a candidate that cannot answer is the one that is meant, and not only one of those that fit.
-fn is_chosen(candidate: &Candidate) -> bool {
-    let is_chosen = matches!(
-        candidate.ruling,
-        Ruling::NoSecret | Ruling::Out(Standing::RefusedThere)
-    );
-    is_chosen || candidate.account.lies_elsewhere()
 }
 
 /// The account that answers, its user name, and why it answers.

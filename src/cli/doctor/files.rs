@@ -15,14 +15,8 @@ use crate::store::file::KeyPlace;
 use crate::sys::{files, shell_quoted};
 
 /// Whether `config.toml` has mistakes.
-pub(super) fn configuration(surroundings: &Surroundings<'_>) -> Vec<Check> {
-    let checked = mistakes(surroundings.session);
-    checked.unwrap_or_else(|error| vec![Check::failed(CONFIG, &error)])
-}
-
-const CONFIG: &str = "config";
-
-fn mistakes(session: &Session) -> Result<Vec<Check>> {
+pub(super) fn configuration(session: &Session) -> Result<Vec<Check>> {
+    let id = "config";
     let path = session.locations()?.config();
     session.config()?;
     session.file_store()?;
@@ -30,7 +24,7 @@ fn mistakes(session: &Session) -> Result<Vec<Check>> {
     if !unknown.is_empty() {
         let hint =
             "correct the spelling or remove the key: 'man git-credential-bitbucket' lists the keys";
-        let unknown = unknown.iter().map(|key| Check::warn(CONFIG, key, hint));
+        let unknown = unknown.iter().map(|key| Check::warn(id, key, hint));
         return Ok(unknown.collect());
     }
     let there = [Locations::of_machine().config(), path];
@@ -41,7 +35,7 @@ fn mistakes(session: &Session) -> Result<Vec<Check>> {
         [one] => format!("{one} has no mistake"),
         several => format!("{} have no mistake", several.join(" and ")),
     };
-    Ok(vec![Check::pass(CONFIG, message)])
+    Ok(vec![Check::pass(id, message)])
 }
 
 pub(super) fn policy(surroundings: &Surroundings<'_>) -> Check {

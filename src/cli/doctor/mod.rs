@@ -93,7 +93,8 @@ fn examine(surroundings: &Surroundings<'_>, checks: &mut Vec<Check>) {
     }
     checks.extend(files::included(surroundings));
     checks.extend(files::netrc(surroundings));
-    checks.extend(files::configuration(surroundings));
+    let configuration = files::configuration(surroundings.session);
+    checks.extend(configuration.unwrap_or_else(|error| vec![Check::failed("config", &error)]));
     checks.push(files::policy(surroundings));
     let mut permissions = files::permissions(surroundings);
     // Two checks may report the same unreadable file.

@@ -125,23 +125,19 @@ fn folded(text: &str, width: usize) -> Vec<String> {
 }
 
 fn cells(row: &StatusRow) -> [String; COLUMNS] {
-    let or_dash = |text: Option<&str>| {
-        text.filter(|text| !text.is_empty())
-            .unwrap_or("-")
-            .to_owned()
-    };
-    [
+    let default = if row.default { "yes" } else { "" };
+    let cells = [
         row.name.clone(),
         row.kind.unwrap_or("given by git").to_owned(),
         row.host.clone(),
-        or_dash(Some(&row.r#for.join(","))),
-        or_dash(row.owner.as_deref()),
-        or_dash(row.default.then_some("yes")),
+        row.r#for.join(","),
+        row.owner.clone().unwrap_or_default(),
+        default.to_owned(),
         row.store.clone(),
-        or_dash(row.expires.as_deref()),
+        row.expires.clone().unwrap_or_default(),
         row.state.to_string(),
-    ]
-    .map(|cell| printable(&cell))
+    ];
+    cells.map(|cell| printable(if cell.is_empty() { "-" } else { &cell }))
 }
 
 #[cfg(test)]
