@@ -19,7 +19,6 @@ pub(super) fn erase(session: &Session, request: Request) -> Result<()> {
         return Ok(());
     };
     let refused = request.credential.as_ref().or(request.password.as_ref());
-    let now = Timestamp::now();
     let is_of_git = |path| bitbucket::is_of_git(&wanted.host, path);
     let is_elsewhere = wanted.host.as_str() == API_HOST || !wanted.path.is_none_or(is_of_git);
     let refused_by_git = refused.filter(|_| !is_elsewhere);
@@ -73,13 +72,11 @@ pub(super) fn erase(session: &Session, request: Request) -> Result<()> {
             meant.push(account);
         }
     }
-    let is_removed = |account: &Account| account.kind().is_none() && refused.is_some();
-    trace::say(|| {
-        let removed = meant.iter().filter(|it| is_removed(it)).count();
-        let set_aside = meant.len() - removed;
-        format!("erase: {removed} to remove, {set_aside} to set aside")
-    });
-    if meant.is_empty() {
+    let is_removed = |account: &&Account| account.kind().is_none() && refused.is_some();
+    let (removed, aside): (Vec<_>, Vec<_>) = meant.into_iter().partition(is_removed);
+    let (number, others) = (removed.len(), aside.len());
+    trace::say(|| format!("erase: {number} to remove, {others} to set aside"));
+    if number + others == 0 {
         if let (None, Some(refused)) = (variable, refused_by_git) {
             // Whether it came from a source is not asked: of what did not come from there the note says nothing.
             if was_asked_for || source::is_asked(&session, &wanted.host)? {
@@ -90,10 +87,9 @@ pub(super) fn erase(session: &Session, request: Request) -> Result<()> {
         }
         return unread.map_or(Ok(()), Err);
     }
+    let is_in = |all: &[&Account], one: &Account| all.iter().any(|it| it.entry == one.entry);
     let removed = session.update_accounts(|accounts| {
-        let is_meant = |account: &Account| meant.iter().any(|it| it.entry == account.entry);
-        let removed = accounts.remove(|account| is_meant(account) && is_removed(account));
-        for account in accounts.iter_mut().filter(|account| is_meant(account)) {
+        for account in accounts.iter_mut().filter(|it| is_in(&aside, it)) {
             // git-lfs before 3.6 knows no Bearer, and sends as a password what only works as Bearer.
             match account.known_mut() {
                 Some(known) if known.scheme != Scheme::Basic && request.credential.is_none() => {
@@ -101,12 +97,12 @@ pub(super) fn erase(session: &Session, request: Request) -> Result<()> {
                 }
                 _ => {
                     let before = account.rejected.take();
-                    let repository = wanted.reach.as_ref();
-                    account.rejected = Some(Rejection::again(before, repository, now));
+                    let place = wanted.reach.as_ref();
+                    account.rejected = Some(Rejection::again(before, place, Timestamp::now()));
                 }
             }
         }
-        Ok(removed)
+        Ok(accounts.remove(|account| is_in(&removed, account)))
     })?;
     removed.iter().try_for_each(|it| session.forget(it))
 }

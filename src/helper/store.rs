@@ -32,10 +32,8 @@ pub(super) fn store(session: &Session, request: Request) -> Result<Option<String
     // A server took the secret: only what other repositories say against it stays.
     let place = wanted.reach.as_ref();
     let after_success = |it: Option<Rejection>| it?.after_success(place, Timestamp::now());
-    if variable
-        .as_ref()
-        .is_some_and(|(_, kept)| kept.secret == secret)
-    {
+    let has_it = |(_, kept): &(Account, Kept)| kept.secret == secret;
+    if variable.as_ref().is_some_and(has_it) {
         session.change_refusal(&secret, after_success);
         return Ok(None);
     }
