@@ -79,14 +79,9 @@ impl Inquiry<'_> {
         Some(misplaced(account, missing))
     }
 
-    /// Asks for the account's repositories, and for nothing else.
-    pub(crate) fn check_repositories(&self) -> Option<Verdict> {
-        self.first_bad(&self.account.reach)
-    }
-
-    /// What the first of these repositories says that is not good, else what the last one says. None if there is none to
-    /// ask for.
-    fn first_bad(&self, places: &[Reach]) -> Option<Verdict> {
+    /// Asks for these repositories, and for nothing else, up to one whose answer is not good. None if there is none to ask
+    /// for.
+    pub(crate) fn check_repositories(&self, places: &[Reach]) -> Option<Verdict> {
         let ask = |place| self.access(place, Service::Fetch);
         let mut last = None;
         for said in places.iter().filter_map(ask) {
@@ -121,7 +116,7 @@ fn cloud(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
         }
         status => return Ok(undecided(account, status)),
     }
-    let of_git = inquiry.check_repositories();
+    let of_git = inquiry.check_repositories(&inquiry.account.reach);
     let meaning = of_git.as_ref().map(|said| said.meaning);
     Ok(match (of_git, lacking_scope(account, &answer)) {
         (Some(misplaced), _) if meaning == Some(Meaning::Misplaced) => misplaced,
@@ -138,7 +133,7 @@ fn cloud(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
 /// REST takes an API token only with the e-mail. git's address takes it without, and REST may take it as Bearer, of which
 /// only a yes counts.
 fn without_email(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
-    if let Some(of_git) = inquiry.check_repositories() {
+    if let Some(of_git) = inquiry.check_repositories(&inquiry.account.reach) {
         return Ok(of_git);
     }
     let answer = inquiry.who_is(&inquiry.as_bearer())?;
@@ -164,7 +159,7 @@ fn data_center(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
     // This address also answers without a sign-in; the header names the user only after one.
     let who = bitbucket::signed_in_users(&answer);
     let who = who.first().map(ToString::to_string);
-    let mut said = inquiry.check_repositories();
+    let mut said = inquiry.check_repositories(&inquiry.account.reach);
     let is_token = matches!(
         inquiry.account.kind(),
         Some(Kind::HttpAccessToken | Kind::Oauth)
@@ -172,7 +167,7 @@ fn data_center(inquiry: &mut Inquiry<'_>) -> Result<Verdict, http::Error> {
     // An administrator can close git alone to Basic.
     if is_token && said.as_ref().is_some_and(|said| !said.is_good()) {
         let other = inquiry.with_scheme(Scheme::Bearer);
-        let as_bearer = other.check_repositories();
+        let as_bearer = other.check_repositories(&other.account.reach);
         if as_bearer.as_ref().is_some_and(Verdict::is_good) {
             (*inquiry, said) = (other, as_bearer);
         }
@@ -204,11 +199,13 @@ fn refs_here(inquiry: &Inquiry<'_>) -> Option<Verdict> {
     };
     let settings = git::settings(git::PATIENCE).unwrap_or_default();
     let here: Vec<Reach> = settings.iter().find_map(of_remote).into_iter().collect();
-    inquiry.first_bad(&here).map(|said| match said.meaning {
-        // Nobody said that the account is for it.
-        Meaning::Misplaced => said.but(Meaning::Limited),
-        _ => said,
-    })
+    inquiry
+        .check_repositories(&here)
+        .map(|said| match said.meaning {
+            // Nobody said that the account is for it.
+            Meaning::Misplaced => said.but(Meaning::Limited),
+            _ => said,
+        })
 }
 
 /// What a repository's answer to git says.
@@ -283,7 +280,7 @@ fn explain_refusal(inquiry: &Inquiry<'_>, answer: &Answer) -> Result<Verdict, ht
                 return Ok(wrong_kind(Kind::AccessToken, Kind::ApiToken));
             }
             // git's address ignores the e-mail: if it accepts the token, the e-mail is wrong.
-            let of_git = inquiry.check_repositories();
+            let of_git = inquiry.check_repositories(&inquiry.account.reach);
             let of_git = of_git.or_else(|| refs_here(inquiry));
             if is_known || of_git.is_some_and(|it| it.meaning.is_known()) {
                 return Ok(Meaning::Mistaken.says(

@@ -101,7 +101,15 @@ fn ask(
 ) -> Result<Option<Rejection>> {
     let _lock = Lock::acquire(&session.locations()?.probe_lock(), session.patience())?;
     let now = Timestamp::now();
-    let rejection = match noted(session, account, secret)? {
+    let noted = if account.lies_elsewhere() {
+        session.refusal_of(secret)
+    } else {
+        let accounts = session.accounts()?;
+        let known = accounts.iter().find(|known| known.entry == account.entry);
+        // Somebody may have signed in anew: then there is nothing to bring back.
+        known.context("the account is gone")?.rejected.clone()
+    };
+    let rejection = match noted {
         Some(rejection) if rejection.may_ask(now) => rejection,
         // Somebody else has asked since, or used its one more chance.
         other => return Ok(other),
@@ -118,15 +126,4 @@ fn ask(
     // Where nothing can be written the answer is as good.
     let _ = session.judge(account, secret, |_| rejection.clone());
     Ok(rejection)
-}
-
-/// What is known against a secret by now.
-fn noted(session: &Session, account: &Account, secret: &Secret) -> Result<Option<Rejection>> {
-    if account.lies_elsewhere() {
-        return Ok(session.refusal_of(secret));
-    }
-    let accounts = session.accounts()?;
-    let known = accounts.iter().find(|known| known.entry == account.entry);
-    // Somebody may have signed in anew: then there is nothing to bring back.
-    Ok(known.context("the account is gone")?.rejected.clone())
 }

@@ -36,7 +36,8 @@ pub(super) fn put_right(session: &Session, mut request: Request, is_known: bool)
     }
     let mut account = newcomer::account(&wanted, Origin::Git, Known::new(kind));
     account.reach.extend(repository.cloned());
-    let said = verify::about(&account, &secret, session.deadline()).check_repositories();
+    let inquiry = verify::about(&account, &secret, session.deadline());
+    let said = inquiry.check_repositories(&account.reach);
     match said {
         Some(verdict) if verdict.is_good() => {}
         Some(verdict) if verdict.meaning == Meaning::Refused => {
