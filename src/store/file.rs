@@ -279,9 +279,19 @@ mod tests {
     use std::fs;
     use std::time::Duration;
 
+    use chacha20poly1305::XChaCha20Poly1305;
+    use zeroize::ZeroizeOnDrop;
+
     use super::{FileStore, KeyPlace};
     use crate::store::Store as _;
     use crate::sys::Secret;
+
+    /// Only with a feature of its crate; without it this does not compile.
+    #[test]
+    fn the_cipher_wipes_its_key() {
+        fn is_wiped<T: ZeroizeOnDrop>() {}
+        is_wiped::<XChaCha20Poly1305>();
+    }
 
     fn store(folder: &tempfile::TempDir) -> FileStore {
         FileStore {
