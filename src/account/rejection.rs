@@ -39,6 +39,9 @@ pub(crate) struct Rejection {
     times: u32,
     /// When Bitbucket was last asked, if it did not say that it knows the secret.
     asked: Option<Timestamp>,
+    /// Whether `times` is 0, for version 0.1: it sets aside what is not said to be back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_back: bool,
     /// When Bitbucket said that it knows the secret, of late and since it last worked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     comebacks: Vec<Timestamp>,
@@ -79,6 +82,7 @@ impl Rejection {
             at: now,
             times: before.times.saturating_add(1),
             asked: None,
+            is_back: false,
             repository: repository.filter(|reach| is_notable(reach)).cloned(),
             ..before
         }
@@ -119,6 +123,7 @@ impl Rejection {
         Self {
             times: 0,
             asked: None,
+            is_back: true,
             repository: None,
             ..self
         }

@@ -63,6 +63,22 @@ fn a_token_that_bitbucket_knows_is_back_at_once() {
 }
 
 #[test]
+fn version_0_1_is_told_too_that_a_token_is_back() {
+    let (env, _stand_in, _handle) = signed_in();
+    refuse(&env);
+    let noted = || std::fs::read_to_string(env.data().join("accounts.toml")).unwrap();
+    assert!(!noted().contains("is_back"), "{}", noted());
+    assert_eq!(get(&env), answer());
+    assert!(
+        noted().contains("times = 0\nis_back = true\n"),
+        "{}",
+        noted()
+    );
+    refuse(&env);
+    assert!(!noted().contains("is_back"), "{}", noted());
+}
+
+#[test]
 fn a_token_that_was_revoked_stays_aside_and_is_not_asked_about_all_the_time() {
     let (env, stand_in, handle) = signed_in();
     handle.revoke();
