@@ -282,11 +282,16 @@ fn explain_refusal(inquiry: &Inquiry<'_>, answer: &Answer) -> Result<Verdict, ht
             // git's address ignores the e-mail: if it accepts the token, the e-mail is wrong.
             let of_git = inquiry.check_repositories(&inquiry.account.reach);
             let of_git = of_git.or_else(|| refs_here(inquiry));
-            if is_known || of_git.is_some_and(|it| it.meaning.is_known()) {
+            let meaning = of_git.as_ref().map(|said| said.meaning);
+            if is_known || meaning.is_some_and(Meaning::is_known) {
                 return Ok(Meaning::Mistaken.says(
                     format!("Bitbucket knows the token, but it does not belong to '{email}'"),
                     "give the e-mail of the Atlassian account that made it, or leave '--email' out",
                 ));
+            }
+            // The 401 may be due to the e-mail alone.
+            if let Some(said) = of_git.filter(|_| meaning == Some(Meaning::Unchecked)) {
+                return Ok(said);
             }
         }
         (Some(Kind::AccessToken), Some(email)) => {

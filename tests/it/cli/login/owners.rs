@@ -459,3 +459,17 @@ fn what_is_no_host_is_told_with_what_to_say_in_its_place() {
     env.login("BBDC-x", &context);
     assert_eq!(shown(&env, &["host"]), ["git.corp.example"]);
 }
+
+#[test]
+fn a_stale_e_mail_costs_no_token_while_git_s_address_says_nothing() {
+    let (env, stand_in) = start();
+    let (hers, _) = token_of(&stand_in, "ada", 1);
+    sign_in(&env, "ada", &hers, &["--for", "acme/app"]);
+    let path = env.data().join("accounts.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("ada@example", "ada.before@example")).unwrap();
+    stand_in.move_workspace("acme", "https://sign-in.example/");
+    let told = env.program(&["status", "--verify"], "").stderr;
+    assert!(told.contains("'ada' is unchecked: "), "{told}");
+    assert_eq!(shown(&env, &["name", "state"]), ["ada ok"]);
+}
