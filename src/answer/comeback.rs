@@ -118,8 +118,12 @@ fn ask(
     let deadline = Instant::now() + session.patience().saturating_sub(NOTE);
     let wanted = wanted.reach.as_ref();
     let refused_by = rejection.repository_to_ask(wanted);
-    let asked = probe::ask(account, secret, refused_by, wanted, deadline);
-    if account.grant().is_some() && asked != Probed::NotThere {
+    let is_grant = account.grant().is_some();
+    let asked = match refused_by {
+        None if is_grant => Probed::Nobody,
+        _ => probe::ask(account, secret, refused_by, wanted, deadline),
+    };
+    if is_grant && asked != Probed::NotThere {
         return Ok(Some(rejection));
     }
     let rejection = Some(rejection.after(asked, wanted, now));

@@ -355,6 +355,22 @@ fn a_token_that_was_refused_is_followed_by_another() {
 }
 
 #[test]
+fn where_no_repository_can_be_asked_a_refused_token_is_renewed_at_once() {
+    if !has(&["curl"]) {
+        return;
+    }
+    let (env, stand_in, _consumer) = signed_in();
+    let bare = "protocol=https\nhost=bitbucket.org\n";
+    let first = env.program(&["get"], bare).stdout;
+    let before = stand_in.requests().len();
+    env.program(&["erase"], format!("{bare}{first}"));
+    let second = env.program(&["get"], bare).stdout;
+    assert!(password(&second).is_some() && second != first);
+    let requests = stand_in.requests().len() - before;
+    assert_eq!(requests, 1, "{:?}", stand_in.requests());
+}
+
+#[test]
 fn a_repository_that_refuses_a_good_token_is_no_reason_for_a_new_one() {
     if !has(&["curl"]) {
         return;
