@@ -34,6 +34,15 @@ pub(super) struct Holder {
     lets_go: bool,
 }
 
+impl Holder {
+    /// What may become an account. A repository may come from anybody, and a text may quote others: what names no
+    /// repository there, and would be an account for the whole host, goes only with the same secret that names one.
+    fn credentials(&self) -> impl Iterator<Item = &Credential> {
+        let all = self.found.iter().flat_map(|found| &found.credentials);
+        all.filter(|it| it.reach.is_some() || self.target.form == Form::Global)
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Scrubbing {
     pub(super) holders: Vec<Holder>,
@@ -144,26 +153,21 @@ impl Scrubbing {
             if is_of_others {
                 found.action = Action::OfOthers;
             }
-            // A repository may come from anybody, and a text may quote others: what names no repository, and would be an
-            // account for the whole host, stays.
-            let is_wide = found.credentials.iter().any(|it| it.reach.is_none());
-            if is_wide && target.form != Form::Global {
-                found.credentials.clear();
-            }
         }
-        let can_move = |found: &Found| !found.credentials.is_empty();
-        self.holders.push(Holder {
-            lets_go: !is_of_others && !is_closed && found.iter().any(can_move),
+        let mut holder = Holder {
+            lets_go: !is_of_others && !is_closed,
             target,
             found,
-        });
+        };
+        let has_some = holder.credentials().next().is_some();
+        holder.lets_go &= has_some;
+        self.holders.push(holder);
     }
 
     /// What can be stored and removed.
     pub(super) fn credentials(&self) -> impl Iterator<Item = &Credential> {
         let holders = self.holders.iter().filter(|holder| holder.lets_go);
-        let found = holders.flat_map(|holder| &holder.found);
-        found.flat_map(|found| &found.credentials)
+        holders.flat_map(Holder::credentials)
     }
 
     /// Removes what is stored, unless it only would be `done`, and notes what became of each secret.

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{files_with_canaries, scrub, set, stored, url, use_file_store};
+use super::{
+    environment, files_with_canaries, repository, scrub, set, stored, url, use_file_store,
+};
 use crate::support::harness::{ACCESS_TOKEN, TestEnv, has};
 use crate::support::stand_in::{Credential, StandIn};
 
@@ -89,6 +91,21 @@ fn what_a_pull_by_url_left_behind_goes_too() {
         .git_succeeds(&["-C", "app", "rev-parse", "HEAD@{0}"])
         .stdout;
     assert_eq!(head.trim(), app.head());
+}
+
+#[test]
+fn a_secret_that_goes_with_its_twin_is_told_as_moved() {
+    let env = environment();
+    let reflog = repository(&env, "app").join(".git/logs/HEAD");
+    let wide = format!("https://x-token-auth:{ACCESS_TOKEN}@bitbucket.org/");
+    let id = "0".repeat(40);
+    let line = |url: &str| format!("{id} {id} Ada <ada@example.org> 1 +0000\tpull: {url}\n");
+    fs::write(&reflog, line(&wide) + &line(&url("app"))).unwrap();
+    let outcome = scrub(&env, &["app"]);
+    assert_eq!(files_with_canaries(&env.home()), Vec::<PathBuf>::new());
+    let moved = outcome.stdout.matches("moved to account").count();
+    assert_eq!(moved, 2, "{outcome:?}");
+    assert!(!outcome.stderr.contains("still there"), "{outcome:?}");
 }
 
 #[test]
