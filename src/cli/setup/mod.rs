@@ -278,10 +278,11 @@ fn undo(place: &Place<'_>) -> Result<()> {
     let path = git::config_file(place.is_system)?;
     let mut record = Record::read(place)?;
     let was_there = rewrite(place, &mut record, false)?;
-    let shown = path.display();
+    let (shown, own) = (path.display(), &place.locations.gitconfig);
+    let is_left = place.is_included(&git::settings_in(&path));
     // What a link leads to is another program's.
-    if record.files.is_empty() && !place.locations.gitconfig.is_symlink() {
-        files::remove(&place.locations.gitconfig)?;
+    if record.files.is_empty() && !is_left && !own.is_symlink() {
+        files::remove(own)?;
     }
     record.write(place)?;
     message::tell(&if was_there {
@@ -289,5 +290,11 @@ fn undo(place: &Place<'_>) -> Result<()> {
     } else {
         format!("'{shown}' has nothing that setup wrote")
     });
+    if is_left {
+        message::hint(format_args!(
+            "'{shown}' still includes '{}': take that line out, and try again",
+            own.display()
+        ));
+    }
     Ok(())
 }

@@ -109,6 +109,26 @@ fn undo_removes_a_file_that_setup_made() {
 }
 
 #[test]
+fn undo_keeps_the_file_that_a_line_of_the_user_includes() {
+    let env = TestEnv::new();
+    assert_eq!(env.program(&["setup"], "").status, 0);
+    let file = env.data().join("gitconfig");
+    let own = format!("[include]\n  path = {} ; mine\n", file.display());
+    fs::remove_file(env.data().join("setup.toml")).unwrap();
+    fs::write(env.git_config(), &own).unwrap();
+    let outcome = env.program(&["setup", "--undo"], "");
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert_eq!(config(&env), own);
+    assert!(file.exists(), "git asks this helper as before");
+    let said = "has nothing that setup wrote\ngit-credential-bitbucket: hint: ";
+    assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+
+    fs::write(env.git_config(), "").unwrap();
+    assert_eq!(env.program(&["setup", "--undo"], "").status, 0);
+    assert!(!file.exists());
+}
+
+#[test]
 fn undo_keeps_what_git_wrote_since() {
     let env = with_store();
     env.program(&["setup"], "");
