@@ -16,6 +16,8 @@ use crate::helper::mark;
 use crate::settings::Session;
 use crate::sys::{Hinted, Secret};
 
+const ALONE: &str = "and no other account may answer";
+
 pub(crate) struct Unanswered {
     /// What a person would want to know of the accounts that fit.
     pub(crate) notice: Option<String>,
@@ -98,8 +100,12 @@ impl Unanswered {
     /// The same as an error, for a person who has called a command.
     pub(crate) fn error(&self, session: &Session, wanted: &Wanted<'_>) -> Error {
         match self.why_and_act(wanted) {
+            (why, None) => Error::msg(why),
             (why, Some(act)) if session.only().is_none() => Hinted::new(why, act).into(),
-            _ => Error::msg(self.line_of(session, wanted)),
+            _ => match left_out(session, wanted) {
+                Some((why, edit)) => Hinted::new(format!("{why}, {ALONE}"), edit).into(),
+                None => Error::msg(self.line_of(session, wanted)),
+            },
         }
     }
 
@@ -116,11 +122,11 @@ impl Unanswered {
             return self.line(wanted);
         };
         if let Some((why, edit)) = left_out(session, wanted) {
-            return format!("{why}, and no other account may answer: {edit}");
+            return format!("{why}, {ALONE}: {edit}");
         }
         let misfit = || format!("'{name}' does not fit");
         let why = self.why.clone().unwrap_or_else(misfit);
-        format!("{why}, and no other account may answer")
+        format!("{why}, {ALONE}")
     }
 
     /// Whether a server has just refused the secret for what is wanted: as itself, or as that of an account.

@@ -71,3 +71,16 @@ fn token_prints_the_secret_that_would_answer_for_a_place() {
         "{outcome:?}"
     );
 }
+
+#[test]
+fn one_account_that_may_not_answer_is_told_with_its_fix_as_the_hint() {
+    let env = TestEnv::new();
+    env.login(ACCESS_TOKEN, &["site", "--for", "acme/site"]);
+    let token = || env.program(&["--account", "site", "token", "beta/x"], "");
+    let said = "git-credential-bitbucket: error: 'site' is for acme/site only, and no other account may answer\n\
+                git-credential-bitbucket: hint: 'git credential-bitbucket edit site --for acme/site --for beta/x' \
+                lets it answer here\n";
+    assert_eq!(token().stderr, said);
+    env.follow(said, "", "");
+    assert_eq!(token().stdout, format!("{ACCESS_TOKEN}\n"));
+}
