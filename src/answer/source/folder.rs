@@ -119,7 +119,8 @@ fn read_fields(folder: &Path, is_root: bool) -> Result<Option<Option<Fields>>> {
         None => Ok(None),
     });
     let has_some = !places.is_empty();
-    if real.is_none() || (real, places) != look() {
+    // A file may have taken its place.
+    if !folder.is_dir() || (real, places) != look() {
         return Ok(None);
     }
     fields.map(|fields| Some(has_some.then_some(fields)))
@@ -145,7 +146,7 @@ fn place(path: &Path, is_root: bool) -> Option<Place> {
 mod tests {
     use std::fs;
 
-    use super::find;
+    use super::{find, read_fields};
     use crate::bitbucket::reach::Reach;
 
     #[test]
@@ -182,5 +183,17 @@ mod tests {
             .expect("an answer")
             .expect("one");
         assert_eq!(path, root.join("_default"));
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_a_folder_is_no_folder_without_a_secret() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("app");
+        fs::write(&path, "secret").expect("written");
+        assert!(read_fields(&path, false).expect("an answer").is_none());
+        fs::remove_file(&path).expect("removed");
+        assert!(read_fields(&path, false).expect("an answer").is_none());
+        fs::create_dir(&path).expect("made");
+        assert!(read_fields(&path, false).expect("an answer").is_some());
     }
 }
