@@ -1,5 +1,6 @@
 //! What Vault answers: the reader of it. It may be another server's words, or a hostile one's.
 
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -105,8 +106,11 @@ fn said(json: &Json, sent: &[&Secret]) -> Option<String> {
 fn is_a_code(word: &str) -> bool {
     let is_strange = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
     let text = word.trim_matches(|letter: char| !letter.is_ascii_alphanumeric());
+    // It says who was refused, and has no secret in it.
+    let is_address = text.parse::<SocketAddrV4>().is_ok() || text.parse::<Ipv4Addr>().is_ok();
     // A name begins with a capital letter.
-    word.contains(['%', '\\']) || text.len() >= MUCH && text.bytes().skip(1).any(is_strange)
+    word.contains(['%', '\\'])
+        || text.len() >= MUCH && text.bytes().skip(1).any(is_strange) && !is_address
 }
 
 /// How much of a secret is too much to be shown.

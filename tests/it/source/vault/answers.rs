@@ -218,6 +218,19 @@ fn a_server_that_says_a_secret_back_in_another_encoding_is_not_quoted() {
 }
 
 #[test]
+fn who_was_refused_is_shown() {
+    for said in [
+        "source address '10.20.30.40' is unauthorized",
+        "dial tcp 192.168.100.100:8200: connect: connection refused",
+    ] {
+        let body = format!("{{\"errors\":[\"{said}\"]}}");
+        let impostor = Impostor::saying("400 Bad Request", &body);
+        let shown = error(&asking(&impostor, &["version = 2"]));
+        assert!(shown.ends_with(&format!("(status 400): {said}")), "{shown}");
+    }
+}
+
+#[test]
 fn a_login_that_brings_no_token_is_a_refusal_and_nothing_is_kept() {
     for auth in [
         "null",
