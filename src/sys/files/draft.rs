@@ -103,14 +103,14 @@ fn sweep(path: &Path, least: Duration) {
     let name = path.file_name().unwrap_or_default();
     let start = format!("{}.", name.to_string_lossy());
     let is_old = |entry: &fs::DirEntry| least.is_zero() || is_older(entry.metadata(), least);
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let folder = fs::read_dir(folder_of(path));
     for entry in folder.into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let number = name.strip_prefix(&start);
         let number = number.and_then(|rest| rest.strip_suffix(DRAFT));
         // Only the names that `Draft::write` gives.
-        let is_draft = number
-            .is_some_and(|number| number.len() == 8 && u32::from_str_radix(number, 16).is_ok());
+        let is_draft = number.is_some_and(|number| number.len() == 8 && number.bytes().all(is_hex));
         if is_draft && entry.file_type().is_ok_and(|kind| kind.is_file()) && is_old(&entry) {
             // The next write tries again.
             let _ = fs::remove_file(entry.path());
