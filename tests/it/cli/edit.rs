@@ -317,6 +317,7 @@ fn a_store_that_is_not_there_leaves_the_secret_where_it_is_and_the_hint_names_an
     );
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn what_another_command_notes_meanwhile_stays() {
     let (env, stand_in) = TestEnv::with_stand_in();
