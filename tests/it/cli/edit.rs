@@ -2,11 +2,9 @@
 
 use std::fs;
 
-use crate::support::harness::{
-    ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, PROGRAM, STATIC, TestEnv, reply, write_program,
-};
+use crate::support::harness::{ACCESS_TOKEN, API_TOKEN, APP_PASSWORD, STATIC, TestEnv, reply};
 #[cfg(target_os = "linux")]
-use crate::support::harness::{has, run};
+use crate::support::harness::{PROGRAM, has, run, write_program};
 use crate::support::stand_in::Credential;
 
 /// Edits the account `work`.
