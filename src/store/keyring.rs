@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 
 use super::pieces::InPieces;
 use super::{Error, Store};
@@ -58,11 +58,12 @@ impl Keyring {
     ) -> Result<Option<T>, Error> {
         let (reporter, reports) = mpsc::channel();
         let entry = entry.to_owned();
-        thread::spawn(move || {
+        let thread = thread::Builder::new().spawn(move || {
             let answer = talk(&entry, question, &reporter);
             // Once the time is up, nobody receives it.
             let _ = reporter.send(Some(answer));
         });
+        thread.context("cannot start a thread")?;
         let start = Instant::now();
         let mut patience = self.answer;
         loop {
