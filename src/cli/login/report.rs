@@ -25,7 +25,10 @@ pub(crate) fn tell_where(
     let place = match account.store {
         store::Name::Keyring => "in the OS keyring".to_owned(),
         store::Name::Exec => format!("with '{}'", session.exec_store()?.program),
-        _ => format!("in the file '{}'", session.file_store()?.path.display()),
+        // The last three are only read.
+        store::Name::File | store::Name::Env | store::Name::Folder | store::Name::Vault => {
+            format!("in the file '{}'", session.file_store()?.path.display())
+        }
     };
     let why = reason.map(|reason| format!(", as {}", reason.briefly()));
     message::tell(&format!(
