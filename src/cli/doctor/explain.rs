@@ -76,7 +76,14 @@ pub(super) fn checks(
     let effort = Effort::Explain { is_offline };
     let session = only_of_git(surroundings.session, chain);
     let found = session.and_then(|it| answers(&it, &url, &wanted, place.as_ref(), effort));
-    checks.extend(found.unwrap_or_else(|error| vec![Check::failed("answer", &error)]));
+    let failed = |error| {
+        if surroundings.knows_accounts {
+            Check::failed("answer", &error)
+        } else {
+            Check::skip("answer", "the accounts cannot be read")
+        }
+    };
+    checks.extend(found.unwrap_or_else(|error| vec![failed(error)]));
     checks.extend([environment::prompts(surroundings), proxy]);
     Ok(checks)
 }

@@ -297,3 +297,14 @@ fn a_url_that_git_rewrites_is_explained_as_git_reads_it() {
         )
     );
 }
+
+#[test]
+fn accounts_that_cannot_be_read_are_one_fault() {
+    let env = set_up();
+    env.login(API_TOKEN, &["me"]);
+    fs::write(env.data().join("accounts.toml"), "[again\n").unwrap();
+    let (status, checks) = doctor(&env, &["--offline", HTTPS]);
+    assert_eq!(status, 1);
+    assert_starts(&one(&checks, "accounts"), "fail: cannot parse ");
+    assert_eq!(one(&checks, "answer"), "skip: the accounts cannot be read");
+}
