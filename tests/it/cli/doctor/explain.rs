@@ -303,7 +303,7 @@ fn accounts_that_cannot_be_read_are_one_fault() {
     let env = set_up();
     env.login(API_TOKEN, &["me"]);
     fs::write(env.data().join("accounts.toml"), "[again\n").unwrap();
-    let (status, checks) = doctor(&env, &["--offline", HTTPS]);
+    let (status, checks) = doctor(&env, &[HTTPS]);
     assert_eq!(status, 1);
     assert_starts(&one(&checks, "accounts"), "fail: cannot parse ");
     assert_eq!(one(&checks, "answer"), "skip: the accounts cannot be read");
