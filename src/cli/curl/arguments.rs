@@ -31,14 +31,7 @@ impl Call {
                     are_options_over = true;
                     continue;
                 }
-                [b'-', b'-', name @ ..] if !are_options_over => {
-                    let name = std::str::from_utf8(name).unwrap_or_default();
-                    // A mistyped word may be a secret: show it only if it looks like an option.
-                    let shown = Some(name).filter(|name| is_name(name));
-                    let shown = shown.map_or(String::new(), |name| format!(" '--{name}'"));
-                    let option = CurlOption::of_name(name).ok_or_else(|| unknown(&shown))?;
-                    (option, None)
-                }
+                [b'-', b'-', name @ ..] if !are_options_over => (long(name)?, None),
                 [b'-', letters @ ..] if !are_options_over => short(letters, &mut warnings)?,
                 url => {
                     urls.push(url);
@@ -76,6 +69,22 @@ impl Call {
             ),
         };
         Err(Usage::hinted(message, hint))
+    }
+}
+
+fn long(name: &[u8]) -> Result<CurlOption> {
+    let name = std::str::from_utf8(name).unwrap_or_default();
+    let start = name.split('=').next().unwrap_or_default();
+    match CurlOption::of_name(start) {
+        // curl 8.16 and later takes a value behind it; older versions have no such option.
+        Some(option) if start != name => Err(Usage::hinted(
+            format!("curl's '--{}' takes no equals sign here", option.name),
+            "write the value as an argument of its own",
+        )),
+        Some(option) => Ok(option),
+        // A mistyped word may be a secret: show it only if it looks like an option.
+        None if is_name(start) => Err(unknown(&format!(" '--{start}'"))),
+        None => Err(unknown("")),
     }
 }
 

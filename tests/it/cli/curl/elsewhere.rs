@@ -43,6 +43,19 @@ fn anything_but_one_https_url_of_ours_is_refused_and_nothing_is_sent() {
 }
 
 #[test]
+fn who_writes_a_value_behind_an_equals_sign_is_told_where_to_put_it() {
+    let (env, _stand_in) = signed_in();
+    let outcome = env.program(&["curl", "--request=canary", USER], "");
+    assert_eq!(outcome.status, 2, "{outcome:?}");
+    let (error, hint) = outcome.error_and_hint();
+    assert!(
+        error.ends_with("curl's '--request' takes no equals sign here"),
+        "{error}"
+    );
+    assert_eq!(hint, "write the value as an argument of its own");
+}
+
+#[test]
 fn each_option_that_takes_the_secret_elsewhere_is_refused() {
     let (env, stand_in) = signed_in();
     let config = env.home().join("config");
