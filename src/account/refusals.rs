@@ -35,6 +35,10 @@ struct Refused {
 /// The rejection of a secret, if a server refused it.
 pub(crate) fn of(path: &Path, secret: &Secret) -> Result<Option<Rejection>> {
     let content = read(path)?;
+    // On the way of each `get`: without a refusal nothing is computed.
+    if content.refused.is_empty() {
+        return Ok(None);
+    }
     let fingerprint = secret.fingerprint(content.key.as_bytes());
     let mut refused = content.refused.into_iter();
     let refused = refused.find(|refused| refused.fingerprint == fingerprint);
